@@ -1,0 +1,475 @@
+//! From what was seen to what is to be done: whether to ask GitHub, what holds, what to change, when to look again.
+//!
+//! Pure, total and deterministic. Nothing here can fail.
+
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Finding, Judged, Reason,
+    answer::{Deferral, Expiry, Grant, Memory, Question, Reply},
+    format::{Output, Payload},
+    requirement::{Evidence, Requirement},
+    schedule::{self, Pace, Past, Subject, earlier, later},
+    token::{HashedToken, Token},
+};
+
+/// What becomes of the outputs when the token turns invalid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnInvalid {
+    /// They keep the last proven token.
+    #[default]
+    Retain,
+    /// They are deleted once GitHub refused the token twice, or the account is suspended, or the token has expired and GitHub
+    /// confirmed it, or the requirements do not hold. An outage, a limit or an unreadable source Secret deletes nothing.
+    Withdraw,
+}
+
+/// What of a GitHub host matters for a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// The name by which connections call it.
+    pub name: String,
+    /// Its container registry, if the settings name one.
+    pub registry: Option<String>,
+}
+
+/// Everything that a decision rests on.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// The present instant by the clock of this process.
+    pub now: Timestamp,
+    /// How much GitHub's clock is ahead of ours.
+    pub skew: SignedDuration,
+    /// The token in the Secret.
+    pub token: Judged<Token>,
+    /// The host that `spec.host` names.
+    pub host: Judged<Host>,
+    /// What is remembered of the token on that host.
+    pub memory: Memory,
+    /// What the process knows of the time before.
+    pub past: Past,
+    /// What the connection demands.
+    pub demand: Demand,
+    /// When to ask.
+    pub pace: Pace,
+    /// The Secrets that stand where outputs shall stand, and our outputs that are no longer named; or why they could not be
+    /// listed.
+    pub found: Result<Vec<Found>, Finding>,
+}
+
+/// The part of the spec that a decision needs.
+#[derive(Clone, Debug)]
+pub struct Demand {
+    /// What the token must be and have.
+    pub requirement: Requirement,
+    /// Where it is to be written.
+    pub outputs: Vec<Output>,
+    /// What becomes of the outputs when it turns invalid.
+    pub on_invalid: OnInvalid,
+    /// How long before the expiry to warn, in any order.
+    pub warn_before: Vec<SignedDuration>,
+    /// Whether to ask and write nothing.
+    pub suspend: bool,
+}
+
+/// A Secret that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// An output of this connection.
+    Ours {
+        /// Its name.
+        name: String,
+        /// Which one it is, and in which state.
+        version: Version,
+        /// Type and data.
+        payload: Payload,
+        /// True if it is marked `immutable`, so that it can only be made anew.
+        immutable: bool,
+    },
+    /// Somebody else's; nothing but its existence is known.
+    Foreign {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// One state of one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+}
+
+impl Found {
+    fn name(&self) -> &str {
+        match self {
+            Found::Ours { name, .. } | Found::Foreign { name } => name,
+        }
+    }
+}
+
+/// One change of one Secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// To be made; nothing of that name was there.
+    Create {
+        /// Its name.
+        name: String,
+        /// Type and data.
+        payload: Payload,
+    },
+    /// To hold something else.
+    Replace {
+        /// Its name.
+        name: String,
+        /// The state that is replaced.
+        version: Version,
+        /// Type and data.
+        payload: Payload,
+    },
+    /// To go.
+    Delete {
+        /// Its name.
+        name: String,
+        /// The state that goes.
+        version: Version,
+    },
+}
+
+/// What holds of the token, step by step.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// The host is known.
+    pub host: Judged<Host>,
+    /// There is a token.
+    pub secret: Judged<Token>,
+    /// GitHub accepts it.
+    pub identity: Judged<Grant>,
+    /// Why the acceptance is an earlier one, if it is.
+    pub earlier: Option<Finding>,
+    /// It meets the requirements.
+    pub requirements: Judged<()>,
+    /// It does not end soon.
+    pub expiry: Judged<Expiry>,
+}
+
+/// How the outputs stand once the changes are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// None is asked for.
+    NothingRequested,
+    /// They hold the token, but for those that were refused.
+    Published,
+    /// They hold the token, which was proven before and is not now.
+    Retained,
+    /// They do not hold the token, which something speaks against; so many hold an earlier one.
+    Withheld(usize),
+    /// They were deleted.
+    Withdrawn,
+    /// They do not hold the token, of which nothing is known yet.
+    Pending,
+}
+
+/// What to do and to say.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// What holds.
+    pub judgement: Judgement,
+    /// What to change, in this order.
+    pub changes: Vec<Change>,
+    /// Which outputs cannot be written, and why.
+    pub refusals: Vec<Finding>,
+    /// How the outputs stand afterwards.
+    pub standing: Standing,
+    /// When to look again; from one second to a day.
+    pub next_look: SignedDuration,
+}
+
+impl Observation {
+    /// The present instant by GitHub's clock.
+    pub fn github_now(&self) -> Timestamp {
+        later(self.now, self.skew)
+    }
+
+    /// Takes in the reply to a question that was asked now.
+    pub fn learn(&mut self, reply: Reply) {
+        self.past.asked = Some(self.now);
+        self.memory.learn(reply, self.now);
+    }
+
+    /// The token's expiry by the clock of this process.
+    fn ends(&self) -> Option<Timestamp> {
+        self.memory.expires_at().map(|at| earlier(at, self.skew))
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ends().is_some_and(|ends| ends <= self.now)
+    }
+
+    /// When GitHub is to be asked; `None` means not before something else changes.
+    fn due(&self) -> Option<Timestamp> {
+        let (token, host) = (self.token.yes()?, self.host.yes()?);
+        if self.demand.suspend {
+            return None;
+        }
+        let hashed: HashedToken = token.hashed();
+        let subject = Subject { host: &host.name, hashed: &hashed };
+        schedule::due(subject, &self.memory, self.past, self.ends(), &self.pace)
+    }
+}
+
+/// What to ask GitHub now, if anything.
+pub fn next_question(seen: &Observation) -> Option<Question> {
+    let asked_already = seen.past.asked.is_some_and(|asked| asked >= seen.now);
+    let due = seen.due()?;
+    (due <= seen.now && !asked_already).then_some(Question::Identity)
+}
+
+/// What to do and to say about what was seen.
+pub fn decide(seen: &Observation) -> Decision {
+    let (identity, earlier) = identity(seen);
+    let judgement = Judgement {
+        host: seen.host.clone(),
+        secret: seen.token.clone(),
+        identity,
+        earlier,
+        requirements: requirements(seen),
+        expiry: expiry(seen),
+    };
+    let (changes, refusals, standing) = outputs(seen, &judgement);
+    Decision { next_look: next_look(seen), judgement, changes, refusals, standing }
+}
+
+/// Whether GitHub accepts the token, and why that is an earlier answer if it is.
+fn identity(seen: &Observation) -> (Judged<Grant>, Option<Finding>) {
+    if let Judged::Unknown(finding) = &seen.host {
+        return (Judged::Unknown(finding.clone()), None);
+    }
+    if seen.token.yes().is_none() {
+        return (Judged::unknown(Reason::NoToken, "there is no token to ask GitHub about"), None);
+    }
+    if let Some(refused) = seen.memory.believed_refusal() {
+        let expired = seen.ends().is_some_and(|ends| ends <= refused.last);
+        return (Judged::No(vec![if expired { expired_finding(seen) } else { refused.into() }]), None);
+    }
+    if seen.has_ended() && !accepted_after_its_end(seen) {
+        return (Judged::No(vec![expired_finding(seen)]), None);
+    }
+    let doubt = doubt(&seen.memory);
+    match (&seen.memory.grant, doubt) {
+        (Some((grant, _)), None) => (Judged::Yes(grant.clone()), None),
+        (Some((grant, at)), Some((doubt, since))) if seen.now < later(*at, seen.pace.trust_for) => {
+            let message = format!("GitHub accepted the token at {at}; since {since}, {}", doubt.message);
+            (Judged::Yes(grant.clone()), Some(Finding::new(Reason::AcceptedEarlier, message)))
+        }
+        (_, Some((doubt, since))) => {
+            let message = format!("since {since}, {}", doubt.message);
+            (Judged::unknown(doubt.reason, message), None)
+        }
+        (None, None) => {
+            (Judged::unknown(Reason::NotAskedYet, "GitHub has not been asked about the token yet"), None)
+        }
+    }
+}
+
+/// What has stood against the last acceptance, and since when.
+fn doubt(memory: &Memory) -> Option<(Finding, Timestamp)> {
+    if let Some(silence) = memory.silence {
+        let Deferral { reason, .. } = silence.deferral;
+        return Some((Finding::new(reason, silence.deferral.sentence()), silence.since));
+    }
+    let refused = memory.refused?;
+    let message = "GitHub refuses the token; one refusal is not believed, the next question decides";
+    Some((Finding::new(Reason::RefusedOnce, message), refused.first))
+}
+
+/// GitHub accepted the token after the instant it named: the clocks differ.
+fn accepted_after_its_end(seen: &Observation) -> bool {
+    let accepted = seen.memory.grant.as_ref().map(|(_, at)| *at);
+    seen.ends().zip(accepted).is_some_and(|(ends, accepted)| accepted >= ends)
+}
+
+fn expired_finding(seen: &Observation) -> Finding {
+    let at = seen.memory.expires_at().unwrap_or(seen.now);
+    Finding::new(
+        Reason::Expired,
+        format!("the token expired at {at}: make a new one and store it in the Secret"),
+    )
+}
+
+fn requirements(seen: &Observation) -> Judged<()> {
+    let Some(token) = seen.token.yes() else {
+        return Judged::unknown(Reason::NotDetermined, "there is no token to judge");
+    };
+    let evidence = Evidence {
+        kind: token.kind(),
+        grant: seen.memory.grant.as_ref().map(|(grant, _)| grant),
+        first_proven: seen.memory.first_proven,
+        now: seen.github_now(),
+    };
+    match seen.demand.requirement.judge(&evidence) {
+        Judged::Yes(()) if evidence.grant.is_none() => Judged::unknown(
+            Reason::NotDetermined,
+            "GitHub has not accepted the token yet, so nothing is known of it",
+        ),
+        judged => judged,
+    }
+}
+
+fn expiry(seen: &Observation) -> Judged<Expiry> {
+    let grant = seen.token.yes().and(seen.memory.grant.as_ref());
+    let Some((grant, _)) = grant else {
+        return Judged::unknown(Reason::NotDetermined, "GitHub has not told yet when the token expires");
+    };
+    match grant.expiry {
+        Expiry::Never => Judged::Yes(Expiry::Never),
+        Expiry::Unreadable => Judged::unknown(
+            Reason::ExpiryUnreadable,
+            "GitHub named an expiry in a form that could not be read: look for a newer version of this operator",
+        ),
+        Expiry::At(_) if seen.has_ended() && !accepted_after_its_end(seen) => {
+            Judged::No(vec![expired_finding(seen)])
+        }
+        Expiry::At(at) => {
+            let left = at.duration_since(seen.github_now());
+            match seen.demand.warn_before.iter().filter(|warning| left <= **warning).min() {
+                Some(warning) => Judged::no(
+                    Reason::ExpiresSoon,
+                    format!(
+                        "the token expires at {at}, in less than {}: make a new one in time",
+                        hours(*warning)
+                    ),
+                ),
+                None => Judged::Yes(Expiry::At(at)),
+            }
+        }
+    }
+}
+
+/// True once the token is known to be of no use, by GitHub's word or by the requirements.
+fn is_condemned(seen: &Observation, judgement: &Judgement) -> bool {
+    let refused = seen.memory.believed_refusal().is_some();
+    let expired_and_confirmed =
+        seen.memory.refused.zip(seen.ends()).is_some_and(|(refused, ends)| ends <= refused.last);
+    refused || expired_and_confirmed || (judgement.identity.yes().is_some() && judgement.requirements.is_no())
+}
+
+fn outputs(seen: &Observation, judgement: &Judgement) -> (Vec<Change>, Vec<Finding>, Standing) {
+    let found = match &seen.found {
+        Ok(found) if !seen.demand.suspend => found,
+        Ok(_) => return (Vec::new(), Vec::new(), Standing::Pending),
+        Err(finding) => return (Vec::new(), vec![finding.clone()], Standing::Pending),
+    };
+    let named = |name: &str| seen.demand.outputs.iter().any(|output| output.secret_name == name);
+    let mut changes: Vec<_> =
+        found.iter().filter(|secret| !named(secret.name())).filter_map(deletion).collect();
+    if seen.demand.outputs.is_empty() {
+        return (changes, Vec::new(), Standing::NothingRequested);
+    }
+    let Some(token) = seen.token.yes() else {
+        return (changes, Vec::new(), unproven(seen, judgement, found));
+    };
+    if is_condemned(seen, judgement) && seen.demand.on_invalid == OnInvalid::Withdraw {
+        changes.extend(found.iter().filter(|secret| named(secret.name())).filter_map(deletion));
+        return (changes, Vec::new(), Standing::Withdrawn);
+    }
+    let (Some(grant), Some(())) = (judgement.identity.yes(), judgement.requirements.yes()) else {
+        return (changes, Vec::new(), unproven(seen, judgement, found));
+    };
+    let mut refusals = Vec::new();
+    for output in &seen.demand.outputs {
+        match output.payload(token, grant, registry(seen)) {
+            Ok(payload) => match writing(&output.secret_name, payload, found) {
+                Ok(more) => changes.extend(more),
+                Err(finding) => refusals.push(finding),
+            },
+            Err(finding) => refusals.push(finding),
+        }
+    }
+    (changes, refusals, Standing::Published)
+}
+
+/// What to change so that the named Secret holds the payload: at most a deletion and a creation.
+fn writing(name: &str, payload: Payload, found: &[Found]) -> Result<Vec<Change>, Finding> {
+    let name = name.to_owned();
+    match found.iter().find(|secret| secret.name() == name) {
+        None => Ok(vec![Change::Create { name, payload }]),
+        Some(Found::Foreign { .. }) => Err(Finding::new(
+            Reason::ForeignSecret,
+            format!(
+                "Secret {name} exists and was not made by this connection, so it is left alone: \
+                     delete it, or give the output another name"
+            ),
+        )),
+        Some(Found::Ours { payload: present, .. }) if *present == payload => Ok(Vec::new()),
+        Some(Found::Ours { version, payload: present, immutable, .. }) => {
+            let version = version.clone();
+            Ok(if present.type_ == payload.type_ && !immutable {
+                vec![Change::Replace { name, version, payload }]
+            } else {
+                vec![Change::Delete { name: name.clone(), version }, Change::Create { name, payload }]
+            })
+        }
+    }
+}
+
+fn deletion(secret: &Found) -> Option<Change> {
+    match secret {
+        Found::Ours { name, version, .. } => {
+            Some(Change::Delete { name: name.clone(), version: version.clone() })
+        }
+        Found::Foreign { .. } => None,
+    }
+}
+
+/// How the outputs stand while the token may not be written.
+fn unproven(seen: &Observation, judgement: &Judgement, found: &[Found]) -> Standing {
+    let grant = seen.memory.grant.as_ref().map(|(grant, _)| grant);
+    let wanted = |output: &Output| output.payload(seen.token.yes()?, grant?, registry(seen)).ok();
+    let ours = |output: &Output| {
+        found.iter().find_map(|secret| match secret {
+            Found::Ours { name, payload, .. } if *name == output.secret_name => Some(payload),
+            _ => None,
+        })
+    };
+    let outputs = &seen.demand.outputs;
+    if outputs.iter().all(|output| ours(output).is_some() && ours(output) == wanted(output).as_ref()) {
+        return Standing::Retained;
+    }
+    let against = seen.token.is_no() || judgement.identity.is_no() || judgement.requirements.is_no();
+    if against { Standing::Withheld(outputs.iter().filter_map(ours).count()) } else { Standing::Pending }
+}
+
+fn registry(seen: &Observation) -> Option<&str> {
+    seen.host.yes().and_then(|host| host.registry.as_deref())
+}
+
+fn next_look(seen: &Observation) -> SignedDuration {
+    if seen.demand.suspend {
+        return schedule::next_look(seen.now, []);
+    }
+    let ends = seen.ends();
+    let before_end = |by: SignedDuration| ends.map(|ends| earlier(ends, by));
+    let remaining = seen.demand.requirement.expiry.min_remaining.map(|span| span.get());
+    let trusted = seen.memory.grant.as_ref().map(|(_, at)| later(*at, seen.pace.trust_for));
+    let instants =
+        [seen.due(), ends, remaining.and_then(before_end), trusted.filter(|_| doubt(&seen.memory).is_some())];
+    let warnings = seen.demand.warn_before.iter().map(|warning| before_end(*warning));
+    schedule::next_look(seen.now, instants.into_iter().chain(warnings).flatten())
+}
+
+fn hours(length: SignedDuration) -> String {
+    let (hours, rest) = (length.as_hours(), length.as_secs() % 3600);
+    match (hours / 24, hours % 24, rest) {
+        (days, 0, 0) if days > 1 => format!("{days} days"),
+        (_, _, 0) => format!("{hours} hours"),
+        _ => format!("{} minutes", length.as_mins()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,400 @@
+//! What a connection demands of a token.
+//!
+//! A rule is a function in [`RULES`]; it says what it found, or that nobody can tell yet.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Finding, Judged, Reason,
+    answer::{Expiry, Grant},
+    scopes,
+    span::{self, Span},
+    token::TokenKind,
+};
+
+/// What the token must be and have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Requirement {
+    /// The kinds of token that are allowed. Tokens of other kinds are asked about too, and are then refused by name.
+    #[schemars(length(min = 1, max = 5), extend("x-kubernetes-list-type" = "set"))]
+    pub kinds: Vec<TokenKind>,
+    /// Classic scopes that the token must have, itself or by a larger scope: `repo` satisfies `public_repo`. Fine-grained
+    /// tokens have no scopes, so they do not satisfy any.
+    #[schemars(length(max = 64), inner(length(min = 1, max = 64), regex(pattern = r"^[a-z_]+(:[a-z_]+)?$")))]
+    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    pub scopes: Vec<String>,
+    /// What is demanded of the token's expiry.
+    pub expiry: ExpiryRule,
+}
+
+impl Default for Requirement {
+    fn default() -> Self {
+        let kinds = vec![TokenKind::Classic, TokenKind::FineGrained];
+        Requirement { kinds, scopes: Vec::new(), expiry: ExpiryRule::default() }
+    }
+}
+
+/// What is demanded of the token's expiry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ExpiryRule {
+    /// Whether the token must expire at all.
+    pub required: bool,
+    /// The longest lifetime, counted from the first time the operator saw GitHub accept the token, since a bearer cannot learn
+    /// when a token was made. A token without expiry violates it. As in `8784h`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-validations" = span::rules("maxLifetime", "1h", "99999h")))]
+    pub max_lifetime: Option<Span>,
+    /// The least time that must be left. As in `24h`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-validations" = span::rules("minRemaining", "1m", "99999h")))]
+    pub min_remaining: Option<Span>,
+}
+
+/// What is known of a token when its requirements are judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// Its kind.
+    pub kind: TokenKind,
+    /// What GitHub said when it accepted the token last.
+    pub grant: Option<&'a Grant>,
+    /// When it was accepted first.
+    pub first_proven: Option<Timestamp>,
+    /// The present instant by GitHub's clock.
+    pub now: Timestamp,
+}
+
+type Rule = fn(&Requirement, &Evidence<'_>) -> Judged<()>;
+
+/// Every rule, the most important first.
+const RULES: &[Rule] = &[kind, scope, expiry];
+
+impl Requirement {
+    /// Whether all rules hold: every violation, else the first thing that is not known.
+    pub fn judge(&self, evidence: &Evidence<'_>) -> Judged<()> {
+        let mut violations = Vec::new();
+        let mut unknown = None;
+        for rule in RULES {
+            match rule(self, evidence) {
+                Judged::Yes(()) => {}
+                Judged::No(found) => violations.extend(found),
+                Judged::Unknown(finding) => unknown = unknown.or(Some(finding)),
+            }
+        }
+        match unknown {
+            _ if !violations.is_empty() => Judged::No(violations),
+            Some(finding) => Judged::Unknown(finding),
+            None => Judged::Yes(()),
+        }
+    }
+}
+
+fn kind(demanded: &Requirement, evidence: &Evidence<'_>) -> Judged<()> {
+    if demanded.kinds.contains(&evidence.kind) {
+        return Judged::Yes(());
+    }
+    let allowed: Vec<_> = demanded.kinds.iter().map(|kind| format!("{kind:?}")).collect();
+    let why = match evidence.kind {
+        TokenKind::Classic | TokenKind::FineGrained => "store one of an allowed kind",
+        TokenKind::OAuth => "it ends with the sign-in it came from; store a personal access token",
+        TokenKind::AppUser => "it lives for hours and the app renews it; store a personal access token",
+        TokenKind::AppInstallation => {
+            "it lives for an hour and is renewed elsewhere; store a personal access token"
+        }
+    };
+    Judged::no(
+        Reason::KindNotAllowed,
+        format!(
+            "the token is a {} ({:?}), and require.kinds allows {}: {why}, or name its kind there",
+            evidence.kind.words(),
+            evidence.kind,
+            allowed.join(", ")
+        ),
+    )
+}
+
+fn scope(demanded: &Requirement, evidence: &Evidence<'_>) -> Judged<()> {
+    if demanded.scopes.is_empty() {
+        return Judged::Yes(());
+    }
+    if !evidence.kind.has_scopes() {
+        return Judged::no(
+            Reason::ScopesNotApplicable,
+            format!(
+                "require.scopes demands {}, and a {} has no scopes: use a classic token, or demand no scopes",
+                demanded.scopes.join(", "),
+                evidence.kind.words()
+            ),
+        );
+    }
+    let Some(grant) = evidence.grant else { return not_determined() };
+    let Some(granted) = &grant.scopes else {
+        return Judged::unknown(
+            Reason::ScopesUnknown,
+            "GitHub sent no list of scopes with its answer: look for a proxy that strips the X-OAuth-Scopes header",
+        );
+    };
+    let missing = scopes::missing(&demanded.scopes, granted);
+    if missing.is_empty() {
+        return Judged::Yes(());
+    }
+    Judged::no(
+        Reason::ScopeMissing,
+        format!(
+            "the token lacks the scope{} {}: edit it under Settings, Developer settings, Tokens (classic); \
+             its value stays the same",
+            if missing.len() > 1 { "s" } else { "" },
+            missing.join(", ")
+        ),
+    )
+}
+
+fn expiry(demanded: &Requirement, evidence: &Evidence<'_>) -> Judged<()> {
+    let rule = demanded.expiry;
+    if !rule.required && rule.max_lifetime.is_none() && rule.min_remaining.is_none() {
+        return Judged::Yes(());
+    }
+    let Some(grant) = evidence.grant else { return not_determined() };
+    match grant.expiry {
+        Expiry::Unreadable => unreadable(),
+        Expiry::Never => never(rule),
+        Expiry::At(at) => {
+            let found: Vec<_> =
+                [lifetime(rule, at, evidence), remaining(rule, at, evidence)].into_iter().flatten().collect();
+            if found.is_empty() { Judged::Yes(()) } else { Judged::No(found) }
+        }
+    }
+}
+
+fn never(rule: ExpiryRule) -> Judged<()> {
+    if rule.required {
+        return Judged::no(
+            Reason::ExpiryRequired,
+            "require.expiry.required is set, and the token never expires: make one with an expiry",
+        );
+    }
+    match rule.max_lifetime {
+        Some(longest) => Judged::no(
+            Reason::LifetimeTooLong,
+            format!(
+                "the token never expires, and require.expiry.maxLifetime is {longest}: make one with an expiry"
+            ),
+        ),
+        None => Judged::Yes(()),
+    }
+}
+
+fn lifetime(rule: ExpiryRule, at: Timestamp, evidence: &Evidence<'_>) -> Option<Finding> {
+    let longest = rule.max_lifetime?;
+    let lived_since = evidence.first_proven.unwrap_or(evidence.now);
+    (at.duration_since(lived_since) > longest.get()).then(|| {
+        Finding::new(
+            Reason::LifetimeTooLong,
+            format!(
+                "the token expires at {at}, more than require.expiry.maxLifetime ({longest}) after it was first seen: \
+                 make one that ends sooner"
+            ),
+        )
+    })
+}
+
+fn remaining(rule: ExpiryRule, at: Timestamp, evidence: &Evidence<'_>) -> Option<Finding> {
+    let least = rule.min_remaining?;
+    (at.duration_since(evidence.now) <= least.get()).then(|| {
+        Finding::new(
+            Reason::RemainingTooShort,
+            format!(
+                "the token expires at {at}, in less than require.expiry.minRemaining ({least}): \
+                 make a new one and store it in the Secret"
+            ),
+        )
+    })
+}
+
+fn not_determined() -> Judged<()> {
+    Judged::unknown(Reason::NotDetermined, "GitHub has not accepted the token yet, so nothing is known of it")
+}
+
+fn unreadable() -> Judged<()> {
+    Judged::unknown(
+        Reason::ExpiryUnreadable,
+        "GitHub named an expiry in a form that could not be read: look for a newer version of this operator",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::answer::Account;
+
+    const DAY: i64 = 86_400;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn grant(scopes: Option<&[&str]>, expiry: Expiry) -> Grant {
+        let scopes = scopes.map(|list| list.iter().map(|scope| (*scope).to_owned()).collect());
+        Grant { account: Some(Account { login: "octocat".to_owned(), id: 1 }), scopes, expiry }
+    }
+
+    fn reasons(judged: &Judged<()>) -> (&'static str, Vec<Reason>) {
+        match judged {
+            Judged::Yes(()) => ("True", vec![]),
+            Judged::No(found) => ("False", found.iter().map(|finding| finding.reason).collect()),
+            Judged::Unknown(finding) => ("Unknown", vec![finding.reason]),
+        }
+    }
+
+    fn demand(kinds: &[TokenKind], scopes: &[&str], expiry: ExpiryRule) -> Requirement {
+        let kinds = if kinds.is_empty() { Requirement::default().kinds } else { kinds.to_vec() };
+        Requirement { kinds, scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(), expiry }
+    }
+
+    #[test]
+    #[expect(clippy::too_many_lines, reason = "one row per case")]
+    fn each_rule_says_what_it_found() {
+        use Reason::*;
+        use TokenKind::*;
+        let none = ExpiryRule::default();
+        let required = ExpiryRule { required: true, ..none };
+        let month = ExpiryRule { max_lifetime: Some(Span::hours(720)), ..none };
+        let day = ExpiryRule { min_remaining: Some(Span::hours(24)), ..none };
+        let both = ExpiryRule { required: true, ..month };
+        let far = Expiry::At(at(1000 * DAY));
+        let near = Expiry::At(at(100 * DAY + 60));
+        let rows: Vec<(&str, Requirement, TokenKind, Option<Grant>, &str, Vec<Reason>)> = vec![
+            ("nothing demanded, nothing known", demand(&[], &[], none), Classic, None, "True", vec![]),
+            ("an app's token", demand(&[], &[], none), AppUser, None, "False", vec![KindNotAllowed]),
+            ("an OAuth token", demand(&[], &[], none), OAuth, None, "False", vec![KindNotAllowed]),
+            (
+                "named, so allowed",
+                demand(&[AppInstallation], &[], none),
+                AppInstallation,
+                None,
+                "True",
+                vec![],
+            ),
+            (
+                "only fine-grained",
+                demand(&[FineGrained], &[], none),
+                Classic,
+                None,
+                "False",
+                vec![KindNotAllowed],
+            ),
+            (
+                "a scope there",
+                demand(&[], &["public_repo"], none),
+                Classic,
+                Some(grant(Some(&["repo"]), far)),
+                "True",
+                vec![],
+            ),
+            (
+                "a scope missing",
+                demand(&[], &["gist"], none),
+                Classic,
+                Some(grant(Some(&["repo"]), far)),
+                "False",
+                vec![ScopeMissing],
+            ),
+            (
+                "no scopes at all",
+                demand(&[], &["gist"], none),
+                Classic,
+                Some(grant(Some(&[]), far)),
+                "False",
+                vec![ScopeMissing],
+            ),
+            (
+                "no list of scopes",
+                demand(&[], &["gist"], none),
+                Classic,
+                Some(grant(None, far)),
+                "Unknown",
+                vec![ScopesUnknown],
+            ),
+            (
+                "scopes of a fine-grained token",
+                demand(&[], &["gist"], none),
+                FineGrained,
+                None,
+                "False",
+                vec![ScopesNotApplicable],
+            ),
+            ("not asked yet", demand(&[], &["gist"], none), Classic, None, "Unknown", vec![NotDetermined]),
+            (
+                "no expiry",
+                demand(&[], &[], required),
+                Classic,
+                Some(grant(None, Expiry::Never)),
+                "False",
+                vec![ExpiryRequired],
+            ),
+            ("an expiry", demand(&[], &[], required), Classic, Some(grant(None, far)), "True", vec![]),
+            (
+                "lives for ever",
+                demand(&[], &[], month),
+                Classic,
+                Some(grant(None, Expiry::Never)),
+                "False",
+                vec![LifetimeTooLong],
+            ),
+            (
+                "lives too long",
+                demand(&[], &[], both),
+                Classic,
+                Some(grant(None, far)),
+                "False",
+                vec![LifetimeTooLong],
+            ),
+            ("lives short", demand(&[], &[], both), Classic, Some(grant(None, near)), "True", vec![]),
+            ("enough left", demand(&[], &[], day), Classic, Some(grant(None, far)), "True", vec![]),
+            (
+                "too little left",
+                demand(&[], &[], day),
+                Classic,
+                Some(grant(None, near)),
+                "False",
+                vec![RemainingTooShort],
+            ),
+            (
+                "unreadable",
+                demand(&[], &[], day),
+                Classic,
+                Some(grant(None, Expiry::Unreadable)),
+                "Unknown",
+                vec![ExpiryUnreadable],
+            ),
+            (
+                "all violations at once",
+                demand(&[Classic], &["gist"], required),
+                OAuth,
+                Some(grant(Some(&[]), Expiry::Never)),
+                "False",
+                vec![KindNotAllowed, ScopeMissing, ExpiryRequired],
+            ),
+            (
+                "a violation outweighs what is unknown",
+                demand(&[Classic], &["gist"], required),
+                OAuth,
+                None,
+                "False",
+                vec![KindNotAllowed],
+            ),
+        ];
+        for (name, demanded, kind, grant, status, expected) in rows {
+            let evidence = Evidence {
+                kind,
+                grant: grant.as_ref(),
+                first_proven: Some(at(99 * DAY)),
+                now: at(100 * DAY),
+            };
+            assert_eq!(reasons(&demanded.judge(&evidence)), (status, expected), "{name}");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! When GitHub may be asked about a token again, and when to look again.
+//!
+//! Time is an argument: nothing here reads a clock or draws a random number. The instants at which a token is due are fixed by
+//! the token, so they are the same after a restart and need not be stored.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    Reason,
+    answer::{Memory, Refused, Silence},
+    token::HashedToken,
+};
+
+/// The longest pause between two looks.
+const LONGEST_LOOK: SignedDuration = SignedDuration::from_hours(24);
+/// Over how long the questions are spread that are overdue when the operator starts.
+const SPREAD_OF_OVERDUE: SignedDuration = SignedDuration::from_secs(30);
+/// Over how long the questions are spread that waited for one limit to end.
+const SPREAD_OF_LIMITED: i64 = 5;
+/// A refused token is asked about once an hour, then more seldom, at last once a day: failed logins count against the account
+/// (<https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api#failed-login-limit>).
+const REFUSED: (SignedDuration, SignedDuration) =
+    (SignedDuration::from_hours(1), SignedDuration::from_hours(24));
+
+/// The settings that govern when GitHub is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// How far apart the instants are at which an accepted token is due.
+    pub interval: SignedDuration,
+    /// How long after a first refusal the confirming question comes.
+    pub confirm_after: SignedDuration,
+    /// How old `checkedAt` in the status may become before it is written anew.
+    pub heartbeat: SignedDuration,
+    /// How long an acceptance is trusted while GitHub gives no answer.
+    pub trust_for: SignedDuration,
+}
+
+/// What the process knows of the time before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// When this process first saw the token on this host.
+    pub since: Timestamp,
+    /// When it last asked about it.
+    pub asked: Option<Timestamp>,
+}
+
+/// Whom the instants belong to.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// The name of the host.
+    pub host: &'a str,
+    /// The token.
+    pub hashed: &'a HashedToken,
+}
+
+/// When GitHub is to be asked next; `None` means not until the Secret changes.
+///
+/// `ends` is the token's expiry by the clock of this process.
+pub fn due(
+    subject: Subject<'_>,
+    memory: &Memory,
+    past: Past,
+    ends: Option<Timestamp>,
+    pace: &Pace,
+) -> Option<Timestamp> {
+    let refused = memory.refused.map(|refused| after_refusal(refused, ends, pace));
+    if let Some(silence) = memory.silence {
+        let again = after_silence(subject, silence, past, pace);
+        return refused.map_or(Some(again), |due| due.map(|due| due.max(again)));
+    }
+    if let Some(due) = refused {
+        return due;
+    }
+    let Some((_, accepted)) = &memory.grant else { return Some(past.since) };
+    let accepted = *accepted;
+    if let Some(ends) = ends.filter(|ends| accepted < *ends) {
+        return Some(regular(subject, accepted, past, pace).min(ends));
+    }
+    Some(regular(subject, accepted, past, pace))
+}
+
+/// When to look again: the earliest of the given instants that lies ahead, between one second and a day from now.
+pub fn next_look(now: Timestamp, instants: impl IntoIterator<Item = Timestamp>) -> SignedDuration {
+    let ahead = instants.into_iter().filter(|at| *at > now).map(|at| at.duration_since(now)).min();
+    ahead.unwrap_or(LONGEST_LOOK).clamp(SignedDuration::from_secs(1), LONGEST_LOOK)
+}
+
+/// The next of the token's own instants, which are `phase + k × interval`.
+fn regular(subject: Subject<'_>, accepted: Timestamp, past: Past, pace: &Pace) -> Timestamp {
+    if let Some(asked) = past.asked {
+        return next_instant(subject, asked, pace.interval);
+    }
+    let stale = later(accepted, pace.interval.saturating_add(pace.heartbeat)) < past.since;
+    if stale {
+        let spread = share(subject, SPREAD_OF_OVERDUE.as_secs());
+        return later(past.since, SignedDuration::from_secs(spread));
+    }
+    next_instant(subject, past.since.max(accepted), pace.interval)
+}
+
+fn next_instant(subject: Subject<'_>, after: Timestamp, interval: SignedDuration) -> Timestamp {
+    let interval = interval.as_secs().max(1);
+    let phase = share(subject, interval);
+    let passed = after.as_second().saturating_sub(phase).rem_euclid(interval);
+    let wait = interval.saturating_sub(passed);
+    let whole = Timestamp::from_second(after.as_second()).unwrap_or(after);
+    later(whole, SignedDuration::from_secs(wait))
+}
+
+/// The first of the instants of a growing pause that lies behind the last question, not before GitHub wants it.
+fn after_silence(subject: Subject<'_>, silence: Silence, past: Past, pace: &Pace) -> Timestamp {
+    let last = past.asked.unwrap_or(past.since);
+    let (first, longest) = pauses(silence.deferral.reason, pace);
+    let mut pause = first;
+    let mut at = later(silence.since, pause);
+    while at <= last {
+        pause = pause.saturating_mul(2).min(longest);
+        at = later(at, pause);
+        if pause == longest && at <= last {
+            let steps = last.duration_since(at).as_secs() / longest.as_secs().max(1);
+            at = later(at, SignedDuration::from_secs(longest.as_secs().saturating_mul(steps)));
+        }
+    }
+    let jitter = share(subject, (pause.as_secs() / 5).max(1));
+    let at = later(at, SignedDuration::from_secs(jitter));
+    let wanted = silence.deferral.until.map(|until| {
+        let spread = share(subject, SPREAD_OF_LIMITED).saturating_add(1);
+        later(until, SignedDuration::from_secs(spread))
+    });
+    match wanted {
+        Some(wanted) if wanted > last => wanted,
+        _ => at,
+    }
+}
+
+/// The first and the longest pause. A limit without a named end asks for a minute at least, growing:
+/// <https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api>
+fn pauses(reason: Reason, pace: &Pace) -> (SignedDuration, SignedDuration) {
+    let longest = pace.interval.max(SignedDuration::from_secs(10));
+    match reason {
+        Reason::LoginLocked => (SignedDuration::from_hours(1), longest.max(SignedDuration::from_hours(1))),
+        Reason::RateLimited | Reason::SecondaryRateLimited => {
+            (SignedDuration::from_secs(60), longest.max(SignedDuration::from_secs(900)))
+        }
+        _ => (SignedDuration::from_secs(10).min(longest), longest),
+    }
+}
+
+fn after_refusal(refused: Refused, ends: Option<Timestamp>, pace: &Pace) -> Option<Timestamp> {
+    // The expiry explains the refusal, and an expired token does not come back.
+    if ends.is_some_and(|ends| ends <= refused.last) {
+        return None;
+    }
+    if refused.count < 2 {
+        return Some(later(refused.first, pace.confirm_after));
+    }
+    let doublings = u32::try_from(refused.count.saturating_sub(2)).unwrap_or(0).min(10);
+    let pause = REFUSED.0.saturating_mul(1_i32 << doublings).min(REFUSED.1);
+    Some(later(refused.last, pause))
+}
+
+/// A number below `of` that belongs to the token and host, evenly spread over all of them.
+fn share(subject: Subject<'_>, of: i64) -> i64 {
+    let mut hash = crc32fast::Hasher::new();
+    hash.update(subject.host.as_bytes());
+    hash.update(&[0]);
+    hash.update(subject.hashed.as_str().as_bytes());
+    i64::from(hash.finalize()).checked_rem(of).unwrap_or(0)
+}
+
+/// The sum, or the last instant there is.
+pub fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// The difference, or the first instant there is.
+pub fn earlier(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! Classic scopes: which scope includes which others.
+//!
+//! Source: <https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps> and what GitHub's form
+//! for new tokens ticks together; the API tells nothing about it. Unknown scopes are kept and satisfy themselves.
+
+use std::collections::BTreeSet;
+
+/// What each scope includes directly.
+const INCLUDES: &[(&str, &[&str])] = &[
+    (
+        "admin:enterprise",
+        &["manage_billing:enterprise", "manage_runners:enterprise", "read:enterprise", "scim:enterprise"],
+    ),
+    ("admin:gpg_key", &["write:gpg_key"]),
+    ("admin:org", &["manage_runners:org", "write:org"]),
+    ("admin:public_key", &["write:public_key"]),
+    ("admin:repo_hook", &["write:repo_hook"]),
+    ("admin:ssh_signing_key", &["write:ssh_signing_key"]),
+    ("audit_log", &["read:audit_log"]),
+    ("codespace", &["codespace:secrets"]),
+    ("copilot", &["manage_billing:copilot"]),
+    ("manage_billing:enterprise", &["read:enterprise"]),
+    ("project", &["read:project"]),
+    ("repo", &["public_repo", "repo:invite", "repo:status", "repo_deployment", "security_events"]),
+    ("user", &["read:user", "user:email", "user:follow"]),
+    ("write:discussion", &["read:discussion"]),
+    ("write:gpg_key", &["read:gpg_key"]),
+    ("write:network_configurations", &["read:network_configurations"]),
+    ("write:org", &["read:org"]),
+    ("write:packages", &["read:packages"]),
+    ("write:public_key", &["read:public_key"]),
+    ("write:repo_hook", &["read:repo_hook"]),
+    ("write:ssh_signing_key", &["read:ssh_signing_key"]),
+];
+
+/// The scopes themselves and all that they include, to any depth.
+pub fn closure<'a>(granted: impl IntoIterator<Item = &'a str>) -> BTreeSet<&'a str> {
+    let mut reached = BTreeSet::new();
+    let mut open: Vec<&'a str> = granted.into_iter().collect();
+    while let Some(scope) = open.pop() {
+        if reached.insert(scope) {
+            open.extend(
+                INCLUDES.iter().filter(|(name, _)| *name == scope).flat_map(|(_, included)| included.iter()),
+            );
+        }
+    }
+    reached
+}
+
+/// Those of the demanded scopes that the granted ones do not satisfy, in the order of the demand.
+pub fn missing<'a>(demanded: &'a [String], granted: &[String]) -> Vec<&'a str> {
+    let reached = closure(granted.iter().map(String::as_str));
+    demanded.iter().map(String::as_str).filter(|scope| !reached.contains(scope)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn texts(list: &[&str]) -> Vec<String> {
+        list.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_scope_satisfies_what_it_includes_and_nothing_more() {
+        let rows: &[(&str, &[&str], &[&str], &[&str])] = &[
+            ("itself", &["gist"], &["gist"], &[]),
+            ("repo includes public_repo", &["repo"], &["public_repo", "security_events"], &[]),
+            ("not the reverse", &["public_repo"], &["repo"], &["repo"]),
+            ("two steps down", &["admin:org"], &["read:org", "manage_runners:org"], &[]),
+            ("three steps down", &["admin:public_key"], &["read:public_key"], &[]),
+            ("through the enterprise", &["admin:enterprise"], &["read:enterprise"], &[]),
+            ("admin:org is not admin:org_hook", &["admin:org"], &["admin:org_hook"], &["admin:org_hook"]),
+            ("repo does not delete", &["repo"], &["delete_repo", "workflow"], &["delete_repo", "workflow"]),
+            (
+                "writing is not deleting",
+                &["write:packages"],
+                &["read:packages", "delete:packages"],
+                &["delete:packages"],
+            ),
+            ("none at all", &[], &["repo"], &["repo"]),
+            ("an unknown scope satisfies itself", &["brand:new"], &["brand:new"], &[]),
+            ("nothing demanded", &[], &[], &[]),
+            ("in the order of the demand", &[], &["user", "gist"], &["user", "gist"]),
+        ];
+        for (name, granted, demanded, lacking) in rows {
+            assert_eq!(missing(&texts(demanded), &texts(granted)), *lacking, "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_closure_is_closed_and_does_not_depend_on_order(
+            mut picked in proptest::sample::subsequence(INCLUDES.iter().map(|(name, _)| *name).collect::<Vec<_>>(), 0..8)
+        ) {
+            let once = closure(picked.iter().copied());
+            prop_assert_eq!(&closure(once.iter().copied()), &once);
+            picked.reverse();
+            prop_assert_eq!(&closure(picked), &once);
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! What a GitHub token looks like, and what people store in its place.
+//!
+//! Only a [`Token`] is ever sent to GitHub and only a [`Token`] is ever hashed, so whatever else a Secret holds cannot leave
+//! the process. No message here holds any part of what was read.
+
+use std::fmt;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use schemars::JsonSchema;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Finding, Reason};
+
+/// The longest value that is looked at, in bytes: far above every known token, far below what servers take as a header.
+const LONGEST: usize = 4096;
+/// The shortest part after the prefix that counts as a token. Known tokens have 36 and more; below 20 a value could be
+/// guessed from its hash, so it is not hashed and not sent.
+const SHORTEST_BODY: usize = 20;
+
+/// The kinds of token that can authenticate `GET /user` or the like, told apart by their prefix.
+///
+/// Source: <https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum TokenKind {
+    /// Personal access token (classic), `ghp_`.
+    Classic,
+    /// Fine-grained personal access token, `github_pat_`.
+    FineGrained,
+    /// Token that an OAuth app or `gh auth login` got for a user, `gho_`.
+    OAuth,
+    /// Token that a GitHub App got for a user, `ghu_`.
+    AppUser,
+    /// Token of an installation of a GitHub App, also `GITHUB_TOKEN` of a workflow, `ghs_`.
+    AppInstallation,
+}
+
+impl TokenKind {
+    /// How people call it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            TokenKind::Classic => "classic personal access token",
+            TokenKind::FineGrained => "fine-grained personal access token",
+            TokenKind::OAuth => "token of an OAuth app",
+            TokenKind::AppUser => "user token of a GitHub App",
+            TokenKind::AppInstallation => "installation token of a GitHub App",
+        }
+    }
+
+    /// True if tokens of this kind carry classic scopes.
+    pub const fn has_scopes(self) -> bool {
+        matches!(self, TokenKind::Classic | TokenKind::OAuth)
+    }
+}
+
+const PREFIXES: &[(&str, TokenKind)] = &[
+    ("ghp_", TokenKind::Classic),
+    ("github_pat_", TokenKind::FineGrained),
+    ("gho_", TokenKind::OAuth),
+    ("ghu_", TokenKind::AppUser),
+    ("ghs_", TokenKind::AppInstallation),
+];
+
+/// A text of the form of a GitHub token. Its `Debug` shows the kind only.
+#[derive(Clone)]
+pub struct Token {
+    text: SecretString,
+    kind: TokenKind,
+    trailing_newline: bool,
+}
+
+/// The base64 SHA-256 of a token, which GitHub's audit log calls `hashed_token`.
+///
+/// Source: <https://docs.github.com/en/enterprise-cloud@latest/admin/monitoring-activity-in-your-enterprise/reviewing-audit-logs-for-your-enterprise/identifying-audit-log-events-performed-by-an-access-token>
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct HashedToken(String);
+
+impl HashedToken {
+    /// The 44 characters.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a token may have been cut or mistyped: said, never judged, since GitHub asks to treat tokens as opaque.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Doubt {
+    /// Its length is not that of any known token of its kind.
+    Length,
+    /// Its checksum does not match.
+    Checksum,
+}
+
+impl Doubt {
+    /// The doubt as a clause.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Doubt::Length => "its length is unusual, it may have been cut",
+            Doubt::Checksum => "its checksum does not match, it may have been mistyped",
+        }
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({:?})", self.kind)
+    }
+}
+
+impl PartialEq for Token {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for Token {}
+
+impl TryFrom<&[u8]> for Token {
+    type Error = Finding;
+
+    /// The token that these bytes are, one trailing newline aside.
+    ///
+    /// # Errors
+    ///
+    /// What else the bytes are, and what to store instead.
+    fn try_from(bytes: &[u8]) -> Result<Self, Finding> {
+        if bytes.len() > LONGEST {
+            return Err(malformed(
+                "the value is longer than 4 KiB, which no token is: store the token alone",
+            ));
+        }
+        if bytes.starts_with(b"\xEF\xBB\xBF")
+            || bytes.starts_with(b"\xFF\xFE")
+            || bytes.starts_with(b"\xFE\xFF")
+        {
+            return Err(malformed(
+                "the value begins with a byte order mark: save it without one, as plain ASCII",
+            ));
+        }
+        let Some(text) = str::from_utf8(bytes).ok().filter(|text| text.is_ascii()) else {
+            return Err(malformed(
+                "the value has bytes outside ASCII, which no token has: copy the token again",
+            ));
+        };
+        let (text, trailing_newline) = match text.strip_suffix('\n') {
+            Some(rest) => (rest, true),
+            None => (text, false),
+        };
+        let kind = recognise(text)?;
+        Ok(Token { text: SecretString::from(text), kind, trailing_newline })
+    }
+}
+
+impl Token {
+    /// Its kind, from the prefix.
+    pub const fn kind(&self) -> TokenKind {
+        self.kind
+    }
+
+    /// True if the value in the Secret ended in a newline, which some consumers would send along.
+    pub const fn trailing_newline(&self) -> bool {
+        self.trailing_newline
+    }
+
+    /// The text itself: only for the request to GitHub and for the outputs.
+    pub fn expose(&self) -> &str {
+        self.text.expose_secret()
+    }
+
+    /// Its hash, safe to show: a token of at least 20 random characters cannot be guessed from it.
+    pub fn hashed(&self) -> HashedToken {
+        HashedToken(BASE64_STANDARD.encode(Sha256::digest(self.expose())))
+    }
+
+    /// Whether its shape differs from what is known of its kind.
+    ///
+    /// Lengths and checksums: <https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/>;
+    /// the checksum of fine-grained tokens is not documented. Installation tokens vary in length since 2026.
+    pub fn doubt(&self) -> Option<Doubt> {
+        let text = self.expose();
+        let (expected, matches) = match self.kind {
+            TokenKind::FineGrained => (93, fine_grained_checksum_matches(text)),
+            TokenKind::AppInstallation if text.len() != 40 => return None,
+            _ => (40, classic_checksum_matches(text)),
+        };
+        if text.len() != expected {
+            return Some(Doubt::Length);
+        }
+        (!matches).then_some(Doubt::Checksum)
+    }
+}
+
+/// The kind of token that the text is, or what it is instead.
+fn recognise(text: &str) -> Result<TokenKind, Finding> {
+    if text.is_empty() {
+        return Err(Finding::new(Reason::TokenEmpty, "the value is empty: store the token in it"));
+    }
+    for (prefix, kind) in PREFIXES {
+        let Some(body) = text.strip_prefix(prefix) else { continue };
+        if !body.bytes().all(|byte| belongs(*kind, byte)) {
+            return Err(around(text));
+        }
+        if body.len() < SHORTEST_BODY {
+            return Err(malformed(
+                "the value begins like a token and is too short to be one: copy the whole token",
+            ));
+        }
+        return Ok(*kind);
+    }
+    if text.starts_with("ghr_") {
+        return Err(Finding::new(
+            Reason::RefreshToken,
+            "the value is a refresh token of a GitHub App, which cannot be used to sign in: store a personal access token",
+        ));
+    }
+    if text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        return Err(Finding::new(
+            Reason::LegacyToken,
+            "the value is 40 hexadecimal digits, which may be a token from before 2021 or a commit and is never sent: \
+             make a new token",
+        ));
+    }
+    Err(around(text))
+}
+
+/// Letters, digits and the underscore; app tokens also hold a JWT since 2026, with dots and hyphens.
+///
+/// Source: <https://github.blog/changelog/2021-03-31-authentication-token-format-updates-are-generally-available>
+const fn belongs(kind: TokenKind, byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || byte == b'_'
+        || (matches!(kind, TokenKind::AppInstallation | TokenKind::AppUser) && matches!(byte, b'.' | b'-'))
+}
+
+/// What stands around or inside a token, for a text that is none.
+fn around(text: &str) -> Finding {
+    let lower = text.to_ascii_lowercase();
+    let trimmed = text.trim();
+    if trimmed.is_empty() {
+        return Finding::new(
+            Reason::TokenEmpty,
+            "the value is nothing but white space: store the token in it",
+        );
+    }
+    if text.ends_with('\r') || text.contains("\r\n") {
+        return malformed("the value has a Windows line end (CR LF): save it without one");
+    }
+    if text.contains('\n') {
+        return malformed("the value has more than one line: store the token alone");
+    }
+    if trimmed.len() > 1 && trimmed.starts_with(['"', '\'']) && trimmed.ends_with(['"', '\'']) {
+        return malformed("the value stands in quotes: store it without them");
+    }
+    if lower.starts_with("bearer ") || lower.starts_with("token ") || lower.starts_with("basic ") {
+        return malformed(
+            "the value begins with the name of an authorization scheme, as in \"Bearer \": store the token alone",
+        );
+    }
+    if text.starts_with('{') || text.starts_with('[') {
+        return malformed("the value is JSON: store the token alone, or name the key that holds it");
+    }
+    if lower.starts_with("https://") || lower.starts_with("http://") {
+        return malformed("the value is a URL: store the token alone");
+    }
+    if is_doubly_encoded(trimmed) {
+        return malformed(
+            "the value is a token encoded in base64 twice: put it under stringData, or encode it once",
+        );
+    }
+    let tokenlike = |part: &str| PREFIXES.iter().any(|(prefix, _)| part.starts_with(prefix));
+    if trimmed.len() < text.len() && tokenlike(trimmed) && !trimmed.contains(char::is_whitespace) {
+        return malformed("the value has white space around the token: store the token alone");
+    }
+    if text.contains(char::is_whitespace) && tokenlike(trimmed) {
+        return malformed("the value has white space inside the token: copy the token again, in one piece");
+    }
+    if text.split(':').skip(1).any(tokenlike) {
+        return malformed("the value is a user and a token joined by a colon: store the token alone");
+    }
+    if tokenlike(text) {
+        return malformed(
+            "the value begins like a token and has characters that no token has: copy the token again",
+        );
+    }
+    Finding::new(
+        Reason::NotAToken,
+        "the value is no GitHub token, which begins with ghp_ or github_pat_; it was not sent anywhere: \
+         check the name and the key of the Secret",
+    )
+}
+
+fn is_doubly_encoded(text: &str) -> bool {
+    let decoded = BASE64_STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    decoded.is_some_and(|inner| recognise_prefix(&inner))
+}
+
+fn recognise_prefix(text: &str) -> bool {
+    PREFIXES.iter().any(|(prefix, _)| text.starts_with(prefix))
+}
+
+fn malformed(message: &str) -> Finding {
+    Finding::new(Reason::TokenMalformed, message)
+}
+
+/// CRC-32 of what stands between prefix and checksum, in base62, six digits.
+fn classic_checksum_matches(text: &str) -> bool {
+    let Some((body, checksum)) =
+        text.get(4..).and_then(|rest| rest.split_at_checked(rest.len().saturating_sub(6)))
+    else {
+        return false;
+    };
+    base62(crc32fast::hash(body.as_bytes())) == checksum
+}
+
+fn base62(number: u32) -> String {
+    const DIGITS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    (0..6_u32)
+        .rev()
+        .map(|place| (number / 62_u32.pow(place) % 62) as usize)
+        .filter_map(|digit| DIGITS.get(digit).copied().map(char::from))
+        .collect()
+}
+
+/// The first eight base32 characters of the SHA-256 of the first 77 bytes stand at 77..85.
+fn fine_grained_checksum_matches(text: &str) -> bool {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let (Some(head), Some(checksum)) = (text.get(..77), text.get(77..85)) else { return false };
+    let digest = Sha256::digest(head);
+    let bits = digest.iter().take(5).fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
+    let expected = (0..8_u32).rev().filter_map(|place| {
+        let digit = usize::try_from((bits >> place.saturating_mul(5)) & 31).ok()?;
+        ALPHABET.get(digit).copied()
+    });
+    checksum.bytes().eq(expected)
+}
+
+#[cfg(test)]
+mod tests;

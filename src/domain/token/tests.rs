@@ -1,0 +1,147 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn parse(text: &str) -> Result<Token, Finding> {
+    Token::try_from(text.as_bytes())
+}
+
+/// A well-formed token, put together here so that no such text stands in the repository.
+fn classic() -> String {
+    ["ghp_", &"A".repeat(30), "0uCPlr"].concat()
+}
+
+fn fine_grained() -> String {
+    ["github_pat_", "11AAAAAAA0SyntheticNot", "_", &"A".repeat(43), "2BYIMNLC", "00000000"].concat()
+}
+
+#[test]
+fn the_prefix_tells_the_kind() {
+    let rows = [
+        ("ghp_", TokenKind::Classic),
+        ("github_pat_", TokenKind::FineGrained),
+        ("gho_", TokenKind::OAuth),
+        ("ghu_", TokenKind::AppUser),
+        ("ghs_", TokenKind::AppInstallation),
+    ];
+    for (prefix, kind) in rows {
+        assert_eq!(parse(&[prefix, &"b".repeat(36)].concat()).unwrap().kind(), kind, "{prefix}");
+    }
+}
+
+#[test]
+fn an_installation_token_of_2026_is_a_token() {
+    let text =
+        ["ghs_", "123456_", &"eyJ-x_y".repeat(24), ".", &"a".repeat(200), ".", &"b".repeat(100)].concat();
+    let token = parse(&text).unwrap();
+    assert_eq!((token.kind(), token.doubt()), (TokenKind::AppInstallation, None));
+}
+
+#[test]
+fn checksums_are_those_of_github() {
+    let rows = [
+        ("digits only", "0".repeat(30), "2C8GjS"),
+        ("one zero in front", "A".repeat(30), "0uCPlr"),
+        ("near the top", "abcdefghijklmnopqrstuvwxyzABCD".to_owned(), "4dNndU"),
+        ("another zero in front", "012345678901234567890123456789".to_owned(), "0pV6Ps"),
+        ("no zero in front", "SyntheticNotARealTokenBody0001".to_owned(), "2cTvNb"),
+        ("two zeros in front", "SyntheticPaddingCase0000000357".to_owned(), "00Jd8n"),
+    ];
+    for (name, body, checksum) in rows {
+        for prefix in ["ghp_", "gho_", "ghu_", "ghs_"] {
+            assert_eq!(parse(&[prefix, &body, checksum].concat()).unwrap().doubt(), None, "{prefix} {name}");
+        }
+        let wrong = parse(&["ghp_", &body, "4gfFC3"].concat()).unwrap();
+        assert_eq!(wrong.doubt(), Some(Doubt::Checksum), "{name}");
+    }
+    assert_eq!(parse(&fine_grained()).unwrap().doubt(), None);
+    let mistyped = fine_grained().replace("Synthetic", "Synthetik");
+    assert_eq!(parse(&mistyped).unwrap().doubt(), Some(Doubt::Checksum));
+}
+
+#[test]
+fn an_unusual_length_is_a_doubt_and_no_more() {
+    for text in [[&classic(), "x"].concat(), fine_grained().chars().take(80).collect()] {
+        assert_eq!(parse(&text).unwrap().doubt(), Some(Doubt::Length));
+    }
+}
+
+#[test]
+fn one_trailing_newline_is_taken_off_and_told() {
+    let token = parse(&(classic() + "\n")).unwrap();
+    assert_eq!((token.expose(), token.trailing_newline()), (classic().as_str(), true));
+    assert!(!parse(&classic()).unwrap().trailing_newline());
+}
+
+#[test]
+fn whatever_else_people_store_is_refused_with_its_own_sentence() {
+    let token = classic();
+    let rows: Vec<(&str, Vec<u8>, Reason, &str)> = vec![
+        ("empty", vec![], Reason::TokenEmpty, "empty"),
+        ("a newline alone", b"\n".to_vec(), Reason::TokenEmpty, "empty"),
+        ("spaces alone", b"  ".to_vec(), Reason::TokenEmpty, "white space"),
+        ("CR LF", format!("{token}\r\n").into(), Reason::TokenMalformed, "CR LF"),
+        ("CR", format!("{token}\r").into(), Reason::TokenMalformed, "CR LF"),
+        ("two newlines", format!("{token}\n\n").into(), Reason::TokenMalformed, "more than one line"),
+        ("BOM", format!("\u{feff}{token}").into(), Reason::TokenMalformed, "byte order mark"),
+        ("UTF-16", [&[0xFF, 0xFE], token.as_bytes()].concat(), Reason::TokenMalformed, "byte order mark"),
+        ("quotes", format!("\"{token}\"").into(), Reason::TokenMalformed, "quotes"),
+        ("single quotes", format!("'{token}'").into(), Reason::TokenMalformed, "quotes"),
+        ("Bearer", format!("Bearer {token}").into(), Reason::TokenMalformed, "authorization scheme"),
+        ("token", format!("token {token}").into(), Reason::TokenMalformed, "authorization scheme"),
+        ("base64 twice", BASE64_STANDARD.encode(&token).into(), Reason::TokenMalformed, "twice"),
+        ("space inside", token.replace("AAAA0", "AA A0").into(), Reason::TokenMalformed, "inside"),
+        ("space behind", format!("{token} ").into(), Reason::TokenMalformed, "around"),
+        ("space before", format!(" {token}").into(), Reason::TokenMalformed, "around"),
+        ("non-ASCII", format!("{token}é").into(), Reason::TokenMalformed, "outside ASCII"),
+        ("not UTF-8", [token.as_bytes(), &[0x80]].concat(), Reason::TokenMalformed, "outside ASCII"),
+        ("NUL", format!("{token}\0").into(), Reason::TokenMalformed, "characters that no token has"),
+        ("user and token", format!("me:{token}").into(), Reason::TokenMalformed, "colon"),
+        ("a URL", format!("https://me:{token}@github.com").into(), Reason::TokenMalformed, "URL"),
+        ("JSON", format!("{{\"token\":\"{token}\"}}").into(), Reason::TokenMalformed, "JSON"),
+        ("cut", b"ghp_abc".to_vec(), Reason::TokenMalformed, "too short"),
+        ("over 4 KiB", format!("{token}{}", "A".repeat(4096)).into(), Reason::TokenMalformed, "4 KiB"),
+        ("a password", b"correct horse battery staple".to_vec(), Reason::NotAToken, "no GitHub token"),
+        ("an upper case prefix", token.to_uppercase().into(), Reason::NotAToken, "no GitHub token"),
+        ("a JWT", b"eyJhbGciOiJSUzI1NiJ9.e30.c2ln".to_vec(), Reason::NotAToken, "no GitHub token"),
+        ("a refresh token", ["ghr_", &"a".repeat(76)].concat().into(), Reason::RefreshToken, "refresh token"),
+        ("40 hex digits", "0123456789abcdef".repeat(3)[..40].into(), Reason::LegacyToken, "hexadecimal"),
+    ];
+    for (name, bytes, reason, words) in rows {
+        let finding = Token::try_from(bytes.as_slice()).expect_err(name);
+        assert_eq!(finding.reason, reason, "{name}: {}", finding.message);
+        assert!(finding.message.contains(words), "{name}: {}", finding.message);
+    }
+}
+
+#[test]
+fn the_hash_is_the_one_of_the_audit_log() {
+    // printf %s TEXT | openssl dgst -sha256 -binary | base64
+    let token = parse(&["ghp_", &"0".repeat(30), "2C8GjS"].concat()).unwrap();
+    assert_eq!(token.hashed().as_str(), "sbPGJypoOqikylAlB0W0yLnZyIVw6Ky3Pq4vnensZeM=");
+}
+
+#[test]
+fn a_token_does_not_show_itself() {
+    let token = parse(&classic()).unwrap();
+    assert_eq!(format!("{token:?}"), "Token(Classic)");
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic_and_no_finding_repeats_them(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        if let Err(finding) = Token::try_from(bytes.as_slice())
+            && let Ok(text) = str::from_utf8(&bytes)
+            && text.len() > 30
+        {
+            prop_assert!(!finding.message.contains(text));
+        }
+    }
+
+    #[test]
+    fn a_token_is_always_plain_ascii_without_white_space(text in "gh[pousr]_[ -~\\n]{20,80}") {
+        if let Ok(token) = Token::try_from(text.as_bytes()) {
+            prop_assert!(token.expose().bytes().all(|byte| (0x21..=0x7e).contains(&byte)));
+        }
+    }
+}

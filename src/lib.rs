@@ -1,0 +1,3 @@
+//! github-pat-operator keeps GitHub personal access tokens under watch.
+
+pub mod domain;
