@@ -1,3 +1,28 @@
-//! github-pat-operator keeps GitHub personal access tokens under watch.
+//! github-pat-operator keeps GitHub personal access tokens under watch: it asks GitHub whether they work, says so in the status
+//! of `GithubPatConnection` resources, and hands proven tokens to workloads.
+//!
+//! One reconcile is four steps: observe, decide, act, report. The modules in reading order:
 
 pub mod domain;
+
+pub mod api;
+pub mod status;
+
+pub mod links;
+pub mod settings;
+
+pub mod github;
+
+pub mod apiserver;
+pub mod publish;
+
+pub mod records;
+
+pub mod watches;
+
+pub mod controller;
+
+pub mod server;
+pub mod telemetry;
+
+pub mod cli;

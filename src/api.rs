@@ -1,0 +1,227 @@
+//! The resource `GithubPatConnection`: spec, status, columns and rules, and the CustomResourceDefinition made of them.
+//!
+//! The doc comments of the fields are what `kubectl explain` prints.
+
+mod status;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{CustomResource, CustomResourceExt};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use status::time;
+pub use status::{
+    Condition, ConditionStatus, GithubPatConnectionStatus, Links, OutputStatus, RefusedStatus, RetryStatus,
+    TokenStatus,
+};
+
+use crate::domain::{
+    Reason,
+    decide::OnInvalid,
+    format::Output,
+    requirement::Requirement,
+    span::{self, Span},
+};
+
+/// Keeps a GitHub personal access token under watch: reads it from a Secret, asks GitHub whether it works for its purpose,
+/// says so in the status, and writes proven tokens to the Secrets that workloads read.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "githubpat.dev",
+    version = "v1alpha1",
+    kind = "GithubPatConnection",
+    plural = "githubpatconnections",
+    shortname = "ghpat",
+    category = "githubpat",
+    namespaced,
+    status = "GithubPatConnectionStatus",
+    derive = "PartialEq",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
+    ),
+    printcolumn(name = "Login", type_ = "string", json_path = ".status.token.login"),
+    printcolumn(name = "Kind", type_ = "string", json_path = ".status.token.kind"),
+    printcolumn(name = "Expires", type_ = "string", json_path = ".status.token.expiresAt"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Host", type_ = "string", json_path = ".spec.host", priority = "1"),
+    printcolumn(name = "Scopes", type_ = "string", json_path = ".status.token.scopes", priority = "1"),
+    printcolumn(name = "Checked", type_ = "date", json_path = ".status.token.checkedAt", priority = "1"),
+    printcolumn(name = "Secret", type_ = "string", json_path = ".spec.secretRef.name", priority = "1")
+)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [{
+    "rule": "!has(self.publish) || self.publish.all(output, output.secretName != self.secretRef.name)",
+    "message": "publish must not name the Secret that secretRef reads from: give the output a name of its own",
+}]))]
+pub struct GithubPatConnectionSpec {
+    /// The GitHub host that the token was made on, by its name in the operator's settings. `github.com` is built in; an
+    /// Enterprise Server or a tenant of ghe.com is added there by an administrator.
+    #[serde(default = "default_host")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
+    pub host: String,
+    /// The Secret that holds the token, in the namespace of the connection.
+    pub secret_ref: SecretKeyRef,
+    /// What the token must be and have to be of use.
+    #[serde(default)]
+    pub require: Requirement,
+    /// How often GitHub is asked about an accepted token, from 10s to 24h. The operator's settings have a minimum, to which a
+    /// shorter interval is raised.
+    #[serde(default = "default_interval")]
+    #[schemars(extend("x-kubernetes-validations" = span::rules("interval", "10s", "24h")))]
+    pub interval: Span,
+    /// How long before the expiry to warn. `NotExpiring` turns False at the longest, and its message changes at each.
+    #[serde(default = "default_warn_before")]
+    #[schemars(schema_with = "warnings")]
+    pub warn_before: Vec<Span>,
+    /// What becomes of the outputs when the token turns invalid. An outage or a rate limit does not make it invalid.
+    #[serde(default)]
+    pub on_invalid: OnInvalid,
+    /// The Secrets to write the token to once GitHub has accepted it and the requirements hold. They go with the connection.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["secretName"]))]
+    pub publish: Vec<Output>,
+    /// Whether to stop asking GitHub and to stop writing, until it is unset. What was published stays.
+    #[serde(default)]
+    pub suspend: bool,
+}
+
+/// A key of a Secret in the same namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretKeyRef {
+    /// The name of the Secret.
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
+    pub name: String,
+    /// The key whose value is the token.
+    #[serde(default = "default_key")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
+    pub key: String,
+}
+
+fn default_host() -> String {
+    "github.com".to_owned()
+}
+
+fn default_key() -> String {
+    "token".to_owned()
+}
+
+fn default_interval() -> Span {
+    Span::minutes(30)
+}
+
+fn default_warn_before() -> Vec<Span> {
+    [720, 336, 168, 24].map(Span::hours).to_vec()
+}
+
+fn warnings(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 10,
+        "items": {
+            "type": "string",
+            "maxLength": 18,
+            "x-kubernetes-validations": span::rules("each of warnBefore", "1m", "99999h"),
+        },
+        "x-kubernetes-list-type": "set",
+    })
+}
+
+/// The definition that makes an API server know the resource.
+pub fn definition() -> CustomResourceDefinition {
+    let mut definition = GithubPatConnection::crd();
+    for version in &mut definition.spec.versions {
+        let schema = version.schema.take().and_then(|validation| serde_json::to_value(validation).ok());
+        version.schema = schema.and_then(|mut schema| {
+            without_null(&mut schema);
+            if let Some(status) = schema.pointer_mut("/openAPIV3Schema/properties/status") {
+                status["default"] = unseen();
+            }
+            serde_json::from_value(schema).ok()
+        });
+    }
+    definition
+}
+
+/// Null is not a value of any field: one that is not known is absent.
+fn without_null(schema: &mut serde_json::Value) {
+    match schema {
+        serde_json::Value::Object(fields) => {
+            fields.remove("nullable");
+            fields.values_mut().for_each(without_null);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(without_null),
+        _ => {}
+    }
+}
+
+/// The status of a connection that the operator has not seen, so that nobody takes it for done.
+fn unseen() -> serde_json::Value {
+    serde_json::json!({ "conditions": [{
+        "type": "Ready",
+        "status": "Unknown",
+        "reason": Reason::Pending.as_str(),
+        "message": "waiting for the operator to judge this connection",
+        "lastTransitionTime": "1970-01-01T00:00:00Z",
+    }] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema() -> serde_json::Value {
+        let definition = definition();
+        serde_json::to_value(definition.spec.versions.first().unwrap().schema.as_ref().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_field_has_a_description() {
+        fn walk(path: &str, schema: &serde_json::Value, bare: &mut Vec<String>) {
+            let Some(properties) = schema.get("properties").and_then(|properties| properties.as_object())
+            else {
+                if let Some(items) = schema.get("items") {
+                    walk(path, items, bare);
+                }
+                return;
+            };
+            for (name, property) in properties {
+                let path = format!("{path}.{name}");
+                if property.get("description").is_none() {
+                    bare.push(path.clone());
+                }
+                walk(&path, property, bare);
+            }
+        }
+        let mut bare = Vec::new();
+        walk("", &schema()["openAPIV3Schema"], &mut bare);
+        bare.retain(|path| path != ".status" && path != ".spec");
+        assert_eq!(bare, Vec::<String>::new());
+    }
+
+    #[test]
+    fn no_field_takes_null_and_an_unseen_connection_is_pending() {
+        let schema = schema();
+        assert!(!schema.to_string().contains("nullable"));
+        let ready = &schema["openAPIV3Schema"]["properties"]["status"]["default"]["conditions"][0];
+        assert_eq!((ready["status"].as_str(), ready["reason"].as_str()), (Some("Unknown"), Some("Pending")));
+    }
+
+    #[test]
+    fn a_minimal_connection_has_the_documented_defaults() {
+        let text = serde_json::json!({ "secretRef": { "name": "pat" } });
+        let spec: GithubPatConnectionSpec = serde_json::from_value(text).unwrap();
+        assert_eq!((spec.host.as_str(), spec.secret_ref.key.as_str()), ("github.com", "token"));
+        assert_eq!(spec.interval.to_string(), "30m");
+        let warnings: Vec<_> = spec.warn_before.iter().map(ToString::to_string).collect();
+        assert_eq!(warnings, ["720h", "336h", "168h", "24h"]);
+    }
+}

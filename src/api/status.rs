@@ -1,0 +1,248 @@
+//! What the operator says of a connection, and remembers of it.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    Reason,
+    answer::{Account, Deferral, Expiry, Grant, Memory, Refusal, Refused, Silence},
+    format::Format,
+    token::{Doubt, HashedToken, TokenKind},
+};
+
+/// What is known of the connection. Every instant says when something happened.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GithubPatConnectionStatus {
+    /// The generation of the spec that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Ready sums up SecretResolved, Authenticated, RequirementsMet, NotExpiring and Published. True is good in each.
+    #[serde(default)]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// The token that was last seen in the Secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenStatus>,
+    /// The Secrets that hold a proven token for workloads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["secretName"]))]
+    pub outputs: Vec<OutputStatus>,
+    /// Set while GitHub gives no answer about the token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryStatus>,
+    /// Pages that help.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links: Option<Links>,
+}
+
+/// One aspect of the connection, with the fields and limits of metav1.Condition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// The aspect.
+    #[schemars(
+        length(max = 316),
+        regex(
+            pattern = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
+        )
+    )]
+    #[serde(rename = "type")]
+    pub type_: String,
+    /// Whether it holds.
+    pub status: ConditionStatus,
+    /// Why, in one word for machines; docs/reasons.md explains each.
+    #[schemars(length(min = 1, max = 1024), regex(pattern = r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"))]
+    pub reason: String,
+    /// Why, and what to do about it, in one sentence for people.
+    #[schemars(length(max = 32768))]
+    pub message: String,
+    /// When the status last changed.
+    pub last_transition_time: Time,
+    /// The generation of the spec that it speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub observed_generation: Option<i64>,
+}
+
+/// Whether a condition holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum ConditionStatus {
+    /// It holds.
+    True,
+    /// It does not.
+    False,
+    /// Nobody can tell yet.
+    Unknown,
+}
+
+impl ConditionStatus {
+    /// The word in the status.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ConditionStatus::True => "True",
+            ConditionStatus::False => "False",
+            ConditionStatus::Unknown => "Unknown",
+        }
+    }
+}
+
+/// What is known of the token; never a part of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenStatus {
+    /// The Secret it was read from.
+    pub secret_name: String,
+    /// The host that was asked about it.
+    pub host: String,
+    /// Its kind, from its prefix.
+    pub kind: TokenKind,
+    /// Base64 of its SHA-256, by which GitHub's audit log can be searched.
+    pub hashed_token: HashedToken,
+    /// Why it may have been cut or mistyped, if its shape is unusual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Doubt>,
+    /// The login of its account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+    /// The numeric id of its account, which stays when the login is renamed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<i64>,
+    /// Its classic scopes as GitHub lists them; absent for tokens that have none by nature, empty for a classic token without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    pub scopes: Option<Vec<String>>,
+    /// When it ends, if GitHub named an expiry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Time>,
+    /// Set if GitHub named an expiry in a form that could not be read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub expiry_unreadable: bool,
+    /// When GitHub was first seen to accept it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_proven_at: Option<Time>,
+    /// GitHub accepted it at this instant or later: refreshed when something changed or when it is older than the heartbeat of
+    /// the settings, not at each check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked_at: Option<Time>,
+    /// The refusals since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<RefusedStatus>,
+}
+
+/// Refusals of the token in a row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusedStatus {
+    /// What GitHub said the last time.
+    pub reason: String,
+    /// How many there were. One condemns nobody.
+    pub count: i32,
+    /// The first of them.
+    pub first: Time,
+    /// The last of them.
+    pub last: Time,
+}
+
+/// A Secret that holds a proven token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OutputStatus {
+    /// Its name.
+    pub secret_name: String,
+    /// How the token is laid out in it.
+    pub format: Format,
+}
+
+/// GitHub has given no answer about the token for a while.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RetryStatus {
+    /// The first question without an answer.
+    pub since: Time,
+    /// What the last one brought.
+    pub reason: String,
+    /// When GitHub wants to be asked again, if it named an instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Time>,
+}
+
+/// Pages that help.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Links {
+    /// GitHub's form for a new token, filled in as far as GitHub allows.
+    pub create_token: String,
+}
+
+impl GithubPatConnectionStatus {
+    /// What this status remembers of that token on that host; nothing of any other.
+    pub fn memory(&self, hashed: &HashedToken, host: &str) -> Memory {
+        let remembered =
+            self.token.as_ref().filter(|token| token.hashed_token == *hashed && token.host == host);
+        let Some(token) = remembered else { return Memory::default() };
+        Memory {
+            grant: token.checked_at.as_ref().map(|at| (token.grant(), at.0)),
+            refused: token.refused.as_ref().and_then(RefusedStatus::remembered),
+            first_proven: token.first_proven_at.as_ref().map(|at| at.0),
+            silence: self.retry.as_ref().and_then(RetryStatus::remembered),
+        }
+    }
+
+    /// The condition of this type.
+    pub fn condition(&self, type_: &str) -> Option<&Condition> {
+        self.conditions.iter().find(|condition| condition.type_ == type_)
+    }
+}
+
+impl TokenStatus {
+    fn grant(&self) -> Grant {
+        let account = self.login.clone().zip(self.user_id).map(|(login, id)| Account { login, id });
+        let expiry = match &self.expires_at {
+            Some(at) => Expiry::At(at.0),
+            None if self.expiry_unreadable => Expiry::Unreadable,
+            None => Expiry::Never,
+        };
+        Grant { account, scopes: self.scopes.clone(), expiry }
+    }
+}
+
+impl RefusedStatus {
+    fn remembered(&self) -> Option<Refused> {
+        let refusal = Refusal::from_reason(self.reason.parse::<Reason>().ok()?)?;
+        Some(Refused { refusal, count: self.count, first: self.first.0, last: self.last.0 })
+    }
+}
+
+impl From<Refused> for RefusedStatus {
+    fn from(refused: Refused) -> Self {
+        let reason = refused.refusal.reason().as_str().to_owned();
+        RefusedStatus { reason, count: refused.count, first: time(refused.first), last: time(refused.last) }
+    }
+}
+
+impl RetryStatus {
+    fn remembered(&self) -> Option<Silence> {
+        let reason = self.reason.parse().ok()?;
+        let until = self.not_before.as_ref().map(|at| at.0);
+        Some(Silence { since: self.since.0, deferral: Deferral { reason, until } })
+    }
+}
+
+impl From<Silence> for RetryStatus {
+    fn from(silence: Silence) -> Self {
+        RetryStatus {
+            since: time(silence.since),
+            reason: silence.deferral.reason.as_str().to_owned(),
+            not_before: silence.deferral.until.map(time),
+        }
+    }
+}
+
+/// The instant as Kubernetes writes it, in whole seconds.
+pub(crate) fn time(at: Timestamp) -> Time {
+    Time(Timestamp::from_second(at.as_second()).unwrap_or(at))
+}

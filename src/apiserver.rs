@@ -1,0 +1,52 @@
+//! One call to the API server: within a deadline, and with its failure as a value.
+
+use std::{future::Future, time::Duration};
+
+/// How long one call may take. Longer is no use: the next look comes anyway.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Why a call brought nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// No answer within the deadline.
+    #[error("no answer within {} s", DEADLINE.as_secs())]
+    Late,
+    /// The API server refused, or could not be reached.
+    #[error("{}", plain(.0))]
+    Kube(#[from] kube::Error),
+}
+
+impl Fault {
+    /// The HTTP status of the API server's refusal.
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            Fault::Kube(kube::Error::Api(status)) => Some(status.code),
+            _ => None,
+        }
+    }
+
+    /// True if what the call was about has changed meanwhile: look again.
+    pub fn is_outdated(&self) -> bool {
+        matches!(self.code(), Some(404 | 409))
+    }
+}
+
+/// Waits for the call, no longer than the deadline.
+///
+/// # Errors
+///
+/// What the API server refused, or that it did not answer in time.
+pub async fn within<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, Fault> {
+    match tokio::time::timeout(DEADLINE, call).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(Fault::Late),
+    }
+}
+
+/// The API server's own sentence, without the Debug form around it.
+fn plain(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
+}

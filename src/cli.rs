@@ -1,0 +1,141 @@
+//! The subcommands: `run`, `crds`, `check`.
+
+mod check;
+
+use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc};
+
+use clap::{Parser, Subcommand};
+use futures::future;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    api, controller,
+    github::{self, Github},
+    server,
+    settings::{self, Given, Settings},
+    telemetry,
+    watches::Watches,
+};
+pub use check::Check;
+
+/// Cert-manager for GitHub personal access tokens: asks GitHub whether they work, says so in Kubernetes, and hands proven ones to
+/// workloads.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the operator against the cluster of the kubeconfig or of the Pod.
+    Run(Run),
+    /// Prints the CustomResourceDefinition, for kubectl apply -f -.
+    Crds,
+    /// Judges one token without Kubernetes: exit 0 usable, 1 not usable, 2 undetermined, 3 wrong usage.
+    Check(Box<Check>),
+}
+
+#[derive(Debug, clap::Args)]
+struct Run {
+    /// The settings file; docs/settings.md has the table.
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    given: Given,
+}
+
+/// What ends a subcommand early.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The command line, a file or a setting is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// A setting is wrong.
+    #[error(transparent)]
+    Settings(#[from] settings::Error),
+    /// The log cannot be set up.
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::Error),
+    /// A host cannot be asked.
+    #[error(transparent)]
+    Github(#[from] github::Error),
+    /// There is no cluster to talk to.
+    #[error("no cluster to talk to: {0}; set KUBECONFIG or run in a Pod")]
+    Config(#[from] kube::config::InferConfigError),
+    /// The cluster cannot be talked to.
+    #[error("cannot talk to the cluster: {0}")]
+    Client(#[from] kube::Error),
+    /// The probes cannot be served.
+    #[error(transparent)]
+    Server(#[from] server::Error),
+    /// Output cannot be written.
+    #[error("cannot write: {0}")]
+    Write(#[from] std::io::Error),
+    /// What was to be printed cannot be.
+    #[error("cannot print: {0}")]
+    Print(String),
+}
+
+impl Error {
+    /// 3 for what the caller must mend on the command line or in a file, else 1.
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Error::Usage(_) | Error::Settings(_) | Error::Telemetry(telemetry::Error::Filter(_)) => 3,
+            _ => 1,
+        }
+    }
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+///
+/// What kept it from its end; `check` puts its judgement into the exit code instead.
+pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
+    match cli.command {
+        Command::Run(run) => operate(run).await.map(|()| ExitCode::SUCCESS),
+        Command::Crds => print(&yaml(&api::definition())?).map(|()| ExitCode::SUCCESS),
+        Command::Check(check) => check::run(*check).await,
+    }
+}
+
+async fn operate(run: Run) -> Result<(), Error> {
+    let settings = Settings::new(run.given, file(run.config)?)?;
+    telemetry::start(settings.log_format, &settings.log_filter)?;
+    let mut config = kube::Config::infer().await?;
+    config.default_retry = false;
+    let client = kube::Client::try_from(config)?;
+    let github = Github::new(&settings)?;
+    let watches = Arc::new(Watches::default());
+    let probes = server::serve(settings.listen, watches.listed());
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %settings.listen, "started");
+    let (mut terminated, mut interrupted) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let shutdown = async move {
+        future::select(Box::pin(terminated.recv()), Box::pin(interrupted.recv())).await;
+        tracing::info!("stopping");
+    };
+    tokio::select! {
+        failed = probes => failed?,
+        () = controller::run(client, github, settings, watches, shutdown) => {}
+    }
+    Ok(())
+}
+
+fn file(path: Option<PathBuf>) -> Result<Given, Error> {
+    Ok(path.map(|path| Given::read(&path)).transpose()?.unwrap_or_default())
+}
+
+fn yaml(value: &impl serde::Serialize) -> Result<String, Error> {
+    serde_saphyr::to_string(value).map_err(|error| Error::Print(error.to_string()))
+}
+
+/// A reader that hangs up early is no failure of ours.
+fn print(text: &str) -> Result<(), Error> {
+    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
+}

@@ -1,0 +1,232 @@
+//! The same judgement without Kubernetes, about one token.
+
+use std::{
+    fmt::Write,
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Error, file, print};
+use crate::{
+    api::{
+        ConditionStatus, GithubPatConnection, GithubPatConnectionSpec as Spec,
+        GithubPatConnectionStatus as Status,
+    },
+    domain::{
+        Judged,
+        answer::Memory,
+        answer::Question,
+        decide::{Decision, Demand, Host, Observation, Standing, decide},
+        schedule::{Pace, Past},
+        span::Span,
+        token::Token,
+    },
+    github::{Github, Line},
+    links::links,
+    settings::{Given, Settings, from_yaml},
+    status::{self, Outcome},
+    telemetry,
+};
+
+/// Longer than any token with what people put around it.
+const LONGEST_INPUT: u64 = 64 * 1024;
+
+/// Judges one token without Kubernetes. The token comes on standard input, from --secret-file or from GITHUB_TOKEN, never as an
+/// argument, since other users see arguments.
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// The file that holds the token; else GITHUB_TOKEN, else standard input
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+    /// A manifest of a GithubPatConnection, whose host and requirements are judged
+    #[arg(short = 'f', long = "filename", value_name = "FILE")]
+    connection: Option<PathBuf>,
+    /// The GitHub host, by its name in the settings [default: that of the manifest, else github.com]
+    #[arg(long)]
+    host: Option<String>,
+    /// The settings file, as for run
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// How to print
+    #[arg(short = 'o', long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+    /// How long after a refusal the confirming question comes, from 1s to 1h
+    #[arg(long, value_name = "DURATION", default_value = "2s")]
+    confirm_after: Span,
+    /// Which log lines there are, on standard error
+    #[arg(long, value_name = "DIRECTIVES", default_value = "error")]
+    log_filter: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
+/// Asks GitHub about the token and prints the conditions.
+pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
+    let given = Given { confirm_after: Some(check.confirm_after), ..Given::default() };
+    let settings = Settings::new(given, file(check.config)?)?;
+    telemetry::start(settings.log_format, &check.log_filter)?;
+    let spec = spec(check.connection.as_deref(), check.host)?;
+    let Some(host) = settings.host(&spec.host) else {
+        let known: Vec<_> = settings.hosts.iter().map(|host| host.name.as_str()).collect();
+        return Err(Error::Usage(format!(
+            "there is no host {} in the settings: name one of {}",
+            spec.host,
+            known.join(", ")
+        )));
+    };
+    let bytes = input(check.secret_file.as_deref())?;
+    let github = Github::new(&settings)?;
+    let known = Host { name: host.name.clone(), registry: host.registry.clone() };
+    let seen = ask(&github, &spec, known, &settings, &bytes).await;
+    let decision = decide(&seen);
+    let status = judged(&seen, &decision, host, &spec);
+    print(&match check.output {
+        Output::Text => text(&status),
+        Output::Json => {
+            serde_json::to_string_pretty(&status).map_err(|error| Error::Print(error.to_string()))?
+        }
+    })?;
+    Ok(match status.condition("Ready").map(|ready| ready.status) {
+        Some(ConditionStatus::True) => ExitCode::SUCCESS,
+        Some(ConditionStatus::False) => ExitCode::from(1),
+        _ => ExitCode::from(2),
+    })
+}
+
+/// The manifest's spec, or one without demands.
+fn spec(path: Option<&Path>, host: Option<String>) -> Result<Spec, Error> {
+    let mut spec = match path {
+        Some(path) => manifest(path)?,
+        None => serde_json::from_value(serde_json::json!({ "secretRef": { "name": "token" } }))
+            .map_err(|error| Error::Print(error.to_string()))?,
+    };
+    if let Some(host) = host {
+        spec.host = host;
+    }
+    Ok(spec)
+}
+
+fn manifest(path: &Path) -> Result<Spec, Error> {
+    let wrong = |message: String| Error::Usage(format!("{} is wrong: {message}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let connection: GithubPatConnection = from_yaml(&text).map_err(wrong)?;
+    Ok(connection.spec)
+}
+
+/// The bytes of the token, from the first place that is named.
+fn input(secret_file: Option<&Path>) -> Result<Vec<u8>, Error> {
+    if let Some(path) = secret_file {
+        return read(fs::File::open(path), &path.display().to_string());
+    }
+    if let Some(token) = std::env::var_os("GITHUB_TOKEN").filter(|token| !token.is_empty()) {
+        return Ok(token.into_encoded_bytes());
+    }
+    read(Ok(std::io::stdin()), "standard input")
+}
+
+fn read(source: std::io::Result<impl Read>, name: &str) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    let read = source.and_then(|source| source.take(LONGEST_INPUT).read_to_end(&mut bytes));
+    read.map(|_| bytes).map_err(|error| Error::Usage(format!("cannot read {name}: {error}")))
+}
+
+/// One question, and a second one over a fresh connection after a refusal.
+async fn ask(github: &Github, spec: &Spec, host: Host, settings: &Settings, bytes: &[u8]) -> Observation {
+    let now = Timestamp::now();
+    let token = Token::try_from(bytes).map_or_else(|finding| Judged::No(vec![finding]), Judged::Yes);
+    let mut seen = Observation {
+        now,
+        skew: SignedDuration::ZERO,
+        token: token.clone(),
+        host: Judged::Yes(host.clone()),
+        memory: Memory::default(),
+        past: Past { since: now, asked: None },
+        demand: demand(spec),
+        pace: pace(spec, settings),
+        found: Ok(Vec::new()),
+    };
+    let Judged::Yes(token) = token else { return seen };
+    for line in [Line::Kept, Line::Fresh] {
+        let heard = github.ask(&token, Question::Identity, &host.name, line).await;
+        seen.now = Timestamp::now();
+        seen.skew = heard.skew.unwrap_or(seen.skew);
+        seen.learn(heard.reply);
+        if seen.memory.refused.is_none() || seen.memory.believed_refusal().is_some() {
+            break;
+        }
+        if line == Line::Kept {
+            tokio::time::sleep(settings.confirm_after.unsigned_abs()).await;
+        }
+    }
+    seen
+}
+
+fn demand(spec: &Spec) -> Demand {
+    Demand {
+        requirement: spec.require.clone(),
+        outputs: spec.publish.clone(),
+        on_invalid: spec.on_invalid,
+        warn_before: spec.warn_before.iter().map(|span| span.get()).collect(),
+        suspend: false,
+    }
+}
+
+fn pace(spec: &Spec, settings: &Settings) -> Pace {
+    Pace {
+        interval: spec.interval.get().max(settings.minimum_interval),
+        confirm_after: settings.confirm_after,
+        heartbeat: settings.heartbeat,
+        trust_for: settings.trust_for,
+    }
+}
+
+/// The status that the operator would write, without outputs, of which only what refuses the token is told.
+fn judged(seen: &Observation, decision: &Decision, host: &crate::settings::Host, spec: &Spec) -> Status {
+    let refused = !decision.refusals.is_empty();
+    let mut decision = decision.clone();
+    if !refused {
+        decision.standing = Standing::NothingRequested;
+    }
+    let links = links(host, "github-pat-operator check", spec);
+    let outcome = Outcome {
+        seen,
+        decision: &decision,
+        failed: &[],
+        secret_name: "input",
+        links: Some(&links),
+        raised_from: None,
+    };
+    let mut status = status::next(None, None, &outcome);
+    status.conditions.retain(|condition| condition.type_ != "Published" || refused);
+    status.outputs.clear();
+    status
+}
+
+/// The conditions as a person reads them.
+fn text(status: &Status) -> String {
+    let mut text = String::new();
+    for condition in &status.conditions {
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "{:<16} {:<8} {:<22} {}",
+            condition.type_,
+            condition.status.as_str(),
+            condition.reason,
+            condition.message
+        );
+    }
+    let ready = status.condition("Ready").map(|ready| ready.status);
+    if let Some(links) = status.links.as_ref().filter(|_| ready == Some(ConditionStatus::False)) {
+        let _ = writeln!(text, "\nA new token: {}", links.create_token);
+    }
+    text
+}

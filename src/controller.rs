@@ -1,0 +1,273 @@
+//! The reconcile: observe, decide, act, report; and what to do after an error.
+
+mod observe;
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures::{FutureExt, StreamExt};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    api::{Patch, PatchParams},
+    core::error_boundary::InvalidObject,
+    runtime::{
+        Controller,
+        controller::{self, Action},
+        reflector,
+    },
+};
+
+use crate::{
+    api::{Condition, ConditionStatus, GithubPatConnection, GithubPatConnectionStatus as Status, time},
+    apiserver::{Fault, within},
+    domain::{
+        Finding, Reason,
+        decide::{Change, Decision, decide},
+    },
+    github::Github,
+    links::links,
+    publish::{self, Owner},
+    records::Records,
+    settings::Settings,
+    status::{self, Outcome},
+    watches::{Guarded, Watches},
+};
+use observe::{Observed, observe};
+
+/// The field manager of the status.
+const FIELD_MANAGER: &str = "github-pat-operator";
+/// The first pause after a failure, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(300));
+
+/// What a reconcile needs beside the connection.
+struct Context {
+    client: Client,
+    github: Github,
+    settings: Settings,
+    records: Arc<Records>,
+}
+
+/// What kept a reconcile from its end. It comes again.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The source Secret was not read.
+    #[error("cannot read Secret {name}: {source}")]
+    ReadSecret {
+        /// The Secret.
+        name: String,
+        /// Why.
+        source: Fault,
+    },
+    /// The outputs were not read or changed.
+    #[error(transparent)]
+    Publish(#[from] publish::Error),
+    /// The status was not written.
+    #[error("cannot write the status: {source}")]
+    WriteStatus {
+        /// Why.
+        source: Fault,
+    },
+    /// A fault of this program, met by one connection; the others go on.
+    #[error("the reconcile panicked; please report this")]
+    Panicked,
+}
+
+/// Reconciles every connection until the shutdown is asked for.
+pub async fn run(
+    client: Client,
+    github: Github,
+    settings: Settings,
+    watches: Arc<Watches>,
+    shutdown: impl Future<Output = ()> + Send + Sync + 'static,
+) {
+    let records = Arc::new(Records::default());
+    let (store, writer) = reflector::store();
+    let connections = watches.clone().connections(client.clone(), writer, records.clone());
+    let secrets = watches.secrets(client.clone(), store.clone());
+    let config = controller::Config::default().concurrency(settings.concurrency);
+    let context = Arc::new(Context { client, github, settings, records });
+    Controller::for_stream(connections, store)
+        .with_config(config)
+        .reconcile_on(secrets)
+        .graceful_shutdown_on(shutdown)
+        .run(guarded, after_error, context)
+        .for_each(|_| async {})
+        .await;
+}
+
+/// Keeps what goes wrong with one connection from the others.
+async fn guarded(connection: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Error> {
+    let uid = connection.uid().unwrap_or_default();
+    let done = match &connection.0 {
+        Ok(readable) => {
+            AssertUnwindSafe(reconcile(readable, &ctx)).catch_unwind().await.unwrap_or(Err(Error::Panicked))
+        }
+        Err(unreadable) => refuse(unreadable, &ctx).await,
+    };
+    if done.is_ok() {
+        ctx.records.succeeded(&uid);
+    }
+    done
+}
+
+async fn reconcile(connection: &GithubPatConnection, ctx: &Context) -> Result<Action, Error> {
+    if connection.metadata.deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
+    let observed = observe(connection, ctx).await;
+    let decision = decide(&observed.seen);
+    let acted = act(&decision, connection, ctx).await;
+    report(connection, &observed, &decision, &acted, ctx).await?;
+    match observed.fault.or(acted.fault) {
+        Some(fault) => Err(fault),
+        None => Ok(Action::requeue(decision.next_look.unsigned_abs())),
+    }
+}
+
+/// What became of the changes.
+struct Acted {
+    failed: Vec<(String, Finding)>,
+    fault: Option<Error>,
+}
+
+/// Makes every change; one that fails keeps only its own Secret from the next.
+async fn act(decision: &Decision, connection: &GithubPatConnection, ctx: &Context) -> Acted {
+    let secrets = Api::<Secret>::namespaced(ctx.client.clone(), &connection.namespace().unwrap_or_default());
+    let (name, uid) = (connection.name_any(), connection.uid().unwrap_or_default());
+    let owner = Owner { name: &name, uid: &uid };
+    let mut acted = Acted { failed: Vec::new(), fault: None };
+    for change in &decision.changes {
+        let (Change::Create { name, .. } | Change::Replace { name, .. } | Change::Delete { name, .. }) =
+            change;
+        if acted.failed.iter().any(|(failed, _)| failed == name) {
+            continue;
+        }
+        match publish::apply(&secrets, owner, change).await {
+            Ok(()) => {
+                tracing::info!(connection = %key(connection), secret = %name, change = verb(change), "output changed")
+            }
+            Err(error) => {
+                let message =
+                    format!("{error}: see that the operator may write Secrets here; it tries again");
+                acted.failed.push((name.clone(), Finding::new(Reason::WriteFailed, message)));
+                acted.fault = acted.fault.or(Some(error.into()));
+            }
+        }
+    }
+    acted
+}
+
+const fn verb(change: &Change) -> &'static str {
+    match change {
+        Change::Create { .. } => "create",
+        Change::Replace { .. } => "replace",
+        Change::Delete { .. } => "delete",
+    }
+}
+
+/// Writes the status if it says something new.
+async fn report(
+    connection: &GithubPatConnection,
+    observed: &Observed,
+    decision: &Decision,
+    acted: &Acted,
+    ctx: &Context,
+) -> Result<(), Error> {
+    let spec = &connection.spec;
+    let asked = spec.interval.get();
+    let host = ctx.settings.host(&spec.host);
+    let links = host.map(|host| links(host, &key(connection), spec));
+    let outcome = Outcome {
+        seen: &observed.seen,
+        decision,
+        failed: &acted.failed,
+        secret_name: &spec.secret_ref.name,
+        links: links.as_ref(),
+        raised_from: (asked < ctx.settings.minimum_interval).then_some(asked),
+    };
+    let status = status::next(observed.previous.as_ref(), connection.metadata.generation, &outcome);
+    if observed.previous.as_ref() == Some(&status) {
+        return Ok(());
+    }
+    log(connection, observed.previous.as_ref(), &status, decision.next_look);
+    let patch = serde_json::json!({
+        "apiVersion": GithubPatConnection::api_version(&()),
+        "kind": GithubPatConnection::kind(&()),
+        "metadata": { "name": connection.name_any(), "uid": connection.uid() },
+        "status": &status,
+    });
+    let connections = api(connection, ctx);
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    let written =
+        within(connections.patch_status(&connection.name_any(), &params, &Patch::Apply(patch))).await;
+    let written = match written {
+        // It is gone, or another one has its name: there is nothing to say any more.
+        Err(fault) if fault.is_outdated() => return Ok(()),
+        other => other.map_err(|source| Error::WriteStatus { source })?,
+    };
+    let version = written.resource_version().unwrap_or_default();
+    ctx.records.wrote(&connection.uid().unwrap_or_default(), version, status);
+    Ok(())
+}
+
+/// One line for each change of the judgement.
+fn log(
+    connection: &GithubPatConnection,
+    previous: Option<&Status>,
+    status: &Status,
+    next_look: SignedDuration,
+) {
+    let ready = |status: &Status| status.condition("Ready").map(|ready| (ready.status, ready.reason.clone()));
+    let Some((now, reason)) = ready(status) else { return };
+    if previous.and_then(ready).as_ref() == Some(&(now, reason.clone())) {
+        return;
+    }
+    let (connection, host, ready) = (key(connection), connection.spec.host.as_str(), now.as_str());
+    tracing::info!(%connection, host, ready, reason, next_look = %next_look, "token judged");
+}
+
+/// Says of a connection that cannot be read that it cannot; its outputs stay as they are.
+async fn refuse(unreadable: &InvalidObject, ctx: &Context) -> Result<Action, Error> {
+    let meta = &unreadable.metadata;
+    let (uid, name) = (meta.uid.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default());
+    if !ctx.records.is_news(&uid, &unreadable.error) {
+        return Ok(Action::await_change());
+    }
+    let namespace = meta.namespace.clone().unwrap_or_default();
+    tracing::error!(connection = %format!("{namespace}/{name}"), error = %unreadable.error, "connection unreadable");
+    let ready = Condition {
+        type_: "Ready".to_owned(),
+        status: ConditionStatus::False,
+        reason: Reason::SpecUnreadable.as_str().to_owned(),
+        message: format!("the resource cannot be read ({}): apply it anew", unreadable.error),
+        last_transition_time: time(Timestamp::now()),
+        observed_generation: meta.generation,
+    };
+    let patch = serde_json::json!({ "metadata": { "uid": uid }, "status": { "conditions": [ready] } });
+    let connections = Api::<Guarded>::namespaced(ctx.client.clone(), &namespace);
+    let written =
+        within(connections.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch))).await;
+    match written {
+        Err(fault) if !fault.is_outdated() => Err(Error::WriteStatus { source: fault }),
+        _ => Ok(Action::await_change()),
+    }
+}
+
+/// Tries again after a pause that doubles with each failure in a row, between half of it and all of it.
+fn after_error(connection: Arc<Guarded>, error: &Error, ctx: Arc<Context>) -> Action {
+    let failures = ctx.records.failed(&connection.uid().unwrap_or_default());
+    let longest = PAUSES.0.saturating_mul(1_u32 << failures.min(16)).min(PAUSES.1);
+    let pause = longest.mul_f64(fastrand::f64().mul_add(0.5, 0.5));
+    let connection = format!("{}/{}", connection.namespace().unwrap_or_default(), connection.name_any());
+    tracing::warn!(%connection, %error, next_look = ?pause, "reconcile failed");
+    Action::requeue(pause)
+}
+
+fn api(connection: &GithubPatConnection, ctx: &Context) -> Api<GithubPatConnection> {
+    Api::namespaced(ctx.client.clone(), &connection.namespace().unwrap_or_default())
+}
+
+fn key(connection: &GithubPatConnection) -> String {
+    format!("{}/{}", connection.namespace().unwrap_or_default(), connection.name_any())
+}

@@ -1,0 +1,193 @@
+//! Asks GitHub about a token. It can express nothing but one GET without a body.
+//!
+//! A token goes to the host that the settings name and nowhere else: no redirects, no cookies, no proxy from the environment.
+
+mod headers;
+mod interpret;
+
+use std::{collections::BTreeMap, error::Error as _, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::{
+    Client, StatusCode,
+    header::{ACCEPT, AUTHORIZATION, HeaderValue},
+    redirect,
+};
+
+use crate::{
+    domain::{
+        Reason,
+        answer::{Deferral, Question, Reply},
+        token::Token,
+    },
+    settings::{Host, Settings},
+};
+pub use interpret::{Response, interpret};
+
+/// To be connected at all.
+const CONNECT: Duration = Duration::from_secs(3);
+/// For the whole of a question, its answer read to the end; GitHub itself gives up after 10 s.
+const TOTAL: Duration = Duration::from_secs(10);
+/// A user object has about 2 KiB.
+const LONGEST_BODY: usize = 64 * 1024;
+
+/// The hosts that can be asked.
+#[derive(Debug)]
+pub struct Github {
+    hosts: BTreeMap<String, Lines>,
+    api_version: HeaderValue,
+}
+
+/// The ways to one host.
+#[derive(Debug)]
+struct Lines {
+    user: reqwest::Url,
+    kept: Client,
+    fresh: Client,
+}
+
+/// Over which connection to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// One that may have been used before.
+    Kept,
+    /// A new one, for a question that shall confirm a refusal: a broken node behind a kept connection would repeat itself.
+    Fresh,
+}
+
+/// What came of a question.
+#[derive(Debug)]
+pub struct Heard {
+    /// What it says about the token.
+    pub reply: Reply,
+    /// How much GitHub's clock is ahead of ours, if it told the time.
+    pub skew: Option<SignedDuration>,
+}
+
+/// What keeps a host from being asked at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The TLS set-up failed.
+    #[error("cannot prepare TLS for host {host}: {source}")]
+    Tls {
+        /// The name of the host.
+        host: String,
+        /// Why.
+        source: reqwest::Error,
+    },
+}
+
+impl Github {
+    /// Clients for every host of the settings.
+    ///
+    /// # Errors
+    ///
+    /// If the certificates of a host cannot be used, or the machine has none.
+    pub fn new(settings: &Settings) -> Result<Self, Error> {
+        let lines = |host: &Host| {
+            let failed = |source| Error::Tls { host: host.name.clone(), source };
+            let kept = client(host).build().map_err(failed)?;
+            let fresh = client(host).pool_max_idle_per_host(0).build().map_err(failed)?;
+            Ok((host.name.clone(), Lines { user: host.endpoint("user"), kept, fresh }))
+        };
+        let hosts = settings.hosts.iter().map(lines).collect::<Result<_, _>>()?;
+        Ok(Github { hosts, api_version: settings.github_api_version.clone() })
+    }
+
+    /// Asks the host about the token. Never fails: what cannot be asked is a deferral.
+    pub async fn ask(&self, token: &Token, question: Question, host: &str, line: Line) -> Heard {
+        let Some(lines) = self.hosts.get(host) else {
+            return Heard { reply: Reply::Deferral(Deferral::new(Reason::HostUnknown)), skew: None };
+        };
+        let client = if line == Line::Fresh { &lines.fresh } else { &lines.kept };
+        let url = match question {
+            Question::Identity => lines.user.clone(),
+        };
+        let heard = match self.get(client, url, token).await {
+            Ok(response) => {
+                let now = Timestamp::now();
+                let reply = interpret(token.kind(), &response, now);
+                tracing::debug!(host, status = response.status.as_u16(), "GitHub replied");
+                let told = headers::date(&response.headers).filter(|_| matches!(reply, Reply::Answer(_)));
+                Heard { skew: told.map(|date| skew(date, now)), reply }
+            }
+            Err(reason) => Heard { reply: Reply::Deferral(Deferral::new(reason)), skew: None },
+        };
+        heard
+    }
+
+    async fn get(&self, client: &Client, url: reqwest::Url, token: &Token) -> Result<Response, Reason> {
+        let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))
+            .map_err(|_| Reason::RequestRejected)?;
+        bearer.set_sensitive(true);
+        let request = client
+            .get(url)
+            .header(AUTHORIZATION, bearer)
+            .header(ACCEPT, "application/vnd.github+json")
+            .header("x-github-api-version", &self.api_version);
+        let mut response = request.send().await.map_err(fault)?;
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(fault)? {
+            if body.len().saturating_add(chunk.len()) > LONGEST_BODY {
+                return Err(if status == StatusCode::OK {
+                    Reason::NotTheApi
+                } else {
+                    Reason::UnexpectedAnswer
+                });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Response { status, headers, body })
+    }
+}
+
+fn client(host: &Host) -> reqwest::ClientBuilder {
+    let builder = Client::builder()
+        .user_agent(concat!("github-pat-operator/", env!("CARGO_PKG_VERSION")))
+        .http1_only()
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .connect_timeout(CONNECT)
+        .timeout(TOTAL)
+        .pool_max_idle_per_host(4);
+    if host.is_plain() {
+        // No certificate is needed, so a machine without any is no obstacle.
+        return builder.tls_certs_only([]);
+    }
+    builder.https_only(true).tls_certs_merge(host.ca_bundle.iter().cloned())
+}
+
+/// A difference below two seconds is what a date in whole seconds and a slow network make of none.
+fn skew(date: Timestamp, now: Timestamp) -> SignedDuration {
+    let ahead = date.duration_since(now);
+    if ahead.abs() < SignedDuration::from_secs(2) {
+        SignedDuration::ZERO
+    } else {
+        SignedDuration::from_secs(ahead.as_secs())
+    }
+}
+
+/// Why no response came. The error itself holds the URL and nothing of the token.
+fn fault(error: reqwest::Error) -> Reason {
+    let error = error.without_url();
+    let mut cause = error.source();
+    let mut tls = false;
+    while let Some(inner) = cause {
+        tls |= inner.is::<rustls::Error>();
+        let io = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        tls |= io.is_some_and(|inner| inner.is::<rustls::Error>());
+        cause = inner.source();
+    }
+    let reason = if tls {
+        Reason::TlsFailed
+    } else if error.is_timeout() {
+        Reason::TimedOut
+    } else {
+        Reason::Unreachable
+    };
+    tracing::debug!(%error, reason = reason.as_str(), "no response");
+    reason
+}

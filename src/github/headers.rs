@@ -1,0 +1,161 @@
+//! What the headers of GitHub's answers say.
+
+use jiff::{SignedDuration, Timestamp, fmt::rfc2822, fmt::strtime};
+use reqwest::header::HeaderMap;
+
+use crate::domain::answer::Expiry;
+
+/// GitHub's hourly window, and so the longest that a limit can last:
+/// <https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>
+const LONGEST_LIMIT: i64 = 3600;
+/// More than the API lists; the rest of a longer list is not kept, so that a status stays small.
+const MOST_SCOPES: usize = 64;
+
+/// The first value of the header, if it is ASCII.
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+/// The classic scopes; `None` if there is no such header, which is not the same as an empty one.
+///
+/// <https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps>; recorded answers hold them in any
+/// order, with or without those that others imply, on one line or several.
+pub(super) fn scopes(headers: &HeaderMap) -> Option<Vec<String>> {
+    let mut lines = headers.get_all("x-oauth-scopes").iter().peekable();
+    lines.peek()?;
+    let mut scopes: Vec<String> = Vec::new();
+    for line in lines {
+        for scope in line.to_str().unwrap_or_default().split(',').map(str::trim) {
+            let plausible =
+                !scope.is_empty() && scope.len() <= 64 && scope.bytes().all(|byte| byte.is_ascii_graphic());
+            if plausible && scopes.len() < MOST_SCOPES && !scopes.iter().any(|known| known == scope) {
+                scopes.push(scope.to_owned());
+            }
+        }
+    }
+    Some(scopes)
+}
+
+/// The expiry, in either layout that GitHub uses, `2026-05-16 11:52:29 UTC` and `2026-05-16 11:52:29 +0200`, or in RFC 3339.
+pub(super) fn expiry(headers: &HeaderMap) -> Expiry {
+    let Some(value) = headers.get("github-authentication-token-expiration") else { return Expiry::Never };
+    let Some(text) = value.to_str().ok().map(str::trim) else { return Expiry::Unreadable };
+    let offset = text.strip_suffix("UTC").map_or_else(|| text.to_owned(), |head| format!("{head}+0000"));
+    let instant = strtime::parse("%Y-%m-%d %H:%M:%S %z", &offset).and_then(|parsed| parsed.to_timestamp());
+    instant.or_else(|_| text.parse()).map_or(Expiry::Unreadable, Expiry::At)
+}
+
+/// The instant at which the answer was made, by GitHub's clock.
+pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    http_date(text(headers, "date")?)
+}
+
+/// Whether the budget of the hour is spent.
+pub(super) fn nothing_remains(headers: &HeaderMap) -> bool {
+    text(headers, "x-ratelimit-remaining") == Some("0")
+}
+
+/// When GitHub wants to be asked again, by our clock: from `Retry-After`, else from the end of the window if it is spent.
+/// From one second to one hour from now, whatever the header says.
+pub(super) fn not_before(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
+    let github_now = date(headers).unwrap_or(now);
+    let wait = retry_after(headers, github_now).or_else(|| {
+        let reset: i64 =
+            text(headers, "x-ratelimit-reset").filter(|_| nothing_remains(headers))?.parse().ok()?;
+        Some(reset.saturating_sub(github_now.as_second()))
+    })?;
+    now.checked_add(SignedDuration::from_secs(wait.clamp(1, LONGEST_LIMIT))).ok()
+}
+
+fn retry_after(headers: &HeaderMap, github_now: Timestamp) -> Option<i64> {
+    let value = text(headers, "retry-after")?;
+    value.parse().ok().or_else(|| Some(http_date(value)?.as_second().saturating_sub(github_now.as_second())))
+}
+
+fn http_date(text: &str) -> Option<Timestamp> {
+    rfc2822::parse(text).ok().map(|zoned| zoned.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+        lines
+            .iter()
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn an_expiry_is_read_in_both_layouts_and_never_guessed() {
+        let rows = [
+            ("2025-02-25 04:28:56 UTC", Some("2025-02-25T04:28:56Z")),
+            ("2026-05-16 11:52:29 +0200", Some("2026-05-16T09:52:29Z")),
+            ("2026-05-16 23:52:29 -0700", Some("2026-05-17T06:52:29Z")),
+            ("2026-05-16T11:52:29Z", Some("2026-05-16T11:52:29Z")),
+            ("2026-05-16T11:52:29+02:00", Some("2026-05-16T09:52:29Z")),
+            ("2026-05-16 11:52:29", None),
+            ("2026-05-16 11:52:29 CEST", None),
+            ("never", None),
+            ("", None),
+        ];
+        for (text, expected) in rows {
+            let expected = expected.map_or(Expiry::Unreadable, |at| Expiry::At(at.parse().unwrap()));
+            assert_eq!(
+                expiry(&headers(&[("github-authentication-token-expiration", text)])),
+                expected,
+                "{text:?}"
+            );
+        }
+        assert_eq!(expiry(&HeaderMap::new()), Expiry::Never);
+    }
+
+    #[test]
+    fn an_absent_list_of_scopes_is_not_an_empty_one() {
+        let mut two_lines = headers(&[("x-oauth-scopes", "repo,gist")]);
+        two_lines.append("x-oauth-scopes", HeaderValue::from_static(" user, repo"));
+        let rows: [(&str, HeaderMap, Option<Vec<&str>>); 5] = [
+            ("absent", HeaderMap::new(), None),
+            ("empty", headers(&[("x-oauth-scopes", "")]), Some(vec![])),
+            ("one", headers(&[("x-oauth-scopes", "repo")]), Some(vec!["repo"])),
+            ("unknown ones are kept", headers(&[("x-oauth-scopes", "a:b, c")]), Some(vec!["a:b", "c"])),
+            ("two lines, one scope twice", two_lines, Some(vec!["repo", "gist", "user"])),
+        ];
+        for (name, headers, expected) in rows {
+            let expected = expected.map(|list| list.into_iter().map(str::to_owned).collect::<Vec<_>>());
+            assert_eq!(scopes(&headers), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_limit_ends_by_githubs_clock_within_an_hour() {
+        let now: Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
+        let ahead = ("date", "Thu, 01 Jan 2026 12:05:00 GMT");
+        let reset = (now.as_second() + 400).to_string();
+        let rows: Vec<(&str, Vec<(&str, &str)>, Option<i64>)> = vec![
+            ("retry-after", vec![("retry-after", "30")], Some(30)),
+            ("a date", vec![ahead, ("retry-after", "Thu, 01 Jan 2026 12:06:00 GMT")], Some(60)),
+            ("in the past", vec![("retry-after", "-5")], Some(1)),
+            ("absurd", vec![("retry-after", "99999999999")], Some(3600)),
+            ("no number", vec![("retry-after", "soon")], None),
+            (
+                "the window",
+                vec![ahead, ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", &reset)],
+                Some(100),
+            ),
+            (
+                "the window is not spent",
+                vec![("x-ratelimit-remaining", "7"), ("x-ratelimit-reset", &reset)],
+                None,
+            ),
+            ("nothing", vec![], None),
+        ];
+        for (name, lines, expected) in rows {
+            let until = not_before(&headers(&lines), now);
+            assert_eq!(until.map(|until| until.as_second() - now.as_second()), expected, "{name}");
+        }
+    }
+}

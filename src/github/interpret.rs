@@ -1,0 +1,178 @@
+//! Reads a reply of GitHub to `GET /user`: an answer about the token, or a deferral. Pure.
+//!
+//! Only 401 `Bad credentials` and 403 for a suspended account speak against a token. Texts of GitHub are matched, without regard
+//! to case, and never passed on.
+
+use jiff::Timestamp;
+use reqwest::{StatusCode, header::HeaderMap};
+use serde::Deserialize;
+
+use super::headers;
+use crate::domain::{
+    Reason,
+    answer::{Account, Answer, Deferral, Grant, Refusal, Reply},
+    token::TokenKind,
+};
+
+/// A response, read to its end.
+#[derive(Debug)]
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// The part of an error body that is looked at; everything may be missing.
+/// <https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api>
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Said {
+    message: String,
+    documentation_url: String,
+}
+
+/// The part of a user that is looked at.
+/// <https://docs.github.com/en/rest/users/users#get-the-authenticated-user>
+#[derive(Debug, Deserialize)]
+struct User {
+    login: String,
+    id: i64,
+}
+
+/// What the response says about a token of this kind.
+pub fn interpret(kind: TokenKind, response: &Response, now: Timestamp) -> Reply {
+    let said = Said::of(response);
+    match response.status.as_u16() {
+        200 => user(response),
+        304 => defer(Reason::UnexpectedAnswer),
+        300..=399 => defer(Reason::Redirected),
+        401 => unauthorized(&said),
+        403 | 429 => forbidden(kind, response, &said, now),
+        404 => defer(Reason::NotTheApi),
+        400 if said.names(&["x-github-api-version"]) => defer(Reason::ApiVersionRejected),
+        410 => defer(Reason::ApiVersionRejected),
+        500..=599 => limited(Reason::ServerError, response, now),
+        _ => defer(Reason::UnexpectedAnswer),
+    }
+}
+
+/// 200 is an acceptance only with the login and id of a user; a captive portal answers 200 too.
+fn user(response: &Response) -> Reply {
+    match serde_json::from_slice::<User>(&response.body) {
+        Ok(user) if is_login(&user.login) => {
+            granted(Some(Account { login: user.login, id: user.id }), response)
+        }
+        _ => defer(Reason::NotTheApi),
+    }
+}
+
+/// GitHub's grammar for logins, with the underscore of managed users and the suffix of bots:
+/// <https://docs.github.com/en/enterprise-cloud@latest/admin/managing-iam/iam-configuration-reference/username-considerations-for-external-authentication>
+fn is_login(login: &str) -> bool {
+    let name = login.strip_suffix("[bot]").unwrap_or(login);
+    !name.is_empty()
+        && name.len() <= 100
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+fn unauthorized(said: &Said) -> Reply {
+    if said.names(&["bad credentials"]) {
+        return refuse(Refusal::BadCredentials);
+    }
+    defer(if said.names(&["requires authentication"]) {
+        Reason::CredentialsNotReceived
+    } else if said.names(&["two-factor", "otp"]) {
+        Reason::OneTimePasswordDemanded
+    } else if said.names(&["json web token", "'expiration time'", "'issued at'", "'issuer'"]) {
+        Reason::TakenForJwt
+    } else {
+        Reason::UnexplainedUnauthorized
+    })
+}
+
+/// A dozen different 403s, of which one speaks against the token. A limit comes as 403 or as 429.
+fn forbidden(kind: TokenKind, response: &Response, said: &Said, now: Timestamp) -> Reply {
+    let headers = &response.headers;
+    if said.names(&["secondary rate limit", "abuse detection"])
+        || said.points_to(&["secondary-rate-limit", "abuse-rate-limit"])
+    {
+        return limited(Reason::SecondaryRateLimited, response, now);
+    }
+    let names_limit = said.names(&["rate limit"]) || said.points_to(&["rate-limit"]);
+    if headers::nothing_remains(headers) || names_limit {
+        return limited(Reason::RateLimited, response, now);
+    }
+    if response.status == StatusCode::TOO_MANY_REQUESTS || headers.contains_key("retry-after") {
+        return limited(Reason::SecondaryRateLimited, response, now);
+    }
+    if said.names(&["login attempt exceeded", "login attempts exceeded"]) {
+        return limited(Reason::LoginLocked, response, now);
+    }
+    if said.names(&["account was suspended", "account is suspended"]) {
+        return refuse(Refusal::AccountSuspended);
+    }
+    if kind == TokenKind::AppInstallation && said.names(&["not accessible by integration"]) {
+        return granted(None, response);
+    }
+    if said.names(&["email address must be verified", "billing issue", "billing problem"]) {
+        return defer(Reason::AccountRestricted);
+    }
+    if headers.contains_key("x-github-sso")
+        || said.names(&["ip allow list", "saml", "forbids access", "organization has enabled"])
+    {
+        return defer(Reason::AccessRestricted);
+    }
+    if said.names(&["user agent", "administrative rules"]) || response.mentions("administrative rules") {
+        return defer(Reason::RequestRejected);
+    }
+    defer(Reason::UnexpectedAnswer)
+}
+
+impl Said {
+    /// What the body says, as far as it is JSON of that form; whatever its content type claims.
+    fn of(response: &Response) -> Self {
+        serde_json::from_slice(&response.body).unwrap_or_default()
+    }
+
+    fn names(&self, words: &[&str]) -> bool {
+        let message = self.message.to_ascii_lowercase();
+        words.iter().any(|word| message.contains(word))
+    }
+
+    fn points_to(&self, words: &[&str]) -> bool {
+        words.iter().any(|word| self.documentation_url.contains(word))
+    }
+}
+
+impl Response {
+    fn mentions(&self, words: &str) -> bool {
+        String::from_utf8_lossy(&self.body).to_ascii_lowercase().contains(words)
+    }
+}
+
+fn granted(account: Option<Account>, response: &Response) -> Reply {
+    let headers = &response.headers;
+    Reply::Answer(Answer::Granted(Grant {
+        account,
+        scopes: headers::scopes(headers),
+        expiry: headers::expiry(headers),
+    }))
+}
+
+fn refuse(refusal: Refusal) -> Reply {
+    Reply::Answer(Answer::Refused(refusal))
+}
+
+fn limited(reason: Reason, response: &Response, now: Timestamp) -> Reply {
+    Reply::Deferral(Deferral { reason, until: headers::not_before(&response.headers, now) })
+}
+
+fn defer(reason: Reason) -> Reply {
+    Reply::Deferral(Deferral::new(reason))
+}
+
+#[cfg(test)]
+mod tests;

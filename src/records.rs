@@ -1,0 +1,147 @@
+//! What the process remembers of each connection beside its status; always safe to lose.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    api::GithubPatConnectionStatus as Status,
+    domain::{answer::Memory, schedule::Past, token::HashedToken},
+};
+
+/// One record for each uid, and one clock for each host.
+#[derive(Debug, Default)]
+pub struct Records {
+    of: Mutex<HashMap<String, Record>>,
+    skews: Mutex<HashMap<String, SignedDuration>>,
+}
+
+#[derive(Debug, Default)]
+struct Record {
+    token: Option<Known>,
+    written: Option<Written>,
+    failures: u32,
+    unreadable: Option<String>,
+}
+
+#[derive(Debug)]
+struct Known {
+    hashed: HashedToken,
+    host: String,
+    memory: Memory,
+    past: Past,
+}
+
+/// The status that we wrote last, and the version of the object that it made.
+#[derive(Debug)]
+struct Written {
+    resource_version: String,
+    status: Status,
+}
+
+impl Records {
+    /// What is remembered of the token on that host: by this process, else by the status.
+    pub fn recall(
+        &self,
+        uid: &str,
+        hashed: &HashedToken,
+        host: &str,
+        status: Option<&Status>,
+        now: Timestamp,
+    ) -> (Memory, Past) {
+        let mut records = lock(&self.of);
+        let record = records.entry(uid.to_owned()).or_default();
+        if let Some(known) =
+            record.token.as_ref().filter(|known| known.hashed == *hashed && known.host == host)
+        {
+            return (known.memory.clone(), known.past);
+        }
+        let memory = status.map(|status| status.memory(hashed, host)).unwrap_or_default();
+        let past = Past { since: now, asked: None };
+        let known = Known { hashed: hashed.clone(), host: host.to_owned(), memory: memory.clone(), past };
+        record.token = Some(known);
+        (memory, past)
+    }
+
+    /// Keeps what was learnt of the token.
+    pub fn remember(&self, uid: &str, memory: &Memory, past: Past) {
+        let mut records = lock(&self.of);
+        if let Some(known) = records.get_mut(uid).and_then(|record| record.token.as_mut()) {
+            known.memory = memory.clone();
+            known.past = past;
+        }
+    }
+
+    /// The status as we last wrote it, while the given object is older than that.
+    pub fn newer_status(&self, uid: &str, resource_version: &str) -> Option<Status> {
+        let records = lock(&self.of);
+        let written = records.get(uid)?.written.as_ref()?;
+        is_older(resource_version, &written.resource_version).then(|| written.status.clone())
+    }
+
+    /// Keeps the status that was written, with the version that the object has now.
+    pub fn wrote(&self, uid: &str, resource_version: String, status: Status) {
+        lock(&self.of).entry(uid.to_owned()).or_default().written =
+            Some(Written { resource_version, status });
+    }
+
+    /// Counts a failed reconcile; gives how many there were in a row before it.
+    pub fn failed(&self, uid: &str) -> u32 {
+        let mut records = lock(&self.of);
+        let record = records.entry(uid.to_owned()).or_default();
+        let before = record.failures;
+        record.failures = before.saturating_add(1);
+        before
+    }
+
+    /// Forgets the failures.
+    pub fn succeeded(&self, uid: &str) {
+        if let Some(record) = lock(&self.of).get_mut(uid) {
+            record.failures = 0;
+        }
+    }
+
+    /// True the first time that this object is unreadable for this reason.
+    pub fn is_news(&self, uid: &str, error: &str) -> bool {
+        let mut records = lock(&self.of);
+        let record = records.entry(uid.to_owned()).or_default();
+        record.unreadable.replace(error.to_owned()).is_none_or(|before| before != error)
+    }
+
+    /// How much the host's clock is ahead of ours.
+    pub fn skew(&self, host: &str) -> SignedDuration {
+        lock(&self.skews).get(host).copied().unwrap_or_default()
+    }
+
+    /// Keeps how much the host's clock is ahead of ours.
+    pub fn set_skew(&self, host: &str, skew: SignedDuration) {
+        lock(&self.skews).insert(host.to_owned(), skew);
+    }
+
+    /// Forgets the connection of this uid.
+    pub fn forget(&self, uid: &str) {
+        lock(&self.of).remove(uid);
+    }
+
+    /// Forgets every connection but these.
+    pub fn forget_all_but(&self, uids: &HashSet<String>) {
+        lock(&self.of).retain(|uid, _| uids.contains(uid));
+    }
+}
+
+/// True if the first resource version comes before the second. They are numbers that can be compared since Kubernetes 1.35, and
+/// were in practice before; of what are none, only equality is known.
+fn is_older(version: &str, than: &str) -> bool {
+    match (version.parse::<u64>(), than.parse::<u64>()) {
+        (Ok(version), Ok(than)) => version < than,
+        _ => false,
+    }
+}
+
+/// A lock that a panicking holder left is as good as any: each change of a record is one assignment.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

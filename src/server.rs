@@ -1,0 +1,47 @@
+//! `/livez` and `/readyz`.
+
+use std::net::SocketAddr;
+
+use axum::{Router, extract::State, http::StatusCode, routing::get};
+use tokio::{net::TcpListener, sync::watch};
+
+use crate::watches::Listed;
+
+/// The probes cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address is not to be had.
+    #[error("cannot listen on {address}, which the setting listen names: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Serving ended.
+    #[error("the probes are no longer served: {source}")]
+    Serve {
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Serves the probes until the future is dropped: alive while the process answers, ready once everything has been listed.
+///
+/// # Errors
+///
+/// If the address cannot be listened on, or serving ends.
+pub async fn serve(address: SocketAddr, listed: watch::Receiver<Listed>) -> Result<(), Error> {
+    let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
+    let router =
+        Router::new().route("/livez", get(async || "ok")).route("/readyz", get(ready)).with_state(listed);
+    axum::serve(listener, router).await.map_err(|source| Error::Serve { source })
+}
+
+async fn ready(State(listed): State<watch::Receiver<Listed>>) -> (StatusCode, &'static str) {
+    if listed.borrow().all() {
+        (StatusCode::OK, "ok")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "connections or Secrets have not been listed yet")
+    }
+}
