@@ -1,0 +1,166 @@
+//! One control plane: its processes, its folder, and ways in.
+
+mod access;
+mod error;
+mod processes;
+
+pub use error::Error;
+
+use crate::{
+    audit::{self, AuditEvent},
+    certificates::{Authority, Pair, token_keys},
+    guard::Guarded,
+    kubeconfig::Credentials,
+};
+use kube::Config;
+use std::{
+    fs, io,
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+};
+use tempfile::TempDir;
+
+/// How many times to choose another port when ours was taken before the API server had it.
+const PORTS: usize = 5;
+
+/// What a control plane does beyond answering.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Whether the API server keeps an audit log, for [`ControlPlane::audit`].
+    pub audit: bool,
+    /// Whether there are garbage collection and namespace deletion from the start, see
+    /// [`ControlPlane::start_controller_manager`].
+    pub controller_manager: bool,
+}
+
+/// A running etcd and kube-apiserver with RBAC, killed with all they know when this value is dropped.
+///
+/// The same happens, by another hand, when this process dies in any way.
+#[derive(Debug)]
+pub struct ControlPlane {
+    // In the order in which they are dropped: nobody misses what is gone already, and the folder is last.
+    controller_manager: Option<Guarded>,
+    api_server: Option<Guarded>,
+    etcd: Option<Guarded>,
+    options: Options,
+    port: u16,
+    url: String,
+    authority: Authority,
+    admin_kubeconfig: PathBuf,
+    admin: Config,
+    directory: TempDir,
+}
+
+impl ControlPlane {
+    /// Starts a control plane, and returns when the API server is ready and the namespace `default` is there.
+    ///
+    /// The programs come from [`binaries::find`](crate::binaries::find), which may build them first.
+    ///
+    /// # Errors
+    ///
+    /// When a program cannot be had or does not start, with the end of its log.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        let mut left = PORTS;
+        loop {
+            let mut control_plane = Self::prepare(options).await?;
+            control_plane.start_etcd().await?;
+            left = left.saturating_sub(1);
+            match control_plane.start_api_server().await {
+                Err(Error::PortTaken { .. }) if left > 0 => continue,
+                started => started?,
+            }
+            if options.controller_manager {
+                control_plane.start_controller_manager().await?;
+            }
+            return Ok(control_plane);
+        }
+    }
+
+    /// The API server's address, `https://127.0.0.1:…`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The folder with all files of this control plane, among them the logs `etcd.log`, `kube-apiserver.log` and
+    /// `kube-controller-manager.log`. It goes with the control plane.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// All requests answered so far, in the order of their answers; none without [`Options::audit`].
+    ///
+    /// # Errors
+    ///
+    /// When the log cannot be read, or holds something else than events.
+    pub fn audit(&self) -> Result<Vec<AuditEvent>, Error> {
+        audit::events(&self.audit_text()?).map_err(|(line, cause)| Error::Audit { line, cause })
+    }
+
+    /// The audit log as it is: a JSON object a line, of which the last may be in the middle of being written.
+    ///
+    /// # Errors
+    ///
+    /// When the log cannot be read.
+    pub fn audit_text(&self) -> Result<String, Error> {
+        let path = self.path("audit.log");
+        match fs::read_to_string(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+            result => result.map_err(|source| Error::File { path, source }),
+        }
+    }
+
+    /// A folder with keys and certificates, and a port that was free a moment ago.
+    async fn prepare(options: Options) -> Result<Self, Error> {
+        let directory = tempfile::Builder::new().prefix("control-plane-").tempdir();
+        let directory = directory.map_err(|source| Error::File { path: std::env::temp_dir(), source })?;
+        let port = free_port().map_err(|source| Error::Port { source })?;
+        let url = format!("https://127.0.0.1:{port}");
+        let authority = Authority::new().map_err(Error::certificate("an authority"))?;
+        let admin = authority.user("admin", Some("system:masters"));
+        let admin = Credentials::Certificate(&admin.map_err(Error::certificate("the certificate of admin"))?);
+        let admin_kubeconfig = access::write_kubeconfig(directory.path(), &url, &authority, admin)?;
+        let admin = access::read_config(&admin_kubeconfig).await?;
+        let control_plane = Self {
+            controller_manager: None,
+            api_server: None,
+            etcd: None,
+            options,
+            port,
+            url,
+            authority,
+            admin_kubeconfig,
+            admin,
+            directory,
+        };
+        control_plane.write_keys()?;
+        Ok(control_plane)
+    }
+
+    fn write_keys(&self) -> Result<(), Error> {
+        let server =
+            self.authority.server().map_err(Error::certificate("the certificate of kube-apiserver"))?;
+        let tokens = token_keys().map_err(Error::certificate("the key of ServiceAccount tokens"))?;
+        self.write("authority.crt", &self.authority.certificate())?;
+        self.write_pair("kube-apiserver.crt", "kube-apiserver.key", &server)?;
+        self.write_pair("tokens.pub", "tokens.key", &tokens)?;
+        self.write("audit-policy.yaml", audit::POLICY)
+    }
+
+    fn write_pair(&self, public: &str, private: &str, pair: &Pair) -> Result<(), Error> {
+        self.write(public, &pair.public)?;
+        self.write(private, &pair.private)
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<(), Error> {
+        let path = self.path(name);
+        fs::write(&path, text).map_err(|source| Error::File { path, source })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+}
+
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
