@@ -1,0 +1,45 @@
+//! A GitHub for tests and for the demo: it answers `GET /user` and `GET /rate_limit` as documented, over plain HTTP or TLS.
+//!
+//! A test makes accounts and tokens, changes them while the product runs, and reads in a log what was asked how often.
+//! Tokens are made at run time with good prefixes and checksums; the log has their names, never their texts.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), github_simulator::Error> {
+//! use github_simulator::{NewToken, Reply, Simulator};
+//!
+//! let github = Simulator::start().await?;
+//! let text = github.token(NewToken::classic("ci", "acme-ci").scopes(&["repo"]));
+//! github.script("ci", vec![Reply::Status(503), Reply::AsUsual]);
+//! # let _ = text;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What the answers are like comes from <https://docs.github.com/rest> and, where that is silent, from recorded answers of
+//! GitHub that other projects publish with their tests; each item names its source.
+
+mod admin;
+mod answer;
+mod authority;
+mod body;
+mod budget;
+mod document;
+mod error;
+mod journal;
+mod new_token;
+mod refusal;
+mod reply;
+mod rest;
+mod settings;
+mod simulator;
+mod token;
+mod wire;
+mod wish;
+mod world;
+
+pub use error::Error;
+pub use journal::Call;
+pub use new_token::{ExpiryLayout, NewToken};
+pub use reply::{Outage, Reply};
+pub use simulator::Simulator;
+pub use token::{TokenKind, checksummed, token_text_for};

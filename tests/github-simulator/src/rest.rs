@@ -1,0 +1,255 @@
+//! What GitHub answers to a request.
+//!
+//! Order of decisions: outage, missing `User-Agent`, script, API version, credentials, budget, suspension, path. GitHub documents
+//! no order; this one lets every refusal be seen on its own.
+
+use crate::{
+    answer::{Answer, Manner, Scene, VERSIONS, http_date},
+    budget::Rate,
+    document,
+    reply::{Outage, Reply},
+    token::TokenKind,
+    world::{Token, World},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
+
+/// A request as far as answers depend on it.
+pub(crate) struct Question {
+    /// In capitals.
+    pub(crate) method: String,
+    /// Path and query.
+    pub(crate) path: String,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+/// What is done with a request.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Answer(Answer),
+    Cut,
+    Stall,
+}
+
+impl Question {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The path without query and without the prefix of Enterprise Servers.
+    fn route(&self) -> &str {
+        let path = self.path.split('?').next().unwrap_or_default();
+        path.strip_prefix("/api/v3").filter(|rest| rest.starts_with('/')).unwrap_or(path)
+    }
+
+    fn reads(&self) -> bool {
+        matches!(self.method.as_str(), "GET" | "HEAD")
+    }
+
+    /// The API version it is answered with; `None` if it asks for one that is not supported.
+    fn version(&self) -> Option<&'static str> {
+        match self.header("x-github-api-version") {
+            None => VERSIONS.first().copied(),
+            Some(asked) => VERSIONS.into_iter().find(|version| *version == asked),
+        }
+    }
+
+    /// The token in `Authorization`: `Bearer`, `token`, or the password of `Basic`.
+    ///
+    /// Source: <https://docs.github.com/rest/authentication/authenticating-to-the-rest-api>.
+    fn credential(&self) -> Option<String> {
+        let value = self.header("authorization")?.trim();
+        let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
+        let rest = rest.trim();
+        if scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("token") {
+            return Some(rest.to_owned());
+        }
+        let password = || {
+            let pair = String::from_utf8(STANDARD.decode(rest).ok()?).ok()?;
+            pair.split_once(':').map(|(_, password)| password.to_owned())
+        };
+        Some(scheme.eq_ignore_ascii_case("basic").then(password).flatten().unwrap_or_default())
+    }
+}
+
+impl Outcome {
+    /// The status a client gets to see.
+    pub(crate) fn status(&self) -> Option<u16> {
+        match self {
+            Outcome::Answer(answer) => Some(answer.status),
+            Outcome::Cut | Outcome::Stall => None,
+        }
+    }
+}
+
+impl World {
+    /// The name of the token in a request, and what is done with the request.
+    pub(crate) fn decide(&mut self, question: &Question, now: Timestamp) -> (Option<String>, Outcome) {
+        let credential = question.credential();
+        let token = credential.as_deref().and_then(|text| self.presented(text)).cloned();
+        let name = token.as_ref().map(|token| token.name.clone());
+        let outcome = match (&self.outage, question.header("user-agent")) {
+            (Some(Outage::Cut), _) => Outcome::Cut,
+            (Some(Outage::Stall), _) => Outcome::Stall,
+            (Some(Outage::Status(status)), _) => Outcome::Answer(document::unavailable(*status, now)),
+            (None, None | Some("")) => Outcome::Answer(document::without_user_agent(now)),
+            _ => self.follow(question, credential.as_deref(), token.as_ref(), now),
+        };
+        (name, outcome)
+    }
+
+    /// By the script of the token, then as usual.
+    fn follow(
+        &mut self,
+        question: &Question,
+        credential: Option<&str>,
+        token: Option<&Token>,
+        now: Timestamp,
+    ) -> Outcome {
+        let reply = token.map_or(Reply::AsUsual, |token| self.next_reply(&token.name));
+        match (reply, token) {
+            (Reply::AsUsual, _) | (_, None) => self.usual(question, credential, token, now),
+            (reply, Some(token)) => self.scripted(reply, question, token, now),
+        }
+    }
+
+    /// A reply of a script. It counts like any other request, except for a 304, which is free.
+    fn scripted(&mut self, reply: Reply, question: &Question, token: &Token, now: Timestamp) -> Outcome {
+        let user = document::user(self.account(&token.login));
+        let answer = match written(reply, user, now) {
+            Ok(answer) => answer,
+            Err(outcome) => return outcome,
+        };
+        let rate = match answer.status {
+            401 => self.spend_anonymous(now),
+            304 => self.account(&token.login).budget.rate(now),
+            _ => self.spend(token, now).unwrap_or_else(|rate| rate),
+        };
+        let version = question.version().unwrap_or(VERSIONS[0]);
+        self.dress(answer, question, version, rate, Some(token), now)
+    }
+
+    fn usual(
+        &mut self,
+        question: &Question,
+        credential: Option<&str>,
+        token: Option<&Token>,
+        now: Timestamp,
+    ) -> Outcome {
+        let Some(version) = question.version() else {
+            let rate = self.anonymous.rate(now);
+            let asked = question.header("x-github-api-version").unwrap_or_default();
+            return self.dress(document::unsupported_version(asked), question, VERSIONS[0], rate, None, now);
+        };
+        if let Some(token) = token.filter(|token| token.is_live(now)) {
+            return self.for_bearer(question, version, token, now);
+        }
+        let free = credential.is_none() && question.route() == "/rate_limit";
+        let rate = if free { self.anonymous.rate(now) } else { self.spend_anonymous(now) };
+        let answer = match (credential, question.route()) {
+            (Some(text), _) if text.split('.').count() == 3 && token.is_none() => document::undecodable(),
+            (Some(_), _) => document::error(Reply::bad_credentials()),
+            (None, "/rate_limit") if question.reads() => document::rate_limit(version, rate),
+            (None, "/user") => document::error(Reply::requires_authentication()),
+            (None, _) => document::error(Reply::not_found()),
+        };
+        self.dress(answer, question, version, rate, None, now)
+    }
+
+    fn for_bearer(
+        &mut self,
+        question: &Question,
+        version: &'static str,
+        token: &Token,
+        now: Timestamp,
+    ) -> Outcome {
+        let route = question.route();
+        let account = self.account(&token.login);
+        let (id, suspended, user) = (account.id, account.suspended, document::user(account));
+        let tag = document::etag(token, &user);
+        let unchanged = route == "/user" && question.header("if-none-match") == Some(tag.as_str());
+        // https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api: an authenticated 304 is free.
+        let free = route == "/rate_limit" || unchanged;
+        let spent =
+            if free { Ok(self.account(&token.login).budget.rate(now)) } else { self.spend(token, now) };
+        let rate = spent.unwrap_or_else(|rate| rate);
+        let fixed = self.fixed(&token.name, route).cloned();
+        let is_app = matches!(token.kind, TokenKind::Installation | TokenKind::StatelessInstallation);
+        let answer = match (route, fixed) {
+            _ if spent.is_err() => document::over_limit(id),
+            _ if suspended => document::error(Reply::suspended()),
+            (_, Some(reply)) => match written(reply, user, now) {
+                Ok(answer) => answer,
+                Err(outcome) => return outcome,
+            },
+            _ if !question.reads() => document::error(Reply::not_found()),
+            ("/rate_limit", None) => document::rate_limit(version, rate),
+            ("/user", None) if is_app => document::error(Reply::not_for_integrations()),
+            ("/user", None) if unchanged => document::cached(304, tag, String::new()),
+            ("/user", None) => document::cached(200, tag, user),
+            _ => document::error(Reply::not_found()),
+        };
+        self.dress(answer, question, version, rate, Some(token), now)
+    }
+
+    fn dress(
+        &mut self,
+        answer: Answer,
+        question: &Question,
+        version: &'static str,
+        rate: Rate,
+        bearer: Option<&Token>,
+        now: Timestamp,
+    ) -> Outcome {
+        let request_id = self.request_id(now);
+        let permissions = match question.route() {
+            "/user" | "/rate_limit" => "allows_permissionless_access=true",
+            _ => "metadata=read",
+        };
+        let scene = Scene { now, version, request_id: &request_id, rate, bearer, permissions };
+        Outcome::Answer(answer.dressed(&scene))
+    }
+
+    /// What is left after this request; the error is what stands there when nothing was left.
+    fn spend(&mut self, token: &Token, now: Timestamp) -> Result<Rate, Rate> {
+        let budget = &mut self.account(&token.login).budget;
+        budget.spend(now).ok_or_else(|| budget.rate(now))
+    }
+
+    /// Requests without good credentials count for their address, of which there is one. When nothing is left they are
+    /// still answered as before: what GitHub does then was never recorded.
+    fn spend_anonymous(&mut self, now: Timestamp) -> Rate {
+        self.anonymous.spend(now).unwrap_or_else(|| self.anonymous.rate(now))
+    }
+
+    /// Four random groups and the time, as in recorded answers.
+    fn request_id(&mut self, now: Timestamp) -> String {
+        let mut group = |range| self.random.u32(range);
+        let (a, b) = (group(0x1000..0xFFFF), group(0x1000..0xF_FFFF));
+        let (c, d) = (group(0x10_0000..0xFFF_FFFF), group(0x10_0000..0xFFF_FFFF));
+        format!("{a:X}:{b:X}:{c:X}:{d:X}:{:X}", now.as_second())
+    }
+}
+
+/// A reply of a test: an answer that is still to be dressed, or an outcome as it stands.
+fn written(reply: Reply, user: String, now: Timestamp) -> Result<Answer, Outcome> {
+    match reply {
+        Reply::Github { status, headers, body } => {
+            Ok(Answer { status, headers, body, manner: Manner::Whole })
+        }
+        Reply::Status(status @ 500..) => Err(Outcome::Answer(document::unavailable(status, now))),
+        Reply::Status(status) => Ok(document::plain(status)),
+        Reply::Answer { status, mut headers, body } => {
+            if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("date")) {
+                headers.push(("date".to_owned(), http_date(now)));
+            }
+            Err(Outcome::Answer(Answer { status, headers, body, manner: Manner::Whole }))
+        }
+        Reply::Cut => Err(Outcome::Cut),
+        Reply::Stall => Err(Outcome::Stall),
+        Reply::Drip => Ok(Answer { status: 200, headers: Vec::new(), body: user, manner: Manner::Drip }),
+        Reply::Huge => Ok(Answer { status: 200, headers: Vec::new(), body: user, manner: Manner::Huge }),
+        Reply::AsUsual => Ok(Answer { status: 200, headers: Vec::new(), body: user, manner: Manner::Whole }),
+    }
+}

@@ -1,0 +1,261 @@
+//! The handle of a running simulator.
+
+use crate::{
+    Error, authority,
+    journal::Call,
+    new_token::NewToken,
+    refusal::accepted,
+    reply::{Outage, Reply},
+    wire::{Shared, serve},
+    world::World,
+};
+use jiff::{SignedDuration, Timestamp};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, MutexGuard},
+    time::Duration,
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_rustls::TlsAcceptor;
+
+/// A running GitHub on loopback. It stops when dropped, and its connections with it.
+///
+/// What its methods change holds from the next request on.
+pub struct Simulator {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    ca_pem: Option<String>,
+    server: JoinHandle<()>,
+}
+
+impl Simulator {
+    /// Over plain HTTP on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Listen`] if there is no such port.
+    pub async fn start() -> Result<Simulator, Error> {
+        Simulator::start_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false).await
+    }
+
+    /// Over TLS on a free port of 127.0.0.1, for `localhost`, 127.0.0.1 and `::1`, by a certificate authority made for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Listen`] if there is no such port, [`Error::Certificate`] or [`Error::Tls`] if the machine cannot make keys.
+    pub async fn start_tls() -> Result<Simulator, Error> {
+        Simulator::start_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), true).await
+    }
+
+    /// On this address; port 0 is a free one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotLoopback`] for an address that others can reach, else as [`Simulator::start_tls`].
+    pub async fn start_on(address: SocketAddr, tls: bool) -> Result<Simulator, Error> {
+        if !address.ip().is_loopback() {
+            return Err(Error::NotLoopback { address });
+        }
+        let failed = |source| Error::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let identity = if tls { Some(authority::identity()?) } else { None };
+        let (ca_pem, acceptor) = match identity {
+            Some(identity) => (Some(identity.ca_pem), Some(TlsAcceptor::from(identity.config))),
+            None => (None, None),
+        };
+        let shared = Arc::new(Shared::new());
+        let server = tokio::spawn(serve(listener, acceptor, Arc::clone(&shared)));
+        Ok(Simulator { shared, address, ca_pem, server })
+    }
+
+    /// Stops, and returns when port and connections are closed, so that another can listen there.
+    pub async fn stop(mut self) {
+        self.server.abort();
+        // Cancelled is what it is to be.
+        let _ = (&mut self.server).await;
+    }
+
+    /// `http://127.0.0.1:PORT`, or `https://localhost:PORT` with TLS; no slash at the end.
+    pub fn url(&self) -> String {
+        match self.ca_pem {
+            Some(_) => format!("https://localhost:{}", self.address.port()),
+            None => format!("http://{}", self.address),
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The certificate a client must trust, as PEM; `None` without TLS.
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.ca_pem.as_deref()
+    }
+
+    /// The numeric id of an account, which is made if there is none of that login.
+    ///
+    /// It depends on the login alone, so it is the same in every run.
+    pub fn account(&self, login: &str) -> i64 {
+        i64::from(self.world().account(login).id)
+    }
+
+    /// Makes a token, and its account if there is none, and gives its text.
+    ///
+    /// A token of the same name is replaced: its old text is unknown from then on.
+    ///
+    /// # Panics
+    ///
+    /// If its name or login is empty, if it is to have scopes and its kind has none, or if another token has its text.
+    #[track_caller]
+    pub fn token(&self, new: NewToken) -> String {
+        accepted(self.world().make(new))
+    }
+
+    /// The text of a token; `None` if there is none of that name.
+    pub fn token_text(&self, name: &str) -> Option<String> {
+        self.world().token(name).map(|token| token.text.clone())
+    }
+
+    /// Name and text of every token, by name.
+    pub fn token_texts(&self) -> Vec<(String, String)> {
+        self.world().tokens().map(|token| (token.name.clone(), token.text.clone())).collect()
+    }
+
+    /// From now on the token is answered with 401.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such token.
+    #[track_caller]
+    pub fn revoke(&self, name: &str) {
+        accepted(self.world().set_revoked(name, true));
+    }
+
+    /// Takes a revocation back.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such token.
+    #[track_caller]
+    pub fn restore(&self, name: &str) {
+        accepted(self.world().set_revoked(name, false));
+    }
+
+    /// Gives a token these scopes in place of its others.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such token, or its kind has no scopes.
+    #[track_caller]
+    pub fn set_scopes(&self, name: &str, scopes: &[&str]) {
+        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        accepted(self.world().set_scopes(name, scopes));
+    }
+
+    /// Lets a token expire at this instant of the simulator's clock, or never.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such token.
+    #[track_caller]
+    pub fn set_expiry(&self, name: &str, at: Option<Timestamp>) {
+        accepted(self.world().set_expiry(name, at));
+    }
+
+    /// Suspends an account: its tokens are answered with 403.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such account.
+    #[track_caller]
+    pub fn suspend(&self, login: &str) {
+        accepted(self.world().known_account(login)).suspended = true;
+    }
+
+    /// Takes a suspension back.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such account.
+    #[track_caller]
+    pub fn unsuspend(&self, login: &str) {
+        accepted(self.world().known_account(login)).suspended = false;
+    }
+
+    /// The primary budget of a user from now on: so many requests, whichever of the user's tokens asks, then 403 until
+    /// `reset` (whole seconds of the simulator's clock), and 5,000 an hour again after it.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such account.
+    #[track_caller]
+    pub fn limit(&self, login: &str, remaining: u32, reset: Timestamp) {
+        accepted(self.world().known_account(login)).budget.set(remaining, reset);
+    }
+
+    /// What happens to every call, whoever asks, until `None` ends it. Scripts wait meanwhile.
+    ///
+    /// # Panics
+    ///
+    /// If its status is not between 200 and 599.
+    #[track_caller]
+    pub fn outage(&self, outage: Option<Outage>) {
+        accepted(self.world().set_outage(outage));
+    }
+
+    /// How long every answer, and every cut, is held back after the call was noted.
+    pub fn latency(&self, duration: Duration) {
+        self.world().latency = duration;
+    }
+
+    /// How far the simulator's clock is ahead of the machine's: `Date`, expiry and resets go by it.
+    pub fn clock_offset(&self, offset: SignedDuration) {
+        self.world().clock_offset = offset;
+    }
+
+    /// What happens to the next calls of a token, in order, whatever their path; then all is as usual again.
+    ///
+    /// What was left of an earlier script is dropped. Requests without `User-Agent`, and those of an outage, use nothing up.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such token, or HTTP cannot carry a reply.
+    #[track_caller]
+    pub fn script(&self, token_name: &str, replies: Vec<Reply>) {
+        accepted(self.world().set_script(token_name, replies));
+    }
+
+    /// What a path answers to a token from now on, as long as the token lives: `/orgs/acme`, without query and `/api/v3`.
+    ///
+    /// [`Reply::AsUsual`] takes it back. Paths that are not known answer 404.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such token, if the path does not begin with a slash, or HTTP cannot carry the reply.
+    #[track_caller]
+    pub fn at_path(&self, token_name: &str, path: &str, reply: Reply) {
+        accepted(self.world().set_fixed(token_name, path, reply));
+    }
+
+    /// Every call so far, in order, without those of the admin endpoint.
+    pub fn calls(&self) -> Vec<Call> {
+        self.shared.journal.calls()
+    }
+
+    /// Whether the calls came to be as wished before `deadline` had passed. Looks again after each call.
+    pub async fn wait_until<F: Fn(&[Call]) -> bool>(&self, deadline: Duration, reached: F) -> bool {
+        self.shared.journal.wait_until(deadline, reached).await
+    }
+
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.shared.world()
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}

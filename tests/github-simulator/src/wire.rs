@@ -1,0 +1,176 @@
+//! Connections: accepting them, one task each, and closing them without an answer.
+
+use crate::{
+    admin,
+    answer::{Answer, Manner},
+    body::{Drip, Huge},
+    journal::{Call, Journal},
+    rest::{Outcome, Question},
+    world::World,
+};
+use axum::{
+    Extension, Router,
+    body::Body,
+    extract::{Request, State},
+    http::StatusCode,
+    response::Response,
+};
+use hyper::server::conn::http1;
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use jiff::Timestamp;
+use std::{
+    future::pending,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+    task::JoinSet,
+};
+use tokio_rustls::TlsAcceptor;
+
+/// What requests and the handle of a test share.
+pub(crate) struct Shared {
+    world: Mutex<World>,
+    pub(crate) journal: Journal,
+}
+
+/// A TCP connection, as its requests see it.
+struct Connection {
+    number: u64,
+    cut: Notify,
+}
+
+impl Shared {
+    pub(crate) fn new() -> Shared {
+        Shared { world: Mutex::new(World::new()), journal: Journal::new() }
+    }
+
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Serves until it is dropped, and its connections with it.
+pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
+    let router = Router::new().nest("/_simulator", admin::routes()).fallback(answer).with_state(shared);
+    let mut connections = JoinSet::new();
+    let mut number: u64 = 0;
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                // A client that is gone already, or no file descriptor left: the next one may fare better.
+                let Ok((stream, _)) = accepted else {
+                    tokio::task::yield_now().await;
+                    continue;
+                };
+                number = number.saturating_add(1);
+                let connection = Arc::new(Connection { number, cut: Notify::new() });
+                connections.spawn(converse(stream, tls.clone(), connection, router.clone()));
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn converse(stream: TcpStream, tls: Option<TlsAcceptor>, connection: Arc<Connection>, router: Router) {
+    // Small answers at once; without it they are only slower.
+    let _ = stream.set_nodelay(true);
+    match tls {
+        None => speak(stream, connection, router).await,
+        // A client that does not trust the authority ends here, and is not a call.
+        Some(tls) => {
+            if let Ok(stream) = tls.accept(stream).await {
+                speak(stream, connection, router).await;
+            }
+        }
+    }
+}
+
+/// Answers requests until the client has enough, or the connection is cut.
+async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin, connection: Arc<Connection>, router: Router) {
+    let service = TowerToHyperService::new(router.layer(Extension(Arc::clone(&connection))));
+    let requests = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        // Clients may hang up in the middle of a request: that is theirs to notice.
+        _ = requests => {}
+        () = connection.cut.notified() => {}
+    }
+}
+
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    Extension(connection): Extension<Arc<Connection>>,
+    request: Request,
+) -> Response {
+    let question = question(&request);
+    let (outcome, latency) = {
+        let mut world = shared.world();
+        let machine = Timestamp::now();
+        let now = world.now(machine);
+        let (token, outcome) = world.decide(&question, now);
+        shared.journal.note(call(question, token, &outcome, &connection, machine, &world));
+        (outcome, world.latency)
+    };
+    tokio::time::sleep(latency).await;
+    match outcome {
+        Outcome::Answer(answer) => response(answer),
+        Outcome::Cut => {
+            connection.cut.notify_one();
+            pending().await
+        }
+        Outcome::Stall => pending().await,
+    }
+}
+
+fn question(request: &Request) -> Question {
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let headers = request.headers().iter().map(|(name, value)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    });
+    Question { method: request.method().to_string(), path: path.to_owned(), headers: headers.collect() }
+}
+
+fn call(
+    question: Question,
+    token: Option<String>,
+    outcome: &Outcome,
+    connection: &Connection,
+    at: Timestamp,
+    world: &World,
+) -> Call {
+    let authorized = question.header("authorization").is_some();
+    let headers = question.headers.into_iter().filter(|(name, _)| name != "authorization");
+    Call {
+        at,
+        token,
+        authorized,
+        method: question.method,
+        path: world.redact(&question.path),
+        status: outcome.status(),
+        headers: headers.map(|(name, value)| (name, world.redact(&value))).collect(),
+        connection: connection.number,
+    }
+}
+
+fn response(answer: Answer) -> Response {
+    let mut response = Response::builder().status(answer.status);
+    for (name, value) in &answer.headers {
+        // Computed by hyper, which does not forgive contradictions.
+        if !["content-length", "transfer-encoding"].contains(&name.to_ascii_lowercase().as_str()) {
+            response = response.header(name, value);
+        }
+    }
+    let body = match answer.manner {
+        Manner::Whole => Body::from(answer.body),
+        Manner::Drip => Body::new(Drip::new()),
+        Manner::Huge => Body::new(Huge::new(&answer.body)),
+    };
+    response.body(body).unwrap_or_else(|_| {
+        // Statuses and headers were checked when the test gave them.
+        let mut broken = Response::new(Body::empty());
+        *broken.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        broken
+    })
+}

@@ -1,0 +1,214 @@
+//! What the simulated GitHub knows: accounts, tokens, budgets, and how it is to misbehave.
+//!
+//! Time is an argument.
+
+use crate::{
+    budget::{ANONYMOUS, Budget, USER},
+    new_token::{Layout, NewToken, Origin, sorted},
+    refusal::Refused,
+    reply::{Outage, Reply},
+    token::{self, TokenKind},
+};
+use jiff::{SignedDuration, Timestamp};
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    time::Duration,
+};
+
+pub(crate) struct World {
+    /// By login in lower case: logins differ without regard to case.
+    accounts: BTreeMap<String, Account>,
+    /// By name.
+    tokens: BTreeMap<String, Token>,
+    /// Every text ever made, and the name it was made for.
+    texts: HashMap<String, String>,
+    pub(crate) anonymous: Budget,
+    pub(crate) outage: Option<Outage>,
+    pub(crate) latency: Duration,
+    pub(crate) clock_offset: SignedDuration,
+    scripts: BTreeMap<String, VecDeque<Reply>>,
+    /// By name of the token and path.
+    fixed: BTreeMap<(String, String), Reply>,
+    pub(crate) random: fastrand::Rng,
+}
+
+pub(crate) struct Account {
+    pub(crate) id: u32,
+    pub(crate) login: String,
+    pub(crate) suspended: bool,
+    pub(crate) budget: Budget,
+}
+
+#[derive(Clone)]
+pub(crate) struct Token {
+    pub(crate) name: String,
+    pub(crate) login: String,
+    pub(crate) kind: TokenKind,
+    pub(crate) text: String,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) expires: Option<Timestamp>,
+    pub(crate) layout: Layout,
+    pub(crate) client_id: Option<String>,
+    revoked: bool,
+}
+
+impl Token {
+    /// Whether it authenticates anything at this instant.
+    pub(crate) fn is_live(&self, now: Timestamp) -> bool {
+        !self.revoked && self.kind != TokenKind::Refresh && self.expires.is_none_or(|at| now < at)
+    }
+}
+
+impl World {
+    pub(crate) fn new() -> World {
+        World {
+            accounts: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            texts: HashMap::new(),
+            anonymous: Budget::new(ANONYMOUS),
+            outage: None,
+            latency: Duration::ZERO,
+            clock_offset: SignedDuration::ZERO,
+            scripts: BTreeMap::new(),
+            fixed: BTreeMap::new(),
+            random: fastrand::Rng::new(),
+        }
+    }
+
+    /// The time GitHub believes it is, when the machine believes it is `machine`.
+    pub(crate) fn now(&self, machine: Timestamp) -> Timestamp {
+        machine.saturating_add(self.clock_offset).unwrap_or(machine)
+    }
+
+    /// The account of a login, made if there is none. Its id depends on the login, so that it is the same in every run.
+    pub(crate) fn account(&mut self, login: &str) -> &mut Account {
+        let key = login.to_lowercase();
+        let mut id = crc32fast::hash(key.as_bytes()) % 200_000_000;
+        while self.accounts.iter().any(|(other, account)| account.id == id && *other != key) {
+            id = id.saturating_add(1);
+        }
+        let account = || Account { id, login: login.to_owned(), suspended: false, budget: Budget::new(USER) };
+        self.accounts.entry(key).or_insert_with(account)
+    }
+
+    pub(crate) fn known_account(&mut self, login: &str) -> Result<&mut Account, Refused> {
+        self.accounts.get_mut(&login.to_lowercase()).ok_or_else(|| Refused::no_account(login))
+    }
+
+    /// Makes a token, in place of one of the same name.
+    pub(crate) fn make(&mut self, new: NewToken) -> Result<String, Refused> {
+        if new.name.is_empty() {
+            return Err(Refused::new("name", "a token needs one"));
+        }
+        if new.login.is_empty() {
+            return Err(Refused::new("login", "a token belongs to an account"));
+        }
+        if !new.scopes.is_empty() && !new.kind.has_scopes() {
+            return Err(Refused::new("scopes", format!("a token of kind {:?} has none", new.kind)));
+        }
+        let owner = self.account(&new.login).id;
+        let text = match new.origin {
+            Origin::Random => token::compose(new.kind, owner, &mut self.random),
+            Origin::Seed(seed) => token::compose(new.kind, owner, &mut fastrand::Rng::with_seed(seed)),
+            Origin::Text(text) => text,
+        };
+        if self.texts.get(&text).is_some_and(|name| *name != new.name) {
+            return Err(Refused::new("text", "another token has the same"));
+        }
+        self.texts.insert(text.clone(), new.name.clone());
+        let token = Token {
+            name: new.name,
+            login: new.login,
+            kind: new.kind,
+            text: text.clone(),
+            scopes: sorted(new.scopes),
+            expires: new.expires,
+            layout: new.layout,
+            client_id: new.client_id,
+            revoked: false,
+        };
+        self.tokens.insert(token.name.clone(), token);
+        Ok(text)
+    }
+
+    pub(crate) fn token(&self, name: &str) -> Option<&Token> {
+        self.tokens.get(name)
+    }
+
+    /// Every token there is, by name.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = &Token> {
+        self.tokens.values()
+    }
+
+    /// The token of a text, dead or alive, unless another took its place.
+    pub(crate) fn presented(&self, text: &str) -> Option<&Token> {
+        self.texts.get(text).and_then(|name| self.tokens.get(name)).filter(|token| token.text == text)
+    }
+
+    pub(crate) fn set_revoked(&mut self, name: &str, revoked: bool) -> Result<(), Refused> {
+        self.known_token(name)?.revoked = revoked;
+        Ok(())
+    }
+
+    pub(crate) fn set_scopes(&mut self, name: &str, scopes: Vec<String>) -> Result<(), Refused> {
+        let token = self.known_token(name)?;
+        if !token.kind.has_scopes() {
+            return Err(Refused::new("scopes", format!("a token of kind {:?} has none", token.kind)));
+        }
+        token.scopes = sorted(scopes);
+        Ok(())
+    }
+
+    pub(crate) fn set_expiry(&mut self, name: &str, at: Option<Timestamp>) -> Result<(), Refused> {
+        self.known_token(name)?.expires = at;
+        Ok(())
+    }
+
+    pub(crate) fn set_outage(&mut self, outage: Option<Outage>) -> Result<(), Refused> {
+        outage.iter().try_for_each(Outage::check)?;
+        self.outage = outage;
+        Ok(())
+    }
+
+    /// Puts replies in place of what was left of an earlier script.
+    pub(crate) fn set_script(&mut self, name: &str, replies: Vec<Reply>) -> Result<(), Refused> {
+        self.known_token(name)?;
+        replies.iter().try_for_each(Reply::check)?;
+        self.scripts.insert(name.to_owned(), replies.into());
+        Ok(())
+    }
+
+    /// What the script of a token says to its next call.
+    pub(crate) fn next_reply(&mut self, name: &str) -> Reply {
+        self.scripts.get_mut(name).and_then(VecDeque::pop_front).unwrap_or(Reply::AsUsual)
+    }
+
+    pub(crate) fn set_fixed(&mut self, name: &str, path: &str, reply: Reply) -> Result<(), Refused> {
+        self.known_token(name)?;
+        reply.check()?;
+        if !path.starts_with('/') {
+            return Err(Refused::new("path", format!("`{path}` does not begin with /")));
+        }
+        self.fixed.insert((name.to_owned(), path.to_owned()), reply);
+        Ok(())
+    }
+
+    pub(crate) fn fixed(&self, name: &str, path: &str) -> Option<&Reply> {
+        self.fixed.get(&(name.to_owned(), path.to_owned())).filter(|reply| **reply != Reply::AsUsual)
+    }
+
+    /// The same without the text of any token that was ever made here.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        // A shorter text may be part of a longer one.
+        let mut found: Vec<_> =
+            self.texts.iter().filter(|(secret, _)| text.contains(secret.as_str())).collect();
+        found.sort_by_key(|(secret, _)| std::cmp::Reverse(secret.len()));
+        found
+            .into_iter()
+            .fold(text.to_owned(), |text, (secret, name)| text.replace(secret, &format!("<{name}>")))
+    }
+
+    fn known_token(&mut self, name: &str) -> Result<&mut Token, Refused> {
+        self.tokens.get_mut(name).ok_or_else(|| Refused::no_token(name))
+    }
+}

@@ -1,0 +1,18 @@
+//! The simulator from outside: over real sockets, against what is known of GitHub.
+
+#[cfg(test)]
+mod admin;
+#[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod binary;
+#[cfg(test)]
+mod budget;
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod log;
+#[cfg(test)]
+mod tls;
