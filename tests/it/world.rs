@@ -1,0 +1,272 @@
+//! A cluster, a GitHub and the operator's own binary between them, for one test.
+
+use std::{net::TcpListener, path::PathBuf, time::Duration};
+
+use control_plane::{AuditEvent, ControlPlane, Guarded, Launch, Options};
+use futures::{StreamExt, pin_mut};
+use github_pat_operator::api::{self, Condition, GithubPatConnection};
+use github_simulator::Simulator;
+use k8s_openapi::{
+    api::core::v1::{Namespace, Secret},
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{Patch, PatchParams, PostParams},
+    runtime::{WatchStreamExt, wait::{await_condition, conditions::is_crd_established}, watcher},
+};
+use serde_json::json;
+use tempfile::TempDir;
+
+/// How long anything may take that should happen at once.
+pub(crate) const SOON: Duration = Duration::from_secs(40);
+/// Where the connections of most tests live.
+pub(crate) const NAMESPACE: &str = "team-a";
+
+/// A cluster that knows the resource, and a GitHub.
+pub(crate) struct World {
+    pub(crate) plane: ControlPlane,
+    pub(crate) github: Simulator,
+    pub(crate) client: Client,
+    directory: TempDir,
+}
+
+/// A running operator; ended when dropped.
+pub(crate) struct Operator {
+    process: Guarded,
+    pub(crate) url: String,
+    log: PathBuf,
+}
+
+impl World {
+    pub(crate) async fn start() -> World {
+        World::with(Options::default()).await
+    }
+
+    /// With an audit log, so that writes can be counted.
+    pub(crate) async fn audited() -> World {
+        World::with(Options { audit: true, ..Options::default() }).await
+    }
+
+    pub(crate) async fn with(options: Options) -> World {
+        // Several TLS users in one process: the first one installs the provider.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let collector = options.controller_manager;
+        let mut plane = ControlPlane::start(Options { controller_manager: false, ..options }).await.unwrap();
+        let client = plane.admin_client().unwrap();
+        install(&client).await;
+        if collector {
+            plane.start_controller_manager().await.unwrap();
+        }
+        let github = Simulator::start().await.unwrap();
+        let world = World { plane, github, client, directory: tempfile::tempdir().unwrap() };
+        world.namespace(NAMESPACE).await;
+        world
+    }
+
+    pub(crate) async fn namespace(&self, name: &str) {
+        let namespace: Namespace = from(json!({ "metadata": { "name": name } }));
+        Api::<Namespace>::all(self.client.clone()).create(&PostParams::default(), &namespace).await.unwrap();
+    }
+
+    pub(crate) fn secrets(&self) -> Api<Secret> {
+        Api::namespaced(self.client.clone(), NAMESPACE)
+    }
+
+    pub(crate) fn connections(&self) -> Api<GithubPatConnection> {
+        Api::namespaced(self.client.clone(), NAMESPACE)
+    }
+
+    /// Creates the Secret with this value under the key `token`, or puts the value into it.
+    pub(crate) async fn secret(&self, name: &str, value: &str) {
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name }, "stringData": { "token": value },
+        });
+        let params = PatchParams::apply("test").force();
+        self.secrets().patch(name, &params, &Patch::Apply(secret)).await.unwrap();
+    }
+
+    /// The value of a key of a Secret, if there is such a Secret.
+    pub(crate) async fn value(&self, secret: &str, key: &str) -> Option<String> {
+        let data = self.secrets().get_opt(secret).await.unwrap()?.data?;
+        data.get(key).map(|value| String::from_utf8(value.0.clone()).unwrap())
+    }
+
+    /// Creates a connection on the simulated host that reads the Secret of its own name.
+    pub(crate) async fn connection(&self, name: &str, spec: serde_json::Value) -> GithubPatConnection {
+        let connection = from(json!({
+            "metadata": { "name": name },
+            "spec": merged(json!({ "host": "simulated", "secretRef": { "name": name }, "interval": "10s" }), spec),
+        }));
+        self.connections().create(&PostParams::default(), &connection).await.unwrap()
+    }
+
+    /// Changes fields of the spec.
+    pub(crate) async fn change(&self, name: &str, spec: serde_json::Value) -> GithubPatConnection {
+        let patch = Patch::Merge(json!({ "spec": spec }));
+        self.connections().patch(name, &PatchParams::default(), &patch).await.unwrap()
+    }
+
+    /// The connection once it is so; the test fails with what was seen last if it does not become so soon.
+    pub(crate) async fn until(&self, name: &str, reached: impl Fn(&GithubPatConnection) -> bool) -> GithubPatConnection {
+        let mut last = None;
+        let seen = tokio::time::timeout(SOON, async {
+            let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+            let events = watcher(self.connections(), config).default_backoff().applied_objects();
+            pin_mut!(events);
+            while let Some(event) = events.next().await {
+                let Ok(connection) = event else { continue };
+                if reached(&connection) {
+                    return connection;
+                }
+                last = Some(connection);
+            }
+            unreachable!("a watch does not end")
+        })
+        .await;
+        seen.unwrap_or_else(|_| panic!("{name} did not become so; last seen: {}", shown(last.as_ref())))
+    }
+
+    /// The connection once a condition has this status and reason, and speaks of the present generation.
+    pub(crate) async fn condition(&self, name: &str, type_: &str, status: &str, reason: &str) -> Condition {
+        let connection = self.until(name, |seen| is_so(seen, type_, status, reason)).await;
+        connection.status.unwrap().condition(type_).unwrap().clone()
+    }
+
+    /// The connection once it is Ready, for this reason.
+    pub(crate) async fn ready(&self, name: &str, status: &str, reason: &str) -> GithubPatConnection {
+        self.until(name, |seen| is_so(seen, "Ready", status, reason)).await
+    }
+
+    /// Waits until the Secret is so; `None` stands for one that does not exist.
+    pub(crate) async fn secret_until(&self, name: &str, reached: impl Fn(Option<&Secret>) -> bool) {
+        let reached = |secret: Option<&Secret>| reached(secret);
+        let waited = tokio::time::timeout(SOON, await_condition(self.secrets(), name, reached)).await;
+        waited.unwrap_or_else(|_| panic!("Secret {name} did not become so")).unwrap();
+    }
+
+    /// An operator as administrator, asking the simulated GitHub.
+    pub(crate) async fn operator(&self) -> Operator {
+        self.operator_with("", self.plane.admin_kubeconfig().to_owned()).await
+    }
+
+    /// An operator with more settings, as YAML lines, and with this kubeconfig.
+    pub(crate) async fn operator_with(&self, settings: &str, kubeconfig: PathBuf) -> Operator {
+        let listen = free_address();
+        let settings = self.file(
+            "settings.yaml",
+            &format!(
+                "hosts:\n  - {{ name: simulated, apiUrl: '{}', registry: registry.example }}\nlisten: {listen}\n\
+                 minimumInterval: 10s\nconfirmAfter: 1s\n{settings}",
+                self.github.url()
+            ),
+        );
+        let log = self.directory.path().join(format!("operator-{}.log", listen.rsplit(':').next().unwrap()));
+        let launch = Launch::new(env!("CARGO_BIN_EXE_github-pat-operator"))
+            .arguments(["run", "--config", settings.to_str().unwrap()])
+            .variable("KUBECONFIG", kubeconfig)
+            .output(&log, &log);
+        let operator = Operator { process: Guarded::spawn(&launch).unwrap(), url: format!("http://{listen}"), log };
+        operator.wait_until_ready().await;
+        operator
+    }
+
+    /// A file in the folder of this world.
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.directory.path().join(format!("{}-{name}", fastrand::u32(..)));
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// How many questions about this token came so far.
+    pub(crate) fn asked(&self, token: &str) -> usize {
+        self.github.calls().iter().filter(|call| call.token.as_deref() == Some(token)).count()
+    }
+
+    /// Waits until so many questions about this token came.
+    pub(crate) async fn until_asked(&self, token: &str, times: usize) {
+        let counted = |calls: &[github_simulator::Call]| {
+            calls.iter().filter(|call| call.token.as_deref() == Some(token)).count() >= times
+        };
+        assert!(self.github.wait_until(SOON, counted).await, "{token} was asked about {} times", self.asked(token));
+    }
+
+    /// What the operator wrote so far, from the audit log.
+    pub(crate) fn writes(&self) -> Vec<AuditEvent> {
+        let ours = |event: &AuditEvent| event.is_write() && event.user_agent.contains("kube.rs");
+        let by_operator = |event: &AuditEvent| matches!(event.resource.as_str(), "githubpatconnections" | "secrets") && ours(event);
+        let operator_only = |event: &AuditEvent| event.subresource == "status" || event.resource == "secrets";
+        self.plane.audit().unwrap().into_iter().filter(by_operator).filter(operator_only).collect()
+    }
+}
+
+impl Operator {
+    /// What it logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Ends it as a cluster would.
+    pub(crate) async fn stop(mut self) -> String {
+        self.process.terminate().unwrap();
+        let status = self.process.wait(Duration::from_secs(10)).await.unwrap();
+        assert!(status.success(), "{status}: {}", self.log());
+        self.log()
+    }
+
+    async fn wait_until_ready(&self) {
+        let probe = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+        let answered = async {
+            loop {
+                let answer = probe.get(format!("{}/readyz", self.url)).send().await;
+                if answer.is_ok_and(|answer| answer.status().is_success()) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let waited = tokio::time::timeout(SOON, answered).await;
+        assert!(waited.is_ok(), "the operator did not become ready: {}", self.log());
+    }
+}
+
+async fn install(client: &Client) {
+    let definitions = Api::<CustomResourceDefinition>::all(client.clone());
+    definitions.create(&PostParams::default(), &api::definition()).await.unwrap();
+    let name = "githubpatconnections.githubpat.dev";
+    let established = await_condition(definitions, name, is_crd_established());
+    tokio::time::timeout(SOON, established).await.unwrap().unwrap();
+}
+
+pub(crate) fn is_so(seen: &GithubPatConnection, type_: &str, status: &str, reason: &str) -> bool {
+    let condition = seen.status.as_ref().and_then(|status| status.condition(type_));
+    condition.is_some_and(|condition| {
+        condition.status.as_str() == status
+            && condition.reason == reason
+            && condition.observed_generation == seen.metadata.generation
+    })
+}
+
+/// Conditions as one line each, for the message of a failed test.
+fn shown(connection: Option<&GithubPatConnection>) -> String {
+    let Some(connection) = connection else { return "nothing".to_owned() };
+    let conditions = connection.status.iter().flat_map(|status| &status.conditions);
+    let lines = conditions.map(|seen| format!("{} {:?} {}: {}", seen.type_, seen.status, seen.reason, seen.message));
+    format!("{} at {:?}\n{}", connection.name_any(), connection.metadata.generation, lines.collect::<Vec<_>>().join("\n"))
+}
+
+pub(crate) fn from<T: serde::de::DeserializeOwned>(value: serde_json::Value) -> T {
+    serde_json::from_value(value).unwrap()
+}
+
+fn merged(mut base: serde_json::Value, more: serde_json::Value) -> serde_json::Value {
+    for (key, value) in more.as_object().unwrap() {
+        base[key] = value.clone();
+    }
+    base
+}
+
+/// An address that was free a moment ago.
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
