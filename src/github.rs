@@ -5,11 +5,20 @@
 mod headers;
 mod interpret;
 
-use std::{collections::BTreeMap, error::Error as _, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    error::Error as _,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{
-    Client, StatusCode,
+    Client, StatusCode, Url,
     header::{ACCEPT, AUTHORIZATION, HeaderValue},
     redirect,
 };
@@ -18,7 +27,7 @@ use crate::{
     domain::{
         Reason,
         answer::{Deferral, Question, Reply},
-        token::Token,
+        token::{HashedToken, Token},
     },
     settings::{Host, Settings},
 };
@@ -30,24 +39,29 @@ const CONNECT: Duration = Duration::from_secs(3);
 const TOTAL: Duration = Duration::from_secs(10);
 /// A user object has about 2 KiB.
 const LONGEST_BODY: usize = 64 * 1024;
+/// For how long an answer serves all who ask the same: shorter than the shortest interval.
+const SHARED_FOR: Duration = Duration::from_secs(3);
 
 /// The hosts that can be asked.
 #[derive(Debug)]
 pub struct Github {
     hosts: BTreeMap<String, Lines>,
     api_version: HeaderValue,
+    recent: Mutex<HashMap<Key, (Instant, Shared<BoxFuture<'static, Heard>>)>>,
 }
+
+type Key = (String, HashedToken, Question, Line);
 
 /// The ways to one host.
 #[derive(Debug)]
 struct Lines {
-    user: reqwest::Url,
+    user: Url,
     kept: Client,
     fresh: Client,
 }
 
 /// Over which connection to ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Line {
     /// One that may have been used before.
     Kept,
@@ -56,7 +70,7 @@ pub enum Line {
 }
 
 /// What came of a question.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Heard {
     /// What it says about the token.
     pub reply: Reply,
@@ -91,55 +105,66 @@ impl Github {
             Ok((host.name.clone(), Lines { user: host.endpoint("user"), kept, fresh }))
         };
         let hosts = settings.hosts.iter().map(lines).collect::<Result<_, _>>()?;
-        Ok(Github { hosts, api_version: settings.github_api_version.clone() })
+        Ok(Github { hosts, api_version: settings.github_api_version.clone(), recent: Mutex::default() })
     }
 
     /// Asks the host about the token. Never fails: what cannot be asked is a deferral.
+    ///
+    /// Connections that share a token are due at the same instants; one question serves them all.
     pub async fn ask(&self, token: &Token, question: Question, host: &str, line: Line) -> Heard {
         let Some(lines) = self.hosts.get(host) else {
             return Heard { reply: Reply::Deferral(Deferral::new(Reason::HostUnknown)), skew: None };
         };
-        let client = if line == Line::Fresh { &lines.fresh } else { &lines.kept };
-        let url = match question {
-            Question::Identity => lines.user.clone(),
+        let key = (host.to_owned(), token.hashed(), question, line);
+        let answer = {
+            let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+            recent.retain(|_, (asked, _)| asked.elapsed() < SHARED_FOR);
+            let asking = || {
+                let client = if line == Line::Fresh { &lines.fresh } else { &lines.kept };
+                let Question::Identity = question;
+                let asking =
+                    hear(client.clone(), lines.user.clone(), token.clone(), self.api_version.clone());
+                (Instant::now(), asking.boxed().shared())
+            };
+            recent.entry(key).or_insert_with(asking).1.clone()
         };
-        let heard = match self.get(client, url, token).await {
-            Ok(response) => {
-                let now = Timestamp::now();
-                let reply = interpret(token.kind(), &response, now);
-                tracing::debug!(host, status = response.status.as_u16(), "GitHub replied");
-                let told = headers::date(&response.headers).filter(|_| matches!(reply, Reply::Answer(_)));
-                Heard { skew: told.map(|date| skew(date, now)), reply }
-            }
-            Err(reason) => Heard { reply: Reply::Deferral(Deferral::new(reason)), skew: None },
-        };
-        heard
+        answer.await
     }
+}
 
-    async fn get(&self, client: &Client, url: reqwest::Url, token: &Token) -> Result<Response, Reason> {
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))
-            .map_err(|_| Reason::RequestRejected)?;
-        bearer.set_sensitive(true);
-        let request = client
-            .get(url)
-            .header(AUTHORIZATION, bearer)
-            .header(ACCEPT, "application/vnd.github+json")
-            .header("x-github-api-version", &self.api_version);
-        let mut response = request.send().await.map_err(fault)?;
-        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(fault)? {
-            if body.len().saturating_add(chunk.len()) > LONGEST_BODY {
-                return Err(if status == StatusCode::OK {
-                    Reason::NotTheApi
-                } else {
-                    Reason::UnexpectedAnswer
-                });
-            }
-            body.extend_from_slice(&chunk);
+async fn hear(client: Client, url: Url, token: Token, api_version: HeaderValue) -> Heard {
+    let host = url.host_str().unwrap_or_default().to_owned();
+    match get(&client, url, &token, api_version).await {
+        Ok(response) => {
+            let now = Timestamp::now();
+            let reply = interpret(token.kind(), &response, now);
+            tracing::debug!(host, status = response.status.as_u16(), "GitHub replied");
+            let told = headers::date(&response.headers).filter(|_| matches!(reply, Reply::Answer(_)));
+            Heard { skew: told.map(|date| skew(date, now)), reply }
         }
-        Ok(Response { status, headers, body })
+        Err(reason) => Heard { reply: Reply::Deferral(Deferral::new(reason)), skew: None },
     }
+}
+
+async fn get(client: &Client, url: Url, token: &Token, api_version: HeaderValue) -> Result<Response, Reason> {
+    let bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()));
+    let mut bearer = bearer.map_err(|_| Reason::RequestRejected)?;
+    bearer.set_sensitive(true);
+    let request = client
+        .get(url)
+        .header(AUTHORIZATION, bearer)
+        .header(ACCEPT, "application/vnd.github+json")
+        .header("x-github-api-version", api_version);
+    let mut response = request.send().await.map_err(fault)?;
+    let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(fault)? {
+        if body.len().saturating_add(chunk.len()) > LONGEST_BODY {
+            return Err(if status == StatusCode::OK { Reason::NotTheApi } else { Reason::UnexpectedAnswer });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Response { status, headers, body })
 }
 
 fn client(host: &Host) -> reqwest::ClientBuilder {

@@ -34,7 +34,8 @@ pub enum Answer {
 pub struct Grant {
     /// The account; `None` for tokens of an app installation, which belong to no user.
     pub account: Option<Account>,
-    /// Classic scopes as GitHub lists them; `None` if it sent no list, which is not the same as an empty one.
+    /// Classic scopes as GitHub lists them; `None` if it sent no list, which is not the same as an empty one, and for kinds that
+    /// have none.
     pub scopes: Option<Vec<String>>,
     /// When the token ends.
     pub expiry: Expiry,

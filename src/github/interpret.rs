@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use reqwest::{StatusCode, header::HeaderMap};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::headers;
 use crate::domain::{
@@ -25,10 +26,9 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-/// The part of an error body that is looked at; everything may be missing.
+/// The part of an error body that is looked at, in lower case; everything may be missing or of another form.
 /// <https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api>
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug)]
 struct Said {
     message: String,
     documentation_url: String,
@@ -46,10 +46,10 @@ struct User {
 pub fn interpret(kind: TokenKind, response: &Response, now: Timestamp) -> Reply {
     let said = Said::of(response);
     match response.status.as_u16() {
-        200 => user(response),
+        200 => user(kind, response),
         304 => defer(Reason::UnexpectedAnswer),
         300..=399 => defer(Reason::Redirected),
-        401 => unauthorized(&said),
+        401 => unauthorized(response, &said),
         403 | 429 => forbidden(kind, response, &said, now),
         404 => defer(Reason::NotTheApi),
         400 if said.names(&["x-github-api-version"]) => defer(Reason::ApiVersionRejected),
@@ -60,10 +60,10 @@ pub fn interpret(kind: TokenKind, response: &Response, now: Timestamp) -> Reply 
 }
 
 /// 200 is an acceptance only with the login and id of a user; a captive portal answers 200 too.
-fn user(response: &Response) -> Reply {
+fn user(kind: TokenKind, response: &Response) -> Reply {
     match serde_json::from_slice::<User>(&response.body) {
         Ok(user) if is_login(&user.login) => {
-            granted(Some(Account { login: user.login, id: user.id }), response)
+            granted(kind, Some(Account { login: user.login, id: user.id }), response)
         }
         _ => defer(Reason::NotTheApi),
     }
@@ -78,13 +78,13 @@ fn is_login(login: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-fn unauthorized(said: &Said) -> Reply {
+fn unauthorized(response: &Response, said: &Said) -> Reply {
     if said.names(&["bad credentials"]) {
         return refuse(Refusal::BadCredentials);
     }
     defer(if said.names(&["requires authentication"]) {
         Reason::CredentialsNotReceived
-    } else if said.names(&["two-factor", "otp"]) {
+    } else if said.names(&["two-factor"]) || response.headers.contains_key("x-github-otp") {
         Reason::OneTimePasswordDemanded
     } else if said.names(&["json web token", "'expiration time'", "'issued at'", "'issuer'"]) {
         Reason::TakenForJwt
@@ -115,7 +115,7 @@ fn forbidden(kind: TokenKind, response: &Response, said: &Said, now: Timestamp) 
         return refuse(Refusal::AccountSuspended);
     }
     if kind == TokenKind::AppInstallation && said.names(&["not accessible by integration"]) {
-        return granted(None, response);
+        return granted(kind, None, response);
     }
     if said.names(&["email address must be verified", "billing issue", "billing problem"]) {
         return defer(Reason::AccountRestricted);
@@ -134,12 +134,14 @@ fn forbidden(kind: TokenKind, response: &Response, said: &Said, now: Timestamp) 
 impl Said {
     /// What the body says, as far as it is JSON of that form; whatever its content type claims.
     fn of(response: &Response) -> Self {
-        serde_json::from_slice(&response.body).unwrap_or_default()
+        let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        let text =
+            |field: &str| body.get(field).and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
+        Said { message: text("message"), documentation_url: text("documentation_url") }
     }
 
     fn names(&self, words: &[&str]) -> bool {
-        let message = self.message.to_ascii_lowercase();
-        words.iter().any(|word| message.contains(word))
+        words.iter().any(|word| self.message.contains(word))
     }
 
     fn points_to(&self, words: &[&str]) -> bool {
@@ -153,11 +155,12 @@ impl Response {
     }
 }
 
-fn granted(account: Option<Account>, response: &Response) -> Reply {
+fn granted(kind: TokenKind, account: Option<Account>, response: &Response) -> Reply {
     let headers = &response.headers;
     Reply::Answer(Answer::Granted(Grant {
         account,
-        scopes: headers::scopes(headers),
+        // Tokens that an app got for a user come with an empty list, though they have no scopes by nature.
+        scopes: headers::scopes(headers).filter(|_| kind.has_scopes()),
         expiry: headers::expiry(headers),
     }))
 }

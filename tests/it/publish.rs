@@ -1,1 +1,262 @@
-//! Filled in soon.
+//! The Secrets that workloads read: only ever proven bytes, and never somebody else's Secret.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use control_plane::Options;
+use github_simulator::{NewToken, Outage};
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, Patch, PatchParams, PostParams},
+    runtime::wait::{await_condition, conditions::is_deleted},
+};
+use serde_json::json;
+
+use crate::world::{NAMESPACE, SOON, World, from, is_so};
+
+fn output(format: &str) -> serde_json::Value {
+    json!([{ "secretName": "out", "format": format }])
+}
+
+#[tokio::test]
+async fn outputs_have_the_type_and_keys_that_workloads_read_and_belong_to_the_connection() {
+    let world = World::start().await;
+    let _operator = world.operator().await;
+    let text = world.github.token(NewToken::classic("ci", "acme-ci").scopes(&["read:packages"]));
+    world.secret("ci", &text).await;
+    let publish = json!([
+        { "secretName": "opaque", "format": "Opaque" },
+        { "secretName": "git", "format": "BasicAuth" },
+        { "secretName": "pull", "format": "DockerConfigJson" },
+    ]);
+    let connection = world.connection("ci", json!({ "publish": publish })).await;
+    let status = world.ready("ci", "True", "Ready").await.status.unwrap();
+    assert_eq!(
+        status.outputs.iter().map(|output| output.secret_name.as_str()).collect::<Vec<_>>(),
+        ["opaque", "git", "pull"]
+    );
+    assert_eq!(world.value("opaque", "token").await.as_ref(), Some(&text));
+    assert_eq!(world.value("git", "username").await.as_deref(), Some("acme-ci"));
+    assert_eq!(world.value("git", "password").await.as_ref(), Some(&text));
+    let config: serde_json::Value =
+        serde_json::from_str(&world.value("pull", ".dockerconfigjson").await.unwrap()).unwrap();
+    let auth = BASE64_STANDARD.encode(format!("acme-ci:{text}"));
+    assert_eq!(
+        config["auths"]["registry.example"],
+        json!({ "username": "acme-ci", "password": text, "auth": auth })
+    );
+    let types = [
+        ("opaque", "Opaque"),
+        ("git", "kubernetes.io/basic-auth"),
+        ("pull", "kubernetes.io/dockerconfigjson"),
+    ];
+    for (name, type_) in types {
+        let secret = world.secrets().get(name).await.unwrap();
+        assert_eq!(secret.type_.as_deref(), Some(type_));
+        assert_eq!(secret.labels().get("githubpat.dev/connection-uid"), connection.uid().as_ref());
+        assert_eq!(secret.owner_references().first().map(|owner| owner.uid.clone()), connection.uid());
+    }
+}
+
+#[tokio::test]
+async fn a_bad_paste_over_a_good_token_does_not_reach_the_output() {
+    let world = World::start().await;
+    let _operator = world.operator().await;
+    let good = world.github.token(NewToken::classic("good", "acme-ci"));
+    world.secret("ci", &good).await;
+    world.connection("ci", json!({ "publish": output("Opaque") })).await;
+    world.ready("ci", "True", "Ready").await;
+    let before = world.secrets().get("out").await.unwrap();
+
+    world.secret("ci", &format!("\"{good}\"")).await;
+    world.ready("ci", "False", "TokenMalformed").await;
+    let dead = world.github.token(NewToken::classic("dead", "acme-ci"));
+    world.github.revoke("dead");
+    world.secret("ci", &dead).await;
+    world.ready("ci", "False", "BadCredentials").await;
+    assert!(is_so(&world.until("ci", |_| true).await, "Published", "False", "Withheld"));
+    assert_eq!(world.secrets().get("out").await.unwrap(), before, "the output was not touched");
+
+    let mended = world.github.token(NewToken::classic("mended", "acme-ci"));
+    world.secret("ci", &mended).await;
+    world.secret_until("out", |secret| holds(secret, &mended)).await;
+    world.ready("ci", "True", "Ready").await;
+}
+
+fn holds(secret: Option<&Secret>, text: &str) -> bool {
+    let value = secret.and_then(|secret| secret.data.as_ref()?.get("token"));
+    value.is_some_and(|value| value.0 == text.as_bytes())
+}
+
+#[tokio::test]
+async fn new_bytes_wait_for_github_while_it_is_down() {
+    let world = World::start().await;
+    let _operator = world.operator().await;
+    let first = world.github.token(NewToken::classic("first", "acme-ci"));
+    world.secret("ci", &first).await;
+    world.connection("ci", json!({ "publish": output("Opaque") })).await;
+    world.ready("ci", "True", "Ready").await;
+    world.github.outage(Some(Outage::Status(500)));
+    let second = world.github.token(NewToken::classic("second", "acme-ci"));
+    world.secret("ci", &second).await;
+    world.ready("ci", "Unknown", "ServerError").await;
+    assert_eq!(world.value("out", "token").await, Some(first));
+    world.github.outage(None);
+    world.secret_until("out", |secret| holds(secret, &second)).await;
+}
+
+#[tokio::test]
+async fn a_foreign_secret_is_left_alone_and_taken_over_once_it_is_gone() {
+    let world = World::start().await;
+    let _operator = world.operator().await;
+    world.secret("out", "somebody else's").await;
+    let before = world.secrets().get("out").await.unwrap();
+    let text = world.github.token(NewToken::classic("ci", "acme-ci"));
+    world.secret("ci", &text).await;
+    world.connection("ci", json!({ "publish": output("Opaque") })).await;
+    let ready = world.condition("ci", "Ready", "False", "ForeignSecret").await;
+    assert!(ready.message.contains("Secret out"), "{}", ready.message);
+    assert_eq!(world.secrets().get("out").await.unwrap(), before);
+    world.secrets().delete("out", &DeleteParams::default()).await.unwrap();
+    world.secret_until("out", |secret| holds(secret, &text)).await;
+    world.ready("ci", "True", "Ready").await;
+}
+
+#[tokio::test]
+async fn of_two_connections_that_name_one_output_the_first_has_it() {
+    let world = World::start().await;
+    let _operator = world.operator().await;
+    let (one, two) = (NewToken::classic("one", "one"), NewToken::classic("two", "two"));
+    let texts = [world.github.token(one), world.github.token(two)];
+    for (name, text) in ["one", "two"].iter().zip(&texts) {
+        world.secret(name, text).await;
+        world.connection(name, json!({ "publish": output("Opaque") })).await;
+        world.until(name, |seen| is_so(seen, "Authenticated", "True", "Accepted")).await;
+        if *name == "one" {
+            world.ready("one", "True", "Ready").await;
+        }
+    }
+    world.ready("two", "False", "ForeignSecret").await;
+    assert_eq!(world.value("out", "token").await.as_ref(), Some(&texts[0]));
+    world.change("one", json!({ "publish": [] })).await;
+    world.ready("two", "True", "Ready").await;
+    world.secret_until("out", |secret| holds(secret, &texts[1])).await;
+}
+
+#[tokio::test]
+async fn outputs_follow_the_spec_and_are_restored_when_somebody_changes_them() {
+    let world = World::start().await;
+    let _operator = world.operator().await;
+    let text = world.github.token(NewToken::classic("ci", "acme-ci"));
+    world.secret("ci", &text).await;
+    world.connection("ci", json!({ "publish": output("Opaque") })).await;
+    world.ready("ci", "True", "Ready").await;
+
+    let noted = Patch::Merge(
+        json!({ "metadata": { "annotations": { "note": "kept" } }, "data": { "token": "eA==" } }),
+    );
+    world.secrets().patch("out", &PatchParams::default(), &noted).await.unwrap();
+    world.secret_until("out", |secret| holds(secret, &text)).await;
+    let restored = world.secrets().get("out").await.unwrap();
+    assert_eq!(restored.annotations().get("note").map(String::as_str), Some("kept"));
+    let fixed = Patch::Merge(json!({ "immutable": true }));
+    world.secrets().patch("out", &PatchParams::default(), &fixed).await.unwrap();
+    world.secrets().delete("out", &DeleteParams::default()).await.unwrap();
+    world.secret_until("out", |secret| holds(secret, &text)).await;
+
+    world.change("ci", json!({ "publish": output("BasicAuth") })).await;
+    let basic = |secret: Option<&Secret>| {
+        secret.is_some_and(|s| s.type_.as_deref() == Some("kubernetes.io/basic-auth"))
+    };
+    world.secret_until("out", basic).await;
+    world.change("ci", json!({ "publish": [{ "secretName": "new", "format": "Opaque" }] })).await;
+    world.secret_until("new", |secret| holds(secret, &text)).await;
+    world.secret_until("out", |secret| secret.is_none()).await;
+    world.ready("ci", "True", "Ready").await;
+}
+
+#[tokio::test]
+async fn a_fine_grained_token_is_not_put_into_a_pull_secret() {
+    let world = World::start().await;
+    let _operator = world.operator().await;
+    let text = world.github.token(NewToken::fine_grained("ci", "acme-ci"));
+    world.secret("ci", &text).await;
+    let publish = json!([{ "secretName": "pull", "format": "DockerConfigJson" }, { "secretName": "out", "format": "Opaque" }]);
+    world.connection("ci", json!({ "publish": publish })).await;
+    let published = world.condition("ci", "Published", "False", "FormatNeedsClassic").await;
+    assert!(published.message.contains("Secret pull") && published.message.contains("read:packages"));
+    assert_eq!(world.value("out", "token").await, Some(text));
+    assert!(world.secrets().get_opt("pull").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_withdrawing_connection_deletes_its_outputs_when_the_token_is_dead_and_not_before() {
+    let world = World::start().await;
+    let _operator = world.operator().await;
+    let text = world.github.token(NewToken::classic("ci", "acme-ci").scopes(&["repo"]));
+    world.secret("ci", &text).await;
+    let spec =
+        json!({ "onInvalid": "Withdraw", "publish": output("Opaque"), "require": { "scopes": ["repo"] } });
+    world.connection("ci", spec).await;
+    world.ready("ci", "True", "Ready").await;
+    let uid = world.secrets().get("out").await.unwrap().uid();
+
+    world.github.outage(Some(Outage::Status(503)));
+    world.ready("ci", "True", "AcceptedEarlier").await;
+    world.secrets().delete("ci", &DeleteParams::default()).await.unwrap();
+    world.ready("ci", "False", "SecretNotFound").await;
+    assert_eq!(
+        world.secrets().get("out").await.unwrap().uid(),
+        uid,
+        "an outage and a missing source delete nothing"
+    );
+    world.secret("ci", &text).await;
+    world.github.outage(None);
+    world.ready("ci", "True", "Ready").await;
+
+    world.github.set_scopes("ci", &[]);
+    world.secret_until("out", |secret| secret.is_none()).await;
+    world.condition("ci", "Published", "False", "Withdrawn").await;
+    world.github.set_scopes("ci", &["repo"]);
+    world.secret_until("out", |secret| holds(secret, &text)).await;
+    world.github.revoke("ci");
+    world.secret_until("out", |secret| secret.is_none()).await;
+    world.ready("ci", "False", "BadCredentials").await;
+}
+
+#[tokio::test]
+async fn outputs_go_with_their_connection_and_a_namespace_can_be_deleted() {
+    let world = World::with(Options { controller_manager: true, ..Options::default() }).await;
+    let operator = world.operator().await;
+    let text = world.github.token(NewToken::classic("ci", "acme-ci"));
+    world.secret("ci", &text).await;
+    world.connection("ci", json!({ "publish": output("Opaque") })).await;
+    world.ready("ci", "True", "Ready").await;
+    operator.stop().await;
+    world.connections().delete("ci", &DeleteParams::default()).await.unwrap();
+    let gone = await_condition(world.secrets(), "out", |secret: Option<&Secret>| secret.is_none());
+    tokio::time::timeout(SOON.saturating_mul(2), gone).await.unwrap().unwrap();
+    assert_eq!(world.value("ci", "token").await, Some(text), "the source is nobody's output");
+
+    let _operator = world.operator().await;
+    world.connection("ci", json!({ "publish": output("Opaque") })).await;
+    world.ready("ci", "True", "Ready").await;
+    let namespaces = Api::<Namespace>::all(world.client.clone());
+    let uid = namespaces.get(NAMESPACE).await.unwrap().uid().unwrap();
+    namespaces.delete(NAMESPACE, &DeleteParams::default()).await.unwrap();
+    let gone = await_condition(namespaces, NAMESPACE, is_deleted(&uid));
+    tokio::time::timeout(SOON.saturating_mul(2), gone).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn secrets_of_other_namespaces_are_out_of_reach() {
+    let world = World::start().await;
+    let _operator = world.operator().await;
+    world.namespace("team-b").await;
+    let text = world.github.token(NewToken::classic("ci", "acme-ci"));
+    let there = Api::<Secret>::namespaced(world.client.clone(), "team-b");
+    let secret = from(json!({ "metadata": { "name": "ci" }, "stringData": { "token": text } }));
+    there.create(&PostParams::default(), &secret).await.unwrap();
+    world.connection("ci", json!({})).await;
+    world.ready("ci", "False", "SecretNotFound").await;
+    assert_eq!(world.github.calls().len(), 0);
+}

@@ -13,13 +13,19 @@ use k8s_openapi::{
 use kube::{
     Api, Client, ResourceExt,
     api::{Patch, PatchParams, PostParams},
-    runtime::{WatchStreamExt, wait::{await_condition, conditions::is_crd_established}, watcher},
+    runtime::{
+        WatchStreamExt,
+        wait::{await_condition, conditions::is_crd_established},
+        watcher,
+    },
 };
 use serde_json::json;
 use tempfile::TempDir;
 
 /// How long anything may take that should happen at once.
 pub(crate) const SOON: Duration = Duration::from_secs(40);
+/// The name under which the operator talks to the API server.
+const OPERATOR: &str = "operator";
 /// Where the connections of most tests live.
 pub(crate) const NAMESPACE: &str = "team-a";
 
@@ -108,7 +114,11 @@ impl World {
     }
 
     /// The connection once it is so; the test fails with what was seen last if it does not become so soon.
-    pub(crate) async fn until(&self, name: &str, reached: impl Fn(&GithubPatConnection) -> bool) -> GithubPatConnection {
+    pub(crate) async fn until(
+        &self,
+        name: &str,
+        reached: impl Fn(&GithubPatConnection) -> bool,
+    ) -> GithubPatConnection {
         let mut last = None;
         let seen = tokio::time::timeout(SOON, async {
             let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
@@ -147,28 +157,37 @@ impl World {
 
     /// An operator as administrator, asking the simulated GitHub.
     pub(crate) async fn operator(&self) -> Operator {
-        self.operator_with("", self.plane.admin_kubeconfig().to_owned()).await
+        self.operator_with(&[]).await
     }
 
-    /// An operator with more settings, as YAML lines, and with this kubeconfig.
-    pub(crate) async fn operator_with(&self, settings: &str, kubeconfig: PathBuf) -> Operator {
+    /// The same with more flags.
+    pub(crate) async fn operator_with(&self, flags: &[&str]) -> Operator {
+        self.operator_as(self.plane.user(OPERATOR, Some("system:masters")).unwrap(), flags).await
+    }
+
+    /// An operator with this kubeconfig and more flags.
+    pub(crate) async fn operator_as(&self, kubeconfig: PathBuf, flags: &[&str]) -> Operator {
         let listen = free_address();
-        let settings = self.file(
-            "settings.yaml",
-            &format!(
-                "hosts:\n  - {{ name: simulated, apiUrl: '{}', registry: registry.example }}\nlisten: {listen}\n\
-                 minimumInterval: 10s\nconfirmAfter: 1s\n{settings}",
-                self.github.url()
-            ),
-        );
+        let settings = self.file("settings.yaml", &self.settings());
         let log = self.directory.path().join(format!("operator-{}.log", listen.rsplit(':').next().unwrap()));
         let launch = Launch::new(env!("CARGO_BIN_EXE_github-pat-operator"))
-            .arguments(["run", "--config", settings.to_str().unwrap()])
+            .arguments(["run", "--listen", &listen, "--config", settings.to_str().unwrap()])
+            .arguments(flags.iter().copied())
             .variable("KUBECONFIG", kubeconfig)
             .output(&log, &log);
-        let operator = Operator { process: Guarded::spawn(&launch).unwrap(), url: format!("http://{listen}"), log };
+        let operator =
+            Operator { process: Guarded::spawn(&launch).unwrap(), url: format!("http://{listen}"), log };
         operator.wait_until_ready().await;
         operator
+    }
+
+    /// Settings under which the simulated GitHub is asked often.
+    pub(crate) fn settings(&self) -> String {
+        let url = self.github.url();
+        format!(
+            "hosts: [{{ name: simulated, apiUrl: '{url}', registry: registry.example }}]\n\
+             minimumInterval: 10s\nconfirmAfter: 1s\n"
+        )
     }
 
     /// A file in the folder of this world.
@@ -188,15 +207,22 @@ impl World {
         let counted = |calls: &[github_simulator::Call]| {
             calls.iter().filter(|call| call.token.as_deref() == Some(token)).count() >= times
         };
-        assert!(self.github.wait_until(SOON, counted).await, "{token} was asked about {} times", self.asked(token));
+        assert!(
+            self.github.wait_until(SOON, counted).await,
+            "{token} was asked about {} times",
+            self.asked(token)
+        );
     }
 
-    /// What the operator wrote so far, from the audit log.
-    pub(crate) fn writes(&self) -> Vec<AuditEvent> {
-        let ours = |event: &AuditEvent| event.is_write() && event.user_agent.contains("kube.rs");
-        let by_operator = |event: &AuditEvent| matches!(event.resource.as_str(), "githubpatconnections" | "secrets") && ours(event);
-        let operator_only = |event: &AuditEvent| event.subresource == "status" || event.resource == "secrets";
-        self.plane.audit().unwrap().into_iter().filter(by_operator).filter(operator_only).collect()
+    /// What the operator asked of the API server so far, from the audit log.
+    pub(crate) fn requests(&self) -> Vec<AuditEvent> {
+        self.plane.audit().unwrap().into_iter().filter(|event| event.user == OPERATOR).collect()
+    }
+
+    /// What the operator wrote so far, as verb, resource and name.
+    pub(crate) fn writes(&self) -> Vec<(String, String, String)> {
+        let written = self.requests().into_iter().filter(AuditEvent::is_write);
+        written.map(|event| (event.verb, event.resource, event.name)).collect()
     }
 }
 
@@ -251,8 +277,14 @@ pub(crate) fn is_so(seen: &GithubPatConnection, type_: &str, status: &str, reaso
 fn shown(connection: Option<&GithubPatConnection>) -> String {
     let Some(connection) = connection else { return "nothing".to_owned() };
     let conditions = connection.status.iter().flat_map(|status| &status.conditions);
-    let lines = conditions.map(|seen| format!("{} {:?} {}: {}", seen.type_, seen.status, seen.reason, seen.message));
-    format!("{} at {:?}\n{}", connection.name_any(), connection.metadata.generation, lines.collect::<Vec<_>>().join("\n"))
+    let lines =
+        conditions.map(|seen| format!("{} {:?} {}: {}", seen.type_, seen.status, seen.reason, seen.message));
+    format!(
+        "{} at {:?}\n{}",
+        connection.name_any(),
+        connection.metadata.generation,
+        lines.collect::<Vec<_>>().join("\n")
+    )
 }
 
 pub(crate) fn from<T: serde::de::DeserializeOwned>(value: serde_json::Value) -> T {

@@ -1,1 +1,351 @@
+#![expect(clippy::arithmetic_side_effects, reason = "instants of a test are small")]
 
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::{
+    answer::{Account, Answer, Deferral, Expiry, Grant, Refusal, Reply},
+    token::Token,
+};
+
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+/// An instant at which nothing in particular happens.
+const T: i64 = 1_772_366_400;
+const PACE: Pace = Pace {
+    interval: SignedDuration::from_mins(30),
+    confirm_after: SignedDuration::from_secs(60),
+    heartbeat: SignedDuration::from_hours(1),
+    trust_for: SignedDuration::from_hours(24),
+};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn hashed(number: usize) -> HashedToken {
+    Token::try_from(format!("ghp_{number:036}").as_bytes()).unwrap().hashed()
+}
+
+fn accepted(second: i64, ends: Option<i64>) -> Memory {
+    let account = Some(Account { login: "octocat".to_owned(), id: 1 });
+    let expiry = ends.map_or(Expiry::Never, |ends| Expiry::At(at(ends)));
+    let mut memory = Memory::default();
+    memory.learn(Reply::Answer(Answer::Granted(Grant { account, scopes: None, expiry })), at(second));
+    memory
+}
+
+fn refuse(memory: &mut Memory, second: i64) {
+    memory.learn(Reply::Answer(Answer::Refused(Refusal::BadCredentials)), at(second));
+}
+
+fn defer(memory: &mut Memory, reason: Reason, until: Option<i64>, second: i64) {
+    memory.learn(Reply::Deferral(Deferral { reason, until: until.map(at) }), at(second));
+}
+
+/// When token number 1 is due, in seconds.
+fn next(memory: &Memory, past: Past, ends: Option<i64>) -> Option<i64> {
+    next_of(1, "github.com", memory, past, ends)
+}
+
+fn next_of(token: usize, host: &str, memory: &Memory, past: Past, ends: Option<i64>) -> Option<i64> {
+    let hashed = hashed(token);
+    due(Subject { host, hashed: &hashed }, memory, past, ends.map(at), &PACE).map(Timestamp::as_second)
+}
+
+fn asked(second: i64) -> Past {
+    Past { since: at(T - 30 * DAY), asked: Some(at(second)) }
+}
+
+fn started(second: i64) -> Past {
+    Past { since: at(second), asked: None }
+}
+
+#[test]
+fn an_accepted_token_is_due_at_its_own_fixed_instants() {
+    let first = next(&accepted(T, None), asked(T), None).unwrap();
+    assert!(first > T && first <= T + 30 * MINUTE);
+    let mut last = first;
+    for _ in 0..100 {
+        let due = next(&accepted(last, None), asked(last), None).unwrap();
+        assert_eq!(due, last + 30 * MINUTE);
+        last = due;
+    }
+    // However late it was asked.
+    assert_eq!(next(&accepted(first, None), asked(first + 7 * MINUTE), None), Some(first + 30 * MINUTE));
+}
+
+#[test]
+fn connections_that_share_a_token_on_a_host_share_its_instants() {
+    let one = next(&accepted(T, None), asked(T), None);
+    let other = next(&accepted(T + 20, Some(T + 90 * DAY)), asked(T + 20), Some(T + 90 * DAY));
+    assert_eq!(one, other);
+    assert_ne!(one, next_of(2, "github.com", &accepted(T, None), asked(T), None));
+    assert_ne!(one, next_of(1, "ghe.example.com", &accepted(T, None), asked(T), None));
+}
+
+#[test]
+fn tokens_are_spread_evenly_over_the_interval() {
+    let mut tenths = [0_usize; 10];
+    for token in 0..1000 {
+        let due = next_of(token, "github.com", &accepted(T, None), asked(T), None).unwrap();
+        tenths[usize::try_from((due - T - 1) * 10 / (30 * MINUTE)).unwrap()] += 1;
+    }
+    assert!(tenths.iter().all(|count| (50..200).contains(count)), "{tenths:?}");
+}
+
+#[test]
+fn after_a_restart_a_token_waits_for_its_own_next_instant() {
+    let memory = accepted(T, None);
+    let first = next(&memory, asked(T), None).unwrap();
+    for (name, restart) in [("at once", T + 1), ("just before it", first - 1)] {
+        assert_eq!(next(&memory, started(restart), None), Some(first), "{name}");
+    }
+    assert_eq!(next(&memory, started(first + 1), None), Some(first + 30 * MINUTE), "an instant was missed");
+    let latest = T + 30 * MINUTE + HOUR;
+    assert!(next(&memory, started(latest), None).unwrap() > latest, "as old as a status may be");
+}
+
+#[test]
+fn a_restart_asks_about_what_it_knows_too_little_of() {
+    let stale = accepted(T - DAY, None);
+    let dues: Vec<i64> =
+        (0..100).map(|token| next_of(token, "github.com", &stale, started(T), None).unwrap()).collect();
+    assert!(dues.iter().all(|due| (T..T + 30).contains(due)), "{dues:?}");
+    assert!((T..T + 30).filter(|second| dues.contains(second)).count() > 15, "not all at the same second");
+    assert_eq!(next(&Memory::default(), started(T), None), Some(T), "a new token at once");
+}
+
+#[test]
+fn an_acceptance_in_the_future_does_not_postpone_the_next_question() {
+    // A status that was written by a clock that ran ahead.
+    let memory = accepted(T + 365 * DAY, None);
+    assert!(next(&memory, started(T), None).unwrap() <= T + 30 * MINUTE);
+    let mut silent = Memory::default();
+    defer(&mut silent, Reason::ServerError, None, T + 365 * DAY);
+    assert!(next(&silent, started(T), None).unwrap() <= T + MINUTE);
+    for refusals in [1, 2] {
+        let mut refused = Memory::default();
+        (0..refusals).for_each(|_| refuse(&mut refused, T + 365 * DAY));
+        assert!(next(&refused, started(T), None).unwrap() <= T + HOUR, "{refusals} refusals");
+    }
+}
+
+#[test]
+fn a_first_refusal_is_confirmed_after_the_pause_for_it() {
+    let mut memory = accepted(T - HOUR, None);
+    refuse(&mut memory, T);
+    assert_eq!(next(&memory, asked(T), None), Some(T + 60));
+    assert_eq!(next(&memory, started(T + 10), None), Some(T + 60), "after a restart too");
+    assert_eq!(next(&memory, started(T + DAY), None), Some(T + 60), "at once, if the restart took long");
+    defer(&mut memory, Reason::TimedOut, None, T + 60);
+    assert!(next(&memory, asked(T + 60), None).unwrap() >= T + 70, "a silence postpones it");
+}
+
+#[test]
+fn a_refused_token_is_asked_about_ever_more_seldom() {
+    let mut memory = Memory::default();
+    refuse(&mut memory, T);
+    let mut last = T;
+    let mut pauses = Vec::new();
+    for _ in 0..9 {
+        let due = next(&memory, asked(last), None).unwrap();
+        assert_eq!(next(&memory, started(last + 1), None), Some(due), "the same after a restart");
+        pauses.push(due - last);
+        refuse(&mut memory, due);
+        last = due;
+    }
+    assert_eq!(pauses[0], 60);
+    let hours: Vec<i64> = pauses[1..].iter().map(|pause| pause / HOUR).collect();
+    assert_eq!(hours, [1, 2, 4, 8, 16, 24, 24, 24]);
+    memory.refused.as_mut().unwrap().count = i32::MAX;
+    assert_eq!(next(&memory, asked(last), None), Some(last + DAY));
+}
+
+#[test]
+fn an_expired_token_is_asked_about_once() {
+    let ends = T + 10;
+    let mut memory = accepted(T, Some(ends));
+    assert_eq!(next(&memory, asked(T), Some(ends)), Some(ends), "at the expiry");
+    assert_eq!(next(&memory, started(T + 5), Some(ends)), Some(ends), "after a restart too");
+    defer(&mut memory, Reason::ServerError, None, ends);
+    assert!(next(&memory, asked(ends), Some(ends)).unwrap() > ends, "again, if there was no answer");
+    refuse(&mut memory, ends + 20);
+    assert_eq!(next(&memory, asked(ends + 20), Some(ends)), None, "not after its 401");
+    assert_eq!(next(&memory, started(ends + DAY), Some(ends)), None, "nor after a restart");
+}
+
+#[test]
+fn a_token_that_outlives_its_expiry_is_asked_about_as_before() {
+    let ends = T;
+    let memory = accepted(T, Some(ends));
+    let due = next(&memory, asked(T), Some(ends)).unwrap();
+    assert!(due > T && due <= T + 30 * MINUTE);
+}
+
+#[test]
+fn a_refusal_before_the_expiry_is_confirmed_and_the_expiry_still_noticed() {
+    let ends = T + 30;
+    let mut memory = accepted(T - HOUR, Some(ends));
+    refuse(&mut memory, T);
+    assert_eq!(next(&memory, asked(T), Some(ends)), Some(T + 60));
+    refuse(&mut memory, T + 60);
+    assert_eq!(next(&memory, asked(T + 60), Some(ends)), None);
+}
+
+#[test]
+fn questions_into_a_silence_come_ever_more_seldom() {
+    let mut memory = accepted(T - HOUR, None);
+    let (mut last, mut pauses) = (T, Vec::new());
+    for _ in 0..12 {
+        defer(&mut memory, Reason::Unreachable, None, last);
+        let due = next(&memory, asked(last), None).unwrap();
+        for restart in [last, last + 1, due - 10] {
+            let after = next(&memory, started(restart.max(last)), None).unwrap();
+            assert!(after >= due, "a restart asks no sooner: {restart} {after} {due}");
+        }
+        pauses.push(due - last);
+        last = due;
+    }
+    assert!((10..=12).contains(&pauses[0]), "{pauses:?}");
+    assert!(pauses.windows(2).all(|pair| pair[1] >= pair[0]), "{pauses:?}");
+    assert_eq!(pauses.last(), Some(&(30 * MINUTE)), "{pauses:?}");
+}
+
+#[test]
+fn a_pause_that_github_named_is_kept() {
+    use Reason::{RateLimited, SecondaryRateLimited, ServerError};
+    for reason in [RateLimited, SecondaryRateLimited, ServerError] {
+        let mut memory = accepted(T - HOUR, None);
+        defer(&mut memory, reason, Some(T + 1000), T);
+        for past in [asked(T), started(T + 1), started(T + 999)] {
+            let due = next(&memory, past, None).unwrap();
+            assert!((T + 1001..=T + 1005).contains(&due), "{reason:?} {past:?} {due}");
+        }
+    }
+    let mut memory = Memory::default();
+    defer(&mut memory, RateLimited, Some(T + 1000), T);
+    let dues = (0..50).map(|token| next_of(token, "github.com", &memory, asked(T), None).unwrap());
+    assert!(dues.collect::<std::collections::BTreeSet<_>>().len() > 3, "not all at once when the limit ends");
+}
+
+#[test]
+fn a_limit_without_an_end_and_a_login_lock_have_a_shortest_pause() {
+    let rows = [
+        (Reason::RateLimited, MINUTE),
+        (Reason::SecondaryRateLimited, MINUTE),
+        (Reason::LoginLocked, HOUR),
+        (Reason::ServerError, 10),
+    ];
+    for (reason, least) in rows {
+        // The silence may have begun otherwise, at any time.
+        for earlier in [0, 1, 9, 50, 59, 61, 1000, HOUR - 1, HOUR, 5 * HOUR - 1] {
+            let mut memory = accepted(T - DAY, None);
+            if earlier > 0 {
+                defer(&mut memory, Reason::Unreachable, None, T - earlier);
+            }
+            defer(&mut memory, reason, None, T);
+            let mut last = T;
+            for question in 0..5 {
+                let due = next(&memory, asked(last), None).unwrap();
+                assert!(due >= last + least, "{reason:?} after {earlier} s, {question}: {}", due - last);
+                assert!(due <= last + 2 * HOUR, "{reason:?} after {earlier} s, {question}: {}", due - last);
+                last = due + 3;
+            }
+        }
+    }
+}
+
+#[test]
+fn the_next_look_is_the_earliest_instant_ahead_within_a_second_and_a_day() {
+    let rows: [(&str, &[i64], i64); 6] = [
+        ("nothing to wait for", &[], DAY),
+        ("the earliest", &[T + 300, T + 20, T + 50], 20),
+        ("what has passed does not count", &[T - 5, T, T + 40], 40),
+        ("only what has passed", &[T - 5, T], DAY),
+        ("beyond a day", &[T + 3 * DAY], DAY),
+        ("a second", &[T + 1], 1),
+    ];
+    for (name, instants, expected) in rows {
+        let look = next_look(at(T), instants.iter().map(|second| at(*second)));
+        assert_eq!(look, SignedDuration::from_secs(expected), "{name}");
+    }
+    let soon = at(T) + SignedDuration::from_millis(3);
+    assert_eq!(next_look(at(T), [soon]), SignedDuration::from_secs(1), "never less than a second");
+}
+
+fn any_instant() -> impl Strategy<Value = Timestamp> {
+    let edges = vec![Timestamp::MIN, Timestamp::MAX, Timestamp::UNIX_EPOCH];
+    let whole = (Timestamp::MIN.as_second()..=Timestamp::MAX.as_second()).prop_map(at);
+    prop_oneof![whole, (T - DAY..T + DAY).prop_map(at), prop::sample::select(edges)]
+}
+
+fn any_length() -> impl Strategy<Value = SignedDuration> {
+    let edges = vec![SignedDuration::MIN, SignedDuration::ZERO, SignedDuration::MAX];
+    prop_oneof![
+        (-DAY..30 * DAY).prop_map(SignedDuration::from_secs),
+        prop::sample::select(edges),
+        any::<(i64, i32)>().prop_map(|(secs, nanos)| SignedDuration::new(secs / 2, nanos)),
+    ]
+}
+
+/// Any memory that a status can hold, sensible or not.
+fn any_memory(instant: impl Strategy<Value = Timestamp> + Clone) -> impl Strategy<Value = Memory> {
+    let refused = (any::<i32>(), instant.clone(), instant.clone()).prop_map(|(count, first, last)| Refused {
+        refusal: Refusal::BadCredentials,
+        count,
+        first,
+        last,
+    });
+    let silence = (prop::sample::select(Reason::ALL), instant.clone(), prop::option::of(instant.clone()));
+    let silence =
+        silence.prop_map(|(reason, since, until)| Silence { since, deferral: Deferral { reason, until } });
+    let parts = (prop::option::of(instant), prop::option::of(refused), prop::option::of(silence));
+    parts.prop_map(|(grant, refused, silence)| {
+        let grant = grant.map(|at| (Grant { account: None, scopes: None, expiry: Expiry::Never }, at));
+        Memory { grant, refused, first_proven: None, silence }
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_instant_and_no_length_is_too_much(
+        memory in any_memory(any_instant().boxed()),
+        (since, asked) in (any_instant(), prop::option::of(any_instant())),
+        ends in prop::option::of(any_instant()),
+        (interval, confirm_after, heartbeat) in (any_length(), any_length(), any_length()),
+    ) {
+        let pace = Pace { interval, confirm_after, heartbeat, trust_for: interval };
+        let hashed = hashed(1);
+        let subject = Subject { host: "github.com", hashed: &hashed };
+        let due = due(subject, &memory, Past { since, asked }, ends, &pace);
+        let look = next_look(since, due);
+        prop_assert!(look >= SignedDuration::from_secs(1) && look <= LONGEST_LOOK);
+    }
+
+    #[test]
+    fn what_was_asked_is_due_later_and_never_due_sooner_than_it_was(
+        seconds in prop::collection::vec(1..3 * DAY, 1..20),
+        replies in prop::collection::vec(0..5_u8, 20),
+        ends in prop::option::of(T..T + 30 * DAY),
+    ) {
+        let mut memory = Memory::default();
+        let (mut now, mut before) = (T, T);
+        for (late, reply) in seconds.into_iter().zip(replies) {
+            match reply {
+                0 => defer(&mut memory, Reason::ServerError, None, now),
+                1 => defer(&mut memory, Reason::RateLimited, Some(now + 600), now),
+                2 => defer(&mut memory, Reason::LoginLocked, None, now),
+                3 => refuse(&mut memory, now),
+                _ => memory = accepted(now, ends),
+            }
+            let past = Past { since: at(T), asked: Some(at(now)) };
+            let Some(due) = next(&memory, past, ends) else { break };
+            prop_assert!(due > now && due >= before, "{reply} at {now}: {due}");
+            prop_assert!(due <= now + DAY, "{reply} at {now}: {due}");
+            before = due;
+            now = due + late % 60;
+        }
+    }
+}

@@ -1,1 +1,425 @@
+#![expect(clippy::arithmetic_side_effects, reason = "instants of a test are small")]
 
+use TokenKind::{AppInstallation, AppUser, Classic, FineGrained, OAuth};
+use jiff::SignedDuration;
+use reqwest::header::{HeaderName, HeaderValue};
+
+use super::*;
+use crate::domain::answer::Expiry;
+
+type Row<'a> = (&'a str, TokenKind, u16, &'a [(&'a str, &'a str)], &'a str, Reply);
+
+const NOW: &str = "2026-03-01T12:00:00Z";
+/// 100 seconds after [`NOW`].
+const RESET: &str = "1772366500";
+const SPENT: &[(&str, &str)] = &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", RESET)];
+const PLENTY: &[(&str, &str)] = &[("x-ratelimit-remaining", "4999"), ("x-ratelimit-reset", RESET)];
+const HTML: &[(&str, &str)] = &[("content-type", "text/html")];
+const EMPTY: &[(&str, &str)] = &[];
+const UNICORN: &str = "<!DOCTYPE html><html><title>Unicorn! &middot; GitHub</title></html>";
+const OCTOCAT: &str = r#"{"login":"octocat","id":583231,"type":"User","name":null}"#;
+
+fn now() -> Timestamp {
+    NOW.parse().unwrap()
+}
+
+fn reply(kind: TokenKind, status: u16, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+    let line = |(name, value): &(&str, &str)| {
+        (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap())
+    };
+    let headers = headers.iter().map(line).collect();
+    let response = Response { status: StatusCode::from_u16(status).unwrap(), headers, body: body.to_vec() };
+    interpret(kind, &response, now())
+}
+
+fn check(rows: &[Row<'_>]) {
+    for (name, kind, status, headers, body, expected) in rows {
+        assert_eq!(reply(*kind, *status, headers, body.as_bytes()), *expected, "{name}");
+    }
+}
+
+fn limit(reason: Reason, seconds: i64) -> Reply {
+    Reply::Deferral(Deferral { reason, until: Some(now() + SignedDuration::from_secs(seconds)) })
+}
+
+fn accepted(login: &str, scopes: Option<&[&str]>, expiry: Option<&str>) -> Reply {
+    let account = Some(Account { login: login.to_owned(), id: 583_231 });
+    let scopes = scopes.map(|list| list.iter().map(|scope| (*scope).to_owned()).collect());
+    let expiry = expiry.map_or(Expiry::Never, |at| Expiry::At(at.parse().unwrap()));
+    Reply::Answer(Answer::Granted(Grant { account, scopes, expiry }))
+}
+
+fn installation() -> Reply {
+    Reply::Answer(Answer::Granted(Grant { account: None, scopes: None, expiry: Expiry::Never }))
+}
+
+#[test]
+fn a_user_with_login_and_id_is_an_acceptance() {
+    let zoned = ("github-authentication-token-expiration", "2026-05-16 11:52:29 +0200");
+    let utc = ("github-authentication-token-expiration", "2026-05-16 09:52:29 UTC");
+    let end = Some("2026-05-16T09:52:29Z");
+    let some = accepted("octocat", Some(&["repo", "read:org"]), None);
+    let bare = accepted("octocat", None, None);
+    let bot = r#"{"login":"acme-ci[bot]","id":583231}"#;
+    let managed = r#"{"login":"mona-cat_acme","id":583231}"#;
+    check(&[
+        ("classic", Classic, 200, &[("x-oauth-scopes", "repo, read:org")], OCTOCAT, some.clone()),
+        ("an OAuth app's", OAuth, 200, &[("x-oauth-scopes", "repo,read:org")], OCTOCAT, some),
+        ("no scopes", Classic, 200, &[("x-oauth-scopes", "")], OCTOCAT, accepted("octocat", Some(&[]), None)),
+        ("a proxy took the scopes", Classic, 200, EMPTY, OCTOCAT, bare.clone()),
+        ("classic in UTC", Classic, 200, &[utc], OCTOCAT, accepted("octocat", None, end)),
+        ("classic with an offset", Classic, 200, &[zoned], OCTOCAT, accepted("octocat", None, end)),
+        ("fine-grained, no end", FineGrained, 200, EMPTY, OCTOCAT, bare.clone()),
+        ("fine-grained in UTC", FineGrained, 200, &[utc], OCTOCAT, accepted("octocat", None, end)),
+        ("fine-grained, offset", FineGrained, 200, &[zoned], OCTOCAT, accepted("octocat", None, end)),
+        // Recorded in 2023 and 2024: both families of headers, and an empty list of scopes for a token that cannot have any.
+        (
+            "an app user's",
+            AppUser,
+            200,
+            &[("x-oauth-scopes", ""), ("x-oauth-client-id", "Iv1.x"), utc],
+            OCTOCAT,
+            accepted("octocat", None, end),
+        ),
+        ("labelled otherwise", Classic, 200, HTML, OCTOCAT, bare.clone()),
+        ("nothing remains, and it was answered", Classic, 200, SPENT, OCTOCAT, bare),
+        ("a bot", Classic, 200, EMPTY, bot, accepted("acme-ci[bot]", None, None)),
+        ("a managed user", Classic, 200, EMPTY, managed, accepted("mona-cat_acme", None, None)),
+    ]);
+    let odd = reply(
+        Classic,
+        200,
+        &[("github-authentication-token-expiration", "16 May 2026 CEST")],
+        OCTOCAT.as_bytes(),
+    );
+    assert!(matches!(odd, Reply::Answer(Answer::Granted(Grant { expiry: Expiry::Unreadable, .. }))));
+}
+
+#[test]
+fn what_is_not_a_user_is_not_githubs_api() {
+    let huge = format!(r#"{{"login":"{}","id":1}}"#, "a".repeat(60_000));
+    let rows = [
+        ("a captive portal", UNICORN),
+        ("nothing", ""),
+        ("no object", "[]"),
+        ("null", "null"),
+        ("no id", r#"{"login":"octocat"}"#),
+        ("no login", r#"{"id":1}"#),
+        ("the id is text", r#"{"login":"octocat","id":"1"}"#),
+        ("the id is too big", r#"{"login":"octocat","id":18446744073709551615}"#),
+        ("the id is null", r#"{"login":"octocat","id":null}"#),
+        ("an empty login", r#"{"login":"","id":1}"#),
+        ("nothing but a suffix", r#"{"login":"[bot]","id":1}"#),
+        ("a line break in the login", r#"{"login":"octo\ncat","id":1}"#),
+        ("an escape in the login", r#"{"login":"octo\u001b[31mcat","id":1}"#),
+        ("a login of other letters", r#"{"login":"öctocat","id":1}"#),
+        ("a colon, which basic auth splits at", r#"{"login":"octo:cat","id":1}"#),
+        ("a huge login", &huge),
+        ("cut", r#"{"login":"octocat","id":1"#),
+        ("two objects", r#"{"login":"octocat","id":1}{}"#),
+        ("an error with 200", r#"{"message":"Bad credentials"}"#),
+    ];
+    for (name, body) in rows {
+        assert_eq!(reply(Classic, 200, &[], body.as_bytes()), defer(Reason::NotTheApi), "{name}");
+    }
+    assert_eq!(reply(Classic, 200, &[], b"{\"login\":\"oc\xFFto\",\"id\":1}"), defer(Reason::NotTheApi));
+}
+
+#[test]
+fn only_bad_credentials_is_a_refusal_among_the_401s() {
+    let refused = refuse(Refusal::BadCredentials);
+    let docs = r#"{"message":"Bad credentials","documentation_url":"https://docs.github.com/rest"}"#;
+    let newer =
+        r#"{"message":"Bad credentials","documentation_url":"https://docs.github.com/rest","status":"401"}"#;
+    let null = r#"{"message":"Bad credentials","documentation_url":null,"errors":["a text",{"code":"x"}]}"#;
+    let otp = r#"{"message":"Must specify two-factor authentication OTP code."}"#;
+    let jwt = r#"{"message":"A JSON web token could not be decoded"}"#;
+    let late = r#"{"message":"'Expiration time' claim ('exp') must be a numeric value"}"#;
+    let early = r#"{"message":"'Issued at' claim ('iat') must be an Integer"}"#;
+    let unexplained = defer(Reason::UnexplainedUnauthorized);
+    let anonymous = [("x-ratelimit-limit", "0"), ("x-ratelimit-remaining", "0")];
+    check(&[
+        ("older", Classic, 401, EMPTY, docs, refused.clone()),
+        ("newer", FineGrained, 401, EMPTY, newer, refused.clone()),
+        ("an installation's", AppInstallation, 401, EMPTY, newer, refused.clone()),
+        ("other case", Classic, 401, EMPTY, r#"{"message":"BAD CREDENTIALS"}"#, refused.clone()),
+        ("labelled otherwise", Classic, 401, HTML, docs, refused.clone()),
+        ("a null beside it", Classic, 401, EMPTY, null, refused.clone()),
+        ("nothing remains, which is no limit", Classic, 401, &anonymous, newer, refused.clone()),
+        ("remaining 0 and a reset", Classic, 401, SPENT, newer, refused.clone()),
+        ("a pause is named", Classic, 401, &[("retry-after", "60")], newer, refused),
+        (
+            "no header arrived",
+            Classic,
+            401,
+            EMPTY,
+            r#"{"message":"Requires authentication","status":"401"}"#,
+            defer(Reason::CredentialsNotReceived),
+        ),
+        (
+            "two factors",
+            Classic,
+            401,
+            &[("x-github-otp", "required; app")],
+            otp,
+            defer(Reason::OneTimePasswordDemanded),
+        ),
+        (
+            "two factors by header",
+            Classic,
+            401,
+            &[("x-github-otp", "required; sms")],
+            "{}",
+            defer(Reason::OneTimePasswordDemanded),
+        ),
+        ("a JWT", AppInstallation, 401, EMPTY, jwt, defer(Reason::TakenForJwt)),
+        ("a JWT's end", AppInstallation, 401, EMPTY, late, defer(Reason::TakenForJwt)),
+        ("a JWT's begin", AppInstallation, 401, EMPTY, early, defer(Reason::TakenForJwt)),
+        ("an empty object", Classic, 401, EMPTY, "{}", unexplained.clone()),
+        ("an empty body", Classic, 401, EMPTY, "", unexplained.clone()),
+        ("a proxy's page", Classic, 401, HTML, "<h1>401 Bad credentials</h1>", unexplained.clone()),
+        (
+            "the message is no text",
+            Classic,
+            401,
+            EMPTY,
+            r#"{"message":{"a":"Bad credentials"}}"#,
+            unexplained.clone(),
+        ),
+        ("a list", Classic, 401, EMPTY, r#"["Bad credentials"]"#, unexplained.clone()),
+        (
+            "another text",
+            Classic,
+            401,
+            EMPTY,
+            r#"{"message":"This hotplug network is not enrolled"}"#,
+            unexplained,
+        ),
+    ]);
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "one row per documented limit")]
+fn a_limit_is_no_word_about_the_token_and_keeps_its_end() {
+    use Reason::{LoginLocked, RateLimited, SecondaryRateLimited};
+    let user = r#"{"message":"API rate limit exceeded for user ID 583231.","documentation_url":"https://docs.github.com/rest/overview/rate-limits-for-the-rest-api"}"#;
+    let old = r#"{"message":"API Rate Limit Exceeded for 192.0.2.1"}"#;
+    let ip = r#"{"message":"API rate limit exceeded for 192.0.2.1. (But here's the good news: …)"}"#;
+    let secondary = r#"{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}"#;
+    let by_page = r#"{"message":"Slow down","documentation_url":"https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"}"#;
+    let upper_page =
+        r#"{"documentation_url":"https://docs.github.com/REST/overview/Rate-Limits-for-the-rest-api"}"#;
+    let abuse = r#"{"message":"You have triggered an abuse detection mechanism. Please wait a few minutes before you try again.","documentation_url":"https://developer.github.com/v3/#abuse-rate-limits"}"#;
+    let locked = r#"{"message":"Maximum number of login attempts exceeded. Please try again later.","documentation_url":"https://docs.github.com/rest"}"#;
+    let locked_old = r#"{"message":"Max number of login attempt exceeded"}"#;
+    let after = &[("retry-after", "30")];
+    let both = &[("retry-after", "30"), ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", RESET)];
+    let suspended = r#"{"message":"Sorry. Your account was suspended."}"#;
+    let integration = r#"{"message":"Resource not accessible by integration"}"#;
+    check(&[
+        ("primary, 403", Classic, 403, SPENT, user, limit(RateLimited, 100)),
+        ("primary, 429", FineGrained, 429, SPENT, user, limit(RateLimited, 100)),
+        ("primary of an address", Classic, 403, SPENT, ip, limit(RateLimited, 100)),
+        ("primary of 2013", Classic, 403, EMPTY, old, defer(RateLimited)),
+        ("primary by its page", Classic, 403, EMPTY, upper_page, defer(RateLimited)),
+        ("nothing remains, no text", Classic, 403, SPENT, "", limit(RateLimited, 100)),
+        ("nothing remains, HTML", Classic, 429, SPENT, UNICORN, limit(RateLimited, 100)),
+        ("the pause outweighs the window", Classic, 403, both, user, limit(RateLimited, 30)),
+        ("secondary", Classic, 403, PLENTY, secondary, defer(SecondaryRateLimited)),
+        ("secondary, 429, a pause", Classic, 429, after, secondary, limit(SecondaryRateLimited, 30)),
+        ("secondary, nothing remains", Classic, 403, SPENT, secondary, limit(SecondaryRateLimited, 100)),
+        ("secondary by its page", Classic, 403, PLENTY, by_page, defer(SecondaryRateLimited)),
+        ("abuse, the old name", Classic, 403, EMPTY, abuse, defer(SecondaryRateLimited)),
+        ("403 with a pause", Classic, 403, after, "{}", limit(SecondaryRateLimited, 30)),
+        ("an unreadable pause", Classic, 403, &[("retry-after", "soon")], "{}", defer(SecondaryRateLimited)),
+        ("an empty 429", Classic, 429, EMPTY, "", defer(SecondaryRateLimited)),
+        ("429 as a page", Classic, 429, HTML, UNICORN, defer(SecondaryRateLimited)),
+        ("a limit hides a suspension", Classic, 403, SPENT, suspended, limit(RateLimited, 100)),
+        ("429 never condemns", Classic, 429, EMPTY, suspended, defer(SecondaryRateLimited)),
+        ("429 never accepts", AppInstallation, 429, EMPTY, integration, defer(SecondaryRateLimited)),
+        ("logins locked", Classic, 403, PLENTY, locked, defer(LoginLocked)),
+        ("logins locked, 2013", Classic, 403, EMPTY, locked_old, defer(LoginLocked)),
+    ]);
+}
+
+#[test]
+fn of_the_other_403s_one_speaks_against_the_token() {
+    use Reason::{AccessRestricted, AccountRestricted, RequestRejected, UnexpectedAnswer};
+    let suspended = refuse(Refusal::AccountSuspended);
+    let sso = &[("x-github-sso", "required; url=https://github.com/orgs/acme/sso?authorization_request=x")];
+    let rows: &[(&str, TokenKind, &[(&str, &str)], &str, Reply)] = &[
+        ("suspended", Classic, PLENTY, "Sorry. Your account was suspended.", suspended.clone()),
+        ("suspended, no rate headers", Classic, EMPTY, "SORRY. YOUR ACCOUNT WAS SUSPENDED.", suspended),
+        ("integration", AppInstallation, PLENTY, "Resource not accessible by integration", installation()),
+        (
+            "of another kind",
+            Classic,
+            PLENTY,
+            "Resource not accessible by integration",
+            defer(UnexpectedAnswer),
+        ),
+        (
+            "of an app user",
+            AppUser,
+            PLENTY,
+            "Resource not accessible by integration",
+            defer(UnexpectedAnswer),
+        ),
+        ("of an OAuth app", OAuth, PLENTY, "Resource not accessible by integration", defer(UnexpectedAnswer)),
+        (
+            "a permission",
+            FineGrained,
+            PLENTY,
+            "Resource not accessible by personal access token",
+            defer(UnexpectedAnswer),
+        ),
+        (
+            "addresses",
+            Classic,
+            EMPTY,
+            "Although you appear to have the correct authorization credentials, the `acme` organization has an IP allow list enabled, and your IP address is not permitted to access this resource.",
+            defer(AccessRestricted),
+        ),
+        ("single sign-on by header", Classic, sso, "", defer(AccessRestricted)),
+        (
+            "single sign-on by text",
+            Classic,
+            EMPTY,
+            "Resource protected by organization SAML enforcement. You must grant your Personal Access token access to this organization.",
+            defer(AccessRestricted),
+        ),
+        (
+            "no classic tokens",
+            Classic,
+            EMPTY,
+            "`acme` forbids access via a personal access token (classic). Please use a GitHub App, OAuth App, or a personal access token with fine-grained permissions.",
+            defer(AccessRestricted),
+        ),
+        (
+            "no fine-grained tokens",
+            FineGrained,
+            EMPTY,
+            "`acme` forbids access via a personal access token with fine-grained permissions. Please use a GitHub App, or an OAuth App.",
+            defer(AccessRestricted),
+        ),
+        (
+            "lifetime",
+            FineGrained,
+            PLENTY,
+            "The 'acme' organization forbids access via a fine-grained personal access tokens if the token's lifetime is greater than 366 days.",
+            defer(AccessRestricted),
+        ),
+        (
+            "lifetime of an enterprise",
+            Classic,
+            PLENTY,
+            "The 'acme' enterprise forbids access via a personal access tokens (classic) if the token's lifetime is greater than 90 days.",
+            defer(AccessRestricted),
+        ),
+        (
+            "e-mail",
+            Classic,
+            PLENTY,
+            "At least one email address must be verified to do that.",
+            defer(AccountRestricted),
+        ),
+        (
+            "a bill",
+            Classic,
+            PLENTY,
+            "Your account is locked due to a billing issue.",
+            defer(AccountRestricted),
+        ),
+        (
+            "no user agent, 2013",
+            Classic,
+            EMPTY,
+            "Missing or invalid User Agent string. See http://developer.github.com/v3/#user-agent-required",
+            defer(RequestRejected),
+        ),
+        ("blocked", Classic, EMPTY, "Repository access blocked", defer(UnexpectedAnswer)),
+        ("a role", Classic, PLENTY, "Must have admin rights to Repository.", defer(UnexpectedAnswer)),
+        ("nothing", Classic, EMPTY, "", defer(UnexpectedAnswer)),
+    ];
+    for (name, kind, headers, message, expected) in rows {
+        let body = serde_json::json!({ "message": message, "documentation_url": "https://docs.github.com/rest/users/users#get-the-authenticated-user", "status": "403" });
+        assert_eq!(reply(*kind, 403, headers, body.to_string().as_bytes()), *expected, "{name}");
+    }
+    let rules = "<html><body><p>Request forbidden by administrative rules. Please make sure your request has a User-Agent header";
+    check(&[
+        ("no user agent, today", Classic, 403, HTML, rules, defer(RequestRejected)),
+        ("a firewall's page", Classic, 403, HTML, UNICORN, defer(UnexpectedAnswer)),
+        ("an empty body", Classic, 403, EMPTY, "", defer(UnexpectedAnswer)),
+        (
+            "labelled as bytes",
+            AppInstallation,
+            403,
+            &[("content-type", "application/octet-stream")],
+            r#"{"message":"resource not accessible by INTEGRATION"}"#,
+            installation(),
+        ),
+    ]);
+}
+
+#[test]
+fn every_other_status_leaves_the_token_unjudged() {
+    use Reason::{ApiVersionRejected, NotTheApi, Redirected, ServerError, UnexpectedAnswer};
+    let version = r#"{"message":"The version you specified in the \"X-GitHub-API-Version\" request header, \"2020-01-01\", is not a supported version. The following versions are currently supported: \"2022-11-28\"."}"#;
+    let moved = r#"{"message":"Moved Permanently","url":"https://api.github.com/repositories/1"}"#;
+    let location = &[("location", "https://elsewhere.example/user")];
+    let invalid = r#"{"message":"Validation Failed","errors":["a text",{"resource":"User"}],"status":"422"}"#;
+    let bad = r#"{"message":"Bad credentials","status":"401"}"#;
+    check(&[
+        ("an unknown version", Classic, 400, EMPTY, version, defer(ApiVersionRejected)),
+        (
+            "a bad request",
+            Classic,
+            400,
+            EMPTY,
+            r#"{"message":"Problems parsing JSON"}"#,
+            defer(UnexpectedAnswer),
+        ),
+        ("a load balancer's 400", Classic, 400, HTML, UNICORN, defer(UnexpectedAnswer)),
+        ("a retired version", Classic, 410, EMPTY, "", defer(ApiVersionRejected)),
+        ("not found", Classic, 404, EMPTY, r#"{"message":"Not Found","status":"404"}"#, defer(NotTheApi)),
+        ("not found, a page", Classic, 404, HTML, UNICORN, defer(NotTheApi)),
+        ("moved", Classic, 301, location, moved, defer(Redirected)),
+        ("found elsewhere, no body", Classic, 302, location, "", defer(Redirected)),
+        ("found elsewhere, a user", Classic, 302, location, OCTOCAT, defer(Redirected)),
+        ("temporarily elsewhere", Classic, 307, location, "", defer(Redirected)),
+        ("permanently elsewhere", Classic, 308, EMPTY, "", defer(Redirected)),
+        ("not modified", Classic, 304, EMPTY, "", defer(UnexpectedAnswer)),
+        ("no content", Classic, 204, EMPTY, "", defer(UnexpectedAnswer)),
+        ("a proxy's copy", Classic, 203, EMPTY, OCTOCAT, defer(UnexpectedAnswer)),
+        ("a part", Classic, 206, EMPTY, OCTOCAT, defer(UnexpectedAnswer)),
+        ("method", Classic, 405, EMPTY, "", defer(UnexpectedAnswer)),
+        ("a proxy's login", Classic, 407, HTML, bad, defer(UnexpectedAnswer)),
+        ("a conflict", Classic, 409, EMPTY, "", defer(UnexpectedAnswer)),
+        ("media type", Classic, 415, EMPTY, "", defer(UnexpectedAnswer)),
+        ("invalid", Classic, 422, EMPTY, invalid, defer(UnexpectedAnswer)),
+        (
+            "blocked by law",
+            Classic,
+            451,
+            EMPTY,
+            r#"{"message":"Repository access blocked"}"#,
+            defer(UnexpectedAnswer),
+        ),
+        ("broken", Classic, 500, EMPTY, r#"{"message":"Server Error"}"#, defer(ServerError)),
+        ("a bad gateway", Classic, 502, HTML, UNICORN, defer(ServerError)),
+        (
+            "HTML called JSON",
+            Classic,
+            503,
+            &[("content-type", "application/json")],
+            UNICORN,
+            defer(ServerError),
+        ),
+        ("a pause is named", Classic, 503, &[("retry-after", "120")], "", limit(ServerError, 120)),
+        ("a pause beyond the hour", Classic, 503, &[("retry-after", "86400")], "", limit(ServerError, 3600)),
+        ("too late", Classic, 504, EMPTY, "", defer(ServerError)),
+        ("words of a bad token", Classic, 500, EMPTY, bad, defer(ServerError)),
+        ("no such status", Classic, 599, EMPTY, "", defer(ServerError)),
+        ("nor this", Classic, 999, EMPTY, "", defer(UnexpectedAnswer)),
+    ]);
+}
