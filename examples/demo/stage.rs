@@ -1,0 +1,315 @@
+//! Sets the stage, plays steps on it, and watches whether each shows what it should.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use control_plane::{ControlPlane, Options};
+use futures::{StreamExt, pin_mut};
+use github_pat_operator::{
+    api::{self, GithubPatConnection},
+    controller,
+    github::Github,
+    settings::{Given, Settings},
+    watches::Watches,
+};
+use github_simulator::Simulator;
+use k8s_openapi::{
+    api::core::v1::Secret, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DynamicObject, Patch, PatchParams, PostParams},
+    core::gvk::GroupVersionKind,
+    runtime::{
+        WatchStreamExt,
+        wait::{await_condition, conditions::is_crd_established},
+        watcher,
+    },
+};
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::Failed;
+use super::show::{self, Screen};
+
+const NAMESPACE: &str = "demo";
+/// By when a step must show what it should.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The running pieces, and what was seen of them.
+pub(crate) struct Stage {
+    pub(crate) github: Simulator,
+    plane: ControlPlane,
+    client: Client,
+    seen: Arc<Mutex<Seen>>,
+    changed: watch::Receiver<()>,
+    screen: Screen,
+    results: Vec<(String, bool)>,
+}
+
+#[derive(Default)]
+struct Seen {
+    connections: BTreeMap<String, GithubPatConnection>,
+    watched_over: BTreeSet<String>,
+    shaken: BTreeSet<String>,
+}
+
+/// What a step must show.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Expected {
+    /// A condition of a connection: its name, type, status and reason.
+    Condition(&'static str, &'static str, &'static str, &'static str),
+    /// A Secret whose key holds the token of this name.
+    Output(&'static str, &'static str, &'static str),
+    /// A Secret that exists.
+    Secret(&'static str),
+    /// A Secret that does not exist.
+    NoSecret(&'static str),
+    /// No question ever came without a token that the simulator made, nor about this account.
+    NeverAsked(&'static str),
+    /// None of the connections that are watched over was ever anything but Ready.
+    NeverShaken,
+    /// A connection of which GitHub has been asked, whatever came of it.
+    Judged(&'static str),
+}
+
+/// The connection is Ready or not, for this reason.
+pub(crate) const fn ready(name: &'static str, status: &'static str, reason: &'static str) -> Expected {
+    says(name, "Ready", status, reason)
+}
+
+/// A condition has this status and reason.
+pub(crate) const fn says(
+    name: &'static str,
+    type_: &'static str,
+    status: &'static str,
+    reason: &'static str,
+) -> Expected {
+    Expected::Condition(name, type_, status, reason)
+}
+
+/// The key of the Secret holds the token of this name.
+pub(crate) const fn output(secret: &'static str, key: &'static str, token: &'static str) -> Expected {
+    Expected::Output(secret, key, token)
+}
+
+impl Stage {
+    /// Starts control plane, simulated GitHub and operator, and makes the resource known.
+    pub(crate) async fn set() -> Result<Stage, Failed> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        show::line(
+            "starting a control plane (etcd and kube-apiserver), a simulated GitHub and the operator …",
+        )?;
+        let plane = ControlPlane::start(Options::default()).await?;
+        let client = plane.admin_client()?;
+        install(&client).await?;
+        let github = Simulator::start().await?;
+        operate(&plane, &client, &github)?;
+        let (sender, changed) = watch::channel(());
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        tokio::spawn(follow(client.clone(), seen.clone(), sender));
+        let screen = Screen::new(client.clone());
+        let mut stage = Stage { github, plane, client, seen, changed, screen, results: Vec::new() };
+        stage.apply(&["namespace.yaml"]).await?;
+        Ok(stage)
+    }
+
+    /// Applies manifests of `examples/demo`, as `kubectl apply -f` would.
+    pub(crate) async fn apply(&mut self, files: &[&str]) -> Result<(), Failed> {
+        for file in files {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/demo").join(file);
+            let manifest: serde_json::Value = serde_saphyr::from_str(&std::fs::read_to_string(path)?)?;
+            self.apply_value(manifest).await?;
+        }
+        Ok(())
+    }
+
+    async fn apply_value(&self, manifest: serde_json::Value) -> Result<(), Failed> {
+        let object: DynamicObject = serde_json::from_value(manifest)?;
+        let types = object.types.clone().ok_or("a manifest without kind")?;
+        let resource = kube::core::ApiResource::from_gvk(&GroupVersionKind::try_from(types)?);
+        let api: Api<DynamicObject> = match object.namespace() {
+            Some(namespace) => Api::namespaced_with(self.client.clone(), &namespace, &resource),
+            None => Api::all_with(self.client.clone(), &resource),
+        };
+        let params =
+            PatchParams { field_validation: Some(kube::api::ValidationDirective::Strict), ..apply() };
+        api.patch(&object.name_any(), &params, &Patch::Apply(&object)).await?;
+        Ok(())
+    }
+
+    /// Puts a value under the key `token` of a Secret, as `kubectl create secret generic` would.
+    pub(crate) async fn store(&self, secret: &str, value: &str) -> Result<(), Failed> {
+        let manifest = json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": { "name": secret, "namespace": NAMESPACE },
+            "stringData": { "token": value },
+        });
+        self.apply_value(manifest).await
+    }
+
+    /// A connection that asks the real GitHub.
+    pub(crate) async fn connect_to_github_com(&self, name: &str, secret: &str) -> Result<(), Failed> {
+        let manifest = json!({
+            "apiVersion": "githubpat.dev/v1alpha1",
+            "kind": "GithubPatConnection",
+            "metadata": { "name": name, "namespace": NAMESPACE },
+            "spec": { "host": "github.com", "secretRef": { "name": secret } },
+        });
+        self.apply_value(manifest).await
+    }
+
+    /// From now on these must stay Ready.
+    pub(crate) fn watch_over(&self, names: &[&str]) {
+        self.seen().watched_over.extend(names.iter().map(|name| (*name).to_owned()));
+    }
+
+    /// Tells what was done and what to look at, and watches until it shows.
+    pub(crate) async fn step(&mut self, done: &str, look: &str, expected: &[Expected]) -> Result<(), Failed> {
+        let number = self.results.len().saturating_add(1);
+        self.screen.say(&format!("{number:>2}. {done}\n    → {look}"))?;
+        let deadline = tokio::time::Instant::now().checked_add(DEADLINE).ok_or("no such instant")?;
+        let mut missing = self.missing(expected).await?;
+        while !missing.is_empty() {
+            self.screen.draw().await?;
+            if tokio::time::timeout_at(deadline, self.changed.changed()).await.is_err() {
+                break;
+            }
+            missing = self.missing(expected).await?;
+        }
+        self.screen.draw().await?;
+        self.screen.settle();
+        for expectation in &missing {
+            show::line(&format!("    did not show: {expectation:?}"))?;
+        }
+        self.results.push((done.to_owned(), missing.is_empty()));
+        Ok(())
+    }
+
+    /// Prints what was shown; true if everything was.
+    pub(crate) fn sum_up(&self) -> Result<bool, Failed> {
+        let shown = self.results.iter().filter(|(_, shown)| *shown).count();
+        show::line(&format!("\n{shown} of {} steps showed what they should:", self.results.len()))?;
+        for (number, (done, shown)) in self.results.iter().enumerate() {
+            let mark = if *shown { "ok    " } else { "FAILED" };
+            show::line(&format!("  {mark} {:>2}. {done}", number.saturating_add(1)))?;
+        }
+        Ok(shown == self.results.len())
+    }
+
+    /// Shows the table until Ctrl-C.
+    pub(crate) async fn keep_showing(mut self) -> Result<ExitCode, Failed> {
+        show::line(
+            "\nEverything keeps running. Look around in another terminal, and end it here with Ctrl-C:\n",
+        )?;
+        show::line(&format!("  export KUBECONFIG={}", self.plane.admin_kubeconfig().display()))?;
+        show::line("  kubectl get ghpat -A -o wide")?;
+        show::line(&format!(
+            "  the operator's log: {}\n",
+            self.plane.directory().join("operator.log").display()
+        ))?;
+        loop {
+            self.screen.draw().await?;
+            self.changed.changed().await?;
+        }
+    }
+
+    async fn missing(&self, expected: &[Expected]) -> Result<Vec<Expected>, Failed> {
+        let mut missing = Vec::new();
+        for expectation in expected {
+            if !self.holds(*expectation).await? {
+                missing.push(*expectation);
+            }
+        }
+        Ok(missing)
+    }
+
+    async fn holds(&self, expected: Expected) -> Result<bool, Failed> {
+        let secrets = Api::<Secret>::namespaced(self.client.clone(), NAMESPACE);
+        Ok(match expected {
+            Expected::Condition(name, type_, status, reason) => {
+                let condition = self.condition(name, type_);
+                condition.is_some_and(|(s, r)| s == status && r == reason)
+            }
+            Expected::Output(secret, key, token) => {
+                let data = secrets.get_opt(secret).await?.and_then(|secret| secret.data).unwrap_or_default();
+                let text = self.github.token_text(token);
+                text.is_some() && data.get(key).map(|value| value.0.clone()) == text.map(String::into_bytes)
+            }
+            Expected::Secret(name) => secrets.get_metadata_opt(name).await?.is_some(),
+            Expected::NoSecret(name) => secrets.get_metadata_opt(name).await?.is_none(),
+            Expected::NeverAsked(name) => {
+                let strangers =
+                    |call: &github_simulator::Call| call.token.as_deref().is_none_or(|token| token == name);
+                !self.github.calls().iter().any(strangers)
+            }
+            Expected::NeverShaken => self.seen().shaken.is_empty(),
+            Expected::Judged(name) => {
+                let condition = self.condition(name, "Ready");
+                condition.is_some_and(|(_, reason)| reason != "Pending" && reason != "NotAskedYet")
+            }
+        })
+    }
+
+    fn condition(&self, name: &str, type_: &str) -> Option<(String, String)> {
+        let seen = self.seen();
+        let connection = seen.connections.get(name)?;
+        let condition = connection.status.as_ref()?.condition(type_)?;
+        Some((condition.status.as_str().to_owned(), condition.reason.clone()))
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps what the API server says of the connections.
+async fn follow(client: Client, seen: Arc<Mutex<Seen>>, changed: watch::Sender<()>) {
+    let connections = Api::<GithubPatConnection>::all(client);
+    let events = watcher(connections, watcher::Config::default()).default_backoff().applied_objects();
+    pin_mut!(events);
+    while let Some(event) = events.next().await {
+        let Ok(connection) = event else { continue };
+        let (name, ready) =
+            (connection.name_any(), connection.status.as_ref().and_then(|status| status.condition("Ready")));
+        let is_ready = ready.is_some_and(|ready| ready.status == api::ConditionStatus::True);
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.watched_over.contains(&name) && !is_ready {
+            seen.shaken.insert(name.clone());
+        }
+        seen.connections.insert(name, connection);
+        changed.send_replace(());
+    }
+}
+
+async fn install(client: &Client) -> Result<(), Failed> {
+    let definitions = Api::<CustomResourceDefinition>::all(client.clone());
+    definitions.create(&PostParams::default(), &api::definition()).await?;
+    let name = "githubpatconnections.githubpat.dev";
+    await_condition(definitions, name, is_crd_established()).await?;
+    Ok(())
+}
+
+/// Runs the operator in this process, its log in a file beside those of the control plane.
+fn operate(plane: &ControlPlane, client: &Client, github: &Simulator) -> Result<(), Failed> {
+    let path = plane.directory().join("settings.yaml");
+    let host = format!("{{ name: github.simulated, apiUrl: '{}', registry: ghcr.simulated }}", github.url());
+    std::fs::write(&path, format!("hosts: [{host}]\nminimumInterval: 10s\nconfirmAfter: 2s\n"))?;
+    let settings = Settings::new(Given::default(), Given::read(&path)?)?;
+    let log = std::fs::File::create(plane.directory().join("operator.log"))?;
+    tracing_subscriber::fmt().with_ansi(false).with_writer(Mutex::new(log)).try_init()?;
+    let asking = Github::new(&settings)?;
+    let watches = Arc::new(Watches::default());
+    tokio::spawn(controller::run(client.clone(), asking, settings, watches, std::future::pending()));
+    Ok(())
+}
+
+fn apply() -> PatchParams {
+    PatchParams::apply("demo").force()
+}
