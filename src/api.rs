@@ -17,7 +17,7 @@ pub use status::{
 
 use crate::domain::{
     Reason,
-    decide::OnInvalid,
+    decide::{Demand, OnInvalid},
     format::Output,
     requirement::Requirement,
     span::{self, Span},
@@ -33,6 +33,7 @@ use crate::domain::{
     plural = "githubpatconnections",
     shortname = "ghpat",
     category = "githubpat",
+    doc = "A GitHub personal access token under watch: whether it works for its purpose, until when, and what to do about it.",
     namespaced,
     status = "GithubPatConnectionStatus",
     derive = "PartialEq",
@@ -55,6 +56,7 @@ use crate::domain::{
     printcolumn(name = "Checked", type_ = "date", json_path = ".status.token.checkedAt", priority = "1"),
     printcolumn(name = "Secret", type_ = "string", json_path = ".spec.secretRef.name", priority = "1")
 )]
+#[expect(clippy::duplicated_attributes, reason = "each column of the table has the same attributes")]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = [{
     "rule": "!has(self.publish) || self.publish.all(output, output.secretName != self.secretRef.name)",
@@ -64,7 +66,10 @@ pub struct GithubPatConnectionSpec {
     /// The GitHub host that the token was made on, by its name in the operator's settings. `github.com` is built in; an
     /// Enterprise Server or a tenant of ghe.com is added there by an administrator.
     #[serde(default = "default_host")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
+    #[schemars(length(max = 253), extend("x-kubernetes-validations" = [{
+        "rule": "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+        "message": "host must be the name of a host in the operator's settings, such as github.com, and no URL",
+    }]))]
     pub host: String,
     /// The Secret that holds the token, in the namespace of the connection.
     pub secret_ref: SecretKeyRef,
@@ -98,12 +103,32 @@ pub struct GithubPatConnectionSpec {
 #[serde(rename_all = "camelCase")]
 pub struct SecretKeyRef {
     /// The name of the Secret.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
+    #[schemars(length(max = 253), extend("x-kubernetes-validations" = [{
+        "rule": "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+        "message": "name must be that of a Secret: lower case letters, digits, dots and hyphens",
+    }]))]
     pub name: String,
     /// The key whose value is the token.
     #[serde(default = "default_key")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
+    #[schemars(length(max = 253), extend("x-kubernetes-validations" = [{
+        "rule": "self.matches('^[-._a-zA-Z0-9]+$')",
+        "message": "key must be that of a Secret: letters, digits, dots, hyphens and underscores",
+    }]))]
     pub key: String,
+}
+
+impl GithubPatConnectionSpec {
+    /// The part of it that a decision needs.
+    pub fn demand(&self) -> Demand {
+        Demand {
+            source: self.secret_ref.name.clone(),
+            requirement: self.require.clone(),
+            outputs: self.publish.clone(),
+            on_invalid: self.on_invalid,
+            warn_before: self.warn_before.iter().map(|span| span.get()).collect(),
+            suspend: self.suspend,
+        }
+    }
 }
 
 fn default_host() -> String {

@@ -30,7 +30,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs the operator against the cluster of the kubeconfig or of the Pod.
-    Run(Run),
+    Run(Box<Run>),
     /// Prints the CustomResourceDefinition, for kubectl apply -f -.
     Crds,
     /// Judges one token without Kubernetes: exit 0 usable, 1 not usable, 2 undetermined, 3 wrong usage.
@@ -95,7 +95,7 @@ impl Error {
 /// What kept it from its end; `check` puts its judgement into the exit code instead.
 pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
-        Command::Run(run) => operate(run).await.map(|()| ExitCode::SUCCESS),
+        Command::Run(run) => operate(*run).await.map(|()| ExitCode::SUCCESS),
         Command::Crds => print(&yaml(&api::definition())?).map(|()| ExitCode::SUCCESS),
         Command::Check(check) => check::run(*check).await,
     }

@@ -100,15 +100,19 @@ pub async fn run(
 async fn guarded(connection: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Error> {
     let uid = connection.uid().unwrap_or_default();
     let done = match &connection.0 {
-        Ok(readable) => {
-            AssertUnwindSafe(reconcile(readable, &ctx)).catch_unwind().await.unwrap_or(Err(Error::Panicked))
-        }
+        Ok(readable) => contained(reconcile(readable, &ctx)).await,
         Err(unreadable) => refuse(unreadable, &ctx).await,
     };
     if done.is_ok() {
         ctx.records.succeeded(&uid);
     }
     done
+}
+
+/// Turns a panic into an error; kube would end the whole controller with it. The records are fit for use after one, since each
+/// change of them is one assignment.
+async fn contained(reconcile: impl Future<Output = Result<Action, Error>>) -> Result<Action, Error> {
+    AssertUnwindSafe(reconcile).catch_unwind().await.unwrap_or(Err(Error::Panicked))
 }
 
 async fn reconcile(connection: &GithubPatConnection, ctx: &Context) -> Result<Action, Error> {
@@ -270,4 +274,17 @@ fn api(connection: &GithubPatConnection, ctx: &Context) -> Api<GithubPatConnecti
 
 fn key(connection: &GithubPatConnection) -> String {
     format!("{}/{}", connection.namespace().unwrap_or_default(), connection.name_any())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_of_one_reconcile() {
+        let panicking = async { panic!("met by one connection") };
+        assert!(matches!(contained(panicking).await, Err(Error::Panicked)));
+        let done = contained(async { Ok(Action::await_change()) }).await;
+        assert!(done.is_ok_and(|action| action == Action::await_change()));
+    }
 }

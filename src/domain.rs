@@ -12,7 +12,7 @@ pub mod scopes;
 pub mod span;
 pub mod token;
 
-pub use reason::Reason;
+pub use self::reason::Reason;
 
 /// What is wrong or unknown, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -26,7 +26,7 @@ use reqwest::{
 use crate::{
     domain::{
         Reason,
-        answer::{Deferral, Question, Reply},
+        answer::{Answer, Deferral, Question, Reply},
         token::{HashedToken, Token},
     },
     settings::{Host, Settings},
@@ -47,10 +47,11 @@ const SHARED_FOR: Duration = Duration::from_secs(3);
 pub struct Github {
     hosts: BTreeMap<String, Lines>,
     api_version: HeaderValue,
-    recent: Mutex<HashMap<Key, (Instant, Shared<BoxFuture<'static, Heard>>)>>,
+    recent: Mutex<HashMap<Key, (Instant, Asking)>>,
 }
 
 type Key = (String, HashedToken, Question, Line);
+type Asking = Shared<BoxFuture<'static, Heard>>;
 
 /// The ways to one host.
 #[derive(Debug)]
@@ -137,13 +138,26 @@ async fn hear(client: Client, url: Url, token: Token, api_version: HeaderValue) 
     match get(&client, url, &token, api_version).await {
         Ok(response) => {
             let now = Timestamp::now();
-            let reply = interpret(token.kind(), &response, now);
+            let reply = without_echo(interpret(token.kind(), &response, now), &token);
             tracing::debug!(host, status = response.status.as_u16(), "GitHub replied");
             let told = headers::date(&response.headers).filter(|_| matches!(reply, Reply::Answer(_)));
             Heard { skew: told.map(|date| skew(date, now)), reply }
         }
         Err(reason) => Heard { reply: Reply::Deferral(Deferral::new(reason)), skew: None },
     }
+}
+
+/// A host that answers with parts of the token in its texts is no GitHub, or a hostile one; nothing of it may reach a status.
+fn without_echo(mut reply: Reply, token: &Token) -> Reply {
+    if let Reply::Answer(Answer::Granted(grant)) = &mut reply {
+        if grant.account.as_ref().is_some_and(|account| token.shows_in(&account.login)) {
+            return Reply::Deferral(Deferral::new(Reason::NotTheApi));
+        }
+        if let Some(scopes) = &mut grant.scopes {
+            scopes.retain(|scope| !token.shows_in(scope));
+        }
+    }
+    reply
 }
 
 async fn get(client: &Client, url: Url, token: &Token, api_version: HeaderValue) -> Result<Response, Reason> {

@@ -2,7 +2,10 @@
 
 use std::{io::Write, process::ExitCode};
 
-use clap::{Parser, error::ErrorKind};
+use clap::{
+    Parser,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use github_pat_operator::cli::{self, Cli};
 
 /// Wrong usage, for all subcommands; clap's own 2 would say that a token is undetermined.
@@ -15,6 +18,13 @@ async fn main() -> ExitCode {
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
+        Err(error) if names_a_word(&error) => {
+            return failed(
+                "the command line has a word where only a flag or one of run, crds and check can stand; it is not repeated \
+                 here, since it may be a token, which is read from --secret-file, GITHUB_TOKEN or standard input",
+                WRONG_USAGE,
+            );
+        }
         Err(error) => {
             let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             let printed = error.print().is_ok();
@@ -25,6 +35,16 @@ async fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => failed(&error.to_string(), error.exit_code()),
     }
+}
+
+/// True if clap's message would repeat a word that is no flag.
+fn names_a_word(error: &clap::Error) -> bool {
+    let word = match error.kind() {
+        ErrorKind::UnknownArgument => error.get(ContextKind::InvalidArg),
+        ErrorKind::InvalidSubcommand => error.get(ContextKind::InvalidSubcommand),
+        _ => None,
+    };
+    matches!(word, Some(ContextValue::String(word)) if !word.starts_with('-'))
 }
 
 fn failed(message: &str, code: u8) -> ExitCode {

@@ -17,7 +17,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 pub use host::Host;
 
-use crate::domain::span::Span;
+use crate::domain::{schedule::Pace, span::Span};
 
 /// The settings of a running operator.
 #[derive(Clone, Debug)]
@@ -174,6 +174,16 @@ impl Settings {
             log_format: outer.log_format.or(inner.log_format).unwrap_or(LogFormat::Text),
             log_filter: outer.log_filter.or(inner.log_filter).unwrap_or_else(|| "info".to_owned()),
         })
+    }
+
+    /// When GitHub is asked for a connection with this interval.
+    pub fn pace(&self, interval: Span) -> Pace {
+        Pace {
+            interval: interval.get().max(self.minimum_interval),
+            confirm_after: self.confirm_after,
+            heartbeat: self.heartbeat,
+            trust_for: self.trust_for,
+        }
     }
 
     /// The host of this name.

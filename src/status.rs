@@ -10,7 +10,7 @@ use crate::{
     domain::{
         Finding, Judged, Reason,
         answer::{Expiry, Grant},
-        decide::{Change, Decision, Found, Observation, Standing},
+        decide::{Change, Decision, Found, Host, Observation, Standing},
         format::Output,
         token::Token,
     },
@@ -32,6 +32,10 @@ pub struct Outcome<'a> {
     /// The interval that the spec asks for, if it was raised.
     pub raised_from: Option<SignedDuration>,
 }
+
+/// The longest message of a condition, in characters: far below what the schema allows, so that the API server takes it,
+/// whatever a Secret, a webhook or a spec brings into a sentence.
+const LONGEST_MESSAGE: usize = 4096;
 
 struct Verdict {
     status: ConditionStatus,
@@ -56,7 +60,10 @@ pub fn next(previous: Option<&Status>, generation: Option<i64>, outcome: &Outcom
         conditions: conditions(previous, generation, outcome),
         token: token(previous, outcome),
         outputs: outputs(previous, outcome),
-        retry: outcome.seen.token.yes().and(outcome.seen.memory.silence).map(RetryStatus::from),
+        retry: match previous {
+            Some(previous) if outcome.seen.demand.suspend => previous.retry.clone(),
+            _ => outcome.seen.token.yes().and(outcome.seen.memory.silence).map(RetryStatus::from),
+        },
         links: outcome.links.cloned(),
     };
     if let Some(previous) = previous {
@@ -71,8 +78,10 @@ fn keep_checked_at(status: &mut Status, previous: &Status, heartbeat: SignedDura
     let (Some(now), Some(then)) = (token.checked_at.clone(), before.checked_at.clone()) else { return };
     token.checked_at = Some(then.clone());
     let nothing_else_changed = *status == *previous;
+    // One that lies ahead was written by a clock that was wrong.
+    let is_recent = then.0 <= now.0 && now.0.duration_since(then.0) < heartbeat;
     if let Some(token) = &mut status.token
-        && (!nothing_else_changed || now.0.duration_since(then.0) >= heartbeat)
+        && !(nothing_else_changed && is_recent)
     {
         token.checked_at = Some(now);
     }
@@ -115,9 +124,16 @@ fn condition(
         type_: type_.to_owned(),
         status: verdict.status,
         reason: verdict.finding.reason.as_str().to_owned(),
-        message: verdict.finding.message,
+        message: bounded(verdict.finding.message),
         last_transition_time: unchanged.unwrap_or_else(|| time(now)),
         observed_generation: generation,
+    }
+}
+
+fn bounded(message: String) -> String {
+    match message.char_indices().nth(LONGEST_MESSAGE) {
+        Some(_) => message.chars().take(LONGEST_MESSAGE - 1).chain(['…']).collect(),
+        None => message,
     }
 }
 
@@ -258,22 +274,22 @@ fn suspended() -> Verdict {
     says(ConditionStatus::Unknown, Reason::Suspended, message.to_owned())
 }
 
-/// What is known of the token in the Secret, or of the one that was there before.
+/// What is known of the token in the Secret; or what was known before, while there is none or its host is not known.
 fn token(previous: Option<&Status>, outcome: &Outcome<'_>) -> Option<TokenStatus> {
     let before = previous.and_then(|status| status.token.clone());
-    match outcome.seen.token.yes() {
-        Some(token) if !outcome.seen.demand.suspend => Some(known(token, outcome)),
+    match (outcome.seen.token.yes(), outcome.seen.host.yes()) {
+        (Some(token), Some(host)) if !outcome.seen.demand.suspend => Some(known(token, host, outcome)),
         _ => before,
     }
 }
 
-fn known(token: &Token, outcome: &Outcome<'_>) -> TokenStatus {
+fn known(token: &Token, host: &Host, outcome: &Outcome<'_>) -> TokenStatus {
     let memory = &outcome.seen.memory;
     let grant = memory.grant.as_ref().map(|(grant, _)| grant);
     let account = grant.and_then(|grant| grant.account.clone());
     TokenStatus {
         secret_name: outcome.secret_name.to_owned(),
-        host: outcome.seen.host.yes().map(|host| host.name.clone()).unwrap_or_default(),
+        host: host.name.clone(),
         kind: token.kind(),
         hashed_token: token.hashed(),
         doubt: token.doubt(),
@@ -307,11 +323,20 @@ fn outputs(previous: Option<&Status>, outcome: &Outcome<'_>) -> Vec<OutputStatus
             _ => stands,
         })
     };
+    // A Secret whose type is that of another format keeps its layout until it is made anew.
+    let laid_out = |output: &Output| {
+        let made =
+            |change: &Change| matches!(change, Change::Create { name, .. } if *name == output.secret_name);
+        let stands = |secret: &Found| {
+            matches!(secret, Found::Ours { name, payload, .. }
+            if *name == output.secret_name && payload.type_ == output.format.secret_type())
+        };
+        found.iter().any(stands)
+            || (outcome.decision.changes.iter().any(made) && !failed(&output.secret_name))
+    };
     let format = |output: &Output| {
-        let written = outcome.decision.standing == Standing::Published && !failed(&output.secret_name);
-        let earlier =
-            before.iter().find(|known| known.secret_name == output.secret_name).filter(|_| !written);
-        earlier.map_or(output.format, |known| known.format)
+        let earlier = before.iter().find(|known| known.secret_name == output.secret_name);
+        earlier.filter(|_| !laid_out(output)).map_or(output.format, |known| known.format)
     };
     let standing = outcome.seen.demand.outputs.iter().filter(stands);
     standing

@@ -9,11 +9,12 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use super::{Error, file, print};
 use crate::{
     api::{
-        ConditionStatus, GithubPatConnection, GithubPatConnectionSpec as Spec,
+        self, ConditionStatus, GithubPatConnection, GithubPatConnectionSpec as Spec,
         GithubPatConnectionStatus as Status,
     },
     domain::{
@@ -21,7 +22,7 @@ use crate::{
         answer::Memory,
         answer::Question,
         decide::{Decision, Demand, Host, Observation, Standing, decide},
-        schedule::{Pace, Past},
+        schedule::Past,
         span::Span,
         token::Token,
     },
@@ -32,6 +33,10 @@ use crate::{
     telemetry,
 };
 
+const API_VERSION: &str = "githubpat.dev/v1alpha1";
+const KIND: &str = "GithubPatConnection";
+/// Where the schema of the spec is in the definition.
+const SPEC_SCHEMA: &str = "/spec/versions/0/schema/openAPIV3Schema/properties/spec";
 /// Longer than any token with what people put around it.
 const LONGEST_INPUT: u64 = 64 * 1024;
 
@@ -117,8 +122,41 @@ fn spec(path: Option<&Path>, host: Option<String>) -> Result<Spec, Error> {
 fn manifest(path: &Path) -> Result<Spec, Error> {
     let wrong = |message: String| Error::Usage(format!("{} is wrong: {message}", path.display()));
     let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let manifest: Value = from_yaml(&text).map_err(wrong)?;
+    for (field, expected) in [("apiVersion", API_VERSION), ("kind", KIND)] {
+        if manifest.get(field).and_then(Value::as_str) != Some(expected) {
+            return Err(wrong(format!("{field} must be {expected}")));
+        }
+    }
+    let schema = serde_json::to_value(api::definition()).map_err(|error| Error::Print(error.to_string()))?;
+    if let (Some(spec), Some(schema)) = (manifest.get("spec"), schema.pointer(SPEC_SCHEMA))
+        && let Some(field) = unknown_field("spec", spec, schema)
+    {
+        return Err(wrong(format!("{field} is no field of a {KIND}")));
+    }
     let connection: GithubPatConnection = from_yaml(&text).map_err(wrong)?;
     Ok(connection.spec)
+}
+
+/// The first field that the schema does not have; a demand in a misspelt field would be none, and the token found usable.
+fn unknown_field(path: &str, value: &Value, schema: &Value) -> Option<String> {
+    match value {
+        Value::Object(fields) => fields.iter().find_map(|(name, value)| {
+            let path = format!("{path}.{name}");
+            match schema.get("properties").and_then(|properties| properties.get(name)) {
+                Some(schema) => unknown_field(&path, value, schema),
+                None => Some(path),
+            }
+        }),
+        Value::Array(items) => {
+            let schema = schema.get("items")?;
+            items
+                .iter()
+                .enumerate()
+                .find_map(|(index, item)| unknown_field(&format!("{path}[{index}]"), item, schema))
+        }
+        _ => None,
+    }
 }
 
 /// The bytes of the token, from the first place that is named.
@@ -149,8 +187,8 @@ async fn ask(github: &Github, spec: &Spec, host: Host, settings: &Settings, byte
         host: Judged::Yes(host.clone()),
         memory: Memory::default(),
         past: Past { since: now, asked: None },
-        demand: demand(spec),
-        pace: pace(spec, settings),
+        demand: Demand { suspend: false, ..spec.demand() },
+        pace: settings.pace(spec.interval),
         found: Ok(Vec::new()),
     };
     let Judged::Yes(token) = token else { return seen };
@@ -167,25 +205,6 @@ async fn ask(github: &Github, spec: &Spec, host: Host, settings: &Settings, byte
         }
     }
     seen
-}
-
-fn demand(spec: &Spec) -> Demand {
-    Demand {
-        requirement: spec.require.clone(),
-        outputs: spec.publish.clone(),
-        on_invalid: spec.on_invalid,
-        warn_before: spec.warn_before.iter().map(|span| span.get()).collect(),
-        suspend: false,
-    }
-}
-
-fn pace(spec: &Spec, settings: &Settings) -> Pace {
-    Pace {
-        interval: spec.interval.get().max(settings.minimum_interval),
-        confirm_after: settings.confirm_after,
-        heartbeat: settings.heartbeat,
-        trust_for: settings.trust_for,
-    }
 }
 
 /// The status that the operator would write, without outputs, of which only what refuses the token is told.

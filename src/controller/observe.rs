@@ -11,8 +11,8 @@ use crate::{
     domain::{
         Finding, Judged, Reason,
         answer::Memory,
-        decide::{Demand, Found, Host, Observation, next_question},
-        schedule::{Pace, Past},
+        decide::{Found, Host, Observation, next_question},
+        schedule::Past,
         token::Token,
     },
     github::Line,
@@ -47,7 +47,7 @@ pub(super) async fn observe(connection: &GithubPatConnection, ctx: &Context) -> 
         _ => (Memory::default(), Past { since: now, asked: None }),
     };
     let skew = ctx.records.skew(&spec.host);
-    let (demand, pace) = (demand(connection), pace(connection, ctx));
+    let (demand, pace) = (spec.demand(), ctx.settings.pace(spec.interval));
     let mut seen = Observation { now, skew, token, host, memory, past, demand, pace, found };
     while let Some(question) = next_question(&seen)
         && let (Some(token), Some(host)) = (seen.token.yes(), seen.host.yes())
@@ -147,26 +147,5 @@ fn host(ctx: &Context, name: &str) -> Judged<Host> {
             );
             Judged::unknown(Reason::HostUnknown, message)
         }
-    }
-}
-
-fn demand(connection: &GithubPatConnection) -> Demand {
-    let spec = &connection.spec;
-    Demand {
-        requirement: spec.require.clone(),
-        outputs: spec.publish.clone(),
-        on_invalid: spec.on_invalid,
-        warn_before: spec.warn_before.iter().map(|span| span.get()).collect(),
-        suspend: spec.suspend,
-    }
-}
-
-fn pace(connection: &GithubPatConnection, ctx: &Context) -> Pace {
-    let settings = &ctx.settings;
-    Pace {
-        interval: connection.spec.interval.get().max(settings.minimum_interval),
-        confirm_after: settings.confirm_after,
-        heartbeat: settings.heartbeat,
-        trust_for: settings.trust_for,
     }
 }

@@ -62,6 +62,8 @@ pub struct Observation {
 /// The part of the spec that a decision needs.
 #[derive(Clone, Debug)]
 pub struct Demand {
+    /// The Secret that the token is read from.
+    pub source: String,
     /// What the token must be and have.
     pub requirement: Requirement,
     /// Where it is to be written.
@@ -287,9 +289,9 @@ fn doubt(memory: &Memory) -> Option<(Finding, Timestamp)> {
     Some((Finding::new(Reason::RefusedOnce, message), refused.first))
 }
 
-/// GitHub accepted the token after the instant it named: the clocks differ.
+/// GitHub accepted the token after the instant it named, and has not refused it since: the clocks differ.
 fn accepted_after_its_end(seen: &Observation) -> bool {
-    let accepted = seen.memory.grant.as_ref().map(|(_, at)| *at);
+    let accepted = seen.memory.grant.as_ref().map(|(_, at)| *at).filter(|_| seen.memory.refused.is_none());
     seen.ends().zip(accepted).is_some_and(|(ends, accepted)| accepted >= ends)
 }
 
@@ -365,8 +367,10 @@ fn outputs(seen: &Observation, judgement: &Judgement) -> (Vec<Change>, Vec<Findi
         Err(finding) => return (Vec::new(), vec![finding.clone()], Standing::Pending),
     };
     let named = |name: &str| seen.demand.outputs.iter().any(|output| output.secret_name == name);
+    // An output of before that is now the source is somebody's only copy of the token.
+    let kept = |name: &str| named(name) || name == seen.demand.source;
     let mut changes: Vec<_> =
-        found.iter().filter(|secret| !named(secret.name())).filter_map(deletion).collect();
+        found.iter().filter(|secret| !kept(secret.name())).filter_map(deletion).collect();
     if seen.demand.outputs.is_empty() {
         return (changes, Vec::new(), Standing::NothingRequested);
     }
@@ -466,9 +470,13 @@ fn hours(length: SignedDuration) -> String {
     let (hours, rest) = (length.as_hours(), length.as_secs() % 3600);
     match (hours / 24, hours % 24, rest) {
         (days, 0, 0) if days > 1 => format!("{days} days"),
-        (_, _, 0) => format!("{hours} hours"),
-        _ => format!("{} minutes", length.as_mins()),
+        (_, _, 0) => counted(hours, "hour"),
+        _ => counted(length.as_mins(), "minute"),
     }
+}
+
+fn counted(count: i64, unit: &str) -> String {
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

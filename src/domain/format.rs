@@ -25,13 +25,27 @@ pub enum Format {
     DockerConfigJson,
 }
 
+impl Format {
+    /// The `type` of a Secret of this layout, which cannot be changed later.
+    pub const fn secret_type(self) -> &'static str {
+        match self {
+            Format::Opaque => "Opaque",
+            Format::BasicAuth => "kubernetes.io/basic-auth",
+            Format::DockerConfigJson => "kubernetes.io/dockerconfigjson",
+        }
+    }
+}
+
 /// One Secret that workloads read the token from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Output {
     /// The Secret to create, in the namespace of the connection. A Secret of this name that the connection did not make is
     /// left alone.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
+    #[schemars(length(max = 253), extend("x-kubernetes-validations" = [{
+        "rule": "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+        "message": "secretName must be the name of a Secret: lower case letters, digits, dots and hyphens",
+    }]))]
     pub secret_name: String,
     /// How the token is laid out in it.
     pub format: Format,
@@ -63,17 +77,16 @@ impl Output {
         // A token of an app installation has no account; git and registries ask for any name that is not empty:
         // https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/authenticating-as-a-github-app-installation
         let username = grant.account.as_ref().map_or("x-access-token", |account| account.login.as_str());
+        let type_ = self.format.secret_type();
         match self.format {
-            Format::Opaque => Ok(payload("Opaque", &[("token", text)])),
-            Format::BasicAuth => {
-                Ok(payload("kubernetes.io/basic-auth", &[("username", username), ("password", text)]))
-            }
+            Format::Opaque => Ok(payload(type_, &[("token", text)])),
+            Format::BasicAuth => Ok(payload(type_, &[("username", username), ("password", text)])),
             Format::DockerConfigJson => {
                 let registry = self.registry(token.kind(), registry)?;
                 let auth = BASE64_STANDARD.encode(format!("{username}:{text}"));
                 let entry = serde_json::json!({ "username": username, "password": text, "auth": auth });
                 let config = serde_json::json!({ "auths": { registry: entry } }).to_string();
-                Ok(payload("kubernetes.io/dockerconfigjson", &[(".dockerconfigjson", &config)]))
+                Ok(payload(type_, &[(".dockerconfigjson", &config)]))
             }
         }
     }

@@ -3,7 +3,7 @@
 //! A rule is a function in [`RULES`]; it says what it found, or that nobody can tell yet.
 
 use jiff::Timestamp;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -23,11 +23,26 @@ pub struct Requirement {
     pub kinds: Vec<TokenKind>,
     /// Classic scopes that the token must have, itself or by a larger scope: `repo` satisfies `public_repo`. Fine-grained
     /// tokens have no scopes, so they do not satisfy any.
-    #[schemars(length(max = 64), inner(length(min = 1, max = 64), regex(pattern = r"^[a-z_]+(:[a-z_]+)?$")))]
-    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    #[schemars(schema_with = "scope_names")]
     pub scopes: Vec<String>,
     /// What is demanded of the token's expiry.
     pub expiry: ExpiryRule,
+}
+
+fn scope_names(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 64,
+        "items": {
+            "type": "string",
+            "maxLength": 64,
+            "x-kubernetes-validations": [{
+                "rule": "self.matches('^[a-z_]+(:[a-z_]+)?$')",
+                "message": "each of scopes must be one classic scope as GitHub writes it, such as repo or read:org",
+            }],
+        },
+        "x-kubernetes-list-type": "set",
+    })
 }
 
 impl Default for Requirement {

@@ -17,6 +17,10 @@ const LONGEST_LOOK: SignedDuration = SignedDuration::from_hours(24);
 const SPREAD_OF_OVERDUE: SignedDuration = SignedDuration::from_secs(30);
 /// Over how long the questions are spread that waited for one limit to end.
 const SPREAD_OF_LIMITED: i64 = 5;
+/// Between two questions in a silence, however soon a host wants the next.
+const SHORTEST_PAUSE: SignedDuration = SignedDuration::from_secs(10);
+/// How long after the expiry the question comes that shall confirm it: clocks that differ by less count as equal.
+const AFTER_EXPIRY: SignedDuration = SignedDuration::from_secs(2);
 /// A refused token is asked about once an hour, then more seldom, at last once a day: failed logins count against the account
 /// (<https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api#failed-login-limit>).
 const REFUSED: (SignedDuration, SignedDuration) =
@@ -44,6 +48,14 @@ pub struct Past {
     pub asked: Option<Timestamp>,
 }
 
+impl Past {
+    /// The last question, or the start of this process, before which the last question lies. What is remembered from later
+    /// was written by a clock that ran ahead.
+    fn last(self) -> Timestamp {
+        self.asked.unwrap_or(self.since)
+    }
+}
+
 /// Whom the instants belong to.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
@@ -63,7 +75,7 @@ pub fn due(
     ends: Option<Timestamp>,
     pace: &Pace,
 ) -> Option<Timestamp> {
-    let refused = memory.refused.map(|refused| after_refusal(refused, ends, pace));
+    let refused = memory.refused.map(|refused| after_refusal(refused, past, ends, pace));
     if let Some(silence) = memory.silence {
         let again = after_silence(subject, silence, past, pace);
         return refused.map_or(Some(again), |due| due.map(|due| due.max(again)));
@@ -74,7 +86,7 @@ pub fn due(
     let Some((_, accepted)) = &memory.grant else { return Some(past.since) };
     let accepted = *accepted;
     if let Some(ends) = ends.filter(|ends| accepted < *ends) {
-        return Some(regular(subject, accepted, past, pace).min(ends));
+        return Some(regular(subject, accepted, past, pace).min(later(ends, AFTER_EXPIRY)));
     }
     Some(regular(subject, accepted, past, pace))
 }
@@ -95,7 +107,7 @@ fn regular(subject: Subject<'_>, accepted: Timestamp, past: Past, pace: &Pace) -
         let spread = share(subject, SPREAD_OF_OVERDUE.as_secs());
         return later(past.since, SignedDuration::from_secs(spread));
     }
-    next_instant(subject, past.since.max(accepted), pace.interval)
+    next_instant(subject, past.since, pace.interval)
 }
 
 fn next_instant(subject: Subject<'_>, after: Timestamp, interval: SignedDuration) -> Timestamp {
@@ -107,17 +119,18 @@ fn next_instant(subject: Subject<'_>, after: Timestamp, interval: SignedDuration
     later(whole, SignedDuration::from_secs(wait))
 }
 
-/// The first of the instants of a growing pause that lies behind the last question, not before GitHub wants it.
+/// The first of the instants of a growing pause that lies behind the last question, by the first pause at least, and not
+/// before GitHub wants it.
 fn after_silence(subject: Subject<'_>, silence: Silence, past: Past, pace: &Pace) -> Timestamp {
-    let last = past.asked.unwrap_or(past.since);
+    let last = past.last();
     let (first, longest) = pauses(silence.deferral.reason, pace);
     let mut pause = first;
-    let mut at = later(silence.since, pause);
-    while at <= last {
+    let mut at = later(silence.since.min(last), pause);
+    while at <= last && at < Timestamp::MAX {
         pause = pause.saturating_mul(2).min(longest);
         at = later(at, pause);
         if pause == longest && at <= last {
-            let steps = last.duration_since(at).as_secs() / longest.as_secs().max(1);
+            let steps = last.duration_since(at).as_secs().checked_div(longest.as_secs()).unwrap_or(0);
             at = later(at, SignedDuration::from_secs(longest.as_secs().saturating_mul(steps)));
         }
     }
@@ -128,35 +141,39 @@ fn after_silence(subject: Subject<'_>, silence: Silence, past: Past, pace: &Pace
         later(until, SignedDuration::from_secs(spread))
     });
     match wanted {
-        Some(wanted) if wanted > last => wanted,
-        _ => at,
+        Some(wanted) if wanted > last => {
+            past.asked.map_or(wanted, |asked| wanted.max(later(asked, SHORTEST_PAUSE)))
+        }
+        // What silenced GitHub may have changed since the silence began, and asks for a longer pause.
+        _ => at.max(later(last, first)),
     }
 }
 
 /// The first and the longest pause. A limit without a named end asks for a minute at least, growing:
 /// <https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api>
 fn pauses(reason: Reason, pace: &Pace) -> (SignedDuration, SignedDuration) {
-    let longest = pace.interval.max(SignedDuration::from_secs(10));
+    let longest = pace.interval.max(SHORTEST_PAUSE);
     match reason {
         Reason::LoginLocked => (SignedDuration::from_hours(1), longest.max(SignedDuration::from_hours(1))),
         Reason::RateLimited | Reason::SecondaryRateLimited => {
             (SignedDuration::from_secs(60), longest.max(SignedDuration::from_secs(900)))
         }
-        _ => (SignedDuration::from_secs(10).min(longest), longest),
+        _ => (SHORTEST_PAUSE, longest),
     }
 }
 
-fn after_refusal(refused: Refused, ends: Option<Timestamp>, pace: &Pace) -> Option<Timestamp> {
+fn after_refusal(refused: Refused, past: Past, ends: Option<Timestamp>, pace: &Pace) -> Option<Timestamp> {
+    let (first, last) = (refused.first.min(past.last()), refused.last.min(past.last()));
     // The expiry explains the refusal, and an expired token does not come back.
-    if ends.is_some_and(|ends| ends <= refused.last) {
+    if ends.is_some_and(|ends| ends <= last) {
         return None;
     }
     if refused.count < 2 {
-        return Some(later(refused.first, pace.confirm_after));
+        return Some(later(first, pace.confirm_after));
     }
     let doublings = u32::try_from(refused.count.saturating_sub(2)).unwrap_or(0).min(10);
     let pause = REFUSED.0.saturating_mul(1_i32 << doublings).min(REFUSED.1);
-    Some(later(refused.last, pause))
+    Some(later(last, pause))
 }
 
 /// A number below `of` that belongs to the token and host, evenly spread over all of them.

@@ -169,6 +169,13 @@ impl Token {
         self.text.expose_secret()
     }
 
+    /// True if the text has any twelve characters of the token in a row: a host that repeats what it was sent must not bring it
+    /// into a status.
+    pub fn shows_in(&self, text: &str) -> bool {
+        let text = text.as_bytes();
+        self.expose().as_bytes().windows(12).any(|part| text.windows(12).any(|window| window == part))
+    }
+
     /// Its hash, safe to show: a token of at least 20 random characters cannot be guessed from it.
     pub fn hashed(&self) -> HashedToken {
         HashedToken(BASE64_STANDARD.encode(Sha256::digest(self.expose())))
@@ -316,11 +323,13 @@ fn classic_checksum_matches(text: &str) -> bool {
 
 fn base62(number: u32) -> String {
     const DIGITS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    (0..6_u32)
-        .rev()
-        .map(|place| (number / 62_u32.pow(place) % 62) as usize)
-        .filter_map(|digit| DIGITS.get(digit).copied().map(char::from))
-        .collect()
+    let mut rest = number;
+    let mut digits = ['0'; 6];
+    for digit in digits.iter_mut().rev() {
+        *digit = DIGITS.get((rest % 62) as usize).copied().map_or('0', char::from);
+        rest /= 62;
+    }
+    digits.iter().collect()
 }
 
 /// The first eight base32 characters of the SHA-256 of the first 77 bytes stand at 77..85.

@@ -42,7 +42,8 @@ pub(super) fn expiry(headers: &HeaderMap) -> Expiry {
     let Some(text) = value.to_str().ok().map(str::trim) else { return Expiry::Unreadable };
     let offset = text.strip_suffix("UTC").map_or_else(|| text.to_owned(), |head| format!("{head}+0000"));
     let instant = strtime::parse("%Y-%m-%d %H:%M:%S %z", &offset).and_then(|parsed| parsed.to_timestamp());
-    instant.or_else(|_| text.parse()).map_or(Expiry::Unreadable, Expiry::At)
+    let whole = |at: Timestamp| Timestamp::from_second(at.as_second()).unwrap_or(at);
+    instant.or_else(|_| text.parse()).map_or(Expiry::Unreadable, |at| Expiry::At(whole(at)))
 }
 
 /// The instant at which the answer was made, by GitHub's clock.
@@ -97,6 +98,7 @@ mod tests {
             ("2026-05-16 23:52:29 -0700", Some("2026-05-17T06:52:29Z")),
             ("2026-05-16T11:52:29Z", Some("2026-05-16T11:52:29Z")),
             ("2026-05-16T11:52:29+02:00", Some("2026-05-16T09:52:29Z")),
+            ("2026-05-16T11:52:29.5Z", Some("2026-05-16T11:52:29Z")),
             ("2026-05-16 11:52:29", None),
             ("2026-05-16 11:52:29 CEST", None),
             ("never", None),

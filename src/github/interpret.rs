@@ -50,7 +50,7 @@ pub fn interpret(kind: TokenKind, response: &Response, now: Timestamp) -> Reply 
         304 => defer(Reason::UnexpectedAnswer),
         300..=399 => defer(Reason::Redirected),
         401 => unauthorized(response, &said),
-        403 | 429 => forbidden(kind, response, &said, now),
+        403 | 429 => forbidden(kind, response, &said.or_page(response), now),
         404 => defer(Reason::NotTheApi),
         400 if said.names(&["x-github-api-version"]) => defer(Reason::ApiVersionRejected),
         410 => defer(Reason::ApiVersionRejected),
@@ -125,7 +125,7 @@ fn forbidden(kind: TokenKind, response: &Response, said: &Said, now: Timestamp) 
     {
         return defer(Reason::AccessRestricted);
     }
-    if said.names(&["user agent", "administrative rules"]) || response.mentions("administrative rules") {
+    if said.names(&["user agent", "administrative rules"]) {
         return defer(Reason::RequestRejected);
     }
     defer(Reason::UnexpectedAnswer)
@@ -140,18 +140,20 @@ impl Said {
         Said { message: text("message"), documentation_url: text("documentation_url") }
     }
 
+    /// The body itself in place of a message, where it is a page: edges before GitHub answer so.
+    fn or_page(self, response: &Response) -> Self {
+        if !self.message.is_empty() {
+            return self;
+        }
+        Said { message: String::from_utf8_lossy(&response.body).to_ascii_lowercase(), ..self }
+    }
+
     fn names(&self, words: &[&str]) -> bool {
         words.iter().any(|word| self.message.contains(word))
     }
 
     fn points_to(&self, words: &[&str]) -> bool {
         words.iter().any(|word| self.documentation_url.contains(word))
-    }
-}
-
-impl Response {
-    fn mentions(&self, words: &str) -> bool {
-        String::from_utf8_lossy(&self.body).to_ascii_lowercase().contains(words)
     }
 }
 

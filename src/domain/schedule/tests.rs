@@ -167,8 +167,8 @@ fn a_refused_token_is_asked_about_ever_more_seldom() {
 fn an_expired_token_is_asked_about_once() {
     let ends = T + 10;
     let mut memory = accepted(T, Some(ends));
-    assert_eq!(next(&memory, asked(T), Some(ends)), Some(ends), "at the expiry");
-    assert_eq!(next(&memory, started(T + 5), Some(ends)), Some(ends), "after a restart too");
+    assert_eq!(next(&memory, asked(T), Some(ends)), Some(ends + 2), "at the expiry");
+    assert_eq!(next(&memory, started(T + 5), Some(ends)), Some(ends + 2), "after a restart too");
     defer(&mut memory, Reason::ServerError, None, ends);
     assert!(next(&memory, asked(ends), Some(ends)).unwrap() > ends, "again, if there was no answer");
     refuse(&mut memory, ends + 20);
@@ -209,7 +209,7 @@ fn questions_into_a_silence_come_ever_more_seldom() {
         last = due;
     }
     assert!((10..=12).contains(&pauses[0]), "{pauses:?}");
-    assert!(pauses.windows(2).all(|pair| pair[1] >= pair[0]), "{pauses:?}");
+    assert!(pauses.windows(2).all(|pair| pair[1] * 10 > pair[0] * 9), "the spread aside: {pauses:?}");
     assert_eq!(pauses.last(), Some(&(30 * MINUTE)), "{pauses:?}");
 }
 

@@ -122,6 +122,16 @@ fn the_hash_is_the_one_of_the_audit_log() {
 }
 
 #[test]
+fn a_text_that_repeats_a_part_of_the_token_is_known() {
+    let token = parse(&["ghp_", &"abcdefghijklmnopqrstuvwxyz".repeat(2)[..36]].concat()).unwrap();
+    for (text, shows) in
+        [("octocat", false), ("read:packages", false), ("xabcdefghijklmx", true), ("abcdefghijk", false)]
+    {
+        assert_eq!(token.shows_in(text), shows, "{text}");
+    }
+}
+
+#[test]
 fn a_token_does_not_show_itself() {
     let token = parse(&classic()).unwrap();
     assert_eq!(format!("{token:?}"), "Token(Classic)");

@@ -9,6 +9,8 @@ use crate::domain::answer::Expiry;
 
 type Row<'a> = (&'a str, TokenKind, u16, &'a [(&'a str, &'a str)], &'a str, Reply);
 
+type Of403<'a> = (&'a str, TokenKind, &'a [(&'a str, &'a str)], &'a str, Reply);
+
 const NOW: &str = "2026-03-01T12:00:00Z";
 /// 100 seconds after [`NOW`].
 const RESET: &str = "1772366500";
@@ -199,7 +201,6 @@ fn only_bad_credentials_is_a_refusal_among_the_401s() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one row per documented limit")]
 fn a_limit_is_no_word_about_the_token_and_keeps_its_end() {
     use Reason::{LoginLocked, RateLimited, SecondaryRateLimited};
     let user = r#"{"message":"API rate limit exceeded for user ID 583231.","documentation_url":"https://docs.github.com/rest/overview/rate-limits-for-the-rest-api"}"#;
@@ -247,7 +248,7 @@ fn of_the_other_403s_one_speaks_against_the_token() {
     use Reason::{AccessRestricted, AccountRestricted, RequestRejected, UnexpectedAnswer};
     let suspended = refuse(Refusal::AccountSuspended);
     let sso = &[("x-github-sso", "required; url=https://github.com/orgs/acme/sso?authorization_request=x")];
-    let rows: &[(&str, TokenKind, &[(&str, &str)], &str, Reply)] = &[
+    let rows: &[Of403<'_>] = &[
         ("suspended", Classic, PLENTY, "Sorry. Your account was suspended.", suspended.clone()),
         ("suspended, no rate headers", Classic, EMPTY, "SORRY. YOUR ACCOUNT WAS SUSPENDED.", suspended),
         ("integration", AppInstallation, PLENTY, "Resource not accessible by integration", installation()),
