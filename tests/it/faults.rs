@@ -1,1 +1,200 @@
-//! Filled in soon.
+//! What goes wrong around the operator, and that it comes back by itself.
+
+use std::time::Duration;
+
+use github_pat_operator::api::GithubPatConnection;
+use github_simulator::NewToken;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::{
+    api::rbac::v1::{ClusterRole, ClusterRoleBinding},
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
+use kube::{
+    Api,
+    api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
+    runtime::wait::await_condition,
+};
+use serde_json::json;
+
+use crate::world::{NAMESPACE, SOON, World, from, is_so};
+
+#[tokio::test]
+async fn an_api_server_that_was_away_is_found_again() {
+    let mut world = World::start().await;
+    let operator = world.operator().await;
+    let text = world.github.token(NewToken::classic("ci", "acme-ci"));
+    world.secret("ci", &text).await;
+    world.connection("ci", json!({ "publish": [{ "secretName": "out", "format": "Opaque" }] })).await;
+    world.ready("ci", "True", "Ready").await;
+    let asked = world.asked("ci");
+    world.plane.stop_api_server().unwrap();
+    world.until_asked("ci", asked).await;
+    world.plane.start_api_server().await.unwrap();
+    world.secrets().delete("out", &DeleteParams::default()).await.unwrap();
+    world.secret_until("out", |secret| secret.is_some()).await;
+    operator.stop().await;
+}
+
+#[tokio::test]
+async fn what_happened_while_the_operator_was_away_is_noticed_when_it_starts() {
+    let world = World::start().await;
+    let operator = world.operator().await;
+    for name in ["gone", "changed"] {
+        world.secret(name, &world.github.token(NewToken::classic(name, name))).await;
+        world.connection(name, json!({})).await;
+        world.ready(name, "True", "Ready").await;
+    }
+    operator.stop().await;
+    world.secrets().delete("gone", &DeleteParams::default()).await.unwrap();
+    world.secret("changed", &world.github.token(NewToken::classic("new", "somebody"))).await;
+    let _operator = world.operator().await;
+    world.ready("gone", "False", "SecretNotFound").await;
+    let login = |seen: &GithubPatConnection| seen.status.as_ref()?.token.as_ref()?.login.clone();
+    world.until("changed", |seen| login(seen).as_deref() == Some("somebody")).await;
+}
+
+/// An operator that lacks one right.
+async fn without(world: &World, verb: &str) -> std::path::PathBuf {
+    let secrets: Vec<_> = ["get", "list", "watch", "create", "update", "delete"]
+        .into_iter()
+        .filter(|granted| *granted != verb)
+        .collect();
+    let role: ClusterRole = from(json!({
+        "metadata": { "name": "limited" },
+        "rules": [
+            { "apiGroups": [""], "resources": ["secrets"], "verbs": secrets },
+            { "apiGroups": ["githubpat.dev"], "resources": ["githubpatconnections"], "verbs": ["list", "watch"] },
+            { "apiGroups": ["githubpat.dev"], "resources": ["githubpatconnections/status"], "verbs": ["patch"] },
+        ],
+    }));
+    let binding: ClusterRoleBinding = from(json!({
+        "metadata": { "name": "limited" },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "limited" },
+        "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "limited" }],
+    }));
+    let params = PostParams::default();
+    Api::all(world.client.clone()).create(&params, &role).await.unwrap();
+    Api::all(world.client.clone()).create(&params, &binding).await.unwrap();
+    world.plane.user("limited", None).unwrap()
+}
+
+async fn grant_everything(world: &World) {
+    let rule = json!({ "apiGroups": [""], "resources": ["secrets"], "verbs": ["*"] });
+    let patch = Patch::Json::<()>(from(json!([{ "op": "replace", "path": "/rules/0", "value": rule }])));
+    let roles = Api::<ClusterRole>::all(world.client.clone());
+    roles.patch("limited", &PatchParams::default(), &patch).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_output_that_may_not_be_written_is_told_and_written_once_it_may() {
+    let world = World::start().await;
+    let kubeconfig = without(&world, "create").await;
+    let _operator = world.operator_as(kubeconfig, &[]).await;
+    let text = world.github.token(NewToken::classic("ci", "acme-ci"));
+    world.secret("ci", &text).await;
+    world.connection("ci", json!({ "publish": [{ "secretName": "out", "format": "Opaque" }] })).await;
+    let published = world.condition("ci", "Published", "False", "WriteFailed").await;
+    assert!(
+        published.message.contains("Secret out") && published.message.contains("forbidden"),
+        "{}",
+        published.message
+    );
+    assert!(is_so(&world.until("ci", |_| true).await, "Authenticated", "True", "Accepted"));
+    grant_everything(&world).await;
+    world.ready("ci", "True", "Ready").await;
+    assert_eq!(world.value("out", "token").await, Some(text));
+    assert_eq!(world.asked("ci"), 1, "GitHub has nothing to do with it");
+}
+
+#[tokio::test]
+async fn a_source_that_may_not_be_read_is_told() {
+    let world = World::start().await;
+    let kubeconfig = without(&world, "get").await;
+    let _operator = world.operator_as(kubeconfig, &[]).await;
+    world.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
+    world.connection("ci", json!({})).await;
+    let ready = world.condition("ci", "Ready", "False", "SecretForbidden").await;
+    assert!(
+        ready.message.contains("Secret ci") && ready.message.contains("ServiceAccount"),
+        "{}",
+        ready.message
+    );
+    grant_everything(&world).await;
+    world.ready("ci", "True", "Ready").await;
+}
+
+#[tokio::test]
+async fn an_expiry_comes_by_githubs_clock() {
+    let world = World::start().await;
+    let _operator = world.operator().await;
+    let ahead = SignedDuration::from_hours(1);
+    world.github.clock_offset(ahead);
+    let end =
+        Timestamp::from_second(Timestamp::now().as_second()).unwrap() + ahead + SignedDuration::from_secs(9);
+    world.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci").expires(end))).await;
+    world.connection("ci", json!({ "interval": "24h", "warnBefore": [] })).await;
+    world.ready("ci", "True", "Ready").await;
+    world.ready("ci", "False", "Expired").await;
+    assert!(Timestamp::now() < end, "by our clock an hour is left");
+}
+
+/// Lets the API server take anything, as a version of the definition might have that nobody knows here.
+async fn lift_schema(world: &World) {
+    let definitions = Api::<CustomResourceDefinition>::all(world.client.clone());
+    let mut lax = definitions.get("githubpatconnections.githubpat.dev").await.unwrap();
+    let schema =
+        json!({ "openAPIV3Schema": { "type": "object", "x-kubernetes-preserve-unknown-fields": true } });
+    lax.spec.versions[0].schema = Some(from(schema));
+    definitions.replace("githubpatconnections.githubpat.dev", &PostParams::default(), &lax).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_that_cannot_be_read_says_so_and_stops_no_other() {
+    let world = World::start().await;
+    lift_schema(&world).await;
+    let _operator = world.operator().await;
+    let raw = Api::<DynamicObject>::namespaced_with(
+        world.client.clone(),
+        NAMESPACE,
+        &ApiResource::erase::<GithubPatConnection>(&()),
+    );
+    let broken: DynamicObject = from(json!({
+        "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection",
+        "metadata": { "name": "broken" }, "spec": { "secretRef": "no object" },
+    }));
+    // The new schema is in force a moment after it was stored.
+    let created = async {
+        while raw.create(&PostParams::default(), &broken).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(SOON, created).await.unwrap();
+    let told = |object: Option<&DynamicObject>| {
+        object.is_some_and(|object| object.data["status"]["conditions"][0]["reason"] == "SpecUnreadable")
+    };
+    tokio::time::timeout(SOON, await_condition(raw, "broken", told)).await.unwrap().unwrap();
+    world.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
+    world.connection("ci", json!({ "warnBefore": [], "require": {} })).await;
+    world.ready("ci", "True", "Ready").await;
+}
+
+#[tokio::test]
+async fn what_does_not_change_the_token_asks_and_writes_nothing() {
+    let world = World::audited().await;
+    let _operator = world.operator().await;
+    world.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
+    world.connection("ci", json!({ "interval": "24h" })).await;
+    world.ready("ci", "True", "Ready").await;
+    let written = world.writes().len();
+    for count in 0..20 {
+        let touch = Patch::Merge(json!({ "metadata": { "annotations": { "count": count.to_string() } } }));
+        world.secrets().patch("ci", &PatchParams::default(), &touch).await.unwrap();
+        world.connections().patch("ci", &PatchParams::default(), &touch).await.unwrap();
+    }
+    // A marker: what is created now is judged after all that was woken before.
+    world.secret("marker", &world.github.token(NewToken::classic("marker", "acme-ci"))).await;
+    world.connection("marker", json!({ "interval": "24h" })).await;
+    world.ready("marker", "True", "Ready").await;
+    assert_eq!(world.asked("ci"), 1);
+    assert_eq!(world.writes().len().checked_sub(written), Some(1), "only the marker's status");
+}

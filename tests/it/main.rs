@@ -1,4 +1,11 @@
 //! The product from outside: on a real etcd and kube-apiserver, with a simulated GitHub over real sockets.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what goes wrong in a test shall stop it where it stands"
+)]
 
 mod chart;
 mod cli;
