@@ -1,1 +1,400 @@
-//! Filled in soon.
+//! The Helm chart: what it renders, whether a real API server takes it, and whether its rights are those that are used.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    time::Duration,
+};
+
+use control_plane::{Program, binaries};
+use github_pat_operator::{
+    api,
+    settings::{Given, LogFormat, Settings, from_yaml},
+};
+use github_simulator::{NewToken, Simulator};
+use k8s_openapi::{
+    api::core::v1::{Namespace, Pod, Secret},
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
+use kube::{
+    Api, Client,
+    api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams},
+    core::{GroupVersionKind, ObjectMeta},
+};
+use serde_json::{Value, json};
+
+use crate::world::{SOON, World, from};
+
+/// Where the chart is installed, and the name of the release, after which its objects are named.
+const RELEASE: &str = "github-pat-operator";
+/// Where the Pod sees its settings.
+const MOUNTED: &str = "/etc/github-pat-operator";
+/// Group, resource with subresource, and verb.
+type Right = (String, String, String);
+
+#[tokio::test]
+async fn helm_finds_nothing_to_complain_about() {
+    let values = every_value().await;
+    for more in [vec![], vec!["--values", values.path().to_str().unwrap()]] {
+        let linted = helm(&[&["lint", "--strict", chart().to_str().unwrap()], more.as_slice()].concat());
+        assert!(linted.status.success(), "{}", said(&linted));
+    }
+}
+
+#[tokio::test]
+async fn the_api_server_takes_every_manifest_by_the_letter() {
+    let world = World::start().await;
+    world.namespace(RELEASE).await;
+    let values = every_value().await;
+    for more in [vec![], vec!["--values", values.path().to_str().unwrap()]] {
+        for manifest in rendered(&more) {
+            apply(&world.client, &manifest, true).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_pod_is_admitted_where_pod_security_is_restricted() {
+    let world = World::start().await;
+    let labels = json!({ "pod-security.kubernetes.io/enforce": "restricted" });
+    let namespace: Namespace = from(json!({ "metadata": { "name": RELEASE, "labels": labels } }));
+    Api::<Namespace>::all(world.client.clone()).create(&PostParams::default(), &namespace).await.unwrap();
+    let manifests = rendered(&[]);
+    apply(&world.client, of_kind(&manifests, "ServiceAccount"), false).await;
+    let spec = &of_kind(&manifests, "Deployment")["spec"]["template"]["spec"];
+    let mut pod: Pod = Pod { metadata: named("operator"), spec: from(spec.clone()), ..Pod::default() };
+    let pods = Api::<Pod>::namespaced(world.client.clone(), RELEASE);
+    let dry = PostParams { dry_run: true, ..PostParams::default() };
+    pods.create(&dry, &pod).await.unwrap();
+
+    pod.spec.as_mut().unwrap().containers[0].security_context = None;
+    let refused = pods.create(&dry, &pod).await.unwrap_err().to_string();
+    assert!(refused.contains("PodSecurity"), "the namespace is guarded: {refused}");
+}
+
+#[tokio::test]
+async fn with_the_rights_of_the_chart_a_token_is_published_and_each_right_is_used() {
+    let world = World::audited().await;
+    world.namespace(RELEASE).await;
+    let manifests = rendered(&[]);
+    for manifest in &manifests {
+        apply(&world.client, manifest, false).await;
+    }
+    let kubeconfig = world.plane.service_account(RELEASE, RELEASE).await.unwrap();
+    let operator = world.operator_as(kubeconfig, &[]).await;
+    let first = world.github.token(NewToken::classic("first", "acme-ci"));
+    world.secret("ci", &first).await;
+    world.connection("ci", json!({ "publish": [{ "secretName": "out", "format": "Opaque" }] })).await;
+    world.ready("ci", "True", "Ready").await;
+    world.secret_until("out", |secret| holds(secret, &first)).await;
+    let second = world.github.token(NewToken::classic("second", "acme-ci"));
+    world.secret("ci", &second).await;
+    world.secret_until("out", |secret| holds(secret, &second)).await;
+    world.change("ci", json!({ "publish": [] })).await;
+    world.secret_until("out", |secret| secret.is_none()).await;
+    operator.stop().await;
+
+    let granted = granted(&manifests);
+    let used = used_once_as_many(&world, granted.len()).await;
+    assert_eq!(used, granted);
+}
+
+#[test]
+fn tenants_may_edit_connections_and_never_their_status() {
+    let manifests = rendered(&[]);
+    let aggregated =
+        |manifest: &&Value| manifest["metadata"]["labels"].to_string().contains("/aggregate-to-");
+    let tenants: Vec<_> = manifests.iter().filter(aggregated).collect();
+    assert_eq!(tenants.len(), 2);
+    for role in tenants {
+        let resources: Vec<_> = rules(role).into_iter().map(|(_, resource, _)| resource).collect();
+        assert!(resources.iter().all(|resource| resource == "githubpatconnections"), "{resources:?}");
+    }
+}
+
+#[test]
+fn the_chart_brings_the_resource_that_the_operator_prints_and_keeps_it() {
+    let printed = Command::new(env!("CARGO_BIN_EXE_github-pat-operator")).arg("crds").output().unwrap();
+    let copy = fs::read(chart().join("files/githubpatconnections.githubpat.dev.yaml")).unwrap();
+    let remedy = "run github-pat-operator crds > charts/github-pat-operator/files/githubpatconnections.githubpat.dev.yaml";
+    assert!(printed.stdout == copy, "the chart has another resource: {remedy}");
+    let manifests = rendered(&[]);
+    let definition = of_kind(&manifests, "CustomResourceDefinition");
+    let installed: CustomResourceDefinition = from(definition.clone());
+    assert!(installed.spec == api::definition().spec, "the template changes the resource");
+    assert_eq!(definition["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
+    let without = rendered(&["--set", "crds.install=false"]);
+    assert_eq!(without.len(), manifests.len() - 1);
+}
+
+#[test]
+fn without_values_the_settings_are_the_defaults_of_the_operator() {
+    let ours = Given {
+        listen: Some(([0, 0, 0, 0], 8080).into()),
+        log_format: Some(LogFormat::Json),
+        ..Given::default()
+    };
+    let defaults = format!("{:?}", Settings::new(ours, Given::default()).unwrap());
+    let unset =
+        ["minimumInterval", "trustFor", "confirmAfter", "heartbeat", "concurrency", "githubApiVersion"];
+    let unset: Vec<String> = unset.iter().flat_map(|name| set(name, "null")).collect();
+    for flags in [Vec::new(), unset] {
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let directory = tempfile::tempdir().unwrap();
+        let settings = settings(&rendered(&flags), directory.path());
+        assert_eq!(format!("{settings:?}"), defaults);
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_among_the_values_is_trusted_for_its_host() {
+    let values = every_value().await;
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(&rendered(&["--values", values.path().to_str().unwrap()]), directory.path());
+    let trusted = |name: &str| settings.host(name).unwrap().ca_bundle.len();
+    assert_eq!((trusted("ghe.example.com"), trusted("acme.ghe.com")), (1, 0));
+}
+
+#[test]
+fn other_settings_or_certificates_make_another_pod() {
+    let checksum = |flags: &[&str]| {
+        let manifests = rendered(flags);
+        let pod = &of_kind(&manifests, "Deployment")["spec"]["template"]["metadata"];
+        pod["annotations"]["checksum/config"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(checksum(&[]), checksum(&["--set", "image.tag=next"]));
+    assert_ne!(checksum(&[]), checksum(&["--set", "settings.trustFor=2h"]));
+}
+
+#[test]
+fn the_probes_ask_where_the_operator_listens() {
+    let manifests = rendered(&[]);
+    let directory = tempfile::tempdir().unwrap();
+    let listen = settings(&manifests, directory.path()).listen;
+    let deployment = &of_kind(&manifests, "Deployment")["spec"];
+    assert_eq!((&deployment["replicas"], &deployment["strategy"]["type"]), (&json!(1), &json!("Recreate")));
+    let container = &deployment["template"]["spec"]["containers"][0];
+    let port = &container["ports"][0];
+    assert_eq!((listen.ip().is_unspecified(), json!(listen.port())), (true, port["containerPort"].clone()));
+    for (probe, path) in [("livenessProbe", "/livez"), ("readinessProbe", "/readyz")] {
+        assert_eq!(container[probe]["httpGet"], json!({ "path": path, "port": port["name"] }));
+    }
+}
+
+#[test]
+fn helm_and_the_operator_agree_on_what_a_setting_may_be() {
+    let rows = [
+        ("minimumInterval", ["9s", "10s", "24h", "24h0m1s"]),
+        ("trustFor", ["59s", "1m", "720h", "721h"]),
+        ("confirmAfter", ["0s", "1s", "0h60m", "3601s"]),
+        ("heartbeat", ["0h0m59s", "60s", "1440m", "1441m"]),
+        ("concurrency", ["0", "1", "1000", "1001"]),
+        ("githubApiVersion", ["latest", "2022-11-28", "2026-03-10", "2026-13-10"]),
+        ("logFormat", ["xml", "text", "json", "JSON"]),
+    ];
+    for (name, values) in rows {
+        for (value, good) in values.into_iter().zip([false, true, true, false]) {
+            let given = from_yaml::<Given>(&format!("{name}: {value}"));
+            let taken = given.is_ok_and(|given| Settings::new(given, Given::default()).is_ok());
+            let flags = set(name, value);
+            let output = template(&flags.iter().map(String::as_str).collect::<Vec<_>>());
+            assert_eq!((taken, output.status.success()), (good, good), "{name}={value}: {}", said(&output));
+            assert!(good || said(&output).contains(name), "{name}={value}: {}", said(&output));
+        }
+    }
+}
+
+#[test]
+fn a_value_that_would_do_nothing_or_harm_is_refused_by_name() {
+    let host = |more: Value| {
+        let mut host = json!({ "name": "ghe.example.com", "apiUrl": "https://ghe.example.com/api/v3" });
+        host.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        format!("settings.hosts=[{host}, {{\"name\": \"b\", \"apiUrl\": \"https://b.example.com\"}}]")
+    };
+    let rows = [
+        ("nosuch=1".to_owned(), "'nosuch' not allowed"),
+        ("replicas=2".to_owned(), "'replicas' not allowed"),
+        ("settings=null".to_owned(), "missing property 'settings'"),
+        ("settings.nosuch=1".to_owned(), "'nosuch' not allowed"),
+        ("settings.listen=\"127.0.0.1:80\"".to_owned(), "'listen' not allowed"),
+        ("image.tag=\"a/b\"".to_owned(), "/image/tag"),
+        ("podLabels={\"a\": 1}".to_owned(), "/podLabels/a"),
+        (host(json!({ "name": "GHE" })), "/settings/hosts/0/name"),
+        (host(json!({ "name": "b" })), "settings.hosts[1].name: b is named twice"),
+        (host(json!({ "apiUrl": "http://ghe.example.com" })), "/settings/hosts/0/apiUrl"),
+        (host(json!({ "apiUrl": "https://me:you@ghe.example.com" })), "/settings/hosts/0/apiUrl"),
+        (host(json!({ "registry": "https://r" })), "/settings/hosts/0/registry"),
+        (host(json!({ "caBundle": "/etc/ca.pem" })), "/settings/hosts/0/caBundle"),
+        (host(json!({ "proxy": "http://p" })), "'proxy' not allowed"),
+    ];
+    for (value, words) in rows {
+        let output = template(&["--set-json", &value]);
+        assert!(!output.status.success() && said(&output).contains(words), "{value}: {}", said(&output));
+    }
+}
+
+fn chart() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/github-pat-operator")
+}
+
+fn helm(arguments: &[&str]) -> Output {
+    Command::new(binaries::find(Program::Helm).unwrap()).args(arguments).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat()
+}
+
+fn template(flags: &[&str]) -> Output {
+    let chart = chart();
+    helm(&[&["template", RELEASE, chart.to_str().unwrap(), "--namespace", RELEASE], flags].concat())
+}
+
+fn set(name: &str, value: &str) -> [String; 2] {
+    ["--set".to_owned(), format!("settings.{name}={value}")]
+}
+
+/// The manifests that Helm makes of the chart with these flags.
+fn rendered(flags: &[&str]) -> Vec<Value> {
+    let output = template(flags);
+    assert!(output.status.success(), "{}", said(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let documents = lines.split(|line| *line == "---").map(|document| document.join("\n"));
+    let written = documents.filter(|document| document.contains("kind:"));
+    written.map(|document| from_yaml(&document).unwrap()).collect()
+}
+
+fn of_kind<'a>(manifests: &'a [Value], kind: &str) -> &'a Value {
+    manifests.iter().find(|manifest| manifest["kind"] == kind).unwrap()
+}
+
+/// A file that sets every value to something else than its default.
+async fn every_value() -> tempfile::NamedTempFile {
+    let github = Simulator::start_tls().await.unwrap();
+    let hosts = json!([
+        {
+            "name": "ghe.example.com",
+            "apiUrl": "https://ghe.example.com:8443/api/v3",
+            "webUrl": "https://ghe.example.com",
+            "registry": "containers.ghe.example.com:5000",
+            "caBundle": github.ca_pem().unwrap(),
+        },
+        { "name": "acme.ghe.com", "apiUrl": "https://api.acme.ghe.com" },
+    ]);
+    let values = json!({
+        "image": {
+            "repository": "registry.example.com:5000/team/operator",
+            "tag": "next",
+            "digest": format!("sha256:{}", "0".repeat(64)),
+            "pullPolicy": "Always",
+        },
+        "imagePullSecrets": [{ "name": "registry" }],
+        "nameOverride": "pats",
+        "fullnameOverride": "all-pats",
+        "crds": { "install": true },
+        "settings": {
+            "minimumInterval": "10s", "trustFor": "48h", "confirmAfter": "2m", "heartbeat": "2h", "concurrency": 8,
+            "githubApiVersion": "2026-03-10", "logFormat": "text", "logFilter": "debug", "hosts": hosts,
+        },
+        "resources": { "requests": { "cpu": 1 }, "limits": { "memory": "64Mi" } },
+        "terminationGracePeriodSeconds": 10,
+        "podLabels": { "team": "a" },
+        "podAnnotations": { "note": "b" },
+        "nodeSelector": { "kubernetes.io/arch": "amd64" },
+        "tolerations": [{ "key": "a", "operator": "Exists", "effect": "NoSchedule" }],
+        "affinity": { "podAntiAffinity": {} },
+        "priorityClassName": "system-cluster-critical",
+    });
+    let file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
+    fs::write(file.path(), values.to_string()).unwrap();
+    file
+}
+
+/// The settings in the ConfigMap, as the operator reads them if `directory` is where the Pod sees them.
+fn settings(manifests: &[Value], directory: &Path) -> Settings {
+    for (name, text) in of_kind(manifests, "ConfigMap")["data"].as_object().unwrap() {
+        let text = text.as_str().unwrap().replace(MOUNTED, directory.to_str().unwrap());
+        fs::write(directory.join(name), text).unwrap();
+    }
+    let container = &of_kind(manifests, "Deployment")["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(container["args"], json!(["run", format!("--config={MOUNTED}/settings.yaml")]));
+    assert_eq!(container["volumeMounts"][0]["mountPath"], MOUNTED);
+    Settings::new(Given::default(), Given::read(&directory.join("settings.yaml")).unwrap()).unwrap()
+}
+
+/// Applies a manifest; a field that the API server does not know is an error.
+async fn apply(client: &Client, manifest: &Value, dry_run: bool) {
+    let object: DynamicObject = from(manifest.clone());
+    let resource =
+        ApiResource::from_gvk(&GroupVersionKind::try_from(object.types.as_ref().unwrap()).unwrap());
+    let api: Api<DynamicObject> = match &object.metadata.namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    };
+    let name = object.metadata.name.clone().unwrap();
+    let params = PatchParams { dry_run, ..PatchParams::apply("helm").force().validation_strict() };
+    let applied = api.patch(&name, &params, &Patch::Apply(&object)).await;
+    applied.unwrap_or_else(|error| panic!("{} {name}: {error}", manifest["kind"]));
+}
+
+fn holds(secret: Option<&Secret>, text: &str) -> bool {
+    let value = secret.and_then(|secret| secret.data.as_ref()?.get("token"));
+    value.is_some_and(|value| value.0 == text.as_bytes())
+}
+
+fn named(name: &str) -> ObjectMeta {
+    ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() }
+}
+
+/// What the one role that is bound to the ServiceAccount grants.
+fn granted(manifests: &[Value]) -> BTreeSet<Right> {
+    let binding = of_kind(manifests, "ClusterRoleBinding");
+    assert_eq!(
+        binding["subjects"],
+        json!([{ "kind": "ServiceAccount", "name": RELEASE, "namespace": RELEASE }])
+    );
+    let bound = |manifest: &&Value| {
+        manifest["kind"] == "ClusterRole" && manifest["metadata"]["name"] == binding["roleRef"]["name"]
+    };
+    rules(manifests.iter().find(bound).unwrap()).into_iter().collect()
+}
+
+fn rules(role: &Value) -> Vec<Right> {
+    let texts = |rule: &Value, field: &str| -> Vec<String> { from(rule[field].clone()) };
+    let mut rights = Vec::new();
+    for rule in role["rules"].as_array().unwrap() {
+        for group in texts(rule, "apiGroups") {
+            for resource in texts(rule, "resources") {
+                let verbs = texts(rule, "verbs").into_iter();
+                rights.extend(verbs.map(|verb| (group.clone(), resource.clone(), verb)));
+            }
+        }
+    }
+    rights
+}
+
+/// The rights that the ServiceAccount has used, once they are so many: a watch is in the audit log only when it has ended.
+async fn used_once_as_many(world: &World, count: usize) -> BTreeSet<Right> {
+    let deadline = tokio::time::Instant::now() + SOON;
+    loop {
+        let used = used(world);
+        if used.len() >= count || tokio::time::Instant::now() > deadline {
+            return used;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn used(world: &World) -> BTreeSet<Right> {
+    let user = format!("system:serviceaccount:{RELEASE}:{RELEASE}");
+    let events = world.plane.audit().unwrap().into_iter().filter(|event| event.user == user);
+    let right = |event: control_plane::AuditEvent| {
+        assert_ne!(event.code, 403, "{} {} is not granted", event.verb, event.uri);
+        let parts = [event.resource, event.subresource];
+        (event.group, parts.join("/").trim_end_matches('/').to_owned(), event.verb)
+    };
+    events.map(right).collect()
+}
