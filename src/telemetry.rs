@@ -26,7 +26,13 @@ pub fn start(format: LogFormat, filter: &str) -> Result<(), Error> {
         .with_writer(std::io::stderr)
         .with_ansi(false);
     match format {
-        LogFormat::Json => builder.json().flatten_event(true).finish().try_init()?,
+        LogFormat::Json => builder
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .finish()
+            .try_init()?,
         LogFormat::Text => builder.finish().try_init()?,
     }
     Ok(())

@@ -57,7 +57,7 @@ async fn two_hundred_connections_converge_with_two_writes_each_and_then_write_no
         world.ready(name, "True", "Ready").await;
     }
     let mut writes = BTreeMap::<String, Vec<String>>::new();
-    for (verb, resource, name) in world.writes() {
+    for (verb, resource, name) in world.until_written(MANY * 2).await {
         writes.entry(name.replace("-out", "")).or_default().push(format!("{verb} {resource}"));
     }
     for name in &names {
@@ -97,14 +97,15 @@ async fn an_outage_costs_one_status_write_however_long_it_lasts() {
     for name in &names {
         world.ready(name, "True", "Ready").await;
     }
-    let before = world.writes().len();
+    let before = world.until_written(names.len() * 2).await.len();
     let first = world.github.calls().len();
     world.github.outage(Some(Outage::Status(502)));
     until_all_asked(&world, &names, first, 4).await;
     for name in &names {
         world.ready(name, "True", "AcceptedEarlier").await;
     }
-    assert_eq!(world.writes().len().checked_sub(before), Some(names.len()), "one for each connection");
+    let during = world.until_written(before + names.len()).await.len();
+    assert_eq!(during, before + names.len(), "one for each connection");
     world.github.outage(None);
     for name in &names {
         world.ready(name, "True", "Ready").await;
@@ -129,7 +130,8 @@ async fn a_restart_during_an_outage_writes_nothing() {
         world.ready(name, "True", "AcceptedEarlier").await;
     }
     operator.stop().await;
-    let (written, stopped) = (world.writes().len(), world.github.calls().len());
+    let written = world.until_written(names.len() * 3).await.len();
+    let stopped = world.github.calls().len();
     let _operator = world.operator().await;
     until_all_asked(&world, &names, stopped, 2).await;
     assert_eq!(world.writes().len(), written);

@@ -219,6 +219,18 @@ impl World {
         self.plane.audit().unwrap().into_iter().filter(|event| event.user == OPERATOR).collect()
     }
 
+    /// Waits until the audit log has so many writes of the operator: it tells of a request a moment after its effect is seen.
+    pub(crate) async fn until_written(&self, count: usize) -> Vec<(String, String, String)> {
+        let told = async {
+            while self.writes().len() < count {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let waited = tokio::time::timeout(SOON, told).await;
+        assert!(waited.is_ok(), "{count} writes were expected, and there are {:?}", self.writes());
+        self.writes()
+    }
+
     /// What the operator wrote so far, as verb, resource and name.
     pub(crate) fn writes(&self) -> Vec<(String, String, String)> {
         let written = self.requests().into_iter().filter(AuditEvent::is_write);
