@@ -2,10 +2,10 @@
 
 mod check;
 
-use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{Parser, Subcommand};
-use futures::future;
+use futures::{FutureExt, future};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
@@ -17,6 +17,9 @@ use crate::{
     watches::Watches,
 };
 pub use check::Check;
+
+/// How long reconciles may go on after the signal to stop. They can be cut anywhere; a host that stalls holds one for longer.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Cert-manager for GitHub personal access tokens: asks GitHub whether they work, says so in Kubernetes, and hands proven ones to
 /// workloads.
@@ -117,9 +120,12 @@ async fn operate(run: Run) -> Result<(), Error> {
         future::select(Box::pin(terminated.recv()), Box::pin(interrupted.recv())).await;
         tracing::info!("stopping");
     };
+    let shutdown = shutdown.boxed().shared();
+    let overdue = shutdown.clone().then(|()| tokio::time::sleep(LAST_WORDS));
     tokio::select! {
         failed = probes => failed?,
         () = controller::run(client, github, settings, watches, shutdown) => {}
+        () = overdue => tracing::info!("stopped while GitHub or the cluster was being asked"),
     }
     Ok(())
 }

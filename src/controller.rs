@@ -19,7 +19,7 @@ use kube::{
 };
 
 use crate::{
-    api::{Condition, ConditionStatus, GithubPatConnection, GithubPatConnectionStatus as Status, time},
+    api::{GithubPatConnection, GithubPatConnectionStatus as Status},
     apiserver::{Fault, within},
     domain::{
         Finding, Reason,
@@ -233,28 +233,24 @@ fn log(
 
 /// Says of a connection that cannot be read that it cannot; its outputs stay as they are.
 async fn refuse(unreadable: &InvalidObject, ctx: &Context) -> Result<Action, Error> {
-    let meta = &unreadable.metadata;
+    let InvalidObject { metadata: meta, error } = unreadable;
     let (uid, name) = (meta.uid.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default());
-    if !ctx.records.is_news(&uid, &unreadable.error) {
+    if ctx.records.was_told(&uid, error) {
         return Ok(Action::await_change());
     }
     let namespace = meta.namespace.clone().unwrap_or_default();
-    tracing::error!(connection = %format!("{namespace}/{name}"), error = %unreadable.error, "connection unreadable");
-    let ready = Condition {
-        type_: "Ready".to_owned(),
-        status: ConditionStatus::False,
-        reason: Reason::SpecUnreadable.as_str().to_owned(),
-        message: format!("the resource cannot be read ({}): apply it anew", unreadable.error),
-        last_transition_time: time(Timestamp::now()),
-        observed_generation: meta.generation,
-    };
-    let patch = serde_json::json!({ "metadata": { "uid": uid }, "status": { "conditions": [ready] } });
+    tracing::error!(connection = %format!("{namespace}/{name}"), %error, "connection unreadable");
+    let conditions = status::unreadable(error, meta.generation, Timestamp::now());
+    let patch = serde_json::json!({ "metadata": { "uid": uid }, "status": { "conditions": conditions } });
     let connections = Api::<Guarded>::namespaced(ctx.client.clone(), &namespace);
     let written =
         within(connections.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch))).await;
     match written {
         Err(fault) if !fault.is_outdated() => Err(Error::WriteStatus { source: fault }),
-        _ => Ok(Action::await_change()),
+        _ => {
+            ctx.records.told(&uid, error);
+            Ok(Action::await_change())
+        }
     }
 }
 

@@ -39,7 +39,7 @@ const CONNECT: Duration = Duration::from_secs(3);
 const TOTAL: Duration = Duration::from_secs(10);
 /// A user object has about 2 KiB.
 const LONGEST_BODY: usize = 64 * 1024;
-/// For how long an answer serves all who ask the same: shorter than the shortest interval.
+/// For how long an answer serves all who ask the same: shorter than the shortest interval, and than the wait after an expiry.
 const SHARED_FOR: Duration = Duration::from_secs(3);
 
 /// The hosts that can be asked.
@@ -73,6 +73,8 @@ pub enum Line {
 /// What came of a question.
 #[derive(Clone, Debug)]
 pub struct Heard {
+    /// When GitHub was asked; a little earlier than now if another asker had the same question.
+    pub at: Timestamp,
     /// What it says about the token.
     pub reply: Reply,
     /// How much GitHub's clock is ahead of ours, if it told the time.
@@ -114,7 +116,8 @@ impl Github {
     /// Connections that share a token are due at the same instants; one question serves them all.
     pub async fn ask(&self, token: &Token, question: Question, host: &str, line: Line) -> Heard {
         let Some(lines) = self.hosts.get(host) else {
-            return Heard { reply: Reply::Deferral(Deferral::new(Reason::HostUnknown)), skew: None };
+            let reply = Reply::Deferral(Deferral::new(Reason::HostUnknown));
+            return Heard { at: Timestamp::now(), reply, skew: None };
         };
         let key = (host.to_owned(), token.hashed(), question, line);
         let answer = {
@@ -134,16 +137,16 @@ impl Github {
 }
 
 async fn hear(client: Client, url: Url, token: Token, api_version: HeaderValue) -> Heard {
-    let host = url.host_str().unwrap_or_default().to_owned();
+    let (at, host) = (Timestamp::now(), url.host_str().unwrap_or_default().to_owned());
     match get(&client, url, &token, api_version).await {
         Ok(response) => {
             let now = Timestamp::now();
             let reply = without_echo(interpret(token.kind(), &response, now), &token);
             tracing::debug!(host, status = response.status.as_u16(), "GitHub replied");
             let told = headers::date(&response.headers).filter(|_| matches!(reply, Reply::Answer(_)));
-            Heard { skew: told.map(|date| skew(date, now)), reply }
+            Heard { at, skew: told.map(|date| skew(date, now)), reply }
         }
-        Err(reason) => Heard { reply: Reply::Deferral(Deferral::new(reason)), skew: None },
+        Err(reason) => Heard { at, reply: Reply::Deferral(Deferral::new(reason)), skew: None },
     }
 }
 
@@ -216,9 +219,9 @@ fn fault(error: reqwest::Error) -> Reason {
     let mut tls = false;
     while let Some(inner) = cause {
         tls |= inner.is::<rustls::Error>();
-        let io = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        tls |= io.is_some_and(|inner| inner.is::<rustls::Error>());
-        cause = inner.source();
+        // `source` of an I/O error passes over the error that it holds, and reqwest puts one into another.
+        let held = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = held.map(|held| held as &dyn std::error::Error).or_else(|| inner.source());
     }
     let reason = if tls {
         Reason::TlsFailed

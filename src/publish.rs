@@ -82,6 +82,20 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// True if RBAC forbids it.
+    pub fn is_forbidden(&self) -> bool {
+        match self {
+            Error::List { source }
+            | Error::Look { source, .. }
+            | Error::Create { source, .. }
+            | Error::Replace { source, .. }
+            | Error::Delete { source, .. } => source.code() == Some(403),
+            Error::Moved { .. } => false,
+        }
+    }
+}
+
 /// Our Secrets, and what else stands under the given names.
 ///
 /// # Errors

@@ -104,11 +104,14 @@ impl Records {
         }
     }
 
-    /// True the first time that this object is unreadable for this reason.
-    pub fn is_news(&self, uid: &str, error: &str) -> bool {
-        let mut records = lock(&self.of);
-        let record = records.entry(uid.to_owned()).or_default();
-        record.unreadable.replace(error.to_owned()).is_none_or(|before| before != error)
+    /// True if it was told already that this object is unreadable for this reason.
+    pub fn was_told(&self, uid: &str, error: &str) -> bool {
+        lock(&self.of).get(uid).is_some_and(|record| record.unreadable.as_deref() == Some(error))
+    }
+
+    /// Keeps that it was told.
+    pub fn told(&self, uid: &str, error: &str) {
+        lock(&self.of).entry(uid.to_owned()).or_default().unreadable = Some(error.to_owned());
     }
 
     /// How much the host's clock is ahead of ours.

@@ -72,6 +72,17 @@ pub fn next(previous: Option<&Status>, generation: Option<i64>, outcome: &Outcom
     status
 }
 
+/// The conditions of a connection that the API server stored and nobody here can read.
+pub fn unreadable(error: &str, generation: Option<i64>, now: Timestamp) -> Vec<Condition> {
+    let message = format!("the resource cannot be read ({error}): apply it anew");
+    let verdict = |status| says(status, Reason::SpecUnreadable, message.clone());
+    let others = CONDITIONS.iter().map(|(type_, _)| (*type_, verdict(ConditionStatus::Unknown)));
+    std::iter::once(("Ready", verdict(ConditionStatus::False)))
+        .chain(others)
+        .map(|(type_, verdict)| condition(type_, verdict, None, generation, now))
+        .collect()
+}
+
 /// Lets `checkedAt` stand as it is while nothing else changes and it is younger than the heartbeat.
 fn keep_checked_at(status: &mut Status, previous: &Status, heartbeat: SignedDuration) {
     let (Some(token), Some(before)) = (&mut status.token, &previous.token) else { return };
@@ -213,6 +224,9 @@ fn published(outcome: &Outcome<'_>) -> Verdict {
     let against = outcome.failed.iter().map(|(_, finding)| finding).chain(&outcome.decision.refusals);
     let against: Vec<Finding> = against.cloned().collect();
     match outcome.decision.standing {
+        _ if outcome.seen.found.as_ref().is_err_and(|finding| finding.reason == Reason::SecretForbidden) => {
+            fails(ConditionStatus::False, against)
+        }
         _ if outcome.seen.found.is_err() => fails(ConditionStatus::Unknown, against),
         _ if !against.is_empty() => fails(ConditionStatus::False, against),
         Standing::NothingRequested => holds(Reason::NothingRequested, "spec.publish asks for no output"),

@@ -190,6 +190,8 @@ async fn github_in_trouble(stage: &mut Stage) -> Result<(), Failed> {
                 ready("fine-grained", "True", "Ready"),
                 ready("busy", "True", "Ready"),
                 Expected::NeverShaken,
+                ready("expires-now", "False", "Expired"),
+                ready("revoked", "False", "BadCredentials"),
             ],
         )
         .await

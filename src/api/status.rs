@@ -165,7 +165,7 @@ pub struct RetryStatus {
     pub since: Time,
     /// What the last one brought.
     pub reason: String,
-    /// When GitHub wants to be asked again, if it named an instant.
+    /// When the limit ends, if GitHub named an instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Time>,
 }
@@ -233,11 +233,13 @@ impl RetryStatus {
 }
 
 impl From<Silence> for RetryStatus {
+    /// The end of a limit is worth a write; that of an outage, which each answer names anew, is not.
     fn from(silence: Silence) -> Self {
+        let is_limit = silence.deferral.reason != Reason::ServerError;
         RetryStatus {
             since: time(silence.since),
             reason: silence.deferral.reason.as_str().to_owned(),
-            not_before: silence.deferral.until.map(time),
+            not_before: silence.deferral.until.filter(|_| is_limit).map(time),
         }
     }
 }

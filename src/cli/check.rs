@@ -196,7 +196,7 @@ async fn ask(github: &Github, spec: &Spec, host: Host, settings: &Settings, byte
         let heard = github.ask(&token, Question::Identity, &host.name, line).await;
         seen.now = Timestamp::now();
         seen.skew = heard.skew.unwrap_or(seen.skew);
-        seen.learn(heard.reply);
+        seen.learn(heard.reply, heard.at);
         if seen.memory.refused.is_none() || seen.memory.believed_refusal().is_some() {
             break;
         }

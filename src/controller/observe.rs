@@ -58,7 +58,7 @@ pub(super) async fn observe(connection: &GithubPatConnection, ctx: &Context) -> 
             ctx.records.set_skew(&host.name, skew);
             seen.skew = skew;
         }
-        seen.learn(heard.reply);
+        seen.learn(heard.reply, heard.at);
         ctx.records.remember(&uid, &seen.memory, seen.past);
     }
     Observed { seen, previous, fault: unread.or(unlisted) }
@@ -101,11 +101,8 @@ async fn token(
 fn parsed(secret: &Secret, reference: &SecretKeyRef) -> Judged<Token> {
     let SecretKeyRef { name, key } = reference;
     let Some(value) = secret.data.as_ref().and_then(|data| data.get(key)) else {
-        let keys: Vec<_> = secret.data.iter().flatten().map(|(key, _)| key.as_str()).collect();
-        let there = if keys.is_empty() { "no key".to_owned() } else { keys.join(", ") };
-        let message = format!(
-            "Secret {name} has no key {key} (it has {there}): add it, or name another in spec.secretRef.key"
-        );
+        let message =
+            format!("Secret {name} has no key {key}: add it, or name another in spec.secretRef.key");
         return Judged::no(Reason::KeyNotFound, message);
     };
     match Token::try_from(value.0.as_slice()) {
@@ -128,6 +125,10 @@ async fn found(
     let names: Vec<&str> = connection.spec.publish.iter().map(|output| output.secret_name.as_str()).collect();
     match publish::found(secrets, Owner { name: &name, uid: &uid }, &names).await {
         Ok(found) => (Ok(found), None),
+        Err(error) if error.is_forbidden() => {
+            let message = format!("{error}: give the operator's ServiceAccount list and get on Secrets here");
+            (Err(Finding::new(Reason::SecretForbidden, message)), Some(error.into()))
+        }
         Err(error) => {
             let message = format!("{error}; it is tried again soon");
             (Err(Finding::new(Reason::ApiServerUnavailable, message)), Some(error.into()))

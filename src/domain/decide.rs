@@ -197,10 +197,10 @@ impl Observation {
         later(self.now, self.skew)
     }
 
-    /// Takes in the reply to a question that was asked now.
-    pub fn learn(&mut self, reply: Reply) {
+    /// Takes in the reply to a question that was due now and asked at this instant.
+    pub fn learn(&mut self, reply: Reply, at: Timestamp) {
         self.past.asked = Some(self.now);
-        self.memory.learn(reply, self.now);
+        self.memory.learn(reply, at);
     }
 
     /// The token's expiry by the clock of this process.
@@ -289,10 +289,10 @@ fn doubt(memory: &Memory) -> Option<(Finding, Timestamp)> {
     Some((Finding::new(Reason::RefusedOnce, message), refused.first))
 }
 
-/// GitHub accepted the token after the instant it named, and has not refused it since: the clocks differ.
+/// GitHub accepted the token well after the instant it named, and has not refused it since: the clocks differ.
 fn accepted_after_its_end(seen: &Observation) -> bool {
     let accepted = seen.memory.grant.as_ref().map(|(_, at)| *at).filter(|_| seen.memory.refused.is_none());
-    seen.ends().zip(accepted).is_some_and(|(ends, accepted)| accepted >= ends)
+    seen.ends().zip(accepted).is_some_and(|(ends, accepted)| accepted >= later(ends, schedule::AFTER_EXPIRY))
 }
 
 fn expired_finding(seen: &Observation) -> Finding {

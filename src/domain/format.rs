@@ -18,7 +18,7 @@ pub enum Format {
     /// Type `Opaque` with the key `token`.
     Opaque,
     /// Type `kubernetes.io/basic-auth` with `username` (the account's login) and `password` (the token), for git over HTTPS
-    /// as Flux, Argo CD and Tekton read it.
+    /// as Flux and Tekton read it.
     BasicAuth,
     /// Type `kubernetes.io/dockerconfigjson` for the registry of the host, to be named in `imagePullSecrets`. GitHub Packages
     /// takes classic tokens only.

@@ -19,8 +19,9 @@ const SPREAD_OF_OVERDUE: SignedDuration = SignedDuration::from_secs(30);
 const SPREAD_OF_LIMITED: i64 = 5;
 /// Between two questions in a silence, however soon a host wants the next.
 const SHORTEST_PAUSE: SignedDuration = SignedDuration::from_secs(10);
-/// How long after the expiry the question comes that shall confirm it: clocks that differ by less count as equal.
-const AFTER_EXPIRY: SignedDuration = SignedDuration::from_secs(2);
+/// How long after the expiry the question comes that shall confirm it, and none before it: clocks may differ a little, and an
+/// answer that another asker got just before the expiry must not serve as this one.
+pub const AFTER_EXPIRY: SignedDuration = SignedDuration::from_secs(4);
 /// A refused token is asked about once an hour, then more seldom, at last once a day: failed logins count against the account
 /// (<https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api#failed-login-limit>).
 const REFUSED: (SignedDuration, SignedDuration) =
@@ -85,8 +86,9 @@ pub fn due(
     }
     let Some((_, accepted)) = &memory.grant else { return Some(past.since) };
     let accepted = *accepted;
-    if let Some(ends) = ends.filter(|ends| accepted < *ends) {
-        return Some(regular(subject, accepted, past, pace).min(later(ends, AFTER_EXPIRY)));
+    if let Some(ends) = ends.filter(|ends| accepted < later(*ends, AFTER_EXPIRY)) {
+        let regular = regular(subject, accepted, past, pace);
+        return Some(if regular < ends { regular } else { later(ends, AFTER_EXPIRY) });
     }
     Some(regular(subject, accepted, past, pace))
 }
@@ -155,7 +157,10 @@ fn pauses(reason: Reason, pace: &Pace) -> (SignedDuration, SignedDuration) {
     let longest = pace.interval.max(SHORTEST_PAUSE);
     match reason {
         Reason::LoginLocked => (SignedDuration::from_hours(1), longest.max(SignedDuration::from_hours(1))),
-        Reason::RateLimited | Reason::SecondaryRateLimited => {
+        Reason::RateLimited
+        | Reason::SecondaryRateLimited
+        | Reason::AccessRestricted
+        | Reason::AccountRestricted => {
             (SignedDuration::from_secs(60), longest.max(SignedDuration::from_secs(900)))
         }
         _ => (SHORTEST_PAUSE, longest),

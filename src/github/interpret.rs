@@ -28,7 +28,7 @@ pub struct Response {
 
 /// The part of an error body that is looked at, in lower case; everything may be missing or of another form.
 /// <https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api>
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Said {
     message: String,
     documentation_url: String,
@@ -50,7 +50,7 @@ pub fn interpret(kind: TokenKind, response: &Response, now: Timestamp) -> Reply 
         304 => defer(Reason::UnexpectedAnswer),
         300..=399 => defer(Reason::Redirected),
         401 => unauthorized(response, &said),
-        403 | 429 => forbidden(kind, response, &said.or_page(response), now),
+        403 | 429 => forbidden(kind, response, &said, now),
         404 => defer(Reason::NotTheApi),
         400 if said.names(&["x-github-api-version"]) => defer(Reason::ApiVersionRejected),
         410 => defer(Reason::ApiVersionRejected),
@@ -95,21 +95,8 @@ fn unauthorized(response: &Response, said: &Said) -> Reply {
 
 /// A dozen different 403s, of which one speaks against the token. A limit comes as 403 or as 429.
 fn forbidden(kind: TokenKind, response: &Response, said: &Said, now: Timestamp) -> Reply {
-    let headers = &response.headers;
-    if said.names(&["secondary rate limit", "abuse detection"])
-        || said.points_to(&["secondary-rate-limit", "abuse-rate-limit"])
-    {
-        return limited(Reason::SecondaryRateLimited, response, now);
-    }
-    let names_limit = said.names(&["rate limit"]) || said.points_to(&["rate-limit"]);
-    if headers::nothing_remains(headers) || names_limit {
-        return limited(Reason::RateLimited, response, now);
-    }
-    if response.status == StatusCode::TOO_MANY_REQUESTS || headers.contains_key("retry-after") {
-        return limited(Reason::SecondaryRateLimited, response, now);
-    }
-    if said.names(&["login attempt exceeded", "login attempts exceeded"]) {
-        return limited(Reason::LoginLocked, response, now);
+    if let Some(limit) = limit(response, &said.or_page(response)) {
+        return limited(limit, response, now);
     }
     if said.names(&["account was suspended", "account is suspended"]) {
         return refuse(Refusal::AccountSuspended);
@@ -120,15 +107,31 @@ fn forbidden(kind: TokenKind, response: &Response, said: &Said, now: Timestamp) 
     if said.names(&["email address must be verified", "billing issue", "billing problem"]) {
         return defer(Reason::AccountRestricted);
     }
-    if headers.contains_key("x-github-sso")
-        || said.names(&["ip allow list", "saml", "forbids access", "organization has enabled"])
-    {
+    let policy = ["ip allow list", "saml", "forbids access", "organization has enabled"];
+    if response.headers.contains_key("x-github-sso") || said.names(&policy) {
         return defer(Reason::AccessRestricted);
     }
-    if said.names(&["user agent", "administrative rules"]) {
+    if said.or_page(response).names(&["user agent", "administrative rules"]) {
         return defer(Reason::RequestRejected);
     }
     defer(Reason::UnexpectedAnswer)
+}
+
+/// Which limit holds, if one does.
+fn limit(response: &Response, said: &Said) -> Option<Reason> {
+    let headers = &response.headers;
+    if said.names(&["secondary rate limit", "abuse detection"])
+        || said.points_to(&["secondary-rate-limit", "abuse-rate-limit"])
+    {
+        return Some(Reason::SecondaryRateLimited);
+    }
+    if headers::nothing_remains(headers) || said.names(&["rate limit"]) || said.points_to(&["rate-limit"]) {
+        return Some(Reason::RateLimited);
+    }
+    if response.status == StatusCode::TOO_MANY_REQUESTS || headers.contains_key("retry-after") {
+        return Some(Reason::SecondaryRateLimited);
+    }
+    said.names(&["login attempt exceeded", "login attempts exceeded"]).then_some(Reason::LoginLocked)
 }
 
 impl Said {
@@ -140,12 +143,13 @@ impl Said {
         Said { message: text("message"), documentation_url: text("documentation_url") }
     }
 
-    /// The body itself in place of a message, where it is a page: edges before GitHub answer so.
-    fn or_page(self, response: &Response) -> Self {
+    /// The body itself in place of a message, where it is a page: edges before GitHub answer so. Never ground for a refusal.
+    fn or_page(&self, response: &Response) -> Self {
         if !self.message.is_empty() {
-            return self;
+            return self.clone();
         }
-        Said { message: String::from_utf8_lossy(&response.body).to_ascii_lowercase(), ..self }
+        let message = String::from_utf8_lossy(&response.body).to_ascii_lowercase();
+        Said { message, documentation_url: self.documentation_url.clone() }
     }
 
     fn names(&self, words: &[&str]) -> bool {

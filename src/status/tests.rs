@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{
-    answer::{Account, Deferral, Memory, Reply},
+    answer::{Account, Deferral, Memory, Reply, Silence},
     decide::{Demand, Host, OnInvalid, Version, decide},
     format::Format,
     requirement::Requirement,
@@ -353,4 +353,25 @@ fn a_status_stays_small_and_within_the_schema() {
     }
     let ordinary = status(None, &seen().accepted(T, Expiry::At(at(T + DAY))));
     assert!(serde_json::to_string(&ordinary).unwrap().len() < 4096);
+}
+
+#[test]
+fn an_unreadable_connection_has_all_six_conditions() {
+    let conditions = unreadable("missing field `secretRef`", Some(4), seen().now);
+    let shown: Vec<_> = conditions.iter().map(|seen| (seen.type_.as_str(), seen.status.as_str())).collect();
+    assert_eq!(shown[0], ("Ready", "False"));
+    assert_eq!(shown.len(), 6);
+    assert!(
+        conditions.iter().all(|seen| seen.reason == "SpecUnreadable" && seen.message.contains("secretRef"))
+    );
+}
+
+#[test]
+fn the_end_of_a_limit_is_told_and_that_of_an_outage_is_not() {
+    for (reason, told) in
+        [(Reason::RateLimited, true), (Reason::LoginLocked, true), (Reason::ServerError, false)]
+    {
+        let silence = Silence { since: seen().now, deferral: Deferral { reason, until: Some(seen().now) } };
+        assert_eq!(RetryStatus::from(silence).not_before.is_some(), told, "{reason:?}");
+    }
 }

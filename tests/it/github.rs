@@ -1,1 +1,456 @@
-//! Filled in soon.
+//! How GitHub is asked: over real sockets, by hosts that behave and hosts that do not.
+
+use std::{
+    collections::BTreeSet,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
+use github_pat_operator::{
+    domain::{
+        Reason,
+        answer::{Answer, Question, Refusal, Reply as Said},
+        token::Token,
+    },
+    github::{Github, Heard, Line},
+    settings::{Given, Settings, from_yaml},
+};
+use github_simulator::{Call, ExpiryLayout, NewToken, Outage, Reply, Simulator};
+use jiff::SignedDuration;
+use rustls::{ServerConfig, ServerConnection, crypto::ring, pki_types::PrivateKeyDer};
+use serde_json::json;
+
+/// The key of both certificates for `localhost`, which no machine uses.
+const KEY: &str = "\
+    MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgwYX6VL9v0Q3Yl2nbEaHsjV/hYGF5FvkQEpJ3d4EZKwmhRANCAATQ\
+    Z4QjGUsKvwd+K+MSCE+IGIJs08WctRqwB60/eY0a+9OHZggDVktdHVF1ODf4nR/hG0Maz46Jv98eGM7zOIHu";
+/// Good from 2020 to 2120.
+const VALID: &str = "\
+    MIIBXjCCAQSgAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAx\
+    MDEwMDAwMDBaMBQxEjAQBgNVBAMMCWxvY2FsaG9zdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNBnhCMZSwq/B34r4xIIT4gY\
+    gmzTxZy1GrAHrT95jRr704dmCANWS10dUXU4N/idH+EbQxrPjom/3x4YzvM4ge6jRTBDMAwGA1UdEwEB/wQCMAAwFAYDVR0RBA0w\
+    C4IJbG9jYWxob3N0MB0GA1UdDgQWBBQp4/eFih5PGTKk86xlMqw6gpi35DAKBggqhkjOPQQDAgNIADBFAiBGN5M5lJ0Vbt3hRjNp\
+    T9BRo/prnz7eXau/YeZIZkWkigIhAPmItGhHcnsFX9VGy3TTF5HiLpvdhSvU5o0jmu40YRgW";
+/// Good from 2020 to 2021.
+const EXPIRED: &str = "\
+    MIIBXTCCAQKgAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwHhcNMjAwMTAxMDAwMDAwWhcNMjEwMTAx\
+    MDAwMDAwWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAATQZ4QjGUsKvwd+K+MSCE+IGIJs\
+    08WctRqwB60/eY0a+9OHZggDVktdHVF1ODf4nR/hG0Maz46Jv98eGM7zOIHuo0UwQzAMBgNVHRMBAf8EAjAAMBQGA1UdEQQNMAuC\
+    CWxvY2FsaG9zdDAdBgNVHQ4EFgQUKeP3hYoeTxkypPOsZTKsOoKYt+QwCgYIKoZIzj0EAwIDSQAwRgIhAPRsbtGCrIci8wmTiQHc\
+    oXGAT9I5FzKtaEwKqbeMoTnXAiEA6zYSrOV6feAVcRJRZm+WgsAYOQF9UlIqFAUONqlHVQg=";
+
+#[tokio::test]
+async fn no_host_holds_a_question_longer_than_ten_seconds() {
+    let simulator = simulator().await;
+    // Accepts connections and says nothing, not even in TLS.
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mute_url = format!("https://{}", mute.local_addr().unwrap());
+    let hosts = [("github", simulator.url(), None), ("mute", mute_url, None)];
+    let github = github(&hosts);
+    let rows = [
+        ("no answer", "github", Reply::Stall, 9..12),
+        ("a byte a second", "github", Reply::Drip, 9..12),
+        ("no TLS handshake", "mute", Reply::AsUsual, 2..5),
+    ];
+    let asked = rows.into_iter().enumerate().map(async |(number, (name, host, reply, seconds))| {
+        let token = made(&simulator, NewToken::classic(&format!("t{number}"), "acme-ci"));
+        simulator.script(&format!("t{number}"), vec![reply]);
+        let begin = Instant::now();
+        let heard = github.ask(&token, Question::Identity, host, Line::Kept).await;
+        assert_eq!(deferred(&heard), Some(Reason::TimedOut), "{name}");
+        assert!(seconds.contains(&begin.elapsed().as_secs()), "{name}: {:?}", begin.elapsed());
+    });
+    join_all(asked).await;
+}
+
+#[tokio::test]
+async fn a_hostile_answer_is_a_deferral_at_once() {
+    let simulator = simulator().await;
+    let user = json!({ "login": "acme-ci", "id": 1 });
+    let padded =
+        |length: usize| Reply::json(&json!({ "login": "acme-ci", "id": 1, "bio": "a".repeat(length) }));
+    let many =
+        (0..400).fold(Reply::json(&user), |reply, number| reply.with_header(&format!("x-{number}"), "a"));
+    let rows = [
+        ("cut", Reply::Cut, Some(Reason::Unreachable)),
+        ("32 MiB", Reply::Huge, Some(Reason::NotTheApi)),
+        ("just below 64 KiB", padded(65_000), None),
+        ("just above 64 KiB", padded(65_600), Some(Reason::NotTheApi)),
+        ("a long refusal", padded(65_600).with_status(401), Some(Reason::UnexpectedAnswer)),
+        ("a deep answer", plain("[".repeat(60_000)), Some(Reason::NotTheApi)),
+        ("half an answer", plain(r#"{"login":"acme-ci","#.to_owned()), Some(Reason::NotTheApi)),
+        ("no answer in it", plain(String::new()), Some(Reason::NotTheApi)),
+        ("a page", plain("<html>Sign in to the guest network</html>".to_owned()), Some(Reason::NotTheApi)),
+        ("hundreds of headers", many, Some(Reason::Unreachable)),
+        ("not modified", Reply::Status(304), Some(Reason::UnexpectedAnswer)),
+        // What claims to be compressed is read as it is: nothing here unpacks a bomb.
+        ("a claim to be compressed", Reply::json(&user).with_header("content-encoding", "gzip"), None),
+    ];
+    let github = of(&simulator);
+    for (name, reply, reason) in rows {
+        let token = made(&simulator, NewToken::classic(name, "acme-ci"));
+        simulator.script(name, vec![reply]);
+        let begin = Instant::now();
+        let heard = github.ask(&token, Question::Identity, "github", Line::Kept).await;
+        assert_eq!((deferred(&heard), login(&heard).is_some()), (reason, reason.is_none()), "{name}");
+        assert!(begin.elapsed() < Duration::from_secs(5), "{name}: {:?}", begin.elapsed());
+        let asked = simulator.calls().iter().filter(|call| call.token.as_deref() == Some(name)).count();
+        assert_eq!(asked, 1, "{name} is not asked about again at once");
+    }
+}
+
+#[tokio::test]
+async fn huge_answers_take_little_memory() {
+    let simulator = simulator().await;
+    let github = of(&simulator);
+    let tokens: Vec<_> =
+        (0..16).map(|number| made(&simulator, NewToken::classic(&number.to_string(), "a"))).collect();
+    for number in 0..16 {
+        simulator.script(&number.to_string(), vec![Reply::Huge]);
+    }
+    let before = peak_memory();
+    let heard =
+        join_all(tokens.iter().map(|token| github.ask(token, Question::Identity, "github", Line::Kept)))
+            .await;
+    assert!(heard.iter().all(|heard| deferred(heard) == Some(Reason::NotTheApi)));
+    let grown = peak_memory().saturating_sub(before);
+    // Read whole they are 512 MiB; other tests of this process run meanwhile.
+    assert!(grown < 128 * 1024, "{grown} KiB more");
+}
+
+#[tokio::test]
+async fn no_redirect_is_followed() {
+    let (simulator, stranger, tls) =
+        (simulator().await, simulator().await, Simulator::start_tls().await.unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = bundle(folder.path(), "ca.pem", tls.ca_pem().unwrap());
+    let hosts = [("github", simulator.url(), None), ("tls", tls.url(), Some(bundle.as_path()))];
+    let github = github(&hosts);
+    let places = [
+        ("the same host", "github", format!("{}/user/1", simulator.url())),
+        ("a loop", "github", "/user".to_owned()),
+        ("another host", "github", format!("{}/user", stranger.url())),
+        ("another host without scheme", "github", format!("//{}/user", stranger.address())),
+        ("the metadata of a cloud", "github", "http://169.254.169.254/latest/meta-data/".to_owned()),
+        ("plain http", "tls", format!("{}/user", stranger.url())),
+        ("a file", "tls", "file:///etc/passwd".to_owned()),
+    ];
+    for status in [301, 302, 303, 307, 308] {
+        for (name, host, place) in &places {
+            let asked = if *host == "tls" { &tls } else { &simulator };
+            let before = asked.calls().len();
+            let name = format!("{status} to {name}");
+            let token = made(asked, NewToken::classic(&name, "acme-ci"));
+            asked.script(&name, vec![Reply::redirect(place).with_status(status)]);
+            let heard = github.ask(&token, Question::Identity, host, Line::Kept).await;
+            assert_eq!(deferred(&heard), Some(Reason::Redirected), "{name}");
+            assert_eq!(asked.calls().len(), before + 1, "{name}");
+        }
+    }
+    assert_eq!(stranger.calls(), Vec::<Call>::new());
+}
+
+#[tokio::test]
+async fn only_a_certificate_of_a_trusted_authority_for_that_name_and_time_is_accepted() {
+    let (tls, other) = (Simulator::start_tls().await.unwrap(), Simulator::start_tls().await.unwrap());
+    let elsewhere = SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), 0));
+    let misnamed = Simulator::start_on(elsewhere, true).await.unwrap();
+    let plain = simulator().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str, pem: &str| bundle(folder.path(), name, pem);
+    let authority = path("own.pem", tls.ca_pem().unwrap());
+    let both = path("both.pem", &format!("{}{}", other.ca_pem().unwrap(), tls.ca_pem().unwrap()));
+    let of_other = path("other.pem", other.ca_pem().unwrap());
+    let of_misnamed = path("misnamed.pem", misnamed.ca_pem().unwrap());
+    let url_of_misnamed = format!("https://127.0.0.2:{}", misnamed.address().port());
+    let (valid, expired) = (path("valid.pem", &pem(VALID)), path("expired.pem", &pem(EXPIRED)));
+    let rows = [
+        ("its own authority", tls.url(), Some(&authority), None),
+        ("its own authority among others", tls.url(), Some(&both), None),
+        ("an address in the certificate", format!("https://{}", tls.address()), Some(&authority), None),
+        ("no authority", tls.url(), None, Some(Reason::TlsFailed)),
+        ("another authority", tls.url(), Some(&of_other), Some(Reason::TlsFailed)),
+        ("another name", url_of_misnamed, Some(&of_misnamed), Some(Reason::TlsFailed)),
+        ("no TLS at all", plain.url().replace("http:", "https:"), None, Some(Reason::TlsFailed)),
+        ("an expired certificate", handshakes(EXPIRED), Some(&expired), Some(Reason::TlsFailed)),
+        // The same server with a valid one: after the handshake it hangs up.
+        ("a valid certificate", handshakes(VALID), Some(&valid), Some(Reason::Unreachable)),
+    ];
+    for (name, url, bundle, reason) in rows {
+        let github = github(&[("github", url, bundle.map(|path| path.as_path()))]);
+        let token = made(&tls, NewToken::classic(name, "acme-ci"));
+        let heard = github.ask(&token, Question::Identity, "github", Line::Kept).await;
+        assert_eq!((deferred(&heard), login(&heard).is_some()), (reason, reason.is_none()), "{name}");
+    }
+    assert_eq!(tls.calls().len(), 3);
+    assert!([&other, &misnamed, &plain].iter().all(|host| host.calls().is_empty()));
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_there_is_unreachable() {
+    let simulator = simulator().await;
+    let token = made(&simulator, NewToken::classic("ci", "acme-ci"));
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let rows = [
+        ("a closed port", format!("http://{closed}")),
+        ("a closed port over TLS", format!("https://{closed}")),
+        ("a name that does not exist", "https://github.invalid".to_owned()),
+    ];
+    for (name, url) in rows {
+        let heard =
+            github(&[("github", url, None)]).ask(&token, Question::Identity, "github", Line::Fresh).await;
+        assert_eq!(deferred(&heard), Some(Reason::Unreachable), "{name}");
+    }
+    let heard = of(&simulator).ask(&token, Question::Identity, "nowhere", Line::Kept).await;
+    assert_eq!(deferred(&heard), Some(Reason::HostUnknown));
+    assert_eq!(simulator.calls().len(), 0);
+}
+
+#[tokio::test]
+async fn a_question_is_one_get_with_a_few_headers_and_no_cookies() {
+    let simulator = simulator().await;
+    let yaml = format!(
+        "githubApiVersion: 2026-03-10\nhosts: [{{ name: github, apiUrl: '{}/api/v3' }}]",
+        simulator.url()
+    );
+    let github = from_settings(&yaml);
+    let user = json!({ "login": "acme-ci", "id": 1 });
+    for name in ["first", "second"] {
+        let token = made(&simulator, NewToken::classic(name, "acme-ci"));
+        let reply = Reply::json(&user)
+            .with_header("set-cookie", "logged_in=yes; Path=/")
+            .with_header("etag", "\"a\"");
+        simulator.script(name, vec![reply]);
+        let heard = github.ask(&token, Question::Identity, "github", Line::Kept).await;
+        assert_eq!(login(&heard).as_deref(), Some("acme-ci"));
+    }
+    let calls = simulator.calls();
+    assert_eq!(calls[0].connection, calls[1].connection);
+    let address = simulator.address().to_string();
+    let agent = concat!("github-pat-operator/", env!("CARGO_PKG_VERSION"));
+    for call in calls {
+        assert_eq!(
+            (call.method.as_str(), call.path.as_str(), call.authorized),
+            ("GET", "/api/v3/user", true)
+        );
+        let headers: BTreeSet<_> =
+            call.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let expected = [
+            ("accept", "application/vnd.github+json"),
+            ("host", address.as_str()),
+            ("user-agent", agent),
+            ("x-github-api-version", "2026-03-10"),
+        ];
+        assert_eq!(headers, BTreeSet::from(expected), "and the token's own");
+    }
+}
+
+#[tokio::test]
+async fn a_fresh_line_is_a_new_connection_and_a_kept_one_is_used_again() {
+    let simulator = simulator().await;
+    let github = of(&simulator);
+    let lines = [Line::Kept, Line::Kept, Line::Fresh, Line::Fresh, Line::Kept, Line::Fresh, Line::Kept];
+    for (number, line) in lines.into_iter().enumerate() {
+        let token = made(&simulator, NewToken::classic(&number.to_string(), "acme-ci"));
+        let heard = github.ask(&token, Question::Identity, "github", line).await;
+        assert!(login(&heard).is_some(), "{number}");
+    }
+    let connections: Vec<_> = simulator.calls().iter().map(|call| call.connection).collect();
+    assert_eq!(connections, [1, 1, 2, 3, 1, 4, 1]);
+}
+
+#[tokio::test]
+async fn a_broken_kept_connection_harms_one_question_only() {
+    let simulator = simulator().await;
+    let github = of(&simulator);
+    for (name, reply, reason) in [
+        ("first", Reply::AsUsual, None),
+        ("second", Reply::Cut, Some(Reason::Unreachable)),
+        ("third", Reply::AsUsual, None),
+    ] {
+        let token = made(&simulator, NewToken::classic(name, "acme-ci"));
+        simulator.script(name, vec![reply]);
+        let heard = github.ask(&token, Question::Identity, "github", Line::Kept).await;
+        assert_eq!(deferred(&heard), reason, "{name}");
+    }
+    let connections: Vec<_> = simulator.calls().iter().map(|call| call.connection).collect();
+    assert_eq!(connections, [1, 1, 2], "nothing is sent twice");
+}
+
+#[tokio::test]
+async fn one_question_serves_all_who_ask_it_and_no_verdict_crosses_to_another_token() {
+    let simulator = simulator().await;
+    simulator.latency(Duration::from_millis(100));
+    let github = of(&simulator);
+    let name = |number: usize| format!("user-{number}");
+    let tokens: Vec<_> =
+        (0..64).map(|number| made(&simulator, NewToken::classic(&name(number), &name(number)))).collect();
+    for number in (0..64).filter(|number| number % 8 == 0) {
+        simulator.revoke(&name(number));
+    }
+    let askers = (0..192).map(async |asker| {
+        let number = asker % 64;
+        let line = if asker < 128 { Line::Kept } else { Line::Fresh };
+        (number, github.ask(&tokens[number], Question::Identity, "github", line).await)
+    });
+    let mut askers: FuturesUnordered<_> = askers.collect();
+    while let Some((number, heard)) = askers.next().await {
+        if number % 8 == 0 {
+            assert_eq!(heard.reply, Said::Answer(Answer::Refused(Refusal::BadCredentials)), "{number}");
+        } else {
+            assert_eq!(login(&heard), Some(name(number)));
+        }
+    }
+    for number in 0..64 {
+        let asked = simulator.calls().iter().filter(|call| call.token == Some(name(number))).count();
+        assert_eq!(asked, 2, "{number}: once for each line");
+    }
+}
+
+#[tokio::test]
+async fn an_asker_that_goes_away_takes_the_answer_from_nobody() {
+    let simulator = simulator().await;
+    simulator.latency(Duration::from_millis(300));
+    let github = Arc::new(of(&simulator));
+    let token = made(&simulator, NewToken::classic("ci", "acme-ci"));
+    let ask = || {
+        let (github, token) = (Arc::clone(&github), token.clone());
+        tokio::spawn(async move { github.ask(&token, Question::Identity, "github", Line::Kept).await })
+    };
+    let first = ask();
+    assert!(simulator.wait_until(Duration::from_secs(10), |calls| calls.len() == 1).await);
+    let second = ask();
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    assert_eq!(login(&second.await.unwrap()).as_deref(), Some("acme-ci"));
+    assert_eq!(simulator.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn githubs_clock_is_read_from_its_answers() {
+    let simulator = simulator().await;
+    let rows = [("in time", 0), ("ahead", 90), ("behind", -3600)];
+    for (name, seconds) in rows {
+        simulator.clock_offset(SignedDuration::from_secs(seconds));
+        let token = made(&simulator, NewToken::classic(name, "acme-ci"));
+        let skew = of(&simulator).ask(&token, Question::Identity, "github", Line::Kept).await.skew.unwrap();
+        assert!(skew.as_secs().abs_diff(seconds) <= 2, "{name}: {skew}");
+        assert!(seconds != 0 || skew.is_zero(), "{name}: {skew}");
+    }
+    simulator.outage(Some(Outage::Status(503)));
+    let token = made(&simulator, NewToken::classic("out", "acme-ci"));
+    let heard = of(&simulator).ask(&token, Question::Identity, "github", Line::Kept).await;
+    assert_eq!(
+        (deferred(&heard), heard.skew),
+        (Some(Reason::ServerError), None),
+        "an edge's clock is not GitHub's"
+    );
+}
+
+#[tokio::test]
+async fn every_kind_of_token_is_asked_about_over_tls_as_over_plain_http() {
+    let tls = Simulator::start_tls().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = bundle(folder.path(), "ca.pem", tls.ca_pem().unwrap());
+    let github = github(&[("github", tls.url(), Some(&bundle))]);
+    let rows = [
+        ("classic", NewToken::classic("classic", "a"), Some("a")),
+        ("fine", NewToken::fine_grained("fine", "b").layout(ExpiryLayout::Offset("+0200")), Some("b")),
+        ("oauth", NewToken::oauth("oauth", "c"), Some("c")),
+        ("app", NewToken::app_user("app", "d"), Some("d")),
+        ("installation", NewToken::installation("installation", "e"), None),
+    ];
+    for (name, new, expected) in rows {
+        let token = made(&tls, new);
+        let heard = github.ask(&token, Question::Identity, "github", Line::Kept).await;
+        assert!(matches!(heard.reply, Said::Answer(Answer::Granted(_))), "{name}: {:?}", heard.reply);
+        assert_eq!(login(&heard).as_deref(), expected, "{name}");
+    }
+}
+
+async fn simulator() -> Simulator {
+    Simulator::start().await.unwrap()
+}
+
+/// A client of the simulator, as the host `github`.
+fn of(simulator: &Simulator) -> Github {
+    github(&[("github", simulator.url(), None)])
+}
+
+/// A client of hosts by name, URL and authority.
+fn github(hosts: &[(&str, String, Option<&Path>)]) -> Github {
+    let host = |(name, url, bundle): &(&str, String, Option<&Path>)| json!({ "name": name, "apiUrl": url, "caBundle": bundle });
+    from_settings(&json!({ "hosts": hosts.iter().map(host).collect::<Vec<_>>() }).to_string())
+}
+
+fn from_settings(yaml: &str) -> Github {
+    // Several TLS users in one process: the first one installs the provider.
+    let _ = ring::default_provider().install_default();
+    let given = from_yaml::<Given>(yaml).unwrap();
+    Github::new(&Settings::new(given, Given::default()).unwrap()).unwrap()
+}
+
+fn made(simulator: &Simulator, new: NewToken) -> Token {
+    Token::try_from(simulator.token(new).as_bytes()).unwrap()
+}
+
+fn deferred(heard: &Heard) -> Option<Reason> {
+    match &heard.reply {
+        Said::Deferral(deferral) => Some(deferral.reason),
+        Said::Answer(_) => None,
+    }
+}
+
+fn login(heard: &Heard) -> Option<String> {
+    match &heard.reply {
+        Said::Answer(Answer::Granted(grant)) => grant.account.as_ref().map(|account| account.login.clone()),
+        _ => None,
+    }
+}
+
+fn plain(body: String) -> Reply {
+    Reply::Answer { status: 200, headers: Vec::new(), body }
+}
+
+fn bundle(folder: &Path, name: &str, pem: &str) -> std::path::PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, pem).unwrap();
+    path
+}
+
+fn pem(base64: &str) -> String {
+    let lines = base64.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap());
+    let lines = lines.collect::<Vec<_>>().join("\n");
+    format!("-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n")
+}
+
+/// The URL of a server that shakes hands once with this certificate, if the client will, and hangs up.
+fn handshakes(certificate: &str) -> String {
+    let decoded = |text: &str| BASE64_STANDARD.decode(text).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![decoded(certificate).into()], PrivateKeyDer::Pkcs8(decoded(KEY).into()))
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut connection = ServerConnection::new(Arc::new(config)).unwrap();
+        // The client may turn away, which is what the test is about.
+        let _ = connection.complete_io(&mut stream);
+    });
+    format!("https://localhost:{port}")
+}
+
+/// The most memory that this process ever had, in KiB.
+fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}

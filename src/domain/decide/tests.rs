@@ -63,7 +63,8 @@ fn seen() -> Observation {
 impl Observation {
     pub(crate) fn hears(mut self, second: i64, reply: Reply) -> Self {
         self.now = at(second);
-        self.learn(reply);
+        let now = self.now;
+        self.learn(reply, now);
         self
     }
 
@@ -211,14 +212,20 @@ fn a_token_expires_at_its_instant_by_githubs_clock() {
             expired,
         ),
         (
+            "accepted a moment after it, by a clock that is a little behind",
+            ends(0).accepted(T + 1, Expiry::At(at(T))).at(T + 3),
+            expired,
+            expired,
+        ),
+        (
             "accepted after it",
-            ends(0).accepted(T + 2, Expiry::At(at(T))).at(T + 60),
+            ends(0).accepted(T + 4, Expiry::At(at(T))).at(T + 60),
             ("True", None),
             ("False", Some(Reason::ExpiresSoon)),
         ),
         (
             "refused once after that",
-            ends(0).accepted(T + 2, Expiry::At(at(T))).refused(T + 60),
+            ends(0).accepted(T + 4, Expiry::At(at(T))).refused(T + 60),
             expired,
             expired,
         ),
@@ -277,8 +284,8 @@ fn a_question_is_asked_when_it_is_due_and_not_twice_at_once() {
     assert!(asks(&seen().accepted(T, Expiry::Never).at(T + HOUR)), "the interval has passed");
     assert!(!asks(&seen().refused(T).at(T + 59)), "before the confirmation");
     assert!(asks(&seen().refused(T).at(T + 60)), "the confirmation");
-    assert!(asks(&seen().accepted(T, Expiry::At(at(T + 10))).at(T + 12)), "after the expiry");
-    assert!(!asks(&seen().accepted(T, Expiry::At(at(T + 10))).refused(T + 12).at(T + DAY)), "once");
+    assert!(asks(&seen().accepted(T, Expiry::At(at(T + 10))).at(T + 14)), "after the expiry");
+    assert!(!asks(&seen().accepted(T, Expiry::At(at(T + 10))).refused(T + 14).at(T + DAY)), "once");
     assert!(!asks(&seen().with(|seen| seen.demand.suspend = true)), "suspended");
     assert!(!asks(&seen().with(|seen| seen.token = Judged::no(Reason::TokenEmpty, "none"))), "no token");
     assert!(!asks(&seen().with(|seen| seen.host = Judged::unknown(Reason::HostUnknown, "?"))), "no host");
@@ -326,7 +333,7 @@ fn the_next_look_misses_nothing_that_happens_by_itself() {
         ("a warning that just came", look(ends(168 * HOUR)), DAY),
         ("the last warning", look(ends(24 * HOUR + 7)), 7),
         ("the expiry", look(ends(5)), 5),
-        ("the question after it", look(ends(5).at(T + 5)), 2),
+        ("the question after it", look(ends(5).at(T + 5)), 4),
         (
             "GitHub's clock is ahead",
             look(ends(60).with(|seen| seen.skew = SignedDuration::from_secs(20))),

@@ -424,3 +424,21 @@ fn every_other_status_leaves_the_token_unjudged() {
         ("nor this", Classic, 999, EMPTY, "", defer(UnexpectedAnswer)),
     ]);
 }
+
+#[test]
+fn a_page_names_a_limit_and_never_refuses_a_token() {
+    let page = |text: &str| Response {
+        status: StatusCode::FORBIDDEN,
+        headers: HeaderMap::new(),
+        body: format!("<html><body>{text}</body></html>").into_bytes(),
+    };
+    let rows = [
+        ("Sorry. Your account was suspended.", Reason::UnexpectedAnswer),
+        ("You have exceeded a secondary rate limit.", Reason::SecondaryRateLimited),
+        ("Request forbidden by administrative rules.", Reason::RequestRejected),
+    ];
+    for (text, reason) in rows {
+        let reply = interpret(TokenKind::Classic, &page(text), Timestamp::UNIX_EPOCH);
+        assert!(matches!(reply, Reply::Deferral(deferral) if deferral.reason == reason), "{text}: {reply:?}");
+    }
+}
