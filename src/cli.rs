@@ -76,16 +76,21 @@ pub enum Error {
     /// Output cannot be written.
     #[error("cannot write: {0}")]
     Write(#[from] std::io::Error),
+    /// A token could not be judged.
+    #[error(transparent)]
+    Check(Box<Error>),
     /// What was to be printed cannot be.
     #[error("cannot print: {0}")]
     Print(String),
 }
 
 impl Error {
-    /// 3 for what the caller must mend on the command line or in a file, else 1.
-    pub const fn exit_code(&self) -> u8 {
+    /// 3 for what the caller must mend on the command line or in a file; else 2 for `check`, which leaves the token undetermined,
+    /// and 1 for the others.
+    pub fn exit_code(&self) -> u8 {
         match self {
             Error::Usage(_) | Error::Settings(_) | Error::Telemetry(telemetry::Error::Filter(_)) => 3,
+            Error::Check(error) => error.exit_code().max(2),
             _ => 1,
         }
     }
@@ -100,7 +105,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
         Command::Run(run) => operate(*run).await.map(|()| ExitCode::SUCCESS),
         Command::Crds => print(&yaml(&api::definition())?).map(|()| ExitCode::SUCCESS),
-        Command::Check(check) => check::run(*check).await,
+        Command::Check(check) => check::run(*check).await.map_err(|error| Error::Check(Box::new(error))),
     }
 }
 

@@ -37,6 +37,8 @@ use observe::{Observed, observe};
 
 /// The field manager of the status.
 const FIELD_MANAGER: &str = "github-pat-operator";
+/// How soon to look again at what changed meanwhile; the watch mostly tells sooner.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The first pause after a failure, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(300));
 
@@ -122,10 +124,11 @@ async fn reconcile(connection: &GithubPatConnection, ctx: &Context) -> Result<Ac
     let observed = observe(connection, ctx).await;
     let decision = decide(&observed.seen);
     let acted = act(&decision, connection, ctx).await;
-    report(connection, &observed, &decision, &acted, ctx).await?;
-    match observed.fault.or(acted.fault) {
-        Some(fault) => Err(fault),
-        None => Ok(Action::requeue(decision.next_look.unsigned_abs())),
+    let reported = report(connection, &observed, &decision, &acted, ctx).await?;
+    match (observed.fault.or(acted.fault), reported) {
+        (Some(fault), _) => Err(fault),
+        (None, Reported::Overtaken) => Ok(Action::requeue(LOOK_AGAIN)),
+        (None, Reported::Said) => Ok(Action::requeue(decision.next_look.unsigned_abs())),
     }
 }
 
@@ -170,19 +173,31 @@ const fn verb(change: &Change) -> &'static str {
     }
 }
 
+/// What became of the status.
+enum Reported {
+    /// It says what was found.
+    Said,
+    /// The connection has changed meanwhile, or is another one of the same name: look again.
+    Overtaken,
+}
+
 /// Writes the status if it says something new.
+///
+/// On `/status` of a custom resource the API server does not hold an apply to the uid that it names, so the version guards it.
 async fn report(
     connection: &GithubPatConnection,
     observed: &Observed,
     decision: &Decision,
     acted: &Acted,
     ctx: &Context,
-) -> Result<(), Error> {
+) -> Result<Reported, Error> {
     let spec = &connection.spec;
     let asked = spec.interval.get();
     let host = ctx.settings.host(&spec.host);
     let links = host.map(|host| links(host, &key(connection), spec));
+    let source = format!("Secret {}", spec.secret_ref.name);
     let outcome = Outcome {
+        source: &source,
         seen: &observed.seen,
         decision,
         failed: &acted.failed,
@@ -192,13 +207,17 @@ async fn report(
     };
     let status = status::next(observed.previous.as_ref(), connection.metadata.generation, &outcome);
     if observed.previous.as_ref() == Some(&status) {
-        return Ok(());
+        return Ok(Reported::Said);
     }
     log(connection, observed.previous.as_ref(), &status, decision.next_look);
     let patch = serde_json::json!({
         "apiVersion": GithubPatConnection::api_version(&()),
         "kind": GithubPatConnection::kind(&()),
-        "metadata": { "name": connection.name_any(), "uid": connection.uid() },
+        "metadata": {
+            "name": connection.name_any(),
+            "uid": connection.uid(),
+            "resourceVersion": &observed.version,
+        },
         "status": &status,
     });
     let connections = api(connection, ctx);
@@ -206,13 +225,12 @@ async fn report(
     let written =
         within(connections.patch_status(&connection.name_any(), &params, &Patch::Apply(patch))).await;
     let written = match written {
-        // It is gone, or another one has its name: there is nothing to say any more.
-        Err(fault) if fault.is_outdated() => return Ok(()),
+        Err(fault) if fault.is_outdated() => return Ok(Reported::Overtaken),
         other => other.map_err(|source| Error::WriteStatus { source })?,
     };
     let version = written.resource_version().unwrap_or_default();
     ctx.records.wrote(&connection.uid().unwrap_or_default(), version, status);
-    Ok(())
+    Ok(Reported::Said)
 }
 
 /// One line for each change of the judgement.
@@ -241,16 +259,20 @@ async fn refuse(unreadable: &InvalidObject, ctx: &Context) -> Result<Action, Err
     let namespace = meta.namespace.clone().unwrap_or_default();
     tracing::error!(connection = %format!("{namespace}/{name}"), %error, "connection unreadable");
     let conditions = status::unreadable(error, meta.generation, Timestamp::now());
-    let patch = serde_json::json!({ "metadata": { "uid": uid }, "status": { "conditions": conditions } });
+    let patch = serde_json::json!({
+        "metadata": { "uid": uid, "resourceVersion": &meta.resource_version },
+        "status": { "conditions": conditions },
+    });
     let connections = Api::<Guarded>::namespaced(ctx.client.clone(), &namespace);
     let written =
         within(connections.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch))).await;
     match written {
-        Err(fault) if !fault.is_outdated() => Err(Error::WriteStatus { source: fault }),
-        _ => {
+        Ok(_) => {
             ctx.records.told(&uid, error);
             Ok(Action::await_change())
         }
+        Err(fault) if fault.is_outdated() => Ok(Action::requeue(LOOK_AGAIN)),
+        Err(source) => Err(Error::WriteStatus { source }),
     }
 }
 

@@ -75,11 +75,12 @@ impl Records {
         }
     }
 
-    /// The status as we last wrote it, while the given object is older than that.
-    pub fn newer_status(&self, uid: &str, resource_version: &str) -> Option<Status> {
+    /// The status as we last wrote it and the version that this made, while the given object is older than that.
+    pub fn newer_status(&self, uid: &str, resource_version: &str) -> Option<(Status, String)> {
         let records = lock(&self.of);
         let written = records.get(uid)?.written.as_ref()?;
-        is_older(resource_version, &written.resource_version).then(|| written.status.clone())
+        let newer = || (written.status.clone(), written.resource_version.clone());
+        is_older(resource_version, &written.resource_version).then(newer)
     }
 
     /// Keeps the status that was written, with the version that the object has now.

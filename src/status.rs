@@ -25,7 +25,9 @@ pub struct Outcome<'a> {
     pub decision: &'a Decision,
     /// Which outputs could not be changed, and why.
     pub failed: &'a [(String, Finding)],
-    /// The Secret that the token is read from.
+    /// Where the token was read from, as a sentence names it.
+    pub source: &'a str,
+    /// The same as the status names it.
     pub secret_name: &'a str,
     /// Pages that help.
     pub links: Option<&'a Links>,
@@ -180,9 +182,9 @@ fn ready(judged: &[(&str, Verdict)], outcome: &Outcome<'_>) -> Verdict {
 
 fn secret_resolved(outcome: &Outcome<'_>) -> Verdict {
     judged(&outcome.decision.judgement.secret, |token| {
-        let mut message = format!("Secret {} holds a {}", outcome.secret_name, token.kind().words());
+        let mut message = format!("{} holds a {}", outcome.source, token.kind().words());
         if token.trailing_newline() {
-            message += "; one newline at its end was taken off, which consumers that read this Secret may send along";
+            message += "; one newline at its end was taken off, which others who read it may send along";
         }
         if let Some(doubt) = token.doubt() {
             message += "; ";

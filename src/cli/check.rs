@@ -3,7 +3,7 @@
 use std::{
     fmt::Write,
     fs,
-    io::Read,
+    io::{IsTerminal, Read},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -44,7 +44,7 @@ const LONGEST_INPUT: u64 = 64 * 1024;
 /// argument, since other users see arguments.
 #[derive(Debug, clap::Args)]
 pub struct Check {
-    /// The file that holds the token; else GITHUB_TOKEN, else standard input
+    /// The file that holds the token; else standard input if it is redirected, else GITHUB_TOKEN
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
     /// A manifest of a GithubPatConnection, whose host and requirements are judged
@@ -87,12 +87,12 @@ pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
             known.join(", ")
         )));
     };
-    let bytes = input(check.secret_file.as_deref())?;
+    let (source, bytes) = input(check.secret_file.as_deref())?;
     let github = Github::new(&settings)?;
     let known = Host { name: host.name.clone(), registry: host.registry.clone() };
     let seen = ask(&github, &spec, known, &settings, &bytes).await;
     let decision = decide(&seen);
-    let status = judged(&seen, &decision, host, &spec);
+    let status = judged(&seen, &decision, host, &spec, &source);
     print(&match check.output {
         Output::Text => text(&status),
         Output::Json => {
@@ -159,15 +159,23 @@ fn unknown_field(path: &str, value: &Value, schema: &Value) -> Option<String> {
     }
 }
 
-/// The bytes of the token, from the first place that is named.
-fn input(secret_file: Option<&Path>) -> Result<Vec<u8>, Error> {
+/// The bytes of the token and where they stood: in the file that is named, on standard input if it is redirected and has any,
+/// in the variable, or typed.
+fn input(secret_file: Option<&Path>) -> Result<(String, Vec<u8>), Error> {
     if let Some(path) = secret_file {
-        return read(fs::File::open(path), &path.display().to_string());
+        let name = path.display().to_string();
+        return read(fs::File::open(path), &name).map(|bytes| (name, bytes));
     }
-    if let Some(token) = std::env::var_os("GITHUB_TOKEN").filter(|token| !token.is_empty()) {
-        return Ok(token.into_encoded_bytes());
-    }
-    read(Ok(std::io::stdin()), "standard input")
+    let variable = std::env::var_os("GITHUB_TOKEN").filter(|token| !token.is_empty());
+    let typed = std::io::stdin().is_terminal();
+    let bytes = match &variable {
+        Some(_) if typed => Vec::new(),
+        _ => read(Ok(std::io::stdin()), "standard input")?,
+    };
+    Ok(match variable {
+        Some(token) if bytes.is_empty() => ("GITHUB_TOKEN".to_owned(), token.into_encoded_bytes()),
+        _ => ("standard input".to_owned(), bytes),
+    })
 }
 
 fn read(source: std::io::Result<impl Read>, name: &str) -> Result<Vec<u8>, Error> {
@@ -208,7 +216,13 @@ async fn ask(github: &Github, spec: &Spec, host: Host, settings: &Settings, byte
 }
 
 /// The status that the operator would write, without outputs, of which only what refuses the token is told.
-fn judged(seen: &Observation, decision: &Decision, host: &crate::settings::Host, spec: &Spec) -> Status {
+fn judged(
+    seen: &Observation,
+    decision: &Decision,
+    host: &crate::settings::Host,
+    spec: &Spec,
+    source: &str,
+) -> Status {
     let refused = !decision.refusals.is_empty();
     let mut decision = decision.clone();
     if !refused {
@@ -219,7 +233,8 @@ fn judged(seen: &Observation, decision: &Decision, host: &crate::settings::Host,
         seen,
         decision: &decision,
         failed: &[],
-        secret_name: "input",
+        source,
+        secret_name: source,
         links: Some(&links),
         raised_from: None,
     };

@@ -25,6 +25,8 @@ pub(super) struct Observed {
     pub(super) seen: Observation,
     /// The status as it is now.
     pub(super) previous: Option<Status>,
+    /// The version of the connection that has it.
+    pub(super) version: String,
     /// What could not be read.
     pub(super) fault: Option<Error>,
 }
@@ -33,9 +35,11 @@ pub(super) struct Observed {
 pub(super) async fn observe(connection: &GithubPatConnection, ctx: &Context) -> Observed {
     let now = Timestamp::now();
     let (spec, uid) = (&connection.spec, connection.uid().unwrap_or_default());
-    let newer =
-        ctx.records.newer_status(&uid, connection.metadata.resource_version.as_deref().unwrap_or_default());
-    let previous = newer.or_else(|| connection.status.clone());
+    let version = connection.resource_version().unwrap_or_default();
+    let (previous, version) = match ctx.records.newer_status(&uid, &version) {
+        Some((status, newer)) => (Some(status), newer),
+        None => (connection.status.clone(), version),
+    };
     let secrets = Api::<Secret>::namespaced(ctx.client.clone(), &connection.namespace().unwrap_or_default());
     let (token, unread) = token(&secrets, &spec.secret_ref, spec.suspend).await;
     let (found, unlisted) = found(&secrets, connection).await;
@@ -61,7 +65,7 @@ pub(super) async fn observe(connection: &GithubPatConnection, ctx: &Context) -> 
         seen.learn(heard.reply, heard.at);
         ctx.records.remember(&uid, &seen.memory, seen.past);
     }
-    Observed { seen, previous, fault: unread.or(unlisted) }
+    Observed { seen, previous, version, fault: unread.or(unlisted) }
 }
 
 /// The token in the Secret, and what kept us from reading it.

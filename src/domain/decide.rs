@@ -336,6 +336,10 @@ fn expiry(seen: &Observation) -> Judged<Expiry> {
         Expiry::At(_) if seen.has_ended() && !accepted_after_its_end(seen) => {
             Judged::No(vec![expired_finding(seen)])
         }
+        Expiry::At(at) if seen.has_ended() => Judged::no(
+            Reason::ExpiresSoon,
+            format!("GitHub still accepts the token, though it names {at} as its end: make a new one now"),
+        ),
         Expiry::At(at) => {
             let left = at.duration_since(seen.github_now());
             match seen.demand.warn_before.iter().filter(|warning| left <= **warning).min() {

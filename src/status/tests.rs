@@ -83,8 +83,15 @@ fn status_with(
 ) -> Status {
     let links = Links { create_token: "https://github.com/settings/tokens/new".to_owned() };
     let decision = decide(seen);
-    let outcome =
-        Outcome { seen, decision: &decision, failed, secret_name: "pat", links: Some(&links), raised_from };
+    let outcome = Outcome {
+        seen,
+        decision: &decision,
+        failed,
+        source: "Secret pat",
+        secret_name: "pat",
+        links: Some(&links),
+        raised_from,
+    };
     next(previous, Some(3), &outcome)
 }
 

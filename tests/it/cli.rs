@@ -195,7 +195,7 @@ async fn revoked_expired_and_limited_tokens_and_an_outage_are_told_apart() {
 }
 
 #[tokio::test]
-async fn the_token_comes_from_the_named_file_else_the_environment_else_standard_input() {
+async fn the_token_comes_from_the_named_file_else_standard_input_else_the_environment() {
     let desk = Desk::new().await;
     let texts =
         ["file", "environment", "input"].map(|name| desk.github.token(NewToken::classic(name, "acme-ci")));
@@ -204,7 +204,8 @@ async fn the_token_comes_from_the_named_file_else_the_environment_else_standard_
     let rows = [
         ("all three", &from_file[..], Some(texts[1].as_str()), texts[2].as_str(), "file"),
         ("a file", &from_file[..], None, "", "file"),
-        ("no file", &nothing[..], Some(texts[1].as_str()), texts[2].as_str(), "environment"),
+        ("no file", &nothing[..], Some(texts[1].as_str()), texts[2].as_str(), "input"),
+        ("no input", &nothing[..], Some(texts[1].as_str()), "", "environment"),
         ("an empty variable", &nothing[..], Some(""), texts[2].as_str(), "input"),
         ("input alone", &nothing[..], None, texts[2].as_str(), "input"),
     ];
