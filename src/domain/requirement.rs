@@ -1,6 +1,6 @@
 //! What a connection demands of a token.
 //!
-//! A rule is a function in [`RULES`]; it says what it found, or that nobody can tell yet.
+//! A rule is a function in `RULES`; it says what it found, or that nobody can tell yet.
 
 use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};

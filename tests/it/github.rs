@@ -1,5 +1,7 @@
 //! How GitHub is asked: over real sockets, by hosts that behave and hosts that do not.
 
+mod tls;
+
 use std::{
     collections::BTreeSet,
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -8,7 +10,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use github_pat_operator::{
     domain::{
@@ -23,25 +24,6 @@ use github_simulator::{Call, ExpiryLayout, NewToken, Outage, Reply, Simulator};
 use jiff::SignedDuration;
 use rustls::{ServerConfig, ServerConnection, crypto::ring, pki_types::PrivateKeyDer};
 use serde_json::json;
-
-/// The key of both certificates for `localhost`, which no machine uses.
-const KEY: &str = "\
-    MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgwYX6VL9v0Q3Yl2nbEaHsjV/hYGF5FvkQEpJ3d4EZKwmhRANCAATQ\
-    Z4QjGUsKvwd+K+MSCE+IGIJs08WctRqwB60/eY0a+9OHZggDVktdHVF1ODf4nR/hG0Maz46Jv98eGM7zOIHu";
-/// Good from 2020 to 2120.
-const VALID: &str = "\
-    MIIBXjCCAQSgAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAx\
-    MDEwMDAwMDBaMBQxEjAQBgNVBAMMCWxvY2FsaG9zdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNBnhCMZSwq/B34r4xIIT4gY\
-    gmzTxZy1GrAHrT95jRr704dmCANWS10dUXU4N/idH+EbQxrPjom/3x4YzvM4ge6jRTBDMAwGA1UdEwEB/wQCMAAwFAYDVR0RBA0w\
-    C4IJbG9jYWxob3N0MB0GA1UdDgQWBBQp4/eFih5PGTKk86xlMqw6gpi35DAKBggqhkjOPQQDAgNIADBFAiBGN5M5lJ0Vbt3hRjNp\
-    T9BRo/prnz7eXau/YeZIZkWkigIhAPmItGhHcnsFX9VGy3TTF5HiLpvdhSvU5o0jmu40YRgW";
-/// Good from 2020 to 2021.
-const EXPIRED: &str = "\
-    MIIBXTCCAQKgAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwHhcNMjAwMTAxMDAwMDAwWhcNMjEwMTAx\
-    MDAwMDAwWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAATQZ4QjGUsKvwd+K+MSCE+IGIJs\
-    08WctRqwB60/eY0a+9OHZggDVktdHVF1ODf4nR/hG0Maz46Jv98eGM7zOIHuo0UwQzAMBgNVHRMBAf8EAjAAMBQGA1UdEQQNMAuC\
-    CWxvY2FsaG9zdDAdBgNVHQ4EFgQUKeP3hYoeTxkypPOsZTKsOoKYt+QwCgYIKoZIzj0EAwIDSQAwRgIhAPRsbtGCrIci8wmTiQHc\
-    oXGAT9I5FzKtaEwKqbeMoTnXAiEA6zYSrOV6feAVcRJRZm+WgsAYOQF9UlIqFAUONqlHVQg=";
 
 #[tokio::test]
 async fn no_host_holds_a_question_longer_than_ten_seconds() {
@@ -152,42 +134,6 @@ async fn no_redirect_is_followed() {
         }
     }
     assert_eq!(stranger.calls(), Vec::<Call>::new());
-}
-
-#[tokio::test]
-async fn only_a_certificate_of_a_trusted_authority_for_that_name_and_time_is_accepted() {
-    let (tls, other) = (Simulator::start_tls().await.unwrap(), Simulator::start_tls().await.unwrap());
-    let elsewhere = SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), 0));
-    let misnamed = Simulator::start_on(elsewhere, true).await.unwrap();
-    let plain = simulator().await;
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str, pem: &str| bundle(folder.path(), name, pem);
-    let authority = path("own.pem", tls.ca_pem().unwrap());
-    let both = path("both.pem", &format!("{}{}", other.ca_pem().unwrap(), tls.ca_pem().unwrap()));
-    let of_other = path("other.pem", other.ca_pem().unwrap());
-    let of_misnamed = path("misnamed.pem", misnamed.ca_pem().unwrap());
-    let url_of_misnamed = format!("https://127.0.0.2:{}", misnamed.address().port());
-    let (valid, expired) = (path("valid.pem", &pem(VALID)), path("expired.pem", &pem(EXPIRED)));
-    let rows = [
-        ("its own authority", tls.url(), Some(&authority), None),
-        ("its own authority among others", tls.url(), Some(&both), None),
-        ("an address in the certificate", format!("https://{}", tls.address()), Some(&authority), None),
-        ("no authority", tls.url(), None, Some(Reason::TlsFailed)),
-        ("another authority", tls.url(), Some(&of_other), Some(Reason::TlsFailed)),
-        ("another name", url_of_misnamed, Some(&of_misnamed), Some(Reason::TlsFailed)),
-        ("no TLS at all", plain.url().replace("http:", "https:"), None, Some(Reason::TlsFailed)),
-        ("an expired certificate", handshakes(EXPIRED), Some(&expired), Some(Reason::TlsFailed)),
-        // The same server with a valid one: after the handshake it hangs up.
-        ("a valid certificate", handshakes(VALID), Some(&valid), Some(Reason::Unreachable)),
-    ];
-    for (name, url, bundle, reason) in rows {
-        let github = github(&[("github", url, bundle.map(|path| path.as_path()))]);
-        let token = made(&tls, NewToken::classic(name, "acme-ci"));
-        let heard = github.ask(&token, Question::Identity, "github", Line::Kept).await;
-        assert_eq!((deferred(&heard), login(&heard).is_some()), (reason, reason.is_none()), "{name}");
-    }
-    assert_eq!(tls.calls().len(), 3);
-    assert!([&other, &misnamed, &plain].iter().all(|host| host.calls().is_empty()));
 }
 
 #[tokio::test]
@@ -420,32 +366,6 @@ fn bundle(folder: &Path, name: &str, pem: &str) -> std::path::PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, pem).unwrap();
     path
-}
-
-fn pem(base64: &str) -> String {
-    let lines = base64.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap());
-    let lines = lines.collect::<Vec<_>>().join("\n");
-    format!("-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n")
-}
-
-/// The URL of a server that shakes hands once with this certificate, if the client will, and hangs up.
-fn handshakes(certificate: &str) -> String {
-    let decoded = |text: &str| BASE64_STANDARD.decode(text).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![decoded(certificate).into()], PrivateKeyDer::Pkcs8(decoded(KEY).into()))
-        .unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut connection = ServerConnection::new(Arc::new(config)).unwrap();
-        // The client may turn away, which is what the test is about.
-        let _ = connection.complete_io(&mut stream);
-    });
-    format!("https://localhost:{port}")
 }
 
 /// The most memory that this process ever had, in KiB.

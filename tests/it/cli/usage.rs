@@ -1,0 +1,172 @@
+//! Wrong usage, help, and how `run` and `crds` end.
+
+use super::*;
+
+#[tokio::test]
+async fn wrong_usage_is_one_sentence_that_names_what_is_wrong() {
+    let desk = Desk::new().await;
+    let token = desk.github.token(NewToken::classic("ci", "acme-ci"));
+    let file = |text: &str| desk.file("file.yaml", text);
+    let manifest = |spec: &str| desk.manifest(spec);
+    let other_kind =
+        file("apiVersion: v1\nkind: Secret\nmetadata: { name: a }\nspec: { secretRef: { name: a } }\n");
+    let two = format!("{}\n---\n{}", "apiVersion: v1", "kind: Secret");
+    let rows: Vec<(&str, Vec<String>, &str)> = vec![
+        (
+            "an unknown host",
+            words("check --host nowhere"),
+            "no host nowhere in the settings: name one of github.com",
+        ),
+        ("no such token file", words("check --secret-file /no/such"), "/no/such"),
+        ("a folder for a token", words("check --secret-file /"), "cannot read /"),
+        ("no such manifest", words("check -f /no/such"), "/no/such"),
+        ("bad YAML", words(&format!("check -f {}", file("a: ["))), "file.yaml is wrong"),
+        ("an empty manifest", words(&format!("check -f {}", file(""))), "apiVersion"),
+        (
+            "another kind",
+            words(&format!("check -f {other_kind}")),
+            "apiVersion must be githubpat.dev/v1alpha1",
+        ),
+        ("two documents", words(&format!("check -f {}", file(&two))), "multiple YAML documents"),
+        (
+            "an unknown field of a manifest",
+            words(&format!("check -f {}", manifest("require: { scope: [repo] }"))),
+            "spec.require.scope is no field",
+        ),
+        (
+            "an unknown field of an output",
+            words(&format!("check -f {}", manifest("publish: [{ secretName: a, format: Opaque, type: b }]"))),
+            "spec.publish[0].type is no field",
+        ),
+        (
+            "a wrong duration",
+            words(&format!("check -f {}", manifest("interval: soon"))),
+            "spec.interval: not a duration",
+        ),
+        (
+            "an unknown kind",
+            words(&format!("check -f {}", manifest("require: { kinds: [Password] }"))),
+            "spec.require.kinds[0]",
+        ),
+        ("no such settings", words("check --config /no/such"), "cannot read the settings file /no/such"),
+        (
+            "an unknown setting",
+            words(&format!("check --config {}", file("nosuch: 1"))),
+            "unknown field `nosuch`",
+        ),
+        (
+            "a wrong setting",
+            words(&format!("check --config {}", file("concurrency: 0"))),
+            "the setting concurrency is wrong",
+        ),
+        ("a short pause", words("check --confirm-after 0s"), "the setting confirmAfter is wrong"),
+        ("a wrong pause", words("check --confirm-after soon"), "--confirm-after"),
+        ("a wrong filter", words("check --log-filter ==="), "the setting logFilter is wrong"),
+        ("a wrong layout", words("check -o xml"), "--output"),
+        ("an unknown flag", words("check --nosuch"), "--nosuch"),
+        ("a token as an argument", words(&format!("check {token}")), "it may be a token"),
+        ("a token as a flag", words(&format!("check --token={token}")), "--token"),
+        ("a token as a subcommand", words(&token), "it may be a token"),
+        ("no subcommand", Vec::new(), "Usage"),
+        (
+            "run with a wrong setting",
+            words("run --concurrency 0"),
+            "the setting concurrency is wrong: 0 is not between",
+        ),
+        (
+            "run with a wrong host",
+            words(&format!("run --config {}", file("hosts: [{ name: a, apiUrl: 'http://a.example' }]"))),
+            "hosts[0].apiUrl",
+        ),
+        ("run with a wrong address", words("run --listen nowhere"), "--listen"),
+        (
+            "run with a short interval",
+            words("run --minimum-interval 1s"),
+            "the setting minimumInterval is wrong",
+        ),
+    ];
+    for (name, arguments, expected) in rows {
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let ended = run(&arguments, b"", &[]).await;
+        assert_eq!((ended.code, ended.out.as_str()), (3, ""), "{name}: {ended:?}");
+        assert!(ended.err.contains(expected), "{name}: {}", ended.err);
+        // What clap says of flags has a hint below the sentence.
+        let sentence = ended.err.lines().next().unwrap_or_default();
+        let hinted = sentence.starts_with("error: ") || name == "no subcommand";
+        assert!(hinted || ended.err.lines().count() == 1, "{name}: {}", ended.err);
+        assert!(name == "no subcommand" || sentence.contains(expected), "{name}: {sentence}");
+        ended.holds_no(&token);
+    }
+    assert_eq!(desk.github.calls().len(), 0);
+}
+
+#[tokio::test]
+async fn help_and_version_are_given_and_crds_are_the_checked_in_ones() {
+    for (arguments, expected) in [
+        ("--help", "Usage: github-pat-operator <COMMAND>"),
+        ("check --help", "0 usable, 1 not usable, 2 undetermined, 3 wrong usage"),
+        ("run --help", "--minimum-interval"),
+        ("--version", concat!("github-pat-operator ", env!("CARGO_PKG_VERSION"))),
+    ] {
+        let ended = run(&words(arguments).iter().map(String::as_str).collect::<Vec<_>>(), b"", &[]).await;
+        assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{arguments}");
+        assert!(ended.out.contains(expected), "{arguments}: {}", ended.out);
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/crds/githubpatconnections.githubpat.dev.yaml");
+    let printed = run(&["crds"], b"", &[]).await;
+    assert_eq!((printed.code, printed.err.as_str()), (0, ""));
+    assert!(printed.out == fs::read_to_string(path).unwrap(), "run: {BINARY} crds > {path}");
+}
+
+#[test]
+fn a_reader_that_hangs_up_is_no_failure() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ended = Command::new(BINARY).arg("crds").stdout(writer).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!((ended.status.code(), String::from_utf8(ended.stderr).unwrap()), (Some(0), String::new()));
+}
+
+#[tokio::test]
+async fn run_ends_at_once_with_one_sentence_where_it_cannot_work() {
+    let desk = Desk::new().await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let kubeconfig = desk.file(
+        "kubeconfig",
+        "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{ name: a, context: { cluster: a } }]\n\
+         clusters: [{ name: a, cluster: { server: 'http://127.0.0.1:1' } }]\n",
+    );
+    let nowhere = desk.folder.path().join("nowhere").to_str().unwrap().to_owned();
+    let rows = [
+        ("no kubeconfig", &nowhere, "127.0.0.1:0", "no cluster to talk to"),
+        ("an address in use", &kubeconfig, address.as_str(), address.as_str()),
+    ];
+    for (name, kubeconfig, listen, expected) in rows {
+        let begin = Instant::now();
+        let arguments = ["run", "--listen", listen, "--log-filter", "off"];
+        let ended = run(&arguments, b"", &[("KUBECONFIG", kubeconfig)]).await;
+        assert_eq!((ended.code, ended.err.lines().count()), (1, 1), "{name}: {ended:?}");
+        assert!(ended.err.contains(expected), "{name}: {}", ended.err);
+        assert!(begin.elapsed() < Duration::from_secs(10), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn run_ends_well_within_ten_seconds_of_a_signal_even_while_github_stalls() {
+    let world = World::start().await;
+    world.github.outage(Some(Outage::Stall));
+    let kubeconfig = world.plane.admin_kubeconfig().to_owned();
+    let settings = world.file("settings.yaml", &world.settings());
+    let log = world.file("operator.log", "");
+    world.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
+    world.connection("ci", serde_json::json!({})).await;
+    let launch = Launch::new(BINARY)
+        .arguments(["run", "--listen", "127.0.0.1:0", "--config", settings.to_str().unwrap()])
+        .variable("KUBECONFIG", kubeconfig)
+        .output(&log, &log);
+    let mut operator = Guarded::spawn(&launch).unwrap();
+    world.until_asked("ci", 1).await;
+    operator.terminate().unwrap();
+    let status = operator.wait(Duration::from_secs(10)).await.unwrap();
+    assert!(status.success(), "{status}: {}", fs::read_to_string(&log).unwrap());
+}

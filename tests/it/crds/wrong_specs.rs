@@ -1,0 +1,195 @@
+//! Specs that the API server must refuse, each with the field and the words of its one sentence.
+
+use serde_json::{Value, json};
+
+use super::{outputs, spec};
+
+/// A name, a spec, the field that the refusal names, and words of its sentence.
+pub(super) type Row = (&'static str, Value, &'static str, &'static str);
+
+pub(super) fn all() -> impl Iterator<Item = Row> {
+    durations().into_iter().chain(names()).chain(lists()).chain(types())
+}
+
+fn durations() -> Vec<Row> {
+    let interval = |text: &str| spec(json!({ "interval": text }));
+    let expiry = |field: &str, text: &str| spec(json!({ "require": { "expiry": { field: text } } }));
+    let (of_interval, words) =
+        ("spec.interval", "interval must be a duration from 10s to 24h, written as hours");
+    let (longest, least) = ("spec.require.expiry.maxLifetime", "spec.require.expiry.minRemaining");
+    vec![
+        ("no duration", interval("abc"), of_interval, words),
+        ("an empty duration", interval(""), of_interval, words),
+        ("a short interval", interval("5s"), of_interval, words),
+        ("a long interval", interval("25h"), of_interval, words),
+        ("an exponent", interval("1e9h"), of_interval, words),
+        ("a negative duration", interval("-1m"), of_interval, words),
+        ("days", interval("1d"), of_interval, words),
+        ("a fraction", interval("1.5h"), of_interval, words),
+        ("a space after it", interval("30m "), of_interval, words),
+        ("six digits", interval("999999h"), of_interval, words),
+        ("no unit", interval("30"), of_interval, words),
+        ("one unit twice", interval("1h1h"), of_interval, words),
+        ("units in the wrong order", interval("30m1h"), of_interval, words),
+        ("ISO 8601", interval("PT5M"), of_interval, words),
+        ("no ASCII", interval("１h"), of_interval, words),
+        ("too many digits", interval("0000000000000000000000030m"), of_interval, "18 bytes"),
+        ("a number", spec(json!({ "interval": 30 })), of_interval, "must be of type string"),
+        (
+            "a lifetime in days",
+            expiry("maxLifetime", "1d"),
+            longest,
+            "maxLifetime must be a duration from 1h",
+        ),
+        ("a short lifetime", expiry("maxLifetime", "59m"), longest, "maxLifetime must be a duration from 1h"),
+        ("no rest", expiry("minRemaining", "0s"), least, "minRemaining must be a duration from 1m"),
+        ("a long rest", expiry("minRemaining", "999999h"), least, "minRemaining must be a duration from 1m"),
+        (
+            "a bad warning",
+            spec(json!({ "warnBefore": ["24h", "soon"] })),
+            "spec.warnBefore[1]",
+            "each of warnBefore must be",
+        ),
+        ("a short warning", spec(json!({ "warnBefore": ["30s"] })), "spec.warnBefore[0]", "duration from 1m"),
+    ]
+}
+
+fn names() -> Vec<Row> {
+    let host = |text: &str| spec(json!({ "host": text }));
+    let secret = |text: &str| json!({ "secretRef": { "name": text } });
+    let scope = |text: &str| spec(json!({ "require": { "scopes": ["gist", text] } }));
+    let (of_host, no_url) = ("spec.host", "host must be the name of a host in the operator's settings");
+    let (of_name, of_secret) = ("spec.secretRef.name", "name must be that of a Secret");
+    let (of_scope, one_scope) = ("spec.require.scopes[1]", "each of scopes must be one classic scope");
+    let of_output = "spec.publish[0].secretName";
+    vec![
+        ("a URL", host("https://ghe.example.com"), of_host, no_url),
+        ("a host with a path", host("ghe.example.com/api/v3"), of_host, no_url),
+        ("a host with a port", host("ghe.example.com:8443"), of_host, no_url),
+        ("a host with a user", host("user@ghe.example.com"), of_host, no_url),
+        ("a host in capitals", host("GHE.example.com"), of_host, no_url),
+        ("a host that ends in a dot", host("github.com."), of_host, no_url),
+        ("two lines", host("github.com\nghe.example.com"), of_host, no_url),
+        ("no host", host(""), of_host, no_url),
+        ("no name", secret(""), of_name, of_secret),
+        ("a name in capitals", secret("Pat"), of_name, of_secret),
+        ("another namespace", secret("other/pat"), of_name, of_secret),
+        ("a long name", secret(&"a".repeat(254)), of_name, "253 bytes"),
+        (
+            "no key",
+            json!({ "secretRef": { "name": "pat", "key": "" } }),
+            "spec.secretRef.key",
+            "key must be that of a Secret",
+        ),
+        (
+            "a path",
+            json!({ "secretRef": { "name": "pat", "key": "a/b" } }),
+            "spec.secretRef.key",
+            "key must be that of a Secret",
+        ),
+        ("no scope", scope(""), of_scope, one_scope),
+        ("two scopes in one", scope("repo,user"), of_scope, one_scope),
+        ("a scope in capitals", scope("Repo"), of_scope, one_scope),
+        ("a scope and a space", scope("repo "), of_scope, one_scope),
+        (
+            "an output in capitals",
+            spec(outputs(&["Out"])),
+            of_output,
+            "secretName must be the name of a Secret",
+        ),
+        (
+            "an output without name",
+            spec(outputs(&[""])),
+            of_output,
+            "secretName must be the name of a Secret",
+        ),
+        (
+            "the source as output",
+            spec(outputs(&["pat"])),
+            "spec",
+            "publish must not name the Secret that secretRef reads from",
+        ),
+    ]
+}
+
+fn lists() -> Vec<Row> {
+    let kinds = |kinds: Value| spec(json!({ "require": { "kinds": kinds } }));
+    let eleven: Vec<_> = (1..=11).map(|hours| format!("{hours}h")).collect();
+    let seventeen: Vec<_> = (0..17).map(|number| format!("out-{number}")).collect();
+    let letter = |number: u8| char::from(b'a'.saturating_add(number));
+    let scopes: Vec<_> =
+        (0..65).map(|number| format!("{}{}", letter(number / 26), letter(number % 26))).collect();
+    vec![
+        ("eleven warnings", spec(json!({ "warnBefore": eleven })), "spec.warnBefore", "at most 10 items"),
+        (
+            "one warning twice",
+            spec(json!({ "warnBefore": ["24h", "24h"] })),
+            "spec.warnBefore[1]",
+            "Duplicate value",
+        ),
+        ("no kind", kinds(json!([])), "spec.require.kinds", "at least 1 item"),
+        ("one kind twice", kinds(json!(["Classic", "Classic"])), "spec.require.kinds[1]", "Duplicate value"),
+        (
+            "an unknown kind",
+            kinds(json!(["Password"])),
+            "spec.require.kinds[0]",
+            "supported values: \"Classic\", \"FineGrained\"",
+        ),
+        (
+            "65 scopes",
+            spec(json!({ "require": { "scopes": scopes } })),
+            "spec.require.scopes",
+            "at most 64 items",
+        ),
+        (
+            "one scope twice",
+            spec(json!({ "require": { "scopes": ["a", "a"] } })),
+            "spec.require.scopes[1]",
+            "Duplicate value",
+        ),
+        ("17 outputs", spec(outputs(&seventeen)), "spec.publish", "at most 16 items"),
+        (
+            "one output twice",
+            spec(outputs(&["out", "out"])),
+            "spec.publish[1]",
+            "Duplicate value: {\"secretName\":\"out\"}",
+        ),
+    ]
+}
+
+fn types() -> Vec<Row> {
+    let publish = |output: Value| spec(json!({ "publish": [output] }));
+    let formats = "supported values: \"Opaque\", \"BasicAuth\", \"DockerConfigJson\"";
+    vec![
+        ("nothing", json!({}), "spec.secretRef", "Required value"),
+        ("null for a Secret", json!({ "secretRef": null }), "spec.secretRef", "Required value"),
+        ("a Secret without name", json!({ "secretRef": {} }), "spec.secretRef.name", "Required value"),
+        ("a text for a Secret", json!({ "secretRef": "pat" }), "spec.secretRef", "must be of type object"),
+        (
+            "another format",
+            publish(json!({ "secretName": "out", "format": "Foo" })),
+            "spec.publish[0].format",
+            formats,
+        ),
+        ("no format", publish(json!({ "secretName": "out" })), "spec.publish[0].format", "Required value"),
+        (
+            "a nameless output",
+            publish(json!({ "format": "Opaque" })),
+            "spec.publish[0].secretName",
+            "Required value",
+        ),
+        (
+            "deletion",
+            spec(json!({ "onInvalid": "Delete" })),
+            "spec.onInvalid",
+            "supported values: \"Retain\", \"Withdraw\"",
+        ),
+        ("a text for a flag", spec(json!({ "suspend": "yes" })), "spec.suspend", "must be of type boolean"),
+        (
+            "a number for a flag",
+            spec(json!({ "require": { "expiry": { "required": 1 } } })),
+            "spec.require.expiry.required",
+            "must be of type boolean",
+        ),
+    ]
+}
