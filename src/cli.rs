@@ -14,7 +14,7 @@ use crate::{
     server,
     settings::{self, Given, Settings},
     telemetry,
-    watches::Watches,
+    watches::{LONGEST_SILENCE, Watches},
 };
 pub use check::Check;
 
@@ -112,9 +112,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
 async fn operate(run: Run) -> Result<(), Error> {
     let settings = Settings::new(run.given, file(run.config)?)?;
     telemetry::start(settings.log_format, &settings.log_filter)?;
-    let mut config = kube::Config::infer().await?;
-    config.default_retry = false;
-    let client = kube::Client::try_from(config)?;
+    let client = kube::Client::try_from(impatient(kube::Config::infer().await?))?;
     let github = Github::new(&settings)?;
     let watches = Arc::new(Watches::default());
     let probes = server::serve(settings.listen, watches.listed());
@@ -133,6 +131,15 @@ async fn operate(run: Run) -> Result<(), Error> {
         () = overdue => tracing::info!("stopped while GitHub or the cluster was being asked"),
     }
     Ok(())
+}
+
+/// Each call has a deadline of its own, and what fails is tried again by the reconcile, so the client does not try; the lists
+/// and watches that feed it end when nothing comes for long.
+fn impatient(mut config: kube::Config) -> kube::Config {
+    config.default_retry = false;
+    config.read_timeout = Some(LONGEST_SILENCE);
+    config.reset_reader_on_write = true;
+    config
 }
 
 fn file(path: Option<PathBuf>) -> Result<Given, Error> {

@@ -6,6 +6,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use futures::{Stream, StreamExt, future, stream};
@@ -28,6 +29,8 @@ pub type Guarded = DeserializeGuard<GithubPatConnection>;
 
 /// A half-open watch is noticed after this many seconds, in place of five minutes.
 const WATCH_SECONDS: u32 = 60;
+/// Longer than any watch is silent, so that a list without an answer ends too.
+pub const LONGEST_SILENCE: Duration = Duration::from_secs(75);
 
 /// Which connections name which Secrets, and whether everything has been listed once.
 #[derive(Debug)]
