@@ -43,10 +43,14 @@ pub async fn within<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T,
     }
 }
 
-/// The API server's own sentence, without the Debug form around it.
+/// What went wrong, in words that do not depend on the occasion. The API server's own sentence is not passed on: a webhook may
+/// quote in it what it refused, and one that changes each time would be written to the status each time.
 fn plain(error: &kube::Error) -> String {
     match error {
-        kube::Error::Api(status) => status.message.clone(),
-        other => other.to_string(),
+        kube::Error::Api(status) if !status.reason.is_empty() => {
+            format!("the API server answered {} ({})", status.reason, status.code)
+        }
+        kube::Error::Api(status) => format!("the API server answered {}", status.code),
+        _ => "the API server could not be reached, or its answer not be read".to_owned(),
     }
 }

@@ -137,6 +137,8 @@ async fn operate(run: Run) -> Result<(), Error> {
 /// and watches that feed it end when nothing comes for long.
 fn impatient(mut config: kube::Config) -> kube::Config {
     config.default_retry = false;
+    // As in a Pod; without it a proxy in the environment keeps the client from being made.
+    config.proxy_url = None;
     config.read_timeout = Some(LONGEST_SILENCE);
     config.reset_reader_on_write = true;
     config

@@ -2,7 +2,11 @@
 
 mod observe;
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::{FutureExt, StreamExt};
 use jiff::{SignedDuration, Timestamp};
@@ -40,7 +44,9 @@ const FIELD_MANAGER: &str = "github-pat-operator";
 /// How soon to look again at what changed meanwhile; the watch mostly tells sooner.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The first pause after a failure, and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(300));
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
+/// So many failed readings in a row are not told: what the API server does not answer once, it mostly answers a second later.
+const SILENT_FAILURES: u32 = 3;
 
 /// What a reconcile needs beside the connection.
 struct Context {
@@ -52,7 +58,7 @@ struct Context {
 
 /// What kept a reconcile from its end. It comes again.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+enum Error {
     /// The source Secret was not read.
     #[error("cannot read Secret {name}: {source}")]
     ReadSecret {
@@ -73,6 +79,17 @@ pub enum Error {
     /// A fault of this program, met by one connection; the others go on.
     #[error("the reconcile panicked; please report this")]
     Panicked,
+}
+
+impl Error {
+    /// True if RBAC forbids it, so that it does not pass by itself.
+    fn is_forbidden(&self) -> bool {
+        match self {
+            Error::ReadSecret { source, .. } => source.code() == Some(403),
+            Error::Publish(error) => error.is_forbidden(),
+            Error::WriteStatus { .. } | Error::Panicked => false,
+        }
+    }
 }
 
 /// Reconciles every connection until the shutdown is asked for.
@@ -102,7 +119,10 @@ pub async fn run(
 async fn guarded(connection: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, Error> {
     let uid = connection.uid().unwrap_or_default();
     let done = match &connection.0 {
-        Ok(readable) => contained(reconcile(readable, &ctx)).await,
+        Ok(readable) => {
+            ctx.records.readable(&uid);
+            contained(reconcile(readable, &ctx)).await
+        }
         Err(unreadable) => refuse(unreadable, &ctx).await,
     };
     if done.is_ok() {
@@ -111,8 +131,7 @@ async fn guarded(connection: Arc<Guarded>, ctx: Arc<Context>) -> Result<Action, 
     done
 }
 
-/// Turns a panic into an error; kube would end the whole controller with it. The records are fit for use after one, since each
-/// change of them is one assignment.
+/// Turns a panic into an error; kube would end the whole controller with it.
 async fn contained(reconcile: impl Future<Output = Result<Action, Error>>) -> Result<Action, Error> {
     AssertUnwindSafe(reconcile).catch_unwind().await.unwrap_or(Err(Error::Panicked))
 }
@@ -121,19 +140,34 @@ async fn reconcile(connection: &GithubPatConnection, ctx: &Context) -> Result<Ac
     if connection.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
+    let started = Instant::now();
     let observed = observe(connection, ctx).await;
+    let failures = ctx.records.failures(&connection.uid().unwrap_or_default());
+    let observed = match observed {
+        Observed { fault: Some(fault), .. } if !fault.is_forbidden() && failures < SILENT_FAILURES => {
+            return Err(fault);
+        }
+        observed => observed,
+    };
     let decision = decide(&observed.seen);
     let acted = act(&decision, connection, ctx).await;
+    if acted.overtaken {
+        return Ok(Action::requeue(LOOK_AGAIN));
+    }
     let reported = report(connection, &observed, &decision, &acted, ctx).await?;
     match (observed.fault.or(acted.fault), reported) {
         (Some(fault), _) => Err(fault),
         (None, Reported::Overtaken) => Ok(Action::requeue(LOOK_AGAIN)),
-        (None, Reported::Said) => Ok(Action::requeue(decision.next_look.unsigned_abs())),
+        (None, Reported::Said) => {
+            Ok(Action::requeue(decision.next_look.unsigned_abs().saturating_sub(started.elapsed())))
+        }
     }
 }
 
 /// What became of the changes.
 struct Acted {
+    /// A Secret was no longer what it was when it was decided on: look again.
+    overtaken: bool,
     failed: Vec<(String, Finding)>,
     fault: Option<Error>,
 }
@@ -143,7 +177,7 @@ async fn act(decision: &Decision, connection: &GithubPatConnection, ctx: &Contex
     let secrets = Api::<Secret>::namespaced(ctx.client.clone(), &connection.namespace().unwrap_or_default());
     let (name, uid) = (connection.name_any(), connection.uid().unwrap_or_default());
     let owner = Owner { name: &name, uid: &uid };
-    let mut acted = Acted { failed: Vec::new(), fault: None };
+    let mut acted = Acted { overtaken: false, failed: Vec::new(), fault: None };
     for change in &decision.changes {
         let (Change::Create { name, .. } | Change::Replace { name, .. } | Change::Delete { name, .. }) =
             change;
@@ -153,6 +187,10 @@ async fn act(decision: &Decision, connection: &GithubPatConnection, ctx: &Contex
         match publish::apply(&secrets, owner, change).await {
             Ok(()) => {
                 tracing::info!(connection = %key(connection), secret = %name, change = verb(change), "output changed")
+            }
+            Err(publish::Error::Moved { .. }) => {
+                acted.overtaken = true;
+                break;
             }
             Err(error) => {
                 let message =
@@ -209,7 +247,6 @@ async fn report(
     if observed.previous.as_ref() == Some(&status) {
         return Ok(Reported::Said);
     }
-    log(connection, observed.previous.as_ref(), &status, decision.next_look);
     let patch = serde_json::json!({
         "apiVersion": GithubPatConnection::api_version(&()),
         "kind": GithubPatConnection::kind(&()),
@@ -228,6 +265,7 @@ async fn report(
         Err(fault) if fault.is_outdated() => return Ok(Reported::Overtaken),
         other => other.map_err(|source| Error::WriteStatus { source })?,
     };
+    log(connection, observed.previous.as_ref(), &status, decision.next_look);
     let version = written.resource_version().unwrap_or_default();
     ctx.records.wrote(&connection.uid().unwrap_or_default(), version, status);
     Ok(Reported::Said)

@@ -75,6 +75,8 @@ pub enum Line {
 pub struct Heard {
     /// When GitHub was asked; a little earlier than now if another asker had the same question.
     pub at: Timestamp,
+    /// When its answer was there.
+    pub answered: Instant,
     /// What it says about the token.
     pub reply: Reply,
     /// How much GitHub's clock is ahead of ours, if it told the time.
@@ -117,12 +119,15 @@ impl Github {
     pub async fn ask(&self, token: &Token, question: Question, host: &str, line: Line) -> Heard {
         let Some(lines) = self.hosts.get(host) else {
             let reply = Reply::Deferral(Deferral::new(Reason::HostUnknown));
-            return Heard { at: Timestamp::now(), reply, skew: None };
+            return Heard { at: Timestamp::now(), answered: Instant::now(), reply, skew: None };
         };
         let key = (host.to_owned(), token.hashed(), question, line);
         let answer = {
             let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-            recent.retain(|_, (asked, _)| asked.elapsed() < SHARED_FOR);
+            recent.retain(|_, (asked, asking)| match asking.peek() {
+                Some(heard) => heard.answered.elapsed() < SHARED_FOR,
+                None => asked.elapsed() < TOTAL,
+            });
             let asking = || {
                 let client = if line == Line::Fresh { &lines.fresh } else { &lines.kept };
                 let Question::Identity = question;
@@ -144,9 +149,11 @@ async fn hear(client: Client, url: Url, token: Token, api_version: HeaderValue) 
             let reply = without_echo(interpret(token.kind(), &response, now), &token);
             tracing::debug!(host, status = response.status.as_u16(), "GitHub replied");
             let told = headers::date(&response.headers).filter(|_| matches!(reply, Reply::Answer(_)));
-            Heard { at, skew: told.map(|date| skew(date, now)), reply }
+            Heard { at, answered: Instant::now(), skew: told.map(|date| skew(date, now)), reply }
         }
-        Err(reason) => Heard { at, reply: Reply::Deferral(Deferral::new(reason)), skew: None },
+        Err(reason) => {
+            Heard { at, answered: Instant::now(), reply: Reply::Deferral(Deferral::new(reason)), skew: None }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads and changes the Secrets of a connection, one change at a time. It decides nothing.
 //!
-//! Ours is what carries both the label with the connection's uid and an owner reference to it. Of anything else only the
-//! existence is asked; it is neither read nor touched.
+//! Ours is what carries both the label with the connection's uid and an owner reference to it. What lacks the label is not read,
+//! only its existence is asked; what lacks either is not touched.
 
 use std::collections::BTreeMap;
 

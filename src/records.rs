@@ -57,7 +57,7 @@ impl Records {
         if let Some(known) =
             record.token.as_ref().filter(|known| known.hashed == *hashed && known.host == host)
         {
-            return (known.memory.clone(), known.past);
+            return (known.memory.clone(), known.past.by(now));
         }
         let memory = status.map(|status| status.memory(hashed, host)).unwrap_or_default();
         let past = Past { since: now, asked: None };
@@ -98,6 +98,11 @@ impl Records {
         before
     }
 
+    /// How many reconciles failed in a row.
+    pub fn failures(&self, uid: &str) -> u32 {
+        lock(&self.of).get(uid).map_or(0, |record| record.failures)
+    }
+
     /// Forgets the failures.
     pub fn succeeded(&self, uid: &str) {
         if let Some(record) = lock(&self.of).get_mut(uid) {
@@ -108,6 +113,13 @@ impl Records {
     /// True if it was told already that this object is unreadable for this reason.
     pub fn was_told(&self, uid: &str, error: &str) -> bool {
         lock(&self.of).get(uid).is_some_and(|record| record.unreadable.as_deref() == Some(error))
+    }
+
+    /// Keeps that the object can be read.
+    pub fn readable(&self, uid: &str) {
+        if let Some(record) = lock(&self.of).get_mut(uid) {
+            record.unreadable = None;
+        }
     }
 
     /// Keeps that it was told.
@@ -145,7 +157,7 @@ fn is_older(version: &str, than: &str) -> bool {
     }
 }
 
-/// A lock that a panicking holder left is as good as any: each change of a record is one assignment.
+/// A lock that a panicking holder left is as good as any: no change of a record runs code that can panic.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

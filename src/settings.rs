@@ -19,6 +19,9 @@ pub use host::Host;
 
 use crate::domain::{schedule::Pace, span::Span};
 
+const TRUST_FOR: Span = Span::hours(24);
+const HEARTBEAT: Span = Span::hours(1);
+
 /// The settings of a running operator.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -150,6 +153,10 @@ impl Settings {
         let trust = outer.trust_for.or(inner.trust_for);
         let confirm = outer.confirm_after.or(inner.confirm_after);
         let heartbeat = outer.heartbeat.or(inner.heartbeat);
+        if trust.unwrap_or(TRUST_FOR) < heartbeat.unwrap_or(HEARTBEAT) {
+            let message = "it is below heartbeat, and after a restart an acceptance may seem that old";
+            return Err(Error::value("trustFor", message));
+        }
         Ok(Settings {
             hosts: host::all(outer.hosts.into_iter().chain(inner.hosts))?,
             minimum_interval: within(
@@ -159,7 +166,7 @@ impl Settings {
                 Span::seconds(10),
                 Span::hours(24),
             )?,
-            trust_for: within("trustFor", trust, Span::hours(24), Span::minutes(1), Span::hours(720))?,
+            trust_for: within("trustFor", trust, TRUST_FOR, Span::minutes(1), Span::hours(720))?,
             confirm_after: within(
                 "confirmAfter",
                 confirm,
@@ -167,7 +174,7 @@ impl Settings {
                 Span::seconds(1),
                 Span::hours(1),
             )?,
-            heartbeat: within("heartbeat", heartbeat, Span::hours(1), Span::minutes(1), Span::hours(24))?,
+            heartbeat: within("heartbeat", heartbeat, HEARTBEAT, Span::minutes(1), Span::hours(24))?,
             concurrency: concurrency(outer.concurrency.or(inner.concurrency).unwrap_or(32))?,
             github_api_version: api_version(outer.github_api_version.or(inner.github_api_version))?,
             listen: outer.listen.or(inner.listen).unwrap_or(([127, 0, 0, 1], 8080).into()),
@@ -277,7 +284,9 @@ mod tests {
         let rows = [
             ("minimumInterval: 1s", "minimumInterval", "between 10s and 24h"),
             ("minimumInterval: soon", "minimumInterval", "30m"),
-            ("trustFor: 1s", "trustFor", "between"),
+            ("{ trustFor: 1s, heartbeat: 1m }", "trustFor", "below heartbeat"),
+            ("trustFor: 999h", "trustFor", "between"),
+            ("trustFor: 30m", "trustFor", "below heartbeat"),
             ("confirmAfter: 2h", "confirmAfter", "between"),
             ("heartbeat: 0s", "heartbeat", "between"),
             ("concurrency: 0", "concurrency", "between 1 and 1000"),

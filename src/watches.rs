@@ -45,6 +45,13 @@ struct Names {
     by_connection: HashMap<Key, Vec<Key>>,
 }
 
+/// What a list has brought so far; it holds once it is complete.
+#[derive(Debug, Default)]
+struct Relisted {
+    uids: HashSet<String>,
+    names: Names,
+}
+
 /// Namespace and name.
 type Key = (String, String);
 
@@ -81,7 +88,7 @@ impl Watches {
         writer: Writer<Guarded>,
         records: Arc<Records>,
     ) -> impl Stream<Item = Result<Guarded, watcher::Error>> + Send {
-        let mut relisted = HashSet::new();
+        let (mut relisted, mut held) = (Relisted::default(), Vec::new());
         watcher(Api::<Guarded>::all(client), config())
             .default_backoff()
             .modify(|connection| connection.managed_fields_mut().clear())
@@ -90,7 +97,7 @@ impl Watches {
                 Err(error) => tracing::warn!(%error, "cannot watch connections; is the CustomResourceDefinition installed?"),
             })
             .reflect(writer)
-            .touched_objects()
+            .flat_map(move |event| stream::iter(released(event, &mut held)))
     }
 
     /// Whom to wake for what happens to Secrets; everybody after each new list, since what was deleted while the watch was broken
@@ -122,18 +129,16 @@ impl Watches {
             })
     }
 
-    fn note(&self, event: &watcher::Event<Guarded>, relisted: &mut HashSet<String>, records: &Records) {
+    fn note(&self, event: &watcher::Event<Guarded>, relisted: &mut Relisted, records: &Records) {
         match event {
-            watcher::Event::Init => {
-                relisted.clear();
-                *self.names() = Names::default();
-            }
+            watcher::Event::Init => *relisted = Relisted::default(),
             watcher::Event::InitApply(connection) => {
-                relisted.extend(connection.uid());
-                self.names().set(key(connection), secrets_of(connection));
+                relisted.uids.extend(connection.uid());
+                relisted.names.set(key(connection), secrets_of(connection));
             }
             watcher::Event::InitDone => {
-                records.forget_all_but(relisted);
+                records.forget_all_but(&relisted.uids);
+                *self.names() = std::mem::take(&mut relisted.names);
                 self.listed.send_modify(|listed| listed.connections = true);
             }
             watcher::Event::Apply(connection) => self.names().set(key(connection), secrets_of(connection)),
@@ -174,6 +179,26 @@ impl Names {
     }
 }
 
+/// Whom to reconcile after this event. A list is held back until it is complete, since the store has nothing of it before.
+fn released<E>(
+    event: Result<watcher::Event<Guarded>, E>,
+    held: &mut Vec<Guarded>,
+) -> Vec<Result<Guarded, E>> {
+    match event {
+        Ok(watcher::Event::Init) => {
+            held.clear();
+            Vec::new()
+        }
+        Ok(watcher::Event::InitApply(connection)) => {
+            held.push(connection);
+            Vec::new()
+        }
+        Ok(watcher::Event::InitDone) => held.drain(..).map(Ok).collect(),
+        Ok(watcher::Event::Apply(connection) | watcher::Event::Delete(connection)) => vec![Ok(connection)],
+        Err(error) => vec![Err(error)],
+    }
+}
+
 /// Source and outputs of a connection.
 fn secrets_of(connection: &Guarded) -> Vec<Key> {
     let Ok(readable) = &connection.0 else { return Vec::new() };
@@ -198,6 +223,31 @@ mod tests {
 
     fn key(name: &str) -> Key {
         ("ns".to_owned(), name.to_owned())
+    }
+
+    #[test]
+    fn a_list_wakes_nobody_before_it_is_complete() {
+        let connection = |name: &str| -> Guarded {
+            serde_json::from_value(serde_json::json!({
+                "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection",
+                "metadata": { "name": name }, "spec": { "secretRef": { "name": "pat" } },
+            }))
+            .unwrap()
+        };
+        let mut held = Vec::new();
+        let mut woken = |event| {
+            let released = released::<()>(Ok(event), &mut held);
+            released.into_iter().map(|connection| connection.unwrap().name_any()).collect::<Vec<_>>()
+        };
+        let nobody = Vec::<String>::new();
+        assert_eq!(woken(watcher::Event::Init), nobody);
+        assert_eq!(woken(watcher::Event::InitApply(connection("lost"))), nobody);
+        assert_eq!(woken(watcher::Event::Init), nobody, "the list began anew");
+        assert_eq!(woken(watcher::Event::InitApply(connection("a"))), nobody);
+        assert_eq!(woken(watcher::Event::InitApply(connection("b"))), nobody);
+        assert_eq!(woken(watcher::Event::InitDone), ["a", "b"]);
+        assert_eq!(woken(watcher::Event::InitDone), nobody);
+        assert_eq!(woken(watcher::Event::Apply(connection("c"))), ["c"]);
     }
 
     #[test]

@@ -103,12 +103,12 @@ async fn tokens_that_do_not_serve(stage: &mut Stage) -> Result<(), Failed> {
 async fn tokens_that_end(stage: &mut Stage) -> Result<(), Failed> {
     let soon = NewToken::classic("expires-soon", "acme-ci").expires(days(5));
     stage.store("expires-soon-pat", &stage.github.token(soon)).await?;
-    let now = NewToken::fine_grained("expires-now", "acme-docs").expires(seconds(10));
+    let now = NewToken::fine_grained("expires-now", "acme-docs").expires(seconds(15));
     stage.store("expires-now-pat", &stage.github.token(now)).await?;
     stage.apply(&["expires-soon.yaml", "expires-now.yaml"]).await?;
     stage
         .step(
-            "one token with five days left and one with ten seconds are stored",
+            "one token with five days left and one with fifteen seconds are stored",
             "both are Ready, the first with the warning ExpiresSoon",
             &[
                 ready("expires-soon", "True", "ExpiresSoon"),
@@ -119,7 +119,7 @@ async fn tokens_that_end(stage: &mut Stage) -> Result<(), Failed> {
         .await?;
     stage
         .step(
-            "ten seconds pass",
+            "fifteen seconds pass",
             "expires-now turns Expired to the second",
             &[
                 ready("expires-now", "False", "Expired"),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 use crate::domain::{
     Reason,
@@ -20,21 +20,21 @@ pub struct GithubPatConnectionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// Ready sums up SecretResolved, Authenticated, RequirementsMet, NotExpiring and Published. True is good in each.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "readable_items")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
     /// The token that was last seen in the Secret.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenStatus>,
     /// The Secrets that hold a proven token for workloads.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "readable_items", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["secretName"]))]
     pub outputs: Vec<OutputStatus>,
     /// Set while GitHub gives no answer about the token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryStatus>,
     /// Pages that help.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub links: Option<Links>,
 }
 
@@ -244,7 +244,38 @@ impl From<Silence> for RetryStatus {
     }
 }
 
+/// The value, or none if a later version of this operator wrote it in a form that is not known here: what a status remembers can
+/// be learnt anew, and must not make its connection unreadable.
+fn readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
+    let value = serde_json::Value::deserialize(from)?;
+    Ok(serde_json::from_value(value).ok())
+}
+
+/// The items that are known here.
+fn readable_items<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Vec<T>, D::Error> {
+    let items = Vec::<serde_json::Value>::deserialize(from)?;
+    Ok(items.into_iter().filter_map(|item| serde_json::from_value(item).ok()).collect())
+}
+
 /// The instant as Kubernetes writes it, in whole seconds.
 pub(crate) fn time(at: Timestamp) -> Time {
     Time(Timestamp::from_second(at.as_second()).unwrap_or(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_later_version_wrote_is_skipped_and_the_rest_is_read() {
+        let status: GithubPatConnectionStatus = serde_json::from_value(serde_json::json!({
+            "token": { "kind": "NotInventedYet" },
+            "outputs": [{ "secretName": "a", "format": "Opaque" }, { "secretName": "b", "format": "NotInventedYet" }],
+            "retry": { "since": "soon" },
+            "somethingNew": true,
+        }))
+        .unwrap();
+        assert_eq!((status.token, status.retry), (None, None));
+        assert_eq!(status.outputs, [OutputStatus { secret_name: "a".to_owned(), format: Format::Opaque }]);
+    }
 }

@@ -3,7 +3,7 @@
 use std::{
     fmt::Write,
     fs,
-    io::{IsTerminal, Read},
+    io::Read,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -44,7 +44,7 @@ const LONGEST_INPUT: u64 = 64 * 1024;
 /// argument, since other users see arguments.
 #[derive(Debug, clap::Args)]
 pub struct Check {
-    /// The file that holds the token; else standard input if it is redirected, else GITHUB_TOKEN
+    /// The file that holds the token; else a file that standard input comes from, else GITHUB_TOKEN, else standard input
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
     /// A manifest of a GithubPatConnection, whose host and requirements are judged
@@ -83,7 +83,7 @@ pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
         let known: Vec<_> = settings.hosts.iter().map(|host| host.name.as_str()).collect();
         return Err(Error::Usage(format!(
             "there is no host {} in the settings: name one of {}",
-            spec.host,
+            shown(&spec.host),
             known.join(", ")
         )));
     };
@@ -120,7 +120,8 @@ fn spec(path: Option<&Path>, host: Option<String>) -> Result<Spec, Error> {
 }
 
 fn manifest(path: &Path) -> Result<Spec, Error> {
-    let wrong = |message: String| Error::Usage(format!("{} is wrong: {message}", path.display()));
+    let wrong =
+        |message: String| Error::Usage(format!("{} is wrong: {message}", shown(&path.display().to_string())));
     let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
     let manifest: Value = from_yaml(&text).map_err(wrong)?;
     for (field, expected) in [("apiVersion", API_VERSION), ("kind", KIND)] {
@@ -159,23 +160,29 @@ fn unknown_field(path: &str, value: &Value, schema: &Value) -> Option<String> {
     }
 }
 
-/// The bytes of the token and where they stood: in the file that is named, on standard input if it is redirected and has any,
-/// in the variable, or typed.
+/// The bytes of the token and where they stood: in the file that is named, in a file that standard input comes from, in the
+/// variable, or on standard input.
 fn input(secret_file: Option<&Path>) -> Result<(String, Vec<u8>), Error> {
     if let Some(path) = secret_file {
-        let name = path.display().to_string();
+        let name = shown(&path.display().to_string());
         return read(fs::File::open(path), &name).map(|bytes| (name, bytes));
     }
-    let variable = std::env::var_os("GITHUB_TOKEN").filter(|token| !token.is_empty());
-    let typed = std::io::stdin().is_terminal();
-    let bytes = match &variable {
-        Some(_) if typed => Vec::new(),
-        _ => read(Ok(std::io::stdin()), "standard input")?,
-    };
-    Ok(match variable {
-        Some(token) if bytes.is_empty() => ("GITHUB_TOKEN".to_owned(), token.into_encoded_bytes()),
-        _ => ("standard input".to_owned(), bytes),
-    })
+    // With the variable set, a pipe may be one that somebody left open, and never end.
+    let redirected = fs::metadata("/dev/stdin").is_ok_and(|input| input.is_file());
+    match std::env::var_os("GITHUB_TOKEN").filter(|token| !token.is_empty() && !redirected) {
+        Some(token) => Ok(("GITHUB_TOKEN".to_owned(), token.into_encoded_bytes())),
+        None => {
+            read(Ok(std::io::stdin()), "standard input").map(|bytes| ("standard input".to_owned(), bytes))
+        }
+    }
+}
+
+/// A word of the command line as a message may repeat it: people put a token where a name belongs.
+fn shown(word: &str) -> String {
+    match Token::try_from(word.as_bytes()) {
+        Ok(_) => "what looks like a token (not repeated here)".to_owned(),
+        Err(_) => word.to_owned(),
+    }
 }
 
 fn read(source: std::io::Result<impl Read>, name: &str) -> Result<Vec<u8>, Error> {

@@ -104,6 +104,11 @@ impl Deferral {
         Deferral { reason, until: None }
     }
 
+    /// True if the host is down in one way or another. The ways change from try to try; the first one is told.
+    const fn is_outage(self) -> bool {
+        matches!(self.reason, Reason::Unreachable | Reason::TimedOut | Reason::ServerError)
+    }
+
     /// Cause and remedy. The same words each time, so that a status does not change while nothing else does.
     pub const fn sentence(self) -> &'static str {
         match self.reason {
@@ -220,8 +225,11 @@ impl Memory {
                 self.silence = None;
             }
             Reply::Deferral(deferral) => {
-                let since = self.silence.map_or(at, |silence| silence.since);
-                self.silence = Some(Silence { since, deferral });
+                let before = self.silence;
+                let since = before.map_or(at, |silence| silence.since);
+                let outage = before.filter(|before| before.deferral.is_outage() && deferral.is_outage());
+                let reason = outage.map_or(deferral.reason, |before| before.deferral.reason);
+                self.silence = Some(Silence { since, deferral: Deferral { reason, ..deferral } });
             }
         }
     }
@@ -318,6 +326,9 @@ mod tests {
         memory.learn(deferred(), at(5));
         memory.learn(Reply::Deferral(Deferral::new(Reason::TimedOut)), at(9));
         let silence = memory.silence.unwrap();
-        assert_eq!((silence.since, silence.deferral.reason), (at(5), Reason::TimedOut));
+        assert_eq!((silence.since, silence.deferral.reason), (at(5), Reason::ServerError), "one outage");
+        memory.learn(Reply::Deferral(Deferral::new(Reason::RateLimited)), at(12));
+        let silence = memory.silence.unwrap();
+        assert_eq!((silence.since, silence.deferral.reason), (at(5), Reason::RateLimited), "something else");
     }
 }

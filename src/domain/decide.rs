@@ -265,7 +265,9 @@ fn identity(seen: &Observation) -> (Judged<Grant>, Option<Finding>) {
     }
     let doubt = doubt(&seen.memory);
     match (&seen.memory.grant, doubt) {
-        (Some((grant, _)), None) => (Judged::Yes(grant.clone()), None),
+        (Some((grant, at)), None) if seen.now < later(*at, seen.pace.longest_silence()) => {
+            (Judged::Yes(grant.clone()), None)
+        }
         (Some((grant, at)), Some((doubt, since))) if seen.now < later(*at, seen.pace.trust_for) => {
             let message = format!("GitHub accepted the token at {at}; since {since}, {}", doubt.message);
             (Judged::Yes(grant.clone()), Some(Finding::new(Reason::AcceptedEarlier, message)))
@@ -274,7 +276,7 @@ fn identity(seen: &Observation) -> (Judged<Grant>, Option<Finding>) {
             let message = format!("since {since}, {}", doubt.message);
             (Judged::unknown(doubt.reason, message), None)
         }
-        (None, None) => {
+        (_, None) => {
             (Judged::unknown(Reason::NotAskedYet, "GitHub has not been asked about the token yet"), None)
         }
     }
@@ -360,16 +362,15 @@ fn expiry(seen: &Observation) -> Judged<Expiry> {
 
 fn next_look(seen: &Observation) -> SignedDuration {
     if seen.demand.suspend {
-        return schedule::next_look(seen.now, []);
+        return schedule::next_look(seen.now, None, []);
     }
     let ends = seen.ends();
     let before_end = |by: SignedDuration| ends.map(|ends| earlier(ends, by));
     let remaining = seen.demand.requirement.expiry.min_remaining.map(|span| span.get());
     let trusted = seen.memory.grant.as_ref().map(|(_, at)| later(*at, seen.pace.trust_for));
-    let instants =
-        [seen.due(), ends, remaining.and_then(before_end), trusted.filter(|_| doubt(&seen.memory).is_some())];
+    let instants = [ends, remaining.and_then(before_end), trusted.filter(|_| doubt(&seen.memory).is_some())];
     let warnings = seen.demand.warn_before.iter().map(|warning| before_end(*warning));
-    schedule::next_look(seen.now, instants.into_iter().chain(warnings).flatten())
+    schedule::next_look(seen.now, seen.due(), instants.into_iter().chain(warnings).flatten())
 }
 
 fn hours(length: SignedDuration) -> String {

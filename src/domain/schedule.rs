@@ -40,6 +40,13 @@ pub struct Pace {
     pub trust_for: SignedDuration,
 }
 
+impl Pace {
+    /// How old an acceptance can be that nothing speaks against: older, and the operator was away for long.
+    pub fn longest_silence(&self) -> SignedDuration {
+        self.trust_for.saturating_add(self.interval).saturating_add(self.heartbeat)
+    }
+}
+
 /// What the process knows of the time before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Past {
@@ -50,6 +57,11 @@ pub struct Past {
 }
 
 impl Past {
+    /// The same, without what lies ahead: the clock was set back since.
+    pub fn by(self, now: Timestamp) -> Past {
+        Past { since: self.since.min(now), asked: self.asked.filter(|asked| *asked <= now) }
+    }
+
     /// The last question, or the start of this process, before which the last question lies. What is remembered from later
     /// was written by a clock that ran ahead.
     fn last(self) -> Timestamp {
@@ -93,9 +105,14 @@ pub fn due(
     Some(regular(subject, accepted, past, pace))
 }
 
-/// When to look again: the earliest of the given instants that lies ahead, between one second and a day from now.
-pub fn next_look(now: Timestamp, instants: impl IntoIterator<Item = Timestamp>) -> SignedDuration {
-    let ahead = instants.into_iter().filter(|at| *at > now).map(|at| at.duration_since(now)).min();
+/// When to look again: at once if a question is due, else at the earliest of the given instants that lies ahead; between one
+/// second and a day from now.
+pub fn next_look(
+    now: Timestamp,
+    due: Option<Timestamp>,
+    instants: impl IntoIterator<Item = Timestamp>,
+) -> SignedDuration {
+    let ahead = instants.into_iter().filter(|at| *at > now).chain(due).map(|at| at.duration_since(now)).min();
     ahead.unwrap_or(LONGEST_LOOK).clamp(SignedDuration::from_secs(1), LONGEST_LOOK)
 }
 

@@ -197,7 +197,7 @@ async fn revoked_expired_and_limited_tokens_and_an_outage_are_told_apart() {
 }
 
 #[tokio::test]
-async fn the_token_comes_from_the_named_file_else_standard_input_else_the_environment() {
+async fn the_token_comes_from_the_named_file_else_the_environment_else_standard_input() {
     let desk = Desk::new().await;
     let texts =
         ["file", "environment", "input"].map(|name| desk.github.token(NewToken::classic(name, "acme-ci")));
@@ -206,7 +206,7 @@ async fn the_token_comes_from_the_named_file_else_standard_input_else_the_enviro
     let rows = [
         ("all three", &from_file[..], Some(texts[1].as_str()), texts[2].as_str(), "file"),
         ("a file", &from_file[..], None, "", "file"),
-        ("no file", &nothing[..], Some(texts[1].as_str()), texts[2].as_str(), "input"),
+        ("no file", &nothing[..], Some(texts[1].as_str()), texts[2].as_str(), "environment"),
         ("no input", &nothing[..], Some(texts[1].as_str()), "", "environment"),
         ("an empty variable", &nothing[..], Some(""), texts[2].as_str(), "input"),
         ("input alone", &nothing[..], None, texts[2].as_str(), "input"),
@@ -218,6 +218,19 @@ async fn the_token_comes_from_the_named_file_else_standard_input_else_the_enviro
         assert_eq!(desk.github.calls().last().unwrap().token.as_deref(), Some(expected), "{name}");
         texts.iter().for_each(|text| ended.holds_no(text));
     }
+    let redirected = Command::new(BINARY)
+        .args(["check", "--config", &desk.settings().display().to_string(), "--host", "simulated"])
+        .env("GITHUB_TOKEN", &texts[1])
+        .stdin(File::open(&file).unwrap())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(redirected.stdout).unwrap();
+    assert!(redirected.status.success() && said.contains("standard input holds"), "{said}");
+    assert_eq!(
+        desk.github.calls().last().unwrap().token.as_deref(),
+        Some("file"),
+        "a file on standard input"
+    );
 }
 
 #[tokio::test]

@@ -15,6 +15,11 @@ use kube::{
     runtime::wait::await_condition,
 };
 use serde_json::json;
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
 
 use crate::world::{NAMESPACE, SOON, World, from, is_so};
 
@@ -26,9 +31,9 @@ async fn an_api_server_that_was_away_is_found_again() {
     world.secret("ci", &text).await;
     world.connection("ci", json!({ "publish": [{ "secretName": "out", "format": "Opaque" }] })).await;
     world.ready("ci", "True", "Ready").await;
-    let asked = world.asked("ci");
     world.plane.stop_api_server().unwrap();
-    world.until_asked("ci", asked).await;
+    operator.until_logged("cannot watch").await;
+    operator.until_logged("reconcile failed").await;
     world.plane.start_api_server().await.unwrap();
     world.secrets().delete("out", &DeleteParams::default()).await.unwrap();
     world.secret_until("out", |secret| secret.is_some()).await;
@@ -95,7 +100,7 @@ async fn an_output_that_may_not_be_written_is_told_and_written_once_it_may() {
     world.connection("ci", json!({ "publish": [{ "secretName": "out", "format": "Opaque" }] })).await;
     let published = world.condition("ci", "Published", "False", "WriteFailed").await;
     assert!(
-        published.message.contains("Secret out") && published.message.contains("forbidden"),
+        published.message.contains("Secret out") && published.message.contains("Forbidden (403)"),
         "{}",
         published.message
     );
@@ -130,7 +135,7 @@ async fn an_expiry_comes_by_githubs_clock() {
     let ahead = SignedDuration::from_hours(1);
     world.github.clock_offset(ahead);
     let end =
-        Timestamp::from_second(Timestamp::now().as_second()).unwrap() + ahead + SignedDuration::from_secs(9);
+        Timestamp::from_second(Timestamp::now().as_second()).unwrap() + ahead + SignedDuration::from_secs(20);
     world.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci").expires(end))).await;
     world.connection("ci", json!({ "interval": "24h", "warnBefore": [] })).await;
     world.ready("ci", "True", "Ready").await;
@@ -198,4 +203,55 @@ async fn what_does_not_change_the_token_asks_and_writes_nothing() {
     assert_eq!(world.asked("ci"), 1);
     let since = world.writes().split_off(written);
     assert!(since.iter().all(|(_, _, name)| name == "marker"), "only the marker's status: {since:?}");
+}
+
+/// A way to the API server that can be frozen: what is connected then stays connected, and nothing passes any more.
+struct Way {
+    kubeconfig: std::path::PathBuf,
+    frozen: watch::Sender<bool>,
+}
+
+impl Way {
+    async fn to(world: &World) -> Way {
+        let server = world.plane.url().trim_start_matches("https://").to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let here = listener.local_addr().unwrap().to_string();
+        let text = std::fs::read_to_string(world.plane.admin_kubeconfig()).unwrap();
+        let kubeconfig = world.file("kubeconfig", &text.replace(&server, &here));
+        let frozen = watch::Sender::new(false);
+        let freezing = frozen.subscribe();
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let (server, mut freezing) = (server.clone(), freezing.clone());
+                tokio::spawn(async move {
+                    freezing.mark_unchanged();
+                    let mut far = TcpStream::connect(&server).await.unwrap();
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut near, &mut far) => {}
+                        _ = freezing.changed() => std::future::pending().await,
+                    }
+                });
+            }
+        });
+        Way { kubeconfig, frozen }
+    }
+}
+
+#[tokio::test]
+async fn a_watch_that_died_without_a_word_is_noticed_within_a_minute() {
+    let world = World::start().await;
+    let way = Way::to(&world).await;
+    let _operator = world.operator_as(way.kubeconfig.clone(), &[]).await;
+    world.secret("before", &world.github.token(NewToken::classic("before", "acme-ci"))).await;
+    world.connection("before", json!({})).await;
+    world.ready("before", "True", "Ready").await;
+    way.frozen.send_replace(true);
+    let since = std::time::Instant::now();
+    world.secret("after", &world.github.token(NewToken::classic("after", "acme-ci"))).await;
+    world.connection("after", json!({})).await;
+    let asked =
+        |calls: &[github_simulator::Call]| calls.iter().any(|call| call.token.as_deref() == Some("after"));
+    assert!(world.github.wait_until(Duration::from_secs(100), asked).await, "not noticed");
+    assert!(since.elapsed() < Duration::from_secs(80), "noticed only after {:?}", since.elapsed());
+    world.ready("after", "True", "Ready").await;
 }

@@ -119,7 +119,11 @@ async fn a_token_shows_nowhere_but_in_its_secrets() {
         ("pasted", "False", "TokenMalformed"),
         ("twice", "False", "TokenMalformed"),
         ("echo401", "False", "BadCredentials"),
+        ("echo200", "Unknown", "NotTheApi"),
         ("echo302", "Unknown", "Redirected"),
+        ("echo403", "Unknown", "SecondaryRateLimited"),
+        ("echo500", "Unknown", "ServerError"),
+        ("down", "True", "Ready"),
     ] {
         world.ready(name, status, reason).await;
     }

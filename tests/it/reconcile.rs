@@ -116,14 +116,15 @@ async fn a_token_expires_to_the_second_and_is_asked_about_once_more() {
     let warning = world.condition("soon", "NotExpiring", "False", "ExpiresSoon").await;
     assert!(warning.message.contains("less than 7 days"), "{}", warning.message);
 
-    let end = in_(8);
+    let end = in_(15);
     let ending = world.github.token(NewToken::classic("ending", "acme-ci").expires(end));
     world.secret("ending", &ending).await;
     world.connection("ending", json!({ "interval": "24h", "warnBefore": [] })).await;
     world.ready("ending", "True", "Ready").await;
     let ended = world.ready("ending", "False", "Expired").await;
     let condition = ended.status.as_ref().unwrap().condition("Authenticated").unwrap().clone();
-    assert_eq!((condition.reason.as_str(), condition.last_transition_time.0), ("Expired", end));
+    let late = condition.last_transition_time.0.duration_since(end);
+    assert!(condition.reason == "Expired" && (0..=2).contains(&late.as_secs()), "{condition:?}");
     world.until_asked("ending", 2).await;
     let refused =
         world.until("ending", |seen| seen.status.as_ref().unwrap().token.as_ref().unwrap().refused.is_some());
@@ -174,7 +175,7 @@ async fn limits_and_outages_do_not_shake_a_good_token() {
         world.connection(name, json!({})).await;
         world.ready(name, "True", "Ready").await;
     }
-    let reset = in_(15);
+    let reset = in_(25);
     world.github.limit("busy", 0, reset);
     let limited = world.ready("limited", "True", "AcceptedEarlier").await.status.unwrap();
     let retry = limited.retry.unwrap();

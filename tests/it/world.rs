@@ -244,6 +244,17 @@ impl Operator {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
+    /// Waits until it has logged these words.
+    pub(crate) async fn until_logged(&self, words: &str) {
+        let logged = async {
+            while !self.log().contains(words) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let waited = tokio::time::timeout(SOON, logged).await;
+        assert!(waited.is_ok(), "{words:?} was not logged: {}", self.log());
+    }
+
     /// Ends it as a cluster would.
     pub(crate) async fn stop(mut self) -> String {
         self.process.terminate().unwrap();

@@ -1,10 +1,10 @@
 //! What becomes of the outputs: what to write, what to delete, and how they stand afterwards.
 
-use super::{Change, Found, Judgement, Observation, OnInvalid, Standing};
-use crate::domain::{
+use super::super::{
     Finding, Reason,
     format::{Output, Payload},
 };
+use super::{Change, Found, Judgement, Observation, OnInvalid, Standing};
 
 /// The changes in their order, the outputs that cannot be written, and how all stand once the changes are made.
 pub(super) fn outputs(seen: &Observation, judgement: &Judgement) -> (Vec<Change>, Vec<Finding>, Standing) {

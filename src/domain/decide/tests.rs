@@ -149,7 +149,13 @@ fn an_acceptance_is_trusted_through_silence_for_a_while() {
         ("silence from the start", seen().silent(T), ("Unknown", Some(Reason::ServerError)), None),
         ("refused once from the start", seen().refused(T), ("Unknown", Some(Reason::RefusedOnce)), None),
         ("accepted", proven(), ("True", None), None),
-        ("accepted long ago, not asked since", proven().at(T + 9 * DAY), ("True", None), None),
+        ("accepted a day ago, not asked since", proven().at(T + DAY), ("True", None), None),
+        (
+            "accepted long ago, not asked since",
+            proven().at(T + 9 * DAY),
+            ("Unknown", Some(Reason::NotAskedYet)),
+            None,
+        ),
         ("an outage", proven().silent(T + 60), ("True", None), earlier),
         ("refused once", proven().refused(T + 60), ("True", None), earlier),
         ("a moment before the end", proven().silent(T + 60).at(T + DAY - 1), ("True", None), earlier),
@@ -341,7 +347,7 @@ fn the_next_look_misses_nothing_that_happens_by_itself() {
         ),
         ("minRemaining", look(ends(30 * HOUR + 9).with(remaining)), 9),
         ("the confirmation", look(ends(100 * DAY).refused(T)), 60),
-        ("trust runs out", look(ends(100 * DAY).silent(T + 60).with(daily).at(T + DAY - 3)), 3),
+        ("trust runs out", look(ends(100 * DAY).silent(T + DAY - 10).with(daily).at(T + DAY - 3)), 3),
     ];
     for (name, seconds, expected) in rows {
         assert_eq!(seconds, expected, "{name}");

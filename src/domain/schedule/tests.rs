@@ -270,11 +270,13 @@ fn the_next_look_is_the_earliest_instant_ahead_within_a_second_and_a_day() {
         ("a second", &[T + 1], 1),
     ];
     for (name, instants, expected) in rows {
-        let look = next_look(at(T), instants.iter().map(|second| at(*second)));
+        let look = next_look(at(T), None, instants.iter().map(|second| at(*second)));
         assert_eq!(look, SignedDuration::from_secs(expected), "{name}");
     }
     let soon = at(T) + SignedDuration::from_millis(3);
-    assert_eq!(next_look(at(T), [soon]), SignedDuration::from_secs(1), "never less than a second");
+    assert_eq!(next_look(at(T), None, [soon]), SignedDuration::from_secs(1), "never less than a second");
+    let overdue = next_look(at(T), Some(at(T - 9)), [at(T + 60)]);
+    assert_eq!(overdue, SignedDuration::from_secs(1), "a question that is overdue comes at once");
 }
 
 fn any_instant() -> impl Strategy<Value = Timestamp> {
@@ -322,7 +324,7 @@ proptest! {
         let hashed = hashed(1);
         let subject = Subject { host: "github.com", hashed: &hashed };
         let due = due(subject, &memory, Past { since, asked }, ends, &pace);
-        let look = next_look(since, due);
+        let look = next_look(since, due, []);
         prop_assert!(look >= SignedDuration::from_secs(1) && look <= LONGEST_LOOK);
     }
 
