@@ -168,7 +168,7 @@ fn input(secret_file: Option<&Path>) -> Result<(String, Vec<u8>), Error> {
         return read(fs::File::open(path), &name).map(|bytes| (name, bytes));
     }
     // With the variable set, a pipe may be one that somebody left open, and never end.
-    let redirected = fs::metadata("/dev/stdin").is_ok_and(|input| input.is_file());
+    let redirected = fs::metadata("/dev/stdin").is_ok_and(|input| input.is_file() && input.len() > 0);
     match std::env::var_os("GITHUB_TOKEN").filter(|token| !token.is_empty() && !redirected) {
         Some(token) => Ok(("GITHUB_TOKEN".to_owned(), token.into_encoded_bytes())),
         None => {
