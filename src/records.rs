@@ -161,3 +161,79 @@ fn is_older(version: &str, than: &str) -> bool {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        answer::{Deferral, Reply},
+        reason::Reason,
+        token::Token,
+    };
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn hashed(letter: &str) -> HashedToken {
+        Token::try_from(["ghp_", &letter.repeat(36)].concat().as_bytes()).unwrap().hashed()
+    }
+
+    #[test]
+    fn our_own_status_holds_while_the_cache_is_older() {
+        let records = Records::default();
+        let status = Status { observed_generation: Some(7), ..Status::default() };
+        records.wrote("uid", "1000".to_owned(), status.clone());
+        let rows = [
+            ("older", "999", true),
+            ("the same", "1000", false),
+            ("newer", "1001", false),
+            ("no number", "x", false),
+        ];
+        for (name, cached, ours) in rows {
+            let newer = records.newer_status("uid", cached);
+            assert_eq!(newer, ours.then(|| (status.clone(), "1000".to_owned())), "{name}");
+        }
+        assert_eq!(records.newer_status("another", "1"), None);
+    }
+
+    #[test]
+    fn what_is_remembered_belongs_to_one_token_on_one_host() {
+        let records = Records::default();
+        let (mut memory, past) = records.recall("uid", &hashed("a"), "one", None, at(10));
+        assert_eq!((past.since, past.asked), (at(10), None));
+        memory.learn(Reply::Deferral(Deferral::new(Reason::TimedOut)), at(11));
+        records.remember("uid", &memory, Past { asked: Some(at(11)), ..past });
+        let (again, past) = records.recall("uid", &hashed("a"), "one", None, at(20));
+        assert_eq!((again, past.asked), (memory, Some(at(11))));
+        let (_, set_back) = records.recall("uid", &hashed("a"), "one", None, at(5));
+        assert_eq!((set_back.since, set_back.asked), (at(5), None), "the clock was set back");
+        for (token, host) in [("b", "one"), ("a", "two")] {
+            let (other, past) = records.recall("uid", &hashed(token), host, None, at(30));
+            assert_eq!((other, past.asked), (Memory::default(), None), "{token} on {host}");
+        }
+    }
+
+    #[test]
+    fn what_is_gone_is_forgotten() {
+        let records = Records::default();
+        for uid in ["a", "b", "c"] {
+            assert_eq!(records.failed(uid), 0);
+        }
+        records.forget("a");
+        records.forget_all_but(&HashSet::from(["c".to_owned()]));
+        assert_eq!(["a", "b", "c"].map(|uid| records.failures(uid)), [0, 0, 1]);
+        records.succeeded("c");
+        assert_eq!(records.failures("c"), 0);
+    }
+
+    #[test]
+    fn an_unreadable_object_is_told_once_and_again_after_it_was_readable() {
+        let records = Records::default();
+        assert!(!records.was_told("uid", "error"));
+        records.told("uid", "error");
+        assert!(records.was_told("uid", "error") && !records.was_told("uid", "another"));
+        records.readable("uid");
+        assert!(!records.was_told("uid", "error"));
+    }
+}
