@@ -67,7 +67,7 @@ pub struct GithubPatConnectionSpec {
     /// Enterprise Server or a tenant of ghe.com is added there by an administrator.
     #[serde(default = "default_host")]
     #[schemars(length(max = 253), extend("x-kubernetes-validations" = [{
-        "rule": "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+        "rule": "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
         "message": "host must be the name of a host in the operator's settings, such as github.com, and no URL",
     }]))]
     pub host: String,
@@ -85,7 +85,9 @@ pub struct GithubPatConnectionSpec {
     #[serde(default = "default_warn_before")]
     #[schemars(schema_with = "warnings")]
     pub warn_before: Vec<Span>,
-    /// What becomes of the outputs when the token turns invalid. An outage or a rate limit does not make it invalid.
+    /// What becomes of the outputs when the token turns invalid: Retain lets them keep the last proven token, Withdraw deletes
+    /// them once GitHub has refused the token twice, its expiry is confirmed, or the requirements do not hold. An outage or a rate
+    /// limit does not make it invalid.
     #[serde(default)]
     pub on_invalid: OnInvalid,
     /// The Secrets to write the token to once GitHub has accepted it and the requirements hold. They go with the connection.
@@ -104,7 +106,7 @@ pub struct GithubPatConnectionSpec {
 pub struct SecretKeyRef {
     /// The name of the Secret.
     #[schemars(length(max = 253), extend("x-kubernetes-validations" = [{
-        "rule": "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+        "rule": "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
         "message": "name must be that of a Secret: lower case letters, digits, dots and hyphens",
     }]))]
     pub name: String,
@@ -167,6 +169,7 @@ pub fn definition() -> CustomResourceDefinition {
         let schema = version.schema.take().and_then(|validation| serde_json::to_value(validation).ok());
         version.schema = schema.and_then(|mut schema| {
             without_null(&mut schema);
+            flowing(&mut schema);
             if let Some(status) = schema.pointer_mut("/openAPIV3Schema/properties/status") {
                 status["default"] = unseen();
             }
@@ -184,6 +187,22 @@ fn without_null(schema: &mut serde_json::Value) {
             fields.values_mut().for_each(without_null);
         }
         serde_json::Value::Array(items) => items.iter_mut().for_each(without_null),
+        _ => {}
+    }
+}
+
+/// Joins the lines of the descriptions, which are broken as the source is.
+fn flowing(schema: &mut serde_json::Value) {
+    match schema {
+        serde_json::Value::Object(fields) => {
+            if let Some(serde_json::Value::String(text)) = fields.get_mut("description") {
+                let paragraphs: Vec<_> =
+                    text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect();
+                *text = paragraphs.join("\n\n");
+            }
+            fields.values_mut().for_each(flowing);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(flowing),
         _ => {}
     }
 }

@@ -15,7 +15,11 @@ const LONGEST_NAME: usize = 40;
 /// <https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/managing-your-personal-access-tokens>
 pub fn links(host: &Host, connection: &str, spec: &GithubPatConnectionSpec) -> Links {
     let create_token = if wants_classic(spec) {
-        let scopes = spec.require.scopes.join(",");
+        let mut scopes: Vec<&str> = spec.require.scopes.iter().map(String::as_str).collect();
+        if scopes.is_empty() && pulls(spec) {
+            scopes.push("read:packages");
+        }
+        let scopes = scopes.join(",");
         host.page("settings/tokens/new", &[("scopes", &scopes), ("description", connection)])
     } else {
         let name: String = connection.chars().take(LONGEST_NAME).collect();
@@ -26,10 +30,13 @@ pub fn links(host: &Host, connection: &str, spec: &GithubPatConnectionSpec) -> L
 
 /// True if only a classic token can serve, or the connection allows no fine-grained one.
 fn wants_classic(spec: &GithubPatConnectionSpec) -> bool {
-    let registry = spec.publish.iter().any(|output| output.format == Format::DockerConfigJson);
     let allows = |kind| spec.require.kinds.contains(&kind);
     allows(TokenKind::Classic)
-        && (!spec.require.scopes.is_empty() || registry || !allows(TokenKind::FineGrained))
+        && (!spec.require.scopes.is_empty() || pulls(spec) || !allows(TokenKind::FineGrained))
+}
+
+fn pulls(spec: &GithubPatConnectionSpec) -> bool {
+    spec.publish.iter().any(|output| output.format == Format::DockerConfigJson)
 }
 
 #[cfg(test)]
@@ -66,6 +73,6 @@ mod tests {
             "secretRef": { "name": "pat" },
             "publish": [{ "secretName": "pull", "format": "DockerConfigJson" }],
         });
-        assert!(link(docker).starts_with("https://github.com/settings/tokens/new?"));
+        assert!(link(docker).starts_with("https://github.com/settings/tokens/new?scopes=read%3Apackages&"));
     }
 }

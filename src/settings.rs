@@ -237,6 +237,9 @@ fn api_version(given: Option<String>) -> Result<HeaderValue, Error> {
 pub fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let value: serde_json::Value =
         serde_saphyr::from_str(text).map_err(|error| one_line(&error.to_string()))?;
+    if value.is_array() {
+        return Err("it is a list, where fields with names are wanted".to_owned());
+    }
     serde_path_to_error::deserialize(value).map_err(|error| {
         let (path, message) = (error.path().to_string(), one_line(&error.inner().to_string()));
         if path == "." { message } else { format!("{path}: {message}") }
@@ -315,6 +318,7 @@ mod tests {
             ),
             ("nosuch: 1", "nosuch", "unknown"),
             ("[", "settings.yaml", "wrong"),
+            ("[30s, 5s]", "settings.yaml", "a list"),
         ];
         for (yaml, name, words) in rows {
             let error = settings(yaml).expect_err(yaml).to_string();

@@ -58,7 +58,10 @@ impl Screen {
         if !self.drawn.is_empty() {
             print(&format!("\x1b[{}A\x1b[J", self.drawn.len()))?;
         }
+        // A row that wrapped would take two lines, and the next table would be drawn over the wrong ones.
+        print("\x1b[?7l")?;
         lines.iter().try_for_each(|text| line(text))?;
+        print("\x1b[?7h")?;
         self.drawn = lines;
         Ok(())
     }

@@ -210,6 +210,7 @@ impl Stage {
         )?;
         show::line(&format!("  export KUBECONFIG={}", self.plane.admin_kubeconfig().display()))?;
         show::line("  kubectl get ghpat -A -o wide")?;
+        show::line("  (no controller manager runs here, so outputs outlive a connection that you delete)")?;
         show::line(&format!(
             "  the operator's log: {}\n",
             self.plane.directory().join("operator.log").display()

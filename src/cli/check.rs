@@ -4,8 +4,11 @@ use std::{
     fmt::Write,
     fs,
     io::Read,
+    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::mpsc,
+    time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -18,7 +21,7 @@ use crate::{
         GithubPatConnectionStatus as Status,
     },
     domain::{
-        Judged,
+        Finding, Judged,
         answer::Memory,
         answer::Question,
         decide::{Decision, Demand, Host, Observation, Standing, decide},
@@ -37,6 +40,9 @@ const API_VERSION: &str = "githubpat.dev/v1alpha1";
 const KIND: &str = "GithubPatConnection";
 /// Where the schema of the spec is in the definition.
 const SPEC_SCHEMA: &str = "/spec/versions/0/schema/openAPIV3Schema/properties/spec";
+const STANDARD_INPUT: &str = "standard input";
+/// How long a pipe may take if GITHUB_TOKEN is set too.
+const PIPE_DEADLINE: Duration = Duration::from_secs(5);
 /// Longer than any token with what people put around it.
 const LONGEST_INPUT: u64 = 64 * 1024;
 
@@ -44,7 +50,7 @@ const LONGEST_INPUT: u64 = 64 * 1024;
 /// argument, since other users see arguments.
 #[derive(Debug, clap::Args)]
 pub struct Check {
-    /// The file that holds the token; else a file that standard input comes from, else GITHUB_TOKEN, else standard input
+    /// The file that holds the token; else a file or pipe on standard input, else GITHUB_TOKEN, else what is typed
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
     /// A manifest of a GithubPatConnection, whose host and requirements are judged
@@ -90,7 +96,10 @@ pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
     let (source, bytes) = input(check.secret_file.as_deref())?;
     let github = Github::new(&settings)?;
     let known = Host { name: host.name.clone(), registry: host.registry.clone() };
-    let seen = ask(&github, &spec, known, &settings, &bytes).await;
+    let token = Token::try_from(bytes.as_slice())
+        .map_err(|finding| Finding { message: format!("{source}: {}", finding.message), ..finding });
+    let token = token.map_or_else(|finding| Judged::No(vec![finding]), Judged::Yes);
+    let seen = ask(&github, &spec, known, &settings, token).await;
     let decision = decide(&seen);
     let status = judged(&seen, &decision, host, &spec, &source);
     print(&match check.output {
@@ -160,21 +169,31 @@ fn unknown_field(path: &str, value: &Value, schema: &Value) -> Option<String> {
     }
 }
 
-/// The bytes of the token and where they stood: in the file that is named, in a file that standard input comes from, in the
-/// variable, or on standard input.
+/// The bytes of the token and where they stood: in the file that is named, on standard input if a file or a pipe hands some over,
+/// in the variable, or typed.
 fn input(secret_file: Option<&Path>) -> Result<(String, Vec<u8>), Error> {
     if let Some(path) = secret_file {
         let name = shown(&path.display().to_string());
         return read(fs::File::open(path), &name).map(|bytes| (name, bytes));
     }
-    // With the variable set, a pipe may be one that somebody left open, and never end.
-    let redirected = fs::metadata("/dev/stdin").is_ok_and(|input| input.is_file() && input.len() > 0);
-    match std::env::var_os("GITHUB_TOKEN").filter(|token| !token.is_empty() && !redirected) {
-        Some(token) => Ok(("GITHUB_TOKEN".to_owned(), token.into_encoded_bytes())),
-        None => {
-            read(Ok(std::io::stdin()), "standard input").map(|bytes| ("standard input".to_owned(), bytes))
-        }
+    match std::env::var_os("GITHUB_TOKEN").filter(|token| !token.is_empty()) {
+        Some(token) => Ok(match handed_over() {
+            Some(bytes) => (STANDARD_INPUT.to_owned(), bytes),
+            None => ("GITHUB_TOKEN".to_owned(), token.into_encoded_bytes()),
+        }),
+        None => read(Ok(std::io::stdin()), STANDARD_INPUT).map(|bytes| (STANDARD_INPUT.to_owned(), bytes)),
     }
+}
+
+/// What a file or a pipe on standard input holds. A pipe may be one that somebody left open, so it has a while and no longer.
+fn handed_over() -> Option<Vec<u8>> {
+    let kind = fs::metadata("/dev/stdin").ok()?.file_type();
+    if !(kind.is_file() || kind.is_fifo() || kind.is_socket()) {
+        return None;
+    }
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || sender.send(read(Ok(std::io::stdin()), STANDARD_INPUT)));
+    receiver.recv_timeout(PIPE_DEADLINE).ok()?.ok().filter(|bytes| !bytes.is_empty())
 }
 
 /// A word of the command line as a message may repeat it: people put a token where a name belongs.
@@ -192,9 +211,14 @@ fn read(source: std::io::Result<impl Read>, name: &str) -> Result<Vec<u8>, Error
 }
 
 /// One question, and a second one over a fresh connection after a refusal.
-async fn ask(github: &Github, spec: &Spec, host: Host, settings: &Settings, bytes: &[u8]) -> Observation {
+async fn ask(
+    github: &Github,
+    spec: &Spec,
+    host: Host,
+    settings: &Settings,
+    token: Judged<Token>,
+) -> Observation {
     let now = Timestamp::now();
-    let token = Token::try_from(bytes).map_or_else(|finding| Judged::No(vec![finding]), Judged::Yes);
     let mut seen = Observation {
         now,
         skew: SignedDuration::ZERO,

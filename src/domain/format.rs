@@ -43,11 +43,12 @@ pub struct Output {
     /// The Secret to create, in the namespace of the connection. A Secret of this name that the connection did not make is
     /// left alone.
     #[schemars(length(max = 253), extend("x-kubernetes-validations" = [{
-        "rule": "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+        "rule": "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
         "message": "secretName must be the name of a Secret: lower case letters, digits, dots and hyphens",
     }]))]
     pub secret_name: String,
-    /// How the token is laid out in it.
+    /// How the token is laid out in it. Opaque: key token. BasicAuth: keys username and password, for git over HTTPS.
+    /// DockerConfigJson: for imagePullSecrets, with the registry of the host; GitHub Packages takes classic tokens only.
     pub format: Format,
 }
 

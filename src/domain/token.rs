@@ -19,9 +19,10 @@ const LONGEST: usize = 4096;
 /// guessed from its hash, so it is not hashed and not sent.
 const SHORTEST_BODY: usize = 20;
 
-/// The kinds of token that can authenticate `GET /user` or the like, told apart by their prefix.
-///
-/// Source: <https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github>
+// https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github
+/// A kind of GitHub token, told by its prefix: Classic (ghp_) and FineGrained (github_pat_) personal access tokens, tokens of an
+/// OAuth app or of `gh auth login` (OAuth, gho_), of a GitHub App for a user (AppUser, ghu_) and for an installation
+/// (AppInstallation, ghs_).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum TokenKind {
     /// Personal access token (classic), `ghp_`.
@@ -44,7 +45,7 @@ impl TokenKind {
             TokenKind::FineGrained => "fine-grained personal access token",
             TokenKind::OAuth => "token of an OAuth app",
             TokenKind::AppUser => "user token of a GitHub App",
-            TokenKind::AppInstallation => "installation token of a GitHub App",
+            TokenKind::AppInstallation => "token of a GitHub App installation",
         }
     }
 
@@ -251,14 +252,20 @@ fn around(text: &str) -> Finding {
             "the value is nothing but white space: store the token in it",
         );
     }
+    let joined: String = text.split_whitespace().collect();
+    if is_doubly_encoded(&joined) {
+        return malformed(
+            "the value is a token encoded in base64 twice: put it under stringData, or encode it once",
+        );
+    }
     if text.ends_with('\r') || text.contains("\r\n") {
         return malformed("the value has a Windows line end (CR LF): save it without one");
     }
     if text.contains('\n') {
         return malformed("the value has more than one line: store the token alone");
     }
-    if trimmed.len() > 1 && trimmed.starts_with(['"', '\'']) && trimmed.ends_with(['"', '\'']) {
-        return malformed("the value stands in quotes: store it without them");
+    if trimmed.starts_with(['"', '\'']) || trimmed.ends_with(['"', '\'']) {
+        return malformed("the value has quotes around it: store it without them");
     }
     if lower.starts_with("bearer ") || lower.starts_with("token ") || lower.starts_with("basic ") {
         return malformed(
@@ -271,11 +278,6 @@ fn around(text: &str) -> Finding {
     if lower.starts_with("https://") || lower.starts_with("http://") {
         return malformed("the value is a URL: store the token alone");
     }
-    if is_doubly_encoded(trimmed) {
-        return malformed(
-            "the value is a token encoded in base64 twice: put it under stringData, or encode it once",
-        );
-    }
     let tokenlike = |part: &str| PREFIXES.iter().any(|(prefix, _)| part.starts_with(prefix));
     if trimmed.len() < text.len() && tokenlike(trimmed) && !trimmed.contains(char::is_whitespace) {
         return malformed("the value has white space around the token: store the token alone");
@@ -283,8 +285,10 @@ fn around(text: &str) -> Finding {
     if text.contains(char::is_whitespace) && tokenlike(trimmed) {
         return malformed("the value has white space inside the token: copy the token again, in one piece");
     }
-    if text.split(':').skip(1).any(tokenlike) {
-        return malformed("the value is a user and a token joined by a colon: store the token alone");
+    if text.split([':', '=']).skip(1).map(str::trim).any(tokenlike) {
+        return malformed(
+            "the value has a name before the token, as in user:token or NAME=token: store the token alone",
+        );
     }
     if tokenlike(text) {
         return malformed(

@@ -4,6 +4,10 @@
 use std::{fs, path::PathBuf};
 
 use reqwest::{Certificate, Url};
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 use serde::Deserialize;
 
 use super::Error;
@@ -165,6 +169,10 @@ fn is_registry(text: &str) -> bool {
 
 fn certificates(path: &std::path::Path) -> Result<Vec<Certificate>, String> {
     let pem = fs::read(path).map_err(|error| error.to_string())?;
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|error| format!("not PEM: {error}"))?;
+        RootCertStore::empty().add(certificate).map_err(|error| format!("not a certificate: {error}"))?;
+    }
     let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| error.to_string())?;
     if certificates.is_empty() { Err("holds no certificate in PEM".to_owned()) } else { Ok(certificates) }
 }

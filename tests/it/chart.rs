@@ -187,7 +187,7 @@ fn the_probes_ask_where_the_operator_listens() {
 fn helm_and_the_operator_agree_on_what_a_setting_may_be() {
     let rows = [
         ("minimumInterval", ["9s", "10s", "24h", "24h0m1s"]),
-        ("trustFor", ["59s", "1m", "720h", "721h"]),
+        ("trustFor", ["59m", "1h", "720h", "721h"]),
         ("confirmAfter", ["0s", "1s", "0h60m", "3601s"]),
         ("heartbeat", ["0h0m59s", "60s", "1440m", "1441m"]),
         ("concurrency", ["0", "1", "1000", "1001"]),

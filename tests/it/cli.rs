@@ -197,7 +197,7 @@ async fn revoked_expired_and_limited_tokens_and_an_outage_are_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_token_comes_from_the_named_file_else_a_file_on_standard_input_else_the_environment() {
+async fn the_token_comes_from_the_named_file_else_standard_input_else_the_environment() {
     let desk = Desk::new().await;
     let texts =
         ["file", "environment", "input"].map(|name| desk.github.token(NewToken::classic(name, "acme-ci")));
@@ -225,7 +225,26 @@ async fn the_token_comes_from_the_named_file_else_a_file_on_standard_input_else_
         .output()
         .unwrap();
     let said = String::from_utf8(piped.stdout).unwrap();
-    assert!(piped.status.success() && said.contains("GITHUB_TOKEN holds"), "a pipe may never end: {said}");
+    assert!(piped.status.success() && said.contains("standard input holds"), "{said}");
+    let open = Command::new("sh")
+        .args([
+            "-c",
+            "sleep 60 | { \"$0\" check --config \"$1\" --host simulated; kill $(jobs -p) 2>/dev/null; }",
+            BINARY,
+        ])
+        .arg(desk.settings())
+        .env("GITHUB_TOKEN", &texts[1])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let called = |calls: &[github_simulator::Call]| {
+        calls.last().is_some_and(|c| c.token.as_deref() == Some("environment"))
+    };
+    assert!(
+        desk.github.wait_until(Duration::from_secs(30), called).await,
+        "an open pipe does not hold it up"
+    );
+    drop(open);
 }
 
 #[tokio::test]

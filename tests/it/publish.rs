@@ -119,6 +119,12 @@ async fn a_foreign_secret_is_left_alone_and_taken_over_once_it_is_gone() {
     world.secrets().delete("out", &DeleteParams::default()).await.unwrap();
     world.secret_until("out", |secret| holds(secret, &text)).await;
     world.ready("ci", "True", "Ready").await;
+
+    let disowned =
+        Patch::Merge(json!({ "metadata": { "ownerReferences": null }, "data": { "token": "eA==" } }));
+    let disowned = world.secrets().patch("out", &PatchParams::default(), &disowned).await.unwrap();
+    world.ready("ci", "False", "ForeignSecret").await;
+    assert_eq!(world.secrets().get("out").await.unwrap(), disowned, "the label alone makes it nobody's");
 }
 
 #[tokio::test]

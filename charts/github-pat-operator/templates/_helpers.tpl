@@ -58,6 +58,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $_ := set $file $name $value }}
 {{- end }}
 {{- end }}
+{{- $trust := get $file "trustFor" | default "24h" }}
+{{- $heartbeat := get $file "heartbeat" | default "1h" }}
+{{- if lt (int64 (include "github-pat-operator.seconds" $trust)) (int64 (include "github-pat-operator.seconds" $heartbeat)) }}
+{{- fail (printf "settings.trustFor: %s is below heartbeat, %s" $trust $heartbeat) }}
+{{- end }}
 {{- $hosts := list }}
 {{- $names := dict }}
 {{- range $index, $given := .Values.settings.hosts }}
