@@ -213,3 +213,74 @@ fn outcome<T>(
 fn data(payload: &Payload) -> BTreeMap<String, ByteString> {
     payload.data.iter().map(|(key, value)| (key.clone(), ByteString(value.clone()))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use http::{Request, Response};
+    use kube::{Client, client::Body};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Makes the change on an API server that has one Secret in this version; gives the outcome and what was asked, with bodies.
+    async fn made(change: &Change, version: &str) -> (Result<(), Error>, Vec<(String, Value)>) {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (log, version) = (asked.clone(), version.to_owned());
+        let server = tower::service_fn(move |request: Request<Body>| {
+            let (log, version) = (log.clone(), version.clone());
+            async move {
+                let method = request.method().to_string();
+                let body = request.into_body().collect_bytes().await?;
+                log.lock().unwrap().push((method, serde_json::from_slice(&body).unwrap_or_default()));
+                let meta = json!({ "name": "out", "uid": "uid", "resourceVersion": version, "labels": { "kept": "yes" } });
+                let secret =
+                    json!({ "apiVersion": "v1", "kind": "Secret", "metadata": meta, "type": "Opaque" });
+                Ok::<_, kube::Error>(Response::new(Body::from(secret.to_string().into_bytes())))
+            }
+        });
+        let secrets = Api::<Secret>::namespaced(Client::new(server, "ns"), "ns");
+        let outcome = apply(&secrets, Owner { name: "ci", uid: "owner" }, change).await;
+        let asked = asked.lock().unwrap().clone();
+        (outcome, asked)
+    }
+
+    fn version() -> Version {
+        Version { uid: "uid".to_owned(), resource_version: "7".to_owned() }
+    }
+
+    fn payload() -> Payload {
+        Payload { type_: "Opaque".to_owned(), data: BTreeMap::from([("token".to_owned(), b"x".to_vec())]) }
+    }
+
+    #[tokio::test]
+    async fn a_deletion_names_the_very_state_that_goes() {
+        let change = Change::Delete { name: "out".to_owned(), version: version() };
+        let (outcome, asked) = made(&change, "7").await;
+        assert!(outcome.is_ok());
+        let [(method, body)] = asked.as_slice() else { panic!("{asked:?}") };
+        assert_eq!(
+            (method.as_str(), &body["preconditions"]),
+            ("DELETE", &json!({ "uid": "uid", "resourceVersion": "7" }))
+        );
+    }
+
+    #[tokio::test]
+    async fn an_update_replaces_the_state_that_was_seen_and_no_other() {
+        let change = Change::Replace { name: "out".to_owned(), version: version(), payload: payload() };
+        let (outcome, asked) = made(&change, "7").await;
+        assert!(outcome.is_ok());
+        let (method, body) = asked.last().unwrap();
+        let meta =
+            json!({ "name": "out", "uid": "uid", "resourceVersion": "7", "labels": { "kept": "yes" } });
+        assert_eq!(
+            (method.as_str(), &body["metadata"], &body["data"]["token"]),
+            ("PUT", &meta, &json!("eA=="))
+        );
+
+        let (outcome, asked) = made(&change, "8").await;
+        assert!(matches!(outcome, Err(Error::Moved { .. })));
+        assert!(asked.iter().all(|(method, _)| method == "GET"), "{asked:?}");
+    }
+}
