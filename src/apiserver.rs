@@ -54,3 +54,27 @@ fn plain(error: &kube::Error) -> String {
         _ => "the API server could not be reached, or its answer not be read".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_without_an_answer_ends_after_five_seconds() {
+        let started = tokio::time::Instant::now();
+        let answer = within(std::future::pending::<kube::Result<()>>()).await;
+        assert!(matches!(answer, Err(Fault::Late)));
+        assert_eq!(started.elapsed(), Duration::from_secs(5));
+    }
+
+    #[test]
+    fn the_words_of_the_api_server_are_not_passed_on() {
+        let refused =
+            kube::core::Status::failure("admission webhook says: secret", "Forbidden").with_code(403);
+        let fault = Fault::from(kube::Error::Api(Box::new(refused)));
+        assert_eq!(
+            (fault.to_string().as_str(), fault.code()),
+            ("the API server answered Forbidden (403)", Some(403))
+        );
+    }
+}

@@ -159,3 +159,17 @@ fn print(text: &str) -> Result<(), Error> {
         written => Ok(written?),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_of_the_api_server_neither_tries_again_nor_waits_for_ever() {
+        let mut config = kube::Config::new("https://127.0.0.1:6443".parse().unwrap());
+        config.proxy_url = Some("http://127.0.0.1:3128".parse().unwrap());
+        let config = impatient(config);
+        assert!(!config.default_retry && config.proxy_url.is_none());
+        assert_eq!((config.read_timeout, config.reset_reader_on_write), (Some(LONGEST_SILENCE), true));
+    }
+}

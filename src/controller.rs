@@ -314,14 +314,19 @@ async fn refuse(unreadable: &InvalidObject, ctx: &Context) -> Result<Action, Err
     }
 }
 
-/// Tries again after a pause that doubles with each failure in a row, between half of it and all of it.
+/// Tries again after a pause that doubles with each failure in a row.
 fn after_error(connection: Arc<Guarded>, error: &Error, ctx: Arc<Context>) -> Action {
     let failures = ctx.records.failed(&connection.uid().unwrap_or_default());
-    let longest = PAUSES.0.saturating_mul(1_u32 << failures.min(16)).min(PAUSES.1);
-    let pause = longest.mul_f64(fastrand::f64().mul_add(0.5, 0.5));
+    let pause = pause(failures, fastrand::f64());
     let connection = format!("{}/{}", connection.namespace().unwrap_or_default(), connection.name_any());
     tracing::warn!(%connection, %error, next_look = ?pause, "reconcile failed");
     Action::requeue(pause)
+}
+
+/// The pause after so many failures before this one: between half of it and all of it, by a share from 0 to 1.
+fn pause(failures: u32, share: f64) -> Duration {
+    let longest = PAUSES.0.saturating_mul(1_u32 << failures.min(16)).min(PAUSES.1);
+    longest.mul_f64(share.mul_add(0.5, 0.5))
 }
 
 fn api(connection: &GithubPatConnection, ctx: &Context) -> Api<GithubPatConnection> {
@@ -335,6 +340,14 @@ fn key(connection: &GithubPatConnection) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_minute_and_are_spread() {
+        let seconds = |failures, share| pause(failures, share).as_secs_f64();
+        let longest: Vec<f64> = [0, 1, 2, 6, 7, 8, u32::MAX].map(|failures| seconds(failures, 1.0)).to_vec();
+        assert_eq!(longest, [0.5, 1.0, 2.0, 32.0, 60.0, 60.0, 60.0]);
+        assert_eq!((seconds(1, 0.0), seconds(1, 0.5)), (0.5, 0.75));
+    }
 
     #[tokio::test]
     async fn a_panic_is_an_error_of_one_reconcile() {

@@ -45,3 +45,18 @@ async fn ready(State(listed): State<watch::Receiver<Listed>>) -> (StatusCode, &'
         (StatusCode::SERVICE_UNAVAILABLE, "connections or Secrets have not been listed yet")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn ready_is_said_once_connections_and_secrets_were_listed() {
+        let rows = [(false, false, 503), (true, false, 503), (false, true, 503), (true, true, 200)];
+        for (connections, secrets, expected) in rows {
+            let (_sender, receiver) = watch::channel(Listed { connections, secrets });
+            let (status, _) = ready(State(receiver)).await;
+            assert_eq!(status.as_u16(), expected, "{connections} {secrets}");
+        }
+    }
+}

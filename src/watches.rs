@@ -58,8 +58,8 @@ type Key = (String, String);
 /// What has been listed once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Listed {
-    connections: bool,
-    secrets: bool,
+    pub(crate) connections: bool,
+    pub(crate) secrets: bool,
 }
 
 impl Listed {
