@@ -387,4 +387,4 @@ fn counted(count: i64, unit: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

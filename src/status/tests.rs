@@ -3,10 +3,9 @@
 use super::*;
 use crate::domain::{
     answer::{Account, Deferral, Memory, Reply, Silence},
-    decide::{Demand, Host, OnInvalid, Version, decide},
+    decide::{Host, OnInvalid, Version, decide},
     format::Format,
-    requirement::Requirement,
-    schedule::{Pace, Past},
+    schedule::Past,
 };
 
 const HOUR: i64 = 3600;
@@ -31,29 +30,10 @@ fn grant(expiry: Expiry) -> Grant {
 
 /// A connection with one output, at `T`, whose token GitHub has not been asked about.
 fn seen() -> Observation {
-    Observation {
-        now: at(T),
-        skew: SignedDuration::ZERO,
-        token: Judged::Yes(token("a")),
-        host: Judged::Yes(Host { name: "github.com".to_owned(), registry: Some("ghcr.io".to_owned()) }),
-        memory: Memory::default(),
-        past: Past { since: at(T - DAY), asked: None },
-        demand: Demand {
-            source: "source".to_owned(),
-            requirement: Requirement::default(),
-            outputs: vec![Output { secret_name: "out".to_owned(), format: Format::Opaque }],
-            on_invalid: OnInvalid::Retain,
-            warn_before: vec![SignedDuration::from_hours(168)],
-            suspend: false,
-        },
-        pace: Pace {
-            interval: SignedDuration::from_mins(30),
-            confirm_after: SignedDuration::from_secs(60),
-            heartbeat: SignedDuration::from_hours(1),
-            trust_for: SignedDuration::from_hours(24),
-        },
-        found: Ok(Vec::new()),
-    }
+    crate::domain::decide::tests::seen().with(|seen| {
+        seen.demand.outputs = vec![Output { secret_name: "out".to_owned(), format: Format::Opaque }];
+        seen.demand.warn_before = vec![SignedDuration::from_hours(168)];
+    })
 }
 
 /// Beside those that the tests of `decide` have.

@@ -33,7 +33,7 @@ fn out(name: &str, format: Format) -> Output {
 }
 
 /// A connection with two outputs, at `T`, whose token GitHub has not been asked about.
-fn seen() -> Observation {
+pub(crate) fn seen() -> Observation {
     Observation {
         now: at(T),
         skew: SignedDuration::ZERO,
