@@ -247,16 +247,7 @@ async fn report(
     if observed.previous.as_ref() == Some(&status) {
         return Ok(Reported::Said);
     }
-    let patch = serde_json::json!({
-        "apiVersion": GithubPatConnection::api_version(&()),
-        "kind": GithubPatConnection::kind(&()),
-        "metadata": {
-            "name": connection.name_any(),
-            "uid": connection.uid(),
-            "resourceVersion": &observed.version,
-        },
-        "status": &status,
-    });
+    let patch = statement(connection, &observed.version, &status);
     let connections = api(connection, ctx);
     let params = PatchParams::apply(FIELD_MANAGER).force();
     let written =
@@ -269,6 +260,20 @@ async fn report(
     let version = written.resource_version().unwrap_or_default();
     ctx.records.wrote(&connection.uid().unwrap_or_default(), version, status);
     Ok(Reported::Said)
+}
+
+/// What is applied to say this status of that version of the connection, and of no other.
+fn statement(connection: &GithubPatConnection, version: &str, status: &Status) -> serde_json::Value {
+    serde_json::json!({
+        "apiVersion": GithubPatConnection::api_version(&()),
+        "kind": GithubPatConnection::kind(&()),
+        "metadata": {
+            "name": connection.name_any(),
+            "uid": connection.uid(),
+            "resourceVersion": version,
+        },
+        "status": status,
+    })
 }
 
 /// One line for each change of the judgement.
@@ -347,6 +352,22 @@ mod tests {
         let longest: Vec<f64> = [0, 1, 2, 6, 7, 8, u32::MAX].map(|failures| seconds(failures, 1.0)).to_vec();
         assert_eq!(longest, [0.5, 1.0, 2.0, 32.0, 60.0, 60.0, 60.0]);
         assert_eq!((seconds(1, 0.0), seconds(1, 0.5)), (0.5, 0.75));
+    }
+
+    #[test]
+    fn a_status_is_said_of_the_version_that_was_seen() {
+        let connection: GithubPatConnection = serde_json::from_value(serde_json::json!({
+            "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection",
+            "metadata": { "name": "ci", "uid": "one", "resourceVersion": "6" },
+            "spec": { "secretRef": { "name": "pat" } },
+        }))
+        .unwrap();
+        let said = statement(&connection, "7", &Status::default());
+        assert_eq!(
+            said["metadata"],
+            serde_json::json!({ "name": "ci", "uid": "one", "resourceVersion": "7" })
+        );
+        assert_eq!(said["apiVersion"], "githubpat.dev/v1alpha1");
     }
 
     #[tokio::test]
