@@ -18,9 +18,9 @@ pub use status::{
 use crate::domain::{
     Reason,
     decide::{Demand, OnInvalid},
+    duration::{self, Duration},
     format::Output,
     requirement::Requirement,
-    span::{self, Span},
 };
 
 /// Keeps a GitHub personal access token under watch: reads it from a Secret, asks GitHub whether it works for its purpose,
@@ -79,12 +79,12 @@ pub struct GithubPatConnectionSpec {
     /// How often GitHub is asked about an accepted token, from 10s to 24h. The operator's settings have a minimum, to which a
     /// shorter interval is raised.
     #[serde(default = "default_interval")]
-    #[schemars(extend("x-kubernetes-validations" = span::rules("interval", "10s", "24h")))]
-    pub interval: Span,
+    #[schemars(extend("x-kubernetes-validations" = duration::rules("interval", "10s", "24h")))]
+    pub interval: Duration,
     /// How long before the expiry to warn. `NotExpiring` turns False at the longest, and its message changes at each.
     #[serde(default = "default_warn_before")]
     #[schemars(schema_with = "warnings")]
-    pub warn_before: Vec<Span>,
+    pub warn_before: Vec<Duration>,
     /// What becomes of the outputs when the token turns invalid: Retain lets them keep the last proven token, Withdraw deletes
     /// them once GitHub has refused the token twice, its expiry is confirmed, or the requirements do not hold. An outage or a rate
     /// limit does not make it invalid.
@@ -127,7 +127,7 @@ impl GithubPatConnectionSpec {
             requirement: self.require.clone(),
             outputs: self.publish.clone(),
             on_invalid: self.on_invalid,
-            warn_before: self.warn_before.iter().map(|span| span.get()).collect(),
+            warn_before: self.warn_before.iter().map(|duration| duration.get()).collect(),
             suspend: self.suspend,
         }
     }
@@ -141,12 +141,12 @@ fn default_key() -> String {
     "token".to_owned()
 }
 
-fn default_interval() -> Span {
-    Span::minutes(30)
+fn default_interval() -> Duration {
+    Duration::minutes(30)
 }
 
-fn default_warn_before() -> Vec<Span> {
-    [720, 336, 168, 24].map(Span::hours).to_vec()
+fn default_warn_before() -> Vec<Duration> {
+    [720, 336, 168, 24].map(Duration::hours).to_vec()
 }
 
 fn warnings(_: &mut SchemaGenerator) -> Schema {
@@ -156,7 +156,7 @@ fn warnings(_: &mut SchemaGenerator) -> Schema {
         "items": {
             "type": "string",
             "maxLength": 18,
-            "x-kubernetes-validations": span::rules("each of warnBefore", "1m", "99999h"),
+            "x-kubernetes-validations": duration::rules("each of warnBefore", "1m", "99999h"),
         },
         "x-kubernetes-list-type": "set",
     })

@@ -159,7 +159,7 @@ async fn reconcile(connection: &GithubPatConnection, ctx: &Context) -> Result<Ac
         (Some(fault), _) => Err(fault),
         (None, Reported::Overtaken) => Ok(Action::requeue(LOOK_AGAIN)),
         (None, Reported::Said) => {
-            Ok(Action::requeue(decision.next_look.unsigned_abs().saturating_sub(started.elapsed())))
+            Ok(Action::requeue(decision.requeue_after.unsigned_abs().saturating_sub(started.elapsed())))
         }
     }
 }
@@ -256,7 +256,7 @@ async fn report(
         Err(fault) if fault.is_outdated() => return Ok(Reported::Overtaken),
         other => other.map_err(|source| Error::WriteStatus { source })?,
     };
-    log(connection, observed.previous.as_ref(), &status, decision.next_look);
+    log(connection, observed.previous.as_ref(), &status, decision.requeue_after);
     let version = written.resource_version().unwrap_or_default();
     ctx.records.wrote(&connection.uid().unwrap_or_default(), version, status);
     Ok(Reported::Said)
@@ -281,7 +281,7 @@ fn log(
     connection: &GithubPatConnection,
     previous: Option<&Status>,
     status: &Status,
-    next_look: SignedDuration,
+    requeue_after: SignedDuration,
 ) {
     let ready = |status: &Status| status.condition("Ready").map(|ready| (ready.status, ready.reason.clone()));
     let Some((now, reason)) = ready(status) else { return };
@@ -289,7 +289,7 @@ fn log(
         return;
     }
     let (connection, host, ready) = (key(connection), connection.spec.host.as_str(), now.as_str());
-    tracing::info!(%connection, host, ready, reason, next_look = %next_look, "token judged");
+    tracing::info!(%connection, host, ready, reason, requeue_after = %requeue_after, "token judged");
 }
 
 /// Says of a connection that cannot be read that it cannot; its outputs stay as they are.
@@ -324,7 +324,7 @@ fn after_error(connection: Arc<Guarded>, error: &Error, ctx: Arc<Context>) -> Ac
     let failures = ctx.records.failed(&connection.uid().unwrap_or_default());
     let pause = pause(failures, fastrand::f64());
     let connection = format!("{}/{}", connection.namespace().unwrap_or_default(), connection.name_any());
-    tracing::warn!(%connection, %error, next_look = ?pause, "reconcile failed");
+    tracing::warn!(%connection, %error, requeue_after = ?pause, "reconcile failed");
     Action::requeue(pause)
 }
 

@@ -4,12 +4,14 @@
 
 pub mod answer;
 pub mod decide;
+pub mod duration;
 pub mod format;
+pub mod knowledge;
+pub mod probe;
+pub mod probing;
 pub mod reason;
 pub mod requirement;
-pub mod schedule;
 pub mod scopes;
-pub mod span;
 pub mod token;
 
 pub use self::reason::Reason;

@@ -26,7 +26,8 @@ use reqwest::{
 use crate::{
     domain::{
         Reason,
-        answer::{Answer, Deferral, Question, Reply},
+        answer::{Answer, Deferral, Reply},
+        probe::Probe,
         token::{HashedToken, Token},
     },
     settings::{Host, Settings},
@@ -50,7 +51,7 @@ pub struct Github {
     recent: Mutex<HashMap<Key, (Instant, Asking)>>,
 }
 
-type Key = (String, HashedToken, Question, Line);
+type Key = (String, HashedToken, Probe, Line);
 type Asking = Shared<BoxFuture<'static, Heard>>;
 
 /// The ways to one host.
@@ -116,7 +117,7 @@ impl Github {
     /// Asks the host about the token. Never fails: what cannot be asked is a deferral.
     ///
     /// Connections that share a token are due at the same instants; one question serves them all.
-    pub async fn ask(&self, token: &Token, question: Question, host: &str, line: Line) -> Heard {
+    pub async fn ask(&self, token: &Token, question: Probe, host: &str, line: Line) -> Heard {
         let Some(lines) = self.hosts.get(host) else {
             let reply = Reply::Deferral(Deferral::new(Reason::HostUnknown));
             return Heard { at: Timestamp::now(), answered: Instant::now(), reply, skew: None };
@@ -130,7 +131,7 @@ impl Github {
             });
             let asking = || {
                 let client = if line == Line::Fresh { &lines.fresh } else { &lines.kept };
-                let Question::Identity = question;
+                let Probe::Identity = question;
                 let asking =
                     hear(client.clone(), lines.user.clone(), token.clone(), self.api_version.clone());
                 (Instant::now(), asking.boxed().shared())

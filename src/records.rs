@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     api::GithubPatConnectionStatus as Status,
-    domain::{answer::Memory, schedule::Past, token::HashedToken},
+    domain::{knowledge::Knowledge, probing::schedule::Past, token::HashedToken},
 };
 
 /// One record for each uid, and one clock for each host.
@@ -31,7 +31,7 @@ struct Record {
 struct Known {
     hashed: HashedToken,
     host: String,
-    memory: Memory,
+    knowledge: Knowledge,
     past: Past,
 }
 
@@ -51,26 +51,27 @@ impl Records {
         host: &str,
         status: Option<&Status>,
         now: Timestamp,
-    ) -> (Memory, Past) {
+    ) -> (Knowledge, Past) {
         let mut records = lock(&self.of);
         let record = records.entry(uid.to_owned()).or_default();
         if let Some(known) =
             record.token.as_ref().filter(|known| known.hashed == *hashed && known.host == host)
         {
-            return (known.memory.clone(), known.past.by(now));
+            return (known.knowledge.clone(), known.past.by(now));
         }
-        let memory = status.map(|status| status.memory(hashed, host)).unwrap_or_default();
+        let knowledge = status.map(|status| status.knowledge(hashed, host)).unwrap_or_default();
         let past = Past { since: now, asked: None };
-        let known = Known { hashed: hashed.clone(), host: host.to_owned(), memory: memory.clone(), past };
+        let known =
+            Known { hashed: hashed.clone(), host: host.to_owned(), knowledge: knowledge.clone(), past };
         record.token = Some(known);
-        (memory, past)
+        (knowledge, past)
     }
 
     /// Keeps what was learnt of the token.
-    pub fn remember(&self, uid: &str, memory: &Memory, past: Past) {
+    pub fn remember(&self, uid: &str, knowledge: &Knowledge, past: Past) {
         let mut records = lock(&self.of);
         if let Some(known) = records.get_mut(uid).and_then(|record| record.token.as_mut()) {
-            known.memory = memory.clone();
+            known.knowledge = knowledge.clone();
             known.past = past;
         }
     }
@@ -200,17 +201,17 @@ mod tests {
     #[test]
     fn what_is_remembered_belongs_to_one_token_on_one_host() {
         let records = Records::default();
-        let (mut memory, past) = records.recall("uid", &hashed("a"), "one", None, at(10));
+        let (mut knowledge, past) = records.recall("uid", &hashed("a"), "one", None, at(10));
         assert_eq!((past.since, past.asked), (at(10), None));
-        memory.learn(Reply::Deferral(Deferral::new(Reason::TimedOut)), at(11));
-        records.remember("uid", &memory, Past { asked: Some(at(11)), ..past });
+        knowledge.learn(Reply::Deferral(Deferral::new(Reason::TimedOut)), at(11));
+        records.remember("uid", &knowledge, Past { asked: Some(at(11)), ..past });
         let (again, past) = records.recall("uid", &hashed("a"), "one", None, at(20));
-        assert_eq!((again, past.asked), (memory, Some(at(11))));
+        assert_eq!((again, past.asked), (knowledge, Some(at(11))));
         let (_, set_back) = records.recall("uid", &hashed("a"), "one", None, at(5));
         assert_eq!((set_back.since, set_back.asked), (at(5), None), "the clock was set back");
         for (token, host) in [("b", "one"), ("a", "two")] {
             let (other, past) = records.recall("uid", &hashed(token), host, None, at(30));
-            assert_eq!((other, past.asked), (Memory::default(), None), "{token} on {host}");
+            assert_eq!((other, past.asked), (Knowledge::default(), None), "{token} on {host}");
         }
     }
 

@@ -17,10 +17,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 pub use host::Host;
 
-use crate::domain::{schedule::Pace, span::Span};
+use crate::domain::{duration::Duration, probing::schedule::Timing};
 
-const TRUST_FOR: Span = Span::hours(24);
-const HEARTBEAT: Span = Span::hours(1);
+const TRUST_FOR: Duration = Duration::hours(24);
+const HEARTBEAT: Duration = Duration::hours(1);
 
 /// The settings of a running operator.
 #[derive(Clone, Debug)]
@@ -60,19 +60,19 @@ pub enum LogFormat {
 /// Settings as a file, the environment or the command line give them.
 #[derive(Clone, Debug, Default, Deserialize, clap::Args)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Given {
+pub struct Input {
     /// Shortest interval; a connection that asks for less gets this. From 10s to 24h [default: 1m]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_MINIMUM_INTERVAL", value_name = "DURATION")]
-    pub minimum_interval: Option<Span>,
+    pub minimum_interval: Option<Duration>,
     /// How long an acceptance is trusted while GitHub gives no answer. From 1m to 720h [default: 24h]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_TRUST_FOR", value_name = "DURATION")]
-    pub trust_for: Option<Span>,
+    pub trust_for: Option<Duration>,
     /// How long after a first refusal the confirming question comes. From 1s to 1h [default: 1m]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_CONFIRM_AFTER", value_name = "DURATION")]
-    pub confirm_after: Option<Span>,
+    pub confirm_after: Option<Duration>,
     /// How old checkedAt in a status may become before it is written anew. From 1m to 24h [default: 1h]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_HEARTBEAT", value_name = "DURATION")]
-    pub heartbeat: Option<Span>,
+    pub heartbeat: Option<Duration>,
     /// How many connections are reconciled at once. From 1 to 1000 [default: 32]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_CONCURRENCY", value_name = "NUMBER")]
     pub concurrency: Option<u16>,
@@ -90,7 +90,7 @@ pub struct Given {
     pub log_filter: Option<String>,
     /// GitHub hosts beside github.com; in the file only.
     #[arg(skip)]
-    pub hosts: Vec<host::GivenHost>,
+    pub hosts: Vec<host::HostInput>,
 }
 
 /// A setting that cannot be used.
@@ -128,7 +128,7 @@ impl Error {
     }
 }
 
-impl Given {
+impl Input {
     /// What stands in the file.
     ///
     /// # Errors
@@ -137,7 +137,7 @@ impl Given {
     pub fn read(path: &Path) -> Result<Self, Error> {
         let text =
             fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        let given = from_yaml::<Option<Given>>(&text);
+        let given = from_yaml::<Option<Input>>(&text);
         Ok(given.map_err(|message| Error::Parse { path: path.to_owned(), message })?.unwrap_or_default())
     }
 }
@@ -148,7 +148,7 @@ impl Settings {
     /// # Errors
     ///
     /// The first setting that cannot be used, by name.
-    pub fn new(outer: Given, inner: Given) -> Result<Self, Error> {
+    pub fn new(outer: Input, inner: Input) -> Result<Self, Error> {
         let minimum = outer.minimum_interval.or(inner.minimum_interval);
         let trust = outer.trust_for.or(inner.trust_for);
         let confirm = outer.confirm_after.or(inner.confirm_after);
@@ -162,19 +162,19 @@ impl Settings {
             minimum_interval: within(
                 "minimumInterval",
                 minimum,
-                Span::minutes(1),
-                Span::seconds(10),
-                Span::hours(24),
+                Duration::minutes(1),
+                Duration::seconds(10),
+                Duration::hours(24),
             )?,
-            trust_for: within("trustFor", trust, TRUST_FOR, Span::minutes(1), Span::hours(720))?,
+            trust_for: within("trustFor", trust, TRUST_FOR, Duration::minutes(1), Duration::hours(720))?,
             confirm_after: within(
                 "confirmAfter",
                 confirm,
-                Span::minutes(1),
-                Span::seconds(1),
-                Span::hours(1),
+                Duration::minutes(1),
+                Duration::seconds(1),
+                Duration::hours(1),
             )?,
-            heartbeat: within("heartbeat", heartbeat, HEARTBEAT, Span::minutes(1), Span::hours(24))?,
+            heartbeat: within("heartbeat", heartbeat, HEARTBEAT, Duration::minutes(1), Duration::hours(24))?,
             concurrency: concurrency(outer.concurrency.or(inner.concurrency).unwrap_or(32))?,
             github_api_version: api_version(outer.github_api_version.or(inner.github_api_version))?,
             listen: outer.listen.or(inner.listen).unwrap_or(([127, 0, 0, 1], 8080).into()),
@@ -184,8 +184,8 @@ impl Settings {
     }
 
     /// When GitHub is asked for a connection with this interval.
-    pub fn pace(&self, interval: Span) -> Pace {
-        Pace {
+    pub fn timing(&self, interval: Duration) -> Timing {
+        Timing {
             interval: interval.get().max(self.minimum_interval),
             confirm_after: self.confirm_after,
             heartbeat: self.heartbeat,
@@ -201,16 +201,16 @@ impl Settings {
 
 fn within(
     name: &str,
-    given: Option<Span>,
-    default: Span,
-    least: Span,
-    most: Span,
+    given: Option<Duration>,
+    default: Duration,
+    least: Duration,
+    most: Duration,
 ) -> Result<SignedDuration, Error> {
-    let span = given.unwrap_or(default);
-    if span < least || span > most {
-        return Err(Error::value(name, format!("{span} is not between {least} and {most}")));
+    let duration = given.unwrap_or(default);
+    if duration < least || duration > most {
+        return Err(Error::value(name, format!("{duration} is not between {least} and {most}")));
     }
-    Ok(span.get())
+    Ok(duration.get())
 }
 
 fn concurrency(count: u16) -> Result<u16, Error> {
@@ -258,7 +258,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("settings.yaml");
         fs::write(&path, yaml).unwrap();
-        Settings::new(Given::default(), Given::read(&path)?)
+        Settings::new(Input::default(), Input::read(&path)?)
     }
 
     #[test]
@@ -276,8 +276,8 @@ mod tests {
 
     #[test]
     fn a_flag_outweighs_the_file() {
-        let flags = Given { concurrency: Some(2), ..Given::default() };
-        let file = Given { concurrency: Some(3), trust_for: Some(Span::hours(2)), ..Given::default() };
+        let flags = Input { concurrency: Some(2), ..Input::default() };
+        let file = Input { concurrency: Some(3), trust_for: Some(Duration::hours(2)), ..Input::default() };
         let settings = Settings::new(flags, file).unwrap();
         assert_eq!((settings.concurrency, settings.trust_for), (2, SignedDuration::from_hours(2)));
     }

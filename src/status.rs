@@ -64,12 +64,12 @@ pub fn next(previous: Option<&Status>, generation: Option<i64>, outcome: &Outcom
         outputs: outputs(previous, outcome),
         retry: match previous {
             Some(previous) if outcome.seen.demand.suspend => previous.retry.clone(),
-            _ => outcome.seen.token.yes().and(outcome.seen.memory.silence).map(RetryStatus::from),
+            _ => outcome.seen.token.yes().and(outcome.seen.knowledge.deferred).map(RetryStatus::from),
         },
         links: outcome.links.cloned(),
     };
     if let Some(previous) = previous {
-        keep_checked_at(&mut status, previous, outcome.seen.pace.heartbeat);
+        keep_checked_at(&mut status, previous, outcome.seen.timing.heartbeat);
     }
     status
 }
@@ -153,7 +153,7 @@ fn bounded(message: String) -> String {
 /// False for what a person must mend, else Unknown for what nobody knows, else True, with a word on what to look out for.
 fn ready(judged: &[(&str, Verdict)], outcome: &Outcome<'_>) -> Verdict {
     let note = outcome.raised_from.map_or_else(String::new, |asked| {
-        let (asked, given) = (asked.as_secs(), outcome.seen.pace.interval.as_secs());
+        let (asked, given) = (asked.as_secs(), outcome.seen.timing.interval.as_secs());
         format!("; spec.interval of {asked}s is below the administrator's minimum and was raised to {given}s")
     });
     let speaks_against = |(_, verdict): &&(&str, Verdict)| match verdict.status {
@@ -300,8 +300,8 @@ fn token(previous: Option<&Status>, outcome: &Outcome<'_>) -> Option<TokenStatus
 }
 
 fn known(token: &Token, host: &Host, outcome: &Outcome<'_>) -> TokenStatus {
-    let memory = &outcome.seen.memory;
-    let grant = memory.grant.as_ref().map(|(grant, _)| grant);
+    let knowledge = &outcome.seen.knowledge;
+    let grant = knowledge.grant.as_ref().map(|(grant, _)| grant);
     let account = grant.and_then(|grant| grant.account.clone());
     TokenStatus {
         secret_name: outcome.secret_name.to_owned(),
@@ -312,11 +312,11 @@ fn known(token: &Token, host: &Host, outcome: &Outcome<'_>) -> TokenStatus {
         login: account.as_ref().map(|account| account.login.clone()),
         user_id: account.map(|account| account.id),
         scopes: grant.and_then(|grant| grant.scopes.clone()),
-        expires_at: memory.expires_at().map(time),
+        expires_at: knowledge.expires_at().map(time),
         expiry_unreadable: grant.is_some_and(|grant| grant.expiry == Expiry::Unreadable),
-        first_proven_at: memory.first_proven.map(time),
-        checked_at: memory.grant.as_ref().map(|(_, at)| time(*at)),
-        refused: memory.refused.map(RefusedStatus::from),
+        first_proven_at: knowledge.first_proven.map(time),
+        checked_at: knowledge.grant.as_ref().map(|(_, at)| time(*at)),
+        refused: knowledge.refused.map(RefusedStatus::from),
     }
 }
 

@@ -7,8 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 use crate::domain::{
     Reason,
-    answer::{Account, Deferral, Expiry, Grant, Memory, Refusal, Refused, Silence},
+    answer::{Account, Deferral, Expiry, Grant, Refusal},
     format::Format,
+    knowledge::{Deferred, Knowledge, Refused},
     token::{Doubt, HashedToken, TokenKind},
 };
 
@@ -180,15 +181,15 @@ pub struct Links {
 
 impl GithubPatConnectionStatus {
     /// What this status remembers of that token on that host; nothing of any other.
-    pub fn memory(&self, hashed: &HashedToken, host: &str) -> Memory {
+    pub fn knowledge(&self, hashed: &HashedToken, host: &str) -> Knowledge {
         let remembered =
             self.token.as_ref().filter(|token| token.hashed_token == *hashed && token.host == host);
-        let Some(token) = remembered else { return Memory::default() };
-        Memory {
+        let Some(token) = remembered else { return Knowledge::default() };
+        Knowledge {
             grant: token.checked_at.as_ref().map(|at| (token.grant(), at.0)),
             refused: token.refused.as_ref().and_then(RefusedStatus::remembered),
             first_proven: token.first_proven_at.as_ref().map(|at| at.0),
-            silence: self.retry.as_ref().and_then(RetryStatus::remembered),
+            deferred: self.retry.as_ref().and_then(RetryStatus::remembered),
         }
     }
 
@@ -225,21 +226,21 @@ impl From<Refused> for RefusedStatus {
 }
 
 impl RetryStatus {
-    fn remembered(&self) -> Option<Silence> {
+    fn remembered(&self) -> Option<Deferred> {
         let reason = self.reason.parse().ok()?;
         let until = self.not_before.as_ref().map(|at| at.0);
-        Some(Silence { since: self.since.0, deferral: Deferral { reason, until } })
+        Some(Deferred { since: self.since.0, deferral: Deferral { reason, until } })
     }
 }
 
-impl From<Silence> for RetryStatus {
+impl From<Deferred> for RetryStatus {
     /// The end of a limit is worth a write; that of an outage, which each answer names anew, is not.
-    fn from(silence: Silence) -> Self {
-        let is_limit = silence.deferral.reason != Reason::ServerError;
+    fn from(deferred: Deferred) -> Self {
+        let is_limit = deferred.deferral.reason != Reason::ServerError;
         RetryStatus {
-            since: time(silence.since),
-            reason: silence.deferral.reason.as_str().to_owned(),
-            not_before: silence.deferral.until.filter(|_| is_limit).map(time),
+            since: time(deferred.since),
+            reason: deferred.deferral.reason.as_str().to_owned(),
+            not_before: deferred.deferral.until.filter(|_| is_limit).map(time),
         }
     }
 }

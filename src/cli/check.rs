@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::mpsc,
-    time::Duration,
+    time,
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -22,16 +22,16 @@ use crate::{
     },
     domain::{
         Finding, Judged,
-        answer::Memory,
-        answer::Question,
         decide::{Decision, Demand, Host, Observation, Standing, decide},
-        schedule::Past,
-        span::Span,
+        duration::Duration,
+        knowledge::Knowledge,
+        probe::Probe,
+        probing::schedule::Past,
         token::Token,
     },
     github::{Github, Line},
     links::links,
-    settings::{Given, Settings, from_yaml},
+    settings::{Input, Settings, from_yaml},
     status::{self, Outcome},
     telemetry,
 };
@@ -42,7 +42,7 @@ const KIND: &str = "GithubPatConnection";
 const SPEC_SCHEMA: &str = "/spec/versions/0/schema/openAPIV3Schema/properties/spec";
 const STANDARD_INPUT: &str = "standard input";
 /// How long a pipe may take if GITHUB_TOKEN is set too.
-const PIPE_DEADLINE: Duration = Duration::from_secs(5);
+const PIPE_DEADLINE: time::Duration = time::Duration::from_secs(5);
 /// Longer than any token with what people put around it.
 const LONGEST_INPUT: u64 = 64 * 1024;
 
@@ -67,7 +67,7 @@ pub struct Check {
     output: Output,
     /// How long after a refusal the confirming question comes, from 1s to 1h
     #[arg(long, value_name = "DURATION", default_value = "2s")]
-    confirm_after: Span,
+    confirm_after: Duration,
     /// Which log lines there are, on standard error
     #[arg(long, value_name = "DIRECTIVES", default_value = "error")]
     log_filter: String,
@@ -81,7 +81,7 @@ enum Output {
 
 /// Asks GitHub about the token and prints the conditions.
 pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
-    let given = Given { confirm_after: Some(check.confirm_after), ..Given::default() };
+    let given = Input { confirm_after: Some(check.confirm_after), ..Input::default() };
     let settings = Settings::new(given, file(check.config)?)?;
     telemetry::start(settings.log_format, &check.log_filter)?;
     let spec = spec(check.connection.as_deref(), check.host)?;
@@ -224,19 +224,19 @@ async fn ask(
         skew: SignedDuration::ZERO,
         token: token.clone(),
         host: Judged::Yes(host.clone()),
-        memory: Memory::default(),
+        knowledge: Knowledge::default(),
         past: Past { since: now, asked: None },
         demand: Demand { suspend: false, ..spec.demand() },
-        pace: settings.pace(spec.interval),
+        timing: settings.timing(spec.interval),
         found: Ok(Vec::new()),
     };
     let Judged::Yes(token) = token else { return seen };
     for line in [Line::Kept, Line::Fresh] {
-        let heard = github.ask(&token, Question::Identity, &host.name, line).await;
+        let heard = github.ask(&token, Probe::Identity, &host.name, line).await;
         seen.now = Timestamp::now();
         seen.skew = heard.skew.unwrap_or(seen.skew);
         seen.learn(heard.reply, heard.at);
-        if seen.memory.refused.is_none() || seen.memory.believed_refusal().is_some() {
+        if seen.knowledge.refused.is_none() || seen.knowledge.believed_refusal().is_some() {
             break;
         }
         if line == Line::Kept {

@@ -10,9 +10,9 @@ use crate::{
     apiserver::within,
     domain::{
         Finding, Judged, Reason,
-        answer::Memory,
         decide::{Found, Host, Observation, next_question},
-        schedule::Past,
+        knowledge::Knowledge,
+        probing::schedule::Past,
         token::Token,
     },
     github::Line,
@@ -44,26 +44,26 @@ pub(super) async fn observe(connection: &GithubPatConnection, ctx: &Context) -> 
     let (token, unread) = token(&secrets, &spec.secret_ref, spec.suspend).await;
     let (found, unlisted) = found(&secrets, connection).await;
     let host = host(ctx, &spec.host);
-    let (memory, past) = match (token.yes(), host.yes()) {
+    let (knowledge, past) = match (token.yes(), host.yes()) {
         (Some(token), Some(host)) => {
             ctx.records.recall(&uid, &token.hashed(), &host.name, previous.as_ref(), now)
         }
-        _ => (Memory::default(), Past { since: now, asked: None }),
+        _ => (Knowledge::default(), Past { since: now, asked: None }),
     };
     let skew = ctx.records.skew(&spec.host);
-    let (demand, pace) = (spec.demand(), ctx.settings.pace(spec.interval));
-    let mut seen = Observation { now, skew, token, host, memory, past, demand, pace, found };
+    let (demand, timing) = (spec.demand(), ctx.settings.timing(spec.interval));
+    let mut seen = Observation { now, skew, token, host, knowledge, past, demand, timing, found };
     while let Some(question) = next_question(&seen)
         && let (Some(token), Some(host)) = (seen.token.yes(), seen.host.yes())
     {
-        let line = if seen.memory.refused.is_some() { Line::Fresh } else { Line::Kept };
+        let line = if seen.knowledge.refused.is_some() { Line::Fresh } else { Line::Kept };
         let heard = ctx.github.ask(token, question, &host.name, line).await;
         if let Some(skew) = heard.skew {
             ctx.records.set_skew(&host.name, skew);
             seen.skew = skew;
         }
         seen.learn(heard.reply, heard.at);
-        ctx.records.remember(&uid, &seen.memory, seen.past);
+        ctx.records.remember(&uid, &seen.knowledge, seen.past);
     }
     Observed { seen, previous, version, fault: unread.or(unlisted) }
 }

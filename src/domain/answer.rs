@@ -2,14 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Finding, Reason};
-
-/// What GitHub can be asked about a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Question {
-    /// Whose token it is, by `GET /user`: tells validity, owner, classic scopes and expiry at once.
-    Identity,
-}
+use super::Reason;
 
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +98,7 @@ impl Deferral {
     }
 
     /// True if the host is down in one way or another. The ways change from try to try; the first one is told.
-    const fn is_outage(self) -> bool {
+    pub(super) const fn is_outage(self) -> bool {
         matches!(self.reason, Reason::Unreachable | Reason::TimedOut | Reason::ServerError)
     }
 
@@ -170,165 +163,5 @@ impl Deferral {
             }
             _ => "the host answered in a way that GitHub does not document: look for a proxy before it",
         }
-    }
-}
-
-/// What is remembered of one token on one host. Silence never erases an answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Memory {
-    /// The last acceptance and its instant; a later refusal does not erase it.
-    pub grant: Option<(Grant, Timestamp)>,
-    /// The refusals since.
-    pub refused: Option<Refused>,
-    /// The first acceptance of all.
-    pub first_proven: Option<Timestamp>,
-    /// The silence since the last answer.
-    pub silence: Option<Silence>,
-}
-
-/// Refusals in a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// The last one.
-    pub refusal: Refusal,
-    /// How many, at least one. Only the second is believed.
-    pub count: i32,
-    /// The first of them.
-    pub first: Timestamp,
-    /// The last of them.
-    pub last: Timestamp,
-}
-
-/// Questions in a row that brought no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Silence {
-    /// The first of them.
-    pub since: Timestamp,
-    /// What the last of them brought.
-    pub deferral: Deferral,
-}
-
-impl Memory {
-    /// Takes in what came back at this instant, which is kept in whole seconds, as the status keeps it.
-    pub fn learn(&mut self, reply: Reply, at: Timestamp) {
-        let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
-        match reply {
-            Reply::Answer(Answer::Granted(grant)) => {
-                self.grant = Some((grant, at));
-                self.first_proven.get_or_insert(at);
-                self.refused = None;
-                self.silence = None;
-            }
-            Reply::Answer(Answer::Refused(refusal)) => {
-                let (count, first) = self.refused.map_or((0, at), |refused| (refused.count, refused.first));
-                self.refused = Some(Refused { refusal, count: count.saturating_add(1), first, last: at });
-                self.silence = None;
-            }
-            Reply::Deferral(deferral) => {
-                let before = self.silence;
-                let since = before.map_or(at, |silence| silence.since);
-                let outage = before.filter(|before| before.deferral.is_outage() && deferral.is_outage());
-                let reason = outage.map_or(deferral.reason, |before| before.deferral.reason);
-                self.silence = Some(Silence { since, deferral: Deferral { reason, ..deferral } });
-            }
-        }
-    }
-
-    /// The refusal, once it is believed.
-    pub fn believed_refusal(&self) -> Option<Refused> {
-        self.refused.filter(|refused| refused.count > 1)
-    }
-
-    /// The expiry that GitHub named last.
-    pub fn expires_at(&self) -> Option<Timestamp> {
-        match self.grant.as_ref().map(|(grant, _)| grant.expiry) {
-            Some(Expiry::At(at)) => Some(at),
-            _ => None,
-        }
-    }
-}
-
-impl From<Refused> for Finding {
-    fn from(refused: Refused) -> Finding {
-        let message = match refused.refusal {
-            Refusal::BadCredentials => {
-                "GitHub refused the token twice (401 Bad credentials): it was revoked, has expired, was mistyped or \
-                 belongs to another host; make a new token and store it in the Secret"
-            }
-            Refusal::AccountSuspended => {
-                "GitHub says that the account of the token is suspended: have an owner lift the suspension, \
-                 or use a token of another account"
-            }
-        };
-        Finding::new(refused.refusal.reason(), message)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    fn granted() -> Reply {
-        let account = Some(Account { login: "octocat".to_owned(), id: 1 });
-        Reply::Answer(Answer::Granted(Grant { account, scopes: Some(vec![]), expiry: Expiry::Never }))
-    }
-
-    fn refused() -> Reply {
-        Reply::Answer(Answer::Refused(Refusal::BadCredentials))
-    }
-
-    fn deferred() -> Reply {
-        Reply::Deferral(Deferral::new(Reason::ServerError))
-    }
-
-    #[test]
-    fn silence_and_refusals_leave_the_last_acceptance_in_place() {
-        let mut memory = Memory::default();
-        for (reply, second) in [(granted(), 1), (deferred(), 2), (refused(), 3), (deferred(), 4)] {
-            memory.learn(reply, at(second));
-        }
-        assert_eq!(memory.grant.as_ref().map(|(_, at)| at.as_second()), Some(1));
-        assert_eq!(memory.refused.map(|refused| refused.count), Some(1));
-        assert_eq!(memory.silence.map(|silence| silence.since), Some(at(4)));
-    }
-
-    #[test]
-    fn a_refusal_is_believed_when_it_comes_twice_and_forgotten_when_accepted() {
-        let mut memory = Memory::default();
-        memory.learn(refused(), at(1));
-        assert_eq!(memory.believed_refusal(), None);
-        memory.learn(deferred(), at(2));
-        assert_eq!(memory.believed_refusal(), None);
-        memory.learn(refused(), at(3));
-        assert_eq!(
-            memory.believed_refusal().map(|refused| (refused.first, refused.last)),
-            Some((at(1), at(3)))
-        );
-        memory.learn(granted(), at(4));
-        assert_eq!(memory.refused, None);
-    }
-
-    #[test]
-    fn the_first_proof_stays_the_first() {
-        let mut memory = Memory::default();
-        memory.learn(granted(), at(1));
-        memory.learn(granted(), at(9));
-        assert_eq!(memory.first_proven, Some(at(1)));
-    }
-
-    #[test]
-    fn a_silence_begins_once() {
-        let mut memory = Memory::default();
-        memory.learn(deferred(), at(5));
-        memory.learn(Reply::Deferral(Deferral::new(Reason::TimedOut)), at(9));
-        let silence = memory.silence.unwrap();
-        assert_eq!((silence.since, silence.deferral.reason), (at(5), Reason::ServerError), "one outage");
-        memory.learn(Reply::Deferral(Deferral::new(Reason::RateLimited)), at(12));
-        let silence = memory.silence.unwrap();
-        assert_eq!((silence.since, silence.deferral.reason), (at(5), Reason::RateLimited), "something else");
     }
 }

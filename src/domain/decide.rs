@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Finding, Judged, Reason,
-    answer::{Deferral, Expiry, Grant, Memory, Question, Reply},
+    answer::{Deferral, Expiry, Grant, Reply},
     format::{Output, Payload},
+    knowledge::Knowledge,
+    probe::Probe,
+    probing::schedule::{self, Past, Subject, Timing, earlier, later},
     requirement::{Evidence, Requirement},
-    schedule::{self, Pace, Past, Subject, earlier, later},
     token::{HashedToken, Token},
 };
 
@@ -49,13 +51,13 @@ pub struct Observation {
     /// The host that `spec.host` names.
     pub host: Judged<Host>,
     /// What is remembered of the token on that host.
-    pub memory: Memory,
+    pub knowledge: Knowledge,
     /// What the process knows of the time before.
     pub past: Past,
     /// What the connection demands.
     pub demand: Demand,
     /// When to ask.
-    pub pace: Pace,
+    pub timing: Timing,
     /// The Secrets that stand where outputs shall stand, and our outputs that are no longer named; or why they could not be
     /// listed.
     pub found: Result<Vec<Found>, Finding>,
@@ -190,7 +192,7 @@ pub struct Decision {
     /// How the outputs stand afterwards.
     pub standing: Standing,
     /// When to look again; from one second to a day.
-    pub next_look: SignedDuration,
+    pub requeue_after: SignedDuration,
 }
 
 impl Observation {
@@ -202,12 +204,12 @@ impl Observation {
     /// Takes in the reply to a question that was due now and asked at this instant.
     pub fn learn(&mut self, reply: Reply, at: Timestamp) {
         self.past.asked = Some(self.now);
-        self.memory.learn(reply, at);
+        self.knowledge.learn(reply, at);
     }
 
     /// The token's expiry by the clock of this process.
     fn ends(&self) -> Option<Timestamp> {
-        self.memory.expires_at().map(|at| earlier(at, self.skew))
+        self.knowledge.expires_at().map(|at| earlier(at, self.skew))
     }
 
     fn has_ended(&self) -> bool {
@@ -222,15 +224,15 @@ impl Observation {
         }
         let hashed: HashedToken = token.hashed();
         let subject = Subject { host: &host.name, hashed: &hashed };
-        schedule::due(subject, &self.memory, self.past, self.ends(), &self.pace)
+        schedule::due(subject, &self.knowledge, self.past, self.ends(), &self.timing)
     }
 }
 
 /// What to ask GitHub now, if anything.
-pub fn next_question(seen: &Observation) -> Option<Question> {
+pub fn next_question(seen: &Observation) -> Option<Probe> {
     let asked_already = seen.past.asked.is_some_and(|asked| asked >= seen.now);
     let due = seen.due()?;
-    (due <= seen.now && !asked_already).then_some(Question::Identity)
+    (due <= seen.now && !asked_already).then_some(Probe::Identity)
 }
 
 /// What to do and to say about what was seen.
@@ -245,7 +247,7 @@ pub fn decide(seen: &Observation) -> Decision {
         expiry: expiry(seen),
     };
     let (changes, refusals, standing) = outputs::outputs(seen, &judgement);
-    Decision { next_look: next_look(seen), judgement, changes, refusals, standing }
+    Decision { requeue_after: requeue_after(seen), judgement, changes, refusals, standing }
 }
 
 /// Whether GitHub accepts the token, and why that is an earlier answer if it is.
@@ -256,19 +258,19 @@ fn identity(seen: &Observation) -> (Judged<Grant>, Option<Finding>) {
     if seen.token.yes().is_none() {
         return (Judged::unknown(Reason::NoToken, "there is no token to ask GitHub about"), None);
     }
-    if let Some(refused) = seen.memory.believed_refusal() {
+    if let Some(refused) = seen.knowledge.believed_refusal() {
         let expired = seen.ends().is_some_and(|ends| ends <= refused.last);
         return (Judged::No(vec![if expired { expired_finding(seen) } else { refused.into() }]), None);
     }
     if seen.has_ended() && !accepted_after_its_end(seen) {
         return (Judged::No(vec![expired_finding(seen)]), None);
     }
-    let doubt = doubt(&seen.memory);
-    match (&seen.memory.grant, doubt) {
-        (Some((grant, at)), None) if seen.now < later(*at, seen.pace.longest_silence()) => {
+    let doubt = doubt(&seen.knowledge);
+    match (&seen.knowledge.grant, doubt) {
+        (Some((grant, at)), None) if seen.now < later(*at, seen.timing.longest_silence()) => {
             (Judged::Yes(grant.clone()), None)
         }
-        (Some((grant, at)), Some((doubt, since))) if seen.now < later(*at, seen.pace.trust_for) => {
+        (Some((grant, at)), Some((doubt, since))) if seen.now < later(*at, seen.timing.trust_for) => {
             let message = format!("GitHub accepted the token at {at}; since {since}, {}", doubt.message);
             (Judged::Yes(grant.clone()), Some(Finding::new(Reason::AcceptedEarlier, message)))
         }
@@ -283,24 +285,25 @@ fn identity(seen: &Observation) -> (Judged<Grant>, Option<Finding>) {
 }
 
 /// What has stood against the last acceptance, and since when.
-fn doubt(memory: &Memory) -> Option<(Finding, Timestamp)> {
-    if let Some(silence) = memory.silence {
-        let Deferral { reason, .. } = silence.deferral;
-        return Some((Finding::new(reason, silence.deferral.sentence()), silence.since));
+fn doubt(knowledge: &Knowledge) -> Option<(Finding, Timestamp)> {
+    if let Some(deferred) = knowledge.deferred {
+        let Deferral { reason, .. } = deferred.deferral;
+        return Some((Finding::new(reason, deferred.deferral.sentence()), deferred.since));
     }
-    let refused = memory.refused?;
+    let refused = knowledge.refused?;
     let message = "GitHub refuses the token; one refusal is not believed, the next question decides";
     Some((Finding::new(Reason::RefusedOnce, message), refused.first))
 }
 
 /// GitHub accepted the token well after the instant it named, and has not refused it since: the clocks differ.
 fn accepted_after_its_end(seen: &Observation) -> bool {
-    let accepted = seen.memory.grant.as_ref().map(|(_, at)| *at).filter(|_| seen.memory.refused.is_none());
+    let accepted =
+        seen.knowledge.grant.as_ref().map(|(_, at)| *at).filter(|_| seen.knowledge.refused.is_none());
     seen.ends().zip(accepted).is_some_and(|(ends, accepted)| accepted >= later(ends, schedule::AFTER_EXPIRY))
 }
 
 fn expired_finding(seen: &Observation) -> Finding {
-    let at = seen.memory.expires_at().unwrap_or(seen.now);
+    let at = seen.knowledge.expires_at().unwrap_or(seen.now);
     Finding::new(
         Reason::Expired,
         format!("the token expired at {at}: make a new one and store it in the Secret"),
@@ -313,8 +316,8 @@ fn requirements(seen: &Observation) -> Judged<()> {
     };
     let evidence = Evidence {
         kind: token.kind(),
-        grant: seen.memory.grant.as_ref().map(|(grant, _)| grant),
-        first_proven: seen.memory.first_proven,
+        grant: seen.knowledge.grant.as_ref().map(|(grant, _)| grant),
+        first_proven: seen.knowledge.first_proven,
         now: seen.github_now(),
     };
     match seen.demand.requirement.judge(&evidence) {
@@ -327,7 +330,7 @@ fn requirements(seen: &Observation) -> Judged<()> {
 }
 
 fn expiry(seen: &Observation) -> Judged<Expiry> {
-    let grant = seen.token.yes().and(seen.memory.grant.as_ref());
+    let grant = seen.token.yes().and(seen.knowledge.grant.as_ref());
     let Some((grant, _)) = grant else {
         return Judged::unknown(Reason::NotDetermined, "GitHub has not told yet when the token expires");
     };
@@ -360,17 +363,18 @@ fn expiry(seen: &Observation) -> Judged<Expiry> {
     }
 }
 
-fn next_look(seen: &Observation) -> SignedDuration {
+fn requeue_after(seen: &Observation) -> SignedDuration {
     if seen.demand.suspend {
-        return schedule::next_look(seen.now, None, []);
+        return schedule::requeue_after(seen.now, None, []);
     }
     let ends = seen.ends();
     let before_end = |by: SignedDuration| ends.map(|ends| earlier(ends, by));
-    let remaining = seen.demand.requirement.expiry.min_remaining.map(|span| span.get());
-    let trusted = seen.memory.grant.as_ref().map(|(_, at)| later(*at, seen.pace.trust_for));
-    let instants = [ends, remaining.and_then(before_end), trusted.filter(|_| doubt(&seen.memory).is_some())];
+    let remaining = seen.demand.requirement.expiry.min_remaining.map(|duration| duration.get());
+    let trusted = seen.knowledge.grant.as_ref().map(|(_, at)| later(*at, seen.timing.trust_for));
+    let instants =
+        [ends, remaining.and_then(before_end), trusted.filter(|_| doubt(&seen.knowledge).is_some())];
     let warnings = seen.demand.warn_before.iter().map(|warning| before_end(*warning));
-    schedule::next_look(seen.now, seen.due(), instants.into_iter().chain(warnings).flatten())
+    schedule::requeue_after(seen.now, seen.due(), instants.into_iter().chain(warnings).flatten())
 }
 
 fn hours(length: SignedDuration) -> String {

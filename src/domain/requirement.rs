@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     Finding, Judged, Reason,
     answer::{Expiry, Grant},
+    duration::{self, Duration},
     scopes,
-    span::{self, Span},
     token::TokenKind,
 };
 
@@ -61,12 +61,12 @@ pub struct ExpiryRule {
     /// The longest lifetime, counted from the first time the operator saw GitHub accept the token, since a bearer cannot learn
     /// when a token was made. A token without expiry violates it. As in `8784h`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("x-kubernetes-validations" = span::rules("maxLifetime", "1h", "99999h")))]
-    pub max_lifetime: Option<Span>,
+    #[schemars(extend("x-kubernetes-validations" = duration::rules("maxLifetime", "1h", "99999h")))]
+    pub max_lifetime: Option<Duration>,
     /// The least time that must be left. As in `24h`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("x-kubernetes-validations" = span::rules("minRemaining", "1m", "99999h")))]
-    pub min_remaining: Option<Span>,
+    #[schemars(extend("x-kubernetes-validations" = duration::rules("minRemaining", "1m", "99999h")))]
+    pub min_remaining: Option<Duration>,
 }
 
 /// What is known of a token when its requirements are judged.
@@ -276,8 +276,8 @@ mod tests {
         use TokenKind::*;
         let none = ExpiryRule::default();
         let required = ExpiryRule { required: true, ..none };
-        let month = ExpiryRule { max_lifetime: Some(Span::hours(720)), ..none };
-        let day = ExpiryRule { min_remaining: Some(Span::hours(24)), ..none };
+        let month = ExpiryRule { max_lifetime: Some(Duration::hours(720)), ..none };
+        let day = ExpiryRule { min_remaining: Some(Duration::hours(24)), ..none };
         let both = ExpiryRule { required: true, ..month };
         let far = Expiry::At(at(1000 * DAY));
         let near = Expiry::At(at(100 * DAY + 60));

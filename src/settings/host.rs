@@ -30,7 +30,7 @@ pub struct Host {
 /// A host as the file gives it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct GivenHost {
+pub struct HostInput {
     /// The name by which connections call it.
     pub name: String,
     /// The root of its REST API, as in `https://ghe.example.com/api/v3`.
@@ -62,7 +62,7 @@ impl Host {
 }
 
 /// The given hosts, and github.com unless one of them has that name.
-pub(super) fn all(given: impl Iterator<Item = GivenHost>) -> Result<Vec<Host>, Error> {
+pub(super) fn all(given: impl Iterator<Item = HostInput>) -> Result<Vec<Host>, Error> {
     let mut hosts: Vec<Host> = Vec::new();
     for (index, given) in given.enumerate() {
         let host = given.checked(index)?;
@@ -75,7 +75,7 @@ pub(super) fn all(given: impl Iterator<Item = GivenHost>) -> Result<Vec<Host>, E
         hosts.push(host);
     }
     if !hosts.iter().any(|host| host.name == "github.com") {
-        let github = GivenHost {
+        let github = HostInput {
             name: "github.com".to_owned(),
             api_url: "https://api.github.com".to_owned(),
             web_url: None,
@@ -87,7 +87,7 @@ pub(super) fn all(given: impl Iterator<Item = GivenHost>) -> Result<Vec<Host>, E
     Ok(hosts)
 }
 
-impl GivenHost {
+impl HostInput {
     fn checked(self, index: usize) -> Result<Host, Error> {
         let wrong = |field: &str, message: String| Error::value(format!("hosts[{index}].{field}"), message);
         if !is_host_name(&self.name) {

@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::domain::{
-    answer::{Account, Deferral, Memory, Reply, Silence},
+    answer::{Account, Deferral, Reply},
     decide::{Host, OnInvalid, Version, decide},
     format::Format,
-    schedule::Past,
+    knowledge::{Deferred, Knowledge},
+    probing::schedule::Past,
 };
 
 const HOUR: i64 = 3600;
@@ -38,7 +39,7 @@ fn seen() -> Observation {
 
 /// Beside those that the tests of `decide` have.
 impl Observation {
-    fn silenced(self, second: i64, reason: Reason) -> Self {
+    fn deferred(self, second: i64, reason: Reason) -> Self {
         self.hears(second, Reply::Deferral(Deferral { reason, until: Some(at(second + 90)) }))
     }
 
@@ -93,7 +94,7 @@ fn restarted(seen: &Observation, status: &Status) -> (Observation, Status) {
     let stored: Status = serde_json::from_str(&serde_json::to_string(status).unwrap()).unwrap();
     let hashed = token("a").hashed();
     let seen = seen.clone().with(|seen| {
-        seen.memory = stored.memory(&hashed, "github.com");
+        seen.knowledge = stored.knowledge(&hashed, "github.com");
         seen.past = Past { since: seen.now, asked: None };
     });
     (seen, stored)
@@ -136,12 +137,12 @@ fn ready_sums_up() {
     let rows = [
         ("good", good(), ("True", "Ready")),
         ("new", seen(), ("Unknown", "NotAskedYet")),
-        ("an outage", good().silenced(T, Reason::ServerError), ("True", "AcceptedEarlier")),
-        ("an outage from the start", seen().silenced(T, Reason::ServerError), ("Unknown", "ServerError")),
+        ("an outage", good().deferred(T, Reason::ServerError), ("True", "AcceptedEarlier")),
+        ("an outage from the start", seen().deferred(T, Reason::ServerError), ("Unknown", "ServerError")),
         ("refused once", good().refused(T + 60), ("True", "AcceptedEarlier")),
         ("refused twice", good().refused(T + 60).refused(T + 120), ("False", "BadCredentials")),
         ("expires soon", soon(), ("True", "ExpiresSoon")),
-        ("expires soon, in an outage", soon().silenced(T, Reason::TimedOut), ("True", "AcceptedEarlier")),
+        ("expires soon, in an outage", soon().deferred(T, Reason::TimedOut), ("True", "AcceptedEarlier")),
         ("expires soon, and a scope is missing", soon().with(scope), ("False", "ScopeMissing")),
         ("expires soon, and a foreign Secret", soon().with(foreign), ("False", "ForeignSecret")),
         ("expired", soon().at(T + DAY), ("False", "Expired")),
@@ -154,12 +155,12 @@ fn ready_sums_up() {
         ("an unknown host needs a person", seen().with(host), ("False", "HostUnknown")),
         (
             "so does a policy, once the trust is used up",
-            good().silenced(T + 9, Reason::AccessRestricted).at(T + DAY),
+            good().deferred(T + 9, Reason::AccessRestricted).at(T + DAY),
             ("False", "AccessRestricted"),
         ),
         (
             "before that, it does not",
-            good().silenced(T + 9, Reason::AccessRestricted),
+            good().deferred(T + 9, Reason::AccessRestricted),
             ("True", "AcceptedEarlier"),
         ),
         ("suspended", good().with(suspend), ("Unknown", "Suspended")),
@@ -184,7 +185,7 @@ fn a_raised_interval_is_named_in_ready_whatever_else_it_says() {
 #[test]
 fn a_transition_time_moves_only_with_the_status() {
     let first = status(None, &seen().accepted(T, Expiry::Never));
-    let outage = status(Some(&first), &seen().accepted(T, Expiry::Never).silenced(T + 60, Reason::TimedOut));
+    let outage = status(Some(&first), &seen().accepted(T, Expiry::Never).deferred(T + 60, Reason::TimedOut));
     assert_eq!(said(&outage, "Ready"), ("True", "AcceptedEarlier"));
     assert_eq!(since(&outage, "Ready"), T, "another reason is no transition");
     let refused = seen().refused(T + 60).refused(T + 120);
@@ -207,7 +208,7 @@ fn checked_at_stands_until_the_heartbeat_or_until_something_changes() {
     let within = status(Some(&first), &looks(T + HOUR - 1));
     assert_eq!(within, first, "nothing is written below the heartbeat");
     assert_eq!(checked(&status(Some(&first), &looks(T + HOUR))), Some(T + HOUR), "the heartbeat");
-    let outage = looks(T + 60).silenced(T + 120, Reason::TimedOut);
+    let outage = looks(T + 60).deferred(T + 120, Reason::TimedOut);
     assert_eq!(checked(&status(Some(&first), &outage)), Some(T + 60), "something else changed");
     let ahead = status(None, &looks(T + 30 * DAY));
     assert_eq!(checked(&status(Some(&ahead), &looks(T))), Some(T), "written by a clock that ran ahead");
@@ -220,12 +221,15 @@ fn a_second_look_and_a_restart_write_nothing() {
     let rows = [
         ("new", seen()),
         ("good", good()),
-        ("an outage", good().silenced(T + 60, Reason::ServerError)),
-        ("a long outage", good().silenced(T + 60, Reason::ServerError).at(T + 2 * DAY)),
-        ("a limit from the start", seen().silenced(T, Reason::RateLimited)),
+        ("an outage", good().deferred(T + 60, Reason::ServerError)),
+        ("a long outage", good().deferred(T + 60, Reason::ServerError).at(T + 2 * DAY)),
+        ("a limit from the start", seen().deferred(T, Reason::RateLimited)),
         ("refused once", good().refused(T + 60)),
         ("refused twice", good().refused(T + 60).refused(T + 120)),
-        ("refused, then silence", good().refused(T + 60).refused(T + 99).silenced(T + 999, Reason::TimedOut)),
+        (
+            "refused, then deferred",
+            good().refused(T + 60).refused(T + 99).deferred(T + 999, Reason::TimedOut),
+        ),
         ("expired", good().at(T + 90 * DAY)),
         ("expired and confirmed", good().refused(T + 90 * DAY + 2)),
         ("unreadable expiry", good().accepted(T, Expiry::Unreadable)),
@@ -246,17 +250,17 @@ fn a_second_look_and_a_restart_write_nothing() {
 #[test]
 fn a_status_remembers_the_token_and_host_it_was_written_for() {
     let known = seen().accepted(T - DAY, Expiry::At(at(T + DAY))).accepted(T, Expiry::At(at(T + DAY)));
-    let seen = known.refused(T + 60).silenced(T + 120, Reason::RateLimited);
+    let seen = known.refused(T + 60).deferred(T + 120, Reason::RateLimited);
     let (again, stored) = restarted(&seen, &status(None, &seen));
-    assert_eq!(again.memory, seen.memory);
-    assert_eq!(stored.memory(&token("b").hashed(), "github.com"), Memory::default());
-    assert_eq!(stored.memory(&token("a").hashed(), "ghe.example.com"), Memory::default());
+    assert_eq!(again.knowledge, seen.knowledge);
+    assert_eq!(stored.knowledge(&token("b").hashed(), "github.com"), Knowledge::default());
+    assert_eq!(stored.knowledge(&token("a").hashed(), "ghe.example.com"), Knowledge::default());
 }
 
 #[test]
 fn what_was_known_of_a_token_outlasts_a_pause_a_bad_paste_and_a_wrong_host() {
     let known = status(None, &seen().accepted(T, Expiry::Never).finds("out", Format::Opaque));
-    let forgetful = |seen: &mut Observation| seen.memory = Memory::default();
+    let forgetful = |seen: &mut Observation| seen.knowledge = Knowledge::default();
     let paste = seen().with(|seen| seen.token = Judged::no(Reason::TokenMalformed, "quotes")).with(forgetful);
     let host = seen().with(|seen| seen.host = Judged::unknown(Reason::HostUnknown, "none")).with(forgetful);
     let unread = seen().with(|seen| seen.token = Judged::unknown(Reason::ApiServerUnavailable, "silent"));
@@ -358,7 +362,7 @@ fn the_end_of_a_limit_is_told_and_that_of_an_outage_is_not() {
     for (reason, told) in
         [(Reason::RateLimited, true), (Reason::LoginLocked, true), (Reason::ServerError, false)]
     {
-        let silence = Silence { since: seen().now, deferral: Deferral { reason, until: Some(seen().now) } };
-        assert_eq!(RetryStatus::from(silence).not_before.is_some(), told, "{reason:?}");
+        let deferred = Deferred { since: seen().now, deferral: Deferral { reason, until: Some(seen().now) } };
+        assert_eq!(RetryStatus::from(deferred).not_before.is_some(), told, "{reason:?}");
     }
 }

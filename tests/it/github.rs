@@ -14,11 +14,11 @@ use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use github_pat_operator::{
     domain::{
         Reason,
-        answer::{Answer, Question, Refusal, Reply as Said},
+        answer::{Answer, Probe, Refusal, Reply as Said},
         token::Token,
     },
     github::{Github, Heard, Line},
-    settings::{Given, Settings, from_yaml},
+    settings::{Input, Settings, from_yaml},
 };
 use github_simulator::{Call, ExpiryLayout, NewToken, Outage, Reply, Simulator};
 use jiff::SignedDuration;
@@ -42,7 +42,7 @@ async fn no_host_holds_a_question_longer_than_ten_seconds() {
         let token = made(&simulator, NewToken::classic(&format!("t{number}"), "acme-ci"));
         simulator.script(&format!("t{number}"), vec![reply]);
         let begin = Instant::now();
-        let heard = github.ask(&token, Question::Identity, host, Line::Kept).await;
+        let heard = github.ask(&token, Probe::Identity, host, Line::Kept).await;
         assert_eq!(deferred(&heard), Some(Reason::TimedOut), "{name}");
         assert!(seconds.contains(&begin.elapsed().as_secs()), "{name}: {:?}", begin.elapsed());
     });
@@ -77,7 +77,7 @@ async fn a_hostile_answer_is_a_deferral_at_once() {
         let token = made(&simulator, NewToken::classic(name, "acme-ci"));
         simulator.script(name, vec![reply]);
         let begin = Instant::now();
-        let heard = github.ask(&token, Question::Identity, "github", Line::Kept).await;
+        let heard = github.ask(&token, Probe::Identity, "github", Line::Kept).await;
         assert_eq!((deferred(&heard), login(&heard).is_some()), (reason, reason.is_none()), "{name}");
         assert!(begin.elapsed() < Duration::from_secs(5), "{name}: {:?}", begin.elapsed());
         let asked = simulator.calls().iter().filter(|call| call.token.as_deref() == Some(name)).count();
@@ -96,8 +96,7 @@ async fn huge_answers_take_little_memory() {
     }
     let before = peak_memory();
     let heard =
-        join_all(tokens.iter().map(|token| github.ask(token, Question::Identity, "github", Line::Kept)))
-            .await;
+        join_all(tokens.iter().map(|token| github.ask(token, Probe::Identity, "github", Line::Kept))).await;
     assert!(heard.iter().all(|heard| deferred(heard) == Some(Reason::NotTheApi)));
     let grown = peak_memory().saturating_sub(before);
     // Read whole they are 512 MiB; other tests of this process run meanwhile.
@@ -128,7 +127,7 @@ async fn no_redirect_is_followed() {
             let name = format!("{status} to {name}");
             let token = made(asked, NewToken::classic(&name, "acme-ci"));
             asked.script(&name, vec![Reply::redirect(place).with_status(status)]);
-            let heard = github.ask(&token, Question::Identity, host, Line::Kept).await;
+            let heard = github.ask(&token, Probe::Identity, host, Line::Kept).await;
             assert_eq!(deferred(&heard), Some(Reason::Redirected), "{name}");
             assert_eq!(asked.calls().len(), before + 1, "{name}");
         }
@@ -148,10 +147,10 @@ async fn a_host_that_is_not_there_is_unreachable() {
     ];
     for (name, url) in rows {
         let heard =
-            github(&[("github", url, None)]).ask(&token, Question::Identity, "github", Line::Fresh).await;
+            github(&[("github", url, None)]).ask(&token, Probe::Identity, "github", Line::Fresh).await;
         assert_eq!(deferred(&heard), Some(Reason::Unreachable), "{name}");
     }
-    let heard = of(&simulator).ask(&token, Question::Identity, "nowhere", Line::Kept).await;
+    let heard = of(&simulator).ask(&token, Probe::Identity, "nowhere", Line::Kept).await;
     assert_eq!(deferred(&heard), Some(Reason::HostUnknown));
     assert_eq!(simulator.calls().len(), 0);
 }
@@ -171,7 +170,7 @@ async fn a_question_is_one_get_with_a_few_headers_and_no_cookies() {
             .with_header("set-cookie", "logged_in=yes; Path=/")
             .with_header("etag", "\"a\"");
         simulator.script(name, vec![reply]);
-        let heard = github.ask(&token, Question::Identity, "github", Line::Kept).await;
+        let heard = github.ask(&token, Probe::Identity, "github", Line::Kept).await;
         assert_eq!(login(&heard).as_deref(), Some("acme-ci"));
     }
     let calls = simulator.calls();
@@ -202,7 +201,7 @@ async fn a_fresh_line_is_a_new_connection_and_a_kept_one_is_used_again() {
     let lines = [Line::Kept, Line::Kept, Line::Fresh, Line::Fresh, Line::Kept, Line::Fresh, Line::Kept];
     for (number, line) in lines.into_iter().enumerate() {
         let token = made(&simulator, NewToken::classic(&number.to_string(), "acme-ci"));
-        let heard = github.ask(&token, Question::Identity, "github", line).await;
+        let heard = github.ask(&token, Probe::Identity, "github", line).await;
         assert!(login(&heard).is_some(), "{number}");
     }
     let connections: Vec<_> = simulator.calls().iter().map(|call| call.connection).collect();
@@ -220,7 +219,7 @@ async fn a_broken_kept_connection_harms_one_question_only() {
     ] {
         let token = made(&simulator, NewToken::classic(name, "acme-ci"));
         simulator.script(name, vec![reply]);
-        let heard = github.ask(&token, Question::Identity, "github", Line::Kept).await;
+        let heard = github.ask(&token, Probe::Identity, "github", Line::Kept).await;
         assert_eq!(deferred(&heard), reason, "{name}");
     }
     let connections: Vec<_> = simulator.calls().iter().map(|call| call.connection).collect();
@@ -241,7 +240,7 @@ async fn one_question_serves_all_who_ask_it_and_no_verdict_crosses_to_another_to
     let askers = (0..192).map(async |asker| {
         let number = asker % 64;
         let line = if asker < 128 { Line::Kept } else { Line::Fresh };
-        (number, github.ask(&tokens[number], Question::Identity, "github", line).await)
+        (number, github.ask(&tokens[number], Probe::Identity, "github", line).await)
     });
     let mut askers: FuturesUnordered<_> = askers.collect();
     while let Some((number, heard)) = askers.next().await {
@@ -265,7 +264,7 @@ async fn an_asker_that_goes_away_takes_the_answer_from_nobody() {
     let token = made(&simulator, NewToken::classic("ci", "acme-ci"));
     let ask = || {
         let (github, token) = (Arc::clone(&github), token.clone());
-        tokio::spawn(async move { github.ask(&token, Question::Identity, "github", Line::Kept).await })
+        tokio::spawn(async move { github.ask(&token, Probe::Identity, "github", Line::Kept).await })
     };
     let first = ask();
     assert!(simulator.wait_until(Duration::from_secs(10), |calls| calls.len() == 1).await);
@@ -283,13 +282,13 @@ async fn githubs_clock_is_read_from_its_answers() {
     for (name, seconds) in rows {
         simulator.clock_offset(SignedDuration::from_secs(seconds));
         let token = made(&simulator, NewToken::classic(name, "acme-ci"));
-        let skew = of(&simulator).ask(&token, Question::Identity, "github", Line::Kept).await.skew.unwrap();
+        let skew = of(&simulator).ask(&token, Probe::Identity, "github", Line::Kept).await.skew.unwrap();
         assert!(skew.as_secs().abs_diff(seconds) <= 2, "{name}: {skew}");
         assert!(seconds != 0 || skew.is_zero(), "{name}: {skew}");
     }
     simulator.outage(Some(Outage::Status(503)));
     let token = made(&simulator, NewToken::classic("out", "acme-ci"));
-    let heard = of(&simulator).ask(&token, Question::Identity, "github", Line::Kept).await;
+    let heard = of(&simulator).ask(&token, Probe::Identity, "github", Line::Kept).await;
     assert_eq!(
         (deferred(&heard), heard.skew),
         (Some(Reason::ServerError), None),
@@ -312,7 +311,7 @@ async fn every_kind_of_token_is_asked_about_over_tls_as_over_plain_http() {
     ];
     for (name, new, expected) in rows {
         let token = made(&tls, new);
-        let heard = github.ask(&token, Question::Identity, "github", Line::Kept).await;
+        let heard = github.ask(&token, Probe::Identity, "github", Line::Kept).await;
         assert!(matches!(heard.reply, Said::Answer(Answer::Granted(_))), "{name}: {:?}", heard.reply);
         assert_eq!(login(&heard).as_deref(), expected, "{name}");
     }
@@ -336,8 +335,8 @@ fn github(hosts: &[(&str, String, Option<&Path>)]) -> Github {
 fn from_settings(yaml: &str) -> Github {
     // Several TLS users in one process: the first one installs the provider.
     let _ = ring::default_provider().install_default();
-    let given = from_yaml::<Given>(yaml).unwrap();
-    Github::new(&Settings::new(given, Given::default()).unwrap()).unwrap()
+    let given = from_yaml::<Input>(yaml).unwrap();
+    Github::new(&Settings::new(given, Input::default()).unwrap()).unwrap()
 }
 
 fn made(simulator: &Simulator, new: NewToken) -> Token {
@@ -368,7 +367,7 @@ fn bundle(folder: &Path, name: &str, pem: &str) -> std::path::PathBuf {
     path
 }
 
-/// The most memory that this process ever had, in KiB.
+/// The most knowledge that this process ever had, in KiB.
 fn peak_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

@@ -46,9 +46,9 @@ pub(super) fn outputs(seen: &Observation, judgement: &Judgement) -> (Vec<Change>
 
 /// True once the token is known to be of no use, by GitHub's word or by the requirements.
 fn is_condemned(seen: &Observation, judgement: &Judgement) -> bool {
-    let refused = seen.memory.believed_refusal().is_some();
+    let refused = seen.knowledge.believed_refusal().is_some();
     let expired_and_confirmed =
-        seen.memory.refused.zip(seen.ends()).is_some_and(|(refused, ends)| ends <= refused.last);
+        seen.knowledge.refused.zip(seen.ends()).is_some_and(|(refused, ends)| ends <= refused.last);
     refused || expired_and_confirmed || (judgement.identity.yes().is_some() && judgement.requirements.is_no())
 }
 
@@ -87,7 +87,7 @@ fn deletion(secret: &Found) -> Option<Change> {
 
 /// How the outputs stand while the token may not be written.
 fn unproven(seen: &Observation, judgement: &Judgement, found: &[Found]) -> Standing {
-    let grant = seen.memory.grant.as_ref().map(|(grant, _)| grant);
+    let grant = seen.knowledge.grant.as_ref().map(|(grant, _)| grant);
     let wanted = |output: &Output| output.payload(seen.token.yes()?, grant?, registry(seen)).ok();
     let ours = |output: &Output| {
         found.iter().find_map(|secret| match secret {

@@ -6,8 +6,8 @@ mod properties;
 use super::*;
 use crate::domain::{
     answer::{Account, Answer, Refusal},
+    duration::Duration,
     format::Format,
-    span::Span,
 };
 
 const HOUR: i64 = 3600;
@@ -39,7 +39,7 @@ pub(crate) fn seen() -> Observation {
         skew: SignedDuration::ZERO,
         token: Judged::Yes(token("ghp_", "a")),
         host: Judged::Yes(Host { name: "github.com".to_owned(), registry: Some("ghcr.io".to_owned()) }),
-        memory: Memory::default(),
+        knowledge: Knowledge::default(),
         past: Past { since: at(T - DAY), asked: None },
         demand: Demand {
             source: "source".to_owned(),
@@ -49,7 +49,7 @@ pub(crate) fn seen() -> Observation {
             warn_before: [168, 24].map(SignedDuration::from_hours).to_vec(),
             suspend: false,
         },
-        pace: Pace {
+        timing: Timing {
             interval: SignedDuration::from_mins(30),
             confirm_after: SignedDuration::from_secs(60),
             heartbeat: SignedDuration::from_hours(1),
@@ -76,7 +76,7 @@ impl Observation {
         self.hears(second, Reply::Answer(Answer::Refused(Refusal::BadCredentials)))
     }
 
-    fn silent(self, second: i64) -> Self {
+    fn unanswered(self, second: i64) -> Self {
         self.hears(second, Reply::Deferral(Deferral::new(Reason::ServerError)))
     }
 
@@ -146,7 +146,7 @@ fn an_acceptance_is_trusted_through_silence_for_a_while() {
     let earlier = Some(Reason::AcceptedEarlier);
     let rows = [
         ("never asked", seen(), ("Unknown", Some(Reason::NotAskedYet)), None),
-        ("silence from the start", seen().silent(T), ("Unknown", Some(Reason::ServerError)), None),
+        ("deferred from the start", seen().unanswered(T), ("Unknown", Some(Reason::ServerError)), None),
         ("refused once from the start", seen().refused(T), ("Unknown", Some(Reason::RefusedOnce)), None),
         ("accepted", proven(), ("True", None), None),
         ("accepted a day ago, not asked since", proven().at(T + DAY), ("True", None), None),
@@ -156,10 +156,10 @@ fn an_acceptance_is_trusted_through_silence_for_a_while() {
             ("Unknown", Some(Reason::NotAskedYet)),
             None,
         ),
-        ("an outage", proven().silent(T + 60), ("True", None), earlier),
+        ("an outage", proven().unanswered(T + 60), ("True", None), earlier),
         ("refused once", proven().refused(T + 60), ("True", None), earlier),
-        ("a moment before the end", proven().silent(T + 60).at(T + DAY - 1), ("True", None), earlier),
-        ("at the end", proven().silent(T + 60).at(T + DAY), ("Unknown", Some(Reason::ServerError)), None),
+        ("a moment before the end", proven().unanswered(T + 60).at(T + DAY - 1), ("True", None), earlier),
+        ("at the end", proven().unanswered(T + 60).at(T + DAY), ("Unknown", Some(Reason::ServerError)), None),
         (
             "refused once, at the end",
             proven().refused(T + 60).at(T + DAY),
@@ -173,8 +173,8 @@ fn an_acceptance_is_trusted_through_silence_for_a_while() {
             None,
         ),
         (
-            "refused, silence, refused",
-            proven().refused(T + 1).silent(T + 61).refused(T + 99),
+            "refused, deferred, refused",
+            proven().refused(T + 1).unanswered(T + 61).refused(T + 99),
             ("False", Some(Reason::BadCredentials)),
             None,
         ),
@@ -185,7 +185,7 @@ fn an_acceptance_is_trusted_through_silence_for_a_while() {
         assert_eq!(word(&judgement.identity), identity, "{name}");
         assert_eq!(judgement.earlier.map(|finding| finding.reason), noted, "{name}");
     }
-    let message = decide(&proven().silent(T + 60)).judgement.earlier.unwrap().message;
+    let message = decide(&proven().unanswered(T + 60)).judgement.earlier.unwrap().message;
     assert!(message.contains("accepted the token at 2026-03-01T12:00:00Z"), "{message}");
     assert!(message.contains("since 2026-03-01T12:01:00Z, the host answers with server errors"), "{message}");
 }
@@ -208,7 +208,7 @@ fn a_token_expires_at_its_instant_by_githubs_clock() {
         ),
         ("GitHub is behind", ends(-300).at(T + 299), ("True", None), ("False", Some(Reason::ExpiresSoon))),
         ("GitHub is behind, now", ends(-300).at(T + 300), expired, expired),
-        ("no answer since", ends(0).silent(T + 2), expired, expired),
+        ("no answer since", ends(0).unanswered(T + 2), expired, expired),
         ("confirmed", ends(0).refused(T + 2), expired, expired),
         ("refused twice around it", ends(0).refused(T - 30).refused(T + 30), expired, expired),
         (
@@ -307,7 +307,7 @@ fn a_suspended_connection_does_nothing() {
     };
     for decision in [suspended(seen()), suspended(seen().refused(T - 60).refused(T))] {
         assert_eq!((verbs(&decision).len(), decision.refusals.len()), (0, 0));
-        assert_eq!(decision.next_look, SignedDuration::from_hours(24));
+        assert_eq!(decision.requeue_after, SignedDuration::from_hours(24));
     }
 }
 
@@ -326,12 +326,12 @@ fn an_unknown_host_outweighs_what_else_is_unknown() {
 fn the_next_look_misses_nothing_that_happens_by_itself() {
     let daily = |seen: &mut Observation| {
         // So that the next question is later than all else.
-        seen.pace.interval = SignedDuration::from_hours(24 * 365);
+        seen.timing.interval = SignedDuration::from_hours(24 * 365);
     };
-    let look = |seen: Observation| decide(&seen.with(daily)).next_look.as_secs();
+    let look = |seen: Observation| decide(&seen.with(daily)).requeue_after.as_secs();
     let ends = |left: i64| seen().accepted(T, Expiry::At(at(T + left)));
     let remaining = |seen: &mut Observation| {
-        seen.demand.requirement.expiry.min_remaining = Some(Span::hours(30));
+        seen.demand.requirement.expiry.min_remaining = Some(Duration::hours(30));
     };
     let rows = [
         ("nothing", look(ends(100 * DAY)), DAY),
@@ -347,7 +347,7 @@ fn the_next_look_misses_nothing_that_happens_by_itself() {
         ),
         ("minRemaining", look(ends(30 * HOUR + 9).with(remaining)), 9),
         ("the confirmation", look(ends(100 * DAY).refused(T)), 60),
-        ("trust runs out", look(ends(100 * DAY).silent(T + DAY - 10).with(daily).at(T + DAY - 3)), 3),
+        ("trust runs out", look(ends(100 * DAY).unanswered(T + DAY - 10).with(daily).at(T + DAY - 3)), 3),
     ];
     for (name, seconds, expected) in rows {
         assert_eq!(seconds, expected, "{name}");

@@ -74,7 +74,7 @@ async fn only_a_certificate_of_a_trusted_authority_for_that_name_and_time_is_acc
     for (name, url, bundle, reason) in rows {
         let github = github(&[("github", url, bundle.map(|path| path.as_path()))]);
         let token = made(&tls, NewToken::classic(name, "acme-ci"));
-        let heard = github.ask(&token, Question::Identity, "github", Line::Kept).await;
+        let heard = github.ask(&token, Probe::Identity, "github", Line::Kept).await;
         assert_eq!((deferred(&heard), login(&heard).is_some()), (reason, reason.is_none()), "{name}");
     }
     assert_eq!(tls.calls().len(), 3);

@@ -19,14 +19,14 @@ fn nothing_is_written_before_the_token_is_proven_to_meet_the_requirements() {
     let scope = |seen: &mut Observation| seen.demand.requirement.scopes = vec!["gist".to_owned()];
     let unlisted = |seen: &mut Observation| {
         scope(seen);
-        seen.memory.grant.as_mut().unwrap().0.scopes = None;
+        seen.knowledge.grant.as_mut().unwrap().0.scopes = None;
     };
     let missing = |seen: &mut Observation| seen.token = Judged::no(Reason::SecretNotFound, "none");
     let unread = |seen: &mut Observation| seen.token = Judged::unknown(Reason::ApiServerUnavailable, "?");
     let proven = || seen().accepted(T, Expiry::Never);
     let rows = [
         ("not asked", seen(), Standing::Pending),
-        ("GitHub is silent", seen().silent(T), Standing::Pending),
+        ("GitHub is silent", seen().unanswered(T), Standing::Pending),
         ("refused once", seen().refused(T), Standing::Pending),
         ("refused twice", seen().refused(T - 60).refused(T), Standing::Withheld(0)),
         ("a scope is missing", proven().with(scope), Standing::Withheld(0)),
@@ -34,7 +34,7 @@ fn nothing_is_written_before_the_token_is_proven_to_meet_the_requirements() {
         ("no Secret", seen().with(missing), Standing::Withheld(0)),
         ("the API server is silent", seen().with(unread), Standing::Pending),
         ("expired", proven().accepted(T - DAY, Expiry::At(at(T))).at(T), Standing::Withheld(0)),
-        ("the acceptance is too old", proven().silent(T + HOUR).at(T + DAY), Standing::Pending),
+        ("the acceptance is too old", proven().unanswered(T + HOUR).at(T + DAY), Standing::Pending),
     ];
     for (name, seen, standing) in rows {
         let decision = decide(&seen);
@@ -117,25 +117,25 @@ fn outputs_are_withdrawn_only_on_githubs_word_or_the_requirements() {
     let suspended = Reply::Answer(Answer::Refused(Refusal::AccountSuspended));
     let host = |seen: &mut Observation| {
         seen.host = Judged::unknown(Reason::HostUnknown, "?");
-        seen.memory = Memory::default();
+        seen.knowledge = Knowledge::default();
     };
     let bad = |reason| {
         move |seen: &mut Observation| {
             seen.token = Judged::no(reason, "bad");
-            seen.memory = Memory::default();
+            seen.knowledge = Knowledge::default();
         }
     };
     let unread = |seen: &mut Observation| {
         seen.token = Judged::unknown(Reason::ApiServerUnavailable, "?");
-        seen.memory = Memory::default();
+        seen.knowledge = Knowledge::default();
     };
     let rows = [
         ("good", proven(), false, Standing::Published),
         ("refused once", proven().refused(T), false, Standing::Published),
         ("refused twice", proven().refused(T - 60).refused(T), true, Standing::Retained),
         (
-            "refused twice, then silence",
-            proven().refused(T - 99).refused(T - 9).silent(T),
+            "refused twice, then deferred",
+            proven().refused(T - 99).refused(T - 9).unanswered(T),
             true,
             Standing::Retained,
         ),
@@ -147,7 +147,7 @@ fn outputs_are_withdrawn_only_on_githubs_word_or_the_requirements() {
             Standing::Retained,
         ),
         ("expired, not confirmed", ends().at(T), false, Standing::Retained),
-        ("expired, GitHub is silent", ends().silent(T + 2), false, Standing::Retained),
+        ("expired, GitHub is silent", ends().unanswered(T + 2), false, Standing::Retained),
         ("expired, confirmed", ends().refused(T + 2), true, Standing::Retained),
         (
             "accepted after the expiry, then refused",
@@ -156,15 +156,15 @@ fn outputs_are_withdrawn_only_on_githubs_word_or_the_requirements() {
             Standing::Retained,
         ),
         ("a requirement is not met", proven().with(scope), true, Standing::Retained),
-        ("the same in an outage", proven().silent(T).with(scope), true, Standing::Retained),
+        ("the same in an outage", proven().unanswered(T).with(scope), true, Standing::Retained),
         (
             "the same after a long outage",
-            proven().silent(T).at(T + 2 * DAY).with(scope),
+            proven().unanswered(T).at(T + 2 * DAY).with(scope),
             false,
             Standing::Retained,
         ),
-        ("an outage", proven().silent(T), false, Standing::Published),
-        ("a long outage", proven().silent(T).at(T + 2 * DAY), false, Standing::Retained),
+        ("an outage", proven().unanswered(T), false, Standing::Published),
+        ("a long outage", proven().unanswered(T).at(T + 2 * DAY), false, Standing::Retained),
         ("no such Secret", proven().with(bad(Reason::SecretNotFound)), false, Standing::Withheld(2)),
         ("no such key", proven().with(bad(Reason::KeyNotFound)), false, Standing::Withheld(2)),
         ("a bad paste", proven().with(bad(Reason::TokenMalformed)), false, Standing::Withheld(2)),
@@ -188,7 +188,7 @@ fn outputs_are_withdrawn_only_on_githubs_word_or_the_requirements() {
 fn another_token_in_the_secret_does_not_reach_the_outputs_before_it_is_proven() {
     let fresh = |seen: &mut Observation| {
         seen.token = Judged::Yes(token("ghp_", "b"));
-        seen.memory = Memory::default();
+        seen.knowledge = Knowledge::default();
     };
     let before = seen().accepted(T, Expiry::Never).published().with(fresh);
     assert_eq!((verbs(&decide(&before)).len(), decide(&before).standing), (0, Standing::Pending));

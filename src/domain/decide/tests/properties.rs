@@ -67,7 +67,7 @@ fn happens(mut seen: Observation, event: &Event) -> Observation {
         Event::Waits(seconds) => seen.at(now + seconds),
         Event::Clock(seconds) => seen.with(|seen| seen.skew = SignedDuration::from_secs(*seconds)),
         Event::Stored(stored) => {
-            seen.memory = Memory::default();
+            seen.knowledge = Knowledge::default();
             seen.token = match stored {
                 Stored::Token(prefix, letter) => Judged::Yes(token(prefix, &letter.to_string())),
                 Stored::Nothing => Judged::no(Reason::SecretNotFound, "none"),
@@ -116,8 +116,8 @@ fn hold(seen: &Observation) -> Result<(), TestCaseError> {
     let (decision, again) = (decide(seen), decide(seen));
     prop_assert_eq!(format!("{decision:?}"), format!("{again:?}"));
     prop_assert_eq!(&decision.changes, &again.changes);
-    prop_assert!(decision.next_look >= SignedDuration::from_secs(1));
-    prop_assert!(decision.next_look <= SignedDuration::from_hours(24));
+    prop_assert!(decision.requeue_after >= SignedDuration::from_secs(1));
+    prop_assert!(decision.requeue_after <= SignedDuration::from_hours(24));
     let found = seen.found.as_deref().unwrap_or_default();
     let named = |name: &str| seen.demand.outputs.iter().any(|output| output.secret_name == name);
     for change in &decision.changes {
@@ -128,7 +128,7 @@ fn hold(seen: &Observation) -> Result<(), TestCaseError> {
         match change {
             Change::Create { name, .. } | Change::Replace { name, .. } => {
                 prop_assert!(named(name));
-                prop_assert!(seen.memory.grant.is_some() && seen.memory.believed_refusal().is_none());
+                prop_assert!(seen.knowledge.grant.is_some() && seen.knowledge.believed_refusal().is_none());
                 prop_assert!(decision.judgement.identity.yes().is_some());
                 prop_assert!(requirements(seen).yes().is_some());
                 prop_assert_eq!(decision.standing, Standing::Published);
@@ -142,8 +142,8 @@ fn hold(seen: &Observation) -> Result<(), TestCaseError> {
         }
     }
     if decision.standing == Standing::Withdrawn {
-        let spoken = seen.memory.refused.is_some() || requirements(seen).is_no();
-        prop_assert!(spoken && seen.memory.silence.is_none_or(|_| spoken));
+        let spoken = seen.knowledge.refused.is_some() || requirements(seen).is_no();
+        prop_assert!(spoken && seen.knowledge.deferred.is_none_or(|_| spoken));
         prop_assert!(decision.judgement.identity.is_no() || requirements(seen).is_no());
     }
     Ok(())

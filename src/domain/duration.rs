@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 /// which is what `metav1.Duration` reads. At most 99999h99999m99999s, so nothing computed from it can overflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Span(SignedDuration);
+pub struct Duration(SignedDuration);
 
 /// The rule by which the API server holds the field of this name to the notation and to the bounds, with one sentence for all
 /// that can be wrong.
 pub fn rules(field: &str, least: &str, most: &str) -> serde_json::Value {
-    let pattern = Span::PATTERN;
+    let pattern = Duration::PATTERN;
     serde_json::json!([{
         "rule": format!(
             "self != '' && self.matches('{pattern}') && duration(self) >= duration('{least}') && \
@@ -32,25 +32,25 @@ pub fn rules(field: &str, least: &str, most: &str) -> serde_json::Value {
 /// What a text is not, with an example of what would be right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a duration: write hours, minutes and seconds as in 30m, 1h30m or 720h")]
-pub struct NotASpan;
+pub struct NotADuration;
 
-impl Span {
+impl Duration {
     /// The pattern of the text, for the schema and for rules.
     pub const PATTERN: &str = "^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?$";
 
     /// This many seconds.
     pub const fn seconds(count: u32) -> Self {
-        Span(SignedDuration::from_secs(count as i64))
+        Duration(SignedDuration::from_secs(count as i64))
     }
 
     /// This many minutes.
     pub const fn minutes(count: u16) -> Self {
-        Span::seconds(60_u32.saturating_mul(count as u32))
+        Duration::seconds(60_u32.saturating_mul(count as u32))
     }
 
     /// This many hours.
     pub const fn hours(count: u16) -> Self {
-        Span::seconds(3600_u32.saturating_mul(count as u32))
+        Duration::seconds(3600_u32.saturating_mul(count as u32))
     }
 
     /// As a duration to compute with.
@@ -59,43 +59,43 @@ impl Span {
     }
 }
 
-impl FromStr for Span {
-    type Err = NotASpan;
+impl FromStr for Duration {
+    type Err = NotADuration;
 
-    fn from_str(text: &str) -> Result<Self, NotASpan> {
+    fn from_str(text: &str) -> Result<Self, NotADuration> {
         let mut rest = text;
         let mut total: i64 = 0;
         for (unit, factor) in [('h', 3600_i64), ('m', 60), ('s', 1)] {
             let Some((digits, after)) = rest.split_once(unit) else { continue };
             if digits.is_empty() || digits.len() > 5 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                return Err(NotASpan);
+                return Err(NotADuration);
             }
-            let count: i64 = digits.parse().map_err(|_| NotASpan)?;
+            let count: i64 = digits.parse().map_err(|_| NotADuration)?;
             total = total.saturating_add(count.saturating_mul(factor));
             rest = after;
         }
         if text.is_empty() || !rest.is_empty() {
-            return Err(NotASpan);
+            return Err(NotADuration);
         }
-        Ok(Span(SignedDuration::from_secs(total)))
+        Ok(Duration(SignedDuration::from_secs(total)))
     }
 }
 
-impl TryFrom<String> for Span {
-    type Error = NotASpan;
+impl TryFrom<String> for Duration {
+    type Error = NotADuration;
 
-    fn try_from(text: String) -> Result<Self, NotASpan> {
+    fn try_from(text: String) -> Result<Self, NotADuration> {
         text.parse()
     }
 }
 
-impl From<Span> for String {
-    fn from(span: Span) -> String {
-        span.to_string()
+impl From<Duration> for String {
+    fn from(duration: Duration) -> String {
+        duration.to_string()
     }
 }
 
-impl fmt::Display for Span {
+impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.0.as_secs();
         let parts = [(total / 3600, 'h'), (total % 3600 / 60, 'm'), (total % 60, 's')];
@@ -106,9 +106,9 @@ impl fmt::Display for Span {
     }
 }
 
-impl JsonSchema for Span {
+impl JsonSchema for Duration {
     fn schema_name() -> Cow<'static, str> {
-        "Span".into()
+        "Duration".into()
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
@@ -137,7 +137,7 @@ mod tests {
             ("0s", 0),
         ];
         for (text, seconds) in rows {
-            assert_eq!(text.parse::<Span>().unwrap().get().as_secs(), seconds, "{text}");
+            assert_eq!(text.parse::<Duration>().unwrap().get().as_secs(), seconds, "{text}");
         }
     }
 
@@ -147,20 +147,20 @@ mod tests {
             "", "30", "m", "-1h", "1.5h", "1d", "30m1h", "1h1h", "999999h", "1e9h", "NaN", " 1h", "1h ",
             "１h",
         ] {
-            assert_eq!(text.parse::<Span>(), Err(NotASpan), "{text:?}");
+            assert_eq!(text.parse::<Duration>(), Err(NotADuration), "{text:?}");
         }
     }
 
     proptest! {
         #[test]
         fn what_is_written_is_read_back(seconds in 0_u32..=359_996_400) {
-            let span = Span::seconds(seconds);
-            prop_assert_eq!(span.to_string().parse::<Span>(), Ok(span));
+            let duration = Duration::seconds(seconds);
+            prop_assert_eq!(duration.to_string().parse::<Duration>(), Ok(duration));
         }
 
         #[test]
         fn no_text_panics(text in "\\PC{0,24}") {
-            let _ = text.parse::<Span>();
+            let _ = text.parse::<Duration>();
         }
     }
 }

@@ -5,9 +5,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
+use super::super::{
     Reason,
-    answer::{Memory, Refused, Silence},
+    knowledge::{Deferred, Knowledge, Refused},
     token::HashedToken,
 };
 
@@ -17,7 +17,7 @@ const LONGEST_LOOK: SignedDuration = SignedDuration::from_hours(24);
 const SPREAD_OF_OVERDUE: SignedDuration = SignedDuration::from_secs(30);
 /// Over how long the questions are spread that waited for one limit to end.
 const SPREAD_OF_LIMITED: i64 = 5;
-/// Between two questions in a silence, however soon a host wants the next.
+/// Between two questions in a deferred, however soon a host wants the next.
 const SHORTEST_PAUSE: SignedDuration = SignedDuration::from_secs(10);
 /// How long after the expiry the question comes that shall confirm it, and none before it: clocks may differ a little, and an
 /// answer that another asker got just before the expiry must not serve as this one.
@@ -29,7 +29,7 @@ const REFUSED: (SignedDuration, SignedDuration) =
 
 /// The settings that govern when GitHub is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
+pub struct Timing {
     /// How far apart the instants are at which an accepted token is due.
     pub interval: SignedDuration,
     /// How long after a first refusal the confirming question comes.
@@ -40,7 +40,7 @@ pub struct Pace {
     pub trust_for: SignedDuration,
 }
 
-impl Pace {
+impl Timing {
     /// How old an acceptance can be that nothing speaks against: older, and the operator was away for long.
     pub fn longest_silence(&self) -> SignedDuration {
         self.trust_for.saturating_add(self.interval).saturating_add(self.heartbeat)
@@ -83,31 +83,31 @@ pub struct Subject<'a> {
 /// `ends` is the token's expiry by the clock of this process.
 pub fn due(
     subject: Subject<'_>,
-    memory: &Memory,
+    knowledge: &Knowledge,
     past: Past,
     ends: Option<Timestamp>,
-    pace: &Pace,
+    timing: &Timing,
 ) -> Option<Timestamp> {
-    let refused = memory.refused.map(|refused| after_refusal(refused, past, ends, pace));
-    if let Some(silence) = memory.silence {
-        let again = after_silence(subject, silence, past, pace);
+    let refused = knowledge.refused.map(|refused| after_refusal(refused, past, ends, timing));
+    if let Some(deferred) = knowledge.deferred {
+        let again = after_silence(subject, deferred, past, timing);
         return refused.map_or(Some(again), |due| due.map(|due| due.max(again)));
     }
     if let Some(due) = refused {
         return due;
     }
-    let Some((_, accepted)) = &memory.grant else { return Some(past.since) };
+    let Some((_, accepted)) = &knowledge.grant else { return Some(past.since) };
     let accepted = *accepted;
     if let Some(ends) = ends.filter(|ends| accepted < later(*ends, AFTER_EXPIRY)) {
-        let regular = regular(subject, accepted, past, pace);
+        let regular = regular(subject, accepted, past, timing);
         return Some(if regular < ends { regular } else { later(ends, AFTER_EXPIRY) });
     }
-    Some(regular(subject, accepted, past, pace))
+    Some(regular(subject, accepted, past, timing))
 }
 
 /// When to look again: at once if a question is due, else at the earliest of the given instants that lies ahead; between one
 /// second and a day from now.
-pub fn next_look(
+pub fn requeue_after(
     now: Timestamp,
     due: Option<Timestamp>,
     instants: impl IntoIterator<Item = Timestamp>,
@@ -117,16 +117,16 @@ pub fn next_look(
 }
 
 /// The next of the token's own instants, which are `phase + k × interval`.
-fn regular(subject: Subject<'_>, accepted: Timestamp, past: Past, pace: &Pace) -> Timestamp {
+fn regular(subject: Subject<'_>, accepted: Timestamp, past: Past, timing: &Timing) -> Timestamp {
     if let Some(asked) = past.asked {
-        return next_instant(subject, asked, pace.interval);
+        return next_instant(subject, asked, timing.interval);
     }
-    let stale = later(accepted, pace.interval.saturating_add(pace.heartbeat)) < past.since;
+    let stale = later(accepted, timing.interval.saturating_add(timing.heartbeat)) < past.since;
     if stale {
         let spread = share(subject, SPREAD_OF_OVERDUE.as_secs());
         return later(past.since, SignedDuration::from_secs(spread));
     }
-    next_instant(subject, past.since, pace.interval)
+    next_instant(subject, past.since, timing.interval)
 }
 
 fn next_instant(subject: Subject<'_>, after: Timestamp, interval: SignedDuration) -> Timestamp {
@@ -140,11 +140,11 @@ fn next_instant(subject: Subject<'_>, after: Timestamp, interval: SignedDuration
 
 /// The first of the instants of a growing pause that lies behind the last question, by the first pause at least, and not
 /// before GitHub wants it.
-fn after_silence(subject: Subject<'_>, silence: Silence, past: Past, pace: &Pace) -> Timestamp {
+fn after_silence(subject: Subject<'_>, deferred: Deferred, past: Past, timing: &Timing) -> Timestamp {
     let last = past.last();
-    let (first, longest) = pauses(silence.deferral.reason, pace);
+    let (first, longest) = pauses(deferred.deferral.reason, timing);
     let mut pause = first;
-    let mut at = later(silence.since.min(last), pause);
+    let mut at = later(deferred.since.min(last), pause);
     while at <= last && at < Timestamp::MAX {
         pause = pause.saturating_mul(2).min(longest);
         at = later(at, pause);
@@ -155,7 +155,7 @@ fn after_silence(subject: Subject<'_>, silence: Silence, past: Past, pace: &Pace
     }
     let jitter = share(subject, (pause.as_secs() / 5).max(1));
     let at = later(at, SignedDuration::from_secs(jitter));
-    let wanted = silence.deferral.until.map(|until| {
+    let wanted = deferred.deferral.until.map(|until| {
         let spread = share(subject, SPREAD_OF_LIMITED).saturating_add(1);
         later(until, SignedDuration::from_secs(spread))
     });
@@ -163,15 +163,15 @@ fn after_silence(subject: Subject<'_>, silence: Silence, past: Past, pace: &Pace
         Some(wanted) if wanted > last => {
             past.asked.map_or(wanted, |asked| wanted.max(later(asked, SHORTEST_PAUSE)))
         }
-        // What silenced GitHub may have changed since the silence began, and asks for a longer pause.
+        // What deferred GitHub may have changed since the deferred began, and asks for a longer pause.
         _ => at.max(later(last, first)),
     }
 }
 
 /// The first and the longest pause. A limit without a named end asks for a minute at least, growing:
 /// <https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api>
-fn pauses(reason: Reason, pace: &Pace) -> (SignedDuration, SignedDuration) {
-    let longest = pace.interval.max(SHORTEST_PAUSE);
+fn pauses(reason: Reason, timing: &Timing) -> (SignedDuration, SignedDuration) {
+    let longest = timing.interval.max(SHORTEST_PAUSE);
     match reason {
         Reason::LoginLocked => (SignedDuration::from_hours(1), longest.max(SignedDuration::from_hours(1))),
         Reason::RateLimited
@@ -184,14 +184,19 @@ fn pauses(reason: Reason, pace: &Pace) -> (SignedDuration, SignedDuration) {
     }
 }
 
-fn after_refusal(refused: Refused, past: Past, ends: Option<Timestamp>, pace: &Pace) -> Option<Timestamp> {
+fn after_refusal(
+    refused: Refused,
+    past: Past,
+    ends: Option<Timestamp>,
+    timing: &Timing,
+) -> Option<Timestamp> {
     let (first, last) = (refused.first.min(past.last()), refused.last.min(past.last()));
     // The expiry explains the refusal, and an expired token does not come back.
     if ends.is_some_and(|ends| ends <= last) {
         return None;
     }
     if refused.count < 2 {
-        return Some(later(first, pace.confirm_after));
+        return Some(later(first, timing.confirm_after));
     }
     let doublings = u32::try_from(refused.count.saturating_sub(2)).unwrap_or(0).min(10);
     let pause = REFUSED.0.saturating_mul(1_i32 << doublings).min(REFUSED.1);

@@ -13,7 +13,7 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 /// An instant at which nothing in particular happens.
 const T: i64 = 1_772_366_400;
-const PACE: Pace = Pace {
+const PACE: Timing = Timing {
     interval: SignedDuration::from_mins(30),
     confirm_after: SignedDuration::from_secs(60),
     heartbeat: SignedDuration::from_hours(1),
@@ -28,30 +28,30 @@ fn hashed(number: usize) -> HashedToken {
     Token::try_from(format!("ghp_{number:036}").as_bytes()).unwrap().hashed()
 }
 
-fn accepted(second: i64, ends: Option<i64>) -> Memory {
+fn accepted(second: i64, ends: Option<i64>) -> Knowledge {
     let account = Some(Account { login: "octocat".to_owned(), id: 1 });
     let expiry = ends.map_or(Expiry::Never, |ends| Expiry::At(at(ends)));
-    let mut memory = Memory::default();
-    memory.learn(Reply::Answer(Answer::Granted(Grant { account, scopes: None, expiry })), at(second));
-    memory
+    let mut knowledge = Knowledge::default();
+    knowledge.learn(Reply::Answer(Answer::Granted(Grant { account, scopes: None, expiry })), at(second));
+    knowledge
 }
 
-fn refuse(memory: &mut Memory, second: i64) {
-    memory.learn(Reply::Answer(Answer::Refused(Refusal::BadCredentials)), at(second));
+fn refuse(knowledge: &mut Knowledge, second: i64) {
+    knowledge.learn(Reply::Answer(Answer::Refused(Refusal::BadCredentials)), at(second));
 }
 
-fn defer(memory: &mut Memory, reason: Reason, until: Option<i64>, second: i64) {
-    memory.learn(Reply::Deferral(Deferral { reason, until: until.map(at) }), at(second));
+fn defer(knowledge: &mut Knowledge, reason: Reason, until: Option<i64>, second: i64) {
+    knowledge.learn(Reply::Deferral(Deferral { reason, until: until.map(at) }), at(second));
 }
 
 /// When token number 1 is due, in seconds.
-fn next(memory: &Memory, past: Past, ends: Option<i64>) -> Option<i64> {
-    next_of(1, "github.com", memory, past, ends)
+fn next(knowledge: &Knowledge, past: Past, ends: Option<i64>) -> Option<i64> {
+    next_of(1, "github.com", knowledge, past, ends)
 }
 
-fn next_of(token: usize, host: &str, memory: &Memory, past: Past, ends: Option<i64>) -> Option<i64> {
+fn next_of(token: usize, host: &str, knowledge: &Knowledge, past: Past, ends: Option<i64>) -> Option<i64> {
     let hashed = hashed(token);
-    due(Subject { host, hashed: &hashed }, memory, past, ends.map(at), &PACE).map(Timestamp::as_second)
+    due(Subject { host, hashed: &hashed }, knowledge, past, ends.map(at), &PACE).map(Timestamp::as_second)
 }
 
 fn asked(second: i64) -> Past {
@@ -97,14 +97,18 @@ fn tokens_are_spread_evenly_over_the_interval() {
 
 #[test]
 fn after_a_restart_a_token_waits_for_its_own_next_instant() {
-    let memory = accepted(T, None);
-    let first = next(&memory, asked(T), None).unwrap();
+    let knowledge = accepted(T, None);
+    let first = next(&knowledge, asked(T), None).unwrap();
     for (name, restart) in [("at once", T + 1), ("just before it", first - 1)] {
-        assert_eq!(next(&memory, started(restart), None), Some(first), "{name}");
+        assert_eq!(next(&knowledge, started(restart), None), Some(first), "{name}");
     }
-    assert_eq!(next(&memory, started(first + 1), None), Some(first + 30 * MINUTE), "an instant was missed");
+    assert_eq!(
+        next(&knowledge, started(first + 1), None),
+        Some(first + 30 * MINUTE),
+        "an instant was missed"
+    );
     let latest = T + 30 * MINUTE + HOUR;
-    assert!(next(&memory, started(latest), None).unwrap() > latest, "as old as a status may be");
+    assert!(next(&knowledge, started(latest), None).unwrap() > latest, "as old as a status may be");
 }
 
 #[test]
@@ -114,19 +118,19 @@ fn a_restart_asks_about_what_it_knows_too_little_of() {
         (0..100).map(|token| next_of(token, "github.com", &stale, started(T), None).unwrap()).collect();
     assert!(dues.iter().all(|due| (T..T + 30).contains(due)), "{dues:?}");
     assert!((T..T + 30).filter(|second| dues.contains(second)).count() > 15, "not all at the same second");
-    assert_eq!(next(&Memory::default(), started(T), None), Some(T), "a new token at once");
+    assert_eq!(next(&Knowledge::default(), started(T), None), Some(T), "a new token at once");
 }
 
 #[test]
 fn an_acceptance_in_the_future_does_not_postpone_the_next_question() {
     // A status that was written by a clock that ran ahead.
-    let memory = accepted(T + 365 * DAY, None);
-    assert!(next(&memory, started(T), None).unwrap() <= T + 30 * MINUTE);
-    let mut silent = Memory::default();
+    let knowledge = accepted(T + 365 * DAY, None);
+    assert!(next(&knowledge, started(T), None).unwrap() <= T + 30 * MINUTE);
+    let mut silent = Knowledge::default();
     defer(&mut silent, Reason::ServerError, None, T + 365 * DAY);
     assert!(next(&silent, started(T), None).unwrap() <= T + MINUTE);
     for refusals in [1, 2] {
-        let mut refused = Memory::default();
+        let mut refused = Knowledge::default();
         (0..refusals).for_each(|_| refuse(&mut refused, T + 365 * DAY));
         assert!(next(&refused, started(T), None).unwrap() <= T + HOUR, "{refusals} refusals");
     }
@@ -134,53 +138,53 @@ fn an_acceptance_in_the_future_does_not_postpone_the_next_question() {
 
 #[test]
 fn a_first_refusal_is_confirmed_after_the_pause_for_it() {
-    let mut memory = accepted(T - HOUR, None);
-    refuse(&mut memory, T);
-    assert_eq!(next(&memory, asked(T), None), Some(T + 60));
-    assert_eq!(next(&memory, started(T + 10), None), Some(T + 60), "after a restart too");
-    assert_eq!(next(&memory, started(T + DAY), None), Some(T + 60), "at once, if the restart took long");
-    defer(&mut memory, Reason::TimedOut, None, T + 60);
-    assert!(next(&memory, asked(T + 60), None).unwrap() >= T + 70, "a silence postpones it");
+    let mut knowledge = accepted(T - HOUR, None);
+    refuse(&mut knowledge, T);
+    assert_eq!(next(&knowledge, asked(T), None), Some(T + 60));
+    assert_eq!(next(&knowledge, started(T + 10), None), Some(T + 60), "after a restart too");
+    assert_eq!(next(&knowledge, started(T + DAY), None), Some(T + 60), "at once, if the restart took long");
+    defer(&mut knowledge, Reason::TimedOut, None, T + 60);
+    assert!(next(&knowledge, asked(T + 60), None).unwrap() >= T + 70, "a deferred postpones it");
 }
 
 #[test]
 fn a_refused_token_is_asked_about_ever_more_seldom() {
-    let mut memory = Memory::default();
-    refuse(&mut memory, T);
+    let mut knowledge = Knowledge::default();
+    refuse(&mut knowledge, T);
     let mut last = T;
     let mut pauses = Vec::new();
     for _ in 0..9 {
-        let due = next(&memory, asked(last), None).unwrap();
-        assert_eq!(next(&memory, started(last + 1), None), Some(due), "the same after a restart");
+        let due = next(&knowledge, asked(last), None).unwrap();
+        assert_eq!(next(&knowledge, started(last + 1), None), Some(due), "the same after a restart");
         pauses.push(due - last);
-        refuse(&mut memory, due);
+        refuse(&mut knowledge, due);
         last = due;
     }
     assert_eq!(pauses[0], 60);
     let hours: Vec<i64> = pauses[1..].iter().map(|pause| pause / HOUR).collect();
     assert_eq!(hours, [1, 2, 4, 8, 16, 24, 24, 24]);
-    memory.refused.as_mut().unwrap().count = i32::MAX;
-    assert_eq!(next(&memory, asked(last), None), Some(last + DAY));
+    knowledge.refused.as_mut().unwrap().count = i32::MAX;
+    assert_eq!(next(&knowledge, asked(last), None), Some(last + DAY));
 }
 
 #[test]
 fn an_expired_token_is_asked_about_once() {
     let ends = T + 10;
-    let mut memory = accepted(T, Some(ends));
-    assert_eq!(next(&memory, asked(T), Some(ends)), Some(ends + 4), "at the expiry");
-    assert_eq!(next(&memory, started(T + 5), Some(ends)), Some(ends + 4), "after a restart too");
-    defer(&mut memory, Reason::ServerError, None, ends);
-    assert!(next(&memory, asked(ends), Some(ends)).unwrap() > ends, "again, if there was no answer");
-    refuse(&mut memory, ends + 20);
-    assert_eq!(next(&memory, asked(ends + 20), Some(ends)), None, "not after its 401");
-    assert_eq!(next(&memory, started(ends + DAY), Some(ends)), None, "nor after a restart");
+    let mut knowledge = accepted(T, Some(ends));
+    assert_eq!(next(&knowledge, asked(T), Some(ends)), Some(ends + 4), "at the expiry");
+    assert_eq!(next(&knowledge, started(T + 5), Some(ends)), Some(ends + 4), "after a restart too");
+    defer(&mut knowledge, Reason::ServerError, None, ends);
+    assert!(next(&knowledge, asked(ends), Some(ends)).unwrap() > ends, "again, if there was no answer");
+    refuse(&mut knowledge, ends + 20);
+    assert_eq!(next(&knowledge, asked(ends + 20), Some(ends)), None, "not after its 401");
+    assert_eq!(next(&knowledge, started(ends + DAY), Some(ends)), None, "nor after a restart");
 }
 
 #[test]
 fn a_token_that_outlives_its_expiry_is_asked_about_as_before() {
     let ends = T;
-    let memory = accepted(T + 4, Some(ends));
-    let due = next(&memory, asked(T + 4), Some(ends)).unwrap();
+    let knowledge = accepted(T + 4, Some(ends));
+    let due = next(&knowledge, asked(T + 4), Some(ends)).unwrap();
     assert!(due > T + 4 && due <= T + 4 + 30 * MINUTE);
     let at_once = accepted(T + 1, Some(ends));
     assert_eq!(next(&at_once, asked(T + 1), Some(ends)), Some(ends + 4), "a little after it says nothing");
@@ -189,22 +193,22 @@ fn a_token_that_outlives_its_expiry_is_asked_about_as_before() {
 #[test]
 fn a_refusal_before_the_expiry_is_confirmed_and_the_expiry_still_noticed() {
     let ends = T + 30;
-    let mut memory = accepted(T - HOUR, Some(ends));
-    refuse(&mut memory, T);
-    assert_eq!(next(&memory, asked(T), Some(ends)), Some(T + 60));
-    refuse(&mut memory, T + 60);
-    assert_eq!(next(&memory, asked(T + 60), Some(ends)), None);
+    let mut knowledge = accepted(T - HOUR, Some(ends));
+    refuse(&mut knowledge, T);
+    assert_eq!(next(&knowledge, asked(T), Some(ends)), Some(T + 60));
+    refuse(&mut knowledge, T + 60);
+    assert_eq!(next(&knowledge, asked(T + 60), Some(ends)), None);
 }
 
 #[test]
 fn questions_into_a_silence_come_ever_more_seldom() {
-    let mut memory = accepted(T - HOUR, None);
+    let mut knowledge = accepted(T - HOUR, None);
     let (mut last, mut pauses) = (T, Vec::new());
     for _ in 0..12 {
-        defer(&mut memory, Reason::Unreachable, None, last);
-        let due = next(&memory, asked(last), None).unwrap();
+        defer(&mut knowledge, Reason::Unreachable, None, last);
+        let due = next(&knowledge, asked(last), None).unwrap();
         for restart in [last, last + 1, due - 10] {
-            let after = next(&memory, started(restart.max(last)), None).unwrap();
+            let after = next(&knowledge, started(restart.max(last)), None).unwrap();
             assert!(after >= due, "a restart asks no sooner: {restart} {after} {due}");
         }
         pauses.push(due - last);
@@ -219,16 +223,16 @@ fn questions_into_a_silence_come_ever_more_seldom() {
 fn a_pause_that_github_named_is_kept() {
     use Reason::{RateLimited, SecondaryRateLimited, ServerError};
     for reason in [RateLimited, SecondaryRateLimited, ServerError] {
-        let mut memory = accepted(T - HOUR, None);
-        defer(&mut memory, reason, Some(T + 1000), T);
+        let mut knowledge = accepted(T - HOUR, None);
+        defer(&mut knowledge, reason, Some(T + 1000), T);
         for past in [asked(T), started(T + 1), started(T + 999)] {
-            let due = next(&memory, past, None).unwrap();
+            let due = next(&knowledge, past, None).unwrap();
             assert!((T + 1001..=T + 1005).contains(&due), "{reason:?} {past:?} {due}");
         }
     }
-    let mut memory = Memory::default();
-    defer(&mut memory, RateLimited, Some(T + 1000), T);
-    let dues = (0..50).map(|token| next_of(token, "github.com", &memory, asked(T), None).unwrap());
+    let mut knowledge = Knowledge::default();
+    defer(&mut knowledge, RateLimited, Some(T + 1000), T);
+    let dues = (0..50).map(|token| next_of(token, "github.com", &knowledge, asked(T), None).unwrap());
     assert!(dues.collect::<std::collections::BTreeSet<_>>().len() > 3, "not all at once when the limit ends");
 }
 
@@ -241,16 +245,16 @@ fn a_limit_without_an_end_and_a_login_lock_have_a_shortest_pause() {
         (Reason::ServerError, 10),
     ];
     for (reason, least) in rows {
-        // The silence may have begun otherwise, at any time.
+        // The deferred may have begun otherwise, at any time.
         for earlier in [0, 1, 9, 50, 59, 61, 1000, HOUR - 1, HOUR, 5 * HOUR - 1] {
-            let mut memory = accepted(T - DAY, None);
+            let mut knowledge = accepted(T - DAY, None);
             if earlier > 0 {
-                defer(&mut memory, Reason::Unreachable, None, T - earlier);
+                defer(&mut knowledge, Reason::Unreachable, None, T - earlier);
             }
-            defer(&mut memory, reason, None, T);
+            defer(&mut knowledge, reason, None, T);
             let mut last = T;
             for question in 0..5 {
-                let due = next(&memory, asked(last), None).unwrap();
+                let due = next(&knowledge, asked(last), None).unwrap();
                 assert!(due >= last + least, "{reason:?} after {earlier} s, {question}: {}", due - last);
                 assert!(due <= last + 2 * HOUR, "{reason:?} after {earlier} s, {question}: {}", due - last);
                 last = due + 3;
@@ -270,12 +274,12 @@ fn the_next_look_is_the_earliest_instant_ahead_within_a_second_and_a_day() {
         ("a second", &[T + 1], 1),
     ];
     for (name, instants, expected) in rows {
-        let look = next_look(at(T), None, instants.iter().map(|second| at(*second)));
+        let look = requeue_after(at(T), None, instants.iter().map(|second| at(*second)));
         assert_eq!(look, SignedDuration::from_secs(expected), "{name}");
     }
     let soon = at(T) + SignedDuration::from_millis(3);
-    assert_eq!(next_look(at(T), None, [soon]), SignedDuration::from_secs(1), "never less than a second");
-    let overdue = next_look(at(T), Some(at(T - 9)), [at(T + 60)]);
+    assert_eq!(requeue_after(at(T), None, [soon]), SignedDuration::from_secs(1), "never less than a second");
+    let overdue = requeue_after(at(T), Some(at(T - 9)), [at(T + 60)]);
     assert_eq!(overdue, SignedDuration::from_secs(1), "a question that is overdue comes at once");
 }
 
@@ -294,37 +298,37 @@ fn any_length() -> impl Strategy<Value = SignedDuration> {
     ]
 }
 
-/// Any memory that a status can hold, sensible or not.
-fn any_memory(instant: impl Strategy<Value = Timestamp> + Clone) -> impl Strategy<Value = Memory> {
+/// Any knowledge that a status can hold, sensible or not.
+fn any_memory(instant: impl Strategy<Value = Timestamp> + Clone) -> impl Strategy<Value = Knowledge> {
     let refused = (any::<i32>(), instant.clone(), instant.clone()).prop_map(|(count, first, last)| Refused {
         refusal: Refusal::BadCredentials,
         count,
         first,
         last,
     });
-    let silence = (prop::sample::select(Reason::ALL), instant.clone(), prop::option::of(instant.clone()));
-    let silence =
-        silence.prop_map(|(reason, since, until)| Silence { since, deferral: Deferral { reason, until } });
-    let parts = (prop::option::of(instant), prop::option::of(refused), prop::option::of(silence));
-    parts.prop_map(|(grant, refused, silence)| {
+    let deferred = (prop::sample::select(Reason::ALL), instant.clone(), prop::option::of(instant.clone()));
+    let deferred =
+        deferred.prop_map(|(reason, since, until)| Deferred { since, deferral: Deferral { reason, until } });
+    let parts = (prop::option::of(instant), prop::option::of(refused), prop::option::of(deferred));
+    parts.prop_map(|(grant, refused, deferred)| {
         let grant = grant.map(|at| (Grant { account: None, scopes: None, expiry: Expiry::Never }, at));
-        Memory { grant, refused, first_proven: None, silence }
+        Knowledge { grant, refused, first_proven: None, deferred }
     })
 }
 
 proptest! {
     #[test]
     fn no_instant_and_no_length_is_too_much(
-        memory in any_memory(any_instant().boxed()),
+        knowledge in any_memory(any_instant().boxed()),
         (since, asked) in (any_instant(), prop::option::of(any_instant())),
         ends in prop::option::of(any_instant()),
         (interval, confirm_after, heartbeat) in (any_length(), any_length(), any_length()),
     ) {
-        let pace = Pace { interval, confirm_after, heartbeat, trust_for: interval };
+        let timing = Timing { interval, confirm_after, heartbeat, trust_for: interval };
         let hashed = hashed(1);
         let subject = Subject { host: "github.com", hashed: &hashed };
-        let due = due(subject, &memory, Past { since, asked }, ends, &pace);
-        let look = next_look(since, due, []);
+        let due = due(subject, &knowledge, Past { since, asked }, ends, &timing);
+        let look = requeue_after(since, due, []);
         prop_assert!(look >= SignedDuration::from_secs(1) && look <= LONGEST_LOOK);
     }
 
@@ -334,18 +338,18 @@ proptest! {
         replies in prop::collection::vec(0..5_u8, 20),
         ends in prop::option::of(T..T + 30 * DAY),
     ) {
-        let mut memory = Memory::default();
+        let mut knowledge = Knowledge::default();
         let (mut now, mut before) = (T, T);
         for (late, reply) in seconds.into_iter().zip(replies) {
             match reply {
-                0 => defer(&mut memory, Reason::ServerError, None, now),
-                1 => defer(&mut memory, Reason::RateLimited, Some(now + 600), now),
-                2 => defer(&mut memory, Reason::LoginLocked, None, now),
-                3 => refuse(&mut memory, now),
-                _ => memory = accepted(now, ends),
+                0 => defer(&mut knowledge, Reason::ServerError, None, now),
+                1 => defer(&mut knowledge, Reason::RateLimited, Some(now + 600), now),
+                2 => defer(&mut knowledge, Reason::LoginLocked, None, now),
+                3 => refuse(&mut knowledge, now),
+                _ => knowledge = accepted(now, ends),
             }
             let past = Past { since: at(T), asked: Some(at(now)) };
-            let Some(due) = next(&memory, past, ends) else { break };
+            let Some(due) = next(&knowledge, past, ends) else { break };
             prop_assert!(due > now && due >= before, "{reply} at {now}: {due}");
             prop_assert!(due <= now + DAY, "{reply} at {now}: {due}");
             before = due;
