@@ -74,14 +74,37 @@ pub struct Token {
 /// The base64 SHA-256 of a token, which GitHub's audit log calls `hashed_token`.
 ///
 /// Source: <https://docs.github.com/en/enterprise-cloud@latest/admin/monitoring-activity-in-your-enterprise/reviewing-audit-logs-for-your-enterprise/identifying-audit-log-events-performed-by-an-access-token>
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct HashedToken(String);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String", inline)]
+pub struct HashedToken([u8; 32]);
 
 impl HashedToken {
-    /// The 44 characters.
-    pub fn as_str(&self) -> &str {
+    /// The 32 bytes of the SHA-256.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+}
+
+/// The 44 characters of base64, as GitHub's audit log has them.
+impl fmt::Display for HashedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&BASE64_STANDARD.encode(self.0))
+    }
+}
+
+impl From<HashedToken> for String {
+    fn from(hashed: HashedToken) -> String {
+        hashed.to_string()
+    }
+}
+
+impl TryFrom<String> for HashedToken {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let bytes = BASE64_STANDARD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(HashedToken).ok_or("not the base64 of a SHA-256")
     }
 }
 
@@ -179,7 +202,7 @@ impl Token {
 
     /// Its hash, safe to show: a token of at least 20 random characters cannot be guessed from it.
     pub fn hashed(&self) -> HashedToken {
-        HashedToken(BASE64_STANDARD.encode(Sha256::digest(self.expose())))
+        HashedToken(Sha256::digest(self.expose()).into())
     }
 
     /// Whether its shape differs from what is known of its kind.

@@ -208,7 +208,7 @@ fn share(subject: Subject<'_>, of: i64) -> i64 {
     let mut hash = crc32fast::Hasher::new();
     hash.update(subject.host.as_bytes());
     hash.update(&[0]);
-    hash.update(subject.hashed.as_str().as_bytes());
+    hash.update(subject.hashed.as_bytes());
     i64::from(hash.finalize()).checked_rem(of).unwrap_or(0)
 }
 
