@@ -3,6 +3,7 @@
 //! The doc comments of the fields are what `kubectl explain` prints.
 
 mod status;
+mod summary;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{CustomResource, CustomResourceExt};
@@ -11,15 +12,16 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use status::time;
 pub use status::{
-    Condition, ConditionStatus, GithubPatConnectionStatus, Links, OutputStatus, RefusedStatus, RetryStatus,
+    Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus, Links, OutputStatus, RefusedStatus,
     TokenStatus,
 };
+pub use summary::{CONDITION_TYPES, StatusSummary, Transition};
 
 use crate::domain::{
     Reason,
     decide::{Demand, OnInvalid},
     duration::{self, Duration},
-    format::Output,
+    output::Output,
     requirement::Requirement,
 };
 

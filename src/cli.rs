@@ -2,24 +2,15 @@
 
 mod check;
 
-use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use futures::{FutureExt, future};
-use tokio::signal::unix::{SignalKind, signal};
-
 use crate::{
-    api, controller,
-    github::{self, Github},
-    server,
+    api, github,
     settings::{self, Input, Settings},
     telemetry,
-    watches::{LONGEST_SILENCE, Watches},
 };
 pub use check::Check;
-
-/// How long reconciles may go on after the signal to stop. They can be cut anywhere; a host that stalls holds one for longer.
-const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Cert-manager for GitHub personal access tokens: asks GitHub whether they work, says so in Kubernetes, and hands proven ones to
 /// workloads.
@@ -64,15 +55,9 @@ pub enum Error {
     /// A host cannot be asked.
     #[error(transparent)]
     Github(#[from] github::Error),
-    /// There is no cluster to talk to.
-    #[error("no cluster to talk to: {0}; set KUBECONFIG or run in a Pod")]
-    Config(#[from] kube::config::InferConfigError),
-    /// The cluster cannot be talked to.
-    #[error("cannot talk to the cluster: {0}")]
-    Client(#[from] kube::Error),
-    /// The probes cannot be served.
+    /// The operator cannot run, or not go on.
     #[error(transparent)]
-    Server(#[from] server::Error),
+    Run(#[from] crate::run::Error),
     /// Output cannot be written.
     #[error("cannot write: {0}")]
     Write(#[from] std::io::Error),
@@ -112,36 +97,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
 async fn operate(run: Run) -> Result<(), Error> {
     let settings = Settings::new(run.given, file(run.config)?)?;
     telemetry::start(settings.log_format, &settings.log_filter)?;
-    let client = kube::Client::try_from(impatient(kube::Config::infer().await?))?;
-    let github = Github::new(&settings)?;
-    let watches = Arc::new(Watches::default());
-    let probes = server::serve(settings.listen, watches.listed());
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %settings.listen, "started");
-    let (mut terminated, mut interrupted) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let shutdown = async move {
-        future::select(Box::pin(terminated.recv()), Box::pin(interrupted.recv())).await;
-        tracing::info!("stopping");
-    };
-    let shutdown = shutdown.boxed().shared();
-    let overdue = shutdown.clone().then(|()| tokio::time::sleep(LAST_WORDS));
-    tokio::select! {
-        failed = probes => failed?,
-        () = controller::run(client, github, settings, watches, shutdown) => {}
-        () = overdue => tracing::info!("stopped while GitHub or the cluster was being asked"),
-    }
-    Ok(())
-}
-
-/// Each call has a deadline of its own, and what fails is tried again by the reconcile, so the client does not try; the lists
-/// and watches that feed it end when nothing comes for long.
-fn impatient(mut config: kube::Config) -> kube::Config {
-    config.default_retry = false;
-    // As in a Pod; without it a proxy in the environment keeps the client from being made.
-    config.proxy_url = None;
-    config.read_timeout = Some(LONGEST_SILENCE);
-    config.reset_reader_on_write = true;
-    config
+    Ok(crate::run::run(settings).await?)
 }
 
 fn file(path: Option<PathBuf>) -> Result<Input, Error> {
@@ -157,19 +113,5 @@ fn print(text: &str) -> Result<(), Error> {
     match writeln!(std::io::stdout(), "{}", text.trim_end()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_client_of_the_api_server_neither_tries_again_nor_waits_for_ever() {
-        let mut config = kube::Config::new("https://127.0.0.1:6443".parse().unwrap());
-        config.proxy_url = Some("http://127.0.0.1:3128".parse().unwrap());
-        let config = impatient(config);
-        assert!(!config.default_retry && config.proxy_url.is_none());
-        assert_eq!((config.read_timeout, config.reset_reader_on_write), (Some(LONGEST_SILENCE), true));
     }
 }

@@ -5,7 +5,7 @@
 pub mod answer;
 pub mod decide;
 pub mod duration;
-pub mod format;
+pub mod output;
 pub mod knowledge;
 pub mod probe;
 pub mod probing;

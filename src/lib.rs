@@ -12,17 +12,14 @@ pub mod links;
 pub mod settings;
 
 pub mod github;
+pub mod prober;
 
-pub mod apiserver;
-pub mod publish;
+pub mod cluster;
+pub mod reconcile;
 
-pub mod records;
-
-pub mod watches;
-
-pub mod controller;
-
-pub mod server;
+pub mod serve;
 pub mod telemetry;
+
+pub mod run;
 
 pub mod cli;

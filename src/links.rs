@@ -2,7 +2,7 @@
 
 use crate::{
     api::{GithubPatConnectionSpec, Links},
-    domain::{format::Format, token::TokenKind},
+    domain::{output::Format, token::TokenKind},
     settings::Host,
 };
 

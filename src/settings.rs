@@ -17,7 +17,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 pub use host::Host;
 
-use crate::domain::{duration::Duration, probing::schedule::Timing};
+use crate::domain::{duration::Duration, probing::{Limits, schedule::Timing}};
 
 const TRUST_FOR: Duration = Duration::hours(24);
 const HEARTBEAT: Duration = Duration::hours(1);
@@ -187,9 +187,24 @@ impl Settings {
     pub fn timing(&self, interval: Duration) -> Timing {
         Timing {
             interval: interval.get().max(self.minimum_interval),
+            minimum_interval: self.minimum_interval,
             confirm_after: self.confirm_after,
             heartbeat: self.heartbeat,
             trust_for: self.trust_for,
+        }
+    }
+
+    /// How much a host is asked.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            confirm_after: self.confirm_after,
+            minimum_interval: self.minimum_interval,
+            incident_hold: SignedDuration::from_mins(30),
+            failed_logins_per_hour: 30,
+            failed_logins_per_namespace: 6,
+            points_per_minute: 600,
+            concurrency: 16,
+            account_share: 20,
         }
     }
 

@@ -1,18 +1,18 @@
-//! Turns a decision, and what went wrong while acting on it, into conditions. Pure; it also keeps transition times.
+//! Turns a decision, and what stands after acting on it, into conditions. Pure; it also keeps transition times.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     api::{
-        Condition, ConditionStatus, GithubPatConnectionStatus as Status, Links, OutputStatus, RefusedStatus,
-        RetryStatus, TokenStatus, time,
+        CONDITION_TYPES, Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status, Links,
+        OutputStatus, RefusedStatus, StatusSummary, TokenStatus, time,
     },
     domain::{
         Finding, Judged, Reason,
         answer::{Expiry, Grant},
-        decide::{Change, Decision, Found, Host, Observation, Standing},
-        format::Output,
-        token::Token,
+        decide::{Decision, Host, Observation, Plan, Stand},
+        reason::Severity,
+        token::Description,
     },
 };
 
@@ -22,9 +22,9 @@ pub struct Outcome<'a> {
     /// What was seen.
     pub seen: &'a Observation,
     /// What was decided.
-    pub decision: &'a Decision,
-    /// Which outputs could not be changed, and why.
-    pub failed: &'a [(String, Finding)],
+    pub decision: &'a Decision<'a>,
+    /// What stands under the name of each output now.
+    pub stands: &'a [(&'a str, Stand)],
     /// Where the token was read from, as a sentence names it.
     pub source: &'a str,
     /// The same as the status names it.
@@ -33,6 +33,17 @@ pub struct Outcome<'a> {
     pub links: Option<&'a Links>,
     /// The interval that the spec asks for, if it was raised.
     pub raised_from: Option<SignedDuration>,
+    /// The request that was last acted on.
+    pub handled_request: Option<&'a str>,
+}
+
+/// What stood before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Before<'a> {
+    /// The status in the cluster.
+    pub summary: Option<&'a StatusSummary>,
+    /// The same with its sentences, which only a suspended connection keeps.
+    pub conditions: &'a [Condition],
 }
 
 /// The longest message of a condition, in characters: far below what the schema allows, so that the API server takes it,
@@ -46,99 +57,103 @@ struct Verdict {
 
 type Judge = fn(&Outcome<'_>) -> Verdict;
 
-/// The conditions, in the order in which they speak for `Ready`.
-const CONDITIONS: &[(&str, Judge)] = &[
-    ("SecretResolved", secret_resolved),
-    ("Authenticated", authenticated),
-    ("RequirementsMet", requirements_met),
-    ("NotExpiring", not_expiring),
-    ("Published", published),
-];
+/// Who judges the conditions after `Ready`, in the order in which they speak for it.
+const JUDGES: [Judge; 5] = [secret_resolved, authenticated, requirements_met, not_expiring, published];
 
-/// The status after this outcome: the previous one, unchanged, if there is nothing new to say.
-pub fn next(previous: Option<&Status>, generation: Option<i64>, outcome: &Outcome<'_>) -> Status {
-    let mut status = Status {
+/// The conditions after `Ready`, each with its judge.
+fn judges() -> impl Iterator<Item = (&'static str, Judge)> {
+    CONDITION_TYPES.into_iter().skip(1).zip(JUDGES)
+}
+
+/// The status after this outcome; `None` if it says what stands there already.
+pub fn next(before: Before<'_>, generation: Option<i64>, outcome: &Outcome<'_>) -> Option<Status> {
+    let summary = before.summary;
+    let status = Status {
         observed_generation: generation,
-        conditions: conditions(previous, generation, outcome),
-        token: token(previous, outcome),
-        outputs: outputs(previous, outcome),
-        retry: match previous {
-            Some(previous) if outcome.seen.demand.suspend => previous.retry.clone(),
-            _ => outcome.seen.token.yes().and(outcome.seen.knowledge.deferred).map(RetryStatus::from),
+        conditions: conditions(before, generation, outcome),
+        token: token(summary, outcome),
+        outputs: outputs(summary, outcome),
+        deferral: match summary {
+            Some(summary) if outcome.seen.demand.suspend => summary.deferral.as_deref().cloned(),
+            _ => outcome.seen.token.yes().and(outcome.seen.knowledge.deferred).map(DeferralStatus::from),
         },
+        next_check_at: outcome.decision.due.map(time),
+        last_handled_request: outcome.handled_request.map(str::to_owned),
         links: outcome.links.cloned(),
     };
-    if let Some(previous) = previous {
-        keep_checked_at(&mut status, previous, outcome.seen.timing.heartbeat);
-    }
-    status
+    let is_said = summary.is_some_and(|summary| {
+        summary.says_the_same(&status) && !is_overdue(&status, summary, outcome.seen.timing.heartbeat)
+    });
+    (!is_said).then_some(status)
 }
 
-/// The conditions of a connection that the API server stored and nobody here can read.
-pub fn unreadable(error: &str, generation: Option<i64>, now: Timestamp) -> Vec<Condition> {
-    let message = format!("the resource cannot be read ({error}): apply it anew");
+/// True if `checkedAt` in the cluster is older than the heartbeat. One that lies ahead was written by a clock that was wrong.
+fn is_overdue(status: &Status, summary: &StatusSummary, heartbeat: SignedDuration) -> bool {
+    let checked = |token: Option<&TokenStatus>| token.and_then(|token| token.checked_at.as_ref().map(|at| at.0));
+    match (checked(status.token.as_ref()), checked(summary.token.as_deref())) {
+        (Some(now), Some(then)) => then > now || now.duration_since(then) >= heartbeat,
+        (now, then) => now != then,
+    }
+}
+
+/// The status of a connection that the API server stored and nobody here can read; `None` if it stands there already.
+pub fn unreadable(
+    summary: Option<&StatusSummary>,
+    generation: Option<i64>,
+    error: &str,
+    now: Timestamp,
+) -> Option<Status> {
+    let message = format!("the resource cannot be read ({error}): mend the field and apply it anew");
     let verdict = |status| says(status, Reason::SpecUnreadable, message.clone());
-    let others = CONDITIONS.iter().map(|(type_, _)| (*type_, verdict(ConditionStatus::Unknown)));
-    std::iter::once(("Ready", verdict(ConditionStatus::False)))
-        .chain(others)
-        .map(|(type_, verdict)| condition(type_, verdict, None, generation, now))
-        .collect()
+    let conditions = CONDITION_TYPES.into_iter().map(|type_| {
+        let status = if type_ == "Ready" { ConditionStatus::False } else { ConditionStatus::Unknown };
+        condition(type_, verdict(status), summary, generation, now)
+    });
+    let status = Status {
+        observed_generation: generation,
+        conditions: conditions.collect(),
+        token: summary.and_then(|summary| summary.token.as_deref().cloned()),
+        outputs: summary.map(|summary| summary.outputs.to_vec()).unwrap_or_default(),
+        deferral: summary.and_then(|summary| summary.deferral.as_deref().cloned()),
+        next_check_at: None,
+        last_handled_request: summary.and_then(|summary| summary.last_handled_request.as_deref().map(str::to_owned)),
+        links: None,
+    };
+    (!summary.is_some_and(|summary| summary.says_the_same(&status))).then_some(status)
 }
 
-/// Lets `checkedAt` stand as it is while nothing else changes and it is younger than the heartbeat.
-fn keep_checked_at(status: &mut Status, previous: &Status, heartbeat: SignedDuration) {
-    let (Some(token), Some(before)) = (&mut status.token, &previous.token) else { return };
-    let (Some(now), Some(then)) = (token.checked_at.clone(), before.checked_at.clone()) else { return };
-    token.checked_at = Some(then.clone());
-    let nothing_else_changed = *status == *previous;
-    // One that lies ahead was written by a clock that was wrong.
-    let is_recent = then.0 <= now.0 && now.0.duration_since(then.0) < heartbeat;
-    if let Some(token) = &mut status.token
-        && !(nothing_else_changed && is_recent)
-    {
-        token.checked_at = Some(now);
-    }
-}
-
-fn conditions(previous: Option<&Status>, generation: Option<i64>, outcome: &Outcome<'_>) -> Vec<Condition> {
-    let before = |type_: &str| previous.and_then(|status| status.condition(type_));
-    let now = outcome.seen.now;
+fn conditions(before: Before<'_>, generation: Option<i64>, outcome: &Outcome<'_>) -> Vec<Condition> {
+    let (summary, now) = (before.summary, outcome.seen.now);
     if outcome.seen.demand.suspend {
-        let kept = CONDITIONS.iter().map(|(type_, _)| match before(type_) {
-            Some(condition) => condition.clone(),
-            None => condition(type_, suspended(), None, generation, now),
-        });
-        return std::iter::once(condition("Ready", suspended(), before("Ready"), generation, now))
-            .chain(kept)
-            .collect();
+        let kept = |type_: &str| before.conditions.iter().find(|condition| condition.type_ == type_).cloned();
+        let others = judges()
+            .map(|(type_, _)| kept(type_).unwrap_or_else(|| condition(type_, suspended(), summary, generation, now)));
+        return std::iter::once(condition("Ready", suspended(), summary, generation, now)).chain(others).collect();
     }
-    let judged: Vec<_> = CONDITIONS.iter().map(|(type_, judge)| (*type_, judge(outcome))).collect();
-    let ready = ready(&judged, outcome);
-    std::iter::once(("Ready", ready))
+    let judged: Vec<_> = judges().map(|(type_, judge)| (type_, judge(outcome))).collect();
+    std::iter::once(("Ready", ready(&judged, outcome)))
         .chain(judged)
-        .map(|(type_, verdict)| condition(type_, verdict, before(type_), generation, now))
+        .map(|(type_, verdict)| condition(type_, verdict, summary, generation, now))
         .collect()
 }
 
 fn condition(
     type_: &str,
     verdict: Verdict,
-    before: Option<&Condition>,
+    summary: Option<&StatusSummary>,
     generation: Option<i64>,
     now: Timestamp,
 ) -> Condition {
-    // The schema's default carries the epoch: nothing has ever been judged.
-    let unchanged = before
-        .filter(|before| {
-            before.status == verdict.status && before.last_transition_time.0 > Timestamp::UNIX_EPOCH
-        })
-        .map(|before| before.last_transition_time.clone());
+    let unchanged = summary
+        .and_then(|summary| summary.condition(type_))
+        .filter(|before| before.status == verdict.status)
+        .and_then(|before| before.at());
     Condition {
         type_: type_.to_owned(),
         status: verdict.status,
         reason: verdict.finding.reason.as_str().to_owned(),
         message: bounded(verdict.finding.message),
-        last_transition_time: unchanged.unwrap_or_else(|| time(now)),
+        last_transition_time: time(unchanged.unwrap_or(now)),
         observed_generation: generation,
     }
 }
@@ -150,43 +165,35 @@ fn bounded(message: String) -> String {
     }
 }
 
-/// False for what a person must mend, else Unknown for what nobody knows, else True, with a word on what to look out for.
+/// The first of the gravest findings speaks: False for what a person must mend, Unknown for what nobody knows, else True.
 fn ready(judged: &[(&str, Verdict)], outcome: &Outcome<'_>) -> Verdict {
     let note = outcome.raised_from.map_or_else(String::new, |asked| {
         let (asked, given) = (asked.as_secs(), outcome.seen.timing.interval.as_secs());
         format!("; spec.interval of {asked}s is below the administrator's minimum and was raised to {given}s")
     });
-    let speaks_against = |(_, verdict): &&(&str, Verdict)| match verdict.status {
-        ConditionStatus::True => false,
-        ConditionStatus::False => verdict.finding.reason != Reason::ExpiresSoon,
-        ConditionStatus::Unknown => verdict.finding.reason.needs_a_person(),
+    let gravity = |verdict: &Verdict| verdict.finding.reason.severity();
+    // `max_by_key` gives the last of equals, and the first is wanted.
+    let Some((_, gravest)) = judged.iter().rev().max_by_key(|(_, verdict)| gravity(verdict)) else {
+        return holds(Reason::Ready, "there is nothing to judge");
     };
-    let unknown = |(_, verdict): &&(&str, Verdict)| verdict.status == ConditionStatus::Unknown;
-    let say = |status, found: &Verdict| {
-        let message = format!("{}{note}", found.finding.message);
-        Verdict { status, finding: Finding::new(found.finding.reason, message) }
+    let status = match gravity(gravest) {
+        Severity::Fine => {
+            return holds(Reason::Ready, format!("GitHub accepts the token and every requirement holds{note}"));
+        }
+        Severity::Note => ConditionStatus::True,
+        Severity::Wait => ConditionStatus::Unknown,
+        Severity::Mend => ConditionStatus::False,
     };
-    if let Some((_, against)) = judged.iter().find(speaks_against) {
-        return say(ConditionStatus::False, against);
-    }
-    if let Some((_, open)) = judged.iter().find(unknown) {
-        return say(ConditionStatus::Unknown, open);
-    }
-    let worth_a_word = [Reason::AcceptedEarlier, Reason::ExpiresSoon];
-    if let Some((_, word)) = judged.iter().find(|(_, verdict)| worth_a_word.contains(&verdict.finding.reason))
-    {
-        return say(ConditionStatus::True, word);
-    }
-    holds(Reason::Ready, format!("GitHub accepts the token and every requirement holds{note}"))
+    says(status, gravest.finding.reason, format!("{}{note}", gravest.finding.message))
 }
 
 fn secret_resolved(outcome: &Outcome<'_>) -> Verdict {
-    judged(&outcome.decision.judgement.secret, |token| {
-        let mut message = format!("{} holds a {}", outcome.source, token.kind().words());
-        if token.trailing_newline() {
+    judged(&outcome.seen.token, |token| {
+        let mut message = format!("{} holds a {}", outcome.source, token.kind.words());
+        if token.trailing_newline {
             message += "; one newline at its end was taken off, which others who read it may send along";
         }
-        if let Some(doubt) = token.doubt() {
+        if let Some(doubt) = token.doubt {
             message += "; ";
             message += doubt.words();
         }
@@ -222,44 +229,75 @@ fn not_expiring(outcome: &Outcome<'_>) -> Verdict {
 }
 
 fn published(outcome: &Outcome<'_>) -> Verdict {
-    let wanted = outcome.seen.demand.outputs.len();
-    let against = outcome.failed.iter().map(|(_, finding)| finding).chain(&outcome.decision.refusals);
-    let against: Vec<Finding> = against.cloned().collect();
-    match outcome.decision.standing {
-        _ if outcome.seen.found.as_ref().is_err_and(|finding| finding.reason == Reason::SecretForbidden) => {
-            fails(ConditionStatus::False, against)
+    let against: Vec<Finding> = outcome.stands.iter().filter_map(|(name, stand)| speaks_against(name, stand)).collect();
+    if !against.is_empty() {
+        return fails(ConditionStatus::False, against);
+    }
+    let wanted = outcome.stands.len();
+    let all = |wish: fn(&Stand) -> bool| outcome.stands.iter().all(|(_, stand)| wish(stand));
+    match outcome.decision.plan {
+        Plan::NothingRequested => holds(Reason::NothingRequested, "spec.publish asks for no output"),
+        Plan::Write if !all(|stand| *stand == Stand::Wanted) => {
+            let message = "an output changed while it was written; the operator looks again";
+            says(ConditionStatus::Unknown, Reason::NotDetermined, message.to_owned())
         }
-        _ if outcome.seen.found.is_err() => fails(ConditionStatus::Unknown, against),
-        _ if !against.is_empty() => fails(ConditionStatus::False, against),
-        Standing::NothingRequested => holds(Reason::NothingRequested, "spec.publish asks for no output"),
-        Standing::Published if wanted == 1 => holds(Reason::Published, "the output holds the token"),
-        Standing::Published => holds(Reason::Published, format!("all {wanted} outputs hold the token")),
-        Standing::Retained => holds(
+        Plan::Write if wanted == 1 => holds(Reason::Published, "the output holds the token"),
+        Plan::Write => holds(Reason::Published, format!("all {wanted} outputs hold the token")),
+        Plan::Keep if all(|stand| *stand == Stand::Wanted) => holds(
             Reason::Retained,
             "the outputs keep the token, which GitHub accepted before; nothing else is written to them",
         ),
-        Standing::Withheld(0) => says(
-            ConditionStatus::False,
-            Reason::Withheld,
-            "the token is not written to the outputs until it is good".to_owned(),
+        Plan::Keep => kept(outcome, wanted),
+        Plan::Withdraw => withdrawn(outcome, wanted),
+    }
+}
+
+/// What of an output a person must mend, whatever the plan.
+fn speaks_against(name: &str, stand: &Stand) -> Option<Finding> {
+    match stand {
+        Stand::Refused(finding) => Some(finding.clone()),
+        Stand::Leaving(finalizers) => Some(Finding::new(
+            Reason::Leaving,
+            format!(
+                "Secret {name} is being deleted and waits for its finalizers ({}): have whoever set them remove them",
+                finalizers.join(", ")
+            ),
+        )),
+        Stand::Wanted | Stand::Other | Stand::Absent => None,
+    }
+}
+
+fn kept(outcome: &Outcome<'_>, wanted: usize) -> Verdict {
+    let judgement = &outcome.decision.judgement;
+    let against = outcome.seen.token.is_no() || judgement.identity.is_no() || judgement.requirements.is_no();
+    if !against {
+        let message = "nothing is written to the outputs before GitHub has accepted the token";
+        return says(ConditionStatus::Unknown, Reason::NotDetermined, message.to_owned());
+    }
+    let message = match standing(outcome) {
+        0 => "the token is not written to the outputs until it is good".to_owned(),
+        earlier => format!(
+            "the token is not written to the outputs until it is good; {earlier} of {wanted} keep the one that was \
+             proven before"
         ),
-        Standing::Withheld(earlier) => {
-            let message = format!(
-                "the token is not written to the outputs until it is good; {earlier} of {wanted} keep the one that was \
-                 proven before"
-            );
-            says(ConditionStatus::False, Reason::Withheld, message)
-        }
-        Standing::Withdrawn => {
-            let message =
-                "the outputs were deleted, since spec.onInvalid is Withdraw and the token is of no use";
+    };
+    says(ConditionStatus::False, Reason::Withheld, message)
+}
+
+fn withdrawn(outcome: &Outcome<'_>, wanted: usize) -> Verdict {
+    match standing(outcome) {
+        0 => {
+            let message = "the outputs were deleted, since spec.onInvalid is Withdraw and the token is of no use";
             says(ConditionStatus::False, Reason::Withdrawn, message.to_owned())
         }
-        Standing::Pending => {
-            let message = "nothing is written to the outputs before GitHub has accepted the token";
-            says(ConditionStatus::Unknown, Reason::NotDetermined, message.to_owned())
-        }
+        // They hold an earlier token, against which nobody has said anything.
+        _ => kept(outcome, wanted),
     }
+}
+
+/// How many outputs stand.
+fn standing(outcome: &Outcome<'_>) -> usize {
+    outcome.stands.iter().filter(|(_, stand)| stand.is_ours()).count()
 }
 
 fn judged<T>(judged: &Judged<T>, good: impl FnOnce(&T) -> Finding) -> Verdict {
@@ -291,24 +329,23 @@ fn suspended() -> Verdict {
 }
 
 /// What is known of the token in the Secret; or what was known before, while there is none or its host is not known.
-fn token(previous: Option<&Status>, outcome: &Outcome<'_>) -> Option<TokenStatus> {
-    let before = previous.and_then(|status| status.token.clone());
+fn token(summary: Option<&StatusSummary>, outcome: &Outcome<'_>) -> Option<TokenStatus> {
     match (outcome.seen.token.yes(), outcome.seen.host.yes()) {
         (Some(token), Some(host)) if !outcome.seen.demand.suspend => Some(known(token, host, outcome)),
-        _ => before,
+        _ => summary.and_then(|summary| summary.token.as_deref().cloned()),
     }
 }
 
-fn known(token: &Token, host: &Host, outcome: &Outcome<'_>) -> TokenStatus {
+fn known(token: &Description, host: &Host, outcome: &Outcome<'_>) -> TokenStatus {
     let knowledge = &outcome.seen.knowledge;
     let grant = knowledge.grant.as_ref().map(|(grant, _)| grant);
     let account = grant.and_then(|grant| grant.account.clone());
     TokenStatus {
         secret_name: outcome.secret_name.to_owned(),
-        host: host.name.clone(),
-        kind: token.kind(),
-        hashed_token: token.hashed(),
-        doubt: token.doubt(),
+        host: host.name.to_string(),
+        kind: token.kind,
+        hashed_token: token.hashed,
+        doubt: token.doubt,
         login: account.as_ref().map(|account| account.login.clone()),
         user_id: account.map(|account| account.id),
         scopes: grant.and_then(|grant| grant.scopes.clone()),
@@ -320,44 +357,23 @@ fn known(token: &Token, host: &Host, outcome: &Outcome<'_>) -> TokenStatus {
     }
 }
 
-/// The named outputs that exist and are ours once the changes are made.
-fn outputs(previous: Option<&Status>, outcome: &Outcome<'_>) -> Vec<OutputStatus> {
-    let before = previous.map(|status| status.outputs.as_slice()).unwrap_or_default();
-    let Ok(found) = &outcome.seen.found else { return before.to_vec() };
+/// The named outputs that stand and are ours.
+fn outputs(summary: Option<&StatusSummary>, outcome: &Outcome<'_>) -> Vec<OutputStatus> {
+    let before = summary.map(|summary| &*summary.outputs).unwrap_or_default();
     if outcome.seen.demand.suspend {
         return before.to_vec();
     }
-    let failed = |name: &str| outcome.failed.iter().any(|(failed, _)| failed == name);
-    let stands = |output: &&Output| {
-        let name = &output.secret_name;
-        let found =
-            found.iter().any(|secret| matches!(secret, Found::Ours { name: ours, .. } if ours == name));
-        let changes = outcome.decision.changes.iter().filter(|_| !failed(name));
-        changes.fold(found, |stands, change| match change {
-            Change::Create { name: made, .. } if made == name => true,
-            Change::Delete { name: gone, .. } if gone == name => false,
-            _ => stands,
-        })
-    };
-    // A Secret whose type is that of another format keeps its layout until it is made anew.
-    let laid_out = |output: &Output| {
-        let made =
-            |change: &Change| matches!(change, Change::Create { name, .. } if *name == output.secret_name);
-        let stands = |secret: &Found| {
-            matches!(secret, Found::Ours { name, payload, .. }
-            if *name == output.secret_name && payload.type_ == output.format.secret_type())
+    let stood_as = |name: &str| before.iter().find(|output| output.secret_name == name).map(|output| output.format);
+    let standing = outcome.seen.demand.outputs.iter().zip(outcome.stands).filter_map(|(output, (name, stand))| {
+        let format = match stand {
+            Stand::Wanted => output.format,
+            // It keeps the layout in which it was written.
+            Stand::Other | Stand::Leaving(_) => stood_as(name)?,
+            Stand::Absent | Stand::Refused(_) => return None,
         };
-        found.iter().any(stands)
-            || (outcome.decision.changes.iter().any(made) && !failed(&output.secret_name))
-    };
-    let format = |output: &Output| {
-        let earlier = before.iter().find(|known| known.secret_name == output.secret_name);
-        earlier.filter(|_| !laid_out(output)).map_or(output.format, |known| known.format)
-    };
-    let standing = outcome.seen.demand.outputs.iter().filter(stands);
-    standing
-        .map(|output| OutputStatus { secret_name: output.secret_name.clone(), format: format(output) })
-        .collect()
+        Some(OutputStatus { secret_name: (*name).to_owned(), format })
+    });
+    standing.collect()
 }
 
 #[cfg(test)]

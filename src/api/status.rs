@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use crate::domain::{
     Reason,
     answer::{Account, Deferral, Expiry, Grant, Refusal},
-    format::Format,
     knowledge::{Deferred, Knowledge, Refused},
+    output::Format,
     token::{Doubt, HashedToken, TokenKind},
 };
 
@@ -33,7 +33,15 @@ pub struct GithubPatConnectionStatus {
     pub outputs: Vec<OutputStatus>,
     /// Set while GitHub gives no answer about the token.
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
-    pub retry: Option<RetryStatus>,
+    pub deferral: Option<DeferralStatus>,
+    /// When GitHub is asked about the token next at the latest. It is written when something else changes, so it may lie in the
+    /// past while nothing does.
+    #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
+    pub next_check_at: Option<Time>,
+    /// The value of the annotation githubpat.dev/requestedAt that was last acted on: GitHub was asked when it changed.
+    #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub last_handled_request: Option<String>,
     /// Pages that help.
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub links: Option<Links>,
@@ -161,7 +169,7 @@ pub struct OutputStatus {
 /// GitHub has given no answer about the token for a while.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct RetryStatus {
+pub struct DeferralStatus {
     /// The first question without an answer.
     pub since: Time,
     /// What the last one brought.
@@ -180,22 +188,29 @@ pub struct Links {
 }
 
 impl GithubPatConnectionStatus {
-    /// What this status remembers of that token on that host; nothing of any other.
-    pub fn knowledge(&self, hashed: &HashedToken, host: &str) -> Knowledge {
-        let remembered =
-            self.token.as_ref().filter(|token| token.hashed_token == *hashed && token.host == host);
-        let Some(token) = remembered else { return Knowledge::default() };
-        Knowledge {
-            grant: token.checked_at.as_ref().map(|at| (token.grant(), at.0)),
-            refused: token.refused.as_ref().and_then(RefusedStatus::remembered),
-            first_proven: token.first_proven_at.as_ref().map(|at| at.0),
-            deferred: self.retry.as_ref().and_then(RetryStatus::remembered),
-        }
-    }
-
     /// The condition of this type.
     pub fn condition(&self, type_: &str) -> Option<&Condition> {
         self.conditions.iter().find(|condition| condition.type_ == type_)
+    }
+}
+
+/// What a status remembers of that token on that host; nothing of any other. A refusal that an acceptance came after is void.
+pub(super) fn knowledge(
+    token: Option<&TokenStatus>,
+    deferral: Option<&DeferralStatus>,
+    hashed: HashedToken,
+    host: &str,
+) -> Knowledge {
+    let Some(token) = token.filter(|token| token.hashed_token == hashed && token.host == host) else {
+        return Knowledge::default();
+    };
+    let accepted = token.checked_at.as_ref().map(|at| at.0);
+    let refused = token.refused.as_ref().and_then(RefusedStatus::remembered);
+    Knowledge {
+        grant: accepted.map(|at| (token.grant(), at)),
+        refused: refused.filter(|refused| accepted.is_none_or(|accepted| refused.last > accepted)),
+        first_proven: token.first_proven_at.as_ref().map(|at| at.0),
+        deferred: deferral.and_then(DeferralStatus::remembered),
     }
 }
 
@@ -214,7 +229,8 @@ impl TokenStatus {
 impl RefusedStatus {
     fn remembered(&self) -> Option<Refused> {
         let refusal = Refusal::from_reason(self.reason.parse::<Reason>().ok()?)?;
-        Some(Refused { refusal, count: self.count, first: self.first.0, last: self.last.0 })
+        let once = Refused::once(refusal, self.first.0);
+        Some(Refused { count: self.count, last: self.last.0, ..once })
     }
 }
 
@@ -225,7 +241,7 @@ impl From<Refused> for RefusedStatus {
     }
 }
 
-impl RetryStatus {
+impl DeferralStatus {
     fn remembered(&self) -> Option<Deferred> {
         let reason = self.reason.parse().ok()?;
         let until = self.not_before.as_ref().map(|at| at.0);
@@ -233,11 +249,14 @@ impl RetryStatus {
     }
 }
 
-impl From<Deferred> for RetryStatus {
+impl From<Deferred> for DeferralStatus {
     /// The end of a limit is worth a write; that of an outage, which each answer names anew, is not.
     fn from(deferred: Deferred) -> Self {
-        let is_limit = deferred.deferral.reason != Reason::ServerError;
-        RetryStatus {
+        let is_limit = matches!(
+            deferred.deferral.reason,
+            Reason::RateLimited | Reason::SecondaryRateLimited | Reason::LoginLocked
+        );
+        DeferralStatus {
             since: time(deferred.since),
             reason: deferred.deferral.reason.as_str().to_owned(),
             not_before: deferred.deferral.until.filter(|_| is_limit).map(time),

@@ -1,8 +1,10 @@
-//! From what was seen to what is to be done: whether to ask GitHub, what holds, what to change, when to look again.
+//! From what was seen to what is to be done: whether to ask GitHub, what holds, what to change, when to requeue.
 //!
 //! Pure, total and deterministic. Nothing here can fail.
 
 mod outputs;
+
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
@@ -10,14 +12,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Finding, Judged, Reason,
-    answer::{Deferral, Expiry, Grant, Reply},
-    format::{Output, Payload},
+    answer::{Expiry, Grant},
     knowledge::Knowledge,
-    probe::Probe,
-    probing::schedule::{self, Past, Subject, Timing, earlier, later},
+    output::Output,
+    probing::{
+        Subject,
+        schedule::{self, Past, Timing, earlier, later},
+    },
     requirement::{Evidence, Requirement},
-    token::{HashedToken, Token},
+    token::{Description, Token},
 };
+pub use outputs::{Change, Found, Holds, Missing, Plan, Stand, Version, foreign, holds};
 
 /// What becomes of the outputs when the token turns invalid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,8 +30,9 @@ pub enum OnInvalid {
     /// They keep the last proven token.
     #[default]
     Retain,
-    /// They are deleted once GitHub refused the token twice, or the account is suspended, or the token has expired and GitHub
-    /// confirmed it, or the requirements do not hold. An outage, a limit or an unreadable source Secret deletes nothing.
+    /// Those that hold the token are deleted once GitHub has refused it three times within at least ten minutes, or it has
+    /// expired and GitHub confirmed it, or the requirements do not hold. An outage, a limit or an unreadable source Secret
+    /// deletes nothing, and an output that still holds an earlier token stays.
     Withdraw,
 }
 
@@ -34,7 +40,7 @@ pub enum OnInvalid {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
     /// The name by which connections call it.
-    pub name: String,
+    pub name: Arc<str>,
     /// Its container registry, if the settings name one.
     pub registry: Option<String>,
 }
@@ -47,20 +53,23 @@ pub struct Observation {
     /// How much GitHub's clock is ahead of ours.
     pub skew: SignedDuration,
     /// The token in the Secret.
-    pub token: Judged<Token>,
+    pub token: Judged<Description>,
+    /// Its bytes, if they were read a moment ago.
+    pub bytes: Option<Token>,
     /// The host that `spec.host` names.
     pub host: Judged<Host>,
-    /// What is remembered of the token on that host.
+    /// What is known of the token on that host.
     pub knowledge: Knowledge,
     /// What the process knows of the time before.
     pub past: Past,
+    /// Whether a question about the token is on its way.
+    pub pending: bool,
     /// What the connection demands.
     pub demand: Demand,
     /// When to ask.
     pub timing: Timing,
-    /// The Secrets that stand where outputs shall stand, and our outputs that are no longer named; or why they could not be
-    /// listed.
-    pub found: Result<Vec<Found>, Finding>,
+    /// The Secrets that stand where outputs shall stand, and our outputs that are no longer named.
+    pub found: Vec<Found>,
 }
 
 /// The part of the spec that a decision needs.
@@ -80,81 +89,11 @@ pub struct Demand {
     pub suspend: bool,
 }
 
-/// A Secret that exists.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
-    /// An output of this connection.
-    Ours {
-        /// Its name.
-        name: String,
-        /// Which one it is, and in which state.
-        version: Version,
-        /// Type and data.
-        payload: Payload,
-        /// True if it is marked `immutable`, so that it can only be made anew.
-        immutable: bool,
-    },
-    /// Somebody else's; nothing but its existence is known.
-    Foreign {
-        /// Its name.
-        name: String,
-    },
-}
-
-/// One state of one object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Version {
-    /// `metadata.uid`.
-    pub uid: String,
-    /// `metadata.resourceVersion`.
-    pub resource_version: String,
-}
-
-impl Found {
-    fn name(&self) -> &str {
-        match self {
-            Found::Ours { name, .. } | Found::Foreign { name } => name,
-        }
-    }
-}
-
-/// One change of one Secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// To be made; nothing of that name was there.
-    Create {
-        /// Its name.
-        name: String,
-        /// Type and data.
-        payload: Payload,
-    },
-    /// To hold something else.
-    Replace {
-        /// Its name.
-        name: String,
-        /// The state that is replaced.
-        version: Version,
-        /// Type and data.
-        payload: Payload,
-    },
-    /// To go.
-    Delete {
-        /// Its name.
-        name: String,
-        /// The state that goes.
-        version: Version,
-    },
-}
-
 /// What holds of the token, step by step.
 #[derive(Clone, Debug)]
-pub struct Judgement {
-    /// The host is known.
-    pub host: Judged<Host>,
-    /// There is a token.
-    pub secret: Judged<Token>,
+pub struct Judgement<'a> {
     /// GitHub accepts it.
-    pub identity: Judged<Grant>,
+    pub identity: Judged<&'a Grant>,
     /// Why the acceptance is an earlier one, if it is.
     pub earlier: Option<Finding>,
     /// It meets the requirements.
@@ -163,35 +102,24 @@ pub struct Judgement {
     pub expiry: Judged<Expiry>,
 }
 
-/// How the outputs stand once the changes are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// None is asked for.
-    NothingRequested,
-    /// They hold the token, but for those that were refused.
-    Published,
-    /// They hold the token, which was proven before and is not now.
-    Retained,
-    /// They do not hold the token, which something speaks against; so many hold an earlier one.
-    Withheld(usize),
-    /// They were deleted.
-    Withdrawn,
-    /// They do not hold the token, of which nothing is known yet.
-    Pending,
-}
-
 /// What to do and to say.
 #[derive(Clone, Debug)]
-pub struct Decision {
+pub struct Decision<'a> {
     /// What holds.
-    pub judgement: Judgement,
+    pub judgement: Judgement<'a>,
+    /// What must be read before the changes are complete. Then decide again.
+    pub missing: Missing<'a>,
     /// What to change, in this order.
     pub changes: Vec<Change>,
-    /// Which outputs cannot be written, and why.
-    pub refusals: Vec<Finding>,
-    /// How the outputs stand afterwards.
-    pub standing: Standing,
-    /// When to look again; from one second to a day.
+    /// What to delete once every named output stands.
+    pub leftovers: Vec<Change>,
+    /// What the outputs are meant to become.
+    pub plan: Plan,
+    /// What stands under the name of each output before the changes.
+    pub stands: Vec<(&'a str, Stand)>,
+    /// When GitHub is to be asked at the latest; `None` if not before the Secret changes.
+    pub due: Option<Timestamp>,
+    /// When to requeue; from one second to a day.
     pub requeue_after: SignedDuration,
 }
 
@@ -201,10 +129,31 @@ impl Observation {
         later(self.now, self.skew)
     }
 
-    /// Takes in the reply to a question that was due now and asked at this instant.
-    pub fn learn(&mut self, reply: Reply, at: Timestamp) {
-        self.past.asked = Some(self.now);
-        self.knowledge.learn(reply, at);
+    /// When GitHub is to be asked; `None` means not before something else changes.
+    pub fn due(&self) -> Option<Timestamp> {
+        let (token, host) = (self.token.yes()?, self.host.yes()?);
+        if self.demand.suspend {
+            return None;
+        }
+        let subject = Subject { host: host.name.clone(), token: token.hashed };
+        schedule::due(&subject, &self.knowledge, self.past, self.ends(), &self.timing)
+    }
+
+    /// True if GitHub is to be asked now.
+    pub fn is_due(&self) -> bool {
+        !self.pending && self.due().is_some_and(|due| due <= self.now)
+    }
+
+    /// True while the first answer about this token is on its way, so that there is nothing to say of it yet.
+    pub fn awaits_first_answer(&self) -> bool {
+        let knows_nothing = self.knowledge.deferred.is_none() && self.knowledge.refused.is_none();
+        self.pending && knows_nothing && !self.is_fresh()
+    }
+
+    /// True if the last acceptance is young enough to speak for itself.
+    fn is_fresh(&self) -> bool {
+        let accepted = self.knowledge.grant.as_ref().map(|(_, at)| *at);
+        accepted.is_some_and(|at| self.now < later(at, self.timing.longest_silence()))
     }
 
     /// The token's expiry by the clock of this process.
@@ -216,42 +165,31 @@ impl Observation {
         self.ends().is_some_and(|ends| ends <= self.now)
     }
 
-    /// When GitHub is to be asked; `None` means not before something else changes.
-    fn due(&self) -> Option<Timestamp> {
-        let (token, host) = (self.token.yes()?, self.host.yes()?);
-        if self.demand.suspend {
-            return None;
-        }
-        let hashed: HashedToken = token.hashed();
-        let subject = Subject { host: &host.name, hashed: &hashed };
-        schedule::due(subject, &self.knowledge, self.past, self.ends(), &self.timing)
+    /// The registry of the host.
+    pub fn registry(&self) -> Option<&str> {
+        self.host.yes().and_then(|host| host.registry.as_deref())
     }
 }
 
-/// What to ask GitHub now, if anything.
-pub fn next_question(seen: &Observation) -> Option<Probe> {
-    let asked_already = seen.past.asked.is_some_and(|asked| asked >= seen.now);
-    let due = seen.due()?;
-    (due <= seen.now && !asked_already).then_some(Probe::Identity)
-}
-
 /// What to do and to say about what was seen.
-pub fn decide(seen: &Observation) -> Decision {
+pub fn decide(seen: &Observation) -> Decision<'_> {
     let (identity, earlier) = identity(seen);
-    let judgement = Judgement {
-        host: seen.host.clone(),
-        secret: seen.token.clone(),
-        identity,
-        earlier,
-        requirements: requirements(seen),
-        expiry: expiry(seen),
-    };
-    let (changes, refusals, standing) = outputs::outputs(seen, &judgement);
-    Decision { requeue_after: requeue_after(seen), judgement, changes, refusals, standing }
+    let judgement = Judgement { identity, earlier, requirements: requirements(seen), expiry: expiry(seen) };
+    let outputs = outputs::outputs(seen, &judgement);
+    Decision {
+        judgement,
+        missing: outputs.missing,
+        changes: outputs.changes,
+        leftovers: outputs.leftovers,
+        plan: outputs.plan,
+        stands: outputs.stands,
+        due: seen.due(),
+        requeue_after: requeue_after(seen),
+    }
 }
 
 /// Whether GitHub accepts the token, and why that is an earlier answer if it is.
-fn identity(seen: &Observation) -> (Judged<Grant>, Option<Finding>) {
+fn identity(seen: &Observation) -> (Judged<&Grant>, Option<Finding>) {
     if let Judged::Unknown(finding) = &seen.host {
         return (Judged::Unknown(finding.clone()), None);
     }
@@ -262,17 +200,14 @@ fn identity(seen: &Observation) -> (Judged<Grant>, Option<Finding>) {
         let expired = seen.ends().is_some_and(|ends| ends <= refused.last);
         return (Judged::No(vec![if expired { expired_finding(seen) } else { refused.into() }]), None);
     }
-    if seen.has_ended() && !accepted_after_its_end(seen) {
+    if seen.has_ended() {
         return (Judged::No(vec![expired_finding(seen)]), None);
     }
-    let doubt = doubt(&seen.knowledge);
-    match (&seen.knowledge.grant, doubt) {
-        (Some((grant, at)), None) if seen.now < later(*at, seen.timing.longest_silence()) => {
-            (Judged::Yes(grant.clone()), None)
-        }
-        (Some((grant, at)), Some((doubt, since))) if seen.now < later(*at, seen.timing.trust_for) => {
+    match (&seen.knowledge.grant, doubt(&seen.knowledge)) {
+        (Some((grant, _)), None) if seen.is_fresh() => (Judged::Yes(grant), None),
+        (Some((grant, at)), Some((doubt, since))) if seen.now < later(since, seen.timing.trust_for) => {
             let message = format!("GitHub accepted the token at {at}; since {since}, {}", doubt.message);
-            (Judged::Yes(grant.clone()), Some(Finding::new(Reason::AcceptedEarlier, message)))
+            (Judged::Yes(grant), Some(Finding::new(Reason::AcceptedEarlier, message)))
         }
         (_, Some((doubt, since))) => {
             let message = format!("since {since}, {}", doubt.message);
@@ -284,22 +219,15 @@ fn identity(seen: &Observation) -> (Judged<Grant>, Option<Finding>) {
     }
 }
 
-/// What has stood against the last acceptance, and since when.
+/// What stands against the last acceptance, and since when.
 fn doubt(knowledge: &Knowledge) -> Option<(Finding, Timestamp)> {
     if let Some(deferred) = knowledge.deferred {
-        let Deferral { reason, .. } = deferred.deferral;
-        return Some((Finding::new(reason, deferred.deferral.sentence()), deferred.since));
+        let finding = Finding::new(deferred.deferral.reason, deferred.deferral.sentence());
+        return Some((finding, deferred.since));
     }
     let refused = knowledge.refused?;
     let message = "GitHub refuses the token; one refusal is not believed, the next question decides";
     Some((Finding::new(Reason::RefusedOnce, message), refused.first))
-}
-
-/// GitHub accepted the token well after the instant it named, and has not refused it since: the clocks differ.
-fn accepted_after_its_end(seen: &Observation) -> bool {
-    let accepted =
-        seen.knowledge.grant.as_ref().map(|(_, at)| *at).filter(|_| seen.knowledge.refused.is_none());
-    seen.ends().zip(accepted).is_some_and(|(ends, accepted)| accepted >= later(ends, schedule::AFTER_EXPIRY))
 }
 
 fn expired_finding(seen: &Observation) -> Finding {
@@ -310,12 +238,21 @@ fn expired_finding(seen: &Observation) -> Finding {
     )
 }
 
+/// True once the token is known to be of no use for good, by GitHub's word or by the requirements.
+fn is_condemned(seen: &Observation, judgement: &Judgement<'_>) -> bool {
+    let expiry_confirmed =
+        seen.knowledge.refused.zip(seen.ends()).is_some_and(|(refused, ends)| ends <= refused.last);
+    let refused = seen.knowledge.refused.is_some_and(|refused| refused.withdraws());
+    let useless = judgement.identity.yes().is_some() && judgement.requirements.is_no();
+    refused || expiry_confirmed || useless
+}
+
 fn requirements(seen: &Observation) -> Judged<()> {
     let Some(token) = seen.token.yes() else {
         return Judged::unknown(Reason::NotDetermined, "there is no token to judge");
     };
     let evidence = Evidence {
-        kind: token.kind(),
+        kind: token.kind,
         grant: seen.knowledge.grant.as_ref().map(|(grant, _)| grant),
         first_proven: seen.knowledge.first_proven,
         now: seen.github_now(),
@@ -340,13 +277,7 @@ fn expiry(seen: &Observation) -> Judged<Expiry> {
             Reason::ExpiryUnreadable,
             "GitHub named an expiry in a form that could not be read: look for a newer version of this operator",
         ),
-        Expiry::At(_) if seen.has_ended() && !accepted_after_its_end(seen) => {
-            Judged::No(vec![expired_finding(seen)])
-        }
-        Expiry::At(at) if seen.has_ended() => Judged::no(
-            Reason::ExpiresSoon,
-            format!("GitHub still accepts the token, though it names {at} as its end: make a new one now"),
-        ),
+        Expiry::At(_) if seen.has_ended() => Judged::No(vec![expired_finding(seen)]),
         Expiry::At(at) => {
             let left = at.duration_since(seen.github_now());
             match seen.demand.warn_before.iter().filter(|warning| left <= **warning).min() {
@@ -363,6 +294,7 @@ fn expiry(seen: &Observation) -> Judged<Expiry> {
     }
 }
 
+/// Until the next instant at which something may turn: a question is due, the expiry or a warning is reached, trust runs out.
 fn requeue_after(seen: &Observation) -> SignedDuration {
     if seen.demand.suspend {
         return schedule::requeue_after(seen.now, None, []);
@@ -370,11 +302,11 @@ fn requeue_after(seen: &Observation) -> SignedDuration {
     let ends = seen.ends();
     let before_end = |by: SignedDuration| ends.map(|ends| earlier(ends, by));
     let remaining = seen.demand.requirement.expiry.min_remaining.map(|duration| duration.get());
-    let trusted = seen.knowledge.grant.as_ref().map(|(_, at)| later(*at, seen.timing.trust_for));
-    let instants =
-        [ends, remaining.and_then(before_end), trusted.filter(|_| doubt(&seen.knowledge).is_some())];
+    let trusted = doubt(&seen.knowledge).map(|(_, since)| later(since, seen.timing.trust_for));
+    let instants = [ends, remaining.and_then(before_end), trusted];
     let warnings = seen.demand.warn_before.iter().map(|warning| before_end(*warning));
-    schedule::requeue_after(seen.now, seen.due(), instants.into_iter().chain(warnings).flatten())
+    let due = seen.due().filter(|_| !seen.pending);
+    schedule::requeue_after(seen.now, due, instants.into_iter().chain(warnings).flatten())
 }
 
 fn hours(length: SignedDuration) -> String {

@@ -2,8 +2,22 @@
 
 use std::str::FromStr;
 
+/// How much a reason matters to a person. `Ready` follows from the gravest that a condition has: False for `Mend`, Unknown for
+/// `Wait`, True for the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// All is as it should be.
+    Fine,
+    /// The token serves its purpose, and there is something to know.
+    Note,
+    /// Nobody can tell yet; it mostly passes by itself.
+    Wait,
+    /// A person has to act.
+    Mend,
+}
+
 macro_rules! reasons {
-    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident = $severity:ident,)+) => {
         /// Why a condition has its status, for machines.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Reason { $($(#[doc = $doc])+ $name,)+ }
@@ -16,150 +30,159 @@ macro_rules! reasons {
             pub const fn as_str(self) -> &'static str {
                 match self { $(Reason::$name => stringify!($name),)+ }
             }
+
+            /// How much it matters to a person.
+            pub const fn severity(self) -> Severity {
+                match self { $(Reason::$name => Severity::$severity,)+ }
+            }
         }
     };
 }
 
 reasons! {
     /// All conditions hold.
-    Ready,
+    Ready = Fine,
     /// The operator has not judged the connection yet.
-    Pending,
+    Pending = Wait,
     /// `spec.suspend` is set.
-    Suspended,
+    Suspended = Wait,
     /// The resource itself cannot be read, though the API server stored it.
-    SpecUnreadable,
+    SpecUnreadable = Mend,
 
     /// The Secret and key exist and hold a token.
-    Resolved,
+    Resolved = Fine,
     /// There is no Secret of that name.
-    SecretNotFound,
+    SecretNotFound = Mend,
     /// The Secret has no such key.
-    KeyNotFound,
+    KeyNotFound = Mend,
     /// The operator may not read the Secret.
-    SecretForbidden,
+    SecretForbidden = Mend,
     /// The API server did not answer.
-    ApiServerUnavailable,
+    ApiServerUnavailable = Wait,
     /// The key holds nothing.
-    TokenEmpty,
+    TokenEmpty = Mend,
     /// The key holds a token and something around or inside it.
-    TokenMalformed,
+    TokenMalformed = Mend,
     /// The key holds something that is no GitHub token.
-    NotAToken,
+    NotAToken = Mend,
     /// The key holds a refresh token of a GitHub App.
-    RefreshToken,
+    RefreshToken = Mend,
     /// The key holds 40 hexadecimal digits, the form that tokens had before 2021.
-    LegacyToken,
+    LegacyToken = Mend,
 
     /// GitHub accepted the token.
-    Accepted,
+    Accepted = Fine,
     /// GitHub accepted the token earlier and has not given an answer since.
-    AcceptedEarlier,
+    AcceptedEarlier = Note,
     /// There is no token to ask about.
-    NoToken,
+    NoToken = Wait,
     /// GitHub has not been asked yet.
-    NotAskedYet,
+    NotAskedYet = Wait,
     /// GitHub refused the token once, which is not believed yet.
-    RefusedOnce,
+    RefusedOnce = Wait,
     /// GitHub refused the token twice.
-    BadCredentials,
+    BadCredentials = Mend,
     /// The token's expiry has passed.
-    Expired,
+    Expired = Mend,
     /// The account that the token belongs to is suspended.
-    AccountSuspended,
+    AccountSuspended = Mend,
     /// `spec.host` is not among the hosts of the settings.
-    HostUnknown,
+    HostUnknown = Mend,
 
     /// The hourly budget of the account or address is spent.
-    RateLimited,
+    RateLimited = Wait,
     /// One of GitHub's secondary limits holds.
-    SecondaryRateLimited,
+    SecondaryRateLimited = Wait,
     /// GitHub rejects all logins of the account for a while.
-    LoginLocked,
+    LoginLocked = Wait,
     /// No connection to the host could be made, or it broke.
-    Unreachable,
+    Unreachable = Wait,
     /// The host did not answer in time.
-    TimedOut,
+    TimedOut = Wait,
     /// The host's certificate was not accepted.
-    TlsFailed,
+    TlsFailed = Wait,
     /// The host answered with a server error.
-    ServerError,
+    ServerError = Wait,
     /// The host answered with a redirect, which is not followed.
-    Redirected,
+    Redirected = Wait,
     /// The host says that no credentials arrived.
-    CredentialsNotReceived,
+    CredentialsNotReceived = Wait,
     /// The host asks for a one-time password, as it does when a password signs in.
-    OneTimePasswordDemanded,
+    OneTimePasswordDemanded = Wait,
     /// The host took the token for the JWT of a GitHub App.
-    TakenForJwt,
+    TakenForJwt = Wait,
     /// The host answered 401 and did not say `Bad credentials`.
-    UnexplainedUnauthorized,
+    UnexplainedUnauthorized = Wait,
     /// The host does not support the API version of the settings.
-    ApiVersionRejected,
+    ApiVersionRejected = Wait,
     /// The host rejects the request itself, whatever the token.
-    RequestRejected,
+    RequestRejected = Wait,
     /// What answers is not GitHub's REST API.
-    NotTheApi,
+    NotTheApi = Wait,
     /// GitHub knows the token and forbids its use.
-    AccessRestricted,
+    AccessRestricted = Mend,
     /// GitHub knows the token and holds back its account.
-    AccountRestricted,
+    AccountRestricted = Mend,
     /// The answer is of no documented kind.
-    UnexpectedAnswer,
+    UnexpectedAnswer = Wait,
+
+    /// The host refuses several tokens that it accepted before.
+    HostRefusesMany = Wait,
+    /// Too many failed logins within the hour.
+    FailedLoginsSpent = Wait,
+    /// More questions wait for the host, or for the account, than may be asked now.
+    HostBusy = Wait,
+    /// A fault of this program met the question.
+    QuestionFailed = Wait,
 
     /// Every requirement holds.
-    RequirementsMet,
+    RequirementsMet = Fine,
     /// Nothing can be said before GitHub has answered.
-    NotDetermined,
+    NotDetermined = Wait,
     /// The token is of a kind that `require.kinds` does not name.
-    KindNotAllowed,
+    KindNotAllowed = Mend,
     /// The token lacks a demanded scope.
-    ScopeMissing,
+    ScopeMissing = Mend,
     /// Scopes are demanded of a token that cannot have any.
-    ScopesNotApplicable,
+    ScopesNotApplicable = Mend,
     /// GitHub did not say which scopes the token has.
-    ScopesUnknown,
+    ScopesUnknown = Wait,
     /// An expiry is demanded, and GitHub named none.
-    ExpiryRequired,
+    ExpiryRequired = Mend,
     /// The token lives longer than `maxLifetime`.
-    LifetimeTooLong,
+    LifetimeTooLong = Mend,
     /// Less than `minRemaining` is left.
-    RemainingTooShort,
+    RemainingTooShort = Mend,
 
     /// The expiry is far away.
-    NotExpiring,
+    NotExpiring = Fine,
     /// GitHub named no expiry.
-    NeverExpires,
+    NeverExpires = Fine,
     /// The expiry is within `warnBefore`.
-    ExpiresSoon,
+    ExpiresSoon = Note,
     /// GitHub's expiry could not be read.
-    ExpiryUnreadable,
+    ExpiryUnreadable = Note,
 
     /// Every output holds the proven token.
-    Published,
+    Published = Fine,
     /// No output is asked for.
-    NothingRequested,
+    NothingRequested = Fine,
     /// The outputs keep the token that was proven before.
-    Retained,
+    Retained = Fine,
     /// The token is not written to the outputs.
-    Withheld,
+    Withheld = Mend,
     /// The outputs were deleted.
-    Withdrawn,
+    Withdrawn = Mend,
+    /// An output is being deleted and waits for its finalizers.
+    Leaving = Mend,
     /// A Secret of that name belongs to somebody else.
-    ForeignSecret,
+    ForeignSecret = Mend,
     /// The format works with classic tokens only.
-    FormatNeedsClassic,
+    FormatNeedsClassic = Mend,
     /// The host has no container registry in the settings.
-    RegistryUnknown,
+    RegistryUnknown = Mend,
     /// The API server did not accept a change of an output.
-    WriteFailed,
-}
-
-impl Reason {
-    /// True if an undetermined token of this reason stays so until a person acts.
-    pub const fn needs_a_person(self) -> bool {
-        matches!(self, Reason::HostUnknown | Reason::AccessRestricted | Reason::AccountRestricted)
-    }
+    WriteFailed = Mend,
 }
 
 impl FromStr for Reason {

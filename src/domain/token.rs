@@ -127,6 +127,19 @@ impl Doubt {
     }
 }
 
+/// What is known of a token without its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// Its kind, from the prefix.
+    pub kind: TokenKind,
+    /// Its hash.
+    pub hashed: HashedToken,
+    /// True if the value in the Secret ended in a newline, which some consumers would send along.
+    pub trailing_newline: bool,
+    /// Whether its shape differs from what is known of its kind.
+    pub doubt: Option<Doubt>,
+}
+
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Token({:?})", self.kind)
@@ -198,6 +211,16 @@ impl Token {
     pub fn shows_in(&self, text: &str) -> bool {
         let text = text.as_bytes();
         self.expose().as_bytes().windows(12).any(|part| text.windows(12).any(|window| window == part))
+    }
+
+    /// What is known of it without its bytes.
+    pub fn describe(&self) -> Description {
+        Description {
+            kind: self.kind,
+            hashed: self.hashed(),
+            trailing_newline: self.trailing_newline,
+            doubt: self.doubt(),
+        }
     }
 
     /// Its hash, safe to show: a token of at least 20 random characters cannot be guessed from it.

@@ -1,108 +1,364 @@
-//! What becomes of the outputs: what to write, what to delete, and how they stand afterwards.
+//! What becomes of the outputs: what to write, what to delete, and what stands under their names.
 
 use super::super::{
     Finding, Reason,
-    format::{Output, Payload},
+    output::{Output, Payload},
+    token::Token,
 };
-use super::{Change, Found, Judgement, Observation, OnInvalid, Standing};
+use super::{Judgement, Observation, OnInvalid, is_condemned};
 
-/// The changes in their order, the outputs that cannot be written, and how all stand once the changes are made.
-pub(super) fn outputs(seen: &Observation, judgement: &Judgement) -> (Vec<Change>, Vec<Finding>, Standing) {
-    let found = match &seen.found {
-        Ok(found) if !seen.demand.suspend => found,
-        Ok(_) => return (Vec::new(), Vec::new(), Standing::Pending),
-        Err(finding) => return (Vec::new(), vec![finding.clone()], Standing::Pending),
-    };
-    let named = |name: &str| seen.demand.outputs.iter().any(|output| output.secret_name == name);
-    // An output of before that is now the source is somebody's only copy of the token.
-    let kept = |name: &str| named(name) || name == seen.demand.source;
-    let mut changes: Vec<_> =
-        found.iter().filter(|secret| !kept(secret.name())).filter_map(deletion).collect();
-    if seen.demand.outputs.is_empty() {
-        return (changes, Vec::new(), Standing::NothingRequested);
+/// A Secret that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// An output of this connection.
+    Ours {
+        /// Its name.
+        name: String,
+        /// Which one it is, and in which state.
+        version: Version,
+        /// What it holds.
+        holds: Holds,
+    },
+    /// A Secret that is being deleted and waits for its finalizers.
+    Leaving {
+        /// Its name.
+        name: String,
+        /// What it waits for.
+        finalizers: Vec<String>,
+    },
+    /// Somebody else's; nothing but its existence is known.
+    Foreign {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// One state of one object.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Version {
+    /// `metadata.uid`.
+    pub uid: Box<str>,
+    /// `metadata.resourceVersion`.
+    pub resource_version: Box<str>,
+}
+
+/// What an output holds, compared with what it shall hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// Nobody has looked since it changed.
+    Unread,
+    /// The payload that the spec asks for, of the token in the source.
+    Wanted,
+    /// Something else.
+    Other {
+        /// True if the token in the source is in it all the same, in another layout.
+        same_token: bool,
+        /// True if it can only be made anew: its type is another one, or it is immutable.
+        fixed: bool,
+    },
+}
+
+/// What a Secret with this payload holds. `wanted` is what it shall hold, if that is known.
+pub fn holds(payload: &Payload, immutable: bool, token: &Token, wanted: Option<&Payload>) -> Holds {
+    if wanted == Some(payload) {
+        return Holds::Wanted;
     }
-    let Some(token) = seen.token.yes() else {
-        return (changes, Vec::new(), unproven(seen, judgement, found));
-    };
-    if is_condemned(seen, judgement) && seen.demand.on_invalid == OnInvalid::Withdraw {
-        changes.extend(found.iter().filter(|secret| named(secret.name())).filter_map(deletion));
-        return (changes, Vec::new(), Standing::Withdrawn);
-    }
-    let (Some(grant), Some(())) = (judgement.identity.yes(), judgement.requirements.yes()) else {
-        return (changes, Vec::new(), unproven(seen, judgement, found));
-    };
-    let mut refusals = Vec::new();
-    for output in &seen.demand.outputs {
-        match output.payload(token, grant, registry(seen)) {
-            Ok(payload) => match writing(&output.secret_name, payload, found) {
-                Ok(more) => changes.extend(more),
-                Err(finding) => refusals.push(finding),
-            },
-            Err(finding) => refusals.push(finding),
+    let fixed = immutable || wanted.is_some_and(|wanted| wanted.type_ != payload.type_);
+    Holds::Other { same_token: payload.holds(token), fixed }
+}
+
+/// One change of one Secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// To be made; nothing of that name was there.
+    Create {
+        /// What it shall be.
+        output: Output,
+        /// Type and data.
+        payload: Payload,
+    },
+    /// To hold something else.
+    Replace {
+        /// What it shall be.
+        output: Output,
+        /// The state that is replaced.
+        version: Version,
+        /// Type and data.
+        payload: Payload,
+    },
+    /// To be deleted, and made anew once it is gone.
+    Recreate {
+        /// What it shall be.
+        output: Output,
+        /// The state that goes.
+        version: Version,
+        /// Type and data.
+        payload: Payload,
+    },
+    /// To go.
+    Delete {
+        /// Its name.
+        name: String,
+        /// The state that goes.
+        version: Version,
+    },
+    /// To belong to nobody: it has become the source, so it must not go with the connection.
+    Release {
+        /// Its name.
+        name: String,
+        /// The state that is released.
+        version: Version,
+    },
+}
+
+impl Change {
+    /// The Secret that it changes.
+    pub fn name(&self) -> &str {
+        match self {
+            Change::Create { output, .. } | Change::Replace { output, .. } | Change::Recreate { output, .. } => {
+                &output.secret_name
+            }
+            Change::Delete { name, .. } | Change::Release { name, .. } => name,
         }
     }
-    (changes, refusals, Standing::Published)
+
+    /// True if the Secret holds a token afterwards.
+    pub const fn writes(&self) -> bool {
+        matches!(self, Change::Create { .. } | Change::Replace { .. } | Change::Recreate { .. })
+    }
+
+    /// What it does, as the log names it.
+    pub const fn verb(&self) -> &'static str {
+        match self {
+            Change::Create { .. } => "create",
+            Change::Replace { .. } => "replace",
+            Change::Recreate { .. } => "recreate",
+            Change::Delete { .. } => "delete",
+            Change::Release { .. } => "release",
+        }
+    }
 }
 
-/// True once the token is known to be of no use, by GitHub's word or by the requirements.
-fn is_condemned(seen: &Observation, judgement: &Judgement) -> bool {
-    let refused = seen.knowledge.believed_refusal().is_some();
-    let expired_and_confirmed =
-        seen.knowledge.refused.zip(seen.ends()).is_some_and(|(refused, ends)| ends <= refused.last);
-    refused || expired_and_confirmed || (judgement.identity.yes().is_some() && judgement.requirements.is_no())
+/// What the outputs are meant to become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// None is asked for.
+    NothingRequested,
+    /// They shall hold the token.
+    Write,
+    /// They stay as they are: the token is not proven, or something speaks against it.
+    Keep,
+    /// Those that hold the token go.
+    Withdraw,
 }
 
-/// What to change so that the named Secret holds the payload: at most a deletion and a creation.
-fn writing(name: &str, payload: Payload, found: &[Found]) -> Result<Vec<Change>, Finding> {
-    let name = name.to_owned();
-    match found.iter().find(|secret| secret.name() == name) {
-        None => Ok(vec![Change::Create { name, payload }]),
-        Some(Found::Foreign { .. }) => Err(Finding::new(
-            Reason::ForeignSecret,
-            format!(
-                "Secret {name} exists and was not made by this connection, so it is left alone: \
-                     delete it, or give the output another name"
-            ),
-        )),
-        Some(Found::Ours { payload: present, .. }) if *present == payload => Ok(Vec::new()),
-        Some(Found::Ours { version, payload: present, immutable, .. }) => {
+/// What stands under the name of an output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stand {
+    /// What the spec asks for.
+    Wanted,
+    /// An output of this connection that holds something else, or that nobody has looked at.
+    Other,
+    /// Nothing.
+    Absent,
+    /// A Secret that waits for these finalizers before it goes.
+    Leaving(Vec<String>),
+    /// What keeps the output from being written.
+    Refused(Finding),
+}
+
+impl Stand {
+    /// True if an output of this connection stands there.
+    pub const fn is_ours(&self) -> bool {
+        matches!(self, Stand::Wanted | Stand::Other)
+    }
+}
+
+/// What must be read before a decision is complete.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Missing<'a> {
+    /// The source Secret: the bytes of its token are to be written or compared.
+    pub bytes: bool,
+    /// These outputs.
+    pub outputs: Vec<&'a str>,
+}
+
+impl Missing<'_> {
+    /// True if nothing is missing.
+    pub const fn is_empty(&self) -> bool {
+        !self.bytes && self.outputs.is_empty()
+    }
+}
+
+/// The part of a decision that is about outputs.
+pub(super) struct Outputs<'a> {
+    pub(super) missing: Missing<'a>,
+    pub(super) changes: Vec<Change>,
+    pub(super) leftovers: Vec<Change>,
+    pub(super) plan: Plan,
+    pub(super) stands: Vec<(&'a str, Stand)>,
+}
+
+/// What to change, what cannot be written, and what stands before the changes.
+pub(super) fn outputs<'a>(seen: &'a Observation, judgement: &Judgement<'_>) -> Outputs<'a> {
+    let stands = seen.demand.outputs.iter().map(|output| (output.secret_name.as_str(), stand(seen, output)));
+    let mut outputs = Outputs {
+        missing: Missing::default(),
+        changes: Vec::new(),
+        leftovers: Vec::new(),
+        plan: plan(seen, judgement),
+        stands: stands.collect(),
+    };
+    if seen.demand.suspend {
+        return outputs;
+    }
+    match outputs.plan {
+        Plan::Write => outputs.write(seen, judgement),
+        Plan::Withdraw => outputs.withdraw(seen),
+        Plan::Keep => outputs.keep(seen),
+        Plan::NothingRequested => {}
+    }
+    outputs.changes.extend(seen.found.iter().filter_map(|found| release(seen, found)));
+    outputs.leftovers.extend(seen.found.iter().filter(|found| is_leftover(seen, found)).filter_map(deletion));
+    outputs
+}
+
+fn plan(seen: &Observation, judgement: &Judgement<'_>) -> Plan {
+    if seen.demand.outputs.is_empty() {
+        return Plan::NothingRequested;
+    }
+    if seen.token.yes().is_none() {
+        return Plan::Keep;
+    }
+    if seen.demand.on_invalid == OnInvalid::Withdraw && is_condemned(seen, judgement) {
+        return Plan::Withdraw;
+    }
+    let proven = judgement.identity.yes().is_some() && judgement.requirements.yes().is_some();
+    if proven { Plan::Write } else { Plan::Keep }
+}
+
+impl<'a> Outputs<'a> {
+    fn write(&mut self, seen: &'a Observation, judgement: &Judgement<'_>) {
+        let Some(grant) = judgement.identity.yes() else { return };
+        for (output, (name, stand)) in seen.demand.outputs.iter().zip(&mut self.stands) {
+            let found = find(seen, name);
+            match found {
+                Some(Found::Ours { holds: Holds::Wanted, .. } | Found::Leaving { .. } | Found::Foreign { .. }) => {
+                    continue;
+                }
+                Some(Found::Ours { holds: Holds::Unread, .. }) => self.missing.outputs.push(name),
+                _ => {}
+            }
+            let Some(token) = &seen.bytes else {
+                self.missing.bytes = true;
+                continue;
+            };
+            match output.payload(token, grant, seen.registry()) {
+                Ok(payload) => self.changes.extend(writing(output, payload, found)),
+                Err(finding) => *stand = Stand::Refused(finding),
+            }
+        }
+    }
+
+    /// To say whether an output keeps the token of the source, somebody must have looked.
+    fn keep(&mut self, seen: &'a Observation) {
+        if seen.token.yes().is_none() || seen.knowledge.grant.is_none() {
+            return;
+        }
+        for (name, _) in &self.stands {
+            if let Some(Found::Ours { holds: Holds::Unread, .. }) = find(seen, name) {
+                self.missing.outputs.push(name);
+                self.missing.bytes |= seen.bytes.is_none();
+            }
+        }
+    }
+
+    /// Only what holds the condemned bytes goes: an output that keeps an earlier token is of use still.
+    fn withdraw(&mut self, seen: &'a Observation) {
+        for found in &seen.found {
+            match found {
+                Found::Ours { name, holds: Holds::Unread, .. } if name != &seen.demand.source => {
+                    self.missing.outputs.push(name);
+                    self.missing.bytes |= seen.bytes.is_none();
+                }
+                Found::Ours { name, holds: Holds::Wanted | Holds::Other { same_token: true, .. }, .. }
+                    if name != &seen.demand.source =>
+                {
+                    self.changes.extend(deletion(found));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The change that makes the Secret hold the payload.
+fn writing(output: &Output, payload: Payload, found: Option<&Found>) -> Option<Change> {
+    let output = output.clone();
+    match found {
+        None => Some(Change::Create { output, payload }),
+        Some(Found::Ours { version, holds: Holds::Other { fixed, .. }, .. }) => {
             let version = version.clone();
-            Ok(if present.type_ == payload.type_ && !immutable {
-                vec![Change::Replace { name, version, payload }]
+            Some(if *fixed {
+                Change::Recreate { output, version, payload }
             } else {
-                vec![Change::Delete { name: name.clone(), version }, Change::Create { name, payload }]
+                Change::Replace { output, version, payload }
             })
         }
+        Some(_) => None,
     }
 }
 
-fn deletion(secret: &Found) -> Option<Change> {
-    match secret {
+fn stand(seen: &Observation, output: &Output) -> Stand {
+    let name = &output.secret_name;
+    match find(seen, name) {
+        None => Stand::Absent,
+        Some(Found::Ours { holds: Holds::Wanted, .. }) => Stand::Wanted,
+        Some(Found::Ours { .. }) => Stand::Other,
+        Some(Found::Leaving { finalizers, .. }) => Stand::Leaving(finalizers.clone()),
+        Some(Found::Foreign { .. }) => Stand::Refused(foreign(name)),
+    }
+}
+
+/// A Secret of that name was not made by the connection.
+pub fn foreign(name: &str) -> Finding {
+    Finding::new(
+        Reason::ForeignSecret,
+        format!(
+            "Secret {name} exists and was not made by this connection, so it is left alone: \
+             delete it, or give the output another name"
+        ),
+    )
+}
+
+fn find<'a>(seen: &'a Observation, name: &str) -> Option<&'a Found> {
+    seen.found.iter().find(|found| match found {
+        Found::Ours { name: found, .. } | Found::Leaving { name: found, .. } | Found::Foreign { name: found } => {
+            found == name
+        }
+    })
+}
+
+/// True for an output of before that the spec does not name any more. One that is now the source is released instead.
+fn is_leftover(seen: &Observation, found: &Found) -> bool {
+    let Found::Ours { name, .. } = found else { return false };
+    *name != seen.demand.source && !seen.demand.outputs.iter().any(|output| output.secret_name == *name)
+}
+
+fn release(seen: &Observation, found: &Found) -> Option<Change> {
+    match found {
+        Found::Ours { name, version, .. } if *name == seen.demand.source => {
+            Some(Change::Release { name: name.clone(), version: version.clone() })
+        }
+        _ => None,
+    }
+}
+
+fn deletion(found: &Found) -> Option<Change> {
+    match found {
         Found::Ours { name, version, .. } => {
             Some(Change::Delete { name: name.clone(), version: version.clone() })
         }
-        Found::Foreign { .. } => None,
+        Found::Leaving { .. } | Found::Foreign { .. } => None,
     }
-}
-
-/// How the outputs stand while the token may not be written.
-fn unproven(seen: &Observation, judgement: &Judgement, found: &[Found]) -> Standing {
-    let grant = seen.knowledge.grant.as_ref().map(|(grant, _)| grant);
-    let wanted = |output: &Output| output.payload(seen.token.yes()?, grant?, registry(seen)).ok();
-    let ours = |output: &Output| {
-        found.iter().find_map(|secret| match secret {
-            Found::Ours { name, payload, .. } if *name == output.secret_name => Some(payload),
-            _ => None,
-        })
-    };
-    let outputs = &seen.demand.outputs;
-    if outputs.iter().all(|output| ours(output).is_some() && ours(output) == wanted(output).as_ref()) {
-        return Standing::Retained;
-    }
-    let against = seen.token.is_no() || judgement.identity.is_no() || judgement.requirements.is_no();
-    if against { Standing::Withheld(outputs.iter().filter_map(ours).count()) } else { Standing::Pending }
-}
-
-fn registry(seen: &Observation) -> Option<&str> {
-    seen.host.yes().and_then(|host| host.registry.as_deref())
 }

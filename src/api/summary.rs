@@ -1,0 +1,156 @@
+//! What the operator keeps of a status: enough to write the next one, without the sentences, which take most of the memory.
+
+use std::hash::{DefaultHasher, Hasher};
+
+use jiff::Timestamp;
+
+use super::{
+    ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status, OutputStatus, TokenStatus,
+    status::knowledge,
+};
+use crate::domain::{Reason, knowledge::Knowledge, token::HashedToken};
+
+/// The types of the conditions, `Ready` first.
+pub const CONDITION_TYPES: [&str; 6] =
+    ["Ready", "SecretResolved", "Authenticated", "RequirementsMet", "NotExpiring", "Published"];
+
+/// A status as it stands in the cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StatusSummary {
+    /// Equal for two statuses that say the same, instants of checks aside.
+    digest: u64,
+    /// The generation that it speaks of.
+    pub observed_generation: Option<i64>,
+    /// Of each condition of ours.
+    transitions: Box<[Transition]>,
+    /// The token that was last seen in the Secret.
+    pub token: Option<Box<TokenStatus>>,
+    /// The outputs that stood.
+    pub outputs: Box<[OutputStatus]>,
+    /// The deferral, if one held.
+    pub deferral: Option<Box<DeferralStatus>>,
+    /// The request that was last acted on.
+    pub last_handled_request: Option<Box<str>>,
+}
+
+/// The part of a condition that the next one needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transition {
+    type_: u8,
+    /// Whether it held.
+    pub status: ConditionStatus,
+    /// Why, if this version knows the reason.
+    pub reason: Option<Reason>,
+    /// When the status last changed, in seconds.
+    at: i64,
+}
+
+impl Transition {
+    /// When the status last changed; `None` if it was never judged, which the schema's default says by the epoch.
+    pub fn at(&self) -> Option<Timestamp> {
+        Timestamp::from_second(self.at).ok().filter(|at| *at > Timestamp::UNIX_EPOCH)
+    }
+}
+
+impl From<Status> for StatusSummary {
+    fn from(status: Status) -> Self {
+        let digest = digest(&status);
+        let transitions = status.conditions.iter().filter_map(|condition| {
+            let type_ = CONDITION_TYPES.iter().position(|type_| *type_ == condition.type_)?;
+            Some(Transition {
+                type_: u8::try_from(type_).ok()?,
+                status: condition.status,
+                reason: condition.reason.parse().ok(),
+                at: condition.last_transition_time.0.as_second(),
+            })
+        });
+        StatusSummary {
+            digest,
+            observed_generation: status.observed_generation,
+            transitions: transitions.collect(),
+            token: status.token.map(Box::new),
+            outputs: status.outputs.into(),
+            deferral: status.deferral.map(Box::new),
+            last_handled_request: status.last_handled_request.map(Into::into),
+        }
+    }
+}
+
+impl StatusSummary {
+    /// True if that status says the same, apart from `checkedAt` and `nextCheckAt`.
+    pub fn says_the_same(&self, status: &Status) -> bool {
+        self.digest == digest(status)
+    }
+
+    /// Equal for statuses that say the same; good for this process only.
+    pub const fn fingerprint(&self) -> u64 {
+        self.digest
+    }
+
+    /// The condition of this type.
+    pub fn condition(&self, type_: &str) -> Option<&Transition> {
+        self.transitions.iter().find(|known| CONDITION_TYPES.get(usize::from(known.type_)) == Some(&type_))
+    }
+
+    /// What it remembers of that token on that host; nothing of any other.
+    pub fn knowledge(&self, hashed: HashedToken, host: &str) -> Knowledge {
+        knowledge(self.token.as_deref(), self.deferral.as_deref(), hashed, host)
+    }
+}
+
+/// The same for equal statuses in one process.
+fn digest(status: &Status) -> u64 {
+    struct Digest(DefaultHasher);
+    impl std::io::Write for Digest {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.write(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut said = status.clone();
+    said.next_check_at = None;
+    if let Some(token) = &mut said.token {
+        token.checked_at = None;
+    }
+    let mut digest = Digest(DefaultHasher::new());
+    // Neither can fail: a status has no map with keys that are no texts, and a hasher takes every byte.
+    let _ = serde_json::to_writer(&mut digest, &said);
+    digest.0.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{Condition, time};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn status(message: &str) -> Status {
+        let condition = Condition {
+            type_: "Ready".to_owned(),
+            status: ConditionStatus::True,
+            reason: "Ready".to_owned(),
+            message: message.to_owned(),
+            last_transition_time: time(at(77)),
+            observed_generation: Some(1),
+        };
+        Status { observed_generation: Some(1), conditions: vec![condition], ..Status::default() }
+    }
+
+    #[test]
+    fn a_summary_knows_its_status_again_and_no_other() {
+        let summary = StatusSummary::from(status("good"));
+        assert!(summary.says_the_same(&status("good")) && !summary.says_the_same(&status("bad")));
+        let later = Status { next_check_at: Some(time(at(99))), ..status("good") };
+        assert!(summary.says_the_same(&later), "nextCheckAt is written with other changes only");
+        let ready = summary.condition("Ready").unwrap();
+        assert_eq!((ready.status, ready.reason, ready.at()), (ConditionStatus::True, Some(Reason::Ready), Some(at(77))));
+        assert_eq!(summary.condition("Published"), None);
+    }
+}

@@ -1,0 +1,267 @@
+//! What stands where in the cluster, and single changes of it. It decides nothing.
+//!
+//! Each call has a deadline and gives its failure as a value.
+
+pub mod connections;
+pub mod index;
+pub mod object;
+pub mod outputs;
+pub mod secrets;
+pub mod watch;
+
+use std::{future::Future, time::Duration};
+
+use kube::core::Status;
+
+use crate::domain::token::Token;
+
+/// How long one call may take. Longer is no use: the next reconcile comes anyway.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Why a call brought nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// No answer within the deadline.
+    #[error("the API server did not answer within {} s", DEADLINE.as_secs())]
+    Late,
+    /// The API server refused, or could not be reached.
+    #[error("{}", plain(.0))]
+    Kube(#[from] kube::Error),
+}
+
+/// Who or what refused a request, as far as the API server's answer tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// The namespace is being deleted: nothing can be created in it, and all of it goes.
+    NamespaceTerminating,
+    /// RBAC.
+    Forbidden,
+    /// A ResourceQuota.
+    Quota(Option<String>),
+    /// A ValidatingAdmissionPolicy or an admission webhook of this name.
+    Policy(String),
+    /// Too many requests, or a server that is not ready.
+    Busy,
+    /// The object is not acceptable.
+    Invalid,
+    /// Something else.
+    Other,
+}
+
+impl Fault {
+    /// The HTTP status of the API server's refusal.
+    pub fn code(&self) -> Option<u16> {
+        self.refusal_status().map(|status| status.code)
+    }
+
+    /// True if what the call was about has changed meanwhile.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self.code(), Some(404 | 409)) && !self.is_terminating()
+    }
+
+    /// True if it exists already.
+    pub fn is_already_there(&self) -> bool {
+        self.refusal_status().is_some_and(|status| status.code == 409 && status.reason == "AlreadyExists")
+    }
+
+    /// True if RBAC, a quota or a policy forbids it, so that it does not pass by itself.
+    pub fn is_forbidden(&self) -> bool {
+        self.code() == Some(403)
+    }
+
+    /// True if the namespace is being deleted, which is no fault at all.
+    pub fn is_terminating(&self) -> bool {
+        self.refusal_status().is_some_and(|status| refusal(status) == Refusal::NamespaceTerminating)
+    }
+
+    /// What to do about it, as the end of a sentence. The same words each time.
+    pub fn advice(&self, verbs: &str) -> String {
+        let Some(status) = self.refusal_status() else {
+            return "the operator tries again soon".to_owned();
+        };
+        match refusal(status) {
+            Refusal::Forbidden => {
+                format!("give the operator's ServiceAccount {verbs} on Secrets in this namespace (RBAC)")
+            }
+            Refusal::Quota(Some(name)) => format!("raise the ResourceQuota {name} or free some of it"),
+            Refusal::Quota(None) => "raise the ResourceQuota of the namespace or free some of it".to_owned(),
+            Refusal::Policy(name) => {
+                format!("the admission policy or webhook {name} refused it: have its owner allow the operator's Secrets")
+            }
+            Refusal::NamespaceTerminating => "the namespace is being deleted".to_owned(),
+            Refusal::Busy => "the API server is busy; the operator tries again soon".to_owned(),
+            Refusal::Invalid | Refusal::Other => "the operator tries again; its log has the API server's words".to_owned(),
+        }
+    }
+
+    /// The API server's own sentence, for the log, unless it shows the token.
+    pub fn said(&self, token: Option<&Token>) -> String {
+        let said = match self {
+            Fault::Late => return String::new(),
+            Fault::Kube(kube::Error::Api(status)) => status.message.clone(),
+            Fault::Kube(error) => innermost(error),
+        };
+        match token {
+            Some(token) if token.shows_in(&said) => "(not repeated: it shows a token)".to_owned(),
+            _ => said,
+        }
+    }
+
+    fn refusal_status(&self) -> Option<&Status> {
+        match self {
+            Fault::Kube(kube::Error::Api(status)) => Some(status),
+            _ => None,
+        }
+    }
+}
+
+/// The cause at the bottom, which says most: "connection refused" rather than "error trying to connect".
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+/// Who refused. The API server tells policies, webhooks and quotas apart in its sentence only:
+/// <https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/>,
+/// <https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/>.
+fn refusal(status: &Status) -> Refusal {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    if causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating") {
+        return Refusal::NamespaceTerminating;
+    }
+    let message = status.message.as_str();
+    for introduction in ["ValidatingAdmissionPolicy '", "admission webhook \""] {
+        if let Some(name) = quoted(message, introduction) {
+            return Refusal::Policy(name);
+        }
+    }
+    if message.contains("exceeded quota") {
+        return Refusal::Quota(message.split("exceeded quota: ").nth(1).and_then(word));
+    }
+    match status.code {
+        403 => Refusal::Forbidden,
+        422 | 400 => Refusal::Invalid,
+        429 | 500..=599 => Refusal::Busy,
+        _ => Refusal::Other,
+    }
+}
+
+/// The object name that follows these words.
+fn quoted(message: &str, introduction: &str) -> Option<String> {
+    message.split(introduction).nth(1).and_then(word)
+}
+
+/// The object name at the start: nothing else of a refusal is repeated, since a webhook may quote what it refused.
+fn word(text: &str) -> Option<String> {
+    let name: String =
+        text.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.')).take(253).collect();
+    (!name.is_empty()).then_some(name)
+}
+
+/// Waits for the call, no longer than the deadline.
+///
+/// # Errors
+///
+/// What the API server refused, or that it did not answer in time.
+pub async fn within<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, Fault> {
+    match tokio::time::timeout(DEADLINE, call).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(Fault::Late),
+    }
+}
+
+/// What went wrong, in words that do not depend on the occasion, since a sentence that changes each time would be written to
+/// the status each time.
+fn plain(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if !status.reason.is_empty() => {
+            format!("the API server answered {} ({})", status.reason, status.code)
+        }
+        kube::Error::Api(status) => format!("the API server answered {}", status.code),
+        _ => "the API server could not be reached, or its answer not be read".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: u16, reason: &str, message: &str) -> Fault {
+        Fault::from(kube::Error::Api(Box::new(Status::failure(message, reason).with_code(code))))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_without_an_answer_ends_after_five_seconds() {
+        let started = tokio::time::Instant::now();
+        let answer = within(std::future::pending::<kube::Result<()>>()).await;
+        assert!(matches!(answer, Err(Fault::Late)));
+        assert_eq!(started.elapsed(), Duration::from_secs(5));
+    }
+
+    #[test]
+    fn the_words_of_the_api_server_are_not_passed_on() {
+        let fault = refused(403, "Forbidden", "admission webhook says: secret");
+        assert_eq!(
+            (fault.to_string().as_str(), fault.code()),
+            ("the API server answered Forbidden (403)", Some(403))
+        );
+    }
+
+    #[test]
+    fn each_cause_of_a_refusal_has_its_advice() {
+        let rows = [
+            (
+                refused(403, "Forbidden", "secrets is forbidden: User \"op\" cannot create resource"),
+                "give the operator's ServiceAccount create",
+            ),
+            (
+                refused(
+                    403,
+                    "Forbidden",
+                    "secrets \"a\" is forbidden: exceeded quota: small, requested: secrets=1",
+                ),
+                "ResourceQuota small",
+            ),
+            (
+                refused(
+                    422,
+                    "Invalid",
+                    "secrets \"a\" is forbidden: ValidatingAdmissionPolicy 'no-pats' with binding 'b' denied request: x",
+                ),
+                "admission policy or webhook no-pats refused",
+            ),
+            (
+                refused(400, "", "admission webhook \"guard.example.com\" denied the request: x"),
+                "admission policy or webhook guard.example.com refused",
+            ),
+            (refused(503, "ServiceUnavailable", "not ready"), "busy"),
+            (Fault::Late, "tries again soon"),
+        ];
+        for (fault, words) in rows {
+            let advice = fault.advice("create");
+            assert!(advice.contains(words), "{fault}: {advice}");
+        }
+    }
+
+    #[test]
+    fn a_terminating_namespace_is_no_conflict_and_no_fault() {
+        let mut status = Status::failure("unable to create new content in namespace a", "Forbidden").with_code(403);
+        status.details = serde_json::from_value(serde_json::json!({
+            "causes": [{ "reason": "NamespaceTerminating", "message": "namespace a is being terminated", "field": "" }],
+        }))
+        .unwrap();
+        let fault = Fault::from(kube::Error::Api(Box::new(status)));
+        assert!(fault.is_terminating() && !fault.is_conflict());
+    }
+
+    #[test]
+    fn a_sentence_that_shows_the_token_is_not_logged() {
+        let token = Token::try_from(["ghp_", &"a".repeat(36)].concat().as_bytes()).unwrap();
+        let fault = refused(403, "Forbidden", &format!("denied: {}", token.expose()));
+        assert!(!fault.said(Some(&token)).contains(token.expose()));
+        assert_eq!(refused(403, "Forbidden", "denied").said(Some(&token)), "denied");
+    }
+}

@@ -1,0 +1,213 @@
+//! Changes the outputs of a connection, one at a time, each only if the Secret is still in the state that was seen.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::{
+    ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::OwnerReference,
+};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    api::{DeleteParams, ObjectMeta, PostParams, Preconditions},
+};
+
+use super::{
+    Fault,
+    connections::FIELD_MANAGER,
+    object::ObjectKey,
+    secrets::{OWNER_LABEL, SecretEntry, entry, look},
+    within,
+};
+use crate::{
+    api::GithubPatConnection,
+    domain::{
+        decide::{Change, Version},
+        output::{Output, Payload},
+        token::HashedToken,
+    },
+};
+
+const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "github-pat-operator");
+
+/// The connection as the owner of its outputs.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner<'a> {
+    /// Its namespace and name.
+    pub key: &'a ObjectKey,
+    /// Its uid.
+    pub uid: &'a str,
+}
+
+/// What an output says of itself, in its annotations.
+#[derive(Clone, Copy, Debug)]
+pub struct Proof {
+    /// The token, by its hash.
+    pub token: HashedToken,
+    /// When GitHub accepted it.
+    pub at: Timestamp,
+}
+
+/// What became of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// The Secret holds what it shall, in this state.
+    Written(SecretEntry),
+    /// The Secret is gone.
+    Gone,
+    /// It is being deleted and waits for its finalizers.
+    Leaving(SecretEntry),
+    /// It belongs to nobody now.
+    Released(SecretEntry),
+    /// A Secret of that name stands there that was not known: look again.
+    Taken(SecretEntry),
+    /// It is no longer in the state that was seen: look again.
+    Conflict,
+}
+
+/// Makes the change, if the Secret is still in the state that the change was decided on.
+///
+/// # Errors
+///
+/// What the API server refused, or that it did not answer.
+pub async fn apply(
+    client: &Client,
+    owner: Owner<'_>,
+    change: &Change,
+    proof: Option<Proof>,
+) -> Result<Done, Fault> {
+    let secrets = Api::<Secret>::namespaced(client.clone(), owner.key.namespace());
+    match change {
+        Change::Create { output, payload } => create(client, &secrets, owner, output, payload, proof).await,
+        Change::Replace { output, version, payload } => replace(&secrets, owner, output, version, payload, proof).await,
+        Change::Recreate { output, version, payload } => {
+            match delete(&secrets, &output.secret_name, version).await? {
+                Done::Gone => create(client, &secrets, owner, output, payload, proof).await,
+                other => Ok(other),
+            }
+        }
+        Change::Delete { name, version } => delete(&secrets, name, version).await,
+        Change::Release { name, version } => release(&secrets, owner, name, version).await,
+    }
+}
+
+async fn create(
+    client: &Client,
+    secrets: &Api<Secret>,
+    owner: Owner<'_>,
+    output: &Output,
+    payload: &Payload,
+    proof: Option<Proof>,
+) -> Result<Done, Fault> {
+    let name = &output.secret_name;
+    let labels = [(OWNER_LABEL, owner.uid), MANAGED_BY].map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let metadata = ObjectMeta {
+        name: Some(name.clone()),
+        labels: Some(BTreeMap::from(labels)),
+        annotations: Some(annotations(owner, output, proof)),
+        owner_references: Some(vec![reference(owner)]),
+        ..ObjectMeta::default()
+    };
+    let secret =
+        Secret { metadata, type_: Some(payload.type_.clone()), data: Some(data(payload)), ..Secret::default() };
+    match within(secrets.create(&params(), &secret)).await {
+        Ok(created) => Ok(Done::Written(entry(&created))),
+        Err(fault) if fault.is_already_there() => {
+            Ok(look(client, &owner.key.beside(name)).await?.map_or(Done::Conflict, Done::Taken))
+        }
+        Err(fault) => conflict_or(fault),
+    }
+}
+
+/// Reads the Secret once more, to keep labels and annotations that others put there.
+async fn replace(
+    secrets: &Api<Secret>,
+    owner: Owner<'_>,
+    output: &Output,
+    seen: &Version,
+    payload: &Payload,
+    proof: Option<Proof>,
+) -> Result<Done, Fault> {
+    let name = &output.secret_name;
+    let Some(mut secret) = unchanged(secrets, name, seen).await? else { return Ok(Done::Conflict) };
+    secret.data = Some(data(payload));
+    secret.annotations_mut().extend(annotations(owner, output, proof));
+    match within(secrets.replace(name, &params(), &secret)).await {
+        Ok(replaced) => Ok(Done::Written(entry(&replaced))),
+        Err(fault) => conflict_or(fault),
+    }
+}
+
+async fn delete(secrets: &Api<Secret>, name: &str, seen: &Version) -> Result<Done, Fault> {
+    let preconditions = Preconditions {
+        uid: Some(seen.uid.to_string()),
+        resource_version: Some(seen.resource_version.to_string()),
+    };
+    let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+    match within(secrets.delete(name, &params)).await {
+        Ok(deleted) => Ok(match deleted.left().filter(|secret| !secret.finalizers().is_empty()) {
+            Some(leaving) => Done::Leaving(entry(&leaving)),
+            None => Done::Gone,
+        }),
+        Err(fault) if fault.code() == Some(404) => Ok(Done::Gone),
+        Err(fault) => conflict_or(fault),
+    }
+}
+
+/// Takes off what makes it ours, so that it does not go with the connection.
+async fn release(secrets: &Api<Secret>, owner: Owner<'_>, name: &str, seen: &Version) -> Result<Done, Fault> {
+    let Some(mut secret) = unchanged(secrets, name, seen).await? else { return Ok(Done::Conflict) };
+    secret.labels_mut().retain(|key, _| key != OWNER_LABEL && key != MANAGED_BY.0);
+    secret.annotations_mut().retain(|key, _| !ANNOTATIONS.contains(&key.as_str()));
+    secret.owner_references_mut().retain(|reference| reference.uid != owner.uid);
+    match within(secrets.replace(name, &params(), &secret)).await {
+        Ok(released) => Ok(Done::Released(entry(&released))),
+        Err(fault) => conflict_or(fault),
+    }
+}
+
+/// The Secret, if it is in the state that was seen.
+async fn unchanged(secrets: &Api<Secret>, name: &str, seen: &Version) -> Result<Option<Secret>, Fault> {
+    Ok(within(secrets.get_opt(name)).await?.filter(|secret| entry(secret).version == *seen))
+}
+
+fn conflict_or(fault: Fault) -> Result<Done, Fault> {
+    if fault.is_conflict() { Ok(Done::Conflict) } else { Err(fault) }
+}
+
+fn params() -> PostParams {
+    PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }
+}
+
+fn reference(owner: Owner<'_>) -> OwnerReference {
+    OwnerReference {
+        api_version: GithubPatConnection::api_version(&()).into_owned(),
+        kind: GithubPatConnection::kind(&()).into_owned(),
+        name: owner.key.name().to_owned(),
+        uid: owner.uid.to_owned(),
+        controller: Some(true),
+        block_owner_deletion: None,
+    }
+}
+
+/// The annotations of an output.
+const ANNOTATIONS: [&str; 4] =
+    ["githubpat.dev/connection", "githubpat.dev/format", "githubpat.dev/token-hash", "githubpat.dev/proven-at"];
+
+/// From an output alone one reads what it is: connection, format, the hash that GitHub's audit log has, and when it was proven.
+fn annotations(owner: Owner<'_>, output: &Output, proof: Option<Proof>) -> BTreeMap<String, String> {
+    let [connection, format, token_hash, proven_at] = ANNOTATIONS;
+    let mut annotations = vec![(connection, owner.key.name().to_owned()), (format, output.format.as_str().to_owned())];
+    if let Some(proof) = proof {
+        let at = Timestamp::from_second(proof.at.as_second()).unwrap_or(proof.at);
+        annotations.extend([(token_hash, proof.token.to_string()), (proven_at, at.to_string())]);
+    }
+    annotations.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// The bytes leave their wiped buffers here, for the request.
+fn data(payload: &Payload) -> BTreeMap<String, ByteString> {
+    payload.data.iter().map(|(key, value)| (key.clone(), ByteString(value.to_vec()))).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! Secrets: their metadata as the index keeps it, and their bytes read one at a time.
+
+use std::borrow::Cow;
+
+use k8s_openapi::{ByteString, api::core::v1::Secret};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    api::ObjectMeta,
+    core::NamespaceResourceScope,
+};
+use serde::{Deserialize, Deserializer};
+use zeroize::Zeroizing;
+
+use super::{
+    Fault,
+    object::{Meta, ObjectKey},
+    within,
+};
+use crate::domain::{decide::Version, output::Payload};
+
+/// The label whose value is the uid of the connection that made the Secret.
+pub const OWNER_LABEL: &str = "githubpat.dev/connection-uid";
+
+/// What the index keeps of a Secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretEntry {
+    /// Which one it is, and in which state.
+    pub version: Version,
+    /// The connection that made it: its uid stands in our label and in an owner reference.
+    pub owner: Option<Box<str>>,
+    /// The finalizers that it waits for, if it is being deleted.
+    pub leaving: Option<Box<[String]>>,
+}
+
+/// The metadata of a Secret as the API server sends it; its data is not asked for.
+#[derive(Clone, Debug)]
+pub(super) struct SecretMeta {
+    pub(super) key: ObjectKey,
+    pub(super) entry: SecretEntry,
+    meta: ObjectMeta,
+}
+
+impl<'de> Deserialize<'de> for SecretMeta {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Parts {
+            #[serde(default)]
+            metadata: Meta,
+        }
+        let Parts { metadata } = Parts::deserialize(deserializer)?;
+        let label = metadata.labels.as_ref().and_then(|labels| labels.get(OWNER_LABEL));
+        let references = metadata.owner_references.as_deref().unwrap_or_default();
+        let owner = label.filter(|uid| references.iter().any(|reference| reference.uid == **uid));
+        let entry = SecretEntry {
+            version: Version {
+                uid: metadata.uid.clone().unwrap_or_default().into(),
+                resource_version: metadata.resource_version.clone().unwrap_or_default().into(),
+            },
+            owner: owner.map(Into::into),
+            leaving: metadata
+                .deletion_timestamp
+                .is_some()
+                .then(|| metadata.finalizers.clone().unwrap_or_default().into()),
+        };
+        let meta = ObjectMeta {
+            name: metadata.name.clone(),
+            namespace: metadata.namespace.clone(),
+            uid: metadata.uid.clone(),
+            resource_version: metadata.resource_version.clone(),
+            ..ObjectMeta::default()
+        };
+        Ok(SecretMeta { key: metadata.key(), entry, meta })
+    }
+}
+
+impl Resource for SecretMeta {
+    type DynamicType = ();
+    type Scope = NamespaceResourceScope;
+
+    fn kind((): &()) -> Cow<'_, str> {
+        Secret::kind(&())
+    }
+
+    fn group((): &()) -> Cow<'_, str> {
+        Secret::group(&())
+    }
+
+    fn version((): &()) -> Cow<'_, str> {
+        Secret::version(&())
+    }
+
+    fn plural((): &()) -> Cow<'_, str> {
+        Secret::plural(&())
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.meta
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.meta
+    }
+
+    fn metadata_api() -> bool {
+        true
+    }
+}
+
+/// A Secret with its bytes, read a moment ago.
+#[derive(Debug)]
+pub struct Read {
+    /// What the index keeps of it.
+    pub entry: SecretEntry,
+    /// Type and data.
+    pub payload: Payload,
+    /// Whether it is marked `immutable`, so that it can only be made anew.
+    pub immutable: bool,
+}
+
+/// The Secret as it stands now, past every cache; `None` if there is none.
+///
+/// # Errors
+///
+/// If the API server does not tell.
+pub async fn read(client: &Client, key: &ObjectKey) -> Result<Option<Read>, Fault> {
+    let secrets = Api::<Secret>::namespaced(client.clone(), key.namespace());
+    Ok(within(secrets.get_opt(key.name())).await?.map(split))
+}
+
+/// What the index would keep of the Secret of this name, without its bytes; `None` if there is none.
+///
+/// # Errors
+///
+/// If the API server does not tell.
+pub async fn look(client: &Client, key: &ObjectKey) -> Result<Option<SecretEntry>, Fault> {
+    let secrets = Api::<SecretMeta>::namespaced(client.clone(), key.namespace());
+    Ok(within(secrets.get_opt(key.name())).await?.map(|secret| secret.entry))
+}
+
+pub(super) fn split(secret: Secret) -> Read {
+    let entry = entry(&secret);
+    let wiped = |value: ByteString| Zeroizing::new(value.0);
+    let data = secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, wiped(value))).collect();
+    let payload = Payload { type_: secret.type_.unwrap_or_default(), data };
+    Read { entry, payload, immutable: secret.immutable == Some(true) }
+}
+
+/// What the index keeps of a whole Secret.
+pub(super) fn entry(secret: &Secret) -> SecretEntry {
+    let meta = &secret.metadata;
+    let label = secret.labels().get(OWNER_LABEL);
+    let owner = label.filter(|uid| secret.owner_references().iter().any(|reference| reference.uid == **uid));
+    SecretEntry {
+        version: Version {
+            uid: meta.uid.clone().unwrap_or_default().into(),
+            resource_version: meta.resource_version.clone().unwrap_or_default().into(),
+        },
+        owner: owner.map(|uid| uid.as_str().into()),
+        leaving: meta.deletion_timestamp.is_some().then(|| secret.finalizers().to_vec().into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(label: Option<&str>, owner: Option<&str>) -> SecretMeta {
+        let references = owner.map(|uid| {
+            serde_json::json!([{ "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection", "name": "c", "uid": uid }])
+        });
+        serde_json::from_value(serde_json::json!({
+            "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",
+            "metadata": {
+                "name": "out", "namespace": "team-a", "uid": "s", "resourceVersion": "7",
+                "labels": label.map(|uid| serde_json::json!({ (OWNER_LABEL): uid })),
+                "ownerReferences": references,
+                "annotations": { "big": "x".repeat(4096) },
+            },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn ours_is_what_has_the_label_and_the_owner_reference() {
+        let rows = [
+            (Some("c"), Some("c"), Some("c")),
+            (Some("c"), None, None),
+            (None, Some("c"), None),
+            (Some("c"), Some("d"), None),
+            (None, None, None),
+        ];
+        for (label, reference, owner) in rows {
+            let read = secret(label, reference);
+            assert_eq!(read.entry.owner.as_deref(), owner, "{label:?} {reference:?}");
+            assert_eq!(read.key, ObjectKey::new("team-a", "out"));
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Keeps the index in step with the cluster: one watch of connections, one of the metadata of Secrets.
+//!
+//! A watch that ends with an error begins anew with a list. The API server may have come back on an earlier state of etcd, as
+//! after the restore of a backup; a watch from a later version would then wait in silence:
+//! <https://kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd/#restoring-an-etcd-cluster>.
+
+use std::{fmt::Debug, time::Duration};
+
+use futures::{StreamExt, pin_mut};
+use kube::{Api, Client, Resource, runtime::watcher};
+use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
+
+use super::{
+    connections::Received,
+    index::{Index, Woken},
+    secrets::SecretMeta,
+};
+
+/// A half-open watch is noticed after this many seconds, in place of five minutes.
+const WATCH_SECONDS: u32 = 60;
+/// Longer than any watch is silent, so that a list without an answer ends too.
+pub const LONGEST_SILENCE: Duration = Duration::from_secs(75);
+/// A connection with its status has about 5 KiB.
+const PAGE_OF_CONNECTIONS: u32 = 200;
+/// A Secret's annotations may have 256 KiB, and a page is held in memory whole.
+const PAGE_OF_SECRETS: u32 = 40;
+/// The first pause after a watch has failed, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// Makes both watches begin anew with a list.
+#[derive(Debug, Default)]
+pub struct Relist {
+    connections: Notify,
+    secrets: Notify,
+}
+
+impl Relist {
+    /// Begins anew as soon as possible.
+    pub fn request(&self) {
+        self.connections.notify_one();
+        self.secrets.notify_one();
+    }
+}
+
+/// Follows the connections for ever.
+pub async fn connections(client: Client, index: &Index, relist: &Relist, wake: impl Fn(Woken)) {
+    let follow = |event| {
+        let woken = match event {
+            watcher::Event::Init => {
+                index.list_connections();
+                Vec::new()
+            }
+            watcher::Event::InitApply(Received { connection, .. }) => {
+                index.listed_connection(connection).into_iter().collect()
+            }
+            watcher::Event::InitDone => index.connections_listed(),
+            watcher::Event::Apply(Received { connection, .. }) => {
+                index.saw_connection(connection).into_iter().collect()
+            }
+            watcher::Event::Delete(Received { connection, .. }) => {
+                index.lost_connection(&connection.key, &connection.uid).into_iter().collect()
+            }
+        };
+        woken.into_iter().for_each(&wake);
+    };
+    let hint = "connections; is the CustomResourceDefinition installed, and may the operator list and watch them?";
+    followed(Api::<Received>::all(client), PAGE_OF_CONNECTIONS, &relist.connections, hint, follow).await;
+}
+
+/// Follows the metadata of Secrets for ever.
+pub async fn secrets(client: Client, index: &Index, relist: &Relist, wake: impl Fn(Woken)) {
+    let follow = |event| {
+        let woken = match event {
+            watcher::Event::Init => {
+                index.list_secrets();
+                Vec::new()
+            }
+            watcher::Event::InitApply(SecretMeta { key, entry, .. }) => index.listed_secret(&key, entry),
+            watcher::Event::InitDone => index.secrets_listed(),
+            watcher::Event::Apply(SecretMeta { key, entry, .. }) => index.saw_secret(&key, entry),
+            watcher::Event::Delete(SecretMeta { key, entry, .. }) => index.lost_secret(&key, &entry.version.uid),
+        };
+        woken.into_iter().for_each(&wake);
+    };
+    let hint = "Secrets; may the operator list and watch them?";
+    followed(Api::<SecretMeta>::all(client), PAGE_OF_SECRETS, &relist.secrets, hint, follow).await;
+}
+
+/// Hands on every event, and begins anew with a list after each error and at each request.
+async fn followed<K>(
+    api: Api<K>,
+    page: u32,
+    relist: &Notify,
+    hint: &'static str,
+    mut follow: impl FnMut(watcher::Event<K>),
+) where
+    K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(page);
+    let mut failures = 0_u32;
+    loop {
+        let events = watcher(api.clone(), config.clone());
+        pin_mut!(events);
+        let failed = loop {
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(Ok(event)) => {
+                        // `Init` comes before anything was asked.
+                        if !matches!(event, watcher::Event::Init) {
+                            failures = 0;
+                        }
+                        follow(event);
+                    }
+                    Some(Err(error)) => {
+                        tracing::warn!(%error, watched = hint, "cannot watch");
+                        break true;
+                    }
+                    None => break true,
+                },
+                () = relist.notified() => break false,
+            }
+        };
+        if failed {
+            tokio::time::sleep(pause(failures, fastrand::f64())).await;
+            failures = failures.saturating_add(1);
+        }
+    }
+}
+
+/// The pause after so many failures before this one: between half of it and all of it, by a share from 0 to 1.
+fn pause(failures: u32, share: f64) -> Duration {
+    let longest = PAUSES.0.saturating_mul(1_u32 << failures.min(16)).min(PAUSES.1);
+    longest.mul_f64(share.mul_add(0.5, 0.5))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_half_a_minute_and_are_spread() {
+        let longest: Vec<f64> = [0, 1, 2, 6, 8, u32::MAX].map(|failures| pause(failures, 1.0).as_secs_f64()).to_vec();
+        assert_eq!(longest, [0.5, 1.0, 2.0, 30.0, 30.0, 30.0]);
+        assert_eq!(pause(1, 0.0), Duration::from_millis(500));
+    }
+}

@@ -1,0 +1,302 @@
+//! The reconcile of one connection: observe, decide, act, report. It waits for the API server, never for GitHub.
+
+mod act;
+mod observe;
+mod queue;
+mod records;
+mod report;
+
+use std::{
+    collections::HashMap,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::FutureExt;
+use jiff::Timestamp;
+use kube::Client;
+
+use crate::{
+    api::GithubPatConnectionSpec as Spec,
+    cluster::{
+        Fault,
+        connections::Connection,
+        index::{Index, Woken},
+        object::ObjectKey,
+        watch::Relist,
+    },
+    domain::{
+        Finding, Reason,
+        decide::{Decision, decide},
+        probing::Subject,
+        token::{HashedToken, Token},
+    },
+    prober::Prober,
+    settings::Settings,
+};
+use act::act;
+use observe::Look;
+pub use queue::{Priority, Queue};
+use records::{Record, Records};
+use report::Reported;
+
+/// How long one reconcile may take: several calls to the API server, each with a deadline of its own.
+const DEADLINE: Duration = Duration::from_secs(25);
+/// The first pause after a failure, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
+/// Failed reads are retried silently this many times; the API server mostly answers the next one.
+const SILENT_RETRIES: u32 = 3;
+/// An answer of GitHub wakes the connection; if none came for so long, it looks again by itself.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// What a reconcile needs beside the connection.
+pub struct Context {
+    /// The way to the API server.
+    pub client: Client,
+    /// Asks GitHub.
+    pub prober: Prober,
+    /// The settings.
+    pub settings: Settings,
+    /// What is known of the cluster.
+    pub index: Arc<Index>,
+    /// Has everything listed anew.
+    pub relist: Arc<Relist>,
+    /// Which connection is next.
+    pub queue: Queue,
+    /// The names of the hosts, shared by all that is known of their tokens.
+    hosts: HashMap<String, Arc<str>>,
+    records: Records,
+}
+
+/// What kept a reconcile from its end. It comes again.
+#[derive(Debug)]
+struct Failure {
+    doing: &'static str,
+    secret: String,
+    verbs: &'static str,
+    fault: Fault,
+}
+
+/// How a reconcile ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    /// It comes again when something changes.
+    Wait,
+    /// The same, and after this pause at the latest.
+    After(Duration),
+    /// It failed, and comes again after a pause that grows with each failure in a row.
+    Failed,
+}
+
+impl Context {
+    /// A context in which nothing is known yet.
+    pub fn new(client: Client, prober: Prober, settings: Settings) -> Self {
+        let hosts = settings.hosts.iter().map(|host| (host.name.clone(), host.name.as_str().into())).collect();
+        Context {
+            hosts,
+            client,
+            prober,
+            settings,
+            index: Arc::default(),
+            relist: Arc::default(),
+            queue: Queue::default(),
+            records: Records::default(),
+        }
+    }
+
+    /// Queues whom an event concerns.
+    pub fn wake(&self, woken: Woken) {
+        match woken {
+            Woken::New(key) => self.queue.wake(&key, Priority::New),
+            Woken::Changed(key) => self.queue.wake(&key, self.priority(&key)),
+            Woken::Known(key) => self.queue.wake(&key, Priority::Known),
+            Woken::Gone(key) => {
+                self.queue.forget(&key);
+                if let Some(unused) = self.records.forget(&key) {
+                    self.prober.forget(&unused);
+                }
+            }
+        }
+    }
+
+    /// What the knowledge of a token belongs to.
+    fn subject(&self, host: &str, token: HashedToken) -> Subject {
+        Subject { host: self.host(host), token }
+    }
+
+    fn host(&self, name: &str) -> Arc<str> {
+        self.hosts.get(name).cloned().unwrap_or_else(|| name.into())
+    }
+
+    fn priority(&self, key: &ObjectKey) -> Priority {
+        match self.index.connection(key) {
+            Some(connection) if connection.is_known() => Priority::Changed,
+            _ => Priority::New,
+        }
+    }
+}
+
+/// Holds back what was judged before until the Secrets are listed: before that nobody knows which outputs stand.
+pub async fn open(ctx: &Context) {
+    let mut listed = ctx.index.listed();
+    // The sender lives as long as the index.
+    let _ = listed.wait_for(|listed| listed.secrets).await;
+    ctx.queue.open();
+}
+
+/// Wakes every connection whose token GitHub has said something about, for ever.
+pub async fn follow_answers(ctx: &Context) {
+    let changes = ctx.prober.changes();
+    loop {
+        let subject = changes.next().await;
+        for key in ctx.records.sharing(&subject) {
+            ctx.queue.wake(&key, ctx.priority(&key));
+        }
+    }
+}
+
+/// Reconciles one connection after the other, for ever. Several of these run side by side.
+pub async fn work(ctx: &Context) {
+    loop {
+        let key = ctx.queue.next().await;
+        let requeue_after = contained(&key, ctx).await;
+        let is_there = ctx.index.connection(&key).is_some();
+        ctx.queue.done(&key, requeue_after.filter(|_| is_there));
+    }
+}
+
+/// Keeps what goes wrong with one connection from the others: a panic, or a call that never ends.
+async fn contained(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
+    let reconcile = AssertUnwindSafe(reconcile(key, ctx)).catch_unwind();
+    match tokio::time::timeout(DEADLINE, reconcile).await {
+        Ok(Ok(requeue_after)) => requeue_after,
+        Ok(Err(_)) => {
+            tracing::error!(connection = %key, "the reconcile panicked; please report this");
+            Some(PAUSES.1)
+        }
+        Err(_) => {
+            tracing::warn!(connection = %key, "the reconcile took too long and was cut; it comes again");
+            Some(PAUSES.1)
+        }
+    }
+}
+
+async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
+    let connection = ctx.index.connection(key).filter(|connection| !connection.deleting)?;
+    let mut record = ctx.records.take(key, &connection.uid, Timestamp::now());
+    let next = match &connection.spec {
+        Ok(spec) => look(&connection, spec, &mut record, ctx).await,
+        Err(error) => report::unreadable(&connection, error, &mut record, ctx).await,
+    };
+    let requeue_after = match next {
+        Next::Wait => None,
+        Next::After(pause) => Some(pause),
+        Next::Failed => Some(pause(record.failures, fastrand::f64())),
+    };
+    record.failures = if next == Next::Failed { record.failures.saturating_add(1) } else { 0 };
+    put_back(&connection, record, ctx);
+    requeue_after
+}
+
+/// Keeps the record, unless the connection is gone meanwhile: a late reconcile leaves nothing behind.
+fn put_back(connection: &Connection, record: Record, ctx: &Context) {
+    let key = &connection.key;
+    ctx.records.put(key, record);
+    let is_there = ctx.index.connection(key).is_some_and(|now| now.uid == connection.uid);
+    if !is_there && let Some(unused) = ctx.records.forget(key) {
+        ctx.prober.forget(&unused);
+    }
+}
+
+async fn look(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &Context) -> Next {
+    if spec.suspend && report::says_suspended(connection) {
+        return Next::Wait;
+    }
+    let started = Instant::now();
+    let mut look = Look { connection, spec, ctx, record };
+    let mut observed = look.observe().await;
+    let (bytes, outputs) = {
+        let missing = decide(&observed.seen).missing;
+        (missing.bytes, missing.outputs.into_iter().map(str::to_owned).collect::<Vec<_>>())
+    };
+    if bytes || !outputs.is_empty() {
+        look.complete(&mut observed, bytes, &outputs).await;
+    }
+    if observed.moved {
+        return Next::After(Duration::ZERO);
+    }
+    let passes = |failure: &Failure| !failure.fault.is_forbidden();
+    if record.failures < SILENT_RETRIES && observed.failures.iter().any(passes) {
+        tell(connection, &observed.failures, None);
+        return Next::Failed;
+    }
+    let decision = decide(&observed.seen);
+    let acted = act(&decision, &observed, connection, record, ctx).await;
+    tell(connection, observed.failures.iter().chain(&acted.failures), observed.seen.bytes.as_ref());
+    if acted.terminating {
+        return Next::Wait;
+    }
+    let reported = report::report(connection, spec, &observed, &decision, &acted, record, ctx).await;
+    let has_failed = !observed.failures.is_empty() || !acted.failures.is_empty();
+    let pause = match reported {
+        Reported::Failed => return Next::Failed,
+        _ if has_failed => return Next::Failed,
+        Reported::Later(pause) => Some(pause),
+        Reported::Said => None,
+    };
+    let due = requeue_after(&observed, &decision).saturating_sub(started.elapsed());
+    Next::After(pause.into_iter().chain(acted.pause).fold(due, Duration::min))
+}
+
+/// When to look again if nothing happens before.
+fn requeue_after(observed: &observe::Observed, decision: &Decision<'_>) -> Duration {
+    let due = decision.requeue_after.unsigned_abs();
+    let not_before = observed.not_before.map(|at| at.duration_since(observed.seen.now));
+    match not_before {
+        // What is due is not taken before that instant.
+        Some(wait) => wait.max(jiff::SignedDuration::from_secs(1)).unsigned_abs().max(due),
+        None if observed.seen.pending => due.min(LONGEST_WAIT),
+        None => due,
+    }
+}
+
+/// Logs why, with the API server's own words.
+fn tell<'a>(
+    connection: &Connection,
+    failures: impl IntoIterator<Item = &'a Failure>,
+    token: Option<&Token>,
+) {
+    for Failure { doing, secret, fault, .. } in failures {
+        tracing::warn!(connection = %connection.key, secret, doing, error = %fault, said = fault.said(token), "a Secret was refused");
+    }
+}
+
+/// The pause after so many failures before this one: between half of it and all of it, by a share from 0 to 1.
+fn pause(failures: u32, share: f64) -> Duration {
+    let longest = PAUSES.0.saturating_mul(1_u32 << failures.min(16)).min(PAUSES.1);
+    longest.mul_f64(share.mul_add(0.5, 0.5))
+}
+
+impl Failure {
+    /// The finding that stands for it in the status.
+    fn finding(&self) -> Finding {
+        let Failure { doing, secret, verbs, fault } = self;
+        let reason = if fault.is_forbidden() && *doing == "read" { Reason::SecretForbidden } else { Reason::WriteFailed };
+        let message = format!("cannot {doing} Secret {secret}: {fault}; {}", fault.advice(verbs));
+        Finding::new(reason, message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_minute_and_are_spread() {
+        let seconds = |failures, share| pause(failures, share).as_secs_f64();
+        let longest: Vec<f64> = [0, 1, 2, 6, 7, 8, u32::MAX].map(|failures| seconds(failures, 1.0)).to_vec();
+        assert_eq!(longest, [0.5, 1.0, 2.0, 32.0, 60.0, 60.0, 60.0]);
+        assert_eq!((seconds(1, 0.0), seconds(1, 0.5)), (0.5, 0.75));
+    }
+}

@@ -1,0 +1,189 @@
+//! Makes the changes that were decided on, and says of each output what stands there then.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{
+    Context, Failure,
+    observe::{Observed, stamp},
+    records::Record,
+};
+use crate::{
+    cluster::{
+        connections::Connection,
+        outputs::{self, Done, Owner, Proof},
+    },
+    domain::{
+        decide::{Change, Decision, Holds, Stand, foreign},
+        output::Stamp,
+    },
+};
+
+/// What became of the changes.
+pub(super) struct Acted<'a> {
+    /// What stands under the name of each output.
+    pub(super) stands: Vec<(&'a str, Stand)>,
+    /// What the API server refused.
+    pub(super) failures: Vec<Failure>,
+    /// After which pause to go on with what could not be done yet.
+    pub(super) pause: Option<Duration>,
+    /// The namespace is being deleted, and all of this with it.
+    pub(super) terminating: bool,
+}
+
+struct Acting<'a, 'b> {
+    acted: Acted<'a>,
+    observed: &'b Observed,
+    connection: &'b Connection,
+    record: &'b mut Record,
+    ctx: &'b Context,
+}
+
+/// Makes every change; one that fails keeps only its own Secret from the next. What is named no more goes last, and only once
+/// everything that is named stands.
+pub(super) async fn act<'a>(
+    decision: &Decision<'a>,
+    observed: &Observed,
+    connection: &Connection,
+    record: &mut Record,
+    ctx: &Context,
+) -> Acted<'a> {
+    let unread = observed.failures.iter().filter(|failure| failure.fault.is_forbidden());
+    let unread: Vec<_> = unread.map(|failure| (failure.secret.as_str(), failure.finding())).collect();
+    let stands = decision.stands.iter().map(|(name, stand)| {
+        let refused = unread.iter().find(|(unread, _)| unread == name).map(|(_, finding)| finding.clone());
+        (*name, refused.map_or_else(|| stand.clone(), Stand::Refused))
+    });
+    let acted = Acted { stands: stands.collect(), failures: Vec::new(), pause: None, terminating: false };
+    let mut acting = Acting { acted, observed, connection, record, ctx };
+    for change in &decision.changes {
+        acting.make(change).await;
+    }
+    if acting.acted.stands.iter().all(|(_, stand)| stand.is_ours()) {
+        for change in &decision.leftovers {
+            acting.make(change).await;
+        }
+    }
+    acting.acted
+}
+
+impl Acting<'_, '_> {
+    async fn make(&mut self, change: &Change) {
+        if self.acted.terminating || !self.may_write(change) {
+            return;
+        }
+        let owner = Owner { key: &self.connection.key, uid: &self.connection.uid };
+        match outputs::apply(&self.ctx.client, owner, change, self.proof()).await {
+            Ok(done) => self.done(change, done),
+            Err(fault) if fault.is_terminating() => self.acted.terminating = true,
+            Err(fault) => {
+                let (doing, verbs) = match change {
+                    Change::Create { .. } => ("create", "create"),
+                    Change::Replace { .. } | Change::Release { .. } => ("update", "get and update"),
+                    Change::Recreate { .. } => ("make anew", "delete and create"),
+                    Change::Delete { .. } => ("delete", "delete"),
+                };
+                let failure = Failure { doing, secret: change.name().to_owned(), verbs, fault };
+                self.stands(change.name(), Stand::Refused(failure.finding()));
+                self.acted.failures.push(failure);
+            }
+        }
+    }
+
+    /// False while another writer changes the same object again and again, or right after a conflict.
+    fn may_write(&mut self, change: &Change) -> bool {
+        let now = Instant::now();
+        let stamp = self.stamp(change.name());
+        let is_overtaken = change.writes() && stamp.is_some() && self.record.wrote(change.name(), stamp);
+        let contention = &mut self.record.contention;
+        let admitted = match contention.blocked(now) {
+            Some(pause) => Err(pause),
+            None if is_overtaken => contention.admit(now),
+            None => {
+                contention.wrote(now);
+                Ok(0)
+            }
+        };
+        match admitted {
+            Ok(count) if count > 1 => {
+                tracing::warn!(connection = %self.connection.key, secret = change.name(), count,
+                    "somebody else keeps changing an output; it is written again ever more slowly");
+                true
+            }
+            Ok(_) => true,
+            Err(pause) => {
+                self.acted.pause = Some(self.acted.pause.map_or(pause, |before| before.min(pause)));
+                false
+            }
+        }
+    }
+
+    fn done(&mut self, change: &Change, done: Done) {
+        let (name, key) = (change.name(), self.connection.key.beside(change.name()));
+        match done {
+            Done::Written(entry) => {
+                self.log(change);
+                let stamp = self.stamp(name);
+                self.record.verify(name, &entry.version, stamp, Holds::Wanted, true);
+                self.ctx.index.read_secret(&key, Some(entry));
+                self.stands(name, Stand::Wanted);
+            }
+            Done::Gone => {
+                self.log(change);
+                self.record.keep_outputs(|known| known != name);
+                self.ctx.index.read_secret(&key, None);
+                self.stands(name, Stand::Absent);
+            }
+            Done::Leaving(entry) => {
+                self.log(change);
+                let finalizers = entry.leaving.as_deref().unwrap_or_default().to_vec();
+                self.ctx.index.read_secret(&key, Some(entry));
+                self.stands(name, Stand::Leaving(finalizers));
+            }
+            Done::Released(entry) => {
+                self.log(change);
+                self.ctx.index.read_secret(&key, Some(entry));
+            }
+            Done::Taken(entry) => {
+                let is_ours = entry.owner.as_deref() == Some(&*self.connection.uid);
+                self.ctx.index.read_secret(&key, Some(entry));
+                if is_ours {
+                    self.acted.pause = Some(Duration::ZERO);
+                } else {
+                    self.stands(name, Stand::Refused(foreign(name)));
+                }
+            }
+            Done::Conflict => self.conflict(name),
+        }
+    }
+
+    fn conflict(&mut self, name: &str) {
+        let (count, pause) = self.record.contention.conflict(Instant::now());
+        tracing::warn!(connection = %self.connection.key, secret = name, count, requeue_after = ?pause,
+            "an output changed while it was written; it is looked at again");
+        self.record.keep_outputs(|known| known != name);
+        self.acted.pause = Some(pause);
+    }
+
+    fn stands(&mut self, name: &str, stand: Stand) {
+        if let Some((_, stands)) = self.acted.stands.iter_mut().find(|(known, _)| *known == name) {
+            *stands = stand;
+        }
+    }
+
+    fn stamp(&self, name: &str) -> Option<Stamp> {
+        let output = self.observed.seen.demand.outputs.iter().find(|output| output.secret_name == name)?;
+        stamp(&self.observed.seen, output)
+    }
+
+    fn proof(&self) -> Option<Proof> {
+        let seen = &self.observed.seen;
+        let (token, (_, at)) = seen.token.yes().zip(seen.knowledge.grant.as_ref())?;
+        Some(Proof { token: token.hashed, at: *at })
+    }
+
+    fn log(&self, change: &Change) {
+        tracing::info!(connection = %self.connection.key, secret = change.name(), change = change.verb(), "output changed");
+    }
+}

@@ -1,0 +1,273 @@
+//! Which connection is reconciled next: new ones before changed ones before those that were judged before this process started.
+//!
+//! A connection is reconciled by one worker at a time. What wakes it meanwhile is not lost: it comes again.
+
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{sync::Notify, time::Instant};
+
+use crate::cluster::object::ObjectKey;
+
+/// How soon a connection is served; the first comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// Nobody has judged it yet.
+    New,
+    /// Something has changed, or an instant was reached.
+    Changed,
+    /// It was judged before; only a look whether it is as it was.
+    Known,
+}
+
+const PRIORITIES: [Priority; 3] = [Priority::New, Priority::Changed, Priority::Known];
+
+/// The queue of connections.
+#[derive(Debug, Default)]
+pub struct Queue {
+    inner: Mutex<Inner>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    ready: [VecDeque<ObjectKey>; 3],
+    timers: BTreeSet<(Instant, ObjectKey)>,
+    entries: HashMap<ObjectKey, Entry>,
+    /// Whether connections that were judged before are served.
+    open: bool,
+    /// When a connection was taken or finished last.
+    moved: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    queued: Option<Priority>,
+    timer: Option<Instant>,
+    running: bool,
+    again: Option<Priority>,
+}
+
+impl Queue {
+    /// Has the connection reconciled as soon as possible.
+    pub fn wake(&self, key: &ObjectKey, priority: Priority) {
+        self.lock().wake(key, priority);
+        self.changed.notify_one();
+    }
+
+    /// Serves those that were judged before, too.
+    pub fn open(&self) {
+        self.lock().open = true;
+        self.changed.notify_one();
+    }
+
+    /// Forgets the connection. One that is running ends by itself.
+    pub fn forget(&self, key: &ObjectKey) {
+        let mut inner = self.lock();
+        let Some(entry) = inner.entries.get_mut(key) else { return };
+        entry.again = None;
+        entry.queued = None;
+        let timer = entry.timer.take();
+        if !entry.running {
+            inner.entries.remove(key);
+        }
+        if let Some(at) = timer {
+            inner.timers.remove(&(at, key.clone()));
+        }
+    }
+
+    /// The next connection, as soon as there is one.
+    pub async fn next(&self) -> ObjectKey {
+        loop {
+            let (taken, wake_at) = {
+                let mut inner = self.lock();
+                inner.expire(Instant::now());
+                (inner.take(), inner.timers.first().map(|(at, _)| *at))
+            };
+            if let Some(key) = taken {
+                // Several workers wait, and one change wakes one of them.
+                self.changed.notify_one();
+                return key;
+            }
+            match wake_at {
+                Some(at) => {
+                    tokio::select! {
+                        () = self.changed.notified() => {}
+                        () = tokio::time::sleep_until(at) => {}
+                    }
+                }
+                None => self.changed.notified().await,
+            }
+        }
+    }
+
+    /// A reconcile has ended; the connection comes again after this pause, if one is named.
+    pub fn done(&self, key: &ObjectKey, requeue_after: Option<Duration>) {
+        let mut inner = self.lock();
+        let now = Instant::now();
+        inner.moved = Some(now);
+        let Some(entry) = inner.entries.get_mut(key) else { return };
+        entry.running = false;
+        match (entry.again.take(), requeue_after) {
+            (Some(priority), _) => inner.wake(key, priority),
+            (None, Some(pause)) => {
+                let at = now.checked_add(pause).unwrap_or(now);
+                entry.timer = Some(at);
+                inner.timers.insert((at, key.clone()));
+            }
+            (None, None) => {
+                inner.entries.remove(key);
+            }
+        }
+        drop(inner);
+        self.changed.notify_one();
+    }
+
+    /// For how long work has waited while nothing was taken or finished; `None` while nothing waits.
+    pub fn stalled_for(&self) -> Option<Duration> {
+        let inner = self.lock();
+        let waits = inner.open && inner.entries.values().any(|entry| entry.queued.is_some());
+        waits.then(|| inner.moved.map_or(Duration::ZERO, |moved| moved.elapsed()))
+    }
+
+    /// No change of this runs code that can panic, so a lock that a panicking holder left is as good as any.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn wake(&mut self, key: &ObjectKey, priority: Priority) {
+        self.moved.get_or_insert_with(Instant::now);
+        let entry = self.entries.entry(key.clone()).or_default();
+        if entry.running {
+            entry.again = Some(entry.again.map_or(priority, |again| again.min(priority)));
+            return;
+        }
+        if let Some(at) = entry.timer.take() {
+            self.timers.remove(&(at, key.clone()));
+        }
+        if entry.queued.is_none_or(|queued| priority < queued) {
+            entry.queued = Some(priority);
+            self.of(priority).push_back(key.clone());
+        }
+    }
+
+    fn of(&mut self, priority: Priority) -> &mut VecDeque<ObjectKey> {
+        let [new, changed, known] = &mut self.ready;
+        match priority {
+            Priority::New => new,
+            Priority::Changed => changed,
+            Priority::Known => known,
+        }
+    }
+
+    /// Queues everything whose instant has come.
+    fn expire(&mut self, now: Instant) {
+        while self.timers.first().is_some_and(|(at, _)| *at <= now) {
+            if let Some((_, key)) = self.timers.pop_first() {
+                if let Some(entry) = self.entries.get_mut(&key) {
+                    entry.timer = None;
+                }
+                self.wake(&key, Priority::Changed);
+            }
+        }
+    }
+
+    /// Takes the first connection of the first priority. A place in line that is no longer good, since the connection was
+    /// forgotten or has moved to a better one, is passed over.
+    fn take(&mut self) -> Option<ObjectKey> {
+        let served = if self.open { PRIORITIES.as_slice() } else { &[Priority::New] };
+        for priority in served.iter().copied() {
+            while let Some(key) = self.of(priority).pop_front() {
+                let Some(entry) = self.entries.get_mut(&key) else { continue };
+                if entry.queued == Some(priority) {
+                    entry.queued = None;
+                    entry.running = true;
+                    self.moved = Some(Instant::now());
+                    return Some(key);
+                }
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> ObjectKey {
+        ObjectKey::new("ns", name)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn new_connections_come_before_changed_ones_before_known_ones() {
+        let queue = Queue::default();
+        queue.open();
+        for (name, priority) in
+            [("k", Priority::Known), ("c", Priority::Changed), ("n", Priority::New), ("k", Priority::New)]
+        {
+            queue.wake(&key(name), priority);
+        }
+        assert_eq!([queue.next().await, queue.next().await, queue.next().await], [key("n"), key("k"), key("c")]);
+        assert_eq!(queue.stalled_for(), None, "the first place of k is no longer good");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_is_reconciled_by_one_worker_and_comes_again_when_woken_meanwhile() {
+        let queue = Queue::default();
+        queue.open();
+        queue.wake(&key("a"), Priority::Changed);
+        assert_eq!(queue.next().await, key("a"));
+        queue.wake(&key("a"), Priority::Known);
+        let second = tokio::time::timeout(Duration::from_secs(3600), queue.next()).await;
+        assert!(second.is_err(), "it is running");
+        queue.done(&key("a"), Some(Duration::from_secs(9)));
+        assert_eq!(queue.next().await, key("a"), "at once, not after the pause");
+        let started = Instant::now();
+        queue.done(&key("a"), Some(Duration::from_secs(9)));
+        assert_eq!((queue.next().await, started.elapsed()), (key("a"), Duration::from_secs(9)));
+        queue.done(&key("a"), None);
+        assert!(queue.lock().entries.is_empty(), "nothing is kept of who waits for nothing");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_gone_is_forgotten_wherever_it_stands() {
+        let queue = Queue::default();
+        queue.open();
+        for name in ["queued", "timed", "running"] {
+            queue.wake(&key(name), Priority::New);
+        }
+        let order = [queue.next().await, queue.next().await];
+        assert_eq!(order, [key("queued"), key("timed")]);
+        queue.done(&key("queued"), None);
+        queue.done(&key("timed"), Some(Duration::from_secs(1)));
+        queue.wake(&key("queued"), Priority::New);
+        assert_eq!(queue.next().await, key("running"));
+        for name in ["queued", "timed", "running"] {
+            queue.forget(&key(name));
+        }
+        queue.done(&key("running"), None);
+        let inner = queue.lock();
+        assert!(inner.entries.is_empty() && inner.timers.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_that_waits_while_nothing_moves_is_noticed() {
+        let queue = Queue::default();
+        queue.open();
+        queue.wake(&key("a"), Priority::New);
+        queue.wake(&key("b"), Priority::New);
+        queue.next().await;
+        tokio::time::advance(Duration::from_secs(31)).await;
+        assert_eq!(queue.stalled_for(), Some(Duration::from_secs(31)));
+        queue.done(&key("a"), None);
+        assert_eq!(queue.stalled_for(), Some(Duration::ZERO));
+        queue.next().await;
+        assert_eq!(queue.stalled_for(), None);
+    }
+}

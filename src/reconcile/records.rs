@@ -1,0 +1,392 @@
+//! What the process remembers of each connection beside its status; always safe to lose.
+
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::{
+    api::SecretKeyRef,
+    cluster::object::ObjectKey,
+    domain::{
+        Judged,
+        decide::{Holds, Version},
+        knowledge::{Deferred, Knowledge},
+        output::Stamp,
+        probing::Subject,
+        token::{Description, Token},
+    },
+};
+
+/// The bytes of a token are used no longer than this after they were read, and only while the Secret is in the same state.
+const BYTES_HELD: Duration = Duration::from_secs(2);
+/// The first pause after somebody else changed what we wrote, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// Who has written nothing for so long is at peace with other writers.
+const PEACE: Duration = Duration::from_secs(600);
+
+/// What is remembered of one connection.
+#[derive(Debug)]
+pub(super) struct Record {
+    /// The connection, beyond its name.
+    pub(super) uid: Box<str>,
+    /// When this process first saw the token that is in the source.
+    pub(super) since: Timestamp,
+    /// What was read from the source.
+    pub(super) source: Option<Source>,
+    /// The token on its host.
+    pub(super) subject: Option<Subject>,
+    /// What the status said of it when this process started.
+    pub(super) remembered: Option<Box<Knowledge>>,
+    /// What the outputs hold.
+    pub(super) outputs: Vec<Verified>,
+    /// The token, while a question about it is on its way.
+    pub(super) held: Option<Box<Held>>,
+    /// Why the prober does not take a question at present.
+    pub(super) not_now: Option<Box<Deferred>>,
+    /// The request that was acted on in this process.
+    pub(super) handled_request: Option<Box<str>>,
+    /// The status that we wrote last.
+    pub(super) written: Option<Written>,
+    /// Since when the first answer about the token is awaited.
+    pub(super) awaiting: Option<Instant>,
+    /// Other writers of the same objects.
+    pub(super) contention: Contention,
+    /// Failed reconciles in a row.
+    pub(super) failures: u32,
+}
+
+/// What the source held, and in which state of it.
+#[derive(Debug)]
+pub(super) struct Source {
+    state: u64,
+    pub(super) token: Judged<Description>,
+}
+
+/// What an output holds, in which state of it, compared with what.
+#[derive(Clone, Debug)]
+pub(super) struct Verified {
+    pub(super) name: Box<str>,
+    state: u64,
+    stamp: Option<Stamp>,
+    pub(super) holds: Holds,
+    /// Whether this process wrote it so.
+    pub(super) ours: bool,
+}
+
+/// The bytes of the token, and the state of the source in which they stood.
+#[derive(Debug)]
+pub(super) struct Held {
+    state: u64,
+    at: Instant,
+    token: Token,
+}
+
+/// A status that we wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) fingerprint: u64,
+    pub(super) generation: Option<i64>,
+}
+
+/// Keeps two writers of one object from chasing each other.
+#[derive(Debug, Default)]
+pub(super) struct Contention {
+    count: u32,
+    last: Option<Instant>,
+    blocked_until: Option<Instant>,
+}
+
+impl Contention {
+    /// How long nothing may be written yet; `None` if it may.
+    pub(super) fn blocked(&self, now: Instant) -> Option<Duration> {
+        let until = self.blocked_until.filter(|until| *until > now)?;
+        Some(until.duration_since(now))
+    }
+
+    /// Whether what somebody else changed may be written again now, and for the how manieth time in a row; if not, the pause.
+    pub(super) fn admit(&mut self, now: Instant) -> Result<u32, Duration> {
+        if let Some(pause) = self.blocked(now) {
+            return Err(pause);
+        }
+        let since = self.last.map(|last| now.duration_since(last));
+        if since.is_none_or(|since| since >= PEACE) {
+            self.count = 0;
+        }
+        let pause = self.pause();
+        match since {
+            Some(since) if since < pause => Err(pause.saturating_sub(since)),
+            _ => {
+                self.count = self.count.saturating_add(1);
+                self.last = Some(now);
+                Ok(self.count)
+            }
+        }
+    }
+
+    /// A write that nobody had interfered with.
+    pub(super) fn wrote(&mut self, now: Instant) {
+        self.last = Some(now);
+    }
+
+    /// The API server refused a write, since the object had changed. Gives how many there were, and the pause before the next.
+    pub(super) fn conflict(&mut self, now: Instant) -> (u32, Duration) {
+        if self.last.is_none_or(|last| now.duration_since(last) >= PEACE) {
+            self.count = 0;
+        }
+        let pause = self.pause();
+        self.count = self.count.saturating_add(1);
+        self.last = Some(now);
+        self.blocked_until = now.checked_add(pause);
+        (self.count, pause)
+    }
+
+    fn pause(&self) -> Duration {
+        PAUSES.0.saturating_mul(1_u32 << self.count.min(6)).min(PAUSES.1)
+    }
+}
+
+impl Record {
+    fn new(uid: &str, now: Timestamp) -> Self {
+        Record {
+            uid: uid.into(),
+            since: now,
+            source: None,
+            subject: None,
+            remembered: None,
+            outputs: Vec::new(),
+            held: None,
+            not_now: None,
+            handled_request: None,
+            written: None,
+            awaiting: None,
+            contention: Contention::default(),
+            failures: 0,
+        }
+    }
+
+    /// What was read from the source, if it is still in that state.
+    pub(super) fn source(&self, reference: &SecretKeyRef, version: Option<&Version>) -> Option<&Judged<Description>> {
+        let source = self.source.as_ref()?;
+        (source.state == state(reference, version)).then_some(&source.token)
+    }
+
+    /// Keeps what was read from the source in this state.
+    pub(super) fn read_source(&mut self, reference: &SecretKeyRef, version: Option<&Version>, token: Judged<Description>) {
+        self.source = Some(Source { state: state(reference, version), token });
+    }
+
+    /// Keeps the bytes while a question about them is on its way.
+    pub(super) fn hold(&mut self, reference: &SecretKeyRef, version: Option<&Version>, token: Token) {
+        self.held = Some(Box::new(Held { state: state(reference, version), at: Instant::now(), token }));
+    }
+
+    /// The bytes that were held, if they were read a moment ago and the source is still in that state.
+    pub(super) fn release(&mut self, reference: &SecretKeyRef, version: Option<&Version>) -> Option<Token> {
+        let held = self.held.take()?;
+        (held.at.elapsed() <= BYTES_HELD && held.state == state(reference, version)).then_some(held.token)
+    }
+
+    /// What the output holds, if it is still in the state in which somebody looked, and is compared with the same.
+    pub(super) fn holds(&self, name: &str, version: &Version, stamp: Option<Stamp>) -> Holds {
+        let known = self.outputs.iter().find(|known| *known.name == *name);
+        let known = known.filter(|known| known.state == fingerprint(version) && known.stamp == stamp);
+        known.map_or(Holds::Unread, |known| known.holds)
+    }
+
+    /// Keeps what an output holds.
+    pub(super) fn verify(&mut self, name: &str, version: &Version, stamp: Option<Stamp>, holds: Holds, ours: bool) {
+        self.outputs.retain(|known| *known.name != *name);
+        self.outputs.push(Verified { name: name.into(), state: fingerprint(version), stamp, holds, ours });
+    }
+
+    /// True if this process wrote the output as it is wanted, so that whatever else stands there is somebody else's doing.
+    pub(super) fn wrote(&self, name: &str, stamp: Option<Stamp>) -> bool {
+        self.outputs.iter().any(|known| *known.name == *name && known.ours && known.stamp == stamp)
+    }
+
+    /// Forgets outputs that are not in this list.
+    pub(super) fn keep_outputs(&mut self, names: impl Fn(&str) -> bool) {
+        self.outputs.retain(|known| names(&known.name));
+    }
+}
+
+/// One number for the part of the source that is read, in one state.
+fn state(reference: &SecretKeyRef, version: Option<&Version>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&reference.name, &reference.key, version).hash(&mut hasher);
+    hasher.finish()
+}
+
+fn fingerprint(version: &Version) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    version.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// All records, and who shares a token.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    records: HashMap<ObjectKey, Record>,
+    sharing: HashMap<Subject, Vec<ObjectKey>>,
+}
+
+impl Records {
+    /// Takes the record of a connection out; a new one if there is none of this uid.
+    pub(super) fn take(&self, key: &ObjectKey, uid: &str, now: Timestamp) -> Record {
+        let record = self.lock().records.remove(key);
+        record.filter(|record| *record.uid == *uid).unwrap_or_else(|| Record::new(uid, now))
+    }
+
+    /// Puts it back.
+    pub(super) fn put(&self, key: &ObjectKey, record: Record) {
+        self.lock().records.insert(key.clone(), record);
+    }
+
+    /// Who shares this token.
+    pub(super) fn sharing(&self, subject: &Subject) -> Vec<ObjectKey> {
+        self.lock().sharing.get(subject).cloned().unwrap_or_default()
+    }
+
+    /// The connection uses this token now, in place of the one before; gives that one if nobody uses it any more.
+    pub(super) fn share(&self, key: &ObjectKey, before: Option<&Subject>, after: Option<&Subject>) -> Option<Subject> {
+        let mut inner = self.lock();
+        if let Some(after) = after {
+            let sharing = inner.sharing.entry(after.clone()).or_default();
+            if !sharing.contains(key) {
+                sharing.push(key.clone());
+            }
+        }
+        before.filter(|before| Some(*before) != after).and_then(|before| inner.unshare(key, before))
+    }
+
+    /// Forgets a connection; gives its token if nobody else uses it.
+    pub(super) fn forget(&self, key: &ObjectKey) -> Option<Subject> {
+        let mut inner = self.lock();
+        let subject = inner.records.remove(key)?.subject?;
+        inner.unshare(key, &subject)
+    }
+
+    /// No change of this runs code that can panic, so a lock that a panicking holder left is as good as any.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn unshare(&mut self, key: &ObjectKey, subject: &Subject) -> Option<Subject> {
+        let sharing = self.sharing.get_mut(subject)?;
+        sharing.retain(|sharer| sharer != key);
+        if !sharing.is_empty() {
+            return None;
+        }
+        self.sharing.remove(subject);
+        Some(subject.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(resource_version: &str) -> Version {
+        Version { uid: "s".into(), resource_version: resource_version.into() }
+    }
+
+    fn reference(key: &str) -> SecretKeyRef {
+        SecretKeyRef { name: "pat".to_owned(), key: key.to_owned() }
+    }
+
+    fn token(letter: &str) -> Token {
+        Token::try_from(["ghp_", &letter.repeat(36)].concat().as_bytes()).unwrap()
+    }
+
+    fn subject(host: &str, letter: &str) -> Subject {
+        Subject { host: host.into(), token: token(letter).hashed() }
+    }
+
+    fn record() -> Record {
+        Record::new("uid", Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn what_was_read_holds_for_one_key_of_one_state_of_the_source() {
+        let mut record = record();
+        let token = Judged::Yes(token("a").describe());
+        record.read_source(&reference("token"), Some(&version("7")), token.clone());
+        assert_eq!(record.source(&reference("token"), Some(&version("7"))), Some(&token));
+        for (key, state) in [("token", Some("8")), ("token", None), ("other", Some("7"))] {
+            let state = state.map(version);
+            assert_eq!(record.source(&reference(key), state.as_ref()), None, "{key} {state:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bytes_are_used_once_soon_and_in_the_same_state_only() {
+        let mut record = record();
+        let (reference, seven, eight) = (reference("token"), version("7"), version("8"));
+        record.hold(&reference, Some(&seven), token("a"));
+        assert!(record.release(&reference, Some(&eight)).is_none(), "the source has changed");
+        record.hold(&reference, Some(&seven), token("a"));
+        assert_eq!(record.release(&reference, Some(&seven)), Some(token("a")));
+        assert!(record.release(&reference, Some(&seven)).is_none(), "used already");
+        record.hold(&reference, Some(&seven), token("a"));
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert!(record.release(&reference, Some(&seven)).is_none(), "read too long ago");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_others_change_is_written_again_once_a_second_then_more_slowly() {
+        let (mut contention, started) = (Contention::default(), Instant::now());
+        let mut at = Vec::new();
+        contention.wrote(started);
+        while started.elapsed() < Duration::from_secs(130) {
+            match contention.admit(Instant::now()) {
+                Ok(_) => at.push(started.elapsed().as_secs()),
+                Err(pause) => tokio::time::advance(pause).await,
+            }
+        }
+        assert_eq!(at, [1, 3, 7, 15, 31, 63, 123]);
+        tokio::time::advance(PEACE).await;
+        assert_eq!(contention.admit(Instant::now()), Ok(1), "peace was kept for a while");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_conflict_nothing_is_written_for_a_second_then_longer() {
+        let mut contention = Contention::default();
+        assert_eq!(contention.blocked(Instant::now()), None);
+        let pauses: Vec<_> = (0..3).map(|_| contention.conflict(Instant::now()).1.as_secs()).collect();
+        assert_eq!(pauses, [1, 2, 4]);
+        assert_eq!(contention.blocked(Instant::now()), Some(Duration::from_secs(4)));
+        assert!(contention.admit(Instant::now()).is_err());
+        tokio::time::advance(Duration::from_secs(4)).await;
+        assert_eq!(contention.blocked(Instant::now()), None);
+    }
+
+    #[test]
+    fn a_token_is_given_back_when_the_last_connection_leaves_it() {
+        let records = Records::default();
+        let (a, b) = (ObjectKey::new("x", "a"), ObjectKey::new("y", "b"));
+        let (one, two) = (subject("h", "a"), subject("i", "a"));
+        assert_eq!(records.share(&a, None, Some(&one)), None);
+        assert_eq!(records.share(&b, None, Some(&one)), None);
+        assert_eq!(records.sharing(&one), [a.clone(), b.clone()]);
+        assert_eq!(records.share(&a, Some(&one), Some(&two)), None, "b uses it still");
+        let mut record = record();
+        record.subject = Some(one.clone());
+        records.put(&b, record);
+        assert_eq!(records.forget(&b), Some(one.clone()));
+        assert_eq!((records.sharing(&one), records.sharing(&two)), (vec![], vec![a]));
+        assert!(records.lock().records.is_empty());
+    }
+}

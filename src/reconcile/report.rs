@@ -1,0 +1,204 @@
+//! Writes the status if it says something new.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::{
+    Context, Next,
+    act::Acted,
+    observe::Observed,
+    records::{Record, Written},
+};
+use crate::{
+    api::{Condition, ConditionStatus, GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status},
+    cluster::{
+        Fault,
+        connections::{self, Connection},
+    },
+    domain::{Reason, decide::Decision},
+    links::links,
+    status::{self, Before, Outcome},
+};
+
+/// The first answer about a token mostly comes within this; a status that says "not asked yet" would be two writes for one.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What became of the status.
+pub(super) enum Reported {
+    /// It says what was found.
+    Said,
+    /// It is written after this pause.
+    Later(Duration),
+    /// The API server did not take it.
+    Failed,
+}
+
+/// Writes the status if it says something new; also after a conflict or a failure, of which it tells.
+#[expect(clippy::too_many_arguments, reason = "each step of the reconcile, and what they share")]
+pub(super) async fn report(
+    connection: &Connection,
+    spec: &Spec,
+    observed: &Observed,
+    decision: &Decision<'_>,
+    acted: &Acted<'_>,
+    record: &mut Record,
+    ctx: &Context,
+) -> Reported {
+    if let Some(pause) = awaits(connection, observed, record) {
+        return Reported::Later(pause);
+    }
+    let asked = spec.interval.get();
+    let host = ctx.settings.host(&spec.host);
+    let links = host.map(|host| links(host, &connection.key.to_string(), spec));
+    let source = format!("Secret {}", spec.secret_ref.name);
+    let before = connection.status.as_ref().and_then(|status| status.last_handled_request.as_deref());
+    let handled_request = record.handled_request.clone();
+    let outcome = Outcome {
+        source: &source,
+        seen: &observed.seen,
+        decision,
+        stands: &acted.stands,
+        secret_name: &spec.secret_ref.name,
+        links: links.as_ref(),
+        raised_from: (asked < ctx.settings.minimum_interval).then_some(asked),
+        handled_request: handled_request.as_deref().or(before),
+    };
+    let conditions = match kept(connection, spec, ctx).await {
+        Ok(conditions) => conditions,
+        Err(fault) => return failed(connection, &fault),
+    };
+    let before = Before { summary: connection.status.as_ref(), conditions: &conditions };
+    match status::next(before, connection.generation, &outcome) {
+        Some(status) => write(connection, &status, record, ctx).await,
+        None => Reported::Said,
+    }
+}
+
+/// How long to wait with the status for the first answer about the token. A connection that was judged before, of which the
+/// operator has not heard for long, is asked about first and then judged, however long that takes.
+fn awaits(connection: &Connection, observed: &Observed, record: &mut Record) -> Option<Duration> {
+    if !observed.seen.awaits_first_answer() {
+        record.awaiting = None;
+        return None;
+    }
+    let since = *record.awaiting.get_or_insert_with(Instant::now);
+    let token = observed.seen.token.yes().map(|token| token.hashed);
+    let status = connection.status.as_ref().filter(|_| connection.is_known());
+    let judged = status.and_then(|status| status.token.as_ref()).map(|token| token.hashed_token);
+    if judged.is_some() && judged == token {
+        return Some(super::LONGEST_WAIT);
+    }
+    let left = PATIENCE.saturating_sub(since.elapsed());
+    (!left.is_zero()).then_some(left)
+}
+
+/// The conditions with their sentences, which a suspended connection keeps.
+async fn kept(connection: &Connection, spec: &Spec, ctx: &Context) -> Result<Vec<Condition>, Fault> {
+    if !spec.suspend {
+        return Ok(Vec::new());
+    }
+    let status = connections::status(&ctx.client, &connection.key).await?;
+    Ok(status.map(|status| status.conditions).unwrap_or_default())
+}
+
+/// True if the status says already that this generation is suspended.
+pub(super) fn says_suspended(connection: &Connection) -> bool {
+    let ready = connection.status.as_ref().filter(|_| connection.is_known()).and_then(|status| status.condition("Ready"));
+    ready.is_some_and(|ready| ready.reason == Some(Reason::Suspended))
+}
+
+/// Says of a connection that cannot be read that it cannot, and which field; its outputs stay as they are.
+pub(super) async fn unreadable(connection: &Connection, error: &str, record: &mut Record, ctx: &Context) -> Next {
+    let status = status::unreadable(connection.status.as_ref(), connection.generation, error, Timestamp::now());
+    let Some(status) = status else { return Next::Wait };
+    tracing::error!(connection = %connection.key, error, "connection unreadable");
+    match write(connection, &status, record, ctx).await {
+        Reported::Said => Next::Wait,
+        Reported::Later(pause) => Next::After(pause),
+        Reported::Failed => Next::Failed,
+    }
+}
+
+async fn write(connection: &Connection, status: &Status, record: &mut Record, ctx: &Context) -> Reported {
+    if let Err(pause) = may_write(connection, record) {
+        return Reported::Later(pause);
+    }
+    match connections::write_status(&ctx.client, connection, status).await {
+        Ok(written) => {
+            log(connection, status);
+            record.written = written.status.as_ref().map(|status| Written {
+                fingerprint: status.fingerprint(),
+                generation: connection.generation,
+            });
+            ctx.index.saw_connection(written);
+            Reported::Said
+        }
+        Err(fault) if fault.is_conflict() => conflict(connection, record, ctx).await,
+        Err(fault) => failed(connection, &fault),
+    }
+}
+
+/// Whether the status may be written now: not right after a conflict, and ever more slowly while somebody else keeps changing
+/// what we wrote.
+fn may_write(connection: &Connection, record: &mut Record) -> Result<(), Duration> {
+    let now = Instant::now();
+    let stands = connection.status.as_ref().map(|status| status.fingerprint());
+    let ours = record.written.filter(|written| written.generation == connection.generation);
+    let is_overtaken = ours.is_some_and(|written| Some(written.fingerprint) != stands);
+    if !is_overtaken {
+        return match record.contention.blocked(now) {
+            Some(pause) => Err(pause),
+            None => Ok(()),
+        };
+    }
+    let count = record.contention.admit(now)?;
+    if count > 1 {
+        tracing::warn!(connection = %connection.key, count,
+            "somebody else keeps changing the status; it is written again ever more slowly");
+    }
+    Ok(())
+}
+
+/// The connection is not what the index says: it is read past every cache. If that is older than what was known, the cluster has
+/// gone back in time, as after the restore of a backup, and everything is listed anew.
+async fn conflict(connection: &Connection, record: &mut Record, ctx: &Context) -> Reported {
+    let (count, pause) = record.contention.conflict(Instant::now());
+    tracing::warn!(connection = %connection.key, count, requeue_after = ?pause,
+        "the connection changed while its status was written; it is looked at again");
+    match connections::get(&ctx.client, &connection.key).await {
+        Ok(Some(now)) => {
+            if !ctx.index.read_connection(now) {
+                tracing::warn!(connection = %connection.key, "the cluster went back to an earlier state; everything is listed anew");
+                ctx.relist.request();
+            }
+        }
+        Ok(None) => {
+            if let Some(woken) = ctx.index.lost_connection(&connection.key, &connection.uid) {
+                ctx.wake(woken);
+            }
+        }
+        Err(fault) => return failed(connection, &fault),
+    }
+    Reported::Later(pause)
+}
+
+fn failed(connection: &Connection, fault: &Fault) -> Reported {
+    tracing::warn!(connection = %connection.key, error = %fault, said = fault.said(None), "the status was not written");
+    Reported::Failed
+}
+
+/// One line for each change of the judgement.
+fn log(connection: &Connection, status: &Status) {
+    let Some(ready) = status.condition("Ready") else { return };
+    let before = connection.status.as_ref().and_then(|status| status.condition("Ready"));
+    let is_same = before.is_some_and(|before| {
+        before.status == ready.status && before.reason.map(Reason::as_str) == Some(ready.reason.as_str())
+    });
+    if !is_same {
+        let host = connection.spec.as_ref().map_or("", |spec| spec.host.as_str());
+        let (ready, reason) = (ConditionStatus::as_str(ready.status), ready.reason.as_str());
+        tracing::info!(connection = %connection.key, host, ready, reason, "token judged");
+    }
+}

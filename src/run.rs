@@ -1,0 +1,138 @@
+//! The composition root: builds everything and supervises the tasks. The end of any of them ends the process.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kube::Client;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::JoinSet,
+};
+
+use crate::{
+    cluster::watch::{self, LONGEST_SILENCE},
+    github::{self, Github},
+    prober::Prober,
+    reconcile::{self, Context},
+    serve::{self, Health},
+    settings::Settings,
+};
+
+/// What ends the operator early.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A host cannot be asked.
+    #[error(transparent)]
+    Github(#[from] github::Error),
+    /// There is no cluster to talk to.
+    #[error("no cluster to talk to: {0}; set KUBECONFIG or run in a Pod")]
+    Config(#[from] kube::config::InferConfigError),
+    /// The cluster cannot be talked to.
+    #[error("cannot talk to the cluster: {0}")]
+    Client(#[from] kube::Error),
+    /// The probes cannot be served.
+    #[error(transparent)]
+    Serve(#[from] serve::Error),
+    /// The signals to stop cannot be caught.
+    #[error("cannot catch signals: {0}")]
+    Signal(#[from] std::io::Error),
+    /// A task that never ends has ended.
+    #[error("a task of the operator ended ({0}); it is to be started anew")]
+    Task(&'static str),
+}
+
+/// Runs the operator until it is told to stop.
+///
+/// # Errors
+///
+/// What keeps it from running, or the end of any task.
+pub async fn run(settings: Settings) -> Result<(), Error> {
+    let (mut terminated, mut interrupted) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let client = Client::try_from(impatient(kube::Config::infer().await?))?;
+    let github = Github::new(&settings)?;
+    let names: Vec<_> = settings.hosts.iter().map(|host| host.name.clone()).collect();
+    let (prober, asking) = Prober::new(github, settings.limits(), names);
+    let ctx = Arc::new(Context::new(client, prober, settings));
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %ctx.settings.listen, "started");
+    let mut tasks = tasks(&ctx);
+    tasks.spawn(async move {
+        asking.run().await;
+        Err(Error::Task("asking GitHub"))
+    });
+    tokio::select! {
+        ended = tasks.join_next() => ended.unwrap_or(Ok(Ok(()))).unwrap_or(Err(Error::Task("panicked"))),
+        _ = terminated.recv() => Ok(stopping()),
+        _ = interrupted.recv() => Ok(stopping()),
+    }
+}
+
+fn stopping() {
+    tracing::info!("stopping");
+}
+
+/// Everything that goes on for ever.
+fn tasks(ctx: &Arc<Context>) -> JoinSet<Result<(), Error>> {
+    let mut tasks = JoinSet::new();
+    let serving = ctx.clone();
+    tasks.spawn(async move {
+        let health = serving.clone();
+        Ok(serve::serve(serving.settings.listen, move || health_of(&health)).await?)
+    });
+    let watched = ctx.clone();
+    tasks.spawn(async move {
+        let wake = |woken| watched.wake(woken);
+        watch::connections(watched.client.clone(), &watched.index, &watched.relist, wake).await;
+        Err(Error::Task("watching connections"))
+    });
+    let watched = ctx.clone();
+    tasks.spawn(async move {
+        let wake = |woken| watched.wake(woken);
+        watch::secrets(watched.client.clone(), &watched.index, &watched.relist, wake).await;
+        Err(Error::Task("watching Secrets"))
+    });
+    let listed = ctx.clone();
+    tasks.spawn(async move {
+        reconcile::open(&listed).await;
+        reconcile::follow_answers(&listed).await;
+        Err(Error::Task("following GitHub's answers"))
+    });
+    for _ in 0..ctx.settings.concurrency {
+        let working = ctx.clone();
+        tasks.spawn(async move {
+            reconcile::work(&working).await;
+            Err(Error::Task("reconciling"))
+        });
+    }
+    tasks
+}
+
+fn health_of(ctx: &Context) -> Health {
+    let asking = ctx.prober.stalled(Timestamp::now());
+    Health { listed: ctx.index.listed().borrow().all(), stalled_for: ctx.queue.stalled_for().max(asking) }
+}
+
+/// Each call has a deadline of its own, and what fails is tried again by the reconcile, so the client does not try; the lists
+/// and watches that feed it end when nothing comes for long.
+fn impatient(mut config: kube::Config) -> kube::Config {
+    config.default_retry = false;
+    // As in a Pod; without it a proxy in the environment keeps the client from being made.
+    config.proxy_url = None;
+    config.read_timeout = Some(LONGEST_SILENCE);
+    config.reset_reader_on_write = true;
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_of_the_api_server_neither_tries_again_nor_waits_for_ever() {
+        let mut config = kube::Config::new("https://127.0.0.1:6443".parse().unwrap());
+        config.proxy_url = Some("http://127.0.0.1:3128".parse().unwrap());
+        let config = impatient(config);
+        assert!(!config.default_retry && config.proxy_url.is_none());
+        assert_eq!((config.read_timeout, config.reset_reader_on_write), (Some(LONGEST_SILENCE), true));
+    }
+}
