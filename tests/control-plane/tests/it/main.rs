@@ -10,3 +10,4 @@ mod faults;
 mod guard;
 mod life;
 mod process;
+mod usage;
