@@ -23,6 +23,6 @@ pub mod usage;
 
 pub use audit::AuditEvent;
 pub use binaries::Program;
-pub use control_plane::{ControlPlane, Error, Options};
+pub use control_plane::{ControlPlane, Error, Options, Snapshot};
 pub use guard::{Guarded, Launch};
 pub use usage::{Usage, usage};

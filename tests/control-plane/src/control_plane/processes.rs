@@ -1,6 +1,6 @@
 //! Starting and stopping the processes of a control plane.
 
-use super::{ControlPlane, Error};
+use super::{ControlPlane, Error, snapshot::DATA};
 use crate::{
     binaries::{self, Program},
     guard::{Guarded, Launch},
@@ -34,7 +34,7 @@ impl ControlPlane {
             // A Unix socket cannot be taken by somebody else between choosing and using it, as a port can.
             // The advertised address is only looked at for its form: there is one member, and nobody asks it.
             let arguments = [
-                format!("--data-dir={}", self.path("etcd").display()),
+                format!("--data-dir={}", self.path(DATA).display()),
                 format!("--listen-client-urls={}", self.etcd_url()),
                 "--advertise-client-urls=http://127.0.0.1:2379".to_owned(),
                 format!("--listen-peer-urls=unix://{}", self.path("etcd-peer.sock").display()),
