@@ -2,7 +2,18 @@ use control_plane::{ControlPlane, Options, Program};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Api, api::PostParams};
 use serde_json::{from_value, json};
-use std::fs;
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::time::timeout;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(5);
 
 #[tokio::test]
 async fn a_restored_snapshot_takes_back_all_that_came_after_it() {
@@ -28,6 +39,39 @@ async fn a_restored_snapshot_takes_back_all_that_came_after_it() {
         assert!(revision(&other) <= revision(&last), "{again}: resource versions are given out again");
         assert_ne!(late.metadata.uid, other.metadata.uid);
     }
+}
+
+#[tokio::test]
+async fn a_snapshot_in_the_middle_of_writes_has_every_answered_one() {
+    let mut control_plane = ControlPlane::start(Options::default()).await.unwrap();
+    let maps: Api<ConfigMap> = Api::default_namespaced(control_plane.admin_client().unwrap());
+    let answered = Arc::new(AtomicUsize::new(0));
+    let writing = tokio::spawn({
+        let (maps, answered) = (maps.clone(), Arc::clone(&answered));
+        async move {
+            for count in 1.. {
+                create(&maps, &format!("map-{count}")).await;
+                answered.store(count, Ordering::SeqCst);
+            }
+        }
+    });
+    let is_past = async |count| {
+        while answered.load(Ordering::SeqCst) <= count {
+            tokio::time::sleep(POLL).await;
+        }
+    };
+    timeout(DEADLINE, is_past(20)).await.unwrap();
+    let before = answered.load(Ordering::SeqCst);
+    let snapshot = control_plane.save().await.unwrap();
+    let after = answered.load(Ordering::SeqCst);
+    timeout(DEADLINE, is_past(after)).await.unwrap();
+    writing.abort();
+    control_plane.restore(&snapshot).await.unwrap();
+    for count in 1..=before {
+        maps.get(&format!("map-{count}")).await.unwrap();
+    }
+    // One more may have been written and not yet answered.
+    assert_eq!(maps.get_opt(&format!("map-{}", after + 2)).await.unwrap(), None);
 }
 
 #[tokio::test]
