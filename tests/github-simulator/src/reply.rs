@@ -56,6 +56,11 @@ pub enum Outage {
     Cut,
     /// Requests are read, and never answered.
     Stall,
+    /// The same, and on new connections not even TLS begins: they bring no calls, and stay silent when the outage is over.
+    ///
+    /// The admin endpoint would not be reached either, so this is for tests in the same process. Without TLS it is
+    /// [`Outage::Stall`].
+    Mute,
 }
 
 impl Reply {
@@ -253,7 +258,7 @@ impl Outage {
     pub(crate) fn check(&self) -> Result<(), Refused> {
         match self {
             Outage::Status(status) => check_status(*status),
-            Outage::Cut | Outage::Stall => Ok(()),
+            Outage::Cut | Outage::Stall | Outage::Mute => Ok(()),
         }
     }
 }

@@ -101,7 +101,7 @@ impl World {
         let name = token.as_ref().map(|token| token.name.clone());
         let outcome = match (self.outage.clone(), question.header("user-agent")) {
             (Some(Outage::Cut), _) => Outcome::Cut,
-            (Some(Outage::Stall), _) => Outcome::Stall,
+            (Some(Outage::Stall | Outage::Mute), _) => Outcome::Stall,
             (Some(Outage::Status(status)), _) => {
                 Outcome::Answer(document::unavailable(status, self.date(now)))
             }

@@ -5,6 +5,7 @@ use crate::{
     answer::{Answer, Manner},
     body::{Drip, Huge},
     journal::{Call, Journal},
+    reply::Outage,
     rest::{Outcome, Question},
     statistics::Glimpse,
     world::World,
@@ -87,7 +88,8 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, share
                 };
                 number = number.saturating_add(1);
                 let connection = Connection { number, address: client.ip(), cut: Notify::new() };
-                let conversation = converse(stream, tls.clone(), Arc::new(connection), router.clone());
+                let is_mute = shared.world().outage == Some(Outage::Mute);
+                let conversation = converse(stream, tls.clone(), is_mute, Arc::new(connection), router.clone());
                 let open = Open::count(&shared);
                 connections.spawn(async move {
                     conversation.await;
@@ -99,11 +101,19 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, share
     }
 }
 
-async fn converse(stream: TcpStream, tls: Option<TlsAcceptor>, connection: Arc<Connection>, router: Router) {
+async fn converse(
+    mut stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    is_mute: bool,
+    connection: Arc<Connection>,
+    router: Router,
+) {
     // Small answers at once; without it they are only slower.
     let _ = stream.set_nodelay(true);
     match tls {
         None => speak(stream, connection, router).await,
+        // Until the client hangs up, in whatever way.
+        Some(_) if is_mute => drop(tokio::io::copy(&mut stream, &mut tokio::io::sink()).await),
         // A client that does not trust the authority ends here, and is not a call.
         Some(tls) => {
             if let Ok(stream) = tls.accept(stream).await {

@@ -1,6 +1,6 @@
 //! Many at once: stalled, slow, and as fast as it goes.
 
-use crate::client::{ask, client};
+use crate::client::{ask, builder, client};
 use github_simulator::{NewToken, Outage, Simulator};
 use reqwest::Client;
 use std::time::{Duration, Instant};
@@ -15,8 +15,7 @@ async fn a_host_that_stalls_320_connections_is_not_exhausted_and_holds_up_no_oth
     let healthy = Simulator::start().await.unwrap();
     let (text, other) = (token(&stalled), token(&healthy));
     let authority = reqwest::Certificate::from_pem(stalled.ca_pem().unwrap().as_bytes()).unwrap();
-    let builder = || crate::client::builder().user_agent("simulator-tests");
-    let client = builder().tls_certs_only([authority]).build().unwrap();
+    let client = builder().user_agent("simulator-tests").tls_certs_only([authority]).build().unwrap();
     stalled.outage(Some(Outage::Stall));
     let mut waiting = JoinSet::new();
     for _ in 0..MANY {
@@ -33,6 +32,36 @@ async fn a_host_that_stalls_320_connections_is_not_exhausted_and_holds_up_no_oth
     waiting.shutdown().await;
     drop(client);
     assert!(stalled.wait_until_counted(LONG, |statistics| statistics.open_connections == 0).await);
+}
+
+#[tokio::test]
+async fn a_mute_host_accepts_connections_and_begins_no_tls() {
+    let github = Simulator::start_tls().await.unwrap();
+    let text = token(&github);
+    let authority = reqwest::Certificate::from_pem(github.ca_pem().unwrap().as_bytes()).unwrap();
+    let client =
+        || builder().user_agent("simulator-tests").tls_certs_only([authority.clone()]).build().unwrap();
+    let url = format!("{}/user", github.url());
+    let kept = client();
+    kept.get(&url).bearer_auth(&text).send().await.unwrap().bytes().await.unwrap();
+    github.outage(Some(Outage::Mute));
+    let mut waiting = JoinSet::new();
+    for _ in 0..3 {
+        waiting.spawn(client().get(&url).bearer_auth(&text).send());
+    }
+    assert!(github.wait_until_counted(LONG, |statistics| statistics.connections == 4).await);
+    waiting.spawn(kept.get(&url).bearer_auth(&text).send());
+    assert!(github.wait_until_counted(LONG, |statistics| statistics.unanswered == 1).await);
+    assert_eq!(github.statistics().calls, 2, "those who wait for TLS have asked nothing");
+    let connecting = builder().connect_timeout(Duration::from_millis(100)).user_agent("simulator-tests");
+    let error = connecting.build().unwrap().get(&url).send().await.unwrap_err();
+    assert!(error.is_connect() && error.is_timeout(), "{error:?}");
+    github.outage(None);
+    assert_eq!(client().get(&url).bearer_auth(&text).send().await.unwrap().status(), 200);
+    assert!(waiting.try_join_next().is_none());
+    waiting.shutdown().await;
+    drop(kept);
+    assert!(github.wait_until_counted(LONG, |statistics| statistics.open_connections == 0).await);
 }
 
 #[tokio::test]
