@@ -3,8 +3,10 @@
 mod access;
 mod error;
 mod processes;
+mod snapshot;
 
 pub use error::Error;
+pub use snapshot::Snapshot;
 
 use crate::{
     audit::{self, AuditEvent},

@@ -3,6 +3,7 @@
 //! A small shell stands between us and the program and reads from a pipe whose only writing end is ours: the kernel
 //! closes it whatever way we end, and the shell kills the program. So nothing here needs unsafe code.
 
+use crate::usage::is_stopped;
 use std::{
     ffi::{OsStr, OsString},
     fs::OpenOptions,
@@ -55,6 +56,16 @@ pub enum Error {
         program: String,
         /// Why.
         source: io::Error,
+    },
+    /// The program did not stop or go on by the deadline.
+    #[error("{program} has not heeded {signal} after {deadline:?}")]
+    Unheeded {
+        /// The program's name.
+        program: String,
+        /// The signal's name without SIG.
+        signal: &'static str,
+        /// How long we waited.
+        deadline: Duration,
     },
     /// The program was still running at the deadline.
     #[error("{program} was still running after {deadline:?}")]
@@ -239,6 +250,41 @@ impl Guarded {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Stops the program where it is, by SIGSTOP, and returns when none of its threads runs any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`signal`](Self::signal), and [`Error::Unheeded`] if it runs on until the deadline, or has ended.
+    pub async fn freeze(&mut self, deadline: Duration) -> Result<(), Error> {
+        self.heed("STOP", true, deadline).await
+    }
+
+    /// Lets a frozen program go on, by SIGCONT, and returns when it does. One that is not frozen notices nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`freeze`](Self::freeze).
+    pub async fn thaw(&mut self, deadline: Duration) -> Result<(), Error> {
+        self.heed("CONT", false, deadline).await
+    }
+
+    /// Whether the program is frozen now, by whomever.
+    pub fn is_frozen(&self) -> bool {
+        is_stopped(self.id)
+    }
+
+    async fn heed(&mut self, signal: &'static str, frozen: bool, deadline: Duration) -> Result<(), Error> {
+        let begin = Instant::now();
+        self.signal(signal)?;
+        while self.is_frozen() != frozen {
+            if begin.elapsed() >= deadline {
+                return Err(Error::Unheeded { program: self.name.clone(), signal, deadline });
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
     }
 
     /// Asks the program to end, by SIGTERM.

@@ -19,8 +19,10 @@ mod certificates;
 mod control_plane;
 pub mod guard;
 mod kubeconfig;
+pub mod usage;
 
 pub use audit::AuditEvent;
 pub use binaries::Program;
-pub use control_plane::{ControlPlane, Error, Options};
+pub use control_plane::{ControlPlane, Error, Options, Snapshot};
 pub use guard::{Guarded, Launch};
+pub use usage::{Usage, usage};

@@ -1,10 +1,11 @@
-//! The admin endpoint: accounts, tokens, changes and calls as JSON under `/_simulator/`, without credentials.
+//! The admin endpoint: accounts, tokens, changes, calls and statistics as JSON under `/_simulator/`, without credentials.
 //!
 //! Its calls are not in the log, and no outage concerns it.
 
 use crate::{
     journal::Call,
     refusal::Refused,
+    statistics::Statistics,
     wire::Shared,
     wish::{AccountWish, ChangeWish, TokenWish},
 };
@@ -42,7 +43,8 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/accounts", post(make_account))
         .route("/tokens", post(make_token))
         .route("/changes", post(change))
-        .route("/calls", get(calls))
+        .route("/calls", get(calls).delete(forget))
+        .route("/statistics", get(statistics))
         .fallback(|| async {
             (StatusCode::NOT_FOUND, Json(json!({"message": "the simulator has no such page."})))
         })
@@ -81,6 +83,15 @@ async fn change(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Status
 
 async fn calls(State(shared): State<Arc<Shared>>) -> Json<Vec<Call>> {
     Json(shared.journal.calls())
+}
+
+async fn forget(State(shared): State<Arc<Shared>>) -> StatusCode {
+    shared.journal.forget();
+    StatusCode::NO_CONTENT
+}
+
+async fn statistics(State(shared): State<Arc<Shared>>) -> Json<Statistics> {
+    Json(shared.journal.statistics())
 }
 
 /// JSON whatever its declared type, so that a bare `curl -d` will do.

@@ -35,6 +35,8 @@ pub(crate) enum Manner {
 /// What the dressing of an answer depends on.
 pub(crate) struct Scene<'a> {
     pub(crate) now: Timestamp,
+    /// What the header `Date` says.
+    pub(crate) date: Timestamp,
     pub(crate) version: &'static str,
     pub(crate) request_id: &'a str,
     /// Whose budget the answer shows.
@@ -46,12 +48,12 @@ pub(crate) struct Scene<'a> {
 
 impl Answer {
     /// An answer of GitHub's edge, which knows nothing of the API.
-    pub(crate) fn page(status: u16, text: &str, now: Timestamp) -> Answer {
+    pub(crate) fn page(status: u16, text: &str, date: Timestamp) -> Answer {
         let name = reason(status);
         Answer {
             status,
             headers: list([
-                ("date", http_date(now)),
+                ("date", http_date(date)),
                 ("content-type", "text/html".to_owned()),
                 ("cache-control", "no-cache".to_owned()),
             ]),
@@ -65,12 +67,12 @@ impl Answer {
     /// The same, and the headers GitHub sends along, where it has none of that name itself.
     pub(crate) fn dressed(self, scene: &Scene<'_>) -> Answer {
         let status = self.status;
-        let mut headers = list([("date", http_date(scene.now)), ("server", "github.com".to_owned())]);
+        let mut headers = list([("date", http_date(scene.date)), ("server", "github.com".to_owned())]);
         if status != 304 {
             headers.extend(list([("content-type", "application/json; charset=utf-8".to_owned())]));
         }
         if let (Some(token), false) = (scene.bearer, matches!(status, 401 | 304)) {
-            headers.extend(told_of(token, scene.permissions));
+            headers.extend(told_of(token, scene.permissions, scene.now));
         }
         headers.extend(rated(scene.rate));
         headers.extend(versioned(scene.version));
@@ -80,6 +82,21 @@ impl Answer {
         headers.extend(self.headers);
         Answer { headers, ..self }
     }
+
+    /// The same with this `Date`.
+    pub(crate) fn dated(mut self, date: Timestamp) -> Answer {
+        self.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("date"));
+        self.headers.push(("date".to_owned(), http_date(date)));
+        self
+    }
+
+    /// The same without any header that only GitHub sends.
+    pub(crate) fn unmarked(mut self) -> Answer {
+        self.headers.retain(|(name, _)| {
+            ["date", "content-type"].into_iter().any(|common| name.eq_ignore_ascii_case(common))
+        });
+        self
+    }
 }
 
 /// What the answer tells of the token.
@@ -87,7 +104,7 @@ impl Answer {
 /// Sources: <https://docs.github.com/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps> for the scopes,
 /// <https://docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api> for the permissions, recorded answers for
 /// client id and expiry, and for the empty scopes of `ghu_` tokens.
-fn told_of(token: &Token, permissions: &str) -> Headers {
+fn told_of(token: &Token, permissions: &str, now: Timestamp) -> Headers {
     let mut headers = Headers::new();
     let mut add = |name: &str, value: &str| headers.push((name.to_owned(), value.to_owned()));
     if token.kind.has_scopes() || token.kind == TokenKind::AppUser {
@@ -101,7 +118,8 @@ fn told_of(token: &Token, permissions: &str) -> Headers {
         add("x-accepted-github-permissions", permissions);
     }
     let tells_expiry = !matches!(token.kind, TokenKind::Installation | TokenKind::StatelessInstallation);
-    if let (Some(at), true) = (token.expires, tells_expiry) {
+    let expires = token.expires.filter(|_| tells_expiry);
+    if let Some(at) = token.claimed_expiry.map_or(expires, |ahead| now.saturating_add(ahead).ok()) {
         add("github-authentication-token-expiration", &token.layout.write(at));
     }
     headers

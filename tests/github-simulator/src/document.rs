@@ -10,6 +10,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
+use std::net::IpAddr;
 
 /// The user object, with the fields of recorded answers of 2026.
 pub(crate) fn user(account: &Account) -> String {
@@ -58,7 +59,7 @@ pub(crate) fn rate_limit(version: &str, core: Rate) -> Answer {
     let shown = json!({
         "limit": core.limit, "used": core.used(), "remaining": core.remaining, "reset": core.reset.as_second(),
     });
-    let signed_in = core.limit > ANONYMOUS;
+    let signed_in = core.limit == USER;
     let mut body = json!({"resources": {
         "core": shown,
         "search": bucket(if signed_in { 30 } else { 10 }),
@@ -92,6 +93,21 @@ pub(crate) fn over_limit(user: u32) -> Answer {
         403,
         &format!("API rate limit exceeded for user ID {user}."),
         "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api",
+    ))
+}
+
+/// 403 when the budget of an address is spent.
+///
+/// Source: <https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit>; text from
+/// third-party reports.
+pub(crate) fn over_address_limit(address: IpAddr) -> Answer {
+    error(Reply::error(
+        403,
+        &format!(
+            "API rate limit exceeded for {address}. (But here's the good news: Authenticated requests get a higher rate \
+             limit. Check out the documentation for more details.)"
+        ),
+        "https://docs.github.com/rest/overview/resources-in-the-rest-api#rate-limiting",
     ))
 }
 

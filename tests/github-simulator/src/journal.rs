@@ -1,7 +1,8 @@
-//! The log of every call, and waiting for what it is to hold.
+//! The log of every call and the counts beside it, and waiting for what they are to hold.
 //!
 //! Texts of known tokens never get in: not from the path, not from a header.
 
+use crate::statistics::{Glimpse, Statistics, Tally};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::{
@@ -32,48 +33,102 @@ pub struct Call {
 }
 
 pub(crate) struct Journal {
-    calls: Mutex<Vec<Call>>,
-    length: watch::Sender<usize>,
+    record: Mutex<Record>,
+    changed: watch::Sender<()>,
+}
+
+#[derive(Default)]
+struct Record {
+    calls: Vec<Call>,
+    /// Whether further calls are only counted.
+    counts_only: bool,
+    tally: Tally,
 }
 
 impl Journal {
     pub(crate) fn new() -> Journal {
-        Journal { calls: Mutex::new(Vec::new()), length: watch::Sender::new(0) }
+        Journal { record: Mutex::default(), changed: watch::Sender::new(()) }
     }
 
-    pub(crate) fn note(&self, call: Call) {
-        let mut calls = self.lock();
-        calls.push(call);
-        // Inside the lock, so that the lengths come in order.
-        self.length.send_replace(calls.len());
+    /// Counts a call, and makes and keeps `call` if calls are kept.
+    pub(crate) fn note(&self, glimpse: Glimpse, call: impl FnOnce() -> Call) {
+        self.change(|record| {
+            record.tally.count(glimpse);
+            if !record.counts_only {
+                record.calls.push(call());
+            }
+        });
+    }
+
+    pub(crate) fn connection_opened(&self) {
+        self.change(|record| {
+            let statistics = &mut record.tally.statistics;
+            statistics.connections = statistics.connections.saturating_add(1);
+            statistics.open_connections = statistics.open_connections.saturating_add(1);
+        });
+    }
+
+    pub(crate) fn connection_closed(&self) {
+        self.change(|record| {
+            let open = &mut record.tally.statistics.open_connections;
+            *open = open.saturating_sub(1);
+        });
+    }
+
+    pub(crate) fn keep_calls(&self, keep: bool) {
+        self.change(|record| record.counts_only = !keep);
+    }
+
+    pub(crate) fn forget(&self) {
+        self.change(|record| {
+            record.calls = Vec::new();
+            record.tally.forget();
+        });
     }
 
     pub(crate) fn calls(&self) -> Vec<Call> {
-        self.lock().clone()
+        self.lock().calls.clone()
     }
 
-    /// Whether the calls came to be as wished before `deadline` had passed.
-    pub(crate) async fn wait_until(&self, deadline: Duration, reached: impl Fn(&[Call]) -> bool) -> bool {
-        let mut length = self.length.subscribe();
+    pub(crate) fn statistics(&self) -> Statistics {
+        self.lock().tally.statistics.clone()
+    }
+
+    /// Whether calls and counts came to be as wished before `deadline` had passed.
+    pub(crate) async fn wait_until(
+        &self,
+        deadline: Duration,
+        reached: impl Fn(&[Call], &Statistics) -> bool,
+    ) -> bool {
+        let reached = || {
+            let record = self.lock();
+            reached(&record.calls, &record.tally.statistics)
+        };
+        let mut changed = self.changed.subscribe();
         let deadline = Instant::now().checked_add(deadline);
         loop {
-            length.borrow_and_update();
-            if reached(&self.lock()) {
+            changed.borrow_and_update();
+            if reached() {
                 return true;
             }
             let woken = match deadline {
                 Some(deadline) => {
-                    matches!(tokio::time::timeout_at(deadline, length.changed()).await, Ok(Ok(())))
+                    matches!(tokio::time::timeout_at(deadline, changed.changed()).await, Ok(Ok(())))
                 }
-                None => length.changed().await.is_ok(),
+                None => changed.changed().await.is_ok(),
             };
             if !woken {
-                return reached(&self.lock());
+                return reached();
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Call>> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    fn change(&self, change: impl FnOnce(&mut Record)) {
+        change(&mut self.lock());
+        self.changed.send_replace(());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

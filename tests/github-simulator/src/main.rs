@@ -14,12 +14,14 @@ use std::{
 
 const USAGE: &str = "\
 usage: github-simulator --config FILE.yaml [--listen 127.0.0.1:0] [--tls] [--ca-file FILE.pem] [--print-tokens]
+                        [--counts-only]
 
   --config FILE.yaml   accounts, tokens and changes to begin with; example.yaml explains them
   --listen ADDRESS     a loopback address and port; port 0, the default, is a free one
   --tls                serve https://localhost:PORT with a certificate authority made at the start
   --ca-file FILE.pem   where to write the certificate of that authority
   --print-tokens       print each token as `name: text`
+  --counts-only        keep no log of calls, only the statistics
 ";
 
 /// What the command line asks for.
@@ -29,6 +31,7 @@ struct Arguments {
     tls: bool,
     ca_file: Option<PathBuf>,
     print_tokens: bool,
+    counts_only: bool,
 }
 
 impl Arguments {
@@ -36,7 +39,7 @@ impl Arguments {
     fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments>, String> {
         let mut config = None;
         let mut listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let (mut tls, mut ca_file, mut print_tokens) = (false, None, false);
+        let (mut tls, mut ca_file, mut print_tokens, mut counts_only) = (false, None, false, false);
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
             match word.as_str() {
@@ -49,6 +52,7 @@ impl Arguments {
                 "--tls" => tls = true,
                 "--ca-file" => ca_file = Some(PathBuf::from(value()?)),
                 "--print-tokens" => print_tokens = true,
+                "--counts-only" => counts_only = true,
                 "--help" | "-h" => return Ok(None),
                 other => return Err(format!("there is no argument {other}")),
             }
@@ -57,7 +61,7 @@ impl Arguments {
         if ca_file.is_some() && !tls {
             return Err("--ca-file needs --tls".to_owned());
         }
-        Ok(Some(Arguments { config, listen, tls, ca_file, print_tokens }))
+        Ok(Some(Arguments { config, listen, tls, ca_file, print_tokens, counts_only }))
     }
 }
 
@@ -78,6 +82,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         return Ok(io::stdout().write_all(USAGE.as_bytes())?);
     };
     let simulator = Simulator::start_on(arguments.listen, arguments.tls).await?;
+    simulator.keep_calls(!arguments.counts_only);
     simulator.configure(&arguments.config)?;
     if let (Some(path), Some(pem)) = (arguments.ca_file, simulator.ca_pem()) {
         fs::write(&path, pem).map_err(|why| format!("cannot write {}: {why}", path.display()))?;

@@ -2,6 +2,7 @@
 
 use crate::refusal::Refused;
 use axum::http::{HeaderName, HeaderValue};
+use jiff::SignedDuration;
 use serde_json::json;
 
 /// What happens to one call of a token, in place of the usual answer.
@@ -9,6 +10,10 @@ use serde_json::json;
 pub enum Reply {
     /// What GitHub would answer; keeps a place in a script.
     AsUsual,
+    /// What GitHub would answer, with a `Date` so far ahead of the one it would have had.
+    Dated(SignedDuration),
+    /// What GitHub would answer, without any header that GitHub alone sends: `Date`, `Content-Type` and `Content-Length` stay.
+    Unmarked,
     /// Exactly this. Only `Date`, by the simulator's clock, and `Content-Length` are added; a `Content-Length` and a
     /// `Transfer-Encoding` among the headers are left out, since they are computed.
     Answer {
@@ -51,6 +56,11 @@ pub enum Outage {
     Cut,
     /// Requests are read, and never answered.
     Stall,
+    /// The same, and on new connections not even TLS begins: they bring no calls, and stay silent when the outage is over.
+    ///
+    /// The admin endpoint would not be reached either, so this is for tests in the same process. Without TLS it is
+    /// [`Outage::Stall`].
+    Mute,
 }
 
 impl Reply {
@@ -76,6 +86,15 @@ impl Reply {
     /// answers.
     pub fn bad_credentials() -> Reply {
         Reply::error(401, "Bad credentials", "https://docs.github.com/rest")
+    }
+
+    /// 401 of a gateway before GitHub that says what GitHub says, without `documentation_url` and any header of GitHub.
+    pub fn gateway_bad_credentials() -> Reply {
+        Reply::Answer {
+            status: 401,
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            body: json!({"message": "Bad credentials"}).to_string(),
+        }
     }
 
     /// 401 for a request that came without `Authorization` (recorded answers).
@@ -212,6 +231,11 @@ impl Reply {
         self
     }
 
+    /// Whether it is what GitHub would answer, perhaps with other headers.
+    pub(crate) fn is_usual(&self) -> bool {
+        matches!(self, Reply::AsUsual | Reply::Dated(_) | Reply::Unmarked)
+    }
+
     fn github(status: u16, body: &serde_json::Value) -> Reply {
         Reply::Github { status, headers: Vec::new(), body: body.to_string() }
     }
@@ -234,7 +258,7 @@ impl Outage {
     pub(crate) fn check(&self) -> Result<(), Refused> {
         match self {
             Outage::Status(status) => check_status(*status),
-            Outage::Cut | Outage::Stall => Ok(()),
+            Outage::Cut | Outage::Stall | Outage::Mute => Ok(()),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! What GitHub answers to a request.
 //!
-//! Order of decisions: outage, missing `User-Agent`, script, API version, credentials, budget, suspension, path. GitHub documents
-//! no order; this one lets every refusal be seen on its own.
+//! Order of decisions: outage, missing `User-Agent`, locked address, mass refusal, script, API version, credentials, budget,
+//! suspension, path. GitHub documents no order; this one lets every refusal be seen on its own.
 
 use crate::{
     answer::{Answer, Manner, Scene, VERSIONS, http_date},
-    budget::Rate,
+    budget::{Rate, WhenSpent},
     document,
     reply::{Outage, Reply},
     token::TokenKind,
@@ -13,6 +13,7 @@ use crate::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
+use std::net::IpAddr;
 
 /// A request as far as answers depend on it.
 pub(crate) struct Question {
@@ -22,6 +23,8 @@ pub(crate) struct Question {
     pub(crate) path: String,
     /// Names in lower case.
     pub(crate) headers: Vec<(String, String)>,
+    /// Where it came from.
+    pub(crate) address: IpAddr,
 }
 
 /// What is done with a request.
@@ -81,6 +84,13 @@ impl Outcome {
             Outcome::Cut | Outcome::Stall => None,
         }
     }
+
+    fn altered(self, alter: impl FnOnce(Answer) -> Answer) -> Outcome {
+        match self {
+            Outcome::Answer(answer) => Outcome::Answer(alter(answer)),
+            other => other,
+        }
+    }
 }
 
 impl World {
@@ -89,11 +99,19 @@ impl World {
         let credential = question.credential();
         let token = credential.as_deref().and_then(|text| self.presented(text)).cloned();
         let name = token.as_ref().map(|token| token.name.clone());
-        let outcome = match (&self.outage, question.header("user-agent")) {
+        let outcome = match (self.outage.clone(), question.header("user-agent")) {
             (Some(Outage::Cut), _) => Outcome::Cut,
-            (Some(Outage::Stall), _) => Outcome::Stall,
-            (Some(Outage::Status(status)), _) => Outcome::Answer(document::unavailable(*status, now)),
-            (None, None | Some("")) => Outcome::Answer(document::without_user_agent(now)),
+            (Some(Outage::Stall | Outage::Mute), _) => Outcome::Stall,
+            (Some(Outage::Status(status)), _) => {
+                Outcome::Answer(document::unavailable(status, self.date(now)))
+            }
+            (None, None | Some("")) => Outcome::Answer(document::without_user_agent(self.date(now))),
+            _ if credential.is_some() && self.is_locked_out(question, now) => {
+                self.reject(document::error(Reply::login_locked()), question, now)
+            }
+            _ if credential.is_some() && self.refused.has(name.as_deref()) => {
+                self.reject(document::error(Reply::bad_credentials()), question, now)
+            }
             _ => self.follow(question, credential.as_deref(), token.as_ref(), now),
         };
         (name, outcome)
@@ -107,22 +125,34 @@ impl World {
         token: Option<&Token>,
         now: Timestamp,
     ) -> Outcome {
-        let reply = token.map_or(Reply::AsUsual, |token| self.next_reply(&token.name));
+        let reply = token.map_or(Reply::AsUsual, |token| match self.next_reply(&token.name) {
+            Reply::AsUsual => {
+                let fixed = self.fixed(&token.name, question.route()).filter(|reply| reply.is_usual());
+                fixed.cloned().unwrap_or(Reply::AsUsual)
+            }
+            reply => reply,
+        });
+        let date = self.date(now);
         match (reply, token) {
-            (Reply::AsUsual, _) | (_, None) => self.usual(question, credential, token, now),
-            (reply, Some(token)) => self.scripted(reply, question, token, now),
+            (Reply::Dated(ahead), _) => {
+                let date = date.saturating_add(ahead).unwrap_or(date);
+                self.usual(question, credential, token, now).altered(|answer| answer.dated(date))
+            }
+            (Reply::Unmarked, _) => self.usual(question, credential, token, now).altered(Answer::unmarked),
+            (reply, Some(token)) if !reply.is_usual() => self.scripted(reply, question, token, now),
+            _ => self.usual(question, credential, token, now),
         }
     }
 
     /// A reply of a script. It counts like any other request, except for a 304, which is free.
     fn scripted(&mut self, reply: Reply, question: &Question, token: &Token, now: Timestamp) -> Outcome {
         let user = document::user(self.account(&token.login));
-        let answer = match written(reply, user, now) {
+        let answer = match written(reply, user, self.date(now)) {
             Ok(answer) => answer,
             Err(outcome) => return outcome,
         };
         let rate = match answer.status {
-            401 => self.spend_anonymous(now),
+            401 => self.spend_of_address(question.address, now).unwrap_or_else(|rate| rate),
             304 => self.account(&token.login).budget.rate(now),
             _ => self.spend(token, now).unwrap_or_else(|rate| rate),
         };
@@ -138,23 +168,43 @@ impl World {
         now: Timestamp,
     ) -> Outcome {
         let Some(version) = question.version() else {
-            let rate = self.anonymous.rate(now);
+            let rate = self.address(question.address).rate(now);
             let asked = question.header("x-github-api-version").unwrap_or_default();
             return self.dress(document::unsupported_version(asked), question, VERSIONS[0], rate, None, now);
         };
         if let Some(token) = token.filter(|token| token.is_live(now)) {
             return self.for_bearer(question, version, token, now);
         }
-        let free = credential.is_none() && question.route() == "/rate_limit";
-        let rate = if free { self.anonymous.rate(now) } else { self.spend_anonymous(now) };
+        if credential.is_none() && question.route() == "/rate_limit" {
+            let rate = self.address(question.address).rate(now);
+            let reads = question.reads();
+            let answer =
+                if reads { document::rate_limit(version, rate) } else { document::error(Reply::not_found()) };
+            return self.dress(answer, question, version, rate, None, now);
+        }
         let answer = match (credential, question.route()) {
             (Some(text), _) if text.split('.').count() == 3 && token.is_none() => document::undecodable(),
             (Some(_), _) => document::error(Reply::bad_credentials()),
-            (None, "/rate_limit") if question.reads() => document::rate_limit(version, rate),
             (None, "/user") => document::error(Reply::requires_authentication()),
             (None, _) => document::error(Reply::not_found()),
         };
-        self.dress(answer, question, version, rate, None, now)
+        self.reject(answer, question, now)
+    }
+
+    /// What a request without good credentials gets: `answer`, or what its address gets that has spent its budget.
+    fn reject(&mut self, answer: Answer, question: &Question, now: Timestamp) -> Outcome {
+        let spent = self.spend_of_address(question.address, now);
+        let answer = match (spent, self.address_limit().when_spent) {
+            (Err(_), WhenSpent::RateLimited) => document::over_address_limit(question.address),
+            _ => answer,
+        };
+        let version = question.version().unwrap_or(VERSIONS[0]);
+        self.dress(answer, question, version, spent.unwrap_or_else(|rate| rate), None, now)
+    }
+
+    fn is_locked_out(&mut self, question: &Question, now: Timestamp) -> bool {
+        self.address_limit().when_spent == WhenSpent::LockedOut
+            && self.address(question.address).rate(now).remaining == 0
     }
 
     fn for_bearer(
@@ -174,12 +224,12 @@ impl World {
         let spent =
             if free { Ok(self.account(&token.login).budget.rate(now)) } else { self.spend(token, now) };
         let rate = spent.unwrap_or_else(|rate| rate);
-        let fixed = self.fixed(&token.name, route).cloned();
+        let fixed = self.fixed(&token.name, route).filter(|reply| !reply.is_usual()).cloned();
         let is_app = matches!(token.kind, TokenKind::Installation | TokenKind::StatelessInstallation);
         let answer = match (route, fixed) {
             _ if spent.is_err() => document::over_limit(id),
             _ if suspended => document::error(Reply::suspended()),
-            (_, Some(reply)) => match written(reply, user, now) {
+            (_, Some(reply)) => match written(reply, user, self.date(now)) {
                 Ok(answer) => answer,
                 Err(outcome) => return outcome,
             },
@@ -207,7 +257,8 @@ impl World {
             "/user" | "/rate_limit" => "allows_permissionless_access=true",
             _ => "metadata=read",
         };
-        let scene = Scene { now, version, request_id: &request_id, rate, bearer, permissions };
+        let scene =
+            Scene { now, date: self.date(now), version, request_id: &request_id, rate, bearer, permissions };
         Outcome::Answer(answer.dressed(&scene))
     }
 
@@ -217,10 +268,10 @@ impl World {
         budget.spend(now).ok_or_else(|| budget.rate(now))
     }
 
-    /// Requests without good credentials count for their address, of which there is one. When nothing is left they are
-    /// still answered as before: what GitHub does then was never recorded.
-    fn spend_anonymous(&mut self, now: Timestamp) -> Rate {
-        self.anonymous.spend(now).unwrap_or_else(|| self.anonymous.rate(now))
+    /// The same for a request without good credentials, which counts for its address.
+    fn spend_of_address(&mut self, address: IpAddr, now: Timestamp) -> Result<Rate, Rate> {
+        let budget = self.address(address);
+        budget.spend(now).ok_or_else(|| budget.rate(now))
     }
 
     /// Four random groups and the time, as in recorded answers.
@@ -233,16 +284,16 @@ impl World {
 }
 
 /// A reply of a test: an answer that is still to be dressed, or an outcome as it stands.
-fn written(reply: Reply, user: String, now: Timestamp) -> Result<Answer, Outcome> {
+fn written(reply: Reply, user: String, date: Timestamp) -> Result<Answer, Outcome> {
     match reply {
         Reply::Github { status, headers, body } => {
             Ok(Answer { status, headers, body, manner: Manner::Whole })
         }
-        Reply::Status(status @ 500..) => Err(Outcome::Answer(document::unavailable(status, now))),
+        Reply::Status(status @ 500..) => Err(Outcome::Answer(document::unavailable(status, date))),
         Reply::Status(status) => Ok(document::plain(status)),
         Reply::Answer { status, mut headers, body } => {
             if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("date")) {
-                headers.push(("date".to_owned(), http_date(now)));
+                headers.push(("date".to_owned(), http_date(date)));
             }
             Err(Outcome::Answer(Answer { status, headers, body, manner: Manner::Whole }))
         }
@@ -250,6 +301,8 @@ fn written(reply: Reply, user: String, now: Timestamp) -> Result<Answer, Outcome
         Reply::Stall => Err(Outcome::Stall),
         Reply::Drip => Ok(Answer { status: 200, headers: Vec::new(), body: user, manner: Manner::Drip }),
         Reply::Huge => Ok(Answer { status: 200, headers: Vec::new(), body: user, manner: Manner::Huge }),
-        Reply::AsUsual => Ok(Answer { status: 200, headers: Vec::new(), body: user, manner: Manner::Whole }),
+        Reply::AsUsual | Reply::Dated(_) | Reply::Unmarked => {
+            Ok(Answer { status: 200, headers: Vec::new(), body: user, manner: Manner::Whole })
+        }
     }
 }

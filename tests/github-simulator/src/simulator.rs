@@ -2,10 +2,13 @@
 
 use crate::{
     Error, authority,
+    budget::AddressLimit,
     journal::Call,
     new_token::NewToken,
     refusal::accepted,
     reply::{Outage, Reply},
+    statistics::Statistics,
+    whom::Whom,
     wire::{Shared, serve},
     world::World,
 };
@@ -164,6 +167,17 @@ impl Simulator {
         accepted(self.world().set_expiry(name, at));
     }
 
+    /// From now on the token's answers name an expiry so far ahead of themselves, on the simulator's clock, and never come nearer:
+    /// zero names the very moment of the answer. The token lives on as before. `None` takes it back.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such token.
+    #[track_caller]
+    pub fn claim_expiry(&self, name: &str, ahead: Option<SignedDuration>) {
+        accepted(self.world().set_claimed_expiry(name, ahead));
+    }
+
     /// Suspends an account: its tokens are answered with 403.
     ///
     /// # Panics
@@ -205,6 +219,27 @@ impl Simulator {
         accepted(self.world().set_outage(outage));
     }
 
+    /// Whose good tokens are refused too: 401 `Bad credentials` with all that GitHub sends along, until another call says
+    /// [`Whom::Nobody`]. Each refusal counts for its address. Scripts of the refused wait meanwhile.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such token, or more than 100 percent are asked for.
+    #[track_caller]
+    pub fn refuse(&self, whom: Whom) {
+        accepted(self.world().refuse(whom));
+    }
+
+    /// What each address has for requests without good credentials, from now on and anew.
+    ///
+    /// # Panics
+    ///
+    /// If the window is shorter than a second.
+    #[track_caller]
+    pub fn address_limit(&self, limit: AddressLimit) {
+        accepted(self.world().set_address_limit(limit));
+    }
+
     /// How long every answer, and every cut, is held back after the call was noted.
     pub fn latency(&self, duration: Duration) {
         self.world().latency = duration;
@@ -213,6 +248,11 @@ impl Simulator {
     /// How far the simulator's clock is ahead of the machine's: `Date`, expiry and resets go by it.
     pub fn clock_offset(&self, offset: SignedDuration) {
         self.world().clock_offset = offset;
+    }
+
+    /// How far every `Date` is ahead of the simulator's clock. Nothing else moves, and a `Date` that a reply names stays.
+    pub fn date_offset(&self, offset: SignedDuration) {
+        self.world().date_offset = offset;
     }
 
     /// What happens to the next calls of a token, in order, whatever their path; then all is as usual again.
@@ -246,7 +286,33 @@ impl Simulator {
 
     /// Whether the calls came to be as wished before `deadline` had passed. Looks again after each call.
     pub async fn wait_until<F: Fn(&[Call]) -> bool>(&self, deadline: Duration, reached: F) -> bool {
-        self.shared.journal.wait_until(deadline, reached).await
+        self.shared.journal.wait_until(deadline, |calls, _| reached(calls)).await
+    }
+
+    /// What happened so far, in numbers.
+    pub fn statistics(&self) -> Statistics {
+        self.shared.journal.statistics()
+    }
+
+    /// Whether the numbers came to be as wished before `deadline` had passed. Looks again after each call, and after each
+    /// connection that begins or ends.
+    pub async fn wait_until_counted<F: Fn(&Statistics) -> bool>(
+        &self,
+        deadline: Duration,
+        reached: F,
+    ) -> bool {
+        self.shared.journal.wait_until(deadline, |_, statistics| reached(statistics)).await
+    }
+
+    /// Whether further calls are kept for [`calls`](Self::calls), as they are at first, or only counted: what they need of
+    /// memory then does not grow with their number.
+    pub fn keep_calls(&self, keep: bool) {
+        self.shared.journal.keep_calls(keep);
+    }
+
+    /// Empties the log and begins all counts anew, but for the connections that are open.
+    pub fn forget_calls(&self) {
+        self.shared.journal.forget();
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {

@@ -5,7 +5,9 @@ use crate::{
     answer::{Answer, Manner},
     body::{Drip, Huge},
     journal::{Call, Journal},
+    reply::Outage,
     rest::{Outcome, Question},
+    statistics::Glimpse,
     world::World,
 };
 use axum::{
@@ -20,6 +22,7 @@ use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use jiff::Timestamp;
 use std::{
     future::pending,
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::{
@@ -39,7 +42,24 @@ pub(crate) struct Shared {
 /// A TCP connection, as its requests see it.
 struct Connection {
     number: u64,
+    address: IpAddr,
     cut: Notify,
+}
+
+/// Counts a connection as open until it is dropped.
+struct Open(Arc<Shared>);
+
+impl Open {
+    fn count(shared: &Arc<Shared>) -> Open {
+        shared.journal.connection_opened();
+        Open(Arc::clone(shared))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.journal.connection_closed();
+    }
 }
 
 impl Shared {
@@ -54,31 +74,46 @@ impl Shared {
 
 /// Serves until it is dropped, and its connections with it.
 pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
-    let router = Router::new().nest("/_simulator", admin::routes()).fallback(answer).with_state(shared);
+    let router =
+        Router::new().nest("/_simulator", admin::routes()).fallback(answer).with_state(Arc::clone(&shared));
     let mut connections = JoinSet::new();
     let mut number: u64 = 0;
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 // A client that is gone already, or no file descriptor left: the next one may fare better.
-                let Ok((stream, _)) = accepted else {
+                let Ok((stream, client)) = accepted else {
                     tokio::task::yield_now().await;
                     continue;
                 };
                 number = number.saturating_add(1);
-                let connection = Arc::new(Connection { number, cut: Notify::new() });
-                connections.spawn(converse(stream, tls.clone(), connection, router.clone()));
+                let connection = Connection { number, address: client.ip(), cut: Notify::new() };
+                let is_mute = shared.world().outage == Some(Outage::Mute);
+                let conversation = converse(stream, tls.clone(), is_mute, Arc::new(connection), router.clone());
+                let open = Open::count(&shared);
+                connections.spawn(async move {
+                    conversation.await;
+                    drop(open);
+                });
             }
             Some(_) = connections.join_next() => {}
         }
     }
 }
 
-async fn converse(stream: TcpStream, tls: Option<TlsAcceptor>, connection: Arc<Connection>, router: Router) {
+async fn converse(
+    mut stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    is_mute: bool,
+    connection: Arc<Connection>,
+    router: Router,
+) {
     // Small answers at once; without it they are only slower.
     let _ = stream.set_nodelay(true);
     match tls {
         None => speak(stream, connection, router).await,
+        // Until the client hangs up, in whatever way.
+        Some(_) if is_mute => drop(tokio::io::copy(&mut stream, &mut tokio::io::sink()).await),
         // A client that does not trust the authority ends here, and is not a call.
         Some(tls) => {
             if let Ok(stream) = tls.accept(stream).await {
@@ -104,13 +139,15 @@ async fn answer(
     Extension(connection): Extension<Arc<Connection>>,
     request: Request,
 ) -> Response {
-    let question = question(&request);
+    let question = question(&request, connection.address);
     let (outcome, latency) = {
         let mut world = shared.world();
         let machine = Timestamp::now();
         let now = world.now(machine);
         let (token, outcome) = world.decide(&question, now);
-        shared.journal.note(call(question, token, &outcome, &connection, machine, &world));
+        let authorized = question.header("authorization").is_some();
+        let glimpse = Glimpse { at: machine, authorized, status: outcome.status() };
+        shared.journal.note(glimpse, || call(question, token, glimpse, &connection, &world));
         (outcome, world.latency)
     };
     tokio::time::sleep(latency).await;
@@ -124,23 +161,23 @@ async fn answer(
     }
 }
 
-fn question(request: &Request) -> Question {
+fn question(request: &Request, address: IpAddr) -> Question {
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let headers = request.headers().iter().map(|(name, value)| {
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     });
-    Question { method: request.method().to_string(), path: path.to_owned(), headers: headers.collect() }
+    let method = request.method().to_string();
+    Question { method, path: path.to_owned(), headers: headers.collect(), address }
 }
 
 fn call(
     question: Question,
     token: Option<String>,
-    outcome: &Outcome,
+    glimpse: Glimpse,
     connection: &Connection,
-    at: Timestamp,
     world: &World,
 ) -> Call {
-    let authorized = question.header("authorization").is_some();
+    let Glimpse { at, authorized, status } = glimpse;
     let headers = question.headers.into_iter().filter(|(name, _)| name != "authorization");
     Call {
         at,
@@ -148,7 +185,7 @@ fn call(
         authorized,
         method: question.method,
         path: world.redact(&question.path),
-        status: outcome.status(),
+        status,
         headers: headers.map(|(name, value)| (name, world.redact(&value))).collect(),
         connection: connection.number,
     }

@@ -1,10 +1,12 @@
 //! Wishes in JSON or YAML: accounts, tokens and changes, as the admin endpoint and the settings file take them.
 
 use crate::{
+    budget::AddressLimit,
     new_token::{ExpiryLayout, Layout, NewToken, Origin},
     refusal::Refused,
     reply::{Outage, Reply},
     token::TokenKind,
+    whom::Whom,
     world::World,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -65,6 +67,10 @@ pub(crate) enum ChangeWish {
     Outage { status: Option<u16>, manner: Option<OutageWish> },
     Latency { milliseconds: u64 },
     ClockOffset { seconds: i64 },
+    DateOffset { seconds: i64 },
+    ClaimedExpiry { token: String, r#in: Option<SignedDuration> },
+    Refuse(Whom),
+    AddressLimit(AddressLimit),
     Script { token: String, replies: Vec<ReplyWish> },
     Path { token: String, path: String, reply: ReplyWish },
 }
@@ -95,6 +101,9 @@ pub(crate) enum ReplyWish {
     SecondaryLimit { retry_after: Option<u64> },
     SamlRequired { organization: String },
     Redirect { to: String },
+    Dated { seconds: i64 },
+    Unmarked,
+    GatewayBadCredentials,
     Github(Written),
     Answer(Written),
 }
@@ -168,6 +177,13 @@ impl ChangeWish {
                 world.clock_offset = SignedDuration::from_secs(seconds);
                 Ok(())
             }
+            ChangeWish::DateOffset { seconds } => {
+                world.date_offset = SignedDuration::from_secs(seconds);
+                Ok(())
+            }
+            ChangeWish::ClaimedExpiry { token, r#in } => world.set_claimed_expiry(&token, r#in),
+            ChangeWish::Refuse(whom) => world.refuse(whom),
+            ChangeWish::AddressLimit(limit) => world.set_address_limit(limit),
             ChangeWish::Script { token, replies } => {
                 world.set_script(&token, replies.into_iter().map(Reply::from).collect())
             }
@@ -208,6 +224,9 @@ impl From<ReplyWish> for Reply {
             ReplyWish::SecondaryLimit { retry_after } => Reply::secondary_limit(retry_after),
             ReplyWish::SamlRequired { organization } => Reply::saml_required(&organization),
             ReplyWish::Redirect { to } => Reply::redirect(&to),
+            ReplyWish::Dated { seconds } => Reply::Dated(SignedDuration::from_secs(seconds)),
+            ReplyWish::Unmarked => Reply::Unmarked,
+            ReplyWish::GatewayBadCredentials => Reply::gateway_bad_credentials(),
             ReplyWish::Github(Written { status, headers, body }) => {
                 Reply::Github { status, headers: headers.into_iter().collect(), body }
             }

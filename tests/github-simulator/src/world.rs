@@ -3,29 +3,41 @@
 //! Time is an argument.
 
 use crate::{
-    budget::{ANONYMOUS, Budget, USER},
+    budget::{AddressLimit, Budget},
     new_token::{Layout, NewToken, Origin, sorted},
     refusal::Refused,
     reply::{Outage, Reply},
     token::{self, TokenKind},
+    whom::{Chosen, Whom},
 };
 use jiff::{SignedDuration, Timestamp};
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    net::IpAddr,
     time::Duration,
 };
+
+/// Bytes of a token's text that tell whether a look at all the others is worth while.
+const BEGINNING: usize = 4;
 
 pub(crate) struct World {
     /// By login in lower case: logins differ without regard to case.
     accounts: BTreeMap<String, Account>,
+    /// Of all accounts.
+    ids: HashSet<u32>,
     /// By name.
     tokens: BTreeMap<String, Token>,
     /// Every text ever made, and the name it was made for.
     texts: HashMap<String, String>,
-    pub(crate) anonymous: Budget,
+    /// How those texts begin, so that most of what has none of them is seen at once.
+    beginnings: HashSet<Vec<u8>>,
+    address_limit: AddressLimit,
+    addresses: HashMap<IpAddr, Budget>,
+    pub(crate) refused: Chosen,
     pub(crate) outage: Option<Outage>,
     pub(crate) latency: Duration,
     pub(crate) clock_offset: SignedDuration,
+    pub(crate) date_offset: SignedDuration,
     scripts: BTreeMap<String, VecDeque<Reply>>,
     /// By name of the token and path.
     fixed: BTreeMap<(String, String), Reply>,
@@ -47,6 +59,8 @@ pub(crate) struct Token {
     pub(crate) text: String,
     pub(crate) scopes: Vec<String>,
     pub(crate) expires: Option<Timestamp>,
+    /// How far ahead of every answer the expiry is that the header names, whatever the real one.
+    pub(crate) claimed_expiry: Option<SignedDuration>,
     pub(crate) layout: Layout,
     pub(crate) client_id: Option<String>,
     revoked: bool,
@@ -63,12 +77,17 @@ impl World {
     pub(crate) fn new() -> World {
         World {
             accounts: BTreeMap::new(),
+            ids: HashSet::new(),
             tokens: BTreeMap::new(),
             texts: HashMap::new(),
-            anonymous: Budget::new(ANONYMOUS),
+            beginnings: HashSet::new(),
+            address_limit: AddressLimit::default(),
+            addresses: HashMap::new(),
+            refused: Chosen::default(),
             outage: None,
             latency: Duration::ZERO,
             clock_offset: SignedDuration::ZERO,
+            date_offset: SignedDuration::ZERO,
             scripts: BTreeMap::new(),
             fixed: BTreeMap::new(),
             random: fastrand::Rng::new(),
@@ -80,15 +99,22 @@ impl World {
         machine.saturating_add(self.clock_offset).unwrap_or(machine)
     }
 
+    /// What the header `Date` says at this time of GitHub's.
+    pub(crate) fn date(&self, now: Timestamp) -> Timestamp {
+        now.saturating_add(self.date_offset).unwrap_or(now)
+    }
+
     /// The account of a login, made if there is none. Its id depends on the login, so that it is the same in every run.
     pub(crate) fn account(&mut self, login: &str) -> &mut Account {
         let key = login.to_lowercase();
-        let mut id = crc32fast::hash(key.as_bytes()) % 200_000_000;
-        while self.accounts.iter().any(|(other, account)| account.id == id && *other != key) {
-            id = id.saturating_add(1);
-        }
-        let account = || Account { id, login: login.to_owned(), suspended: false, budget: Budget::new(USER) };
-        self.accounts.entry(key).or_insert_with(account)
+        let ids = &mut self.ids;
+        self.accounts.entry(key).or_insert_with_key(|key| {
+            let mut id = crc32fast::hash(key.as_bytes()) % 200_000_000;
+            while !ids.insert(id) {
+                id = id.saturating_add(1);
+            }
+            Account { id, login: login.to_owned(), suspended: false, budget: Budget::of_user() }
+        })
     }
 
     pub(crate) fn known_account(&mut self, login: &str) -> Result<&mut Account, Refused> {
@@ -116,6 +142,7 @@ impl World {
             return Err(Refused::new("text", "another token has the same"));
         }
         self.texts.insert(text.clone(), new.name.clone());
+        self.beginnings.insert(text.bytes().take(BEGINNING).collect());
         let token = Token {
             name: new.name,
             login: new.login,
@@ -123,6 +150,7 @@ impl World {
             text: text.clone(),
             scopes: sorted(new.scopes),
             expires: new.expires,
+            claimed_expiry: None,
             layout: new.layout,
             client_id: new.client_id,
             revoked: false,
@@ -164,6 +192,37 @@ impl World {
         Ok(())
     }
 
+    pub(crate) fn set_claimed_expiry(
+        &mut self,
+        name: &str,
+        ahead: Option<SignedDuration>,
+    ) -> Result<(), Refused> {
+        self.known_token(name)?.claimed_expiry = ahead;
+        Ok(())
+    }
+
+    pub(crate) fn refuse(&mut self, whom: Whom) -> Result<(), Refused> {
+        self.refused = whom.among(self.tokens.keys().map(String::as_str))?;
+        Ok(())
+    }
+
+    /// Every address begins anew.
+    pub(crate) fn set_address_limit(&mut self, limit: AddressLimit) -> Result<(), Refused> {
+        self.address_limit = limit.check()?;
+        self.addresses.clear();
+        Ok(())
+    }
+
+    pub(crate) fn address_limit(&self) -> AddressLimit {
+        self.address_limit
+    }
+
+    /// What an address has left for requests without good credentials.
+    pub(crate) fn address(&mut self, address: IpAddr) -> &mut Budget {
+        let limit = self.address_limit;
+        self.addresses.entry(address).or_insert_with(|| limit.budget())
+    }
+
     pub(crate) fn set_outage(&mut self, outage: Option<Outage>) -> Result<(), Refused> {
         outage.iter().try_for_each(Outage::check)?;
         self.outage = outage;
@@ -194,11 +253,21 @@ impl World {
     }
 
     pub(crate) fn fixed(&self, name: &str, path: &str) -> Option<&Reply> {
-        self.fixed.get(&(name.to_owned(), path.to_owned())).filter(|reply| **reply != Reply::AsUsual)
+        // Most worlds have none, and a look-up makes two texts.
+        if self.fixed.is_empty() {
+            return None;
+        }
+        self.fixed.get(&(name.to_owned(), path.to_owned()))
     }
 
     /// The same without the text of any token that was ever made here.
     pub(crate) fn redact(&self, text: &str) -> String {
+        let begins = |at: &[u8]| {
+            (1..=BEGINNING).any(|length| at.get(..length).is_some_and(|it| self.beginnings.contains(it)))
+        };
+        if !(0..text.len()).filter_map(|start| text.as_bytes().get(start..)).any(begins) {
+            return text.to_owned();
+        }
         // A shorter text may be part of a longer one.
         let mut found: Vec<_> =
             self.texts.iter().filter(|(secret, _)| text.contains(secret.as_str())).collect();

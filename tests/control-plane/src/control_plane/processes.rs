@@ -1,6 +1,6 @@
 //! Starting and stopping the processes of a control plane.
 
-use super::{ControlPlane, Error};
+use super::{ControlPlane, Error, snapshot::DATA};
 use crate::{
     binaries::{self, Program},
     guard::{Guarded, Launch},
@@ -17,6 +17,8 @@ use std::{
 /// Far more than a start takes, as several may share few cores.
 const READY_DEADLINE: Duration = Duration::from_secs(180);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A signal goes by way of a shell, and takes milliseconds.
+const SIGNAL_DEADLINE: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(10);
 const LOG_LINES: usize = 10;
 
@@ -32,7 +34,7 @@ impl ControlPlane {
             // A Unix socket cannot be taken by somebody else between choosing and using it, as a port can.
             // The advertised address is only looked at for its form: there is one member, and nobody asks it.
             let arguments = [
-                format!("--data-dir={}", self.path("etcd").display()),
+                format!("--data-dir={}", self.path(DATA).display()),
                 format!("--listen-client-urls={}", self.etcd_url()),
                 "--advertise-client-urls=http://127.0.0.1:2379".to_owned(),
                 format!("--listen-peer-urls=unix://{}", self.path("etcd-peer.sock").display()),
@@ -131,6 +133,59 @@ impl ControlPlane {
             .flatten()
             .map(Guarded::id)
             .collect()
+    }
+
+    /// The process id of a program; `None` if it does not run, or is no part of a control plane.
+    pub fn process_id(&self, program: Program) -> Option<u32> {
+        self.guarded(program).map(Guarded::id)
+    }
+
+    /// Stops a program where it is, by SIGSTOP, and returns when none of its threads runs any more. Its connections stay open,
+    /// and new ones are accepted by the kernel, but nothing is answered. A program that does not run is left alone.
+    ///
+    /// # Errors
+    ///
+    /// When the program cannot be signalled, or does not stop.
+    pub async fn freeze(&mut self, program: Program) -> Result<(), Error> {
+        match self.guarded_mut(program) {
+            Some(guarded) => Ok(guarded.freeze(SIGNAL_DEADLINE).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets a frozen program go on, by SIGCONT, and returns when it does.
+    ///
+    /// # Errors
+    ///
+    /// As [`freeze`](Self::freeze).
+    pub async fn thaw(&mut self, program: Program) -> Result<(), Error> {
+        match self.guarded_mut(program) {
+            Some(guarded) => Ok(guarded.thaw(SIGNAL_DEADLINE).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a program is frozen now.
+    pub fn is_frozen(&self, program: Program) -> bool {
+        self.guarded(program).is_some_and(Guarded::is_frozen)
+    }
+
+    fn guarded(&self, program: Program) -> Option<&Guarded> {
+        match program {
+            Program::Etcd => self.etcd.as_ref(),
+            Program::KubeApiserver => self.api_server.as_ref(),
+            Program::KubeControllerManager => self.controller_manager.as_ref(),
+            Program::Helm => None,
+        }
+    }
+
+    fn guarded_mut(&mut self, program: Program) -> Option<&mut Guarded> {
+        match program {
+            Program::Etcd => self.etcd.as_mut(),
+            Program::KubeApiserver => self.api_server.as_mut(),
+            Program::KubeControllerManager => self.controller_manager.as_mut(),
+            Program::Helm => None,
+        }
     }
 
     fn etcd_url(&self) -> String {

@@ -1,8 +1,8 @@
-use control_plane::{ControlPlane, Error, Options};
+use control_plane::{ControlPlane, Error, Options, Program};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Api, api::PostParams};
 use serde_json::{from_value, json};
-use std::{net::TcpListener, time::Duration};
+use std::{net::TcpListener, pin::pin, time::Duration};
 use tokio::time::timeout;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -32,6 +32,27 @@ async fn what_was_stored_outlives_api_server_and_etcd() {
         }
     };
     timeout(SECOND * 60, asking).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_frozen_api_server_or_etcd_answers_again_when_it_is_thawed() {
+    let mut control_plane = ControlPlane::start(Options::default()).await.unwrap();
+    let maps: Api<ConfigMap> = Api::default_namespaced(control_plane.admin_client().unwrap());
+    let map = |name| from_value(json!({ "metadata": { "name": name } })).unwrap();
+    for (program, name) in [(Program::KubeApiserver, "one"), (Program::Etcd, "two")] {
+        control_plane.freeze(program).await.unwrap();
+        assert!(control_plane.is_frozen(program));
+        let params = PostParams::default();
+        let map = map(name);
+        let mut creating = pin!(maps.create(&params, &map));
+        assert!(timeout(SECOND, &mut creating).await.is_err(), "{} answers", program.name());
+        control_plane.thaw(program).await.unwrap();
+        assert!(!control_plane.is_frozen(program));
+        timeout(SECOND * 60, creating).await.unwrap().unwrap();
+    }
+    // There is nothing to freeze.
+    control_plane.freeze(Program::KubeControllerManager).await.unwrap();
+    assert!(!control_plane.is_frozen(Program::KubeControllerManager));
 }
 
 #[tokio::test]

@@ -60,6 +60,31 @@ async fn a_program_that_runs_on_is_not_waited_for_beyond_the_deadline() {
     assert!(!process::runs(guarded.id()));
 }
 
+#[tokio::test]
+async fn a_frozen_program_does_nothing_until_it_is_thawed_and_can_be_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let beats = folder.path().join("beats");
+    let count = || fs::read(&beats).map_or(0, |beats| beats.len());
+    let mut guarded =
+        Guarded::spawn(&shell("while :; do echo; sleep 0.01; done").output(&beats, "/dev/null")).unwrap();
+    for _ in 0..2 {
+        let before = count();
+        process::await_end("the pause", || count() > before);
+        guarded.freeze(DEADLINE).await.unwrap();
+        assert!(guarded.is_frozen());
+        let frozen = count();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(count(), frozen);
+        guarded.thaw(DEADLINE).await.unwrap();
+        assert!(!guarded.is_frozen());
+        process::await_end("the pause", || count() > frozen);
+    }
+    guarded.freeze(DEADLINE).await.unwrap();
+    assert_eq!(guarded.kill().unwrap().code(), Some(128 + 9));
+    let result = guarded.freeze(Duration::ZERO).await;
+    assert!(matches!(result, Err(Error::Unheeded { .. })), "{result:?}");
+}
+
 #[test]
 fn a_dropped_program_is_gone_and_its_folder_is_not() {
     let folder = tempfile::tempdir().unwrap();

@@ -10,3 +10,5 @@ mod faults;
 mod guard;
 mod life;
 mod process;
+mod snapshot;
+mod usage;

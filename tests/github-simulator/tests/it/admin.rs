@@ -51,6 +51,18 @@ async fn changes_are_those_of_the_library() {
         (json!({"script": {"token": "ci", "replies": [{"redirect": {"to": "https://example.com/"}}]}}), 301),
         (json!({"script": {"token": "ci", "replies": [{"answer": {"status": 418, "body": "tea"}}]}}), 418),
         (json!({"script": {"token": "ci", "replies": ["asUsual", "loginLocked"]}}), 200),
+        (json!({"script": {"token": "ci", "replies": [{"dated": {"seconds": -60}}]}}), 200),
+        (json!({"script": {"token": "ci", "replies": ["gatewayBadCredentials"]}}), 401),
+        (json!({"script": {"token": "ci", "replies": ["unmarked"]}}), 200),
+        (json!({"dateOffset": {"seconds": 60}}), 200),
+        (json!({"claimedExpiry": {"token": "ci", "in": "0s"}}), 200),
+        (json!({"claimedExpiry": {"token": "ci"}}), 200),
+        (json!({"refuse": "everyone"}), 401),
+        (json!({"refuse": {"percent": 0}}), 200),
+        (json!({"refuse": {"tokens": ["ci"]}}), 401),
+        (json!({"refuse": "nobody"}), 200),
+        (json!({"addressLimit": {"requests": 0, "window": "1m", "whenSpent": "lockedOut"}}), 403),
+        (json!({"addressLimit": {}}), 200),
         (json!({"limit": {"login": "acme-ci", "remaining": 0, "resetIn": "5m"}}), 403),
         (json!({"limit": {"login": "acme-ci", "remaining": 9, "reset": "2099-01-01T00:00:00Z"}}), 200),
         (json!({"path": {"token": "ci", "path": "/user", "reply": "notFound"}}), 404),
@@ -74,6 +86,23 @@ async fn calls_are_listed_without_those_of_the_endpoint_itself() {
     assert_eq!(calls[0]["status"], 200);
     assert_eq!(get(&github, "/_simulator/nowhere").send().await.unwrap().status(), 404);
     assert_eq!(github.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn statistics_are_told_and_the_log_can_be_emptied() {
+    let github = Simulator::start().await.unwrap();
+    let text = github.token(NewToken::classic("ci", "acme-ci"));
+    ask(&github, &text).await;
+    github.revoke("ci");
+    ask(&github, &text).await;
+    let statistics = json(get(&github, "/_simulator/statistics").send().await.unwrap()).await;
+    assert_eq!(statistics["calls"], 2);
+    assert_eq!(statistics["connections"], 3, "that of the question for them too");
+    assert_eq!(statistics["byStatus"], json!({"200": 1, "401": 1}));
+    assert_eq!(statistics["mostFailedLoginsInAnHour"], 1);
+    let calls = format!("{}/_simulator/calls", github.url());
+    assert_eq!(client().delete(calls).send().await.unwrap().status(), 204);
+    assert_eq!((github.calls().len(), github.statistics().calls), (0, 0));
 }
 
 #[tokio::test]
@@ -101,6 +130,11 @@ async fn a_bad_wish_is_refused_with_one_sentence_that_names_the_field() {
         ("changes", json!({"limit": {"login": "acme-ci", "remaining": 1}}), "reset"),
         ("changes", json!({"outage": {"status": 42}}), "status"),
         ("changes", json!({"outage": {}}), "status"),
+        ("changes", json!({"refuse": {"percent": 101}}), "percent"),
+        ("changes", json!({"refuse": {"tokens": ["typo"]}}), "token"),
+        ("changes", json!({"addressLimit": {"window": "0s"}}), "window"),
+        ("changes", json!({"addressLimit": {"limit": 1}}), "limit"),
+        ("changes", json!({"claimedExpiry": {"token": "typo", "in": "0s"}}), "token"),
         ("changes", json!({"script": {"token": "fine", "replies": [{"status": 1}]}}), "status"),
         ("changes", json!({"path": {"token": "fine", "path": "orgs", "reply": "cut"}}), "path"),
     ];

@@ -54,6 +54,20 @@ async fn it_starts_from_the_example_and_prints_tokens_and_url() {
 }
 
 #[tokio::test]
+async fn it_can_count_without_a_log() {
+    let arguments = ["--config", EXAMPLE, "--counts-only"];
+    let mut child = binary(&arguments).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let url = lines.next_line().await.unwrap().unwrap();
+    let client = client();
+    client.get(format!("{url}/user")).send().await.unwrap();
+    let told =
+        async |page: &str| json(client.get(format!("{url}/_simulator/{page}")).send().await.unwrap()).await;
+    assert_eq!(told("calls").await, serde_json::json!([]));
+    assert_eq!(told("statistics").await["calls"], 1);
+}
+
+#[tokio::test]
 async fn it_refuses_what_it_cannot_do_in_one_sentence() {
     let rows: [(&[&str], &str); 6] = [
         (&[], "--config is missing"),

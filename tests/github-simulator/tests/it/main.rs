@@ -13,6 +13,12 @@ mod client;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod incidents;
+#[cfg(test)]
+mod load;
+#[cfg(test)]
 mod log;
+#[cfg(test)]
+mod statistics;
 #[cfg(test)]
 mod tls;
