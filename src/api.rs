@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use status::time;
 pub use status::{
-    Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus, Links, OutputStatus, RefusedStatus,
-    TokenStatus,
+    Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus, Links, OutputStatus,
+    RefusedStatus, TokenStatus,
 };
 pub use summary::{CONDITION_TYPES, StatusSummary, Transition};
 

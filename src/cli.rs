@@ -4,13 +4,13 @@ mod check;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
 use crate::{
     api, github,
     settings::{self, Input, Settings},
     telemetry,
 };
 pub use check::Check;
+use clap::{Parser, Subcommand};
 
 /// Cert-manager for GitHub personal access tokens: asks GitHub whether they work, says so in Kubernetes, and hands proven ones to
 /// workloads.

@@ -86,11 +86,15 @@ impl Fault {
             Refusal::Quota(Some(name)) => format!("raise the ResourceQuota {name} or free some of it"),
             Refusal::Quota(None) => "raise the ResourceQuota of the namespace or free some of it".to_owned(),
             Refusal::Policy(name) => {
-                format!("the admission policy or webhook {name} refused it: have its owner allow the operator's Secrets")
+                format!(
+                    "the admission policy or webhook {name} refused it: have its owner allow the operator's Secrets"
+                )
             }
             Refusal::NamespaceTerminating => "the namespace is being deleted".to_owned(),
             Refusal::Busy => "the API server is busy; the operator tries again soon".to_owned(),
-            Refusal::Invalid | Refusal::Other => "the operator tries again; its log has the API server's words".to_owned(),
+            Refusal::Invalid | Refusal::Other => {
+                "the operator tries again; its log has the API server's words".to_owned()
+            }
         }
     }
 
@@ -248,7 +252,8 @@ mod tests {
 
     #[test]
     fn a_terminating_namespace_is_no_conflict_and_no_fault() {
-        let mut status = Status::failure("unable to create new content in namespace a", "Forbidden").with_code(403);
+        let mut status =
+            Status::failure("unable to create new content in namespace a", "Forbidden").with_code(403);
         status.details = serde_json::from_value(serde_json::json!({
             "causes": [{ "reason": "NamespaceTerminating", "message": "namespace a is being terminated", "field": "" }],
         }))

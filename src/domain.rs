@@ -5,8 +5,8 @@
 pub mod answer;
 pub mod decide;
 pub mod duration;
-pub mod output;
 pub mod knowledge;
+pub mod output;
 pub mod probe;
 pub mod probing;
 pub mod reason;

@@ -5,11 +5,7 @@
 mod headers;
 mod interpret;
 
-use std::{
-    collections::BTreeMap,
-    error::Error as _,
-    time::Duration,
-};
+use std::{collections::BTreeMap, error::Error as _, time::Duration};
 
 use jiff::Timestamp;
 use reqwest::{

@@ -132,7 +132,8 @@ impl Prober {
         let changes = Changes::default();
         let named = |name: Arc<str>| (name.clone(), Arc::new(Host::new(name, limits, changes.clone())));
         let hosts: BTreeMap<_, _> = hosts.into_iter().map(Into::into).map(named).collect();
-        let work = |host: &Arc<Host>| -> BoxFuture<'static, ()> { Box::pin(host.clone().work(ask.clone(), now)) };
+        let work =
+            |host: &Arc<Host>| -> BoxFuture<'static, ()> { Box::pin(host.clone().work(ask.clone(), now)) };
         let workers = Workers(hosts.values().map(work).collect());
         (Prober { hosts: Arc::new(hosts), changes }, workers)
     }

@@ -92,7 +92,8 @@ enum Next {
 impl Context {
     /// A context in which nothing is known yet.
     pub fn new(client: Client, prober: Prober, settings: Settings) -> Self {
-        let hosts = settings.hosts.iter().map(|host| (host.name.clone(), host.name.as_str().into())).collect();
+        let hosts =
+            settings.hosts.iter().map(|host| (host.name.clone(), host.name.as_str().into())).collect();
         Context {
             hosts,
             client,
@@ -262,11 +263,7 @@ fn requeue_after(observed: &observe::Observed, decision: &Decision<'_>) -> Durat
 }
 
 /// Logs why, with the API server's own words.
-fn tell<'a>(
-    connection: &Connection,
-    failures: impl IntoIterator<Item = &'a Failure>,
-    token: Option<&Token>,
-) {
+fn tell<'a>(connection: &Connection, failures: impl IntoIterator<Item = &'a Failure>, token: Option<&Token>) {
     for Failure { doing, secret, fault, .. } in failures {
         tracing::warn!(connection = %connection.key, secret, doing, error = %fault, said = fault.said(token), "a Secret was refused");
     }
@@ -282,7 +279,11 @@ impl Failure {
     /// The finding that stands for it in the status.
     fn finding(&self) -> Finding {
         let Failure { doing, secret, verbs, fault } = self;
-        let reason = if fault.is_forbidden() && *doing == "read" { Reason::SecretForbidden } else { Reason::WriteFailed };
+        let reason = if fault.is_forbidden() && *doing == "read" {
+            Reason::SecretForbidden
+        } else {
+            Reason::WriteFailed
+        };
         let message = format!("cannot {doing} Secret {secret}: {fault}; {}", fault.advice(verbs));
         Finding::new(reason, message)
     }

@@ -50,6 +50,19 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
     let (mut terminated, mut interrupted) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let client = Client::try_from(impatient(kube::Config::infer().await?))?;
+    tokio::select! {
+        ended = operate(client, settings) => ended,
+        _ = terminated.recv() => Ok(stopping()),
+        _ = interrupted.recv() => Ok(stopping()),
+    }
+}
+
+/// Runs the operator with this client for ever.
+///
+/// # Errors
+///
+/// What keeps it from running, or the end of any task.
+pub async fn operate(client: Client, settings: Settings) -> Result<(), Error> {
     let github = Github::new(&settings)?;
     let names: Vec<_> = settings.hosts.iter().map(|host| host.name.clone()).collect();
     let (prober, asking) = Prober::new(github, settings.limits(), names);
@@ -60,11 +73,7 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
         asking.run().await;
         Err(Error::Task("asking GitHub"))
     });
-    tokio::select! {
-        ended = tasks.join_next() => ended.unwrap_or(Ok(Ok(()))).unwrap_or(Err(Error::Task("panicked"))),
-        _ = terminated.recv() => Ok(stopping()),
-        _ = interrupted.recv() => Ok(stopping()),
-    }
+    tasks.join_next().await.unwrap_or(Ok(Ok(()))).unwrap_or(Err(Error::Task("one panicked")))
 }
 
 fn stopping() {

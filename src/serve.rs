@@ -43,7 +43,10 @@ type Probe = Arc<dyn Fn() -> Health + Send + Sync>;
 /// # Errors
 ///
 /// If the address cannot be listened on, or serving ends.
-pub async fn serve(address: SocketAddr, health: impl Fn() -> Health + Send + Sync + 'static) -> Result<(), Error> {
+pub async fn serve(
+    address: SocketAddr,
+    health: impl Fn() -> Health + Send + Sync + 'static,
+) -> Result<(), Error> {
     let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
     let router = Router::new()
         .route("/livez", get(async |State(probe): State<Probe>| alive(probe())))

@@ -17,7 +17,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 pub use host::Host;
 
-use crate::domain::{duration::Duration, probing::{Limits, schedule::Timing}};
+use crate::domain::{
+    duration::Duration,
+    probing::{Limits, schedule::Timing},
+};
 
 const TRUST_FOR: Duration = Duration::hours(24);
 const HEARTBEAT: Duration = Duration::hours(1);

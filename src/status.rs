@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     api::{
-        CONDITION_TYPES, Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status, Links,
-        OutputStatus, RefusedStatus, StatusSummary, TokenStatus, time,
+        CONDITION_TYPES, Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status,
+        Links, OutputStatus, RefusedStatus, StatusSummary, TokenStatus, time,
     },
     domain::{
         Finding, Judged, Reason,
@@ -89,7 +89,8 @@ pub fn next(before: Before<'_>, generation: Option<i64>, outcome: &Outcome<'_>) 
 
 /// True if `checkedAt` in the cluster is older than the heartbeat. One that lies ahead was written by a clock that was wrong.
 fn is_overdue(status: &Status, summary: &StatusSummary, heartbeat: SignedDuration) -> bool {
-    let checked = |token: Option<&TokenStatus>| token.and_then(|token| token.checked_at.as_ref().map(|at| at.0));
+    let checked =
+        |token: Option<&TokenStatus>| token.and_then(|token| token.checked_at.as_ref().map(|at| at.0));
     match (checked(status.token.as_ref()), checked(summary.token.as_deref())) {
         (Some(now), Some(then)) => then > now || now.duration_since(then) >= heartbeat,
         (now, then) => now != then,
@@ -116,7 +117,8 @@ pub fn unreadable(
         outputs: summary.map(|summary| summary.outputs.to_vec()).unwrap_or_default(),
         deferral: summary.and_then(|summary| summary.deferral.as_deref().cloned()),
         next_check_at: None,
-        last_handled_request: summary.and_then(|summary| summary.last_handled_request.as_deref().map(str::to_owned)),
+        last_handled_request: summary
+            .and_then(|summary| summary.last_handled_request.as_deref().map(str::to_owned)),
         links: None,
     };
     (!summary.is_some_and(|summary| summary.says_the_same(&status))).then_some(status)
@@ -126,9 +128,12 @@ fn conditions(before: Before<'_>, generation: Option<i64>, outcome: &Outcome<'_>
     let (summary, now) = (before.summary, outcome.seen.now);
     if outcome.seen.demand.suspend {
         let kept = |type_: &str| before.conditions.iter().find(|condition| condition.type_ == type_).cloned();
-        let others = judges()
-            .map(|(type_, _)| kept(type_).unwrap_or_else(|| condition(type_, suspended(), summary, generation, now)));
-        return std::iter::once(condition("Ready", suspended(), summary, generation, now)).chain(others).collect();
+        let others = judges().map(|(type_, _)| {
+            kept(type_).unwrap_or_else(|| condition(type_, suspended(), summary, generation, now))
+        });
+        return std::iter::once(condition("Ready", suspended(), summary, generation, now))
+            .chain(others)
+            .collect();
     }
     let judged: Vec<_> = judges().map(|(type_, judge)| (type_, judge(outcome))).collect();
     std::iter::once(("Ready", ready(&judged, outcome)))
@@ -178,7 +183,10 @@ fn ready(judged: &[(&str, Verdict)], outcome: &Outcome<'_>) -> Verdict {
     };
     let status = match gravity(gravest) {
         Severity::Fine => {
-            return holds(Reason::Ready, format!("GitHub accepts the token and every requirement holds{note}"));
+            return holds(
+                Reason::Ready,
+                format!("GitHub accepts the token and every requirement holds{note}"),
+            );
         }
         Severity::Note => ConditionStatus::True,
         Severity::Wait => ConditionStatus::Unknown,
@@ -229,7 +237,8 @@ fn not_expiring(outcome: &Outcome<'_>) -> Verdict {
 }
 
 fn published(outcome: &Outcome<'_>) -> Verdict {
-    let against: Vec<Finding> = outcome.stands.iter().filter_map(|(name, stand)| speaks_against(name, stand)).collect();
+    let against: Vec<Finding> =
+        outcome.stands.iter().filter_map(|(name, stand)| speaks_against(name, stand)).collect();
     if !against.is_empty() {
         return fails(ConditionStatus::False, against);
     }
@@ -287,7 +296,8 @@ fn kept(outcome: &Outcome<'_>, wanted: usize) -> Verdict {
 fn withdrawn(outcome: &Outcome<'_>, wanted: usize) -> Verdict {
     match standing(outcome) {
         0 => {
-            let message = "the outputs were deleted, since spec.onInvalid is Withdraw and the token is of no use";
+            let message =
+                "the outputs were deleted, since spec.onInvalid is Withdraw and the token is of no use";
             says(ConditionStatus::False, Reason::Withdrawn, message.to_owned())
         }
         // They hold an earlier token, against which nobody has said anything.
@@ -363,16 +373,18 @@ fn outputs(summary: Option<&StatusSummary>, outcome: &Outcome<'_>) -> Vec<Output
     if outcome.seen.demand.suspend {
         return before.to_vec();
     }
-    let stood_as = |name: &str| before.iter().find(|output| output.secret_name == name).map(|output| output.format);
-    let standing = outcome.seen.demand.outputs.iter().zip(outcome.stands).filter_map(|(output, (name, stand))| {
-        let format = match stand {
-            Stand::Wanted => output.format,
-            // It keeps the layout in which it was written.
-            Stand::Other | Stand::Leaving(_) => stood_as(name)?,
-            Stand::Absent | Stand::Refused(_) => return None,
-        };
-        Some(OutputStatus { secret_name: (*name).to_owned(), format })
-    });
+    let stood_as =
+        |name: &str| before.iter().find(|output| output.secret_name == name).map(|output| output.format);
+    let standing =
+        outcome.seen.demand.outputs.iter().zip(outcome.stands).filter_map(|(output, (name, stand))| {
+            let format = match stand {
+                Stand::Wanted => output.format,
+                // It keeps the layout in which it was written.
+                Stand::Other | Stand::Leaving(_) => stood_as(name)?,
+                Stand::Absent | Stand::Refused(_) => return None,
+            };
+            Some(OutputStatus { secret_name: (*name).to_owned(), format })
+        });
     standing.collect()
 }
 

@@ -12,10 +12,8 @@ use control_plane::{ControlPlane, Options};
 use futures::{StreamExt, pin_mut};
 use github_pat_operator::{
     api::{self, GithubPatConnection},
-    controller,
-    github::Github,
+    run,
     settings::{Input, Settings},
-    watches::Watches,
 };
 use github_simulator::Simulator;
 use k8s_openapi::{
@@ -301,13 +299,14 @@ async fn install(client: &Client) -> Result<(), Failed> {
 fn operate(plane: &ControlPlane, client: &Client, github: &Simulator) -> Result<(), Failed> {
     let path = plane.directory().join("settings.yaml");
     let host = format!("{{ name: github.simulated, apiUrl: '{}', registry: ghcr.simulated }}", github.url());
-    std::fs::write(&path, format!("hosts: [{host}]\nminimumInterval: 10s\nconfirmAfter: 2s\n"))?;
+    std::fs::write(
+        &path,
+        format!("hosts: [{host}]\nminimumInterval: 10s\nconfirmAfter: 2s\nlisten: 127.0.0.1:0\n"),
+    )?;
     let settings = Settings::new(Input::default(), Input::read(&path)?)?;
     let log = std::fs::File::create(plane.directory().join("operator.log"))?;
     tracing_subscriber::fmt().with_ansi(false).with_writer(Mutex::new(log)).try_init()?;
-    let asking = Github::new(&settings)?;
-    let watches = Arc::new(Watches::default());
-    tokio::spawn(controller::run(client.clone(), asking, settings, watches, std::future::pending()));
+    tokio::spawn(run::operate(client.clone(), settings));
     Ok(())
 }
 

@@ -150,7 +150,10 @@ mod tests {
         let later = Status { next_check_at: Some(time(at(99))), ..status("good") };
         assert!(summary.says_the_same(&later), "nextCheckAt is written with other changes only");
         let ready = summary.condition("Ready").unwrap();
-        assert_eq!((ready.status, ready.reason, ready.at()), (ConditionStatus::True, Some(Reason::Ready), Some(at(77))));
+        assert_eq!(
+            (ready.status, ready.reason, ready.at()),
+            (ConditionStatus::True, Some(Reason::Ready), Some(at(77)))
+        );
         assert_eq!(summary.condition("Published"), None);
     }
 }

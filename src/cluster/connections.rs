@@ -15,7 +15,10 @@ use super::{
     within,
 };
 use crate::{
-    api::{GithubPatConnection, GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status, StatusSummary},
+    api::{
+        GithubPatConnection, GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status,
+        StatusSummary,
+    },
     domain::token::Token,
 };
 
@@ -52,7 +55,9 @@ impl Connection {
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let spec = self.spec.as_ref().ok();
         let source = spec.map(|spec| spec.secret_ref.name.as_str());
-        source.into_iter().chain(spec.into_iter().flat_map(|spec| &spec.publish).map(|output| output.secret_name.as_str()))
+        source
+            .into_iter()
+            .chain(spec.into_iter().flat_map(|spec| &spec.publish).map(|output| output.secret_name.as_str()))
     }
 
     /// True if the operator has judged this generation of it before.
@@ -178,7 +183,11 @@ pub async fn status(client: &Client, key: &ObjectKey) -> Result<Option<Status>, 
 /// # Errors
 ///
 /// If the connection has changed meanwhile, or the API server refuses.
-pub async fn write_status(client: &Client, connection: &Connection, status: &Status) -> Result<Connection, Fault> {
+pub async fn write_status(
+    client: &Client,
+    connection: &Connection,
+    status: &Status,
+) -> Result<Connection, Fault> {
     let (namespace, name) = (connection.key.namespace(), connection.key.name());
     let body = serde_json::json!({
         "apiVersion": GithubPatConnection::api_version(&()),

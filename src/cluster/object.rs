@@ -119,7 +119,10 @@ mod tests {
     #[test]
     fn a_key_has_its_two_parts() {
         let key = ObjectKey::new("team-a", "ci.bot");
-        assert_eq!((key.namespace(), key.name(), key.to_string().as_str()), ("team-a", "ci.bot", "team-a/ci.bot"));
+        assert_eq!(
+            (key.namespace(), key.name(), key.to_string().as_str()),
+            ("team-a", "ci.bot", "team-a/ci.bot")
+        );
         assert_eq!(key.beside("out"), ObjectKey::new("team-a", "out"));
     }
 

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::{
-    ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::OwnerReference,
-};
+use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::OwnerReference};
 use kube::{
     Api, Client, Resource, ResourceExt,
     api::{DeleteParams, ObjectMeta, PostParams, Preconditions},
@@ -78,7 +76,9 @@ pub async fn apply(
     let secrets = Api::<Secret>::namespaced(client.clone(), owner.key.namespace());
     match change {
         Change::Create { output, payload } => create(client, &secrets, owner, output, payload, proof).await,
-        Change::Replace { output, version, payload } => replace(&secrets, owner, output, version, payload, proof).await,
+        Change::Replace { output, version, payload } => {
+            replace(&secrets, owner, output, version, payload, proof).await
+        }
         Change::Recreate { output, version, payload } => {
             match delete(&secrets, &output.secret_name, version).await? {
                 Done::Gone => create(client, &secrets, owner, output, payload, proof).await,
@@ -99,7 +99,8 @@ async fn create(
     proof: Option<Proof>,
 ) -> Result<Done, Fault> {
     let name = &output.secret_name;
-    let labels = [(OWNER_LABEL, owner.uid), MANAGED_BY].map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let labels =
+        [(OWNER_LABEL, owner.uid), MANAGED_BY].map(|(key, value)| (key.to_owned(), value.to_owned()));
     let metadata = ObjectMeta {
         name: Some(name.clone()),
         labels: Some(BTreeMap::from(labels)),
@@ -107,8 +108,12 @@ async fn create(
         owner_references: Some(vec![reference(owner)]),
         ..ObjectMeta::default()
     };
-    let secret =
-        Secret { metadata, type_: Some(payload.type_.clone()), data: Some(data(payload)), ..Secret::default() };
+    let secret = Secret {
+        metadata,
+        type_: Some(payload.type_.clone()),
+        data: Some(data(payload)),
+        ..Secret::default()
+    };
     match within(secrets.create(&params(), &secret)).await {
         Ok(created) => Ok(Done::Written(entry(&created))),
         Err(fault) if fault.is_already_there() => {
@@ -190,13 +195,18 @@ fn reference(owner: Owner<'_>) -> OwnerReference {
 }
 
 /// The annotations of an output.
-const ANNOTATIONS: [&str; 4] =
-    ["githubpat.dev/connection", "githubpat.dev/format", "githubpat.dev/token-hash", "githubpat.dev/proven-at"];
+const ANNOTATIONS: [&str; 4] = [
+    "githubpat.dev/connection",
+    "githubpat.dev/format",
+    "githubpat.dev/token-hash",
+    "githubpat.dev/proven-at",
+];
 
 /// From an output alone one reads what it is: connection, format, the hash that GitHub's audit log has, and when it was proven.
 fn annotations(owner: Owner<'_>, output: &Output, proof: Option<Proof>) -> BTreeMap<String, String> {
     let [connection, format, token_hash, proven_at] = ANNOTATIONS;
-    let mut annotations = vec![(connection, owner.key.name().to_owned()), (format, output.format.as_str().to_owned())];
+    let mut annotations =
+        vec![(connection, owner.key.name().to_owned()), (format, output.format.as_str().to_owned())];
     if let Some(proof) = proof {
         let at = Timestamp::from_second(proof.at.as_second()).unwrap_or(proof.at);
         annotations.extend([(token_hash, proof.token.to_string()), (proven_at, at.to_string())]);

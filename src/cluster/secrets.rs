@@ -3,11 +3,7 @@
 use std::borrow::Cow;
 
 use k8s_openapi::{ByteString, api::core::v1::Secret};
-use kube::{
-    Api, Client, Resource, ResourceExt,
-    api::ObjectMeta,
-    core::NamespaceResourceScope,
-};
+use kube::{Api, Client, Resource, ResourceExt, api::ObjectMeta, core::NamespaceResourceScope};
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 

@@ -64,7 +64,8 @@ pub async fn connections(client: Client, index: &Index, relist: &Relist, wake: i
         };
         woken.into_iter().for_each(&wake);
     };
-    let hint = "connections; is the CustomResourceDefinition installed, and may the operator list and watch them?";
+    let hint =
+        "connections; is the CustomResourceDefinition installed, and may the operator list and watch them?";
     followed(Api::<Received>::all(client), PAGE_OF_CONNECTIONS, &relist.connections, hint, follow).await;
 }
 
@@ -79,7 +80,9 @@ pub async fn secrets(client: Client, index: &Index, relist: &Relist, wake: impl 
             watcher::Event::InitApply(SecretMeta { key, entry, .. }) => index.listed_secret(&key, entry),
             watcher::Event::InitDone => index.secrets_listed(),
             watcher::Event::Apply(SecretMeta { key, entry, .. }) => index.saw_secret(&key, entry),
-            watcher::Event::Delete(SecretMeta { key, entry, .. }) => index.lost_secret(&key, &entry.version.uid),
+            watcher::Event::Delete(SecretMeta { key, entry, .. }) => {
+                index.lost_secret(&key, &entry.version.uid)
+            }
         };
         woken.into_iter().for_each(&wake);
     };
@@ -140,7 +143,8 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_half_a_minute_and_are_spread() {
-        let longest: Vec<f64> = [0, 1, 2, 6, 8, u32::MAX].map(|failures| pause(failures, 1.0).as_secs_f64()).to_vec();
+        let longest: Vec<f64> =
+            [0, 1, 2, 6, 8, u32::MAX].map(|failures| pause(failures, 1.0).as_secs_f64()).to_vec();
         assert_eq!(longest, [0.5, 1.0, 2.0, 30.0, 30.0, 30.0]);
         assert_eq!(pause(1, 0.0), Duration::from_millis(500));
     }

@@ -55,7 +55,11 @@ impl Refused {
     fn after(self, before: Option<Refused>) -> Refused {
         // What a host said before its incident does not count among the three that are needed afterwards.
         let Some(before) = before.filter(|before| before.needed >= self.needed) else { return self };
-        Refused { count: self.count.saturating_add(before.count), first: before.first.min(self.first), ..self }
+        Refused {
+            count: self.count.saturating_add(before.count),
+            first: before.first.min(self.first),
+            ..self
+        }
     }
 
     /// One refusal of which two are needed.

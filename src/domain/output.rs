@@ -119,7 +119,8 @@ impl Output {
     /// Why this token or host cannot be laid out so, and what to do about it.
     pub fn payload(&self, token: &Token, grant: &Grant, registry: Option<&str>) -> Result<Payload, Finding> {
         let layout = self.layout();
-        let material = Material { secret_name: &self.secret_name, token, username: username(grant), registry };
+        let material =
+            Material { secret_name: &self.secret_name, token, username: username(grant), registry };
         let entries = (layout.entries)(&material)?;
         let data = entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         Ok(Payload { type_: layout.secret_type.to_owned(), data })

@@ -303,7 +303,10 @@ impl State {
         let token = question.hashed;
         let entry = self.ledger.get(&token);
         let counts = entry.is_some_and(|entry| {
-            !question.condemned && entry.accepted_before && !entry.was_held && entry.knowledge.believed_refusal().is_none()
+            !question.condemned
+                && entry.accepted_before
+                && !entry.was_held
+                && entry.knowledge.believed_refusal().is_none()
         });
         let effect = self.admission.answered(question, &heard.reply, told(&heard), counts);
         let mut changed = Vec::new();
@@ -347,7 +350,8 @@ impl State {
     /// Of tokens that were accepted before, three more refusals are needed now.
     fn release(&mut self, held: &HashSet<HashedToken>) {
         for token in held {
-            if let Some(entry) = self.ledger.get_mut(token).filter(|entry| entry.knowledge.deferred.is_some()) {
+            if let Some(entry) = self.ledger.get_mut(token).filter(|entry| entry.knowledge.deferred.is_some())
+            {
                 entry.was_held = entry.accepted_before;
             }
         }

@@ -146,7 +146,8 @@ impl Look<'_> {
 
     /// Keeps track of which token on which host this connection uses.
     fn subject(&mut self, token: &Judged<Description>, host: &Judged<Host>, now: Timestamp) {
-        let subject = token.yes().zip(host.yes()).map(|(token, host)| self.ctx.subject(&host.name, token.hashed));
+        let subject =
+            token.yes().zip(host.yes()).map(|(token, host)| self.ctx.subject(&host.name, token.hashed));
         // While the Secret is unreadable the knowledge of its last token is kept.
         if subject == self.record.subject || (subject.is_none() && !token.is_no()) {
             return;
@@ -157,7 +158,8 @@ impl Look<'_> {
         }
         self.record.since = now;
         self.record.not_now = None;
-        self.record.remembered = subject.as_ref().and_then(|subject| remembered(self.connection.status.as_ref(), subject));
+        self.record.remembered =
+            subject.as_ref().and_then(|subject| remembered(self.connection.status.as_ref(), subject));
         self.record.subject = subject;
     }
 
@@ -195,13 +197,16 @@ impl Look<'_> {
 
     /// The request that was last acted on, by this process or the one before.
     pub(super) fn handled_request(&self) -> Option<&str> {
-        let before = self.connection.status.as_ref().and_then(|status| status.last_handled_request.as_deref());
+        let before =
+            self.connection.status.as_ref().and_then(|status| status.last_handled_request.as_deref());
         self.record.handled_request.as_deref().or(before)
     }
 
     async fn ask(&mut self, observed: &mut Observed) {
         self.bytes(observed).await;
-        let (Some(token), Some(subject)) = (observed.seen.bytes.clone(), self.record.subject.clone()) else { return };
+        let (Some(token), Some(subject)) = (observed.seen.bytes.clone(), self.record.subject.clone()) else {
+            return;
+        };
         let requested = self.is_requested(&observed.seen);
         let urgency = if requested { Urgency::New } else { self.urgency(&observed.seen) };
         let knowledge = &observed.seen.knowledge;
@@ -209,9 +214,20 @@ impl Look<'_> {
             namespace: self.connection.key.namespace(),
             accepted_before: knowledge.grant.is_some(),
             condemned: knowledge.believed_refusal().is_some(),
-            account: knowledge.grant.as_ref().and_then(|(grant, _)| grant.account.as_ref()).map(|account| account.id),
+            account: knowledge
+                .grant
+                .as_ref()
+                .and_then(|(grant, _)| grant.account.as_ref())
+                .map(|account| account.id),
         };
-        match self.ctx.prober.ask(token.clone(), &subject, Probe::Identity, urgency, &asker, observed.seen.now) {
+        match self.ctx.prober.ask(
+            token.clone(),
+            &subject,
+            Probe::Identity,
+            urgency,
+            &asker,
+            observed.seen.now,
+        ) {
             Asked::Pending => {
                 let version = self.version(&self.spec.secret_ref.name);
                 self.record.hold(&self.spec.secret_ref, version.as_ref(), token);
@@ -225,7 +241,10 @@ impl Look<'_> {
                 observed.not_before = deferral.until;
                 if deferral.reason != Reason::HostBusy {
                     let since = observed.seen.now;
-                    self.record.not_now.get_or_insert_with(|| Box::new(Deferred { since, deferral })).deferral = deferral;
+                    self.record
+                        .not_now
+                        .get_or_insert_with(|| Box::new(Deferred { since, deferral }))
+                        .deferral = deferral;
                 }
                 self.recall(&mut observed.seen);
             }
@@ -234,9 +253,11 @@ impl Look<'_> {
 
     fn urgency(&self, seen: &Observation) -> Urgency {
         let (knowledge, token) = (&seen.knowledge, seen.token.yes());
-        let is_dubious = token.is_some_and(|token| token.doubt == Some(Doubt::Checksum)) && self.spec.host == "github.com";
+        let is_dubious =
+            token.is_some_and(|token| token.doubt == Some(Doubt::Checksum)) && self.spec.host == "github.com";
         let had_another = self.connection.status.as_ref().and_then(|status| status.token.as_ref());
-        let rotated = had_another.is_some_and(|before| token.is_none_or(|token| before.hashed_token != token.hashed));
+        let rotated =
+            had_another.is_some_and(|before| token.is_none_or(|token| before.hashed_token != token.hashed));
         match (knowledge.grant.is_some(), knowledge.refused.is_some(), knowledge.deferred.is_some()) {
             (false, _, _) if is_dubious => Urgency::Dubious,
             (_, true, _) => Urgency::Confirm,
@@ -257,7 +278,8 @@ impl Look<'_> {
             Some(self.classify(&output.secret_name, &entry, stamp(seen, output)))
         });
         let owned = self.ctx.index.owned(&self.connection.uid);
-        let is_named = |key: &ObjectKey| self.spec.publish.iter().any(|output| output.secret_name == key.name());
+        let is_named =
+            |key: &ObjectKey| self.spec.publish.iter().any(|output| output.secret_name == key.name());
         let others = owned.iter().filter(|key| !is_named(key)).filter_map(|key| {
             let entry = self.ctx.index.secret(key)?;
             Some(self.classify(key.name(), &entry, None))
@@ -347,7 +369,8 @@ fn parse(
 
 fn missing(reference: &SecretKeyRef) -> Finding {
     let SecretKeyRef { name, key } = reference;
-    let message = format!("there is no Secret {name} in the namespace: create it with the token under the key {key}");
+    let message =
+        format!("there is no Secret {name} in the namespace: create it with the token under the key {key}");
     Finding::new(Reason::SecretNotFound, message)
 }
 

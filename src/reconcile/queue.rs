@@ -213,7 +213,10 @@ mod tests {
         {
             queue.wake(&key(name), priority);
         }
-        assert_eq!([queue.next().await, queue.next().await, queue.next().await], [key("n"), key("k"), key("c")]);
+        assert_eq!(
+            [queue.next().await, queue.next().await, queue.next().await],
+            [key("n"), key("k"), key("c")]
+        );
         assert_eq!(queue.stalled_for(), None, "the first place of k is no longer good");
     }
 

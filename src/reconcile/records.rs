@@ -171,13 +171,22 @@ impl Record {
     }
 
     /// What was read from the source, if it is still in that state.
-    pub(super) fn source(&self, reference: &SecretKeyRef, version: Option<&Version>) -> Option<&Judged<Description>> {
+    pub(super) fn source(
+        &self,
+        reference: &SecretKeyRef,
+        version: Option<&Version>,
+    ) -> Option<&Judged<Description>> {
         let source = self.source.as_ref()?;
         (source.state == state(reference, version)).then_some(&source.token)
     }
 
     /// Keeps what was read from the source in this state.
-    pub(super) fn read_source(&mut self, reference: &SecretKeyRef, version: Option<&Version>, token: Judged<Description>) {
+    pub(super) fn read_source(
+        &mut self,
+        reference: &SecretKeyRef,
+        version: Option<&Version>,
+        token: Judged<Description>,
+    ) {
         self.source = Some(Source { state: state(reference, version), token });
     }
 
@@ -200,7 +209,14 @@ impl Record {
     }
 
     /// Keeps what an output holds.
-    pub(super) fn verify(&mut self, name: &str, version: &Version, stamp: Option<Stamp>, holds: Holds, ours: bool) {
+    pub(super) fn verify(
+        &mut self,
+        name: &str,
+        version: &Version,
+        stamp: Option<Stamp>,
+        holds: Holds,
+        ours: bool,
+    ) {
         self.outputs.retain(|known| *known.name != *name);
         self.outputs.push(Verified { name: name.into(), state: fingerprint(version), stamp, holds, ours });
     }
@@ -259,7 +275,12 @@ impl Records {
     }
 
     /// The connection uses this token now, in place of the one before; gives that one if nobody uses it any more.
-    pub(super) fn share(&self, key: &ObjectKey, before: Option<&Subject>, after: Option<&Subject>) -> Option<Subject> {
+    pub(super) fn share(
+        &self,
+        key: &ObjectKey,
+        before: Option<&Subject>,
+        after: Option<&Subject>,
+    ) -> Option<Subject> {
         let mut inner = self.lock();
         if let Some(after) = after {
             let sharing = inner.sharing.entry(after.clone()).or_default();

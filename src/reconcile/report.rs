@@ -105,13 +105,23 @@ async fn kept(connection: &Connection, spec: &Spec, ctx: &Context) -> Result<Vec
 
 /// True if the status says already that this generation is suspended.
 pub(super) fn says_suspended(connection: &Connection) -> bool {
-    let ready = connection.status.as_ref().filter(|_| connection.is_known()).and_then(|status| status.condition("Ready"));
+    let ready = connection
+        .status
+        .as_ref()
+        .filter(|_| connection.is_known())
+        .and_then(|status| status.condition("Ready"));
     ready.is_some_and(|ready| ready.reason == Some(Reason::Suspended))
 }
 
 /// Says of a connection that cannot be read that it cannot, and which field; its outputs stay as they are.
-pub(super) async fn unreadable(connection: &Connection, error: &str, record: &mut Record, ctx: &Context) -> Next {
-    let status = status::unreadable(connection.status.as_ref(), connection.generation, error, Timestamp::now());
+pub(super) async fn unreadable(
+    connection: &Connection,
+    error: &str,
+    record: &mut Record,
+    ctx: &Context,
+) -> Next {
+    let status =
+        status::unreadable(connection.status.as_ref(), connection.generation, error, Timestamp::now());
     let Some(status) = status else { return Next::Wait };
     tracing::error!(connection = %connection.key, error, "connection unreadable");
     match write(connection, &status, record, ctx).await {

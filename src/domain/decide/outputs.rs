@@ -115,9 +115,9 @@ impl Change {
     /// The Secret that it changes.
     pub fn name(&self) -> &str {
         match self {
-            Change::Create { output, .. } | Change::Replace { output, .. } | Change::Recreate { output, .. } => {
-                &output.secret_name
-            }
+            Change::Create { output, .. }
+            | Change::Replace { output, .. }
+            | Change::Recreate { output, .. } => &output.secret_name,
             Change::Delete { name, .. } | Change::Release { name, .. } => name,
         }
     }
@@ -243,7 +243,9 @@ impl<'a> Outputs<'a> {
         for (output, (name, stand)) in seen.demand.outputs.iter().zip(&mut self.stands) {
             let found = find(seen, name);
             match found {
-                Some(Found::Ours { holds: Holds::Wanted, .. } | Found::Leaving { .. } | Found::Foreign { .. }) => {
+                Some(
+                    Found::Ours { holds: Holds::Wanted, .. } | Found::Leaving { .. } | Found::Foreign { .. },
+                ) => {
                     continue;
                 }
                 Some(Found::Ours { holds: Holds::Unread, .. }) => self.missing.outputs.push(name),
@@ -281,9 +283,9 @@ impl<'a> Outputs<'a> {
                     self.missing.outputs.push(name);
                     self.missing.bytes |= seen.bytes.is_none();
                 }
-                Found::Ours { name, holds: Holds::Wanted | Holds::Other { same_token: true, .. }, .. }
-                    if name != &seen.demand.source =>
-                {
+                Found::Ours {
+                    name, holds: Holds::Wanted | Holds::Other { same_token: true, .. }, ..
+                } if name != &seen.demand.source => {
                     self.changes.extend(deletion(found));
                 }
                 _ => {}
@@ -333,9 +335,9 @@ pub fn foreign(name: &str) -> Finding {
 
 fn find<'a>(seen: &'a Observation, name: &str) -> Option<&'a Found> {
     seen.found.iter().find(|found| match found {
-        Found::Ours { name: found, .. } | Found::Leaving { name: found, .. } | Found::Foreign { name: found } => {
-            found == name
-        }
+        Found::Ours { name: found, .. }
+        | Found::Leaving { name: found, .. }
+        | Found::Foreign { name: found } => found == name,
     })
 }
 

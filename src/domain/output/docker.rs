@@ -9,11 +9,8 @@ use super::{
     Entry, Format, Layout, Material, bytes,
 };
 
-pub(super) const LAYOUT: Layout = Layout {
-    format: Format::DockerConfigJson,
-    secret_type: "kubernetes.io/dockerconfigjson",
-    entries,
-};
+pub(super) const LAYOUT: Layout =
+    Layout { format: Format::DockerConfigJson, secret_type: "kubernetes.io/dockerconfigjson", entries };
 
 fn entries(material: &Material<'_>) -> Result<Vec<Entry>, Finding> {
     let registry = registry(material)?;

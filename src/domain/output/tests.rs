@@ -28,8 +28,9 @@ fn each_format_has_the_type_and_keys_that_its_consumers_read() {
     let token = token("ghp_", "a");
     let secret = token.expose().to_owned();
     let auth = BASE64_STANDARD.encode(format!("octocat:{secret}"));
-    let docker =
-        format!(r#"{{"auths":{{"ghcr.io":{{"auth":"{auth}","password":"{secret}","username":"octocat"}}}}}}"#);
+    let docker = format!(
+        r#"{{"auths":{{"ghcr.io":{{"auth":"{auth}","password":"{secret}","username":"octocat"}}}}}}"#
+    );
     let rows: &[(Format, &str, &[(&str, &str)])] = &[
         (Format::Opaque, "Opaque", &[("token", &secret)]),
         (Format::BasicAuth, "kubernetes.io/basic-auth", &[("username", "octocat"), ("password", &secret)]),

@@ -179,7 +179,9 @@ impl Admission {
                 effect.ends_trouble = self.breaker.answered();
                 match answer {
                     Answer::Granted(_) => self.accepted(&question.hashed, &mut effect, now),
-                    Answer::Refused(Refusal::BadCredentials) => self.refused(question, counts, &mut effect, now),
+                    Answer::Refused(Refusal::BadCredentials) => {
+                        self.refused(question, counts, &mut effect, now)
+                    }
                     Answer::Refused(Refusal::AccountSuspended) => {
                         self.incident.deferred(&question.hashed, None, now);
                     }

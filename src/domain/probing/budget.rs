@@ -58,7 +58,8 @@ pub struct Spent {
 impl Spent {
     /// When one more may go; an instant that has passed means now.
     pub fn next(&self, rate: Rate) -> Timestamp {
-        let ahead = rate.every.saturating_mul(i32::try_from(rate.burst.saturating_sub(1)).unwrap_or(i32::MAX));
+        let ahead =
+            rate.every.saturating_mul(i32::try_from(rate.burst.saturating_sub(1)).unwrap_or(i32::MAX));
         self.full_at.map_or(Timestamp::MIN, |full| earlier(full, ahead))
     }
 
@@ -211,7 +212,8 @@ impl FailedLogins {
                 failed.dubious && ours(failed)
             }));
         }
-        let spent = left.iter().filter_map(|left| if let Left::Nothing(until) = left { Some(*until) } else { None });
+        let spent =
+            left.iter().filter_map(|left| if let Left::Nothing(until) = left { Some(*until) } else { None });
         spent.max().map_or_else(
             || if left.contains(&Left::Risked) { Left::Risked } else { Left::Some },
             Left::Nothing,
@@ -224,7 +226,8 @@ impl FailedLogins {
         let recent = || self.failed.iter().filter(|failed| failed.at > begin && counts(failed));
         let count = u32::try_from(recent().count()).unwrap_or(u32::MAX);
         if let Some(over) = count.checked_sub(limit) {
-            let frees = recent().nth(usize::try_from(over).unwrap_or(usize::MAX)).map_or(now, |failed| failed.at);
+            let frees =
+                recent().nth(usize::try_from(over).unwrap_or(usize::MAX)).map_or(now, |failed| failed.at);
             return Left::Nothing(later(frees, HOUR));
         }
         if count.saturating_add(risked) >= limit { Left::Risked } else { Left::Some }

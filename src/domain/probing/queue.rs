@@ -9,8 +9,8 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Key, Question, Urgency};
 use super::super::{Reason, answer::Deferral};
+use super::{Key, Question, Urgency};
 
 /// More than this do not wait; who comes then is told to come again.
 pub const CAPACITY: usize = 4096;

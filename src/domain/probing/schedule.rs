@@ -105,7 +105,8 @@ fn wanted(
     timing: &Timing,
 ) -> Option<Timestamp> {
     let accepted_before = knowledge.accepted_before();
-    let refused = knowledge.refused.map(|refused| after_refusal(refused, accepted_before, past, ends, timing));
+    let refused =
+        knowledge.refused.map(|refused| after_refusal(refused, accepted_before, past, ends, timing));
     if let Some(deferred) = knowledge.deferred {
         let again = after_deferral(deferred, past, timing);
         return refused.map_or(Some(again), |due| due.map(|due| due.max(again)));

@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::schedule::later;
 use super::super::token::HashedToken;
+use super::schedule::later;
 
 /// So many of those that are turned away are told to come when the next scout may go; the rest hear of the end.
 const ON_CALL: i64 = 3;
@@ -70,7 +70,8 @@ impl Scouting {
         let place = self.turned_away;
         self.turned_away = place.saturating_add(1);
         let second = SignedDuration::from_secs(1);
-        let next = if self.out.is_some() { later(now, self.pause) } else { self.next }.max(later(now, second));
+        let next =
+            if self.out.is_some() { later(now, self.pause) } else { self.next }.max(later(now, second));
         if place < ON_CALL {
             return later(next, SignedDuration::from_secs(place));
         }

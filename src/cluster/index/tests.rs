@@ -1,0 +1,144 @@
+use super::*;
+use crate::domain::decide::Version;
+
+fn key(name: &str) -> ObjectKey {
+    ObjectKey::new("ns", name)
+}
+
+/// A connection that names its source `<name>-pat` and these outputs.
+fn connection(name: &str, version: &str, outputs: &[&str]) -> Connection {
+    let publish: Vec<_> = outputs
+        .iter()
+        .map(|output| serde_json::json!({ "secretName": output, "format": "Opaque" }))
+        .collect();
+    let spec = serde_json::json!({ "secretRef": { "name": format!("{name}-pat") }, "publish": publish });
+    Connection {
+        key: key(name),
+        uid: format!("uid-{name}").into(),
+        resource_version: version.into(),
+        generation: Some(1),
+        deleting: false,
+        requested: None,
+        spec: Ok(serde_json::from_value(spec).unwrap()),
+        status: None,
+    }
+}
+
+fn secret(version: &str, owner: Option<&str>) -> SecretEntry {
+    SecretEntry {
+        version: Version { uid: "s".into(), resource_version: version.into() },
+        owner: owner.map(Into::into),
+        leaving: None,
+    }
+}
+
+fn changed(name: &str) -> Vec<Woken> {
+    vec![Woken::Changed(key(name))]
+}
+
+#[test]
+fn our_own_echo_and_what_is_older_wake_nobody() {
+    let index = Index::default();
+    assert_eq!(index.saw_connection(connection("a", "7", &["out"])), Some(Woken::New(key("a"))));
+    assert_eq!(index.saw_connection(connection("a", "7", &["out"])), None, "an echo");
+    assert_eq!(index.saw_connection(connection("a", "6", &["other"])), None, "late");
+    assert_eq!(index.connection(&key("a")).unwrap().resource_version.as_ref(), "7");
+    index.read_secret(&key("out"), Some(secret("9", Some("uid-a"))));
+    assert_eq!(index.saw_secret(&key("out"), secret("9", Some("uid-a"))), [], "an echo");
+    assert_eq!(index.saw_secret(&key("out"), secret("8", None)), [], "late");
+    assert_eq!(index.saw_secret(&key("out"), secret("10", Some("uid-a"))), changed("a"));
+}
+
+#[test]
+fn a_secret_wakes_who_names_it_and_who_made_it_and_nobody_else() {
+    let index = Index::default();
+    index.saw_connection(connection("a", "1", &["out"]));
+    index.saw_connection(connection("b", "2", &[]));
+    assert_eq!(index.saw_secret(&key("a-pat"), secret("3", None)), changed("a"));
+    assert_eq!(index.saw_secret(&key("b-pat"), secret("4", None)), changed("b"));
+    assert_eq!(index.saw_secret(&key("stranger"), secret("5", None)), []);
+    assert_eq!(index.secret(&key("stranger")), None, "nobody needs it");
+    assert_eq!(index.saw_secret(&key("former"), secret("6", Some("uid-b"))), changed("b"));
+    assert_eq!(index.owned("uid-b"), [key("former")]);
+    assert_eq!(index.lost_secret(&key("former"), "another"), [], "an earlier Secret of that name");
+    assert_eq!(index.lost_secret(&key("former"), "s"), changed("b"));
+    assert_eq!(index.owned("uid-b"), []);
+}
+
+#[test]
+fn a_connection_that_names_other_secrets_is_woken_by_those_only() {
+    let index = Index::default();
+    index.saw_connection(connection("a", "1", &["one", "shared"]));
+    index.saw_connection(connection("b", "2", &["shared"]));
+    index.saw_secret(&key("one"), secret("3", None));
+    index.saw_connection(connection("a", "4", &["two"]));
+    assert_eq!(index.secret(&key("one")), None, "nobody names it any more");
+    assert_eq!(index.saw_secret(&key("one"), secret("5", None)), []);
+    assert_eq!(index.saw_secret(&key("shared"), secret("6", None)), changed("b"));
+    assert_eq!(index.saw_secret(&key("two"), secret("7", None)), changed("a"));
+}
+
+#[test]
+fn what_a_list_does_not_bring_is_gone_and_what_it_brings_outweighs_what_was_known() {
+    let index = Index::default();
+    for (name, version) in [("a", "10"), ("b", "11")] {
+        index.saw_connection(connection(name, version, &[]));
+        index.saw_secret(&key(&format!("{name}-pat")), secret(version, None));
+    }
+    index.list_connections();
+    index.list_secrets();
+    assert_eq!(
+        index.listed_connection(connection("a", "5", &[])),
+        Some(Woken::New(key("a"))),
+        "the cluster went back"
+    );
+    assert_eq!(index.listed_secret(&key("a-pat"), secret("10", None)), [], "as it was");
+    assert_eq!(index.connections_listed(), [Woken::Gone(key("b"))]);
+    assert_eq!(index.secrets_listed(), [], "b is gone, and its source with it");
+    assert_eq!(index.connection(&key("a")).unwrap().resource_version.as_ref(), "5");
+    assert!(index.listed().borrow().all());
+    assert_eq!(index.len(), 1);
+}
+
+#[test]
+fn a_secret_that_vanished_while_nobody_watched_wakes_its_connection() {
+    let index = Index::default();
+    index.saw_connection(connection("a", "1", &["out"]));
+    index.saw_secret(&key("out"), secret("2", Some("uid-a")));
+    index.list_secrets();
+    assert_eq!(index.secrets_listed(), changed("a"));
+    assert_eq!(index.secret(&key("out")), None);
+}
+
+#[test]
+fn a_read_that_is_older_than_what_is_known_tells_that_the_cluster_went_back() {
+    let index = Index::default();
+    index.saw_connection(connection("a", "100", &[]));
+    assert!(index.read_connection(connection("a", "101", &[])));
+    assert!(!index.read_connection(connection("a", "50", &[])));
+    assert_eq!(index.connection(&key("a")).unwrap().resource_version.as_ref(), "50");
+}
+
+#[test]
+fn nothing_is_left_of_who_is_gone() {
+    let index = Index::default();
+    for number in 0..10 {
+        let name = format!("c{number}");
+        index.saw_connection(connection(&name, "1", &["out"]));
+        index.saw_secret(&key(&format!("{name}-pat")), secret("1", None));
+        let output = key(&format!("{name}-out"));
+        index.read_secret(&output, Some(secret("2", Some(&format!("uid-{name}")))));
+        assert_eq!(index.lost_connection(&key(&name), "another uid"), None);
+        assert_eq!(index.lost_connection(&key(&name), &format!("uid-{name}")), Some(Woken::Gone(key(&name))));
+        index.lost_secret(&output, "s");
+    }
+    let inner = index.lock();
+    let left = (
+        inner.connections.len(),
+        inner.secrets.len(),
+        inner.naming.len(),
+        inner.uids.len(),
+        inner.owned.len(),
+    );
+    assert_eq!(left, (0, 0, 0, 0, 0));
+}

@@ -1,0 +1,106 @@
+use std::sync::{Arc, Mutex};
+
+use http::{Request, Response};
+use kube::client::Body;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::domain::output::Format;
+
+/// Makes the change on an API server that has one Secret in this version; gives the outcome and what was asked, with bodies.
+async fn made(
+    change: &Change,
+    version: &str,
+    finalizers: &[&str],
+) -> (Result<Done, Fault>, Vec<(String, Value)>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let (log, version, finalizers) = (asked.clone(), version.to_owned(), json!(finalizers));
+    let server = tower::service_fn(move |request: Request<Body>| {
+        let (log, version, finalizers) = (log.clone(), version.clone(), finalizers.clone());
+        async move {
+            let method = request.method().to_string();
+            let body = request.into_body().collect_bytes().await?;
+            log.lock().unwrap().push((method, serde_json::from_slice(&body).unwrap_or_default()));
+            let meta = json!({
+                "name": "out", "uid": "uid", "resourceVersion": version, "finalizers": finalizers,
+                "labels": { "kept": "yes", OWNER_LABEL: "owner", MANAGED_BY.0: MANAGED_BY.1 },
+                "annotations": { "githubpat.dev/format": "Opaque", "mine": "yes" },
+                "ownerReferences": [
+                    { "apiVersion": "v1", "kind": "A", "name": "ci", "uid": "owner" },
+                    { "apiVersion": "v1", "kind": "B", "name": "b", "uid": "other" },
+                ],
+            });
+            let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": meta, "type": "Opaque" });
+            Ok::<_, kube::Error>(Response::new(Body::from(secret.to_string().into_bytes())))
+        }
+    });
+    let key = ObjectKey::new("ns", "ci");
+    let outcome = apply(&Client::new(server, "ns"), Owner { key: &key, uid: "owner" }, change, None).await;
+    let asked = asked.lock().unwrap().clone();
+    (outcome, asked)
+}
+
+fn version() -> Version {
+    Version { uid: "uid".into(), resource_version: "7".into() }
+}
+
+fn payload() -> Payload {
+    Payload { type_: "Opaque".to_owned(), data: BTreeMap::from([("token".to_owned(), b"x".to_vec().into())]) }
+}
+
+fn output() -> Output {
+    Output { secret_name: "out".to_owned(), format: Format::Opaque }
+}
+
+#[tokio::test]
+async fn a_deletion_names_the_very_state_that_goes() {
+    let change = Change::Delete { name: "out".to_owned(), version: version() };
+    let (outcome, asked) = made(&change, "7", &[]).await;
+    assert_eq!(outcome.unwrap(), Done::Gone);
+    let [(method, body)] = asked.as_slice() else { panic!("{asked:?}") };
+    assert_eq!(
+        (method.as_str(), &body["preconditions"]),
+        ("DELETE", &json!({ "uid": "uid", "resourceVersion": "7" }))
+    );
+}
+
+#[tokio::test]
+async fn a_secret_with_finalizers_is_not_made_anew_before_it_is_gone() {
+    let change = Change::Recreate { output: output(), version: version(), payload: payload() };
+    let (outcome, asked) = made(&change, "7", &["example.com/hold"]).await;
+    assert!(matches!(outcome.unwrap(), Done::Leaving(_)));
+    assert_eq!(asked.len(), 1, "no POST follows: {asked:?}");
+    let (outcome, asked) = made(&change, "7", &[]).await;
+    assert!(matches!(outcome.unwrap(), Done::Written(_)));
+    assert_eq!(asked.iter().map(|(method, _)| method.as_str()).collect::<Vec<_>>(), ["DELETE", "POST"]);
+}
+
+#[tokio::test]
+async fn an_update_replaces_the_state_that_was_seen_and_no_other() {
+    let change = Change::Replace { output: output(), version: version(), payload: payload() };
+    let (outcome, asked) = made(&change, "7", &[]).await;
+    assert!(matches!(outcome.unwrap(), Done::Written(_)));
+    let (method, body) = asked.last().unwrap();
+    let meta = &body["metadata"];
+    assert_eq!(
+        (method.as_str(), &meta["uid"], &meta["resourceVersion"]),
+        ("PUT", &json!("uid"), &json!("7"))
+    );
+    assert_eq!((&meta["labels"]["kept"], &meta["annotations"]["mine"]), (&json!("yes"), &json!("yes")));
+    assert_eq!(body["data"]["token"], "eA==");
+
+    let (outcome, asked) = made(&change, "8", &[]).await;
+    assert_eq!(outcome.unwrap(), Done::Conflict);
+    assert!(asked.iter().all(|(method, _)| method == "GET"), "{asked:?}");
+}
+
+#[tokio::test]
+async fn what_is_released_loses_what_makes_it_ours_and_nothing_else() {
+    let change = Change::Release { name: "out".to_owned(), version: version() };
+    let (outcome, asked) = made(&change, "7", &[]).await;
+    assert!(matches!(outcome.unwrap(), Done::Released(_)));
+    let meta = &asked.last().unwrap().1["metadata"];
+    assert_eq!(meta["labels"], json!({ "kept": "yes" }));
+    assert_eq!(meta["annotations"], json!({ "mine": "yes" }));
+    assert_eq!(meta["ownerReferences"].as_array().unwrap().len(), 1);
+}
