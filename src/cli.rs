@@ -12,7 +12,7 @@ use crate::{
     api, controller,
     github::{self, Github},
     server,
-    settings::{self, Input, Settings},
+    settings::{self, Settings, SettingsInput},
     telemetry,
     watches::{LONGEST_SILENCE, Watches},
 };
@@ -46,7 +46,7 @@ struct Run {
     #[arg(long, env = "GITHUB_PAT_OPERATOR_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
-    given: Input,
+    given: SettingsInput,
 }
 
 /// What ends a subcommand early.
@@ -144,8 +144,8 @@ fn impatient(mut config: kube::Config) -> kube::Config {
     config
 }
 
-fn file(path: Option<PathBuf>) -> Result<Input, Error> {
-    Ok(path.map(|path| Input::read(&path)).transpose()?.unwrap_or_default())
+fn file(path: Option<PathBuf>) -> Result<SettingsInput, Error> {
+    Ok(path.map(|path| SettingsInput::read(&path)).transpose()?.unwrap_or_default())
 }
 
 fn yaml(value: &impl serde::Serialize) -> Result<String, Error> {

@@ -60,7 +60,7 @@ pub enum LogFormat {
 /// Settings as a file, the environment or the command line give them.
 #[derive(Clone, Debug, Default, Deserialize, clap::Args)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Input {
+pub struct SettingsInput {
     /// Shortest interval; a connection that asks for less gets this. From 10s to 24h [default: 1m]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_MINIMUM_INTERVAL", value_name = "DURATION")]
     pub minimum_interval: Option<Duration>,
@@ -128,7 +128,7 @@ impl Error {
     }
 }
 
-impl Input {
+impl SettingsInput {
     /// What stands in the file.
     ///
     /// # Errors
@@ -137,7 +137,7 @@ impl Input {
     pub fn read(path: &Path) -> Result<Self, Error> {
         let text =
             fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        let given = from_yaml::<Option<Input>>(&text);
+        let given = from_yaml::<Option<SettingsInput>>(&text);
         Ok(given.map_err(|message| Error::Parse { path: path.to_owned(), message })?.unwrap_or_default())
     }
 }
@@ -148,7 +148,7 @@ impl Settings {
     /// # Errors
     ///
     /// The first setting that cannot be used, by name.
-    pub fn new(outer: Input, inner: Input) -> Result<Self, Error> {
+    pub fn new(outer: SettingsInput, inner: SettingsInput) -> Result<Self, Error> {
         let minimum = outer.minimum_interval.or(inner.minimum_interval);
         let trust = outer.trust_for.or(inner.trust_for);
         let confirm = outer.confirm_after.or(inner.confirm_after);
@@ -258,7 +258,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("settings.yaml");
         fs::write(&path, yaml).unwrap();
-        Settings::new(Input::default(), Input::read(&path)?)
+        Settings::new(SettingsInput::default(), SettingsInput::read(&path)?)
     }
 
     #[test]
@@ -276,8 +276,12 @@ mod tests {
 
     #[test]
     fn a_flag_outweighs_the_file() {
-        let flags = Input { concurrency: Some(2), ..Input::default() };
-        let file = Input { concurrency: Some(3), trust_for: Some(Duration::hours(2)), ..Input::default() };
+        let flags = SettingsInput { concurrency: Some(2), ..SettingsInput::default() };
+        let file = SettingsInput {
+            concurrency: Some(3),
+            trust_for: Some(Duration::hours(2)),
+            ..SettingsInput::default()
+        };
         let settings = Settings::new(flags, file).unwrap();
         assert_eq!((settings.concurrency, settings.trust_for), (2, SignedDuration::from_hours(2)));
     }

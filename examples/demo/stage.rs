@@ -14,7 +14,7 @@ use github_pat_operator::{
     api::{self, GithubPatConnection},
     controller,
     github::Github,
-    settings::{Input, Settings},
+    settings::{Settings, SettingsInput},
     watches::Watches,
 };
 use github_simulator::Simulator;
@@ -302,7 +302,7 @@ fn operate(plane: &ControlPlane, client: &Client, github: &Simulator) -> Result<
     let path = plane.directory().join("settings.yaml");
     let host = format!("{{ name: github.simulated, apiUrl: '{}', registry: ghcr.simulated }}", github.url());
     std::fs::write(&path, format!("hosts: [{host}]\nminimumInterval: 10s\nconfirmAfter: 2s\n"))?;
-    let settings = Settings::new(Input::default(), Input::read(&path)?)?;
+    let settings = Settings::new(SettingsInput::default(), SettingsInput::read(&path)?)?;
     let log = std::fs::File::create(plane.directory().join("operator.log"))?;
     tracing_subscriber::fmt().with_ansi(false).with_writer(Mutex::new(log)).try_init()?;
     let asking = Github::new(&settings)?;

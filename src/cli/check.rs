@@ -31,7 +31,7 @@ use crate::{
     },
     github::{Github, Line},
     links::links,
-    settings::{Input, Settings, from_yaml},
+    settings::{Settings, SettingsInput, from_yaml},
     status::{self, Outcome},
     telemetry,
 };
@@ -81,7 +81,7 @@ enum Output {
 
 /// Asks GitHub about the token and prints the conditions.
 pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
-    let given = Input { confirm_after: Some(check.confirm_after), ..Input::default() };
+    let given = SettingsInput { confirm_after: Some(check.confirm_after), ..SettingsInput::default() };
     let settings = Settings::new(given, file(check.config)?)?;
     telemetry::start(settings.log_format, &check.log_filter)?;
     let spec = spec(check.connection.as_deref(), check.host)?;

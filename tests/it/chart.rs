@@ -11,7 +11,7 @@ use std::{
 use control_plane::{Program, binaries};
 use github_pat_operator::{
     api,
-    settings::{Input, LogFormat, Settings, from_yaml},
+    settings::{LogFormat, Settings, SettingsInput, from_yaml},
 };
 use github_simulator::{NewToken, Simulator};
 use k8s_openapi::{
@@ -131,12 +131,12 @@ fn the_chart_brings_the_resource_that_the_operator_prints_and_keeps_it() {
 
 #[test]
 fn without_values_the_settings_are_the_defaults_of_the_operator() {
-    let ours = Input {
+    let ours = SettingsInput {
         listen: Some(([0, 0, 0, 0], 8080).into()),
         log_format: Some(LogFormat::Json),
-        ..Input::default()
+        ..SettingsInput::default()
     };
-    let defaults = format!("{:?}", Settings::new(ours, Input::default()).unwrap());
+    let defaults = format!("{:?}", Settings::new(ours, SettingsInput::default()).unwrap());
     let unset =
         ["minimumInterval", "trustFor", "confirmAfter", "heartbeat", "concurrency", "githubApiVersion"];
     let unset: Vec<String> = unset.iter().flat_map(|name| set(name, "null")).collect();
@@ -196,8 +196,8 @@ fn helm_and_the_operator_agree_on_what_a_setting_may_be() {
     ];
     for (name, values) in rows {
         for (value, good) in values.into_iter().zip([false, true, true, false]) {
-            let given = from_yaml::<Input>(&format!("{name}: {value}"));
-            let taken = given.is_ok_and(|given| Settings::new(given, Input::default()).is_ok());
+            let given = from_yaml::<SettingsInput>(&format!("{name}: {value}"));
+            let taken = given.is_ok_and(|given| Settings::new(given, SettingsInput::default()).is_ok());
             let flags = set(name, value);
             let output = template(&flags.iter().map(String::as_str).collect::<Vec<_>>());
             assert_eq!((taken, output.status.success()), (good, good), "{name}={value}: {}", said(&output));
@@ -322,7 +322,8 @@ fn settings(manifests: &[Value], directory: &Path) -> Settings {
     let container = &of_kind(manifests, "Deployment")["spec"]["template"]["spec"]["containers"][0];
     assert_eq!(container["args"], json!(["run", format!("--config={MOUNTED}/settings.yaml")]));
     assert_eq!(container["volumeMounts"][0]["mountPath"], MOUNTED);
-    Settings::new(Input::default(), Input::read(&directory.join("settings.yaml")).unwrap()).unwrap()
+    Settings::new(SettingsInput::default(), SettingsInput::read(&directory.join("settings.yaml")).unwrap())
+        .unwrap()
 }
 
 /// Applies a manifest; a field that the API server does not know is an error.

@@ -9,7 +9,7 @@ use std::{
 use github_pat_operator::{
     api::{self, GithubPatConnection},
     domain::Reason,
-    settings::{Input, from_yaml},
+    settings::{SettingsInput, from_yaml},
 };
 use serde_json::Value;
 
@@ -38,7 +38,7 @@ fn every_reason_is_explained_and_no_other() {
 #[test]
 fn every_setting_stands_in_the_table_with_its_flag_and_variable_and_no_other() {
     let page = read("docs/settings.md");
-    let flags = <Input as clap::Args>::augment_args(clap::Command::new("settings"));
+    let flags = <SettingsInput as clap::Args>::augment_args(clap::Command::new("settings"));
     let known: BTreeSet<_> = flags
         .get_arguments()
         .map(|argument| {
