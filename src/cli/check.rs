@@ -31,7 +31,7 @@ use crate::{
     },
     github::{Github, Line},
     links::links,
-    settings::{Settings, SettingsInput, from_yaml},
+    settings::{CONFIRM_AFTER, Settings, SettingsInput, from_yaml},
     status::{self, Outcome},
     telemetry,
 };
@@ -65,8 +65,8 @@ pub struct Check {
     /// How to print
     #[arg(short = 'o', long, value_enum, default_value_t = Output::Text)]
     output: Output,
-    /// How long after a refusal the confirming question comes, from 1s to 1h
-    #[arg(long, value_name = "DURATION", default_value = "2s")]
+    #[arg(long, value_name = "DURATION", default_value = "2s",
+        help = format!("How long after a refusal the confirming question comes. {}", CONFIRM_AFTER.help()))]
     confirm_after: Duration,
     /// Which log lines there are, on standard error
     #[arg(long, value_name = "DIRECTIVES", default_value = "error")]
