@@ -65,8 +65,8 @@ pub struct Check {
     /// How to print
     #[arg(short = 'o', long, value_enum, default_value_t = Output::Text)]
     output: Output,
-    #[arg(long, value_name = "DURATION", default_value = "2s",
-        help = format!("How long after a refusal the confirming question comes. {}", CONFIRM_AFTER.help()))]
+    #[arg(long, value_name = "DURATION", default_value = "2s")]
+    #[arg(help = format!("How long after a refusal the confirming question comes. {}", CONFIRM_AFTER.help()))]
     confirm_after: Duration,
     /// Which log lines there are, on standard error
     #[arg(long, value_name = "DIRECTIVES", default_value = "error")]
