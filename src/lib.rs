@@ -25,4 +25,6 @@ pub mod controller;
 pub mod server;
 pub mod telemetry;
 
+pub mod dumps;
+
 pub mod cli;
