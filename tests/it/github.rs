@@ -14,11 +14,12 @@ use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use github_pat_operator::{
     domain::{
         Reason,
-        answer::{Answer, Probe, Refusal, Reply as Said},
+        answer::{Answer, Refusal, Reply as Said},
+        probe::Probe,
         token::Token,
     },
     github::{Github, Heard, Line},
-    settings::{Input, Settings, from_yaml},
+    settings::{Settings, SettingsInput, from_yaml},
 };
 use github_simulator::{Call, ExpiryLayout, NewToken, Outage, Reply, Simulator};
 use jiff::SignedDuration;
@@ -335,8 +336,8 @@ fn github(hosts: &[(&str, String, Option<&Path>)]) -> Github {
 fn from_settings(yaml: &str) -> Github {
     // Several TLS users in one process: the first one installs the provider.
     let _ = ring::default_provider().install_default();
-    let given = from_yaml::<Input>(yaml).unwrap();
-    Github::new(&Settings::new(given, Input::default()).unwrap()).unwrap()
+    let given = from_yaml::<SettingsInput>(yaml).unwrap();
+    Github::new(&Settings::new(given, SettingsInput::default()).unwrap()).unwrap()
 }
 
 fn made(simulator: &Simulator, new: NewToken) -> Token {

@@ -146,6 +146,7 @@ fn dependencies_point_one_way() {
         ("watches", &["api", "records"]),
         ("server", &["watches"]),
         ("telemetry", &["settings"]),
+        ("dumps", &[]),
     ];
     for (module, allowed) in rows {
         for path in sources(module) {
