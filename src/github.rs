@@ -3,7 +3,7 @@
 //! A token goes to the host that the settings name and nowhere else: no redirects, no cookies, no proxy from the environment.
 
 mod headers;
-mod interpret;
+mod identity;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -32,7 +32,7 @@ use crate::{
     },
     settings::{Host, Settings},
 };
-pub use interpret::{Response, interpret};
+pub use identity::{Response, interpret};
 
 /// To be connected at all.
 const CONNECT: Duration = Duration::from_secs(3);
