@@ -14,7 +14,8 @@ use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use github_pat_operator::{
     domain::{
         Reason,
-        answer::{Answer, Probe, Refusal, Reply as Said},
+        answer::{Answer, Refusal, Reply as Said},
+        probe::Probe,
         token::Token,
     },
     github::{Github, Heard, Line},
