@@ -141,7 +141,8 @@ impl Deferral {
                 "the host took the token for the JWT of a GitHub App: look for a proxy that changes the Authorization header"
             }
             Reason::UnexplainedUnauthorized => {
-                "the host answered 401 without GitHub's words for a bad token: look for a proxy before it, and at the host's apiUrl"
+                "the host answered 401 without GitHub's words for a bad token, or without a mark of GitHub: look for a proxy \
+                 before it, and at the host's apiUrl"
             }
             Reason::ApiVersionRejected => {
                 "the host does not support the API version: mend githubApiVersion in the settings"

@@ -92,7 +92,7 @@ reasons! {
     OneTimePasswordDemanded,
     /// The host took the token for the JWT of a GitHub App.
     TakenForJwt,
-    /// The host answered 401 and did not say `Bad credentials`.
+    /// The host answered 401 without GitHub's words for a bad token, or without a mark of GitHub.
     UnexplainedUnauthorized,
     /// The host does not support the API version of the settings.
     ApiVersionRejected,

@@ -36,6 +36,12 @@ pub(super) fn scopes(headers: &HeaderMap) -> Option<Vec<String>> {
     Some(scopes)
 }
 
+/// True if one of them is a mark of GitHub, which a gateway before it does not make. Each refusal that was recorded with its
+/// headers has one.
+pub(super) fn marked(headers: &HeaderMap) -> bool {
+    headers.contains_key("x-github-request-id") || headers.contains_key("x-github-media-type")
+}
+
 /// The expiry, in either layout that GitHub uses, `2026-05-16 11:52:29 UTC` and `2026-05-16 11:52:29 +0200`, or in RFC 3339.
 pub(super) fn expiry(headers: &HeaderMap) -> Expiry {
     let Some(value) = headers.get("github-authentication-token-expiration") else { return Expiry::Never };
