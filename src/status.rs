@@ -161,7 +161,11 @@ fn ready(judged: &[(&str, Verdict)], outcome: &Outcome<'_>) -> Verdict {
         ConditionStatus::False => verdict.finding.reason != Reason::ExpiresSoon,
         ConditionStatus::Unknown => verdict.finding.reason.needs_a_person(),
     };
-    let unknown = |(_, verdict): &&(&str, Verdict)| verdict.status == ConditionStatus::Unknown;
+    let unknown = |(type_, verdict): &&(&str, Verdict)| {
+        // The token works; when it ends matters only to who demands something of it, and that is another condition.
+        let of_no_weight = *type_ == "NotExpiring" && verdict.finding.reason == Reason::ExpiryImplausible;
+        verdict.status == ConditionStatus::Unknown && !of_no_weight
+    };
     let say = |status, found: &Verdict| {
         let message = format!("{}{note}", found.finding.message);
         Verdict { status, finding: Finding::new(found.finding.reason, message) }
@@ -172,7 +176,7 @@ fn ready(judged: &[(&str, Verdict)], outcome: &Outcome<'_>) -> Verdict {
     if let Some((_, open)) = judged.iter().find(unknown) {
         return say(ConditionStatus::Unknown, open);
     }
-    let worth_a_word = [Reason::AcceptedEarlier, Reason::ExpiresSoon];
+    let worth_a_word = [Reason::AcceptedEarlier, Reason::ExpiresSoon, Reason::ExpiryImplausible];
     if let Some((_, word)) = judged.iter().find(|(_, verdict)| worth_a_word.contains(&verdict.finding.reason))
     {
         return say(ConditionStatus::True, word);
@@ -217,7 +221,9 @@ fn requirements_met(outcome: &Outcome<'_>) -> Verdict {
 fn not_expiring(outcome: &Outcome<'_>) -> Verdict {
     judged(&outcome.decision.judgement.expiry, |expiry| match expiry {
         Expiry::At(at) => Finding::new(Reason::NotExpiring, format!("the token expires at {at}")),
-        Expiry::Never | Expiry::Unreadable => Finding::new(Reason::NeverExpires, "GitHub named no expiry"),
+        Expiry::Never | Expiry::Unreadable | Expiry::Implausible(_) => {
+            Finding::new(Reason::NeverExpires, "GitHub named no expiry")
+        }
     })
 }
 
@@ -312,8 +318,12 @@ fn known(token: &Token, host: &Host, outcome: &Outcome<'_>) -> TokenStatus {
         login: account.as_ref().map(|account| account.login.clone()),
         user_id: account.map(|account| account.id),
         scopes: grant.and_then(|grant| grant.scopes.clone()),
-        expires_at: knowledge.expires_at().map(time),
+        expires_at: grant.and_then(|grant| match grant.expiry {
+            Expiry::At(at) | Expiry::Implausible(at) => Some(time(at)),
+            Expiry::Never | Expiry::Unreadable => None,
+        }),
         expiry_unreadable: grant.is_some_and(|grant| grant.expiry == Expiry::Unreadable),
+        expiry_implausible: grant.is_some_and(|grant| matches!(grant.expiry, Expiry::Implausible(_))),
         first_proven_at: knowledge.first_proven.map(time),
         checked_at: knowledge.grant.as_ref().map(|(_, at)| time(*at)),
         refused: knowledge.refused.map(RefusedStatus::from),

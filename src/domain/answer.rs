@@ -52,6 +52,9 @@ pub enum Expiry {
     At(Timestamp),
     /// GitHub named one in a form that could not be read.
     Unreadable,
+    /// GitHub named this instant in an answer that accepts the token and is not older. The token works, and the instant counts for
+    /// nothing.
+    Implausible(Timestamp),
 }
 
 /// Why GitHub does not accept a token.

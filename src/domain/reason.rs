@@ -134,6 +134,8 @@ reasons! {
     ExpiresSoon,
     /// GitHub's expiry could not be read.
     ExpiryUnreadable,
+    /// GitHub's expiry had passed when GitHub accepted the token.
+    ExpiryImplausible,
 
     /// Every output holds the proven token.
     Published,

@@ -175,6 +175,7 @@ fn expiry(demanded: &Requirement, evidence: &Evidence<'_>) -> Judged<()> {
     let Some(grant) = evidence.grant else { return not_determined() };
     match grant.expiry {
         Expiry::Unreadable => unreadable(),
+        Expiry::Implausible(_) => implausible(),
         Expiry::Never => never(rule),
         Expiry::At(at) => {
             let found: Vec<_> =
@@ -231,6 +232,13 @@ fn remaining(rule: ExpiryRule, at: Timestamp, evidence: &Evidence<'_>) -> Option
 
 fn not_determined() -> Judged<()> {
     Judged::unknown(Reason::NotDetermined, "GitHub has not accepted the token yet, so nothing is known of it")
+}
+
+fn implausible() -> Judged<()> {
+    Judged::unknown(
+        Reason::ExpiryImplausible,
+        "GitHub accepts the token and names an end that had passed, so that nobody can tell when it ends: make a new one",
+    )
 }
 
 fn unreadable() -> Judged<()> {
@@ -384,6 +392,14 @@ mod tests {
                 Some(grant(None, Expiry::Unreadable)),
                 "Unknown",
                 vec![ExpiryUnreadable],
+            ),
+            (
+                "implausible",
+                demand(&[], &[], day),
+                Classic,
+                Some(grant(None, Expiry::Implausible(at(0)))),
+                "Unknown",
+                vec![ExpiryImplausible],
             ),
             (
                 "all violations at once",

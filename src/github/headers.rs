@@ -42,8 +42,16 @@ pub(super) fn marked(headers: &HeaderMap) -> bool {
     headers.contains_key("x-github-request-id") || headers.contains_key("x-github-media-type")
 }
 
+/// The expiry that an acceptance at this instant names; GitHub's clock outweighs ours.
+pub(super) fn plausible_expiry(headers: &HeaderMap, now: Timestamp) -> Expiry {
+    match expiry(headers) {
+        Expiry::At(at) if at <= date(headers).unwrap_or(now) => Expiry::Implausible(at),
+        expiry => expiry,
+    }
+}
+
 /// The expiry, in either layout that GitHub uses, `2026-05-16 11:52:29 UTC` and `2026-05-16 11:52:29 +0200`, or in RFC 3339.
-pub(super) fn expiry(headers: &HeaderMap) -> Expiry {
+fn expiry(headers: &HeaderMap) -> Expiry {
     let Some(value) = headers.get("github-authentication-token-expiration") else { return Expiry::Never };
     let Some(text) = value.to_str().ok().map(str::trim) else { return Expiry::Unreadable };
     let offset = text.strip_suffix("UTC").map_or_else(|| text.to_owned(), |head| format!("{head}+0000"));
@@ -119,6 +127,27 @@ mod tests {
             );
         }
         assert_eq!(expiry(&HeaderMap::new()), Expiry::Never);
+    }
+
+    #[test]
+    fn an_expiry_that_had_passed_when_the_token_was_accepted_is_implausible() {
+        let now: Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
+        let date = |text| ("date", text);
+        let (same, hour_ago) = ("Thu, 01 Jan 2026 12:00:00 GMT", "Thu, 01 Jan 2026 11:00:00 GMT");
+        let rows: [(&str, &[(&str, &str)], &str, bool); 6] = [
+            ("this very second", &[date(same)], "2026-01-01 12:00:00 UTC", false),
+            ("a second later", &[date(same)], "2026-01-01 12:00:01 UTC", true),
+            ("long ago", &[date(same)], "2020-01-01 12:00:00 UTC", false),
+            ("GitHub's clock outweighs ours", &[date(hour_ago)], "2026-01-01 11:30:00 UTC", true),
+            ("no clock of GitHub, past", &[], "2026-01-01 12:00:00 UTC", false),
+            ("no clock of GitHub, to come", &[date("soon")], "2026-01-01 12:00:01 UTC", true),
+        ];
+        for (name, lines, text, plausible) in rows {
+            let lines = [lines, &[("github-authentication-token-expiration", text)]].concat();
+            let expiry = plausible_expiry(&headers(&lines), now);
+            assert_eq!(matches!(expiry, Expiry::At(_)), plausible, "{name}: {expiry:?}");
+            assert_eq!(matches!(expiry, Expiry::Implausible(_)), !plausible, "{name}: {expiry:?}");
+        }
     }
 
     #[test]

@@ -81,14 +81,14 @@ async fn check_says_by_its_exit_code_whether_the_token_is_usable() {
             1,
         ),
         ("pull", TokenKind::FineGrained, vec![], docker, 1, "FormatNeedsClassic", 1),
-        // An acceptance outweighs a date that has passed by our clock.
+        // An acceptance outweighs a date that had passed.
         (
             "past",
             TokenKind::Classic,
             one(user.with_header(past, "2020-01-01 00:00:00 UTC")),
             "",
             0,
-            "ExpiresSoon",
+            "ExpiryImplausible",
             1,
         ),
         (
