@@ -2,12 +2,12 @@
 //!
 //! A token goes to the host that the settings name and nowhere else: no redirects, no cookies, no proxy from the environment.
 
+mod fault;
 mod headers;
 mod identity;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    error::Error as _,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -152,9 +152,25 @@ async fn hear(client: Client, url: Url, token: Token, api_version: HeaderValue) 
             let told = headers::date(&response.headers).filter(|_| matches!(reply, Reply::Answer(_)));
             Heard { at, answered: Instant::now(), skew: told.map(|date| skew(date, now)), reply }
         }
-        Err(reason) => {
+        Err(Failed { reason, cause }) => {
+            let cause = if token.shows_in(&cause) { "it repeats the token".to_owned() } else { cause };
+            tracing::warn!(host, reason = reason.as_str(), cause, "no response");
             Heard { at, answered: Instant::now(), reply: Reply::Deferral(Deferral::new(reason)), skew: None }
         }
+    }
+}
+
+/// Why there is no response.
+struct Failed {
+    reason: Reason,
+    /// For the log.
+    cause: String,
+}
+
+impl From<reqwest::Error> for Failed {
+    fn from(error: reqwest::Error) -> Self {
+        let error = error.without_url();
+        Failed { reason: fault::reason(&error), cause: fault::cause(&error) }
     }
 }
 
@@ -171,21 +187,24 @@ fn without_echo(mut reply: Reply, token: &Token) -> Reply {
     reply
 }
 
-async fn get(client: &Client, url: Url, token: &Token, api_version: HeaderValue) -> Result<Response, Reason> {
+async fn get(client: &Client, url: Url, token: &Token, api_version: HeaderValue) -> Result<Response, Failed> {
     let bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()));
-    let mut bearer = bearer.map_err(|_| Reason::RequestRejected)?;
+    let unsent =
+        |_| Failed { reason: Reason::RequestRejected, cause: "the token is no header value".to_owned() };
+    let mut bearer = bearer.map_err(unsent)?;
     bearer.set_sensitive(true);
     let request = client
         .get(url)
         .header(AUTHORIZATION, bearer)
         .header(ACCEPT, "application/vnd.github+json")
         .header("x-github-api-version", api_version);
-    let mut response = request.send().await.map_err(fault)?;
+    let mut response = request.send().await?;
     let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(fault)? {
+    while let Some(chunk) = response.chunk().await? {
         if body.len().saturating_add(chunk.len()) > LONGEST_BODY {
-            return Err(if status == StatusCode::OK { Reason::NotTheApi } else { Reason::UnexpectedAnswer });
+            let reason = if status == StatusCode::OK { Reason::NotTheApi } else { Reason::UnexpectedAnswer };
+            return Err(Failed { reason, cause: format!("the body is longer than {LONGEST_BODY} bytes") });
         }
         body.extend_from_slice(&chunk);
     }
@@ -218,26 +237,4 @@ fn skew(date: Timestamp, now: Timestamp) -> SignedDuration {
     } else {
         SignedDuration::from_secs(ahead.as_secs())
     }
-}
-
-/// Why no response came. The error itself holds the URL and nothing of the token.
-fn fault(error: reqwest::Error) -> Reason {
-    let error = error.without_url();
-    let mut cause = error.source();
-    let mut tls = false;
-    while let Some(inner) = cause {
-        tls |= inner.is::<rustls::Error>();
-        // `source` of an I/O error passes over the error that it holds, and reqwest puts one into another.
-        let held = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        cause = held.map(|held| held as &dyn std::error::Error).or_else(|| inner.source());
-    }
-    let reason = if tls {
-        Reason::TlsFailed
-    } else if error.is_timeout() {
-        Reason::TimedOut
-    } else {
-        Reason::Unreachable
-    };
-    tracing::debug!(%error, reason = reason.as_str(), "no response");
-    reason
 }

@@ -76,12 +76,34 @@ reasons! {
     SecondaryRateLimited,
     /// GitHub rejects all logins of the account for a while.
     LoginLocked,
-    /// No connection to the host could be made, or it broke.
+    /// DNS knows no address of the host's name.
+    DnsNameNotFound,
+    /// DNS did not answer.
+    DnsFailed,
+    /// The host's address refuses connections.
+    ConnectionRefused,
+    /// No way leads to the host's address.
     Unreachable,
-    /// The host did not answer in time.
+    /// No connection to the host was made in time.
+    ConnectTimedOut,
+    /// The connection to the host broke before the answer was complete.
+    ConnectionBroken,
+    /// The host was connected and did not answer in time.
     TimedOut,
-    /// The host's certificate was not accepted.
+    /// The host's certificate comes from an authority that is not trusted.
+    CertificateUnknownAuthority,
+    /// The host's certificate is for another name.
+    CertificateNameMismatch,
+    /// The host's certificate has expired.
+    CertificateExpired,
+    /// The host's certificate is not valid yet.
+    CertificateNotYetValid,
+    /// The host shows the certificate of an authority as its own.
+    CertificateIsAuthority,
+    /// The host's certificate was not accepted for another cause.
     TlsFailed,
+    /// No TLS connection could be agreed on.
+    TlsHandshakeFailed,
     /// The host answered with a server error.
     ServerError,
     /// The host answered with a redirect, which is not followed.

@@ -4,9 +4,10 @@ mod tls;
 
 use std::{
     collections::BTreeSet,
+    io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -35,16 +36,16 @@ async fn no_host_holds_a_question_longer_than_ten_seconds() {
     let hosts = [("github", simulator.url(), None), ("mute", mute_url, None)];
     let github = github(&hosts);
     let rows = [
-        ("no answer", "github", Reply::Stall, 9..12),
-        ("a byte a second", "github", Reply::Drip, 9..12),
-        ("no TLS handshake", "mute", Reply::AsUsual, 2..5),
+        ("no answer", "github", Reply::Stall, 9..12, Reason::TimedOut),
+        ("a byte a second", "github", Reply::Drip, 9..12, Reason::TimedOut),
+        ("no TLS handshake", "mute", Reply::AsUsual, 2..5, Reason::ConnectTimedOut),
     ];
-    let asked = rows.into_iter().enumerate().map(async |(number, (name, host, reply, seconds))| {
+    let asked = rows.into_iter().enumerate().map(async |(number, (name, host, reply, seconds, reason))| {
         let token = made(&simulator, NewToken::classic(&format!("t{number}"), "acme-ci"));
         simulator.script(&format!("t{number}"), vec![reply]);
         let begin = Instant::now();
         let heard = github.ask(&token, Probe::Identity, host, Line::Kept).await;
-        assert_eq!(deferred(&heard), Some(Reason::TimedOut), "{name}");
+        assert_eq!(deferred(&heard), Some(reason), "{name}");
         assert!(seconds.contains(&begin.elapsed().as_secs()), "{name}: {:?}", begin.elapsed());
     });
     join_all(asked).await;
@@ -59,7 +60,7 @@ async fn a_hostile_answer_is_a_deferral_at_once() {
     let many =
         (0..400).fold(Reply::json(&user), |reply, number| reply.with_header(&format!("x-{number}"), "a"));
     let rows = [
-        ("cut", Reply::Cut, Some(Reason::Unreachable)),
+        ("cut", Reply::Cut, Some(Reason::ConnectionBroken)),
         ("32 MiB", Reply::Huge, Some(Reason::NotTheApi)),
         ("just below 64 KiB", padded(65_000), None),
         ("just above 64 KiB", padded(65_600), Some(Reason::NotTheApi)),
@@ -68,7 +69,7 @@ async fn a_hostile_answer_is_a_deferral_at_once() {
         ("half an answer", plain(r#"{"login":"acme-ci","#.to_owned()), Some(Reason::NotTheApi)),
         ("no answer in it", plain(String::new()), Some(Reason::NotTheApi)),
         ("a page", plain("<html>Sign in to the guest network</html>".to_owned()), Some(Reason::NotTheApi)),
-        ("hundreds of headers", many, Some(Reason::Unreachable)),
+        ("hundreds of headers", many, Some(Reason::UnexpectedAnswer)),
         ("not modified", Reply::Status(304), Some(Reason::UnexpectedAnswer)),
         // What claims to be compressed is read as it is: nothing here unpacks a bomb.
         ("a claim to be compressed", Reply::json(&user).with_header("content-encoding", "gzip"), None),
@@ -137,23 +138,56 @@ async fn no_redirect_is_followed() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_not_there_is_unreachable() {
+async fn each_cause_of_no_connection_is_told_apart() {
+    use Reason::{ConnectionBroken, ConnectionRefused, DnsNameNotFound, UnexpectedAnswer};
     let simulator = simulator().await;
     let token = made(&simulator, NewToken::classic("ci", "acme-ci"));
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let unknown = || "https://github.invalid".to_owned();
+    let user = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".as_slice();
     let rows = [
-        ("a closed port", format!("http://{closed}")),
-        ("a closed port over TLS", format!("https://{closed}")),
-        ("a name that does not exist", "https://github.invalid".to_owned()),
+        ("a closed port", format!("http://{closed}"), ConnectionRefused),
+        ("a closed port over TLS", format!("https://{closed}"), ConnectionRefused),
+        ("a name that does not exist", unknown(), DnsNameNotFound),
+        ("hangs up at once", says(b""), ConnectionBroken),
+        ("hangs up during TLS", says(b"").replace("http:", "https:"), ConnectionBroken),
+        ("hangs up in the headers", says(b"HTTP/1.1 200 OK\r\nx-gi"), ConnectionBroken),
+        ("hangs up in the body", says(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}"), ConnectionBroken),
+        ("hangs up between chunks", says(user), ConnectionBroken),
+        ("a chunk that is none", says(&[user, b"no chunk\r\n"].concat()), UnexpectedAnswer),
+        ("another protocol", says(b"SSH-2.0-OpenSSH_9.7\r\n"), UnexpectedAnswer),
     ];
-    for (name, url) in rows {
+    for (name, url, reason) in rows {
         let heard =
             github(&[("github", url, None)]).ask(&token, Probe::Identity, "github", Line::Fresh).await;
-        assert_eq!(deferred(&heard), Some(Reason::Unreachable), "{name}");
+        let told = deferred(&heard).unwrap();
+        // A machine without DNS cannot tell.
+        let without_dns = told == Reason::DnsFailed && reason == DnsNameNotFound;
+        assert!(told == reason || without_dns, "{name}: {told:?}");
     }
     let heard = of(&simulator).ask(&token, Probe::Identity, "nowhere", Line::Kept).await;
     assert_eq!(deferred(&heard), Some(Reason::HostUnknown));
     assert_eq!(simulator.calls().len(), 0);
+}
+
+#[tokio::test]
+async fn the_log_has_the_deepest_cause_and_no_url() {
+    let written = Written::default();
+    let log = tracing_subscriber::fmt().json().with_writer(written.clone()).finish();
+    let _guard = tracing::subscriber::set_default(log);
+    let simulator = simulator().await;
+    let token = made(&simulator, NewToken::classic("ci", "acme-ci"));
+    let url = format!("https://{}/api/v3", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    github(&[("ghe.example.com", url, None)])
+        .ask(&token, Probe::Identity, "ghe.example.com", Line::Kept)
+        .await;
+    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(line["level"], "WARN");
+    let fields = ["message", "host", "reason"].map(|field| line["fields"][field].as_str().unwrap());
+    assert_eq!(fields, ["no response", "127.0.0.1", "ConnectionRefused"]);
+    assert!(line["fields"]["cause"].as_str().unwrap().contains("refused"), "{text}");
+    assert!(!text.contains("api/v3") && !token.shows_in(&text), "{text}");
 }
 
 #[tokio::test]
@@ -215,7 +249,7 @@ async fn a_broken_kept_connection_harms_one_question_only() {
     let github = of(&simulator);
     for (name, reply, reason) in [
         ("first", Reply::AsUsual, None),
-        ("second", Reply::Cut, Some(Reason::Unreachable)),
+        ("second", Reply::Cut, Some(Reason::ConnectionBroken)),
         ("third", Reply::AsUsual, None),
     ] {
         let token = made(&simulator, NewToken::classic(name, "acme-ci"));
@@ -355,6 +389,41 @@ fn login(heard: &Heard) -> Option<String> {
     match &heard.reply {
         Said::Answer(Answer::Granted(grant)) => grant.account.as_ref().map(|account| account.login.clone()),
         _ => None,
+    }
+}
+
+/// The URL of a server that reads a request, says this once, and hangs up.
+fn says(words: &[u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (url, words) = (format!("http://{}", listener.local_addr().unwrap()), words.to_vec());
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        // Until the request is read, hanging up is a reset, which may overtake the words.
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(&words);
+    });
+    url
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl tracing_subscriber::fmt::MakeWriter<'_> for Written {
+    type Writer = Written;
+
+    fn make_writer(&self) -> Written {
+        self.clone()
     }
 }
 
