@@ -234,7 +234,7 @@ async fn ask(
     for line in [Line::Kept, Line::Fresh] {
         let heard = github.ask(&token, Probe::Identity, &host.name, line).await;
         seen.now = Timestamp::now();
-        seen.skew = heard.skew.unwrap_or(seen.skew);
+        seen.skew = heard.skew().unwrap_or(seen.skew);
         seen.learn(heard.reply, heard.at);
         if seen.knowledge.refused.is_none() || seen.knowledge.believed_refusal().is_some() {
             break;

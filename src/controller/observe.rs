@@ -58,7 +58,7 @@ pub(super) async fn observe(connection: &GithubPatConnection, ctx: &Context) -> 
     {
         let line = if seen.knowledge.refused.is_some() { Line::Fresh } else { Line::Kept };
         let heard = ctx.github.ask(token, question, &host.name, line).await;
-        if let Some(skew) = heard.skew {
+        if let Some(skew) = heard.skew() {
             ctx.records.set_skew(&host.name, skew);
             seen.skew = skew;
         }

@@ -64,6 +64,19 @@ pub enum Expiry {
     Implausible(Timestamp),
 }
 
+/// The hourly budget as an answer tells it: of the token's account, or of the address that asked if the answer is a refusal.
+///
+/// <https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Requests an hour.
+    pub limit: u64,
+    /// How many of them are left.
+    pub remaining: u64,
+    /// When the hour ends, in seconds since 1970 by the host's clock.
+    pub reset: i64,
+}
+
 /// Why GitHub does not accept a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822, fmt::strtime};
 use reqwest::header::HeaderMap;
 
-use crate::domain::answer::Expiry;
+use crate::domain::answer::{Expiry, RateLimit};
 
 /// GitHub's hourly window, and so the longest that a limit can last:
 /// <https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>
@@ -63,6 +63,18 @@ fn expiry(headers: &HeaderMap) -> Expiry {
 /// The instant at which the answer was made, by GitHub's clock.
 pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(text(headers, "date")?)
+}
+
+/// The hourly budget, unless the answer counts against one of the smaller ones, as searches do.
+pub(super) fn rate_limit(headers: &HeaderMap) -> Option<RateLimit> {
+    if text(headers, "x-ratelimit-resource").is_some_and(|resource| resource != "core") {
+        return None;
+    }
+    Some(RateLimit {
+        limit: text(headers, "x-ratelimit-limit")?.parse().ok()?,
+        remaining: text(headers, "x-ratelimit-remaining")?.parse().ok()?,
+        reset: text(headers, "x-ratelimit-reset")?.parse().ok()?,
+    })
 }
 
 /// Whether the budget of the hour is spent.
@@ -147,6 +159,33 @@ mod tests {
             let expiry = plausible_expiry(&headers(&lines), now);
             assert_eq!(matches!(expiry, Expiry::At(_)), plausible, "{name}: {expiry:?}");
             assert_eq!(matches!(expiry, Expiry::Implausible(_)), !plausible, "{name}: {expiry:?}");
+        }
+    }
+
+    #[test]
+    fn the_hourly_budget_is_three_numbers_or_nothing() {
+        let three = [
+            ("x-ratelimit-limit", "5000"),
+            ("x-ratelimit-remaining", "4999"),
+            ("x-ratelimit-reset", "1767268800"),
+        ];
+        let with = |name: &'static str, value: &'static str| {
+            let others = three.into_iter().filter(|(other, _)| *other != name);
+            others.chain([(name, value)]).collect::<Vec<_>>()
+        };
+        let told = Some(RateLimit { limit: 5000, remaining: 4999, reset: 1_767_268_800 });
+        let rows = [
+            ("older answers name no resource", three.to_vec(), told),
+            ("core", with("x-ratelimit-resource", "core"), told),
+            ("another budget", with("x-ratelimit-resource", "search"), None),
+            ("one is missing", three[1..].to_vec(), None),
+            ("negative", with("x-ratelimit-remaining", "-1"), None),
+            ("beyond counting", with("x-ratelimit-limit", "99999999999999999999"), None),
+            ("no number", with("x-ratelimit-reset", "soon"), None),
+            ("an Enterprise Server without limits", Vec::new(), None),
+        ];
+        for (name, lines, expected) in rows {
+            assert_eq!(rate_limit(&headers(&lines)), expected, "{name}");
         }
     }
 

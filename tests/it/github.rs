@@ -15,14 +15,14 @@ use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use github_pat_operator::{
     domain::{
         Reason,
-        answer::{Answer, Refusal, Reply as Said},
+        answer::{Answer, RateLimit, Refusal, Reply as Said},
         probe::Probe,
         token::Token,
     },
     github::{Github, Heard, Line},
     settings::{Input, Settings, from_yaml},
 };
-use github_simulator::{Call, ExpiryLayout, NewToken, Outage, Reply, Simulator};
+use github_simulator::{Call, ExpiryLayout, NewToken, Reply, Simulator};
 use jiff::SignedDuration;
 use rustls::{ServerConfig, ServerConnection, crypto::ring, pki_types::PrivateKeyDer};
 use serde_json::json;
@@ -164,6 +164,7 @@ async fn each_cause_of_no_connection_is_told_apart() {
         // A machine without DNS cannot tell.
         let without_dns = told == Reason::DnsFailed && reason == DnsNameNotFound;
         assert!(told == reason || without_dns, "{name}: {told:?}");
+        assert_eq!((heard.date, heard.limit), (None, None), "{name}");
     }
     let heard = of(&simulator).ask(&token, Probe::Identity, "nowhere", Line::Kept).await;
     assert_eq!(deferred(&heard), Some(Reason::HostUnknown));
@@ -185,7 +186,7 @@ async fn the_log_has_the_deepest_cause_and_no_url() {
     let line: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(line["level"], "WARN");
     let fields = ["message", "host", "reason"].map(|field| line["fields"][field].as_str().unwrap());
-    assert_eq!(fields, ["no response", "127.0.0.1", "ConnectionRefused"]);
+    assert_eq!(fields, ["no response", "ghe.example.com", "ConnectionRefused"]);
     assert!(line["fields"]["cause"].as_str().unwrap().contains("refused"), "{text}");
     assert!(!text.contains("api/v3") && !token.shows_in(&text), "{text}");
 }
@@ -262,7 +263,7 @@ async fn a_broken_kept_connection_harms_one_question_only() {
 }
 
 #[tokio::test]
-async fn one_question_serves_all_who_ask_it_and_no_verdict_crosses_to_another_token() {
+async fn each_asker_has_a_question_of_its_own_and_no_verdict_crosses_to_another_token() {
     let simulator = simulator().await;
     simulator.latency(Duration::from_millis(100));
     let github = of(&simulator);
@@ -287,48 +288,48 @@ async fn one_question_serves_all_who_ask_it_and_no_verdict_crosses_to_another_to
     }
     for number in 0..64 {
         let asked = simulator.calls().iter().filter(|call| call.token == Some(name(number))).count();
-        assert_eq!(asked, 2, "{number}: once for each line");
+        assert_eq!(asked, 3, "{number}: once for each asker");
     }
 }
 
 #[tokio::test]
-async fn an_asker_that_goes_away_takes_the_answer_from_nobody() {
-    let simulator = simulator().await;
-    simulator.latency(Duration::from_millis(300));
-    let github = Arc::new(of(&simulator));
-    let token = made(&simulator, NewToken::classic("ci", "acme-ci"));
-    let ask = || {
-        let (github, token) = (Arc::clone(&github), token.clone());
-        tokio::spawn(async move { github.ask(&token, Probe::Identity, "github", Line::Kept).await })
-    };
-    let first = ask();
-    assert!(simulator.wait_until(Duration::from_secs(10), |calls| calls.len() == 1).await);
-    let second = ask();
-    first.abort();
-    assert!(first.await.unwrap_err().is_cancelled());
-    assert_eq!(login(&second.await.unwrap()).as_deref(), Some("acme-ci"));
-    assert_eq!(simulator.calls().len(), 1);
-}
-
-#[tokio::test]
-async fn githubs_clock_is_read_from_its_answers() {
+async fn clock_and_budget_are_read_from_every_response_with_a_mark_of_github() {
     let simulator = simulator().await;
     let rows = [("in time", 0), ("ahead", 90), ("behind", -3600)];
     for (name, seconds) in rows {
         simulator.clock_offset(SignedDuration::from_secs(seconds));
         let token = made(&simulator, NewToken::classic(name, "acme-ci"));
-        let skew = of(&simulator).ask(&token, Probe::Identity, "github", Line::Kept).await.skew.unwrap();
+        let heard = of(&simulator).ask(&token, Probe::Identity, "github", Line::Kept).await;
+        let skew = heard.skew().unwrap();
         assert!(skew.as_secs().abs_diff(seconds) <= 2, "{name}: {skew}");
         assert!(seconds != 0 || skew.is_zero(), "{name}: {skew}");
+        assert!(heard.at <= heard.answered, "{name}");
     }
-    simulator.outage(Some(Outage::Status(503)));
-    let token = made(&simulator, NewToken::classic("out", "acme-ci"));
-    let heard = of(&simulator).ask(&token, Probe::Identity, "github", Line::Kept).await;
-    assert_eq!(
-        (deferred(&heard), heard.skew),
-        (Some(Reason::ServerError), None),
-        "an edge's clock is not GitHub's"
-    );
+    let budget = |reply: Reply| {
+        let numbers = [("limit", "5000"), ("remaining", "4990"), ("reset", "1767268800")];
+        numbers
+            .into_iter()
+            .fold(reply, |reply, (name, value)| reply.with_header(&format!("x-ratelimit-{name}"), value))
+    };
+    let told = Some(RateLimit { limit: 5000, remaining: 4990, reset: 1_767_268_800 });
+    let user = json!({ "login": "acme-ci", "id": 1 });
+    let error = json!({ "message": "Bad credentials", "documentation_url": "https://docs.github.com/rest" });
+    let rows = [
+        ("a user", budget(plain(user.to_string()).with_header("x-github-request-id", "1:2")), true),
+        ("a refusal", budget(plain(error.to_string()).with_status(401)), true),
+        ("trouble at GitHub", budget(plain(error.to_string()).with_status(503)), true),
+        ("an edge", budget(plain("<html>".to_owned()).with_status(503)), false),
+        ("a user of somebody else", budget(plain(user.to_string())), false),
+    ];
+    for (name, reply, marked) in rows {
+        let token = made(&simulator, NewToken::classic(name, "acme-ci"));
+        let date = "Thu, 01 Jan 2026 12:00:00 GMT";
+        simulator.script(name, vec![reply.with_header("date", date)]);
+        let heard = of(&simulator).ask(&token, Probe::Identity, "github", Line::Kept).await;
+        assert_eq!(heard.limit, told.filter(|_| marked), "{name}");
+        let clock = heard.date.map(|date| date.to_string());
+        assert_eq!(clock.as_deref(), Some("2026-01-01T12:00:00Z").filter(|_| marked), "{name}");
+    }
 }
 
 #[tokio::test]
