@@ -32,6 +32,14 @@ const CONNECT: Duration = Duration::from_secs(3);
 const TOTAL: Duration = Duration::from_secs(10);
 /// A user object has about 2 KiB.
 const LONGEST_BODY: usize = 64 * 1024;
+/// How many idle connections a host keeps: as many as there are questions at a time, or a busy host closes and opens them in turn.
+const KEPT: usize = 16;
+/// For how long an idle connection is kept. GitHub closes it after 60 s, and a question that it crosses is lost:
+/// <https://github.com/sourcegraph/sourcegraph-public-snapshot/pull/4345>
+const IDLE: Duration = Duration::from_secs(30);
+/// How long a silent connection waits for the first sign of life. Load balancers forget connections without a word.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
 /// The hosts that can be asked. Questions share connections and nothing else.
 #[derive(Debug)]
 pub struct Github {
@@ -207,7 +215,9 @@ fn client(host: &Host) -> reqwest::ClientBuilder {
         .no_proxy()
         .connect_timeout(CONNECT)
         .timeout(TOTAL)
-        .pool_max_idle_per_host(4);
+        .pool_max_idle_per_host(KEPT)
+        .pool_idle_timeout(IDLE)
+        .tcp_keepalive(KEEPALIVE);
     if host.is_plain() {
         // No certificate is needed, so a machine without any is no obstacle.
         return builder.tls_certs_only([]);

@@ -11,7 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
+use futures::{
+    StreamExt,
+    future::join_all,
+    stream::{self, FuturesUnordered},
+};
 use github_pat_operator::{
     domain::{
         Reason,
@@ -260,6 +264,23 @@ async fn a_broken_kept_connection_harms_one_question_only() {
     }
     let connections: Vec<_> = simulator.calls().iter().map(|call| call.connection).collect();
     assert_eq!(connections, [1, 1, 2], "nothing is sent twice");
+}
+
+#[tokio::test]
+async fn a_busy_host_has_as_many_connections_as_questions_at_a_time() {
+    let tls = Simulator::start_tls().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = bundle(folder.path(), "ca.pem", tls.ca_pem().unwrap());
+    let github = github(&[("github", tls.url(), Some(&bundle))]);
+    let tokens: Vec<_> =
+        (0..100).map(|number| made(&tls, NewToken::classic(&number.to_string(), "acme-ci"))).collect();
+    tls.latency(Duration::from_millis(20));
+    let asked = tokens.iter().map(|token| github.ask(token, Probe::Identity, "github", Line::Kept));
+    let heard: Vec<_> = stream::iter(asked).buffer_unordered(16).collect().await;
+    assert!(heard.iter().all(|heard| login(heard).is_some()));
+    let connections = tls.calls().iter().map(|call| call.connection).max().unwrap();
+    assert_eq!(tls.calls().len(), 100);
+    assert!(connections <= 16, "{connections} connections for 100 questions, 16 at a time");
 }
 
 #[tokio::test]
