@@ -299,7 +299,7 @@ async fn every_value() -> tempfile::NamedTempFile {
             "minimumInterval": "10s", "trustFor": "48h", "confirmAfter": "2m", "heartbeat": "2h", "concurrency": 8,
             "githubApiVersion": "2026-03-10", "logFormat": "text", "logFilter": "debug", "hosts": hosts,
         },
-        "resources": { "requests": { "cpu": 1 }, "limits": { "knowledge": "64Mi" } },
+        "resources": { "requests": { "cpu": 1 }, "limits": { "memory": "64Mi" } },
         "terminationGracePeriodSeconds": 10,
         "podLabels": { "team": "a" },
         "podAnnotations": { "note": "b" },

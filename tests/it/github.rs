@@ -459,7 +459,7 @@ fn bundle(folder: &Path, name: &str, pem: &str) -> std::path::PathBuf {
     path
 }
 
-/// The most knowledge that this process ever had, in KiB.
+/// The most memory that this process ever had, in KiB.
 fn peak_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
