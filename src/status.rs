@@ -232,7 +232,9 @@ fn requirements_met(outcome: &Outcome<'_>) -> Verdict {
 fn not_expiring(outcome: &Outcome<'_>) -> Verdict {
     judged(&outcome.decision.judgement.expiry, |expiry| match expiry {
         Expiry::At(at) => Finding::new(Reason::NotExpiring, format!("the token expires at {at}")),
-        Expiry::Never | Expiry::Unreadable => Finding::new(Reason::NeverExpires, "GitHub named no expiry"),
+        Expiry::Never | Expiry::Unreadable | Expiry::Implausible(_) => {
+            Finding::new(Reason::NeverExpires, "GitHub named no expiry")
+        }
     })
 }
 
@@ -359,8 +361,12 @@ fn known(token: &Description, host: &Host, outcome: &Outcome<'_>) -> TokenStatus
         login: account.as_ref().map(|account| account.login.clone()),
         user_id: account.map(|account| account.id),
         scopes: grant.and_then(|grant| grant.scopes.clone()),
-        expires_at: knowledge.expires_at().map(time),
+        expires_at: grant.and_then(|grant| match grant.expiry {
+            Expiry::At(at) | Expiry::Implausible(at) => Some(time(at)),
+            Expiry::Never | Expiry::Unreadable => None,
+        }),
         expiry_unreadable: grant.is_some_and(|grant| grant.expiry == Expiry::Unreadable),
+        expiry_implausible: grant.is_some_and(|grant| matches!(grant.expiry, Expiry::Implausible(_))),
         first_proven_at: knowledge.first_proven.map(time),
         checked_at: knowledge.grant.as_ref().map(|(_, at)| time(*at)),
         refused: knowledge.refused.map(RefusedStatus::from),

@@ -130,6 +130,9 @@ pub struct TokenStatus {
     /// Set if GitHub named an expiry in a form that could not be read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub expiry_unreadable: bool,
+    /// Set if the expiry had passed when GitHub accepted the token; it counts for nothing then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub expiry_implausible: bool,
     /// When GitHub was first seen to accept it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_proven_at: Option<Time>,
@@ -218,6 +221,7 @@ impl TokenStatus {
     fn grant(&self) -> Grant {
         let account = self.login.clone().zip(self.user_id).map(|(login, id)| Account { login, id });
         let expiry = match &self.expires_at {
+            Some(at) if self.expiry_implausible => Expiry::Implausible(at.0),
             Some(at) => Expiry::At(at.0),
             None if self.expiry_unreadable => Expiry::Unreadable,
             None => Expiry::Never,

@@ -277,6 +277,13 @@ fn expiry(seen: &Observation) -> Judged<Expiry> {
             Reason::ExpiryUnreadable,
             "GitHub named an expiry in a form that could not be read: look for a newer version of this operator",
         ),
+        Expiry::Implausible(at) => Judged::unknown(
+            Reason::ExpiryImplausible,
+            format!(
+                "GitHub accepts the token and names {at}, which had passed, as its end: the operator does not use this \
+                 date; see on GitHub when the token ends"
+            ),
+        ),
         Expiry::At(_) if seen.has_ended() => Judged::No(vec![expired_finding(seen)]),
         Expiry::At(at) => {
             let left = at.duration_since(seen.github_now());

@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::Notify, time};
 
 use super::{Asked, Changes, HostView, Known, ledger::Ledger};
@@ -365,12 +365,12 @@ fn told(heard: &Heard) -> Told {
     let github_now = heard.date.unwrap_or(heard.answered);
     let spent = limit.filter(|limit| limit.remaining == 0);
     let spent_until = spent.and_then(|limit| {
-        let left = limit.reset.duration_since(github_now);
+        let left = SignedDuration::from_secs(limit.reset.saturating_sub(github_now.as_second()));
         heard.answered.checked_add(left).ok()
     });
     // The edge of a host that gives no answer has a clock of its own.
     let date = heard.date.filter(|_| matches!(heard.reply, Reply::Answer(_)));
-    Told { answered: heard.answered, date, limit: limit.map(|limit| limit.limit), spent_until }
+    Told { answered: heard.answered, date, limit: limit.and_then(|limit| u32::try_from(limit.limit).ok()), spent_until }
 }
 
 fn until(at: Timestamp, now: Timestamp) -> Duration {

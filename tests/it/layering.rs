@@ -84,7 +84,7 @@ fn the_domain_names_no_other_part_and_no_crate_that_does_something() {
 
 #[test]
 fn what_is_pure_reads_no_clock_file_or_network() {
-    let pure = ["domain", "status", "api", "links", "github/interpret", "github/headers"];
+    let pure = ["domain", "status", "api", "links", "github/identity", "github/headers", "github/fault"];
     for path in pure.iter().flat_map(|name| sources(name)) {
         let text = product(&path);
         for word in IMPURE {

@@ -278,6 +278,9 @@ fn a_warning_comes_at_each_threshold() {
     }
     let odd = decide(&seen().accepted(T, Expiry::Unreadable)).judgement;
     assert_eq!(word(&odd.expiry), ("Unknown", Some(Reason::ExpiryUnreadable)));
+    let past = seen().accepted(T, Expiry::Implausible(at(T)));
+    assert_eq!(word(&decide(&past).judgement.expiry), ("Unknown", Some(Reason::ExpiryImplausible)));
+    assert_eq!(next_question(&past.at(T + 14)), None, "no question follows from it");
     assert_eq!(word(&decide(&seen().accepted(T, Expiry::Never)).judgement.expiry), ("True", None));
     assert_eq!(word(&decide(&seen()).judgement.expiry), ("Unknown", Some(Reason::NotDetermined)));
 }

@@ -27,6 +27,7 @@ fn event() -> impl Strategy<Value = Event> {
     let expiry = prop_oneof![
         Just(Expiry::Never),
         Just(Expiry::Unreadable),
+        (T - 2 * DAY..T).prop_map(|second| Expiry::Implausible(at(second))),
         (T - 2 * DAY..T + 40 * DAY).prop_map(|second| Expiry::At(at(second))),
     ];
     let refusal = prop_oneof![Just(Refusal::BadCredentials), Just(Refusal::AccountSuspended)];

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::{
     answer::{Account, Answer, Deferral, Expiry, Grant, Refusal, Reply},
-    token::Token,
+    token::{HashedToken, Token},
 };
 
 const MINUTE: i64 = 60;
