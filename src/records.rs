@@ -60,7 +60,7 @@ impl Records {
             return (known.knowledge.clone(), known.past.by(now));
         }
         let knowledge = status.map(|status| status.knowledge(hashed, host)).unwrap_or_default();
-        let past = Past { since: now, asked: None };
+        let past = Past { since: now, asked: None, released: None };
         let known =
             Known { hashed: hashed.clone(), host: host.to_owned(), knowledge: knowledge.clone(), past };
         record.token = Some(known);

@@ -187,6 +187,7 @@ impl Settings {
     pub fn timing(&self, interval: Duration) -> Timing {
         Timing {
             interval: interval.get().max(self.minimum_interval),
+            minimum_interval: self.minimum_interval,
             confirm_after: self.confirm_after,
             heartbeat: self.heartbeat,
             trust_for: self.trust_for,

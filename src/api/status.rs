@@ -214,7 +214,8 @@ impl TokenStatus {
 impl RefusedStatus {
     fn remembered(&self) -> Option<Refused> {
         let refusal = Refusal::from_reason(self.reason.parse::<Reason>().ok()?)?;
-        Some(Refused { refusal, count: self.count, first: self.first.0, last: self.last.0 })
+        let once = Refused::once(refusal, self.first.0);
+        Some(Refused { count: self.count, last: self.last.0, ..once })
     }
 }
 

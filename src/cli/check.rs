@@ -225,7 +225,7 @@ async fn ask(
         token: token.clone(),
         host: Judged::Yes(host.clone()),
         knowledge: Knowledge::default(),
-        past: Past { since: now, asked: None },
+        past: Past { since: now, asked: None, released: None },
         demand: Demand { suspend: false, ..spec.demand() },
         timing: settings.timing(spec.interval),
         found: Ok(Vec::new()),

@@ -48,7 +48,7 @@ pub(super) async fn observe(connection: &GithubPatConnection, ctx: &Context) -> 
         (Some(token), Some(host)) => {
             ctx.records.recall(&uid, &token.hashed(), &host.name, previous.as_ref(), now)
         }
-        _ => (Knowledge::default(), Past { since: now, asked: None }),
+        _ => (Knowledge::default(), Past { since: now, asked: None, released: None }),
     };
     let skew = ctx.records.skew(&spec.host);
     let (demand, timing) = (spec.demand(), ctx.settings.timing(spec.interval));

@@ -161,6 +161,21 @@ impl Deferral {
                 "GitHub knows the token and holds back its account, because of an unverified e-mail address or a bill: \
                  sign in as that account and see what GitHub asks for"
             }
+            Reason::HostRefusesMany => {
+                "the host refuses several tokens that it accepted before, so its refusals are not believed for a while: \
+                 see githubstatus.com; if the tokens were revoked, make new ones"
+            }
+            Reason::FailedLoginsSpent => {
+                "the host refused too many tokens within the last hour, so tokens that were never accepted wait: \
+                 remove the connections whose tokens are refused, or replace their tokens"
+            }
+            Reason::HostBusy => {
+                "more questions wait for the host than the settings allow to ask at once; nothing to do but wait, \
+                 or raise the limits in the settings"
+            }
+            Reason::QuestionFailed => {
+                "the operator failed while it asked the host, which is a bug: report it with the lines of the operator's log"
+            }
             _ => "the host answered in a way that GitHub does not document: look for a proxy before it",
         }
     }

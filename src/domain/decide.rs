@@ -14,9 +14,12 @@ use super::{
     format::{Output, Payload},
     knowledge::Knowledge,
     probe::Probe,
-    probing::schedule::{self, Past, Subject, Timing, earlier, later},
+    probing::{
+        Subject,
+        schedule::{self, Past, Timing, earlier, later},
+    },
     requirement::{Evidence, Requirement},
-    token::{HashedToken, Token},
+    token::Token,
 };
 
 /// What becomes of the outputs when the token turns invalid.
@@ -222,9 +225,8 @@ impl Observation {
         if self.demand.suspend {
             return None;
         }
-        let hashed: HashedToken = token.hashed();
-        let subject = Subject { host: &host.name, hashed: &hashed };
-        schedule::due(subject, &self.knowledge, self.past, self.ends(), &self.timing)
+        let subject = Subject { host: host.name.as_str().into(), token: token.hashed() };
+        schedule::due(&subject, &self.knowledge, self.past, self.ends(), &self.timing)
     }
 }
 

@@ -1,9 +1,9 @@
 //! What is known of one token on one host, and the rules by which it changes.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Finding,
+    Finding, Reason,
     answer::{Answer, Deferral, Expiry, Grant, Refusal, Reply},
 };
 
@@ -20,13 +20,21 @@ pub struct Knowledge {
     pub deferred: Option<Deferred>,
 }
 
+/// How many refusals in a row are believed.
+const BELIEVED: i32 = 2;
+/// So many refusals over such a time make outputs be deleted.
+const WITHDRAWING: (i32, SignedDuration) = (3, SignedDuration::from_mins(10));
+
 /// Refusals in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// The last one.
     pub refusal: Refusal,
-    /// How many, at least one. Only the second is believed.
+    /// How many, at least one.
     pub count: i32,
+    /// How many make it believed: two; three of a token that an incident of the host held back; one of a token that was never
+    /// accepted and whose checksum is wrong.
+    pub needed: i32,
     /// The first of them.
     pub first: Timestamp,
     /// The last of them.
@@ -42,9 +50,67 @@ pub struct Deferred {
     pub deferral: Deferral,
 }
 
+impl Refused {
+    /// These refusals, and those before them.
+    fn after(self, before: Option<Refused>) -> Refused {
+        // What a host said before its incident does not count among the three that are needed afterwards.
+        let Some(before) = before.filter(|before| before.needed >= self.needed) else { return self };
+        Refused {
+            count: self.count.saturating_add(before.count),
+            first: before.first.min(self.first),
+            ..self
+        }
+    }
+
+    /// One refusal of which two are needed.
+    pub const fn once(refusal: Refusal, at: Timestamp) -> Self {
+        Refused { refusal, count: 1, needed: BELIEVED, first: at, last: at }
+    }
+
+    /// True if the token is taken to be bad.
+    pub const fn is_believed(&self) -> bool {
+        self.count >= self.needed
+    }
+
+    /// True if outputs that hold the token may be deleted: three refusals, the last at least ten minutes after the first.
+    pub fn withdraws(&self) -> bool {
+        let lasted = self.last.duration_since(self.first);
+        self.is_believed() && self.count >= WITHDRAWING.0 && lasted >= WITHDRAWING.1
+    }
+}
+
 impl Knowledge {
+    /// What a connection may hold true: what its own status remembers from before this process, under what this process heard.
+    ///
+    /// An answer that was heard outweighs the status. Deferrals leave the status's answers as they are. Refusals that were heard
+    /// add to those that are remembered.
+    pub fn overlaid(&self, heard: &Knowledge) -> Knowledge {
+        let mut knowledge = if heard.grant.is_some() { heard.clone() } else { self.clone() };
+        knowledge.first_proven = self.first_proven.into_iter().chain(heard.first_proven).min();
+        if heard.grant.is_some() {
+            return knowledge;
+        }
+        if let Some(refused) = heard.refused {
+            knowledge.refused = Some(refused.after(self.refused));
+        }
+        knowledge.deferred = match (self.deferred, heard.deferred) {
+            (_, None) if heard.refused.is_some() => None,
+            (before, None) => before,
+            (Some(before), Some(now)) if heard.refused.is_none() => {
+                Some(Deferred { since: before.since.min(now.since), ..now })
+            }
+            (_, now) => now,
+        };
+        knowledge
+    }
+
     /// Takes in what came back at this instant, which is kept in whole seconds, as the status keeps it.
     pub fn learn(&mut self, reply: Reply, at: Timestamp) {
+        self.learn_of(reply, BELIEVED, at);
+    }
+
+    /// The same about a token of which so many refusals are needed.
+    pub fn learn_of(&mut self, reply: Reply, needed: i32, at: Timestamp) {
         let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
         match reply {
             Reply::Answer(Answer::Granted(grant)) => {
@@ -54,8 +120,8 @@ impl Knowledge {
                 self.deferred = None;
             }
             Reply::Answer(Answer::Refused(refusal)) => {
-                let (count, first) = self.refused.map_or((0, at), |refused| (refused.count, refused.first));
-                self.refused = Some(Refused { refusal, count: count.saturating_add(1), first, last: at });
+                let once = Refused { needed, ..Refused::once(refusal, at) };
+                self.refused = Some(once.after(self.refused));
                 self.deferred = None;
             }
             Reply::Deferral(deferral) => {
@@ -68,9 +134,21 @@ impl Knowledge {
         }
     }
 
+    /// Takes the refusals back: the host may have been wrong. The token is in doubt since the first of them.
+    pub fn take_back(&mut self, reason: Reason, at: Timestamp) {
+        let first = self.refused.take().map_or(at, |refused| refused.first);
+        let since = self.deferred.map_or(first, |deferred| deferred.since.min(first));
+        self.deferred = Some(Deferred { since, deferral: Deferral::new(reason) });
+    }
+
     /// The refusal, once it is believed.
     pub fn believed_refusal(&self) -> Option<Refused> {
-        self.refused.filter(|refused| refused.count > 1)
+        self.refused.filter(Refused::is_believed)
+    }
+
+    /// True if the token was accepted at any time.
+    pub const fn accepted_before(&self) -> bool {
+        self.grant.is_some() || self.first_proven.is_some()
     }
 
     /// The expiry that GitHub named last.
@@ -101,7 +179,7 @@ impl From<Refused> for Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Reason, answer::Account};
+    use crate::domain::answer::Account;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()

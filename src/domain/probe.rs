@@ -6,3 +6,8 @@ pub enum Probe {
     /// Whose token it is, by `GET /user`: tells validity, owner, classic scopes and expiry at once.
     Identity,
 }
+
+impl Probe {
+    /// All there are.
+    pub const ALL: &[Probe] = &[Probe::Identity];
+}

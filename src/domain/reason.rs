@@ -106,6 +106,14 @@ reasons! {
     AccountRestricted,
     /// The answer is of no documented kind.
     UnexpectedAnswer,
+    /// The host refuses several tokens that it accepted before.
+    HostRefusesMany,
+    /// Too many failed logins within the hour.
+    FailedLoginsSpent,
+    /// More questions wait for the host, or for the account, than may be asked now.
+    HostBusy,
+    /// A fault of this program met the question.
+    QuestionFailed,
 
     /// Every requirement holds.
     RequirementsMet,

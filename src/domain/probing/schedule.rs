@@ -5,19 +5,17 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::{
-    Reason,
-    knowledge::{Deferred, Knowledge, Refused},
-    token::HashedToken,
+use super::{
+    super::{
+        Reason,
+        knowledge::{Deferred, Knowledge, Refused},
+    },
+    Subject,
 };
 
 /// The longest pause between two looks.
 const LONGEST_LOOK: SignedDuration = SignedDuration::from_hours(24);
-/// Over how long the questions are spread that are overdue when the operator starts.
-const SPREAD_OF_OVERDUE: SignedDuration = SignedDuration::from_secs(30);
-/// Over how long the questions are spread that waited for one limit to end.
-const SPREAD_OF_LIMITED: i64 = 5;
-/// Between two questions in a deferred, however soon a host wants the next.
+/// The first pause after a deferral, if `minimum_interval` is not longer.
 const SHORTEST_PAUSE: SignedDuration = SignedDuration::from_secs(10);
 /// How long after the expiry the question comes that shall confirm it, and none before it: clocks may differ a little, and an
 /// answer that another asker got just before the expiry must not serve as this one.
@@ -26,12 +24,22 @@ pub const AFTER_EXPIRY: SignedDuration = SignedDuration::from_secs(4);
 /// (<https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api#failed-login-limit>).
 const REFUSED: (SignedDuration, SignedDuration) =
     (SignedDuration::from_hours(1), SignedDuration::from_hours(24));
+/// What was accepted before may be good after all: the pauses before the first questions after its refusal is believed, which so
+/// come 5, 15, 30 and 60 minutes after that.
+const ACCEPTED_BEFORE: [SignedDuration; 4] = [
+    SignedDuration::from_mins(5),
+    SignedDuration::from_mins(10),
+    SignedDuration::from_mins(15),
+    SignedDuration::from_mins(30),
+];
 
 /// The settings that govern when GitHub is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
     /// How far apart the instants are at which an accepted token is due.
     pub interval: SignedDuration,
+    /// The shortest time between two questions, but for one confirmation.
+    pub minimum_interval: SignedDuration,
     /// How long after a first refusal the confirming question comes.
     pub confirm_after: SignedDuration,
     /// How old `checkedAt` in the status may become before it is written anew.
@@ -54,12 +62,16 @@ pub struct Past {
     pub since: Timestamp,
     /// When it last asked about it.
     pub asked: Option<Timestamp>,
+    /// When a breaker of the host closed or an incident of it ended last: what was deferred before may be asked then.
+    pub released: Option<Timestamp>,
 }
 
 impl Past {
     /// The same, without what lies ahead: the clock was set back since.
     pub fn by(self, now: Timestamp) -> Past {
-        Past { since: self.since.min(now), asked: self.asked.filter(|asked| *asked <= now) }
+        let passed = |at: &Timestamp| *at <= now;
+        let (asked, released) = (self.asked.filter(passed), self.released.filter(passed));
+        Past { since: self.since.min(now), asked, released }
     }
 
     /// The last question, or the start of this process, before which the last question lies. What is remembered from later
@@ -69,28 +81,34 @@ impl Past {
     }
 }
 
-/// Whom the instants belong to.
-#[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
-    /// The name of the host.
-    pub host: &'a str,
-    /// The token.
-    pub hashed: &'a HashedToken,
-}
-
-/// When GitHub is to be asked next; `None` means not until the Secret changes.
+/// When GitHub is to be asked next; `None` means not until the Secret changes. What has passed is due at once.
 ///
 /// `ends` is the token's expiry by the clock of this process.
 pub fn due(
-    subject: Subject<'_>,
+    subject: &Subject,
     knowledge: &Knowledge,
     past: Past,
     ends: Option<Timestamp>,
     timing: &Timing,
 ) -> Option<Timestamp> {
-    let refused = knowledge.refused.map(|refused| after_refusal(refused, past, ends, timing));
+    let at = wanted(subject, knowledge, past, ends, timing)?;
+    let confirms = knowledge.deferred.is_none() && knowledge.refused.is_some_and(|refused| refused.count < 2);
+    let soonest = past.asked.filter(|_| !confirms).map(|asked| later(asked, timing.minimum_interval));
+    Some(soonest.map_or(at, |soonest| at.max(soonest)))
+}
+
+fn wanted(
+    subject: &Subject,
+    knowledge: &Knowledge,
+    past: Past,
+    ends: Option<Timestamp>,
+    timing: &Timing,
+) -> Option<Timestamp> {
+    let accepted_before = knowledge.accepted_before();
+    let refused =
+        knowledge.refused.map(|refused| after_refusal(refused, accepted_before, past, ends, timing));
     if let Some(deferred) = knowledge.deferred {
-        let again = after_silence(subject, deferred, past, timing);
+        let again = after_deferral(deferred, past, timing);
         return refused.map_or(Some(again), |due| due.map(|due| due.max(again)));
     }
     if let Some(due) = refused {
@@ -98,11 +116,9 @@ pub fn due(
     }
     let Some((_, accepted)) = &knowledge.grant else { return Some(past.since) };
     let accepted = *accepted;
-    if let Some(ends) = ends.filter(|ends| accepted < later(*ends, AFTER_EXPIRY)) {
-        let regular = regular(subject, accepted, past, timing);
-        return Some(if regular < ends { regular } else { later(ends, AFTER_EXPIRY) });
-    }
-    Some(regular(subject, accepted, past, timing))
+    let regular = regular(subject, accepted, past, timing);
+    let Some(ends) = ends.filter(|ends| accepted < later(*ends, AFTER_EXPIRY)) else { return Some(regular) };
+    Some(if regular < ends { regular } else { later(ends, AFTER_EXPIRY) })
 }
 
 /// When to look again: at once if a question is due, else at the earliest of the given instants that lies ahead; between one
@@ -116,20 +132,18 @@ pub fn requeue_after(
     ahead.unwrap_or(LONGEST_LOOK).clamp(SignedDuration::from_secs(1), LONGEST_LOOK)
 }
 
-/// The next of the token's own instants, which are `phase + k × interval`.
-fn regular(subject: Subject<'_>, accepted: Timestamp, past: Past, timing: &Timing) -> Timestamp {
+/// The next of the token's own instants, which are `phase + k × interval`; at once if the operator was away for longer.
+fn regular(subject: &Subject, accepted: Timestamp, past: Past, timing: &Timing) -> Timestamp {
     if let Some(asked) = past.asked {
         return next_instant(subject, asked, timing.interval);
     }
-    let stale = later(accepted, timing.interval.saturating_add(timing.heartbeat)) < past.since;
-    if stale {
-        let spread = share(subject, SPREAD_OF_OVERDUE.as_secs());
-        return later(past.since, SignedDuration::from_secs(spread));
+    if later(accepted, timing.interval.saturating_add(timing.heartbeat)) < past.since {
+        return past.since;
     }
     next_instant(subject, past.since, timing.interval)
 }
 
-fn next_instant(subject: Subject<'_>, after: Timestamp, interval: SignedDuration) -> Timestamp {
+fn next_instant(subject: &Subject, after: Timestamp, interval: SignedDuration) -> Timestamp {
     let interval = interval.as_secs().max(1);
     let phase = share(subject, interval);
     let passed = after.as_second().saturating_sub(phase).rem_euclid(interval);
@@ -139,12 +153,24 @@ fn next_instant(subject: Subject<'_>, after: Timestamp, interval: SignedDuration
 }
 
 /// The first of the instants of a growing pause that lies behind the last question, by the first pause at least, and not
-/// before GitHub wants it.
-fn after_silence(subject: Subject<'_>, deferred: Deferred, past: Past, timing: &Timing) -> Timestamp {
+/// before GitHub wants it; sooner if the trouble of the host is over.
+fn after_deferral(deferred: Deferred, past: Past, timing: &Timing) -> Timestamp {
     let last = past.last();
     let (first, longest) = pauses(deferred.deferral.reason, timing);
+    let until = deferred.deferral.until.map(|until| later(until, SignedDuration::from_secs(1)));
+    if let Some(until) = until.filter(|until| *until > last) {
+        return until;
+    }
+    // What defers GitHub may have changed since the first deferral, and asks for a longer pause now.
+    let again = growing(deferred.since.min(last), last, first, longest).max(later(last, first));
+    let released = past.released.filter(|released| *released >= last && *released >= deferred.since);
+    released.map_or(again, |released| released.min(again))
+}
+
+/// The first instant behind `last` of those that lie `first`, then twice as far, at most `longest` apart.
+fn growing(since: Timestamp, last: Timestamp, first: SignedDuration, longest: SignedDuration) -> Timestamp {
     let mut pause = first;
-    let mut at = later(deferred.since.min(last), pause);
+    let mut at = later(since, pause);
     while at <= last && at < Timestamp::MAX {
         pause = pause.saturating_mul(2).min(longest);
         at = later(at, pause);
@@ -153,62 +179,68 @@ fn after_silence(subject: Subject<'_>, deferred: Deferred, past: Past, timing: &
             at = later(at, SignedDuration::from_secs(longest.as_secs().saturating_mul(steps)));
         }
     }
-    let jitter = share(subject, (pause.as_secs() / 5).max(1));
-    let at = later(at, SignedDuration::from_secs(jitter));
-    let wanted = deferred.deferral.until.map(|until| {
-        let spread = share(subject, SPREAD_OF_LIMITED).saturating_add(1);
-        later(until, SignedDuration::from_secs(spread))
-    });
-    match wanted {
-        Some(wanted) if wanted > last => {
-            past.asked.map_or(wanted, |asked| wanted.max(later(asked, SHORTEST_PAUSE)))
-        }
-        // What deferred GitHub may have changed since the deferred began, and asks for a longer pause.
-        _ => at.max(later(last, first)),
-    }
+    at
 }
 
 /// The first and the longest pause. A limit without a named end asks for a minute at least, growing:
 /// <https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api>
 fn pauses(reason: Reason, timing: &Timing) -> (SignedDuration, SignedDuration) {
-    let longest = timing.interval.max(SHORTEST_PAUSE);
+    let shortest = timing.minimum_interval.max(SHORTEST_PAUSE);
+    let longest = timing.interval.max(shortest);
     match reason {
-        Reason::LoginLocked => (SignedDuration::from_hours(1), longest.max(SignedDuration::from_hours(1))),
+        Reason::LoginLocked => {
+            let hour = SignedDuration::from_hours(1);
+            (shortest.max(hour), longest.max(hour))
+        }
         Reason::RateLimited
         | Reason::SecondaryRateLimited
         | Reason::AccessRestricted
         | Reason::AccountRestricted => {
-            (SignedDuration::from_secs(60), longest.max(SignedDuration::from_secs(900)))
+            (shortest.max(SignedDuration::from_secs(60)), longest.max(SignedDuration::from_secs(900)))
         }
-        _ => (SHORTEST_PAUSE, longest),
+        _ => (shortest, longest),
     }
 }
 
 fn after_refusal(
     refused: Refused,
+    accepted_before: bool,
     past: Past,
     ends: Option<Timestamp>,
     timing: &Timing,
 ) -> Option<Timestamp> {
-    let (first, last) = (refused.first.min(past.last()), refused.last.min(past.last()));
+    let last = refused.last.min(past.last());
     // The expiry explains the refusal, and an expired token does not come back.
     if ends.is_some_and(|ends| ends <= last) {
         return None;
     }
-    if refused.count < 2 {
-        return Some(later(first, timing.confirm_after));
-    }
-    let doublings = u32::try_from(refused.count.saturating_sub(2)).unwrap_or(0).min(10);
-    let pause = REFUSED.0.saturating_mul(1_i32 << doublings).min(REFUSED.1);
+    let over = refused.count.saturating_sub(refused.needed);
+    let pause = match usize::try_from(over) {
+        Err(_) => timing.confirm_after,
+        // The checksum speaks against the token too.
+        Ok(_) if refused.needed < 2 => REFUSED.1,
+        Ok(over) if accepted_before => early(over),
+        Ok(over) => doubled(over),
+    };
     Some(later(last, pause))
 }
 
+/// After so many refusals beyond the belief, of a token that was accepted before.
+fn early(over: usize) -> SignedDuration {
+    ACCEPTED_BEFORE.get(over).copied().unwrap_or_else(|| doubled(over.saturating_sub(ACCEPTED_BEFORE.len())))
+}
+
+/// An hour, doubled so many times, a day at most.
+fn doubled(times: usize) -> SignedDuration {
+    REFUSED.0.saturating_mul(1_i32 << times.min(10)).min(REFUSED.1)
+}
+
 /// A number below `of` that belongs to the token and host, evenly spread over all of them.
-fn share(subject: Subject<'_>, of: i64) -> i64 {
+fn share(subject: &Subject, of: i64) -> i64 {
     let mut hash = crc32fast::Hasher::new();
     hash.update(subject.host.as_bytes());
     hash.update(&[0]);
-    hash.update(subject.hashed.as_bytes());
+    hash.update(subject.token.as_bytes());
     i64::from(hash.finalize()).checked_rem(of).unwrap_or(0)
 }
 

@@ -1,0 +1,328 @@
+//! What a host is asked next, and what its replies mean for the questions that wait.
+//!
+//! It holds the queue and all rules of one host together: budgets, breaker, incident, clock.
+
+use std::collections::HashSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    super::{
+        Reason,
+        answer::{Answer, Deferral, Refusal, Reply},
+        token::HashedToken,
+    },
+    Key, Limits, Question,
+    breaker::{self, Breaker},
+    budget::{Accounts, FailedLogins, Left, Rate, Spent},
+    clock::Clock,
+    incident::{Incident, Meaning},
+    queue::{Gate, NotNow, Queue, earliest},
+    schedule::later,
+};
+
+/// When to come again if the queue is full.
+const WHEN_FULL: SignedDuration = SignedDuration::from_secs(30);
+/// How long an account is left alone that has a limit without a named end:
+/// <https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api>
+const WITHOUT_END: SignedDuration = SignedDuration::from_mins(1);
+
+/// Everything that decides what one host is asked.
+#[derive(Debug)]
+pub struct Admission {
+    limits: Limits,
+    queue: Queue,
+    asking: HashSet<Key>,
+    points: Spent,
+    accounts: Accounts,
+    logins: FailedLogins,
+    breaker: Breaker,
+    incident: Incident,
+    clock: Clock,
+    /// When questions that were held back by a breaker or an incident became free last.
+    released: Option<Timestamp>,
+}
+
+/// What to do now.
+#[derive(Debug)]
+pub struct Next {
+    /// These wait no longer and were not asked.
+    pub turned_away: Vec<(Question, NotNow)>,
+    /// What to ask.
+    pub step: Step,
+}
+
+/// What the worker does.
+#[derive(Debug)]
+pub enum Step {
+    /// Asks this, over a connection of its own.
+    Ask(Question),
+    /// Waits until this instant, if there is one, or until something happens.
+    Wait(Option<Timestamp>),
+}
+
+/// What an answer said beside its reply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// When it came, by our clock.
+    pub answered: Timestamp,
+    /// Its date.
+    pub date: Option<Timestamp>,
+    /// The hourly limit of the account.
+    pub limit: Option<u32>,
+    /// When the account's limit is spent, until when it is.
+    pub spent_until: Option<Timestamp>,
+}
+
+/// What a reply means.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Effect {
+    /// The refusal is not believed: it is a deferral.
+    pub held: bool,
+    /// Refusals of these tokens within the last window are taken back.
+    pub taken_back: Vec<HashedToken>,
+    /// These tokens were held until now.
+    pub released: HashSet<HashedToken>,
+    /// True if what was deferred may be asked again.
+    pub ends_trouble: bool,
+    /// True if the date is an outlier.
+    pub strange_date: bool,
+}
+
+impl Admission {
+    /// Of a host that was not asked yet.
+    pub fn new(limits: Limits) -> Self {
+        Admission {
+            limits,
+            queue: Queue::default(),
+            asking: HashSet::new(),
+            points: Spent::default(),
+            accounts: Accounts::default(),
+            logins: FailedLogins::default(),
+            breaker: Breaker::default(),
+            incident: Incident::default(),
+            clock: Clock::default(),
+            released: None,
+        }
+    }
+
+    /// True if the question waits or is on its way.
+    pub fn is_pending(&self, key: &Key) -> bool {
+        self.asking.contains(key) || self.queue.contains(key)
+    }
+
+    /// Lets a question wait, or tells why it may not.
+    pub fn push(&mut self, question: Question, now: Timestamp) -> Result<(), NotNow> {
+        let key = question.key();
+        if self.asking.contains(&key) || self.queue.holds(&key, question.urgency) {
+            return Ok(());
+        }
+        if self.queue.is_full() && !self.queue.contains(&key) {
+            return Err(NotNow::until(Reason::HostBusy, later(now, WHEN_FULL)));
+        }
+        if let Gate::NotNow(why) = self.gate(&question, now) {
+            return Err(why);
+        }
+        self.breaker.send(key.0);
+        self.incident.send(key.0);
+        self.queue.push(question);
+        Ok(())
+    }
+
+    /// What to do now. What is given to ask counts as on its way.
+    pub fn next(&mut self, now: Timestamp) -> Next {
+        let wait = |at| Next { turned_away: Vec::new(), step: Step::Wait(at) };
+        let ends = self.incident.ends(&self.limits);
+        if self.queue.is_empty() || self.asking.len() >= usize::from(self.limits.concurrency) {
+            return wait(ends);
+        }
+        let rate = Rate::points(&self.limits);
+        let refilled = self.points.next(rate);
+        if refilled > now {
+            return wait(earliest(Some(refilled), ends));
+        }
+        let mut queue = std::mem::take(&mut self.queue);
+        let (taken, turned_away) = queue.take(|question| self.gate(question, now));
+        self.queue = queue;
+        for (question, _) in &turned_away {
+            self.breaker.recall(&question.hashed);
+            self.incident.recall(&question.hashed, false);
+        }
+        let Some(question) = taken else { return Next { turned_away, step: Step::Wait(ends) } };
+        self.points.spend(rate, now);
+        if let Some(account) = question.account {
+            self.accounts.spend(account, &self.limits, now);
+        }
+        if !question.accepted_before {
+            self.logins.risk(&question);
+        }
+        self.breaker.send(question.hashed);
+        self.incident.send(question.hashed);
+        self.asking.insert(question.key());
+        Next { turned_away, step: Step::Ask(question) }
+    }
+
+    /// Takes in what came of a question. `counts` tells that the token was accepted before, and that a refusal of it is news.
+    pub fn answered(&mut self, question: &Question, reply: &Reply, told: Told, counts: bool) -> Effect {
+        let now = told.answered;
+        self.asking.remove(&question.key());
+        if !question.accepted_before {
+            self.logins.risk_over(question);
+        }
+        if let Some(account) = question.account.or_else(|| account(reply)) {
+            self.hear_of_account(account, told);
+        }
+        let mut effect = Effect { strange_date: self.hear_date(told), ..Effect::default() };
+        match reply {
+            Reply::Deferral(deferral) => self.deferred(question, *deferral, now),
+            Reply::Answer(answer) => {
+                effect.ends_trouble = self.breaker.answered();
+                match answer {
+                    Answer::Granted(_) => self.accepted(&question.hashed, &mut effect, now),
+                    Answer::Refused(Refusal::BadCredentials) => {
+                        self.refused(question, counts, &mut effect, now)
+                    }
+                    Answer::Refused(Refusal::AccountSuspended) => {
+                        self.incident.deferred(&question.hashed, None, now);
+                    }
+                }
+            }
+        }
+        if effect.ends_trouble {
+            self.released = Some(now);
+        }
+        effect
+    }
+
+    /// Ends an incident that has lasted as long as it may.
+    pub fn pass(&mut self, now: Timestamp) -> Option<HashSet<HashedToken>> {
+        let released = self.incident.pass(&self.limits, now)?;
+        self.released = Some(now);
+        Some(released)
+    }
+
+    /// Nobody wants to know about the token any more.
+    pub fn forget(&mut self, token: &HashedToken) {
+        for probe in super::super::probe::Probe::ALL {
+            if self.queue.remove(&(*token, *probe)).is_some() {
+                self.breaker.recall(token);
+            }
+        }
+        self.incident.recall(token, true);
+    }
+
+    /// How many questions wait, and how many are on their way.
+    pub fn load(&self) -> (usize, usize) {
+        (self.queue.len(), self.asking.len())
+    }
+
+    /// The failed logins of the last hour, as far as they matter.
+    pub fn failed_logins(&self, now: Timestamp) -> usize {
+        self.logins.count(now)
+    }
+
+    /// The breaker of the host.
+    pub const fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    /// The incident of the host.
+    pub const fn incident(&self) -> &Incident {
+        &self.incident
+    }
+
+    /// The clock of the host.
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// When a breaker closed or an incident ended last.
+    pub const fn released(&self) -> Option<Timestamp> {
+        self.released
+    }
+
+    /// Whether a question may go.
+    fn gate(&mut self, question: &Question, now: Timestamp) -> Gate {
+        let token = &question.hashed;
+        if let Some(until) = question.account.and_then(|account| self.accounts.blocked(account, now)) {
+            return Gate::NotNow(NotNow::until(Reason::RateLimited, until));
+        }
+        if !self.breaker.lets(token, now)
+            && let Some((deferral, until)) = self.breaker.turn_away(now)
+        {
+            return Gate::NotNow(NotNow::of_host(deferral, until));
+        }
+        if !self.incident.lets(token, now)
+            && let Some(until) = self.incident.turn_away(token, now)
+        {
+            return Gate::NotNow(NotNow::of_host(Deferral::new(Reason::HostRefusesMany), until));
+        }
+        if let Some(until) =
+            question.account.and_then(|account| self.accounts.spent(account, &self.limits, now))
+        {
+            return Gate::NotNow(NotNow::until(Reason::HostBusy, until));
+        }
+        if question.accepted_before {
+            return Gate::Go;
+        }
+        match self.logins.left(question, &self.limits, now) {
+            Left::Some => Gate::Go,
+            Left::Risked => Gate::Wait,
+            Left::Nothing(until) => Gate::NotNow(NotNow::until(Reason::FailedLoginsSpent, until)),
+        }
+    }
+
+    fn hear_of_account(&mut self, account: i64, told: Told) {
+        if let Some(limit) = told.limit {
+            self.accounts.told(account, limit);
+        }
+        if let Some(until) = told.spent_until.filter(|until| *until > told.answered) {
+            self.accounts.block(account, until);
+        }
+    }
+
+    fn hear_date(&mut self, told: Told) -> bool {
+        told.date.is_some_and(|date| !self.clock.tell(date, told.answered))
+    }
+
+    fn deferred(&mut self, question: &Question, deferral: Deferral, now: Timestamp) {
+        let (token, account) = (&question.hashed, question.account);
+        let of_host = breaker::speaks_of_host(deferral.reason, account.is_some());
+        self.breaker.deferred(token, deferral, of_host, now);
+        self.incident.deferred(token, deferral.until, now);
+        let is_limit = matches!(deferral.reason, Reason::RateLimited | Reason::SecondaryRateLimited);
+        if let Some(account) = account.filter(|_| is_limit) {
+            self.accounts.block(account, deferral.until.unwrap_or_else(|| later(now, WITHOUT_END)));
+        }
+    }
+
+    fn accepted(&mut self, token: &HashedToken, effect: &mut Effect, now: Timestamp) {
+        let first = self.incident.first();
+        if let Some(released) = self.incident.accepted(token, now) {
+            effect.released = released;
+            effect.ends_trouble = true;
+            // The host refused good tokens, so those were no failed logins.
+            self.logins.forgive(first.unwrap_or(now));
+        }
+        self.incident.deferred(token, None, now);
+    }
+
+    fn refused(&mut self, question: &Question, counts: bool, effect: &mut Effect, now: Timestamp) {
+        self.logins.failed(question, &self.limits, now);
+        match self.incident.refused(question.hashed, counts, &self.limits, now) {
+            Meaning::Refused => {}
+            Meaning::Held => effect.held = true,
+            Meaning::Begins(held) => {
+                effect.held = true;
+                effect.taken_back = held;
+            }
+        }
+    }
+}
+
+fn account(reply: &Reply) -> Option<i64> {
+    match reply {
+        Reply::Answer(Answer::Granted(grant)) => grant.account.as_ref().map(|account| account.id),
+        _ => None,
+    }
+}

@@ -1,0 +1,96 @@
+//! Whether a host is down, or limits everyone: then one scout asks it, and nobody else.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::{Reason, token::HashedToken};
+use super::{super::answer::Deferral, schedule::later, scouting::Scouting};
+
+/// So many questions in a row that fail open the breaker.
+const IN_A_ROW: u32 = 3;
+/// The first pause between two scouts, and the longest.
+const PAUSES: (SignedDuration, SignedDuration) =
+    (SignedDuration::from_secs(10), SignedDuration::from_mins(5));
+
+/// Closed while the host answers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Breaker {
+    failed: u32,
+    open: Option<Open>,
+}
+
+/// A host that does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Open {
+    /// Since when.
+    pub since: Timestamp,
+    /// What the last question brought.
+    pub deferral: Deferral,
+    scouting: Scouting,
+}
+
+/// What a deferral says about the host as a whole. `account_known` tells that a limit is that of one account.
+pub const fn speaks_of_host(reason: Reason, account_known: bool) -> bool {
+    match reason {
+        Reason::Unreachable | Reason::TimedOut | Reason::TlsFailed | Reason::ServerError => true,
+        Reason::RateLimited | Reason::SecondaryRateLimited => !account_known,
+        _ => false,
+    }
+}
+
+impl Breaker {
+    /// The state, if it is open.
+    pub const fn open(&self) -> Option<&Open> {
+        self.open.as_ref()
+    }
+
+    /// True if a question about this token may go.
+    pub fn lets(&self, token: &HashedToken, now: Timestamp) -> bool {
+        self.open.as_ref().is_none_or(|open| open.scouting.may(token, now))
+    }
+
+    /// The question goes; it is the scout if the breaker is open.
+    pub fn send(&mut self, token: HashedToken) {
+        if let Some(open) = &mut self.open {
+            open.scouting.send(token);
+        }
+    }
+
+    /// The question that was to go will not.
+    pub fn recall(&mut self, token: &HashedToken) {
+        if let Some(open) = &mut self.open {
+            open.scouting.recall(token);
+        }
+    }
+
+    /// What one that is turned away is told, and when it may come again.
+    pub fn turn_away(&mut self, now: Timestamp) -> Option<(Deferral, Timestamp)> {
+        let open = self.open.as_mut()?;
+        Some((open.deferral, open.scouting.turn_away(now)))
+    }
+
+    /// An answer about a token came: the host is there. True if the breaker was open.
+    pub fn answered(&mut self) -> bool {
+        self.failed = 0;
+        self.open.take().is_some()
+    }
+
+    /// A question brought a deferral.
+    pub fn deferred(&mut self, token: &HashedToken, deferral: Deferral, of_host: bool, now: Timestamp) {
+        if let Some(open) = &mut self.open {
+            if of_host {
+                open.deferral = deferral;
+            }
+            open.scouting.came_back(token, deferral.until, now);
+            return;
+        }
+        if !of_host {
+            return;
+        }
+        self.failed = self.failed.saturating_add(1);
+        if self.failed >= IN_A_ROW {
+            let next = later(now, PAUSES.0).max(deferral.until.unwrap_or(Timestamp::MIN));
+            let scouting = Scouting::new(next, PAUSES.0.saturating_mul(2), PAUSES.1);
+            self.open = Some(Open { since: now, deferral, scouting });
+        }
+    }
+}

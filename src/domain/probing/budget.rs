@@ -1,0 +1,272 @@
+//! How much may be asked of a host: points a minute, a share of each account's hour, failed logins.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    Limits, Question, Urgency,
+    schedule::{earlier, later},
+};
+
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+/// What GitHub allows an account in an hour, if its answers do not say otherwise:
+/// <https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>
+const ACCOUNT_LIMIT: u32 = 5000;
+
+/// An allowance of so many in any window of this length, of which a part may go at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    burst: u32,
+    every: SignedDuration,
+}
+
+impl Rate {
+    /// `burst` at once, then evenly, so that no window has more than `limit`.
+    pub fn new(limit: u32, window: SignedDuration, burst: u32) -> Self {
+        let burst = burst.clamp(1, limit.max(1));
+        let evenly = i128::from(limit.saturating_sub(burst).max(1));
+        // Rounded up: a little too slow is within the limit.
+        let nanos = window.as_nanos().checked_div(evenly).unwrap_or(0).saturating_add(1);
+        let every = SignedDuration::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX));
+        Rate { burst, every }
+    }
+
+    /// The points of a minute; a tenth may go at once.
+    pub fn points(limits: &Limits) -> Self {
+        Rate::new(limits.points_per_minute, MINUTE, limits.points_per_minute / 10)
+    }
+
+    /// The share of an account's hour; half of it may go at once.
+    fn share(limits: &Limits, limit: u32) -> Self {
+        let share = limit.saturating_mul(limits.account_share) / 100;
+        Rate::new(share, HOUR, share / 2)
+    }
+}
+
+/// What was spent of a [`Rate`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// When all of it will have come back.
+    full_at: Option<Timestamp>,
+}
+
+impl Spent {
+    /// When one more may go; an instant that has passed means now.
+    pub fn next(&self, rate: Rate) -> Timestamp {
+        let ahead =
+            rate.every.saturating_mul(i32::try_from(rate.burst.saturating_sub(1)).unwrap_or(i32::MAX));
+        self.full_at.map_or(Timestamp::MIN, |full| earlier(full, ahead))
+    }
+
+    /// Spends one.
+    pub fn spend(&mut self, rate: Rate, now: Timestamp) {
+        let full = self.full_at.map_or(now, |full| full.max(now));
+        // A clock that was set back must not keep the host from being asked for longer than the rate does.
+        let most = rate.every.saturating_mul(i32::try_from(rate.burst).unwrap_or(i32::MAX));
+        self.full_at = Some(later(full, rate.every).min(later(now, most)));
+    }
+
+    /// True if nothing is missing any more.
+    pub fn is_full(&self, now: Timestamp) -> bool {
+        self.full_at.is_none_or(|full| full <= now)
+    }
+}
+
+/// What is known of the accounts' hourly limits. Accounts that nothing holds back are not kept.
+#[derive(Debug, Default)]
+pub struct Accounts {
+    of: HashMap<i64, Account>,
+    /// Beyond this many, those that nothing holds back are dropped.
+    sweep_at: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Account {
+    spent: Spent,
+    /// `x-ratelimit-limit`, if it was told.
+    limit: Option<u32>,
+    /// The account's limit is spent until then.
+    blocked: Option<Timestamp>,
+}
+
+impl Accounts {
+    /// Until when the account's limit is spent, by whomever.
+    pub fn blocked(&self, account: i64, now: Timestamp) -> Option<Timestamp> {
+        self.of.get(&account)?.blocked.filter(|until| *until > now)
+    }
+
+    /// Until when our own share of the account's limit is spent.
+    pub fn spent(&self, account: i64, limits: &Limits, now: Timestamp) -> Option<Timestamp> {
+        let account = self.of.get(&account)?;
+        Some(account.spent.next(account.rate(limits))).filter(|next| *next > now)
+    }
+
+    /// Counts a question.
+    pub fn spend(&mut self, account: i64, limits: &Limits, now: Timestamp) {
+        self.sweep(now);
+        let account = self.of.entry(account).or_default();
+        account.spent.spend(account.rate(limits), now);
+    }
+
+    /// Takes in what an answer says of the account's limit.
+    pub fn told(&mut self, account: i64, limit: u32) {
+        if let Some(account) = self.of.get_mut(&account) {
+            account.limit = Some(limit);
+        }
+    }
+
+    /// Asks nothing of the account until then.
+    pub fn block(&mut self, account: i64, until: Timestamp) {
+        let account = self.of.entry(account).or_default();
+        account.blocked = account.blocked.max(Some(until));
+    }
+
+    /// How many are kept.
+    pub fn len(&self) -> usize {
+        self.of.len()
+    }
+
+    /// True if none is kept.
+    pub fn is_empty(&self) -> bool {
+        self.of.is_empty()
+    }
+
+    fn sweep(&mut self, now: Timestamp) {
+        if self.of.len() < self.sweep_at.max(64) {
+            return;
+        }
+        self.of.retain(|_, account| {
+            !account.spent.is_full(now) || account.blocked.is_some_and(|until| until > now)
+        });
+        self.sweep_at = self.of.len().saturating_mul(2);
+        self.of.shrink_to(self.sweep_at);
+    }
+}
+
+impl Account {
+    fn rate(&self, limits: &Limits) -> Rate {
+        Rate::share(limits, self.limit.unwrap_or(ACCOUNT_LIMIT))
+    }
+}
+
+/// The failed logins of an hour, of the address and of each namespace.
+///
+/// Too many make GitHub reject every login of an account or address for a while:
+/// <https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api#failed-login-limit>
+#[derive(Debug, Default)]
+pub struct FailedLogins {
+    /// The last ones, as many as the address may have in an hour: while those are recent, nothing else matters.
+    failed: VecDeque<Failed>,
+    /// Questions on their way that may fail, by namespace.
+    risked: HashMap<Arc<str>, Risked>,
+}
+
+#[derive(Debug)]
+struct Failed {
+    at: Timestamp,
+    namespace: Arc<str>,
+    dubious: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Risked {
+    all: u32,
+    dubious: u32,
+}
+
+/// What is left for a question that may fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// It may go.
+    Some,
+    /// The rest is risked by questions on their way.
+    Risked,
+    /// Nothing before this instant.
+    Nothing(Timestamp),
+}
+
+impl FailedLogins {
+    /// What is left for a question about a token that was never accepted.
+    ///
+    /// Tokens with a wrong checksum get half at most, of the namespace and of the address.
+    pub fn left(&self, question: &Question, limits: &Limits, now: Timestamp) -> Left {
+        let dubious = question.urgency == Urgency::Dubious;
+        let (address, namespace) = (limits.failed_logins_per_hour, limits.failed_logins_per_namespace);
+        let ours = |failed: &Failed| failed.namespace == question.namespace;
+        let risked = self.risked.get(&question.namespace).copied().unwrap_or_default();
+        let risked_by_all = self.risked.values().fold(0_u32, |sum, risked| sum.saturating_add(risked.all));
+        let risked_by_dubious =
+            self.risked.values().fold(0_u32, |sum, risked| sum.saturating_add(risked.dubious));
+        let mut left = vec![
+            self.window(address, risked_by_all, now, |_| true),
+            self.window(namespace, risked.all, now, ours),
+        ];
+        if dubious {
+            left.push(self.window((address / 2).max(1), risked_by_dubious, now, |failed| failed.dubious));
+            left.push(self.window((namespace / 2).max(1), risked.dubious, now, |failed| {
+                failed.dubious && ours(failed)
+            }));
+        }
+        let spent =
+            left.iter().filter_map(|left| if let Left::Nothing(until) = left { Some(*until) } else { None });
+        spent.max().map_or_else(
+            || if left.contains(&Left::Risked) { Left::Risked } else { Left::Some },
+            Left::Nothing,
+        )
+    }
+
+    /// What is left of one limit, by the failed logins that count against it.
+    fn window(&self, limit: u32, risked: u32, now: Timestamp, counts: impl Fn(&Failed) -> bool) -> Left {
+        let begin = earlier(now, HOUR);
+        let recent = || self.failed.iter().filter(|failed| failed.at > begin && counts(failed));
+        let count = u32::try_from(recent().count()).unwrap_or(u32::MAX);
+        if let Some(over) = count.checked_sub(limit) {
+            let frees =
+                recent().nth(usize::try_from(over).unwrap_or(usize::MAX)).map_or(now, |failed| failed.at);
+            return Left::Nothing(later(frees, HOUR));
+        }
+        if count.saturating_add(risked) >= limit { Left::Risked } else { Left::Some }
+    }
+
+    /// Keeps that a question that may fail is on its way.
+    pub fn risk(&mut self, question: &Question) {
+        let risked = self.risked.entry(question.namespace.clone()).or_default();
+        risked.all = risked.all.saturating_add(1);
+        risked.dubious = risked.dubious.saturating_add(u32::from(question.urgency == Urgency::Dubious));
+    }
+
+    /// Keeps that such a question is over, however it ended.
+    pub fn risk_over(&mut self, question: &Question) {
+        let Some(risked) = self.risked.get_mut(&question.namespace) else { return };
+        risked.all = risked.all.saturating_sub(1);
+        risked.dubious = risked.dubious.saturating_sub(u32::from(question.urgency == Urgency::Dubious));
+        if risked.all == 0 {
+            self.risked.remove(&question.namespace);
+        }
+    }
+
+    /// Counts a failed login.
+    pub fn failed(&mut self, question: &Question, limits: &Limits, now: Timestamp) {
+        let (namespace, dubious) = (question.namespace.clone(), question.urgency == Urgency::Dubious);
+        self.failed.push_back(Failed { at: now, namespace, dubious });
+        let most = usize::try_from(limits.failed_logins_per_hour).unwrap_or(usize::MAX).max(1);
+        while self.failed.len() > most {
+            self.failed.pop_front();
+        }
+    }
+
+    /// Takes back what was counted since then: the host refused good tokens.
+    pub fn forgive(&mut self, since: Timestamp) {
+        self.failed.retain(|failed| failed.at < since);
+    }
+
+    /// How many there were in the last hour, as far as they matter.
+    pub fn count(&self, now: Timestamp) -> usize {
+        self.failed.iter().filter(|failed| failed.at > earlier(now, HOUR)).count()
+    }
+}

@@ -1,0 +1,163 @@
+//! Whether a host refuses good tokens: several that it accepted before, within a short time.
+//!
+//! Then their refusals say nothing about them, for a while. A real revocation of many tokens looks the same, so it is believed after
+//! that while, when each token was refused three times more.
+
+use std::collections::{HashSet, VecDeque};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    super::token::HashedToken,
+    Limits,
+    schedule::{earlier, later},
+    scouting::Scouting,
+};
+
+/// So many distinct tokens make an incident.
+const TOKENS: usize = 3;
+/// The shortest time within which their refusals count together.
+const SHORTEST_WINDOW: SignedDuration = SignedDuration::from_mins(1);
+/// The first pause between two scouts, and the longest.
+const PAUSES: (SignedDuration, SignedDuration) =
+    (SignedDuration::from_secs(10), SignedDuration::from_mins(1));
+
+/// The refusals of one host that may be the host's fault.
+#[derive(Debug, Default)]
+pub struct Incident {
+    /// Tokens that were accepted before, and when each was refused last.
+    refused: VecDeque<(HashedToken, Timestamp)>,
+    /// The last acceptance of any token.
+    accepted: Option<Timestamp>,
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    started: Timestamp,
+    /// The first refusal that belongs to it.
+    first: Timestamp,
+    held: HashSet<HashedToken>,
+    /// Asks about the held ones, one at a time.
+    scouting: Scouting,
+    /// Asks about others, one at a time, while the host refuses whatever it is asked.
+    witness: Scouting,
+}
+
+/// What a refusal means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// What it says.
+    Refused,
+    /// The host may be wrong: this token is held.
+    Held,
+    /// The host may be wrong: an incident begins, and all of these are held.
+    Begins(Vec<HashedToken>),
+}
+
+impl Incident {
+    /// Since when there is an incident.
+    pub fn since(&self) -> Option<Timestamp> {
+        self.open.as_ref().map(|open| open.started)
+    }
+
+    /// The first refusal of the incident.
+    pub fn first(&self) -> Option<Timestamp> {
+        self.open.as_ref().map(|open| open.first)
+    }
+
+    /// When the incident ends at the latest.
+    pub fn ends(&self, limits: &Limits) -> Option<Timestamp> {
+        self.since().map(|since| later(since, limits.incident_hold))
+    }
+
+    /// A token was refused. `counts` tells that it was accepted before and that nothing spoke against it yet.
+    pub fn refused(&mut self, token: HashedToken, counts: bool, limits: &Limits, now: Timestamp) -> Meaning {
+        if let Some(open) = &mut self.open {
+            open.held.insert(token);
+            open.scouting.came_back(&token, None, now);
+            open.witness.came_back(&token, None, now);
+            return Meaning::Held;
+        }
+        if !counts {
+            return Meaning::Refused;
+        }
+        let window = limits.confirm_after.saturating_mul(2).max(SHORTEST_WINDOW);
+        self.refused.retain(|(other, at)| *other != token && *at >= earlier(now, window) && *at <= now);
+        self.refused.push_back((token, now));
+        if self.refused.len() < TOKENS {
+            return Meaning::Refused;
+        }
+        let first = self.refused.front().map_or(now, |(_, at)| *at);
+        let held: Vec<_> = std::mem::take(&mut self.refused).into_iter().map(|(token, _)| token).collect();
+        let scouting = Scouting::new(later(now, PAUSES.0), PAUSES.0, PAUSES.1);
+        let of = held.iter().copied().collect();
+        self.open = Some(Open { started: now, first, held: of, scouting, witness: scouting });
+        Meaning::Begins(held)
+    }
+
+    /// A token was accepted. Gives those that are held no longer, if that ends the incident.
+    pub fn accepted(&mut self, token: &HashedToken, now: Timestamp) -> Option<HashSet<HashedToken>> {
+        self.accepted = Some(now);
+        self.refused.retain(|(other, _)| other != token);
+        self.open.take_if(|open| open.held.contains(token)).map(|open| open.held)
+    }
+
+    /// A question brought neither.
+    pub fn deferred(&mut self, token: &HashedToken, until: Option<Timestamp>, now: Timestamp) {
+        if let Some(open) = &mut self.open {
+            open.scouting.came_back(token, until, now);
+            open.witness.came_back(token, until, now);
+        }
+    }
+
+    /// Gives those that are held no longer, if the incident has lasted as long as it may.
+    pub fn pass(&mut self, limits: &Limits, now: Timestamp) -> Option<HashSet<HashedToken>> {
+        let hold = limits.incident_hold;
+        let over = |open: &mut Open| now >= later(open.started, hold) || now < earlier(open.started, hold);
+        self.open.take_if(over).map(|open| open.held)
+    }
+
+    /// True if a question about this token may go: any without an incident; within one a scout at a time about those that are
+    /// held, and of the others all if the host has accepted any token since it began, else one at a time.
+    pub fn lets(&self, token: &HashedToken, now: Timestamp) -> bool {
+        let Some(open) = &self.open else { return true };
+        if open.held.contains(token) {
+            return open.scouting.may(token, now);
+        }
+        self.accepts_others(open) || open.witness.may(token, now)
+    }
+
+    /// The question goes.
+    pub fn send(&mut self, token: HashedToken) {
+        if let Some(open) = &mut self.open {
+            let scouting = if open.held.contains(&token) { &mut open.scouting } else { &mut open.witness };
+            scouting.send(token);
+        }
+    }
+
+    /// The question that was to go will not, and the token is of no interest any more if it is forgotten.
+    pub fn recall(&mut self, token: &HashedToken, forgotten: bool) {
+        if let Some(open) = &mut self.open {
+            open.scouting.recall(token);
+            open.witness.recall(token);
+            if forgotten {
+                open.held.remove(token);
+            }
+        }
+        if forgotten {
+            self.refused.retain(|(other, _)| other != token);
+        }
+    }
+
+    /// When one that is turned away may come again.
+    pub fn turn_away(&mut self, token: &HashedToken, now: Timestamp) -> Option<Timestamp> {
+        let open = self.open.as_mut()?;
+        let scouting = if open.held.contains(token) { &mut open.scouting } else { &mut open.witness };
+        Some(scouting.turn_away(now))
+    }
+
+    fn accepts_others(&self, open: &Open) -> bool {
+        self.accepted.is_some_and(|accepted| accepted >= open.first)
+    }
+}

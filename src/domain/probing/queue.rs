@@ -1,0 +1,182 @@
+//! The questions that wait for one host, in the order in which they go.
+//!
+//! By urgency, and within each urgency one namespace after the other, so that no tenant's many questions delay another's few.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+
+use super::super::{Reason, answer::Deferral};
+use super::{Key, Question, Urgency};
+
+/// More than this do not wait; who comes then is told to come again.
+pub const CAPACITY: usize = 4096;
+
+/// Whether a question may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// Now.
+    Go,
+    /// When another question has its answer.
+    Wait,
+    /// Not before something else changes; it does not wait in the queue for that.
+    NotNow(NotNow),
+}
+
+/// Why a question does not go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotNow {
+    /// The reason, and when to try again.
+    pub deferral: Deferral,
+    /// What it says about the host, to be kept for the token as if it had been asked about.
+    pub keep: Option<Deferral>,
+}
+
+impl NotNow {
+    /// Says nothing about the host.
+    pub const fn until(reason: Reason, until: Timestamp) -> Self {
+        NotNow { deferral: Deferral { reason, until: Some(until) }, keep: None }
+    }
+
+    /// Holds for everyone who asks this host.
+    pub const fn of_host(keep: Deferral, until: Timestamp) -> Self {
+        NotNow { deferral: Deferral { until: Some(until), ..keep }, keep: Some(keep) }
+    }
+}
+
+/// Questions in order.
+#[derive(Debug, Default)]
+pub struct Queue {
+    lanes: [Lane; Urgency::ALL.len()],
+    waiting: HashMap<Key, Urgency>,
+}
+
+/// The questions of one urgency. The namespace in front is served next, and goes to the back then.
+#[derive(Debug, Default)]
+struct Lane {
+    namespaces: VecDeque<(Arc<str>, VecDeque<Question>)>,
+}
+
+impl Queue {
+    /// How many questions wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// True if none waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// True if no other fits.
+    pub fn is_full(&self) -> bool {
+        self.len() >= CAPACITY
+    }
+
+    /// True if this question waits.
+    pub fn contains(&self, key: &Key) -> bool {
+        self.waiting.contains_key(key)
+    }
+
+    /// True if this question waits, and is no less urgent.
+    pub fn holds(&self, key: &Key, urgency: Urgency) -> bool {
+        self.waiting.get(key).is_some_and(|waiting| *waiting <= urgency)
+    }
+
+    /// Lets the question wait. One that waits already stays, unless the new one is more urgent.
+    pub fn push(&mut self, question: Question) {
+        let (key, urgency) = (question.key(), question.urgency);
+        if self.holds(&key, urgency) {
+            return;
+        }
+        self.remove(&key);
+        self.waiting.insert(key, urgency);
+        if let Some(lane) = self.lanes.get_mut(urgency as usize) {
+            lane.push(question);
+        }
+    }
+
+    /// The question that goes next, by the gate, and those that the gate turned away on the way to it.
+    pub fn take(
+        &mut self,
+        mut gate: impl FnMut(&Question) -> Gate,
+    ) -> (Option<Question>, Vec<(Question, NotNow)>) {
+        let mut turned_away = Vec::new();
+        let taken = self.lanes.iter_mut().find_map(|lane| lane.take(&mut gate, &mut turned_away));
+        for question in taken.iter().chain(turned_away.iter().map(|(question, _)| question)) {
+            self.waiting.remove(&question.key());
+        }
+        if self.waiting.is_empty() {
+            // What a burst of questions took is given back.
+            *self = Queue::default();
+        }
+        (taken, turned_away)
+    }
+
+    /// Takes the question out.
+    pub fn remove(&mut self, key: &Key) -> Option<Question> {
+        let urgency = self.waiting.remove(key)?;
+        self.lanes.get_mut(urgency as usize)?.remove(key)
+    }
+}
+
+impl Lane {
+    fn push(&mut self, question: Question) {
+        match self.namespaces.iter_mut().find(|(namespace, _)| *namespace == question.namespace) {
+            Some((_, questions)) => questions.push_back(question),
+            None => self.namespaces.push_back((question.namespace.clone(), VecDeque::from([question]))),
+        }
+    }
+
+    fn take(
+        &mut self,
+        gate: &mut impl FnMut(&Question) -> Gate,
+        turned_away: &mut Vec<(Question, NotNow)>,
+    ) -> Option<Question> {
+        for _ in 0..self.namespaces.len() {
+            let (namespace, mut questions) = self.namespaces.pop_front()?;
+            let taken = first(&mut questions, gate, turned_away);
+            if !questions.is_empty() {
+                self.namespaces.push_back((namespace, questions));
+            }
+            if taken.is_some() {
+                return taken;
+            }
+        }
+        None
+    }
+
+    fn remove(&mut self, key: &Key) -> Option<Question> {
+        let removed = self.namespaces.iter_mut().find_map(|(_, questions)| {
+            let place = questions.iter().position(|question| question.key() == *key)?;
+            questions.remove(place)
+        });
+        self.namespaces.retain(|(_, questions)| !questions.is_empty());
+        removed
+    }
+}
+
+/// The first question that may go; what is turned away before it leaves the queue.
+fn first(
+    questions: &mut VecDeque<Question>,
+    gate: &mut impl FnMut(&Question) -> Gate,
+    turned_away: &mut Vec<(Question, NotNow)>,
+) -> Option<Question> {
+    let mut place = 0_usize;
+    while let Some(question) = questions.get(place) {
+        match gate(question) {
+            Gate::Go => return questions.remove(place),
+            Gate::Wait => place = place.saturating_add(1),
+            Gate::NotNow(why) => turned_away.extend(questions.remove(place).map(|gone| (gone, why))),
+        }
+    }
+    None
+}
+
+/// The earlier of two instants, of which either may be missing.
+pub fn earliest(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
+}

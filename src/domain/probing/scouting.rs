@@ -1,0 +1,81 @@
+//! One question at a time to a host in trouble, at growing pauses.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::token::HashedToken;
+use super::schedule::later;
+
+/// So many of those that are turned away are told to come when the next scout may go; the rest hear of the end.
+const ON_CALL: i64 = 3;
+/// When the rest come all the same.
+const REST: SignedDuration = SignedDuration::from_mins(5);
+/// How long the last scout lets others go first.
+const OTHERS_FIRST: SignedDuration = SignedDuration::from_secs(5);
+
+/// Who asks, and when the next may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scouting {
+    /// The scout on its way.
+    out: Option<HashedToken>,
+    /// The last one that came back.
+    last: Option<HashedToken>,
+    next: Timestamp,
+    pause: SignedDuration,
+    longest: SignedDuration,
+    turned_away: i64,
+}
+
+impl Scouting {
+    /// Begins with this pause, which doubles up to the longest with each scout that comes back with nothing.
+    pub const fn new(next: Timestamp, first: SignedDuration, longest: SignedDuration) -> Self {
+        Scouting { out: None, last: None, next, pause: first, longest, turned_away: 0 }
+    }
+
+    /// True if this token may be the scout now, or is it already.
+    pub fn may(&self, token: &HashedToken, now: Timestamp) -> bool {
+        match &self.out {
+            Some(out) => out == token,
+            None if self.last.as_ref() == Some(token) && self.turned_away > 0 => {
+                later(self.next, OTHERS_FIRST) <= now
+            }
+            None => self.next <= now,
+        }
+    }
+
+    /// Makes it the scout.
+    pub fn send(&mut self, token: HashedToken) {
+        self.out = Some(token);
+    }
+
+    /// The scout came back, and its question did not end the trouble. The next one goes no sooner than the host wants.
+    pub fn came_back(&mut self, token: &HashedToken, until: Option<Timestamp>, now: Timestamp) {
+        if self.out.as_ref() != Some(token) {
+            return;
+        }
+        self.next = later(now, self.pause).max(until.unwrap_or(Timestamp::MIN));
+        self.pause = self.pause.saturating_mul(2).min(self.longest);
+        self.last = self.out.take();
+        self.turned_away = 0;
+    }
+
+    /// The scout will not ask.
+    pub fn recall(&mut self, token: &HashedToken) {
+        if self.out.as_ref() == Some(token) {
+            self.out = None;
+        }
+    }
+
+    /// When one that is turned away may try again: the first few when the next scout may go.
+    pub fn turn_away(&mut self, now: Timestamp) -> Timestamp {
+        let place = self.turned_away;
+        self.turned_away = place.saturating_add(1);
+        let second = SignedDuration::from_secs(1);
+        let next =
+            if self.out.is_some() { later(now, self.pause) } else { self.next }.max(later(now, second));
+        if place < ON_CALL {
+            return later(next, SignedDuration::from_secs(place));
+        }
+        // One a second, so that the rest do not come all at once.
+        later(later(next, REST), SignedDuration::from_secs(place % REST.as_secs()))
+    }
+}
