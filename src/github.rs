@@ -5,18 +5,9 @@
 mod headers;
 mod interpret;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    error::Error as _,
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, error::Error as _, time::Duration};
 
-use futures::{
-    FutureExt,
-    future::{BoxFuture, Shared},
-};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use reqwest::{
     Client, StatusCode, Url,
     header::{ACCEPT, AUTHORIZATION, HeaderValue},
@@ -28,7 +19,7 @@ use crate::{
         Reason,
         answer::{Answer, Deferral, Reply},
         probe::Probe,
-        token::{HashedToken, Token},
+        token::Token,
     },
     settings::{Host, Settings},
 };
@@ -40,19 +31,12 @@ const CONNECT: Duration = Duration::from_secs(3);
 const TOTAL: Duration = Duration::from_secs(10);
 /// A user object has about 2 KiB.
 const LONGEST_BODY: usize = 64 * 1024;
-/// For how long an answer serves all who ask the same: shorter than the shortest interval, and than the wait after an expiry.
-const SHARED_FOR: Duration = Duration::from_secs(3);
-
 /// The hosts that can be asked.
 #[derive(Debug)]
 pub struct Github {
     hosts: BTreeMap<String, Lines>,
     api_version: HeaderValue,
-    recent: Mutex<HashMap<Key, (Instant, Asking)>>,
 }
-
-type Key = (String, HashedToken, Probe, Line);
-type Asking = Shared<BoxFuture<'static, Heard>>;
 
 /// The ways to one host.
 #[derive(Debug)]
@@ -74,14 +58,27 @@ pub enum Line {
 /// What came of a question.
 #[derive(Clone, Debug)]
 pub struct Heard {
-    /// When GitHub was asked; a little earlier than now if another asker had the same question.
+    /// When GitHub was asked.
     pub at: Timestamp,
     /// When its answer was there.
-    pub answered: Instant,
+    pub answered: Timestamp,
     /// What it says about the token.
     pub reply: Reply,
-    /// How much GitHub's clock is ahead of ours, if it told the time.
-    pub skew: Option<SignedDuration>,
+    /// The date of the answer, by GitHub's clock.
+    pub date: Option<Timestamp>,
+    /// The hourly limit, as the answer names it.
+    pub limit: Option<Budget>,
+}
+
+/// An hourly limit of GitHub: of an account, or of an address whose tokens are bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// How many questions the hour allows.
+    pub limit: u32,
+    /// How many are left.
+    pub remaining: u32,
+    /// When it begins anew, by GitHub's clock.
+    pub reset: Timestamp,
 }
 
 /// What keeps a host from being asked at all.
@@ -111,50 +108,28 @@ impl Github {
             Ok((host.name.clone(), Lines { user: host.endpoint("user"), kept, fresh }))
         };
         let hosts = settings.hosts.iter().map(lines).collect::<Result<_, _>>()?;
-        Ok(Github { hosts, api_version: settings.github_api_version.clone(), recent: Mutex::default() })
+        Ok(Github { hosts, api_version: settings.github_api_version.clone() })
     }
 
     /// Asks the host about the token. Never fails: what cannot be asked is a deferral.
-    ///
-    /// Connections that share a token are due at the same instants; one question serves them all.
-    pub async fn ask(&self, token: &Token, question: Probe, host: &str, line: Line) -> Heard {
-        let Some(lines) = self.hosts.get(host) else {
-            let reply = Reply::Deferral(Deferral::new(Reason::HostUnknown));
-            return Heard { at: Timestamp::now(), answered: Instant::now(), reply, skew: None };
+    pub async fn ask(&self, token: &Token, probe: Probe, host: &str, line: Line) -> Heard {
+        let at = Timestamp::now();
+        let silent = |reason| {
+            let reply = Reply::Deferral(Deferral::new(reason));
+            Heard { at, answered: Timestamp::now(), reply, date: None, limit: None }
         };
-        let key = (host.to_owned(), token.hashed(), question, line);
-        let answer = {
-            let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-            recent.retain(|_, (asked, asking)| match asking.peek() {
-                Some(heard) => heard.answered.elapsed() < SHARED_FOR,
-                None => asked.elapsed() < TOTAL,
-            });
-            let asking = || {
-                let client = if line == Line::Fresh { &lines.fresh } else { &lines.kept };
-                let Probe::Identity = question;
-                let asking =
-                    hear(client.clone(), lines.user.clone(), token.clone(), self.api_version.clone());
-                (Instant::now(), asking.boxed().shared())
-            };
-            recent.entry(key).or_insert_with(asking).1.clone()
+        let Some(lines) = self.hosts.get(host) else { return silent(Reason::HostUnknown) };
+        let client = if line == Line::Fresh { &lines.fresh } else { &lines.kept };
+        let Probe::Identity = probe;
+        let response = match get(client, lines.user.clone(), token, self.api_version.clone()).await {
+            Ok(response) => response,
+            Err(reason) => return silent(reason),
         };
-        answer.await
-    }
-}
-
-async fn hear(client: Client, url: Url, token: Token, api_version: HeaderValue) -> Heard {
-    let (at, host) = (Timestamp::now(), url.host_str().unwrap_or_default().to_owned());
-    match get(&client, url, &token, api_version).await {
-        Ok(response) => {
-            let now = Timestamp::now();
-            let reply = without_echo(interpret(token.kind(), &response, now), &token);
-            tracing::debug!(host, status = response.status.as_u16(), "GitHub replied");
-            let told = headers::date(&response.headers).filter(|_| matches!(reply, Reply::Answer(_)));
-            Heard { at, answered: Instant::now(), skew: told.map(|date| skew(date, now)), reply }
-        }
-        Err(reason) => {
-            Heard { at, answered: Instant::now(), reply: Reply::Deferral(Deferral::new(reason)), skew: None }
-        }
+        let answered = Timestamp::now();
+        let reply = without_echo(interpret(token.kind(), &response, answered), token);
+        tracing::debug!(host, status = response.status.as_u16(), "GitHub replied");
+        let date = headers::date(&response.headers);
+        Heard { at, answered, reply, date, limit: headers::budget(&response.headers) }
     }
 }
 
@@ -208,16 +183,6 @@ fn client(host: &Host) -> reqwest::ClientBuilder {
         return builder.tls_certs_only([]);
     }
     builder.https_only(true).tls_certs_merge(host.ca_bundle.iter().cloned())
-}
-
-/// A difference below two seconds is what a date in whole seconds and a slow network make of none.
-fn skew(date: Timestamp, now: Timestamp) -> SignedDuration {
-    let ahead = date.duration_since(now);
-    if ahead.abs() < SignedDuration::from_secs(2) {
-        SignedDuration::ZERO
-    } else {
-        SignedDuration::from_secs(ahead.as_secs())
-    }
 }
 
 /// Why no response came. The error itself holds the URL and nothing of the token.

@@ -12,6 +12,7 @@ pub mod links;
 pub mod settings;
 
 pub mod github;
+pub mod prober;
 
 pub mod apiserver;
 pub mod publish;

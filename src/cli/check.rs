@@ -26,11 +26,12 @@ use crate::{
         duration::Duration,
         knowledge::Knowledge,
         probe::Probe,
-        probing::schedule::Past,
+        probing::{Limits, Subject, Urgency, schedule::Past},
         token::Token,
     },
-    github::{Github, Line},
+    github::Github,
     links::links,
+    prober::{Asked, Asker, Known, Prober},
     settings::{Input, Settings, from_yaml},
     status::{self, Outcome},
     telemetry,
@@ -99,7 +100,7 @@ pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
     let token = Token::try_from(bytes.as_slice())
         .map_err(|finding| Finding { message: format!("{source}: {}", finding.message), ..finding });
     let token = token.map_or_else(|finding| Judged::No(vec![finding]), Judged::Yes);
-    let seen = ask(&github, &spec, known, &settings, token).await;
+    let seen = ask(github, &spec, known, &settings, token).await;
     let decision = decide(&seen);
     let status = judged(&seen, &decision, host, &spec, &source);
     print(&match check.output {
@@ -210,19 +211,22 @@ fn read(source: std::io::Result<impl Read>, name: &str) -> Result<Vec<u8>, Error
     read.map(|_| bytes).map_err(|error| Error::Usage(format!("cannot read {name}: {error}")))
 }
 
-/// One question, and a second one over a fresh connection after a refusal.
+/// What the prober hears about the token.
 async fn ask(
-    github: &Github,
+    github: Github,
     spec: &Spec,
     host: Host,
     settings: &Settings,
     token: Judged<Token>,
 ) -> Observation {
     let now = Timestamp::now();
+    let subject = |token: &Token| Subject { host: host.name.as_str().into(), token: token.hashed() };
+    let asked = token.yes().map(|token| (token.clone(), subject(token)));
+    let (prober, workers) = Prober::new(github, limits(settings), [host.name.as_str()]);
     let mut seen = Observation {
         now,
         skew: SignedDuration::ZERO,
-        token: token.clone(),
+        token,
         host: Judged::Yes(host.clone()),
         knowledge: Knowledge::default(),
         past: Past { since: now, asked: None, released: None },
@@ -230,20 +234,57 @@ async fn ask(
         timing: settings.timing(spec.interval),
         found: Ok(Vec::new()),
     };
-    let Judged::Yes(token) = token else { return seen };
-    for line in [Line::Kept, Line::Fresh] {
-        let heard = github.ask(&token, Probe::Identity, &host.name, line).await;
-        seen.now = Timestamp::now();
-        seen.skew = heard.skew.unwrap_or(seen.skew);
-        seen.learn(heard.reply, heard.at);
-        if seen.knowledge.refused.is_none() || seen.knowledge.believed_refusal().is_some() {
-            break;
-        }
-        if line == Line::Kept {
-            tokio::time::sleep(settings.confirm_after.unsigned_abs()).await;
-        }
+    let Some((token, subject)) = asked else { return seen };
+    let known = tokio::select! {
+        known = confirmed(&prober, &token, &subject, settings.confirm_after) => known,
+        () = workers.run() => None,
+    };
+    seen.now = Timestamp::now();
+    seen.skew = prober.host(&host.name, seen.now).clock_offset;
+    if let Some(known) = known {
+        seen.past = known.past(now);
+        seen.knowledge = known.knowledge;
     }
     seen
+}
+
+/// One question, and after a first refusal the one that confirms it.
+async fn confirmed(
+    prober: &Prober,
+    token: &Token,
+    subject: &Subject,
+    confirm_after: SignedDuration,
+) -> Option<Known> {
+    let known = answer(prober, token, subject, Urgency::New).await?;
+    if known.knowledge.refused.is_none() {
+        return Some(known);
+    }
+    tokio::time::sleep(confirm_after.unsigned_abs()).await;
+    answer(prober, token, subject, Urgency::Confirm).await
+}
+
+/// What is known once the question has been asked.
+async fn answer(prober: &Prober, token: &Token, subject: &Subject, urgency: Urgency) -> Option<Known> {
+    let asker = Asker { namespace: "", accepted_before: false, condemned: false, account: None };
+    let asked = prober.ask(token.clone(), subject, Probe::Identity, urgency, &asker, Timestamp::now());
+    if asked == Asked::Pending {
+        prober.changes().next().await;
+    }
+    prober.heard(subject)
+}
+
+/// Wide enough for two questions.
+fn limits(settings: &Settings) -> Limits {
+    Limits {
+        confirm_after: settings.confirm_after,
+        minimum_interval: settings.minimum_interval,
+        incident_hold: SignedDuration::ZERO,
+        failed_logins_per_hour: 2,
+        failed_logins_per_namespace: 2,
+        points_per_minute: 60,
+        concurrency: 1,
+        account_share: 100,
+    }
 }
 
 /// The status that the operator would write, without outputs, of which only what refuses the token is told.

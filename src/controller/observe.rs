@@ -1,6 +1,6 @@
 //! Reads what a decision needs, and asks GitHub what is due. It judges nothing.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt};
 
@@ -58,7 +58,7 @@ pub(super) async fn observe(connection: &GithubPatConnection, ctx: &Context) -> 
     {
         let line = if seen.knowledge.refused.is_some() { Line::Fresh } else { Line::Kept };
         let heard = ctx.github.ask(token, question, &host.name, line).await;
-        if let Some(skew) = heard.skew {
+        if let Some(skew) = heard.date.map(|date| ahead(date, heard.answered)) {
             ctx.records.set_skew(&host.name, skew);
             seen.skew = skew;
         }
@@ -66,6 +66,12 @@ pub(super) async fn observe(connection: &GithubPatConnection, ctx: &Context) -> 
         ctx.records.remember(&uid, &seen.knowledge, seen.past);
     }
     Observed { seen, previous, version, fault: unread.or(unlisted) }
+}
+
+/// A difference below two seconds is what a date in whole seconds and a slow network make of none.
+fn ahead(date: Timestamp, now: Timestamp) -> SignedDuration {
+    let ahead = SignedDuration::from_secs(date.duration_since(now).as_secs());
+    if ahead.as_secs().abs() < 2 { SignedDuration::ZERO } else { ahead }
 }
 
 /// The token in the Secret, and what kept us from reading it.

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822, fmt::strtime};
 use reqwest::header::HeaderMap;
 
+use super::Budget;
 use crate::domain::answer::Expiry;
 
 /// GitHub's hourly window, and so the longest that a limit can last:
@@ -49,6 +50,17 @@ pub(super) fn expiry(headers: &HeaderMap) -> Expiry {
 /// The instant at which the answer was made, by GitHub's clock.
 pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(text(headers, "date")?)
+}
+
+/// The hourly limit.
+pub(super) fn budget(headers: &HeaderMap) -> Option<Budget> {
+    let number = |name| text(headers, name)?.parse::<u32>().ok();
+    let reset = text(headers, "x-ratelimit-reset")?.parse().ok()?;
+    Some(Budget {
+        limit: number("x-ratelimit-limit")?,
+        remaining: number("x-ratelimit-remaining")?,
+        reset: Timestamp::from_second(reset).ok()?,
+    })
 }
 
 /// Whether the budget of the hour is spent.

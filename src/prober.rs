@@ -1,0 +1,253 @@
+//! Asks GitHub for everyone: once about each token on each host, within what the host allows, and keeps what it says.
+//!
+//! Nobody waits here. A question is left with the worker of its host, and whoever is concerned is told when something is known.
+
+mod host;
+mod ledger;
+
+use std::{
+    collections::{BTreeMap, HashSet, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::{Stream, future::BoxFuture, stream};
+use jiff::{SignedDuration, Timestamp};
+use tokio::{sync::Notify, task::JoinSet};
+
+use crate::{
+    domain::{
+        Reason,
+        answer::Deferral,
+        knowledge::Knowledge,
+        probe::Probe,
+        probing::{Limits, Question, Subject, Urgency, schedule::Past},
+        token::{HashedToken, Token},
+    },
+    github::Github,
+};
+use host::{Ask, Host, Now};
+
+/// Asks hosts, and knows what they said. Cheap to clone.
+#[derive(Clone)]
+pub struct Prober {
+    hosts: Arc<BTreeMap<Arc<str>, Arc<Host>>>,
+    changes: Changes,
+}
+
+/// The workers, one a host. Nothing is asked unless they run.
+pub struct Workers(Vec<BoxFuture<'static, ()>>);
+
+/// What became of a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// It waits or is on its way; [`Prober::changes`] tells when its answer is there.
+    Pending,
+    /// It was not taken, and is to be asked again at the instant that the deferral names.
+    NotNow(Deferral),
+}
+
+/// For whom a question is asked, and what that connection knows of the token from before this process.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    /// The namespace of the connection.
+    pub namespace: &'a str,
+    /// True if the host has accepted the token before, by this process or by the connection's status.
+    pub accepted_before: bool,
+    /// True if a refusal of the token is believed already: another one is no news, and no sign of a fault of the host.
+    pub condemned: bool,
+    /// The id of the token's account.
+    pub account: Option<i64>,
+}
+
+/// What this process has heard from a host about a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The replies.
+    pub knowledge: Knowledge,
+    /// When the host was asked last.
+    pub asked: Option<Timestamp>,
+    /// When a breaker of the host closed or an incident of it ended last.
+    pub released: Option<Timestamp>,
+    /// True if a question waits or is on its way.
+    pub pending: bool,
+}
+
+/// What is known of a host itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HostView {
+    /// How much its clock is ahead of ours.
+    pub clock_offset: SignedDuration,
+    /// How many dates of it were too wrong to be used.
+    pub wrong_dates: u64,
+    /// Since when its refusals are not believed, because it refuses tokens that it accepted before.
+    pub incident: Option<Timestamp>,
+    /// Why and since when it is asked by one scout only, because it gives no answers.
+    pub silent: Option<(Deferral, Timestamp)>,
+    /// How many tokens it refused in the last hour, at most as many as the settings allow.
+    pub failed_logins: usize,
+    /// How many questions wait.
+    pub waiting: usize,
+    /// How many are on their way.
+    pub asking: usize,
+}
+
+/// The subjects of which something changed, each once until it is taken out. All clones share them, so one reader takes them.
+#[derive(Clone, Default)]
+pub struct Changes(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    of: Mutex<Pending>,
+    wake: Notify,
+}
+
+#[derive(Default)]
+struct Pending {
+    known: HashSet<Subject>,
+    order: VecDeque<Subject>,
+}
+
+impl Prober {
+    /// A prober of these hosts, by their names in the settings.
+    pub fn new(
+        github: Github,
+        limits: Limits,
+        hosts: impl IntoIterator<Item = impl Into<Arc<str>>>,
+    ) -> (Prober, Workers) {
+        let github = Arc::new(github);
+        let ask: Ask = Arc::new(move |token, probe, host, line| {
+            let github = github.clone();
+            Box::pin(async move { github.ask(&token, probe, &host, line).await })
+        });
+        Prober::with(ask, limits, hosts, Timestamp::now)
+    }
+
+    fn with(
+        ask: Ask,
+        limits: Limits,
+        hosts: impl IntoIterator<Item = impl Into<Arc<str>>>,
+        now: Now,
+    ) -> (Prober, Workers) {
+        let changes = Changes::default();
+        let named = |name: Arc<str>| (name.clone(), Arc::new(Host::new(name, limits, changes.clone())));
+        let hosts: BTreeMap<_, _> = hosts.into_iter().map(Into::into).map(named).collect();
+        let work =
+            |host: &Arc<Host>| -> BoxFuture<'static, ()> { Box::pin(host.clone().work(ask.clone(), now)) };
+        let workers = Workers(hosts.values().map(work).collect());
+        (Prober { hosts: Arc::new(hosts), changes }, workers)
+    }
+
+    /// Asks about the token, if nobody is asking already; never waits.
+    ///
+    /// What keeps a question back because of the host (a breaker, an incident) is also kept as heard, so that [`Prober::heard`]
+    /// shows it.
+    pub fn ask(
+        &self,
+        token: Token,
+        subject: &Subject,
+        probe: Probe,
+        urgency: Urgency,
+        asker: &Asker<'_>,
+        now: Timestamp,
+    ) -> Asked {
+        let Some(host) = self.hosts.get(&subject.host) else {
+            return Asked::NotNow(Deferral::new(Reason::HostUnknown));
+        };
+        let question = Question {
+            token,
+            hashed: subject.token,
+            probe,
+            urgency,
+            namespace: asker.namespace.into(),
+            accepted_before: asker.accepted_before,
+            condemned: asker.condemned,
+            account: asker.account,
+        };
+        host.ask(question, now)
+    }
+
+    /// What this process has heard about the token; `None` if it was never asked about.
+    pub fn heard(&self, subject: &Subject) -> Option<Known> {
+        self.hosts.get(&subject.host)?.heard(&subject.token)
+    }
+
+    /// What is known of the host itself.
+    pub fn host(&self, host: &str, now: Timestamp) -> HostView {
+        self.hosts.get(host).map(|host| host.view(now)).unwrap_or_default()
+    }
+
+    /// The subjects of which something changed.
+    pub fn changes(&self) -> Changes {
+        self.changes.clone()
+    }
+
+    /// Drops what is known of the token: no connection uses it any more.
+    pub fn forget(&self, subject: &Subject) {
+        if let Some(host) = self.hosts.get(&subject.host) {
+            host.forget(&subject.token);
+        }
+    }
+
+    /// For how long work that may go has waited for a worker; `None` if none has.
+    pub fn stalled(&self, now: Timestamp) -> Option<Duration> {
+        self.hosts.values().filter_map(|host| host.stalled(now)).max()
+    }
+}
+
+impl Known {
+    /// What the schedule needs of the time before; `since` is when this process first saw the token on the host.
+    pub const fn past(&self, since: Timestamp) -> Past {
+        Past { since, asked: self.asked, released: self.released }
+    }
+}
+
+impl Workers {
+    /// Runs all of them, each as a task of its own. It ends when any of them does, which none should; the rest end with it.
+    pub async fn run(self) {
+        let mut tasks: JoinSet<()> = self.0.into_iter().collect();
+        tasks.join_next().await;
+    }
+}
+
+impl Changes {
+    /// The next subject of which something changed.
+    pub async fn next(&self) -> Subject {
+        loop {
+            let woken = self.0.wake.notified();
+            if let Some(subject) = self.pop() {
+                return subject;
+            }
+            woken.await;
+        }
+    }
+
+    /// The same as a stream without an end.
+    pub fn into_stream(self) -> impl Stream<Item = Subject> + Send {
+        stream::unfold(self, async |changes| Some((changes.next().await, changes)))
+    }
+
+    fn push(&self, host: Arc<str>, token: HashedToken) {
+        let subject = Subject { host, token };
+        let mut pending = self.0.of.lock().unwrap_or_else(PoisonError::into_inner);
+        if pending.known.insert(subject.clone()) {
+            pending.order.push_back(subject);
+        }
+        drop(pending);
+        self.0.wake.notify_one();
+    }
+
+    fn pop(&self) -> Option<Subject> {
+        let mut pending = self.0.of.lock().unwrap_or_else(PoisonError::into_inner);
+        let subject = pending.order.pop_front()?;
+        pending.known.remove(&subject);
+        if pending.order.is_empty() {
+            // What a burst took is given back.
+            *pending = Pending::default();
+        }
+        Some(subject)
+    }
+}
+
+#[cfg(test)]
+mod tests;

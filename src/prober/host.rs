@@ -1,0 +1,381 @@
+//! One host: its questions, what was heard from it, and the worker that asks it.
+
+use std::{
+    collections::HashSet,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use jiff::Timestamp;
+use tokio::{sync::Notify, time};
+
+use super::{Asked, Changes, HostView, Known, ledger::Ledger};
+use crate::{
+    domain::{
+        Reason,
+        answer::{Answer, Deferral, Reply},
+        probe::Probe,
+        probing::{
+            Limits, Question, Urgency,
+            admission::{Admission, Effect, Step, Told},
+        },
+        token::{HashedToken, Token},
+    },
+    github::{Heard, Line},
+};
+
+/// The worker looks at the clock as often as this, which may have been set.
+const LONGEST_SLEEP: Duration = Duration::from_secs(10);
+/// A question has its own deadlines, far below this one.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Asks one question.
+pub(super) type Ask = Arc<dyn Fn(Token, Probe, Arc<str>, Line) -> BoxFuture<'static, Heard> + Send + Sync>;
+/// Reads the clock.
+pub(super) type Now = fn() -> Timestamp;
+
+/// A host and all that is known from it.
+pub(super) struct Host {
+    name: Arc<str>,
+    state: Mutex<State>,
+    wake: Notify,
+    changes: Changes,
+}
+
+/// What the lock guards.
+#[derive(Debug)]
+struct State {
+    admission: Admission,
+    ledger: Ledger,
+    /// Since when a question waits that the worker has not looked at.
+    unseen: Option<Timestamp>,
+    /// When the worker looks again at the latest.
+    looks_at: Option<Timestamp>,
+}
+
+/// A question to be asked now, and how.
+struct Due {
+    question: Question,
+    line: Line,
+}
+
+/// What the worker does.
+enum Todo {
+    Ask(Due),
+    Wait(Option<Timestamp>),
+}
+
+impl Host {
+    /// A host that was not asked yet.
+    pub(super) fn new(name: Arc<str>, limits: Limits, changes: Changes) -> Self {
+        let (admission, ledger) = (Admission::new(limits), Ledger::default());
+        let state = State { admission, ledger, unseen: None, looks_at: None };
+        Host { name, state: Mutex::new(state), wake: Notify::new(), changes }
+    }
+
+    /// Lets a question wait, unless it may not.
+    pub(super) fn ask(&self, question: Question, now: Timestamp) -> Asked {
+        let (asked, changed) = self.lock().ask(question, now);
+        match asked {
+            Asked::Pending => self.wake.notify_one(),
+            Asked::NotNow(_) => self.tell(changed),
+        }
+        asked
+    }
+
+    /// What was heard about the token.
+    pub(super) fn heard(&self, token: &HashedToken) -> Option<Known> {
+        self.lock().heard(token)
+    }
+
+    /// What is known of the host itself.
+    pub(super) fn view(&self, now: Timestamp) -> HostView {
+        self.lock().view(now)
+    }
+
+    /// Drops what is known of the token.
+    pub(super) fn forget(&self, token: &HashedToken) {
+        let mut state = self.lock();
+        state.admission.forget(token);
+        state.ledger.forget(token);
+    }
+
+    /// For how long work that may go has waited for the worker.
+    pub(super) fn stalled(&self, now: Timestamp) -> Option<Duration> {
+        let state = self.lock();
+        let since = state.unseen.into_iter().chain(state.looks_at.filter(|at| *at < now)).min()?;
+        Some(now.duration_since(since).try_into().unwrap_or_default())
+    }
+
+    /// Asks what is to be asked, for ever.
+    pub(super) async fn work(self: Arc<Self>, ask: Ask, now: Now) {
+        let mut asking = FuturesUnordered::new();
+        loop {
+            match self.step(now()) {
+                Todo::Ask(due) => asking.push(self.clone().asked(ask.clone(), due, now)),
+                Todo::Wait(at) => {
+                    let sleep = at.map_or(LONGEST_SLEEP, |at| until(at, now()));
+                    tokio::select! {
+                        Some((question, heard)) = asking.next() => self.answered(question, heard),
+                        () = self.wake.notified() => {}
+                        () = time::sleep(sleep) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks, and keeps a panic from everyone else.
+    async fn asked(self: Arc<Self>, ask: Ask, due: Due, now: Now) -> (Question, Heard) {
+        let Due { question, line } = due;
+        let at = now();
+        let (token, host) = (question.token.clone(), self.name.clone());
+        let answer = AssertUnwindSafe(async { ask(token, question.probe, host, line).await }).catch_unwind();
+        let failed = |reason| {
+            let reply = Reply::Deferral(Deferral::new(reason));
+            Heard { at, answered: now(), reply, date: None, limit: None }
+        };
+        let heard = match time::timeout(DEADLINE, answer).await {
+            Ok(Ok(heard)) => heard,
+            Ok(Err(_)) => {
+                tracing::error!(host = %self.name, "a question panicked; please report this");
+                failed(Reason::QuestionFailed)
+            }
+            Err(_) => failed(Reason::TimedOut),
+        };
+        (question, heard)
+    }
+
+    fn step(&self, now: Timestamp) -> Todo {
+        let mut state = self.lock();
+        let before = state.trouble();
+        let (todo, changed) = state.step(now);
+        self.log(before, state.trouble());
+        drop(state);
+        self.tell(changed);
+        todo
+    }
+
+    fn answered(&self, question: Question, heard: Heard) {
+        let mut state = self.lock();
+        let before = state.trouble();
+        let changed = state.answered(&question, heard);
+        self.log(before, state.trouble());
+        drop(state);
+        self.tell(changed);
+    }
+
+    fn tell(&self, changed: Vec<HashedToken>) {
+        for token in changed {
+            self.changes.push(self.name.clone(), token);
+        }
+    }
+
+    /// One line for each beginning and end of a trouble.
+    fn log(&self, before: Trouble, after: Trouble) {
+        let host = &self.name;
+        match (before.breaker, after.breaker) {
+            (None, Some(reason)) => {
+                tracing::warn!(%host, reason = reason.as_str(), "the host gives no answers; one question at a time")
+            }
+            (Some(_), None) => tracing::info!(%host, "the host answers again"),
+            _ => {}
+        }
+        match (before.incident, after.incident) {
+            (false, true) => {
+                let reason = Reason::HostRefusesMany.as_str();
+                tracing::error!(%host, reason, "the host refuses tokens that it accepted before; not believed for now")
+            }
+            (true, false) => tracing::info!(%host, "refusals of the host are believed again"),
+            _ => {}
+        }
+        if after.outliers > before.outliers {
+            tracing::warn!(%host, outliers = after.outliers, "the date of an answer is wrong and was not used");
+        }
+    }
+
+    /// A lock that a panicking holder left is as good as any: nothing under it can panic.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is worth a line in the log when it changes.
+#[derive(Clone, Copy)]
+struct Trouble {
+    breaker: Option<Reason>,
+    incident: bool,
+    outliers: u64,
+}
+
+impl State {
+    fn ask(&mut self, mut question: Question, now: Timestamp) -> (Asked, Vec<HashedToken>) {
+        let token = question.hashed;
+        let entry = self.ledger.open(token);
+        entry.accepted_before |= question.accepted_before;
+        question.accepted_before = entry.accepted_before;
+        question.condemned |= entry.knowledge.believed_refusal().is_some();
+        let account = entry.knowledge.grant.as_ref().and_then(|(grant, _)| grant.account.as_ref());
+        question.account = account.map(|account| account.id).or(question.account);
+        let Err(why) = self.admission.push(question, now) else {
+            self.unseen.get_or_insert(now);
+            return (Asked::Pending, Vec::new());
+        };
+        let news = why.keep.is_some_and(|keep| self.ledger.open(token).defer(keep, now));
+        (Asked::NotNow(why.deferral), if news { vec![token] } else { Vec::new() })
+    }
+
+    fn heard(&self, token: &HashedToken) -> Option<Known> {
+        let entry = self.ledger.get(token)?;
+        Some(Known {
+            knowledge: entry.knowledge.clone(),
+            asked: entry.asked,
+            released: self.admission.released(),
+            pending: Probe::ALL.iter().any(|probe| self.admission.is_pending(&(*token, *probe))),
+        })
+    }
+
+    fn view(&self, now: Timestamp) -> HostView {
+        let (waiting, asking) = self.admission.load();
+        HostView {
+            clock_offset: self.admission.clock().offset(),
+            wrong_dates: self.admission.clock().outliers(),
+            incident: self.admission.incident().since(),
+            silent: self.admission.breaker().open().map(|open| (open.deferral, open.since)),
+            failed_logins: self.admission.failed_logins(now),
+            waiting,
+            asking,
+        }
+    }
+
+    fn trouble(&self) -> Trouble {
+        Trouble {
+            breaker: self.admission.breaker().open().map(|open| open.deferral.reason),
+            incident: self.admission.incident().since().is_some(),
+            outliers: self.admission.clock().outliers(),
+        }
+    }
+
+    /// What the worker does next, and of which tokens something changed.
+    fn step(&mut self, now: Timestamp) -> (Todo, Vec<HashedToken>) {
+        let mut changed = Vec::new();
+        if let Some(released) = self.admission.pass(now) {
+            self.release(&released);
+            changed.extend(self.ledger.deferred());
+        }
+        let next = self.admission.next(now);
+        for (question, why) in next.turned_away {
+            if let (Some(keep), Some(entry)) = (why.keep, self.ledger.get_mut(&question.hashed)) {
+                entry.defer(keep, now);
+            }
+            changed.push(question.hashed);
+        }
+        self.unseen = None;
+        let todo = match next.step {
+            Step::Ask(question) => {
+                self.looks_at = Some(now);
+                let line = self.line(&question);
+                Todo::Ask(Due { question, line })
+            }
+            Step::Wait(at) => {
+                self.looks_at = at;
+                Todo::Wait(at)
+            }
+        };
+        (todo, changed)
+    }
+
+    /// A refusal is confirmed over a new connection: a broken node behind a kept one would repeat itself.
+    fn line(&self, question: &Question) -> Line {
+        let entry = self.ledger.get(&question.hashed);
+        let in_doubt = entry.is_some_and(|entry| {
+            let refuses = |deferral: Deferral| deferral.reason == Reason::HostRefusesMany;
+            entry.knowledge.refused.is_some()
+                || entry.knowledge.deferred.is_some_and(|deferred| refuses(deferred.deferral))
+        });
+        if in_doubt || question.urgency == Urgency::Confirm { Line::Fresh } else { Line::Kept }
+    }
+
+    /// Takes in what came of a question; gives the tokens of which something changed.
+    fn answered(&mut self, question: &Question, heard: Heard) -> Vec<HashedToken> {
+        let token = question.hashed;
+        let entry = self.ledger.get(&token);
+        let counts = entry.is_some_and(|entry| {
+            !question.condemned
+                && entry.accepted_before
+                && !entry.was_held
+                && entry.knowledge.believed_refusal().is_none()
+        });
+        let effect = self.admission.answered(question, &heard.reply, told(&heard), counts);
+        let mut changed = Vec::new();
+        // Nobody uses a token any more that has no entry.
+        if let Some(entry) = self.ledger.get_mut(&token) {
+            entry.asked = Some(heard.at);
+            let needed = if question.urgency == Urgency::Dubious && !entry.accepted_before {
+                1
+            } else if entry.was_held {
+                3
+            } else {
+                2
+            };
+            match effect.held {
+                true if question.condemned => {
+                    entry.defer(Deferral::new(Reason::HostRefusesMany), heard.at);
+                }
+                true => entry.hold(heard.at),
+                false => entry.learn(heard.reply, needed, heard.at),
+            }
+            changed.push(token);
+        }
+        self.apply(&effect, heard.at, &mut changed);
+        changed
+    }
+
+    /// What an answer about one token means for others.
+    fn apply(&mut self, effect: &Effect, at: Timestamp, changed: &mut Vec<HashedToken>) {
+        for token in &effect.taken_back {
+            if let Some(entry) = self.ledger.get_mut(token) {
+                entry.hold(at);
+                changed.push(*token);
+            }
+        }
+        self.release(&effect.released);
+        if effect.ends_trouble {
+            changed.extend(self.ledger.deferred());
+        }
+    }
+
+    /// Of tokens that were accepted before, three more refusals are needed now.
+    fn release(&mut self, held: &HashSet<HashedToken>) {
+        for token in held {
+            if let Some(entry) = self.ledger.get_mut(token).filter(|entry| entry.knowledge.deferred.is_some())
+            {
+                entry.was_held = entry.accepted_before;
+            }
+        }
+    }
+}
+
+/// What an answer tells beside its reply. The limit that comes with a refusal is that of the address.
+fn told(heard: &Heard) -> Told {
+    let granted = matches!(heard.reply, Reply::Answer(Answer::Granted(_)));
+    let limit = heard.limit.filter(|_| granted);
+    let github_now = heard.date.unwrap_or(heard.answered);
+    let spent = limit.filter(|limit| limit.remaining == 0);
+    let spent_until = spent.and_then(|limit| {
+        let left = limit.reset.duration_since(github_now);
+        heard.answered.checked_add(left).ok()
+    });
+    // The edge of a host that gives no answer has a clock of its own.
+    let date = heard.date.filter(|_| matches!(heard.reply, Reply::Answer(_)));
+    Told { answered: heard.answered, date, limit: limit.map(|limit| limit.limit), spent_until }
+}
+
+fn until(at: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(now)).unwrap_or_default().min(LONGEST_SLEEP)
+}
+
+#[cfg(test)]
+mod tests;
