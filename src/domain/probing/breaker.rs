@@ -94,3 +94,6 @@ impl Breaker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
