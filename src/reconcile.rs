@@ -152,7 +152,8 @@ pub async fn follow_answers(ctx: &Context) {
     loop {
         let subject = changes.next().await;
         for key in ctx.records.sharing(&subject) {
-            ctx.queue.wake(&key, ctx.priority(&key));
+            let priority = ctx.priority(&key);
+            ctx.queue.wake(&key, if priority == Priority::New { Priority::Answered } else { priority });
         }
     }
 }
@@ -196,12 +197,15 @@ async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
         Next::Failed => Some(pause(record.failures, fastrand::f64())),
     };
     record.failures = if next == Next::Failed { record.failures.saturating_add(1) } else { 0 };
+    if record.subject.is_some() {
+        ctx.index.drop_memory(&connection);
+    }
     put_back(&connection, record, ctx);
     requeue_after
 }
 
 /// Keeps the record, unless the connection is gone meanwhile: a late reconcile leaves nothing behind.
-fn put_back(connection: &Connection, record: Record, ctx: &Context) {
+fn put_back(connection: &Connection, record: Box<Record>, ctx: &Context) {
     let key = &connection.key;
     ctx.records.put(key, record);
     let is_there = ctx.index.connection(key).is_some_and(|now| now.uid == connection.uid);

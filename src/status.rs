@@ -91,7 +91,12 @@ pub fn next(before: Before<'_>, generation: Option<i64>, outcome: &Outcome<'_>) 
 fn is_overdue(status: &Status, summary: &StatusSummary, heartbeat: SignedDuration) -> bool {
     let checked =
         |token: Option<&TokenStatus>| token.and_then(|token| token.checked_at.as_ref().map(|at| at.0));
-    match (checked(status.token.as_ref()), checked(summary.token.as_deref())) {
+    has_aged(checked(status.token.as_ref()), checked(summary.token.as_deref()), heartbeat)
+}
+
+/// True if `checkedAt` in the cluster is to be written anew, though nothing else is.
+pub fn has_aged(now: Option<Timestamp>, then: Option<Timestamp>, heartbeat: SignedDuration) -> bool {
+    match (now, then) {
         (Some(now), Some(then)) => then > now || now.duration_since(then) >= heartbeat,
         (now, then) => now != then,
     }
@@ -224,8 +229,10 @@ fn accepted(grant: &Grant) -> String {
 }
 
 fn requirements_met(outcome: &Outcome<'_>) -> Verdict {
-    judged(&outcome.decision.judgement.requirements, |()| {
-        Finding::new(Reason::RequirementsMet, "the token meets every requirement")
+    let judgement = &outcome.decision.judgement;
+    judged(&judgement.requirements, |()| {
+        let met = || Finding::new(Reason::RequirementsMet, "the token meets every requirement");
+        judgement.doubted.clone().unwrap_or_else(met)
     })
 }
 

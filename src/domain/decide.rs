@@ -98,6 +98,8 @@ pub struct Judgement<'a> {
     pub earlier: Option<Finding>,
     /// It meets the requirements.
     pub requirements: Judged<()>,
+    /// Why it may not any more, if only the last answer speaks against it.
+    pub doubted: Option<Finding>,
     /// It does not end soon.
     pub expiry: Judged<Expiry>,
 }
@@ -174,7 +176,8 @@ impl Observation {
 /// What to do and to say about what was seen.
 pub fn decide(seen: &Observation) -> Decision<'_> {
     let (identity, earlier) = identity(seen);
-    let judgement = Judgement { identity, earlier, requirements: requirements(seen), expiry: expiry(seen) };
+    let (requirements, doubted) = requirements(seen);
+    let judgement = Judgement { identity, earlier, requirements, doubted, expiry: expiry(seen) };
     let outputs = outputs::outputs(seen, &judgement);
     Decision {
         judgement,
@@ -247,22 +250,33 @@ fn is_condemned(seen: &Observation, judgement: &Judgement<'_>) -> bool {
     refused || expiry_confirmed || useless
 }
 
-fn requirements(seen: &Observation) -> Judged<()> {
+/// Whether the token meets the requirements. One answer that speaks against a token which met them before is not believed; the
+/// next one decides.
+fn requirements(seen: &Observation) -> (Judged<()>, Option<Finding>) {
     let Some(token) = seen.token.yes() else {
-        return Judged::unknown(Reason::NotDetermined, "there is no token to judge");
+        return (Judged::unknown(Reason::NotDetermined, "there is no token to judge"), None);
     };
-    let evidence = Evidence {
-        kind: token.kind,
-        grant: seen.knowledge.grant.as_ref().map(|(grant, _)| grant),
-        first_proven: seen.knowledge.first_proven,
-        now: seen.github_now(),
+    let judge = |grant| {
+        let evidence = Evidence {
+            kind: token.kind,
+            grant,
+            first_proven: seen.knowledge.first_proven,
+            now: seen.github_now(),
+        };
+        seen.demand.requirement.judge(&evidence)
     };
-    match seen.demand.requirement.judge(&evidence) {
-        Judged::Yes(()) if evidence.grant.is_none() => Judged::unknown(
-            Reason::NotDetermined,
-            "GitHub has not accepted the token yet, so nothing is known of it",
-        ),
-        judged => judged,
+    let grant = seen.knowledge.grant.as_ref().map(|(grant, _)| grant);
+    match (judge(grant), seen.knowledge.before.as_deref()) {
+        (Judged::Yes(()), _) if grant.is_none() => {
+            let message = "GitHub has not accepted the token yet, so nothing is known of it";
+            (Judged::unknown(Reason::NotDetermined, message), None)
+        }
+        (Judged::No(findings), Some(before)) if judge(Some(before)).yes().is_some() => {
+            let messages: Vec<_> = findings.into_iter().map(|finding| finding.message).collect();
+            let message = format!("one answer is not believed, the next decides: {}", messages.join("; "));
+            (Judged::Yes(()), Some(Finding::new(Reason::ViolatedOnce, message)))
+        }
+        (judged, _) => (judged, None),
     }
 }
 

@@ -12,6 +12,8 @@ use super::{
 pub struct Knowledge {
     /// The last acceptance and its instant; a later refusal does not erase it.
     pub grant: Option<(Grant, Timestamp)>,
+    /// What the acceptance before said, while the last one says something else for the first time: neither is believed alone.
+    pub before: Option<Box<Grant>>,
     /// The refusals since.
     pub refused: Option<Refused>,
     /// The first acceptance of all.
@@ -86,6 +88,12 @@ impl Knowledge {
     /// add to those that are remembered.
     pub fn overlaid(&self, heard: &Knowledge) -> Knowledge {
         let mut knowledge = if heard.grant.is_some() { heard.clone() } else { self.clone() };
+        if heard.heard_one_acceptance() {
+            let before = self.grant.as_ref().map(|(grant, _)| grant);
+            let other =
+                before.filter(|before| heard.grant.as_ref().is_some_and(|(grant, _)| grant != *before));
+            knowledge.before = other.map(|before| Box::new(before.clone()));
+        }
         knowledge.first_proven = self.first_proven.into_iter().chain(heard.first_proven).min();
         if heard.grant.is_some() {
             return knowledge;
@@ -114,6 +122,11 @@ impl Knowledge {
         let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
         match reply {
             Reply::Answer(Answer::Granted(grant)) => {
+                self.before = match (&self.grant, self.before.take()) {
+                    (Some((before, _)), None) if *before != grant => Some(Box::new(before.clone())),
+                    // The second answer is believed, whatever it says.
+                    _ => None,
+                };
                 self.grant = Some((grant, at));
                 self.first_proven.get_or_insert(at);
                 self.refused = None;
@@ -139,6 +152,11 @@ impl Knowledge {
         let first = self.refused.take().map_or(at, |refused| refused.first);
         let since = self.deferred.map_or(first, |deferred| deferred.since.min(first));
         self.deferred = Some(Deferred { since, deferral: Deferral::new(reason) });
+    }
+
+    /// True if the last acceptance is the first: nothing that was known before is confirmed by it.
+    pub fn heard_one_acceptance(&self) -> bool {
+        self.grant.as_ref().is_some_and(|(_, at)| Some(*at) == self.first_proven)
     }
 
     /// The refusal, once it is believed.
@@ -223,6 +241,37 @@ mod tests {
         );
         knowledge.learn(granted(), at(4));
         assert_eq!(knowledge.refused, None);
+    }
+
+    #[test]
+    fn an_answer_that_says_something_else_is_believed_when_it_comes_twice() {
+        let scopes = |scopes: &[&str]| {
+            let scopes = Some(scopes.iter().map(|scope| (*scope).to_owned()).collect());
+            Grant { account: None, scopes, expiry: Expiry::Never }
+        };
+        let (with, without) = (scopes(&["repo"]), scopes(&[]));
+        let rows = [
+            ("the first", vec![&with], None),
+            ("the same", vec![&with, &with], None),
+            ("another one once", vec![&with, &without], Some(&with)),
+            ("another one twice", vec![&with, &without, &without], None),
+            ("and back", vec![&with, &without, &with], None),
+        ];
+        for (name, grants, before) in rows {
+            let mut knowledge = Knowledge::default();
+            for (second, grant) in grants.iter().enumerate() {
+                let second = i64::try_from(second).unwrap();
+                knowledge.learn(Reply::Answer(Answer::Granted((*grant).clone())), at(second));
+            }
+            assert_eq!(knowledge.before.as_deref(), before, "{name}");
+        }
+        let mut remembered = Knowledge::default();
+        remembered.learn(Reply::Answer(Answer::Granted(with.clone())), at(1));
+        let mut heard = Knowledge::default();
+        heard.learn(Reply::Answer(Answer::Granted(without.clone())), at(9));
+        assert_eq!(remembered.overlaid(&heard).before.as_deref(), Some(&with), "across a restart");
+        heard.learn(Reply::Answer(Answer::Granted(without)), at(19));
+        assert_eq!(remembered.overlaid(&heard).before, None);
     }
 
     #[test]

@@ -40,7 +40,7 @@ async fn one_question_serves_all_who_ask_it_and_a_panic_harms_only_its_own() {
             accepted()
         })
     });
-    let (prober, workers) = Prober::with(asking, LIMITS_OF_TESTS, ["one"], Timestamp::now);
+    let (prober, workers) = Prober::with(asking, [("one", LIMITS_OF_TESTS)], Timestamp::now);
     let workers = tokio::spawn(workers.run());
     for number in [1, 7, 2] {
         (0..5).for_each(|_| assert_eq!(ask(&prober, "one", number), Asked::Pending));
@@ -67,7 +67,8 @@ async fn a_host_that_never_answers_delays_nobody_on_another() {
             accepted()
         })
     });
-    let (prober, workers) = Prober::with(asking, LIMITS_OF_TESTS, ["mute", "one"], Timestamp::now);
+    let (prober, workers) =
+        Prober::with(asking, ["mute", "one"].map(|name| (name, LIMITS_OF_TESTS)), Timestamp::now);
     tokio::spawn(workers.run());
     (0..320).for_each(|number| assert_eq!(ask(&prober, "mute", number), Asked::Pending));
     let begin = tokio::time::Instant::now();
