@@ -61,8 +61,7 @@ impl Records {
         }
         let knowledge = status.map(|status| status.knowledge(hashed, host)).unwrap_or_default();
         let past = Past { since: now, asked: None, released: None };
-        let known =
-            Known { hashed: hashed.clone(), host: host.to_owned(), knowledge: knowledge.clone(), past };
+        let known = Known { hashed: *hashed, host: host.to_owned(), knowledge: knowledge.clone(), past };
         record.token = Some(known);
         (knowledge, past)
     }
