@@ -181,7 +181,11 @@ fn ready(judged: &[(&str, Verdict)], outcome: &Outcome<'_>) -> Verdict {
         let (asked, given) = (asked.as_secs(), outcome.seen.timing.interval.as_secs());
         format!("; spec.interval of {asked}s is below the administrator's minimum and was raised to {given}s")
     });
-    let gravity = |verdict: &Verdict| verdict.finding.reason.severity();
+    // What holds is worth a note at most.
+    let gravity = |verdict: &Verdict| match verdict.status {
+        ConditionStatus::True => verdict.finding.reason.severity().min(Severity::Note),
+        ConditionStatus::False | ConditionStatus::Unknown => verdict.finding.reason.severity(),
+    };
     // `max_by_key` gives the last of equals, and the first is wanted.
     let Some((_, gravest)) = judged.iter().rev().max_by_key(|(_, verdict)| gravity(verdict)) else {
         return holds(Reason::Ready, "there is nothing to judge");

@@ -210,7 +210,11 @@ fn identity(seen: &Observation) -> (Judged<&Grant>, Option<Finding>) {
         (Some((grant, _)), None) if seen.is_fresh() => (Judged::Yes(grant), None),
         (Some((grant, at)), Some((doubt, since))) if seen.now < later(since, seen.timing.trust_for) => {
             let message = format!("GitHub accepted the token at {at}; since {since}, {}", doubt.message);
-            (Judged::Yes(grant), Some(Finding::new(Reason::AcceptedEarlier, message)))
+            let reason = match doubt.reason {
+                Reason::HostRefusesMany => Reason::HostRefusesMany,
+                _ => Reason::AcceptedEarlier,
+            };
+            (Judged::Yes(grant), Some(Finding::new(reason, message)))
         }
         (_, Some((doubt, since))) => {
             let message = format!("since {since}, {}", doubt.message);
