@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::future;
 use jiff::Timestamp;
 use kube::Client;
 use tokio::{
@@ -104,10 +105,9 @@ fn tasks(ctx: &Arc<Context>) -> JoinSet<Result<(), Error>> {
         watch::secrets(watched.client.clone(), &watched.index, &watched.relist, wake).await;
         Err(Error::Task("watching Secrets"))
     });
-    let listed = ctx.clone();
+    let following = ctx.clone();
     tasks.spawn(async move {
-        reconcile::open(&listed).await;
-        reconcile::follow_answers(&listed).await;
+        future::join(reconcile::open(&following), reconcile::follow_answers(&following)).await;
         Err(Error::Task("following GitHub's answers"))
     });
     for _ in 0..ctx.settings.concurrency {

@@ -239,6 +239,7 @@ async fn ask(
         demand: Demand { suspend: false, ..spec.demand() },
         timing: settings.timing(spec.interval),
         pending: false,
+        not_before: None,
         found: Vec::new(),
     };
     let Some((token, subject)) = asked else { return seen };

@@ -64,6 +64,8 @@ pub struct Observation {
     pub past: Past,
     /// Whether a question about the token is on its way.
     pub pending: bool,
+    /// Before which instant no question is taken, because of the host or of what was spent.
+    pub not_before: Option<Timestamp>,
     /// What the connection demands.
     pub demand: Demand,
     /// When to ask.
@@ -138,7 +140,8 @@ impl Observation {
             return None;
         }
         let subject = Subject { host: host.name.clone(), token: token.hashed };
-        schedule::due(&subject, &self.knowledge, self.past, self.ends(), &self.timing)
+        let due = schedule::due(&subject, &self.knowledge, self.past, self.ends(), &self.timing)?;
+        Some(self.not_before.map_or(due, |at| due.max(at)))
     }
 
     /// True if GitHub is to be asked now.

@@ -32,8 +32,6 @@ pub(super) struct Observed {
     pub(super) failures: Vec<Failure>,
     /// The source held another token than a moment ago: look again.
     pub(super) moved: bool,
-    /// When the prober takes the question that is due.
-    pub(super) not_before: Option<Timestamp>,
 }
 
 /// What belongs to one look at one connection.
@@ -61,13 +59,13 @@ impl Look<'_> {
                 knowledge: Knowledge::default(),
                 past: Past { since: self.record.since.min(now), asked: None, released: None },
                 pending: false,
+                not_before: None,
                 demand: self.spec.demand(),
                 timing: self.ctx.settings.timing(self.spec.interval),
                 found: Vec::new(),
             },
             failures: failure.into_iter().collect(),
             moved: false,
-            not_before: None,
         };
         self.recall(&mut observed.seen);
         if observed.seen.is_due() || self.is_requested(&observed.seen) {
@@ -238,7 +236,7 @@ impl Look<'_> {
                 }
             }
             Asked::NotNow(deferral) => {
-                observed.not_before = deferral.until;
+                observed.seen.not_before = deferral.until;
                 if deferral.reason != Reason::HostBusy {
                     let since = observed.seen.now;
                     self.record

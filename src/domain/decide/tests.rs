@@ -40,6 +40,7 @@ pub(crate) fn seen() -> Observation {
         token: Judged::Yes(token("ghp_", "a")),
         host: Judged::Yes(Host { name: "github.com".to_owned(), registry: Some("ghcr.io".to_owned()) }),
         knowledge: Knowledge::default(),
+        not_before: None,
         past: Past { since: at(T - DAY), asked: None, released: None },
         demand: Demand {
             source: "source".to_owned(),
