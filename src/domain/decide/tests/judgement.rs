@@ -31,6 +31,12 @@ fn an_acceptance_is_trusted_through_silence_for_a_while() {
         ("refused once, before the end", proven().refused(T + 60).at(T + DAY + 59), TRUE, earlier),
         ("refused once, at the end", proven().refused(T + 60).at(T + DAY + 60), unknown(RefusedOnce), None),
         (
+            "refused once, then an outage: the doubt began with the refusal",
+            proven().refused(T + 60).unanswered(T + HOUR).at(T + DAY + 60),
+            unknown(ServerError),
+            None,
+        ),
+        (
             "an incident of the host took the refusals back",
             proven().refused(T + 60).refused(T + 120).with(incident).at(T + DAY + 59),
             TRUE,

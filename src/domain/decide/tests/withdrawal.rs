@@ -7,7 +7,6 @@ fn withdraw(seen: &mut Observation) {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one row per history")]
 fn outputs_are_withdrawn_only_on_githubs_lasting_word_or_the_requirements() {
     use Plan::{Keep, Withdraw, Write};
     let proven = || seen().accepted(T - HOUR, Expiry::At(at(T + 100 * DAY)));
