@@ -126,6 +126,9 @@ fn hold(seen: &Observation) -> Result<(), TestCaseError> {
             _ => None,
         })
     };
+    let mut names: Vec<_> = decision.changes.iter().chain(&decision.leftovers).map(Change::name).collect();
+    names.sort_unstable();
+    prop_assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "one change a Secret: {names:?}");
     for change in &decision.changes {
         prop_assert!(!seen.demand.suspend);
         prop_assert!(matches!(change, Change::Create { .. }) == holds(change.name()).is_none(), "{change:?}");

@@ -103,13 +103,14 @@ fn outputs_are_withdrawn_only_on_githubs_lasting_word_or_the_requirements() {
 
 #[test]
 fn only_what_holds_the_condemned_token_goes() {
-    let rows: [(&str, &[Found], &str); 7] = [
+    let rows: [(&str, &[Found], &str); 8] = [
         ("as it was written", &[ours("one", Holds::Wanted)], "delete one"),
         ("in another layout", &[ours("one", RELAID)], "delete one"),
         ("an earlier token", &[ours("one", OTHER)], ""),
         ("an earlier token, immutable", &[ours("one", FIXED)], ""),
         ("one of each", &[ours("one", OTHER), ours("two", Holds::Wanted)], "delete two"),
         ("somebody else's", &[others("one")], ""),
+        ("the condemned token, named no more", &[ours("three", RELAID)], "delete three"),
         ("an earlier token, named no more", &[ours("three", OTHER)], " | delete three"),
     ];
     for (name, found, expected) in rows {
