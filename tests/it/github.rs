@@ -24,7 +24,7 @@ use github_pat_operator::{
         token::Token,
     },
     github::{Github, Heard, Line},
-    settings::{Input, Settings, from_yaml},
+    settings::{Settings, SettingsInput, from_yaml},
 };
 use github_simulator::{Call, ExpiryLayout, NewToken, Reply, Simulator};
 use jiff::SignedDuration;
@@ -392,8 +392,8 @@ fn github(hosts: &[(&str, String, Option<&Path>)]) -> Github {
 fn from_settings(yaml: &str) -> Github {
     // Several TLS users in one process: the first one installs the provider.
     let _ = ring::default_provider().install_default();
-    let given = from_yaml::<Input>(yaml).unwrap();
-    Github::new(&Settings::new(given, Input::default()).unwrap()).unwrap()
+    let given = from_yaml::<SettingsInput>(yaml).unwrap();
+    Github::new(&Settings::new(given, SettingsInput::default()).unwrap()).unwrap()
 }
 
 fn made(simulator: &Simulator, new: NewToken) -> Token {

@@ -87,7 +87,7 @@ impl Sources {
             let module = inside.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
             (module, fs::read_to_string(&path).unwrap())
         });
-        Sources::new(texts.filter(|(module, _): &(Module, _)| module.last().unwrap() != "tests"))
+        Sources::new(texts.filter(|(module, _): &(Module, _)| !module.iter().any(|part| part == "tests")))
     }
 
     fn new(texts: impl IntoIterator<Item = (Module, String)>) -> Sources {
