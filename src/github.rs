@@ -32,8 +32,6 @@ const CONNECT: Duration = Duration::from_secs(3);
 const TOTAL: Duration = Duration::from_secs(10);
 /// A user object has about 2 KiB.
 const LONGEST_BODY: usize = 64 * 1024;
-/// How many idle connections a host keeps: as many as there are questions at a time, or a busy host closes and opens them in turn.
-const KEPT: usize = 16;
 /// For how long an idle connection is kept. GitHub closes it after 60 s, and a question that it crosses is lost:
 /// <https://github.com/sourcegraph/sourcegraph-public-snapshot/pull/4345>
 const IDLE: Duration = Duration::from_secs(30);
@@ -215,7 +213,8 @@ fn client(host: &Host) -> reqwest::ClientBuilder {
         .no_proxy()
         .connect_timeout(CONNECT)
         .timeout(TOTAL)
-        .pool_max_idle_per_host(KEPT)
+        // As many as there are questions at a time, or a busy host closes and opens them in turn.
+        .pool_max_idle_per_host(usize::from(host.concurrency))
         .pool_idle_timeout(IDLE)
         .tcp_keepalive(KEEPALIVE);
     if host.is_plain() {

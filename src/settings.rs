@@ -198,6 +198,9 @@ impl SettingsInput {
     }
 }
 
+/// How much of an account's hourly limit is spent on asking, in percent; the rest is for those who use its tokens.
+const ACCOUNT_SHARE: u32 = 20;
+
 impl Settings {
     /// All settings together: what `outer` does not give comes from `inner`, and the rest from the defaults.
     ///
@@ -239,8 +242,8 @@ impl Settings {
         }
     }
 
-    /// How much a host is asked.
-    pub fn limits(&self) -> Limits {
+    /// How much this host is asked.
+    pub fn limits(&self, host: &Host) -> Limits {
         Limits {
             confirm_after: self.confirm_after,
             minimum_interval: self.minimum_interval,
@@ -248,8 +251,8 @@ impl Settings {
             failed_logins_per_hour: self.failed_logins_per_hour,
             failed_logins_per_namespace: self.failed_logins_per_namespace,
             points_per_minute: self.questions_per_minute,
-            concurrency: 16,
-            account_share: 20,
+            concurrency: host.concurrency,
+            account_share: ACCOUNT_SHARE,
         }
     }
 

@@ -91,7 +91,12 @@ pub fn next(before: Before<'_>, generation: Option<i64>, outcome: &Outcome<'_>) 
 fn is_overdue(status: &Status, summary: &StatusSummary, heartbeat: SignedDuration) -> bool {
     let checked =
         |token: Option<&TokenStatus>| token.and_then(|token| token.checked_at.as_ref().map(|at| at.0));
-    match (checked(status.token.as_ref()), checked(summary.token.as_deref())) {
+    has_aged(checked(status.token.as_ref()), checked(summary.token.as_deref()), heartbeat)
+}
+
+/// True if `checkedAt` in the cluster is to be written anew, though nothing else is.
+pub fn has_aged(now: Option<Timestamp>, then: Option<Timestamp>, heartbeat: SignedDuration) -> bool {
+    match (now, then) {
         (Some(now), Some(then)) => then > now || now.duration_since(then) >= heartbeat,
         (now, then) => now != then,
     }
@@ -176,7 +181,11 @@ fn ready(judged: &[(&str, Verdict)], outcome: &Outcome<'_>) -> Verdict {
         let (asked, given) = (asked.as_secs(), outcome.seen.timing.interval.as_secs());
         format!("; spec.interval of {asked}s is below the administrator's minimum and was raised to {given}s")
     });
-    let gravity = |verdict: &Verdict| verdict.finding.reason.severity();
+    // What holds is worth a note at most.
+    let gravity = |verdict: &Verdict| match verdict.status {
+        ConditionStatus::True => verdict.finding.reason.severity().min(Severity::Note),
+        ConditionStatus::False | ConditionStatus::Unknown => verdict.finding.reason.severity(),
+    };
     // `max_by_key` gives the last of equals, and the first is wanted.
     let Some((_, gravest)) = judged.iter().rev().max_by_key(|(_, verdict)| gravity(verdict)) else {
         return holds(Reason::Ready, "there is nothing to judge");
@@ -224,8 +233,10 @@ fn accepted(grant: &Grant) -> String {
 }
 
 fn requirements_met(outcome: &Outcome<'_>) -> Verdict {
-    judged(&outcome.decision.judgement.requirements, |()| {
-        Finding::new(Reason::RequirementsMet, "the token meets every requirement")
+    let judgement = &outcome.decision.judgement;
+    judged(&judgement.requirements, |()| {
+        let met = || Finding::new(Reason::RequirementsMet, "the token meets every requirement");
+        judgement.doubted.clone().unwrap_or_else(met)
     })
 }
 

@@ -211,6 +211,7 @@ pub(super) fn knowledge(
     let refused = token.refused.as_ref().and_then(RefusedStatus::remembered);
     Knowledge {
         grant: accepted.map(|at| (token.grant(), at)),
+        before: None,
         refused: refused.filter(|refused| accepted.is_none_or(|accepted| refused.last > accepted)),
         first_proven: token.first_proven_at.as_ref().map(|at| at.0),
         deferred: deferral.and_then(DeferralStatus::remembered),

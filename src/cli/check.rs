@@ -227,7 +227,7 @@ async fn ask(
         Judged::No(findings) => Judged::No(findings),
         Judged::Unknown(finding) => Judged::Unknown(finding),
     };
-    let (prober, workers) = Prober::new(github, limits(settings), [host.name.clone()]);
+    let (prober, workers) = Prober::new(github, [(host.name.clone(), limits(settings))]);
     let mut seen = Observation {
         now,
         skew: SignedDuration::ZERO,
@@ -239,6 +239,7 @@ async fn ask(
         demand: Demand { suspend: false, ..spec.demand() },
         timing: settings.timing(spec.interval),
         pending: false,
+        not_before: None,
         found: Vec::new(),
     };
     let Some((token, subject)) = asked else { return seen };

@@ -64,6 +64,18 @@ pub enum Expiry {
     Implausible(Timestamp),
 }
 
+impl Expiry {
+    /// The same, if an acceptance at this instant by GitHub's clock named it: an end that had passed is not plausible.
+    #[must_use]
+    pub fn accepted_at(self, github_now: Timestamp) -> Expiry {
+        match self {
+            Expiry::At(at) | Expiry::Implausible(at) if at <= github_now => Expiry::Implausible(at),
+            Expiry::At(at) | Expiry::Implausible(at) => Expiry::At(at),
+            other => other,
+        }
+    }
+}
+
 /// The hourly budget as an answer tells it: of the token's account, or of the address that asked if the answer is a refusal.
 ///
 /// <https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>

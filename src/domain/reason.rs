@@ -159,6 +159,8 @@ reasons! {
 
     /// Every requirement holds.
     RequirementsMet = Fine,
+    /// GitHub's last answer speaks against a requirement that was met before, which is not believed yet.
+    ViolatedOnce = Note,
     /// Nothing can be said before GitHub has answered.
     NotDetermined = Wait,
     /// The token is of a kind that `require.kinds` does not name.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Context, Failure, records::Record};
 use crate::{
-    api::{GithubPatConnectionSpec as Spec, SecretKeyRef, StatusSummary},
+    api::{GithubPatConnectionSpec as Spec, SecretKeyRef, StatusDigest},
     cluster::{
         Fault,
         connections::Connection,
@@ -32,8 +32,6 @@ pub(super) struct Observed {
     pub(super) failures: Vec<Failure>,
     /// The source held another token than a moment ago: look again.
     pub(super) moved: bool,
-    /// When the prober takes the question that is due.
-    pub(super) not_before: Option<Timestamp>,
 }
 
 /// What belongs to one look at one connection.
@@ -61,13 +59,13 @@ impl Look<'_> {
                 knowledge: Knowledge::default(),
                 past: Past { since: self.record.since.min(now), asked: None, released: None },
                 pending: false,
+                not_before: None,
                 demand: self.spec.demand(),
                 timing: self.ctx.settings.timing(self.spec.interval),
                 found: Vec::new(),
             },
             failures: failure.into_iter().collect(),
             moved: false,
-            not_before: None,
         };
         self.recall(&mut observed.seen);
         if observed.seen.is_due() || self.is_requested(&observed.seen) {
@@ -173,7 +171,7 @@ impl Look<'_> {
         if let Some(heard) = &heard {
             seen.pending = heard.pending;
             seen.past = heard.past(self.record.since).by(seen.now);
-            if heard.knowledge.grant.is_some() {
+            if heard.knowledge.grant.is_some() && !heard.knowledge.heard_one_acceptance() {
                 self.record.remembered = None;
             }
         }
@@ -238,7 +236,7 @@ impl Look<'_> {
                 }
             }
             Asked::NotNow(deferral) => {
-                observed.not_before = deferral.until;
+                observed.seen.not_before = deferral.until;
                 if deferral.reason != Reason::HostBusy {
                     let since = observed.seen.now;
                     self.record
@@ -255,9 +253,8 @@ impl Look<'_> {
         let (knowledge, token) = (&seen.knowledge, seen.token.yes());
         let is_dubious =
             token.is_some_and(|token| token.doubt == Some(Doubt::Checksum)) && self.spec.host == "github.com";
-        let had_another = self.connection.status.as_ref().and_then(|status| status.token.as_ref());
-        let rotated =
-            had_another.is_some_and(|before| token.is_none_or(|token| before.hashed_token != token.hashed));
+        let before = self.connection.status.as_ref().and_then(|status| status.token);
+        let rotated = before.is_some_and(|before| token.is_none_or(|token| before != token.hashed));
         match (knowledge.grant.is_some(), knowledge.refused.is_some(), knowledge.deferred.is_some()) {
             (false, _, _) if is_dubious => Urgency::Dubious,
             (_, true, _) => Urgency::Confirm,
@@ -344,7 +341,7 @@ pub(super) fn stamp(seen: &Observation, output: &Output) -> Option<Stamp> {
 }
 
 /// What the status remembers of the token, if it remembers anything.
-fn remembered(status: Option<&StatusSummary>, subject: &Subject) -> Option<Box<Knowledge>> {
+fn remembered(status: Option<&StatusDigest>, subject: &Subject) -> Option<Box<Knowledge>> {
     let knowledge = status?.knowledge(subject.token, &subject.host);
     (knowledge != Knowledge::default()).then(|| Box::new(knowledge))
 }

@@ -95,7 +95,7 @@ fn restarted(seen: &Observation, status: &Status) -> (Observation, Status) {
     let hashed = token("a").hashed();
     let seen = seen.clone().with(|seen| {
         seen.knowledge = stored.knowledge(&hashed, "github.com");
-        seen.past = Past { since: seen.now, asked: None };
+        seen.past = Past { since: seen.now, asked: None, released: None };
     });
     (seen, stored)
 }

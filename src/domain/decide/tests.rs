@@ -40,7 +40,8 @@ pub(crate) fn seen() -> Observation {
         token: Judged::Yes(token("ghp_", "a")),
         host: Judged::Yes(Host { name: "github.com".to_owned(), registry: Some("ghcr.io".to_owned()) }),
         knowledge: Knowledge::default(),
-        past: Past { since: at(T - DAY), asked: None },
+        not_before: None,
+        past: Past { since: at(T - DAY), asked: None, released: None },
         demand: Demand {
             source: "source".to_owned(),
             requirement: Requirement::default(),
@@ -53,6 +54,7 @@ pub(crate) fn seen() -> Observation {
             interval: SignedDuration::from_mins(30),
             confirm_after: SignedDuration::from_secs(60),
             heartbeat: SignedDuration::from_hours(1),
+            minimum_interval: SignedDuration::from_secs(10),
             trust_for: SignedDuration::from_hours(24),
         },
         found: Ok(Vec::new()),
@@ -342,7 +344,7 @@ fn the_next_look_misses_nothing_that_happens_by_itself() {
         ("a warning that just came", look(ends(168 * HOUR)), DAY),
         ("the last warning", look(ends(24 * HOUR + 7)), 7),
         ("the expiry", look(ends(5)), 5),
-        ("the question after it", look(ends(5).at(T + 5)), 4),
+        ("the question after it, by the minimum interval", look(ends(5).at(T + 5)), 5),
         (
             "GitHub's clock is ahead",
             look(ends(60).with(|seen| seen.skew = SignedDuration::from_secs(20))),

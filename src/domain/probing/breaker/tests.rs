@@ -86,8 +86,7 @@ fn a_pause_that_the_host_named_is_kept_and_failures_of_others_do_not_lengthen_it
 fn the_first_that_are_turned_away_come_for_the_next_scout_and_the_rest_later() {
     let mut breaker = Breaker::default();
     (0..3).for_each(|_| fail(&mut breaker, Reason::TimedOut, None, 0));
-    let back: Vec<i64> =
-        (0..1000).map(|_| breaker.turn_away(at(1)).unwrap().1.as_second() - T).collect();
+    let back: Vec<i64> = (0..1000).map(|_| breaker.turn_away(at(1)).unwrap().1.as_second() - T).collect();
     assert_eq!(back[..3], [10, 11, 12]);
     assert!(back[3..].iter().all(|second| (310..=610).contains(second)));
     let most = (310..=610).map(|second| back.iter().filter(|at| **at == second).count()).max();

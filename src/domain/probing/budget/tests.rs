@@ -6,7 +6,8 @@ use super::*;
 use crate::domain::{probing::tests::*, token::Token};
 
 const T: i64 = 1_772_366_400;
-const LIMITS: Limits = Limits { failed_logins_per_hour: 30, failed_logins_per_namespace: 6, ..LIMITS_OF_TESTS };
+const LIMITS: Limits =
+    Limits { failed_logins_per_hour: 30, failed_logins_per_namespace: 6, ..LIMITS_OF_TESTS };
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -92,7 +93,11 @@ fn question(namespace: &str, dubious: bool) -> Question {
 fn failed_logins_of_one_namespace_leave_the_others_theirs() {
     let (mut logins, a, b) = (FailedLogins::default(), question("a", false), question("b", false));
     (0..6).for_each(|second| logins.failed(&a, &LIMITS, at(T + second)));
-    assert_eq!(logins.left(&a, &LIMITS, at(T + 10)), Left::Nothing(at(T + 3600)), "until the first is an hour old");
+    assert_eq!(
+        logins.left(&a, &LIMITS, at(T + 10)),
+        Left::Nothing(at(T + 3600)),
+        "until the first is an hour old"
+    );
     assert_eq!(logins.left(&b, &LIMITS, at(T + 10)), Left::Some);
     assert_eq!(logins.left(&a, &LIMITS, at(T + 3600)), Left::Some);
     (0..24).for_each(|other| logins.failed(&question(&other.to_string(), false), &LIMITS, at(T + 20)));

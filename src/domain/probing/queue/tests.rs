@@ -24,13 +24,27 @@ fn the_more_urgent_goes_first_and_namespaces_take_turns() {
     let rows: [(&str, Queue, &[usize]); 4] = [
         (
             "by urgency",
-            queue(&[(1, "a", Dubious), (2, "a", Routine), (3, "a", Retry), (4, "a", Confirm), (5, "a", New), (6, "a", Rotated)]),
+            queue(&[
+                (1, "a", Dubious),
+                (2, "a", Routine),
+                (3, "a", Retry),
+                (4, "a", Confirm),
+                (5, "a", New),
+                (6, "a", Rotated),
+            ]),
             &[6, 5, 4, 3, 2, 1],
         ),
         ("as they came", queue(&[(1, "a", New), (2, "a", New), (3, "a", New)]), &[1, 2, 3]),
         (
             "in turns",
-            queue(&[(1, "a", New), (2, "a", New), (3, "a", New), (4, "b", New), (5, "b", New), (6, "c", New)]),
+            queue(&[
+                (1, "a", New),
+                (2, "a", New),
+                (3, "a", New),
+                (4, "b", New),
+                (5, "b", New),
+                (6, "c", New),
+            ]),
             &[1, 4, 6, 2, 5, 3],
         ),
         (
@@ -46,7 +60,8 @@ fn the_more_urgent_goes_first_and_namespaces_take_turns() {
 
 #[test]
 fn what_must_wait_stays_and_what_is_turned_away_goes() {
-    let all = [(1, "a", Urgency::New), (2, "a", Urgency::New), (3, "b", Urgency::New), (4, "b", Urgency::Routine)];
+    let all =
+        [(1, "a", Urgency::New), (2, "a", Urgency::New), (3, "b", Urgency::New), (4, "b", Urgency::Routine)];
     let mut queue = queue(&all);
     let why = NotNow::until(Reason::HostBusy, Timestamp::UNIX_EPOCH);
     let (taken, turned_away) = queue.take(|question| match number(question) {
