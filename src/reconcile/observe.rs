@@ -206,6 +206,12 @@ impl Look<'_> {
             return;
         };
         let requested = self.is_requested(&observed.seen);
+        // While the source was read, another connection may have asked about the same token, and have been answered.
+        observed.seen.now = Timestamp::now();
+        self.recall(&mut observed.seen);
+        if !requested && !observed.seen.is_due() {
+            return;
+        }
         let urgency = if requested { Urgency::New } else { self.urgency(&observed.seen) };
         let knowledge = &observed.seen.knowledge;
         let asker = Asker {
