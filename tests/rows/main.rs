@@ -10,6 +10,8 @@
 
 mod clocks;
 mod hosts;
+mod outputs;
+mod refusals;
 mod sharing;
 mod tenant;
 #[path = "../it/world.rs"]
