@@ -9,6 +9,7 @@
 )]
 
 mod clocks;
+mod conflicts;
 mod hosts;
 mod outputs;
 mod refusals;
