@@ -11,6 +11,7 @@
 mod clocks;
 mod conflicts;
 mod hosts;
+mod memory;
 mod outputs;
 mod refusals;
 mod sharing;
