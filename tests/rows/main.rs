@@ -9,13 +9,16 @@
 )]
 
 mod clocks;
+mod cold;
 mod conflicts;
 mod hosts;
 mod memory;
 mod outputs;
+mod progress;
 mod refusals;
 mod sharing;
 mod tenant;
+mod unreadable;
 #[path = "../it/world.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod world;
