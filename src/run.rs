@@ -6,6 +6,7 @@ use futures::future;
 use jiff::Timestamp;
 use kube::Client;
 use tokio::{
+    net::TcpListener,
     signal::unix::{SignalKind, signal},
     task::JoinSet,
 };
@@ -64,13 +65,15 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
 ///
 /// What keeps it from running, or the end of any task.
 pub async fn operate(client: Client, settings: Settings) -> Result<(), Error> {
+    // What cannot be had ends the process before anything else begins.
+    let probes = serve::listen(settings.listen).await?;
     let github = Github::new(&settings)?;
     let hosts: Vec<_> =
         settings.hosts.iter().map(|host| (host.name.as_str(), settings.limits(host))).collect();
     let (prober, asking) = Prober::new(github, hosts);
     let ctx = Arc::new(Context::new(client, prober, settings));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %ctx.settings.listen, "started");
-    let mut tasks = tasks(&ctx);
+    let mut tasks = tasks(&ctx, probes);
     tasks.spawn(async move {
         asking.run().await;
         Err(Error::Task("asking GitHub"))
@@ -83,13 +86,10 @@ fn stopping() {
 }
 
 /// Everything that goes on for ever.
-fn tasks(ctx: &Arc<Context>) -> JoinSet<Result<(), Error>> {
+fn tasks(ctx: &Arc<Context>, probes: TcpListener) -> JoinSet<Result<(), Error>> {
     let mut tasks = JoinSet::new();
     let serving = ctx.clone();
-    tasks.spawn(async move {
-        let health = serving.clone();
-        Ok(serve::serve(serving.settings.listen, move || health_of(&health)).await?)
-    });
+    tasks.spawn(async move { Ok(serve::serve(probes, move || health_of(&serving)).await?) });
     let watched = ctx.clone();
     tasks.spawn(async move {
         let wake = |woken| watched.wake(woken);

@@ -38,16 +38,24 @@ pub struct Health {
 
 type Probe = Arc<dyn Fn() -> Health + Send + Sync>;
 
+/// Listens on the address.
+///
+/// # Errors
+///
+/// If it cannot be listened on.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })
+}
+
 /// Serves the probes for ever: alive while work moves or none waits, ready once everything has been listed.
 ///
 /// # Errors
 ///
-/// If the address cannot be listened on, or serving ends.
+/// If serving ends.
 pub async fn serve(
-    address: SocketAddr,
+    listener: TcpListener,
     health: impl Fn() -> Health + Send + Sync + 'static,
 ) -> Result<(), Error> {
-    let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
     let router = Router::new()
         .route("/livez", get(async |State(probe): State<Probe>| alive(probe())))
         .route("/readyz", get(async |State(probe): State<Probe>| ready(probe())))

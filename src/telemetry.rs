@@ -22,7 +22,7 @@ pub enum Error {
 /// If the directives are wrong, or logging was started before.
 pub fn start(format: LogFormat, filter: &str) -> Result<(), Error> {
     // It logs the body of an answer that it cannot read, which may be that of a Secret.
-    let quiet = "kube_client::client=error".parse()?;
+    let quiet = "kube_client::client=off".parse()?;
     let builder = fmt()
         .with_env_filter(EnvFilter::builder().parse(filter)?.add_directive(quiet))
         .with_writer(std::io::stderr)
