@@ -229,11 +229,12 @@ fn identity(seen: &Observation) -> (Judged<&Grant>, Option<Finding>) {
     }
 }
 
-/// What stands against the last acceptance, and since when.
+/// What stands against the last acceptance, and since when: an outage after a refusal does not begin the doubt anew.
 fn doubt(knowledge: &Knowledge) -> Option<(Finding, Timestamp)> {
     if let Some(deferred) = knowledge.deferred {
         let finding = Finding::new(deferred.deferral.reason, deferred.deferral.sentence());
-        return Some((finding, deferred.since));
+        let since = knowledge.refused.map_or(deferred.since, |refused| refused.first.min(deferred.since));
+        return Some((finding, since));
     }
     let refused = knowledge.refused?;
     let message = "GitHub refuses the token; one refusal is not believed, the next question decides";

@@ -221,7 +221,58 @@ impl FromStr for Reason {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Reason::*, *};
+
+    #[test]
+    fn each_reason_matters_as_much_as_a_person_has_to_do_with_it() {
+        let of = |severity| Reason::ALL.iter().copied().filter(move |reason| reason.severity() == severity);
+        let fine = [
+            Ready,
+            Resolved,
+            Accepted,
+            RequirementsMet,
+            NotExpiring,
+            NeverExpires,
+            Published,
+            NothingRequested,
+            Retained,
+        ];
+        let note = [AcceptedEarlier, ViolatedOnce, ExpiresSoon, ExpiryImplausible];
+        let mend = [
+            SpecUnreadable,
+            SecretNotFound,
+            KeyNotFound,
+            SecretForbidden,
+            TokenEmpty,
+            TokenMalformed,
+            NotAToken,
+            RefreshToken,
+            LegacyToken,
+            BadCredentials,
+            Expired,
+            AccountSuspended,
+            HostUnknown,
+            AccessRestricted,
+            AccountRestricted,
+            KindNotAllowed,
+            ScopeMissing,
+            ScopesNotApplicable,
+            ExpiryRequired,
+            LifetimeTooLong,
+            RemainingTooShort,
+            Withheld,
+            Withdrawn,
+            Leaving,
+            ForeignSecret,
+            FormatNeedsClassic,
+            RegistryUnknown,
+            WriteFailed,
+        ];
+        // All others pass by themselves, or nobody can tell yet.
+        assert_eq!(of(Severity::Fine).collect::<Vec<_>>(), fine);
+        assert_eq!(of(Severity::Note).collect::<Vec<_>>(), note);
+        assert_eq!(of(Severity::Mend).collect::<Vec<_>>(), mend);
+    }
 
     #[test]
     fn every_reason_is_read_back_from_its_word() {

@@ -244,7 +244,7 @@ impl Look<'_> {
             Asked::NotNow(deferral) => {
                 observed.seen.not_before = deferral.until;
                 if deferral.reason != Reason::HostBusy {
-                    let since = observed.seen.now;
+                    let since = whole_seconds(observed.seen.now);
                     self.record
                         .not_now
                         .get_or_insert_with(|| Box::new(Deferred { since, deferral }))
@@ -329,6 +329,11 @@ impl Look<'_> {
     fn version(&self, name: &str) -> Option<Version> {
         self.entry(name).map(|entry| entry.version)
     }
+}
+
+/// The instant as a status keeps it, so that a sentence that names it is the same after a restart.
+fn whole_seconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 fn wanted(

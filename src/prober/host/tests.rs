@@ -404,7 +404,7 @@ fn a_limit_that_an_answer_announces_is_kept() {
     let question = Question { account: Some(1), ..question_of(1, "a") };
     world.state.ask(question.clone(), at(0));
     let Todo::Ask(_) = world.state.step(at(0)).0 else { panic!("it is asked") };
-    let limit = crate::github::Budget { limit: 5000, remaining: 0, reset: at(900) };
+    let limit = crate::domain::answer::RateLimit { limit: 5000, remaining: 0, reset: at(900).as_second() };
     // GitHub's clock is a minute ahead.
     let heard =
         Heard { at: at(0), answered: at(0), reply: accepts(1), date: Some(at(60)), limit: Some(limit) };
