@@ -53,10 +53,12 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let client = Client::try_from(impatient(kube::Config::infer().await?))?;
     tokio::select! {
-        ended = operate(client, settings) => ended,
-        _ = terminated.recv() => Ok(stopping()),
-        _ = interrupted.recv() => Ok(stopping()),
+        ended = operate(client, settings) => return ended,
+        _ = terminated.recv() => {}
+        _ = interrupted.recv() => {}
     }
+    tracing::info!("stopping");
+    Ok(())
 }
 
 /// Runs the operator with this client for ever.
@@ -79,10 +81,6 @@ pub async fn operate(client: Client, settings: Settings) -> Result<(), Error> {
         Err(Error::Task("asking GitHub"))
     });
     tasks.join_next().await.unwrap_or(Ok(Ok(()))).unwrap_or(Err(Error::Task("one panicked")))
-}
-
-fn stopping() {
-    tracing::info!("stopping");
 }
 
 /// Everything that goes on for ever.

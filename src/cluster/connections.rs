@@ -124,7 +124,7 @@ fn read<T: DeserializeOwned>(spec: Value) -> Result<T, String> {
     let shown = spec.clone();
     serde_path_to_error::deserialize(spec).map_err(|error| {
         let path = error.path().to_string();
-        let pointer = format!("/{}", path.replace('.', "/").replace('[', "/").replace(']', ""));
+        let pointer = format!("/{}", path.replace(['.', '['], "/").replace(']', ""));
         let value = shown.pointer(&pointer).map(Value::to_string).filter(|value| value.len() <= 64);
         let field = if path == "." { "spec".to_owned() } else { format!("spec.{path}") };
         let text = shown.pointer(&pointer).and_then(Value::as_str).unwrap_or_default();

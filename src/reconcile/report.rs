@@ -38,7 +38,6 @@ pub(super) enum Reported {
 }
 
 /// Writes the status if it says something new; also after a conflict or a failure, of which it tells.
-#[expect(clippy::too_many_arguments, reason = "each step of the reconcile, and what they share")]
 pub(super) async fn report(
     connection: &Connection,
     spec: &Spec,

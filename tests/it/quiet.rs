@@ -10,6 +10,8 @@ use crate::world::{SOON, World};
 
 const MANY: usize = 200;
 const INTERVAL: SignedDuration = SignedDuration::from_secs(20);
+/// By default 600 questions a minute would be spread over the time that a test has.
+const UNHURRIED: [&str; 2] = ["--questions-per-minute", "60000"];
 /// How late a question may come on a busy machine.
 const LATE: SignedDuration = SignedDuration::from_secs(6);
 
@@ -71,7 +73,7 @@ fn reads(world: &World, from: usize) -> BTreeMap<String, usize> {
 async fn two_hundred_connections_converge_with_a_read_and_two_writes_each_and_then_only_read_when_due() {
     let world = World::audited().await;
     let names = converge(&world, MANY, "20s").await;
-    let operator = world.operator().await;
+    let operator = world.operator_with(&UNHURRIED).await;
     for name in &names {
         world.ready(name, "True", "Ready").await;
     }
@@ -86,10 +88,11 @@ async fn two_hundred_connections_converge_with_a_read_and_two_writes_each_and_th
     assert!(writes.is_empty(), "{writes:?}");
 
     let (written, first) = (world.writes().len(), world.github.calls().len());
-    until_all_asked(&world, &names, first, 3).await;
+    until_all_asked(&world, &names, first, 4).await;
     assert_eq!(world.writes().len(), written, "nothing is written in steady state");
     for (name, instants) in asked(&world, first) {
-        for pair in instants.windows(2) {
+        // The first may have been put off: minimumInterval had not passed at the token's own instant.
+        for pair in instants[1..].windows(2) {
             let apart = pair[1].duration_since(pair[0]);
             assert!((apart - INTERVAL).abs() < LATE, "{name}: one question an interval, not after {apart}");
         }
@@ -107,9 +110,10 @@ async fn two_hundred_connections_converge_with_a_read_and_two_writes_each_and_th
 
     let (before, stopped, requests) =
         (asked(&world, first), world.github.calls().len(), world.requests().len());
-    let _operator = world.operator().await;
+    let _operator = world.operator_with(&UNHURRIED).await;
     until_all_asked(&world, &names, stopped, 1).await;
-    assert_eq!(world.writes().len(), written, "a restart writes nothing");
+    let since = world.writes().split_off(written);
+    assert!(since.is_empty(), "a restart writes nothing: {since:?}");
     for (name, instants) in asked(&world, stopped) {
         let apart = instants[0].duration_since(*before[&name].last().unwrap());
         assert!(off(apart) < LATE, "{name}: after a restart a token waits for its own instant, not {apart}");
