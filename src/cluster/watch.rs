@@ -24,7 +24,7 @@ pub const LONGEST_SILENCE: Duration = Duration::from_secs(75);
 /// A connection with its status has about 5 KiB.
 const PAGE_OF_CONNECTIONS: u32 = 400;
 /// A Secret's annotations may have 256 KiB, and a page is held in memory whole.
-const PAGE_OF_SECRETS: u32 = 40;
+const PAGE_OF_SECRETS: u32 = 10;
 /// The first pause after a watch has failed, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 

@@ -96,14 +96,11 @@ impl Acting<'_, '_> {
         let now = Instant::now();
         let stamp = self.stamp(change.name());
         let is_overtaken = change.writes() && stamp.is_some() && self.record.wrote(change.name(), stamp);
-        let contention = &mut self.record.contention;
-        let admitted = match contention.blocked(now) {
+        let contentions = &mut self.record.contentions;
+        let admitted = match contentions.blocked(change.name(), now) {
             Some(pause) => Err(pause),
-            None if is_overtaken => contention.admit(now),
-            None => {
-                contention.wrote(now);
-                Ok(0)
-            }
+            None if is_overtaken => contentions.of(change.name()).admit(now),
+            None => Ok(0),
         };
         match admitted {
             Ok(count) if count > 1 => {
@@ -159,7 +156,7 @@ impl Acting<'_, '_> {
     }
 
     fn conflict(&mut self, name: &str) {
-        let (count, pause) = self.record.contention.conflict(Instant::now());
+        let (count, pause) = self.record.contentions.of(name).conflict(Instant::now());
         tracing::warn!(connection = %self.connection.key, secret = name, count, requeue_after = ?pause,
             "an output changed while it was written; it is looked at again");
         self.record.keep_outputs(|known| known != name);

@@ -206,6 +206,12 @@ impl Look<'_> {
             return;
         };
         let requested = self.is_requested(&observed.seen);
+        // While the source was read, another connection may have asked about the same token, and have been answered.
+        observed.seen.now = Timestamp::now();
+        self.recall(&mut observed.seen);
+        if !requested && !observed.seen.is_due() {
+            return;
+        }
         let urgency = if requested { Urgency::New } else { self.urgency(&observed.seen) };
         let knowledge = &observed.seen.knowledge;
         let asker = Asker {
@@ -238,7 +244,7 @@ impl Look<'_> {
             Asked::NotNow(deferral) => {
                 observed.seen.not_before = deferral.until;
                 if deferral.reason != Reason::HostBusy {
-                    let since = observed.seen.now;
+                    let since = whole_seconds(observed.seen.now);
                     self.record
                         .not_now
                         .get_or_insert_with(|| Box::new(Deferred { since, deferral }))
@@ -323,6 +329,11 @@ impl Look<'_> {
     fn version(&self, name: &str) -> Option<Version> {
         self.entry(name).map(|entry| entry.version)
     }
+}
+
+/// The instant as a status keeps it, so that a sentence that names it is the same after a restart.
+fn whole_seconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 fn wanted(

@@ -1,7 +1,7 @@
 //! What the process remembers of each connection beside its status; always safe to lose.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -56,7 +56,7 @@ pub(super) struct Record {
     /// Since when the first answer about the token is awaited.
     pub(super) awaiting: Option<Instant>,
     /// Other writers of the same objects.
-    pub(super) contention: Contention,
+    pub(super) contentions: Contentions,
     /// Failed reconciles in a row.
     pub(super) failures: u32,
 }
@@ -75,7 +75,7 @@ pub(super) struct Verified {
     state: u64,
     stamp: u64,
     pub(super) holds: Holds,
-    /// Whether this process wrote it so.
+    /// Whether this process wrote it so, whatever it holds by now.
     pub(super) ours: bool,
 }
 
@@ -92,6 +92,25 @@ pub(super) struct Held {
 pub(super) struct Written {
     pub(super) fingerprint: u64,
     pub(super) generation: Option<i64>,
+}
+
+/// The objects that somebody else changed after us: outputs by their names, the status by none.
+#[derive(Debug, Default)]
+pub(super) struct Contentions(BTreeMap<Box<str>, Contention>);
+
+/// The name under which [`Contentions`] has the status.
+pub(super) const STATUS: &str = "";
+
+impl Contentions {
+    /// How long this object may not be written yet; `None` if it may.
+    pub(super) fn blocked(&self, object: &str, now: Instant) -> Option<Duration> {
+        self.0.get(object)?.blocked(now)
+    }
+
+    /// Of this object, which is known from now on.
+    pub(super) fn of(&mut self, object: &str) -> &mut Contention {
+        self.0.entry(object.into()).or_default()
+    }
 }
 
 /// Keeps two writers of one object from chasing each other.
@@ -124,14 +143,11 @@ impl Contention {
             _ => {
                 self.count = self.count.saturating_add(1);
                 self.last = Some(now);
+                // What we have to say next may be something else; it is not said right away all the same.
+                self.blocked_until = now.checked_add(PAUSES.0);
                 Ok(self.count)
             }
         }
-    }
-
-    /// A write that nobody had interfered with.
-    pub(super) fn wrote(&mut self, now: Instant) {
-        self.last = Some(now);
     }
 
     /// The API server refused a write, since the object had changed. Gives how many there were, and the pause before the next.
@@ -165,7 +181,7 @@ impl Record {
             handled_request: None,
             written: None,
             awaiting: None,
-            contention: Contention::default(),
+            contentions: Contentions::default(),
             failures: 0,
         }
     }
@@ -208,7 +224,7 @@ impl Record {
         known.map_or(Holds::Unread, |known| known.holds)
     }
 
-    /// Keeps what an output holds.
+    /// Keeps what an output holds. That we wrote it as it is wanted is kept too: who finds it changed knows it was somebody else.
     pub(super) fn verify(
         &mut self,
         name: &str,
@@ -217,6 +233,7 @@ impl Record {
         holds: Holds,
         ours: bool,
     ) {
+        let ours = ours || self.wrote(name, stamp);
         self.outputs.retain(|known| *known.name != *name);
         self.outputs.reserve_exact(1);
         let (state, stamp) = (sum(version), sum(&stamp));
@@ -369,17 +386,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_others_change_is_written_again_once_a_second_then_more_slowly() {
+    async fn what_others_change_is_written_again_at_once_then_ever_more_slowly() {
         let (mut contention, started) = (Contention::default(), Instant::now());
         let mut at = Vec::new();
-        contention.wrote(started);
         while started.elapsed() < Duration::from_secs(130) {
             match contention.admit(Instant::now()) {
                 Ok(_) => at.push(started.elapsed().as_secs()),
                 Err(pause) => tokio::time::advance(pause).await,
             }
         }
-        assert_eq!(at, [1, 3, 7, 15, 31, 63, 123]);
+        assert_eq!(at, [0, 2, 6, 14, 30, 62, 122]);
         tokio::time::advance(PEACE).await;
         assert_eq!(contention.admit(Instant::now()), Ok(1), "peace was kept for a while");
     }
@@ -394,6 +410,25 @@ mod tests {
         assert!(contention.admit(Instant::now()).is_err());
         tokio::time::advance(Duration::from_secs(4)).await;
         assert_eq!(contention.blocked(Instant::now()), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_writer_of_one_output_holds_up_neither_the_others_nor_the_status() {
+        let (mut contentions, now) = (Contentions::default(), Instant::now());
+        contentions.of("out").conflict(now);
+        assert_eq!(contentions.blocked("out", now), Some(Duration::from_secs(1)));
+        assert_eq!((contentions.blocked("other", now), contentions.blocked(STATUS, now)), (None, None));
+    }
+
+    #[test]
+    fn an_output_that_we_wrote_stays_ours_when_it_is_found_changed() {
+        let (mut record, seven, eight) = (record(), version("7"), version("8"));
+        let other = Holds::Other { same_token: false, fixed: false };
+        record.verify("out", &seven, None, Holds::Wanted, true);
+        record.verify("out", &eight, None, other, false);
+        assert!(record.wrote("out", None));
+        record.verify("found", &seven, None, other, false);
+        assert!(!record.wrote("found", None), "it stood there before this process");
     }
 
     #[test]

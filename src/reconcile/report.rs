@@ -9,7 +9,7 @@ use super::{
     Context, Next,
     act::Acted,
     observe::Observed,
-    records::{Record, Written},
+    records::{Record, STATUS, Written},
 };
 use crate::{
     api::{
@@ -176,12 +176,12 @@ fn may_write(connection: &Connection, record: &mut Record) -> Result<(), Duratio
     let ours = record.written.filter(|written| written.generation == connection.generation);
     let is_overtaken = ours.is_some_and(|written| Some(written.fingerprint) != stands);
     if !is_overtaken {
-        return match record.contention.blocked(now) {
+        return match record.contentions.blocked(STATUS, now) {
             Some(pause) => Err(pause),
             None => Ok(()),
         };
     }
-    let count = record.contention.admit(now)?;
+    let count = record.contentions.of(STATUS).admit(now)?;
     if count > 1 {
         tracing::warn!(connection = %connection.key, count,
             "somebody else keeps changing the status; it is written again ever more slowly");
@@ -191,7 +191,7 @@ fn may_write(connection: &Connection, record: &mut Record) -> Result<(), Duratio
 
 /// The connection is not what the index says: it is read past every cache.
 async fn conflict(connection: &Connection, record: &mut Record, ctx: &Context) -> Reported {
-    let (count, pause) = record.contention.conflict(Instant::now());
+    let (count, pause) = record.contentions.of(STATUS).conflict(Instant::now());
     tracing::warn!(connection = %connection.key, count, requeue_after = ?pause,
         "the connection changed while its status was written; it is looked at again");
     match connections::get(&ctx.client, &connection.key).await {

@@ -34,6 +34,8 @@ pub(crate) struct World {
     pub(crate) plane: ControlPlane,
     pub(crate) github: Simulator,
     pub(crate) client: Client,
+    /// Further hosts, by the names that connections call them.
+    others: Vec<(String, Simulator)>,
     directory: TempDir,
 }
 
@@ -65,9 +67,20 @@ impl World {
             plane.start_controller_manager().await.unwrap();
         }
         let github = Simulator::start().await.unwrap();
-        let world = World { plane, github, client, directory: tempfile::tempdir().unwrap() };
+        let world =
+            World { plane, github, client, others: Vec::new(), directory: tempfile::tempdir().unwrap() };
         world.namespace(NAMESPACE).await;
         world
+    }
+
+    /// Another GitHub beside the first, for operators that are started later.
+    pub(crate) async fn another_host(&mut self, name: &str) {
+        self.others.push((name.to_owned(), Simulator::start().await.unwrap()));
+    }
+
+    /// The other GitHub of this name.
+    pub(crate) fn host(&self, name: &str) -> &Simulator {
+        &self.others.iter().find(|(known, _)| known == name).unwrap().1
     }
 
     pub(crate) async fn namespace(&self, name: &str) {
@@ -167,8 +180,17 @@ impl World {
 
     /// An operator with this kubeconfig and more flags.
     pub(crate) async fn operator_as(&self, kubeconfig: PathBuf, flags: &[&str]) -> Operator {
+        self.operator_of(kubeconfig, &self.settings(), flags).await
+    }
+
+    /// An operator as administrator with these settings.
+    pub(crate) async fn operator_with_settings(&self, settings: &str) -> Operator {
+        self.operator_of(self.plane.user(OPERATOR, Some("system:masters")).unwrap(), settings, &[]).await
+    }
+
+    async fn operator_of(&self, kubeconfig: PathBuf, settings: &str, flags: &[&str]) -> Operator {
         let listen = free_address();
-        let settings = self.file("settings.yaml", &self.settings());
+        let settings = self.file("settings.yaml", settings);
         let log = self.directory.path().join(format!("operator-{}.log", listen.rsplit(':').next().unwrap()));
         let launch = Launch::new(env!("CARGO_BIN_EXE_github-pat-operator"))
             .arguments(["run", "--listen", &listen, "--config", settings.to_str().unwrap()])
@@ -184,10 +206,11 @@ impl World {
     /// Settings under which the simulated GitHub is asked often.
     pub(crate) fn settings(&self) -> String {
         let url = self.github.url();
-        format!(
-            "hosts: [{{ name: simulated, apiUrl: '{url}', registry: registry.example }}]\n\
-             minimumInterval: 10s\nconfirmAfter: 1s\n"
-        )
+        let mut hosts = format!("{{ name: simulated, apiUrl: '{url}', registry: registry.example }}");
+        for (name, host) in &self.others {
+            hosts += &format!(", {{ name: {name}, apiUrl: '{}', registry: registry.{name} }}", host.url());
+        }
+        format!("hosts: [{hosts}]\nminimumInterval: 10s\nconfirmAfter: 1s\n")
     }
 
     /// A file in the folder of this world.
@@ -239,6 +262,11 @@ impl World {
 }
 
 impl Operator {
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What it logged so far.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()

@@ -1,0 +1,103 @@
+//! What a host says of the time: a wrong date moves nobody's verdict, and an impossible expiry is not believed.
+
+use github_simulator::{NewToken, Reply};
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::{
+    tenant::{Tenant, in_, questions, until_asked},
+    world::{NAMESPACE, World, is_so},
+};
+
+const DAY: i64 = 24 * 3600;
+
+#[tokio::test]
+async fn a_date_400_days_ahead_about_one_tenants_token_moves_nobodys_verdict() {
+    let mut world = World::start().await;
+    world.another_host("other").await;
+    let (ours, theirs) = (Tenant::of(&world, NAMESPACE), Tenant::new(&world, "team-b").await);
+    let operator = world.operator().await;
+    let spec = json!({
+        "onInvalid": "Withdraw",
+        "require": { "expiry": { "minRemaining": "480h" } },
+        "publish": [{ "secretName": "out", "format": "Opaque" }],
+    });
+    let ours_text = world.github.token(NewToken::classic("ours", "a").expires(in_(60 * DAY)));
+    ours.secret("ours", &ours_text).await;
+    ours.connection("ours", spec.clone()).await;
+    ours.ready("ours", "True", "Ready").await;
+    let elsewhere = world.host("other").token(NewToken::classic("elsewhere", "c").expires(in_(60 * DAY)));
+    theirs.secret("elsewhere", &elsewhere).await;
+    theirs
+        .connection("elsewhere", {
+            let mut spec = spec.clone();
+            spec["host"] = json!("other");
+            spec["publish"] = json!([{ "secretName": "elsewhere-out", "format": "Opaque" }]);
+            spec
+        })
+        .await;
+    theirs.ready("elsewhere", "True", "Ready").await;
+    let (history, before) = (ours.history(), ours.uids().await);
+
+    let theirs_text = world.github.token(NewToken::classic("theirs", "b").expires(in_(60 * DAY)));
+    world.github.script("theirs", vec![Reply::Dated(SignedDuration::from_hours(400 * 24))]);
+    theirs.secret("theirs", &theirs_text).await;
+    theirs.connection("theirs", spec).await;
+    theirs.ready("theirs", "True", "Ready").await;
+    operator.until_logged("the date of an answer is wrong").await;
+
+    // Our own answers are as wrong now, and nobody is concerned on the other host.
+    world.github.date_offset(SignedDuration::from_hours(400 * 24));
+    for (host, token) in
+        [(&world.github, "ours"), (&world.github, "theirs"), (world.host("other"), "elsewhere")]
+    {
+        until_asked(host, token, questions(host, token).len() + 2).await;
+    }
+    assert_eq!(ours.uids().await, before, "the output is the same Secret");
+    assert_eq!(ours.value("out", "token").await, Some(ours_text));
+    for (tenant, name) in [(ours, "ours"), (theirs, "theirs"), (theirs, "elsewhere")] {
+        let seen = tenant.until(name, |_| true).await;
+        assert!(is_so(&seen, "Ready", "True", "Ready"), "{name}");
+        assert!(is_so(&seen, "NotExpiring", "True", "NotExpiring"), "{name}");
+    }
+    let shaken: Vec<_> = history.seen().into_iter().filter(|(_, status, _)| status != "True").collect();
+    assert_eq!(shaken, vec![]);
+    assert!(!operator.log().contains("host=other"), "the other host's dates are right");
+}
+
+#[tokio::test]
+async fn an_accepted_token_whose_expiry_is_this_very_moment_works_and_is_not_asked_faster() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let _operator = world.operator().await;
+    for (name, ahead) in [("now", 0), ("past", -DAY)] {
+        ours.secret(name, &world.github.token(NewToken::classic(name, name))).await;
+        world.github.claim_expiry(name, Some(SignedDuration::from_secs(ahead)));
+        ours.connection(
+            name,
+            json!({
+                "onInvalid": "Withdraw",
+                "publish": [{ "secretName": format!("{name}-out"), "format": "Opaque" }],
+            }),
+        )
+        .await;
+    }
+    for name in ["now", "past"] {
+        let seen = ours
+            .until(name, |seen| {
+                let expiry = seen.status.as_ref().and_then(|status| status.condition("NotExpiring"));
+                expiry.is_some_and(|expiry| expiry.reason == "ExpiryImplausible")
+            })
+            .await;
+        let status = seen.status.as_ref().unwrap();
+        assert_eq!(status.condition("Ready").unwrap().status.as_str(), "True", "{name}: {status:?}");
+        assert!(is_so(&seen, "Authenticated", "True", "Accepted"), "{name}");
+        until_asked(&world.github, name, 4).await;
+        let asked = questions(&world.github, name);
+        let hasty = asked
+            .windows(2)
+            .filter(|pair| pair[1].0.duration_since(pair[0].0) < SignedDuration::from_secs(9));
+        assert!(hasty.count() <= 1, "{name}: one confirmation at most: {asked:?}");
+        assert!(ours.value(&format!("{name}-out"), "token").await.is_some(), "{name} is published");
+    }
+}

@@ -1,0 +1,211 @@
+//! What a connection costs: reads, writes and questions, cold, in steady state and after an absence.
+
+use std::time::Duration;
+
+use control_plane::{AuditEvent, usage};
+use github_simulator::NewToken;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::PostParams;
+use serde_json::json;
+
+use crate::{
+    tenant::{Tenant, questions, until_asked},
+    world::{NAMESPACE, World, from, is_so},
+};
+
+/// Twice as many are below what may be asked at once; who waits longer is written about.
+const MANY: usize = 25;
+
+fn names(of: &str) -> Vec<String> {
+    (0..MANY).map(|number| format!("{of}-{number}")).collect()
+}
+
+async fn large_secrets(tenant: Tenant<'_>, count: usize, bytes: usize) {
+    for number in 0..count {
+        let large: Secret = from(json!({
+            "metadata": { "name": format!("large-{number}") }, "stringData": { "blob": "x".repeat(bytes) },
+        }));
+        tenant.secrets().create(&PostParams::default(), &large).await.unwrap();
+    }
+}
+
+/// How many requests of each kind the operator made.
+fn counted(requests: &[AuditEvent]) -> std::collections::BTreeMap<String, usize> {
+    let mut counted = std::collections::BTreeMap::new();
+    for event in requests.iter().filter(|event| event.verb != "watch") {
+        let name = format!("{} {} {}", event.verb, event.resource, event.subresource);
+        *counted.entry(name.trim().to_owned()).or_default() += 1;
+    }
+    counted
+}
+
+async fn told(world: &World, requests: usize) {
+    crate::tenant::eventually("the audit log tells", async || world.requests().len() >= requests).await;
+}
+
+#[tokio::test]
+async fn a_new_connection_costs_one_read_two_writes_and_one_question_and_then_only_the_due_source_is_read() {
+    let world = World::audited().await;
+    let (ours, theirs) = (Tenant::of(&world, NAMESPACE), Tenant::new(&world, "team-b").await);
+    // One of the namespaces is full of large Secrets.
+    large_secrets(theirs, 60, 700_000).await;
+    let operator = world.operator().await;
+    let small = usage(operator.id()).unwrap();
+    eprintln!("before: {} KiB resident, {} KiB peak", small.rss / 1024, small.peak / 1024);
+    let began = world.requests().len();
+    for (tenant, of) in [(ours, "ours"), (theirs, "theirs")] {
+        for name in names(of) {
+            tenant.secret(&name, &world.github.token(NewToken::classic(&name, &name))).await;
+            let publish = json!([{ "secretName": format!("{name}-out"), "format": "Opaque" }]);
+            tenant.connection(&name, json!({ "interval": "20s", "publish": publish })).await;
+        }
+        for name in names(of) {
+            tenant.ready(&name, "True", "Ready").await;
+        }
+    }
+    told(&world, began + 3 * 2 * MANY).await;
+    let cold = counted(&world.requests()[began..]);
+    let mut writes = std::collections::BTreeMap::<_, Vec<_>>::new();
+    for event in world.requests().into_iter().filter(|event| event.subresource == "status") {
+        writes.entry((event.namespace, event.name)).or_default().push((event.code, event.received));
+    }
+    writes.retain(|_, writes| writes.len() > 1);
+    assert!(writes.is_empty(), "one status write for each: {writes:?}");
+    eprintln!("cold, {} connections: {cold:?}, {} questions", 2 * MANY, world.github.calls().len());
+    let count = |name: &str| cold.get(name).copied().unwrap_or_default();
+    assert_eq!(count("create secrets"), 2 * MANY);
+    let status: usize =
+        cold.iter().filter(|(name, _)| name.ends_with("githubpatconnections status")).map(|(_, n)| n).sum();
+    assert_eq!(status, 2 * MANY, "one status write for each: {cold:?}");
+    assert!(
+        count("list secrets") + count("list githubpatconnections") <= 2,
+        "no lists but of the watches: {cold:?}"
+    );
+    // Two tokens were perhaps asked about again already, after which their sources are read again.
+    let again = world.github.calls().len().saturating_sub(2 * MANY);
+    let reads = count("get secrets");
+    assert!(reads <= 2 * MANY + again + 2, "{reads} reads for {} connections", 2 * MANY);
+
+    let (began, asked, since) = (world.requests().len(), world.github.calls().len(), Timestamp::now());
+    until_asked(&world.github, "ours-0", questions(&world.github, "ours-0").len() + 3).await;
+    let asked = world.github.calls().len() - asked;
+    let steady = counted(&world.requests()[began..]);
+    let took = Timestamp::now().duration_since(since).as_secs();
+    eprintln!("steady for {took} s: {steady:?}, {asked} questions");
+    let reads = steady.get("get secrets").copied().unwrap_or_default();
+    assert!(
+        reads.abs_diff(asked) <= 3,
+        "one read of the source for each question: {steady:?}, {asked} questions"
+    );
+    let others: Vec<_> =
+        steady.keys().filter(|name| *name != "get secrets" && !name.starts_with("list")).collect();
+    assert!(others.is_empty(), "nothing else is asked or written: {steady:?}");
+    let large = usage(operator.id()).unwrap();
+    eprintln!("after: {} KiB resident, {} KiB peak", large.rss / 1024, large.peak / 1024);
+    assert!(large.peak - small.rss < 24 << 20, "the large Secrets are held nowhere");
+}
+
+#[tokio::test]
+async fn a_restart_reads_no_source_before_it_is_due_and_writes_nothing() {
+    let world = World::audited().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let operator = world.operator().await;
+    for name in names("bot") {
+        ours.secret(&name, &world.github.token(NewToken::classic(&name, &name))).await;
+        let publish = json!([{ "secretName": format!("{name}-out"), "format": "Opaque" }]);
+        ours.connection(&name, json!({ "interval": "24h", "publish": publish })).await;
+    }
+    for name in names("bot") {
+        ours.ready(&name, "True", "Ready").await;
+    }
+    operator.stop().await;
+    let (writes, asked) = (world.until_written(2 * MANY).await.len(), world.github.calls().len());
+    let began = world.requests().len();
+    let _operator = world.operator().await;
+    // New before known, and a clock: it is asked thrice after the restart.
+    ours.secret("clock", &world.github.token(NewToken::classic("clock", "clock"))).await;
+    let since = std::time::Instant::now();
+    ours.connection("clock", json!({})).await;
+    ours.ready("clock", "True", "Ready").await;
+    eprintln!("a new connection was Ready {:?} after a restart", since.elapsed());
+    until_asked(&world.github, "clock", 3).await;
+    assert_eq!(world.until_written(writes + 1).await.len(), writes + 1, "only the clock's status");
+    assert_eq!(world.github.calls().len() - asked, questions(&world.github, "clock").len());
+    let restart = counted(&world.requests()[began..]);
+    eprintln!("restart: {restart:?}");
+    // Each source and each output once, to compare them.
+    assert!(restart["get secrets"] <= 2 * MANY + 3, "{restart:?}");
+}
+
+#[tokio::test]
+async fn an_overdue_connection_is_asked_about_first_and_then_judged() {
+    let world = World::audited().await;
+    let (ours, theirs) = (Tenant::of(&world, NAMESPACE), Tenant::new(&world, "team-b").await);
+    let operator = world.operator().await;
+    let tenants = [(ours, "one"), (theirs, "two")];
+    for (tenant, name) in tenants {
+        tenant.secret(name, &world.github.token(NewToken::classic(name, name))).await;
+        tenant.connection(name, json!({ "interval": "24h" })).await;
+        tenant.ready(name, "True", "Ready").await;
+    }
+    operator.stop().await;
+    // The last answer is of last week, as after a long absence of the operator.
+    let week =
+        Timestamp::from_second(Timestamp::now().as_second()).unwrap() - SignedDuration::from_hours(7 * 24);
+    for (tenant, name) in tenants {
+        let mut seen = tenant.connections().get(name).await.unwrap();
+        let mut status = serde_json::to_value(&seen.status).unwrap();
+        status["token"]["checkedAt"] = json!(week.to_string());
+        status["token"]["firstProvenAt"] = json!(week.to_string());
+        seen.status = from(status);
+        tenant.connections().replace_status(name, &PostParams::default(), &seen).await.unwrap();
+    }
+    let written = world.until_written(2).await.len();
+    // Longer than a status waits for the first answer about a new token.
+    world.github.latency(Duration::from_secs(5));
+    let histories = tenants.map(|(tenant, _)| tenant.history());
+    let _operator = world.operator().await;
+    for (tenant, name) in tenants {
+        tenant
+            .until(name, |seen| {
+                let token = seen.status.as_ref().and_then(|status| status.token.as_ref());
+                let checked = token.and_then(|token| token.checked_at.as_ref());
+                is_so(seen, "Ready", "True", "Ready") && checked.is_some_and(|at| at.0 > week)
+            })
+            .await;
+    }
+    let seen: Vec<_> = histories.iter().flat_map(|history| history.seen()).collect();
+    assert!(seen.iter().all(|(_, status, reason)| status == "True" && reason == "Ready"), "{seen:?}");
+    assert_eq!(world.until_written(written + 2).await.len(), written + 2, "one write for each");
+}
+
+#[tokio::test]
+async fn no_minute_has_more_questions_than_the_budget_whatever_is_due() {
+    let world = World::audited().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    // Due every ten seconds, these ask for 1,200 questions a minute; 600 may be asked.
+    let bots: Vec<_> = (0..200).map(|number| format!("bot-{number}")).collect();
+    let made = bots.iter().map(|name| (name.clone(), world.github.token(NewToken::classic(name, name))));
+    ours.many(made, &json!({})).await;
+    let _operator = world.operator().await;
+    for name in &bots {
+        ours.ready(name, "True", "Ready").await;
+    }
+    let written = world.until_written(bots.len()).await.len();
+    assert!(world.github.wait_until(Duration::from_secs(150), |calls| calls.len() >= 1000).await);
+    let most = world.github.statistics().most_in_a_minute;
+    eprintln!("at most {most} questions in a minute");
+    assert!(most <= 600, "{most} questions in a minute");
+    assert_eq!(world.writes().len(), written, "who waits is not written about");
+    // A new one does not wait behind those.
+    ours.secret("new", &world.github.token(NewToken::classic("new", "new"))).await;
+    let since = std::time::Instant::now();
+    ours.connection("new", json!({})).await;
+    ours.ready("new", "True", "Ready").await;
+    assert!(
+        since.elapsed() < Duration::from_secs(3),
+        "a new connection was Ready after {:?}",
+        since.elapsed()
+    );
+}

@@ -1,0 +1,289 @@
+//! Other writers, and a cluster that goes back in time.
+
+use std::time::Duration;
+
+use control_plane::AuditEvent;
+use futures::{StreamExt, pin_mut};
+use github_pat_operator::api::GithubPatConnection;
+use github_simulator::NewToken;
+use jiff::{SignedDuration, Timestamp};
+use kube::{
+    ResourceExt,
+    api::{DeleteParams, Patch, PatchParams, PostParams},
+    runtime::{WatchStreamExt, watcher},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    tenant::{Tenant, questions, until_asked, within},
+    world::{NAMESPACE, World, from, is_so},
+};
+
+fn spec(name: &str) -> Value {
+    json!({
+        "onInvalid": "Withdraw",
+        "publish": [{ "secretName": format!("{name}-out"), "format": "Opaque" }],
+    })
+}
+
+/// Puts a whole status in place of the one that stands, as `kubectl replace --subresource=status` does.
+async fn replace_status(tenant: Tenant<'_>, name: &str, change: impl Fn(&mut Value)) {
+    let connection = tenant.connections().get(name).await.unwrap();
+    let mut whole = serde_json::to_value(&connection).unwrap();
+    change(&mut whole["status"]);
+    let changed: GithubPatConnection = from(whole);
+    tenant.connections().replace_status(name, &PostParams::default(), &changed).await.unwrap();
+}
+
+fn ago(hours: i64) -> String {
+    (Timestamp::from_second(Timestamp::now().as_second()).unwrap() - SignedDuration::from_hours(hours))
+        .to_string()
+}
+
+fn writes_to(world: &World, name: &str) -> Vec<AuditEvent> {
+    world.requests().into_iter().filter(|event| event.is_write() && event.name == name).collect()
+}
+
+#[tokio::test]
+async fn after_etcd_went_back_to_an_earlier_state_the_operator_follows_what_stands_there() {
+    let mut world = World::audited().await;
+    world.namespace("team-b").await;
+    let operator = world.operator().await;
+    let spaces = [NAMESPACE, "team-b"];
+    for space in spaces {
+        let tenant = Tenant::of(&world, space);
+        for name in ["one", "two"] {
+            let token = format!("{space}-{name}-early");
+            tenant.secret(name, &world.github.token(NewToken::classic(&token, &token))).await;
+            tenant.connection(name, spec(name)).await;
+            tenant.ready(name, "True", "Ready").await;
+        }
+    }
+    let saved = world.plane.save().await.unwrap();
+    for space in spaces {
+        let tenant = Tenant::of(&world, space);
+        for name in ["one", "two"] {
+            let token = format!("{space}-{name}-late");
+            let text = world.github.token(NewToken::classic(&token, &token));
+            tenant.secret(name, &text).await;
+            within(Duration::from_secs(40), "the late token is written", async || {
+                tenant.value(&format!("{name}-out"), "token").await.as_ref() == Some(&text)
+            })
+            .await;
+            for _ in 0..10 {
+                tenant.change(name, json!({ "warnBefore": ["24h", "48h"] })).await;
+                tenant.change(name, json!({ "warnBefore": ["24h"] })).await;
+            }
+        }
+        tenant.secret("lost", &world.github.token(NewToken::classic(&format!("{space}-lost"), "lost"))).await;
+        tenant.connection("lost", spec("lost")).await;
+        tenant.ready("lost", "True", "Ready").await;
+    }
+    world.plane.restore(&saved).await.unwrap();
+    let restored = world.requests().len();
+
+    // Everything that is changed from now on has versions that were given out before.
+    let mut third = Vec::new();
+    for space in spaces {
+        let tenant = Tenant::of(&world, space);
+        let token = format!("{space}-third");
+        let text = world.github.token(NewToken::classic(&token, "third"));
+        tenant.secret("one", &text).await;
+        let garbage = Patch::Merge(json!({ "stringData": { "token": "garbage" } }));
+        tenant.secrets().patch("two-out", &PatchParams::default(), &garbage).await.unwrap();
+        third.push(text);
+    }
+    let minute = Duration::from_secs(90);
+    for (space, text) in spaces.into_iter().zip(&third) {
+        let tenant = Tenant::of(&world, space);
+        let early = world.github.token_text(&format!("{space}-two-early")).unwrap();
+        within(minute, "the third token is written", async || {
+            tenant.value("one-out", "token").await.as_ref() == Some(text)
+        })
+        .await;
+        within(minute, "the garbage is gone", async || {
+            tenant.value("two-out", "token").await.as_ref() == Some(&early)
+        })
+        .await;
+        for name in ["one", "two"] {
+            tenant.until_within(minute, name, |seen| is_so(seen, "Ready", "True", "Ready")).await;
+        }
+        let status = tenant.until("one", |_| true).await.status.unwrap();
+        assert_eq!(status.token.unwrap().login.as_deref(), Some("third"));
+        assert!(tenant.connections().get_opt("lost").await.unwrap().is_none());
+    }
+    // Who is no more is asked about no more.
+    let lost = questions(&world.github, "team-b-lost").len();
+    until_asked(&world.github, "team-b-third", questions(&world.github, "team-b-third").len() + 3).await;
+    assert!(questions(&world.github, "team-b-lost").len() <= lost + 1);
+    let requests = world.requests();
+    let conflicts = requests[restored.min(requests.len())..].iter().filter(|event| event.code == 409).count();
+    eprintln!("{conflicts} conflicts after the restore");
+    assert!(conflicts <= 12, "conflicts back off: {conflicts}");
+    assert!(conflicts == 0 || operator.log().contains("it is looked at again"), "conflicts are logged");
+}
+
+#[tokio::test]
+async fn what_is_not_said_any_more_goes_from_the_status_whoever_owns_it() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let _operator = world.operator().await;
+    ours.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
+    ours.connection("ci", spec("ci")).await;
+    ours.ready("ci", "True", "Ready").await;
+    replace_status(ours, "ci", |status| {
+        status["token"]["refused"] =
+            json!({ "reason": "BadCredentials", "count": 2, "first": ago(2), "last": ago(1) });
+        status["deferral"] = json!({ "since": ago(1), "reason": "ServerError" });
+        status["outputs"] = json!([
+            { "secretName": "ci-out", "format": "Opaque" }, { "secretName": "nowhere", "format": "BasicAuth" },
+        ]);
+        status["lastHandledRequest"] = json!("never");
+    })
+    .await;
+    ours.until("ci", |seen| {
+        let status = seen.status.as_ref().unwrap();
+        let token = status.token.as_ref().unwrap();
+        token.refused.is_none() && status.deferral.is_none() && status.outputs.len() == 1
+    })
+    .await;
+    ours.ready("ci", "True", "Ready").await;
+}
+
+#[tokio::test]
+async fn a_status_of_another_time_token_or_host_deletes_nothing_at_the_next_start() {
+    let world = World::start().await;
+    let (ours, theirs) = (Tenant::of(&world, NAMESPACE), Tenant::new(&world, "team-b").await);
+    let operator = world.operator().await;
+    let names = [(ours, "older"), (ours, "token"), (theirs, "host"), (theirs, "expired")];
+    for (tenant, name) in names {
+        tenant.secret(name, &world.github.token(NewToken::classic(name, name))).await;
+        tenant.connection(name, spec(name)).await;
+        tenant.ready(name, "True", "Ready").await;
+    }
+    let foreign = ours.until("older", |_| true).await.status.unwrap().token.unwrap().hashed_token;
+    operator.stop().await;
+    let refused = json!({ "reason": "BadCredentials", "count": 3, "first": ago(3), "last": ago(2) });
+    replace_status(ours, "older", |status| status["token"]["refused"] = refused.clone()).await;
+    let recent = json!({ "reason": "BadCredentials", "count": 3, "first": ago(1), "last": ago(0) });
+    replace_status(ours, "token", |status| {
+        status["token"]["hashedToken"] = json!(foreign);
+        status["token"]["checkedAt"] = json!(ago(4));
+        status["token"]["refused"] = recent.clone();
+    })
+    .await;
+    replace_status(theirs, "host", |status| {
+        status["token"]["host"] = json!("github.com");
+        status["token"]["checkedAt"] = json!(ago(4));
+        status["token"]["refused"] = recent.clone();
+    })
+    .await;
+    replace_status(theirs, "expired", |status| {
+        status["token"]["hashedToken"] = json!(foreign);
+        status["token"]["expiresAt"] = json!(ago(4));
+        status["token"]["refused"] = recent.clone();
+    })
+    .await;
+    let before = [ours.uids().await, theirs.uids().await];
+    let histories = [ours.history(), theirs.history()];
+    let _operator = world.operator().await;
+    for (tenant, name) in names {
+        until_asked(&world.github, name, questions(&world.github, name).len() + 2).await;
+        tenant
+            .until(name, |seen| {
+                let token = seen.status.as_ref().and_then(|status| status.token.as_ref());
+                is_so(seen, "Ready", "True", "Ready") && token.is_some_and(|token| token.refused.is_none())
+            })
+            .await;
+    }
+    assert_eq!([ours.uids().await, theirs.uids().await], before, "every output is the same Secret");
+    let seen = histories.iter().flat_map(|history| history.seen());
+    assert_eq!(seen.filter(|(_, status, _)| status == "False").collect::<Vec<_>>(), vec![]);
+}
+
+#[tokio::test]
+async fn two_operators_that_differ_write_ever_more_slowly_and_say_so() {
+    let world = World::audited().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    ours.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
+    ours.secret("clock", &world.github.token(NewToken::classic("clock", "clock"))).await;
+    let first = world.operator().await;
+    // The second raises the interval, and says so in the message of `Ready`.
+    let second = world.operator_with(&["--minimum-interval", "1m"]).await;
+    ours.connection("ci", json!({ "interval": "20s" })).await;
+    ours.connection("clock", json!({ "interval": "60s" })).await;
+    ours.ready("ci", "True", "Ready").await;
+    let since = Timestamp::now();
+    first.until_logged("somebody else keeps changing the status").await;
+    second.until_logged("somebody else keeps changing the status").await;
+    until_asked(&world.github, "ci", questions(&world.github, "ci").len() + 2).await;
+    let took = Timestamp::now().duration_since(since).as_secs();
+    let writes = writes_to(&world, "ci");
+    let writes: Vec<_> = writes.iter().filter(|event| event.received >= since).collect();
+    eprintln!("{} writes in {took} s by two operators", writes.len());
+    // Each writes after 1, 3, 7, 15, 31 s.
+    assert!(writes.len() <= 14, "{} writes in {took} s", writes.len());
+    let clock = writes_to(&world, "clock").len();
+    assert!(clock <= 4, "of one mind about the other connection, they wrote it {clock} times");
+}
+
+#[tokio::test]
+async fn a_writer_that_changes_status_and_output_after_every_write_is_answered_ever_more_slowly() {
+    let world = World::audited().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let operator = world.operator().await;
+    for name in ["ci", "clock"] {
+        ours.secret(name, &world.github.token(NewToken::classic(name, name))).await;
+        ours.connection(name, spec(name)).await;
+        ours.ready(name, "True", "Ready").await;
+    }
+    let (connections, secrets) = (ours.connections(), ours.secrets());
+    let rival = tokio::spawn(async move {
+        let events = watcher(connections.clone(), watcher::Config::default()).applied_objects();
+        pin_mut!(events);
+        while let Some(event) = events.next().await {
+            let Ok(mut seen) = event else { continue };
+            let is_ours = seen.status.as_ref().is_some_and(|status| {
+                status.condition("Ready").is_some_and(|ready| ready.message != "rival")
+            });
+            if seen.name_any() == "ci" && is_ours {
+                if let Some(status) = &mut seen.status {
+                    status.conditions.iter_mut().for_each(|condition| condition.message = "rival".to_owned());
+                }
+                let _ = connections.replace_status("ci", &PostParams::default(), &seen).await;
+            }
+        }
+    });
+    let rival_of_output = tokio::spawn(async move {
+        let config = watcher::Config::default().fields("metadata.name=ci-out");
+        let events = watcher(secrets.clone(), config).applied_objects();
+        pin_mut!(events);
+        while let Some(event) = events.next().await {
+            let data = event.ok().and_then(|secret| secret.data).unwrap_or_default();
+            if data.get("token").is_some_and(|value| value.0 != b"rival") {
+                let patch = Patch::Merge(json!({ "stringData": { "token": "rival" } }));
+                let _ = secrets.patch("ci-out", &PatchParams::default(), &patch).await;
+            }
+        }
+    });
+    operator.until_logged("somebody else keeps changing the status").await;
+    operator.until_logged("somebody else keeps changing an output").await;
+    let since = Timestamp::now();
+    until_asked(&world.github, "clock", questions(&world.github, "clock").len() + 3).await;
+    let took = Timestamp::now().duration_since(since).as_secs();
+    for name in ["ci", "ci-out"] {
+        let writes = writes_to(&world, name).into_iter().filter(|event| event.received >= since).count();
+        eprintln!("{writes} writes to {name} in {took} s");
+        assert!(writes <= 6, "{name}: {writes} writes in {took} s");
+        let all: Vec<_> = writes_to(&world, name)
+            .into_iter()
+            .map(|event| (event.received, event.verb, event.code))
+            .collect();
+        let hasty = all.windows(2).filter(|pair| pair[1].0.duration_since(pair[0].0).as_millis() < 900);
+        assert!(hasty.count() <= 1, "{name}: at most one write a second: {all:?}");
+    }
+    rival.abort();
+    rival_of_output.abort();
+    ours.ready("clock", "True", "Ready").await;
+    ours.connections().delete("ci", &DeleteParams::default()).await.unwrap();
+}

@@ -1,0 +1,107 @@
+//! One host that is silent holds nobody else up.
+
+use std::time::{Duration, Instant};
+
+use github_simulator::{NewToken, Outage};
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::{
+    tenant::{Tenant, in_, questions, until_asked},
+    world::{NAMESPACE, World, is_so},
+};
+
+/// How long a new connection may take beside the silent host.
+const PROMPT: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn a_host_that_accepts_and_never_answers_holds_up_no_connection_of_another() {
+    let mut world = World::start().await;
+    world.another_host("silent").await;
+    let (ours, theirs) = (Tenant::of(&world, NAMESPACE), Tenant::new(&world, "team-b").await);
+    let silent = world.host("silent");
+    silent.outage(Some(Outage::Stall));
+    let _operator = world.operator().await;
+    let of_silent = |from: usize, to: usize| {
+        (from..to).map(move |number| {
+            let name = format!("silent-{number}");
+            let text = silent.token(NewToken::classic(&name, &name));
+            (name, text)
+        })
+    };
+    let spec = json!({ "host": "silent" });
+    ours.many(of_silent(0, 160), &spec).await;
+    theirs.many(of_silent(160, 320), &spec).await;
+    assert!(silent.wait_until(PROMPT * 30, |calls| calls.len() >= 3).await, "the silent host was asked");
+
+    for (tenant, name) in [(ours, "first"), (theirs, "second")] {
+        tenant.secret(name, &world.github.token(NewToken::classic(name, "acme-ci"))).await;
+        let since = Instant::now();
+        tenant.connection(name, json!({})).await;
+        tenant.ready(name, "True", "Ready").await;
+        eprintln!("new, ready after {:?}", since.elapsed());
+        assert!(since.elapsed() <= PROMPT, "a new connection was Ready only after {:?}", since.elapsed());
+    }
+
+    let rotated = world.github.token(NewToken::classic("rotated", "other"));
+    let since = Instant::now();
+    ours.secret("first", &rotated).await;
+    ours.until("first", |seen| {
+        let token = seen.status.as_ref().and_then(|status| status.token.as_ref());
+        token.is_some_and(|token| token.login.as_deref() == Some("other"))
+    })
+    .await;
+    eprintln!("rotated, ready after {:?}", since.elapsed());
+    assert!(since.elapsed() <= PROMPT, "a rotated token was judged only after {:?}", since.elapsed());
+
+    let end = in_(8);
+    ours.secret("ending", &world.github.token(NewToken::classic("ending", "acme-ci").expires(end))).await;
+    ours.connection("ending", json!({ "interval": "24h", "warnBefore": [] })).await;
+    world.github.revoke("second");
+    theirs.request("second", "now").await;
+    theirs.ready("second", "False", "BadCredentials").await;
+    let refused: Vec<_> =
+        questions(&world.github, "second").into_iter().filter(|(_, status)| *status == Some(401)).collect();
+    let apart = refused[1].0.duration_since(refused[0].0);
+    eprintln!("confirmed after {apart:#}");
+    assert!(apart <= SignedDuration::from_secs(3), "confirmAfter is 1 s, and it took {apart:#}");
+
+    let ended = ours.ready("ending", "False", "Expired").await;
+    let said = ended.status.as_ref().unwrap().condition("Ready").unwrap().last_transition_time.0;
+    let late = said.duration_since(end);
+    eprintln!("expired, said {late:#} later");
+    assert!(late <= SignedDuration::from_secs(2), "the expiry was said {late:#} late");
+}
+
+#[tokio::test]
+async fn a_silent_host_that_answers_again_is_asked_about_all_of_its_tokens() {
+    let mut world = World::audited().await;
+    world.another_host("silent").await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let silent = world.host("silent");
+    let names: Vec<_> = (0..20).map(|number| format!("bot-{number}")).collect();
+    let made = names.iter().map(|name| (name.clone(), silent.token(NewToken::classic(name, name))));
+    ours.many(made, &json!({ "host": "silent" })).await;
+    ours.secret("clock", &world.github.token(NewToken::classic("clock", "clock"))).await;
+    ours.connection("clock", json!({})).await;
+    let _operator = world.operator().await;
+    for name in &names {
+        ours.ready(name, "True", "Ready").await;
+    }
+    let written = world.until_written(names.len() + 1).await.len();
+    silent.outage(Some(Outage::Stall));
+    for name in &names {
+        ours.until_within(Duration::from_secs(120), name, |seen| {
+            is_so(seen, "Ready", "True", "AcceptedEarlier")
+        })
+        .await;
+    }
+    until_asked(&world.github, "clock", questions(&world.github, "clock").len() + 3).await;
+    let during = world.until_written(written + names.len()).await.len();
+    assert_eq!(during, written + names.len(), "one write for each connection, however long it lasts");
+    silent.outage(None);
+    for name in &names {
+        ours.until_within(Duration::from_secs(400), name, |seen| is_so(seen, "Ready", "True", "Ready")).await;
+    }
+    assert_eq!(world.until_written(during + names.len()).await.len(), during + names.len());
+}

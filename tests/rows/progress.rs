@@ -1,0 +1,88 @@
+//! Whether the process is alive: it says so while work moves, and ends when a part of it ends.
+
+use std::{process::Command, time::Duration};
+
+use control_plane::{Guarded, Launch, Program};
+use github_simulator::{NewToken, Outage};
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::{
+    tenant::{Tenant, questions, until_asked},
+    world::{NAMESPACE, World},
+};
+
+/// What `/livez` says.
+async fn livez(url: &str) -> u16 {
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(Duration::from_secs(5));
+    client.build().unwrap().get(format!("{url}/livez")).send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn a_silent_api_server_and_a_silent_host_are_no_reason_to_be_restarted() {
+    let mut world = World::start().await;
+    world.another_host("silent").await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let operator = world.operator().await;
+    let bots: Vec<_> = (0..40).map(|number| format!("bot-{number}")).collect();
+    let made = bots.iter().map(|name| (name.clone(), world.github.token(NewToken::classic(name, name))));
+    ours.many(made, &json!({})).await;
+    world.host("silent").outage(Some(Outage::Stall));
+    let silent = (0..40).map(|number| {
+        let name = format!("silent-{number}");
+        (name.clone(), world.host("silent").token(NewToken::classic(&name, &name)))
+    });
+    ours.many(silent, &json!({ "host": "silent" })).await;
+    for name in &bots {
+        ours.ready(name, "True", "Ready").await;
+    }
+    world.plane.freeze(Program::KubeApiserver).await.unwrap();
+    // All are due again and again meanwhile, and none can read its source.
+    let until = std::time::Instant::now() + Duration::from_secs(45);
+    crate::tenant::within(Duration::from_secs(60), "45 s pass", async || {
+        assert_eq!(livez(&operator.url).await, 200);
+        std::time::Instant::now() >= until
+    })
+    .await;
+    world.plane.thaw(Program::KubeApiserver).await.unwrap();
+    let ours = Tenant::of(&world, NAMESPACE);
+    for name in ["bot-0", "bot-39"] {
+        until_asked(&world.github, name, questions(&world.github, name).len() + 2).await;
+    }
+    ours.secret("after", &world.github.token(NewToken::classic("after", "after"))).await;
+    ours.connection("after", json!({})).await;
+    ours.ready("after", "True", "Ready").await;
+    assert_eq!(livez(&operator.url).await, 200);
+}
+
+#[tokio::test]
+async fn an_operator_whose_probes_cannot_be_served_ends() {
+    let world = World::start().await;
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listen = taken.local_addr().unwrap().to_string();
+    let (settings, log) = (world.file("settings.yaml", &world.settings()), world.file("log", ""));
+    let launch = Launch::new(env!("CARGO_BIN_EXE_github-pat-operator"))
+        .arguments(["run", "--listen", &listen, "--config", settings.to_str().unwrap()])
+        .variable("KUBECONFIG", world.plane.admin_kubeconfig())
+        .output(&log, &log);
+    let mut process = Guarded::spawn(&launch).unwrap();
+    let status = process.wait(Duration::from_secs(30)).await.unwrap();
+    assert!(!status.success(), "{status}");
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert!(said.contains("cannot listen on"), "{said}");
+}
+
+#[tokio::test]
+async fn a_process_that_cannot_move_fails_its_probe() {
+    let world = World::start().await;
+    let operator = world.operator().await;
+    let stop = |signal: &str| {
+        assert!(Command::new("kill").args([signal, &operator.id().to_string()]).status().unwrap().success());
+    };
+    stop("-STOP");
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(Duration::from_secs(1));
+    let answer = client.build().unwrap().get(format!("{}/livez", operator.url)).send().await;
+    assert!(answer.is_err(), "a kubelet takes this for a failure");
+    stop("-CONT");
+    assert_eq!(livez(&operator.url).await, 200);
+}

@@ -1,0 +1,240 @@
+//! Refusals: when one is believed, and what a wrong one must not do.
+
+use std::time::Duration;
+
+use github_pat_operator::api::GithubPatConnection;
+use github_simulator::{NewToken, Reply, TokenKind, Whom, token_text_for};
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::{
+    tenant::{Tenant, questions, until_asked},
+    world::{NAMESPACE, World, is_so},
+};
+
+#[tokio::test]
+async fn a_host_that_refuses_everyone_for_half_a_minute_condemns_nobody() {
+    let mut world = World::start().await;
+    world.another_host("calm").await;
+    let (ours, theirs) = (Tenant::of(&world, NAMESPACE), Tenant::new(&world, "team-b").await);
+    let operator = world.operator().await;
+    let names = |tenant: Tenant<'_>| (0..10).map(|n| format!("{}-{n}", tenant.namespace)).collect::<Vec<_>>();
+    for tenant in [ours, theirs] {
+        for name in names(tenant) {
+            tenant.secret(&name, &world.github.token(NewToken::classic(&name, &name))).await;
+            let publish = json!([{ "secretName": format!("{name}-out"), "format": "Opaque" }]);
+            tenant.connection(&name, json!({ "onInvalid": "Withdraw", "publish": publish })).await;
+        }
+        for name in names(tenant) {
+            tenant.ready(&name, "True", "Ready").await;
+        }
+    }
+    ours.secret("calm", &world.host("calm").token(NewToken::classic("calm", "calm"))).await;
+    ours.connection("calm", json!({ "host": "calm" })).await;
+    ours.ready("calm", "True", "Ready").await;
+    let before = [ours.uids().await, theirs.uids().await];
+    let histories = [ours.history(), theirs.history()];
+
+    world.github.refuse(Whom::Everyone);
+    operator.until_logged("the host refuses tokens that it accepted before").await;
+    // The other host's token is asked every ten seconds, so this takes 25 s or a little more.
+    until_asked(world.host("calm"), "calm", questions(world.host("calm"), "calm").len() + 3).await;
+    let refused = world.github.statistics().failed_logins;
+    eprintln!("{refused} failed logins of 20 tokens");
+    assert!(refused >= 3, "the host did refuse");
+    world.github.refuse(Whom::Nobody);
+
+    for tenant in [ours, theirs] {
+        for name in names(tenant) {
+            tenant
+                .until_within(Duration::from_secs(150), &name, |seen| is_so(seen, "Ready", "True", "Ready"))
+                .await;
+        }
+    }
+    assert_eq!([ours.uids().await, theirs.uids().await], before, "every output is the same Secret");
+    let seen: Vec<_> = histories.iter().flat_map(|history| history.seen()).collect();
+    let shaken: Vec<_> = seen.iter().filter(|(_, status, _)| status != "True").collect();
+    assert!(shaken.is_empty(), "{shaken:?}");
+    assert!(
+        !seen.iter().any(|(name, _, reason)| name == "calm" && reason != "Ready"),
+        "the other host is calm"
+    );
+}
+
+#[tokio::test]
+async fn during_an_incident_it_is_said_why_nothing_is_known() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let _operator = world.operator().await;
+    for name in ["a", "b", "c", "d"] {
+        ours.secret(name, &world.github.token(NewToken::classic(name, name))).await;
+        ours.connection(name, json!({})).await;
+        ours.ready(name, "True", "Ready").await;
+    }
+    world.github.refuse(Whom::Everyone);
+    for name in ["a", "b", "c", "d"] {
+        let seen = ours
+            .until(name, |seen| {
+                let deferral = seen.status.as_ref().and_then(|status| status.deferral.as_ref());
+                deferral.is_some_and(|deferral| deferral.reason == "HostRefusesMany")
+            })
+            .await;
+        assert!(is_so(&seen, "Ready", "True", "AcceptedEarlier"), "{name}");
+        assert!(seen.status.unwrap().token.unwrap().refused.is_none(), "{name} is not refused");
+    }
+    // A new token cannot be told from a bad one now, and is no part of it.
+    ours.secret("new", &world.github.token(NewToken::classic("new", "new"))).await;
+    ours.connection("new", json!({})).await;
+    ours.ready("new", "Unknown", "HostRefusesMany").await;
+}
+
+#[tokio::test]
+async fn a_condemned_token_is_asked_again_after_five_minutes_and_at_once_when_that_is_requested() {
+    let world = World::start().await;
+    let (ours, theirs) = (Tenant::of(&world, NAMESPACE), Tenant::new(&world, "team-b").await);
+    let operator = world.operator().await;
+    for (tenant, name) in [(ours, "ci"), (theirs, "other"), (ours, "clock")] {
+        tenant.secret(name, &world.github.token(NewToken::classic(name, name))).await;
+        let publish = json!([{ "secretName": format!("{name}-out"), "format": "Opaque" }]);
+        tenant.connection(name, json!({ "onInvalid": "Withdraw", "publish": publish })).await;
+        tenant.ready(name, "True", "Ready").await;
+    }
+    for (tenant, name) in [(ours, "ci"), (theirs, "other")] {
+        world.github.revoke(name);
+        let status = tenant.ready(name, "False", "BadCredentials").await.status.unwrap();
+        let again =
+            status.next_check_at.unwrap().0.duration_since(status.token.unwrap().refused.unwrap().last.0);
+        assert_eq!(again, SignedDuration::from_mins(5), "{name}");
+        assert!(
+            tenant.value(&format!("{name}-out"), "token").await.is_some(),
+            "two refusals withdraw nothing"
+        );
+    }
+    for name in ["ci", "other"] {
+        world.github.restore(name);
+    }
+    let asked = questions(&world.github, "ci").len();
+    until_asked(&world.github, "clock", questions(&world.github, "clock").len() + 2).await;
+    assert_eq!(questions(&world.github, "ci").len(), asked, "nobody has asked for it");
+
+    ours.request("ci", "2026-03-01T10:00:00Z").await;
+    let status = ours.ready("ci", "True", "Ready").await.status.unwrap();
+    assert_eq!(status.last_handled_request.as_deref(), Some("2026-03-01T10:00:00Z"));
+    assert_eq!(questions(&world.github, "ci").len(), asked + 1);
+    theirs.ready("other", "False", "BadCredentials").await;
+
+    // The next process knows that the request was met.
+    operator.stop().await;
+    let asked = questions(&world.github, "ci");
+    let _operator = world.operator().await;
+    until_asked(&world.github, "ci", asked.len() + 2).await;
+    let since: Vec<_> = questions(&world.github, "ci")[asked.len()..].iter().map(|(at, _)| *at).collect();
+    let apart = since[1].duration_since(since[0]);
+    assert!(apart > SignedDuration::from_secs(8), "only at its instants: {since:?}");
+}
+
+#[tokio::test]
+async fn a_refusal_without_a_mark_of_github_condemns_nobody() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let _operator = world.operator().await;
+    for name in ["known", "new"] {
+        ours.secret(name, &world.github.token(NewToken::classic(name, name))).await;
+    }
+    ours.connection("known", json!({})).await;
+    ours.ready("known", "True", "Ready").await;
+    for name in ["known", "new"] {
+        world.github.script(name, vec![Reply::gateway_bad_credentials(); 3]);
+    }
+    ours.connection("new", json!({})).await;
+    let history = ours.history();
+    until_asked(&world.github, "known", questions(&world.github, "known").len() + 2).await;
+    until_asked(&world.github, "new", 2).await;
+    ours.until("known", |seen| is_so(seen, "Ready", "True", "AcceptedEarlier")).await;
+    ours.until("new", |seen| is_so(seen, "Authenticated", "Unknown", "UnexplainedUnauthorized")).await;
+    for name in ["known", "new"] {
+        ours.ready(name, "True", "Ready").await;
+    }
+    let shaken: Vec<_> = history.seen().into_iter().filter(|(_, status, _)| status == "False").collect();
+    assert_eq!(shaken, vec![]);
+}
+
+#[tokio::test]
+async fn made_up_tokens_fail_no_more_logins_than_their_namespace_and_the_address_may() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let _operator = world.operator().await;
+    for name in ["good", "doomed"] {
+        ours.secret(name, &world.github.token(NewToken::classic(name, name))).await;
+        ours.connection(name, json!({})).await;
+        ours.ready(name, "True", "Ready").await;
+    }
+    let made_up = |namespace: u64, count: u64| {
+        (0..count).map(move |number| {
+            let seed = 1_000_000 + namespace * 1000 + number;
+            (format!("made-up-{number}"), token_text_for(TokenKind::Classic, seed))
+        })
+    };
+    let first = Tenant::new(&world, "made-up-0").await;
+    first.many(made_up(0, 200), &json!({})).await;
+    // A good token of another tenant does not wait for those.
+    ours.secret("fresh", &world.github.token(NewToken::classic("fresh", "fresh"))).await;
+    let since = std::time::Instant::now();
+    ours.connection("fresh", json!({})).await;
+    ours.until_within(Duration::from_secs(60), "fresh", |seen| is_so(seen, "Ready", "True", "Ready")).await;
+    eprintln!("a good new token was Ready after {:?}", since.elapsed());
+    for number in 0..200 {
+        let name = format!("made-up-{number}");
+        let said = |seen: &GithubPatConnection| {
+            let reason = ["FailedLoginsSpent", "BadCredentials"];
+            reason.iter().any(|reason| {
+                is_so(seen, "Ready", "Unknown", reason) || is_so(seen, "Ready", "False", reason)
+            })
+        };
+        let seen = first.until(&name, said).await;
+        let message = &seen.status.as_ref().unwrap().condition("Ready").unwrap().message;
+        let (instant, _) =
+            message.strip_prefix("since ").and_then(|rest| rest.split_once(", ")).unwrap_or_default();
+        assert!(!instant.contains('.'), "whole seconds, which are the same after a restart: {message}");
+    }
+    until_asked(&world.github, "good", questions(&world.github, "good").len() + 2).await;
+    let failed = world.github.statistics().failed_logins;
+    eprintln!("{failed} failed logins of one namespace");
+    assert!((1..=6).contains(&failed), "the share of one namespace is 6, and {failed} failed");
+
+    for namespace in 1..9_u64 {
+        let name = format!("made-up-{namespace}");
+        let tenant = Tenant::new(&world, &name).await;
+        tenant.many(made_up(namespace, 20), &json!({})).await;
+    }
+    world.github.revoke("doomed");
+    ours.request("doomed", "now").await;
+    ours.ready("doomed", "False", "BadCredentials").await;
+    let refused: Vec<_> =
+        questions(&world.github, "doomed").into_iter().filter(|(_, status)| *status == Some(401)).collect();
+    assert!(refused[1].0.duration_since(refused[0].0) <= SignedDuration::from_secs(5), "{refused:?}");
+    until_asked(&world.github, "good", questions(&world.github, "good").len() + 3).await;
+    let failed = world.github.statistics().failed_logins;
+    eprintln!("{failed} failed logins of the address");
+    // Two are those of the token that was accepted before, which no budget holds back.
+    assert!(failed <= 32, "the address may have 30, and {failed} failed");
+}
+
+#[tokio::test]
+async fn a_token_with_a_wrong_checksum_is_asked_about_once() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let url = world.github.url();
+    let settings =
+        world.settings().replace("hosts: [", &format!("hosts: [{{ name: github.com, apiUrl: '{url}' }}, "));
+    let _operator = world.operator_with_settings(&settings).await;
+    ours.secret("clock", &world.github.token(NewToken::classic("clock", "clock"))).await;
+    ours.connection("clock", json!({})).await;
+    let text = token_text_for(TokenKind::Classic, 77);
+    let (body, last) = text.split_at(text.len() - 1);
+    ours.secret("typo", &format!("{body}{}", if last == "0" { "1" } else { "0" })).await;
+    ours.connection("typo", json!({ "host": "github.com" })).await;
+    ours.ready("typo", "False", "BadCredentials").await;
+    until_asked(&world.github, "clock", questions(&world.github, "clock").len() + 3).await;
+    assert_eq!(world.github.statistics().failed_logins, 1);
+}
