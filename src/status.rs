@@ -361,7 +361,9 @@ fn token(summary: Option<&StatusSummary>, outcome: &Outcome<'_>) -> Option<Token
 
 fn known(token: &Description, host: &Host, outcome: &Outcome<'_>) -> TokenStatus {
     let knowledge = &outcome.seen.knowledge;
-    let grant = knowledge.grant.as_ref().map(|(grant, _)| grant);
+    // What is not believed yet must not be all that the next process remembers.
+    let believed = outcome.decision.judgement.doubted.as_ref().and(knowledge.before.as_deref());
+    let grant = believed.or(knowledge.grant.as_ref().map(|(grant, _)| grant));
     let account = grant.and_then(|grant| grant.account.clone());
     TokenStatus {
         secret_name: outcome.secret_name.to_owned(),

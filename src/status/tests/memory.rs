@@ -100,6 +100,21 @@ fn a_status_remembers_what_is_known_of_the_token() {
 }
 
 #[test]
+fn an_answer_that_is_not_believed_yet_is_not_remembered() {
+    let met = || good().demands_repo().withdraws();
+    let once = met().has(T + 60, &[]);
+    let first = status(Some(&status(None, &met())), &once);
+    assert_eq!(said(&first, "RequirementsMet"), ("True", "ViolatedOnce"));
+    assert_eq!(first.token.as_ref().and_then(|token| token.scopes.clone()), Some(vec!["repo".to_owned()]));
+    assert_eq!(written(Some(&first), &once.clone().at(T + 65)), None, "a second look");
+    let (again, stored) = restarted(&once, &first);
+    assert_eq!(decide(&again).changes, [], "one answer condemns nobody, whatever restarts");
+    assert_eq!(said(&status(Some(&stored), &again), "Ready"), ("True", "Ready"));
+    let twice = status(Some(&first), &once.has(T + 120, &[]));
+    assert_eq!(twice.token.and_then(|token| token.scopes), Some(vec![]), "believed");
+}
+
+#[test]
 fn what_was_known_of_a_token_outlasts_a_pause_a_bad_paste_and_a_wrong_host() {
     let known = status(None, &good());
     let unread =
