@@ -253,13 +253,17 @@ async fn look(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
 /// When to look again if nothing happens before.
 fn requeue_after(observed: &observe::Observed, decision: &Decision<'_>) -> Duration {
     let due = decision.requeue_after.unsigned_abs();
-    let not_before = observed.not_before.map(|at| at.duration_since(observed.seen.now));
-    match not_before {
+    let until = |at: Timestamp| {
+        let wait = at.duration_since(observed.seen.now);
+        wait.max(jiff::SignedDuration::from_secs(1)).unsigned_abs()
+    };
+    let due = match observed.not_before {
         // What is due is not taken before that instant.
-        Some(wait) => wait.max(jiff::SignedDuration::from_secs(1)).unsigned_abs().max(due),
+        Some(not_before) => until(not_before).max(due),
         None if observed.seen.pending => due.min(LONGEST_WAIT),
         None => due,
-    }
+    };
+    observed.requested_at.map_or(due, |at| until(at).min(due))
 }
 
 /// Logs why, with the API server's own words.

@@ -18,7 +18,10 @@ use crate::{
         knowledge::{Deferred, Knowledge},
         output::{Output, Stamp},
         probe::Probe,
-        probing::{Subject, Urgency, schedule::Past},
+        probing::{
+            Subject, Urgency,
+            schedule::{Past, later},
+        },
         token::{Description, Doubt, Token},
     },
     prober::{Asked, Asker},
@@ -34,6 +37,8 @@ pub(super) struct Observed {
     pub(super) moved: bool,
     /// When the prober takes the question that is due.
     pub(super) not_before: Option<Timestamp>,
+    /// When to ask because the annotation requests it, if that was not done yet.
+    pub(super) requested_at: Option<Timestamp>,
 }
 
 /// What belongs to one look at one connection.
@@ -68,11 +73,16 @@ impl Look<'_> {
             failures: failure.into_iter().collect(),
             moved: false,
             not_before: None,
+            requested_at: None,
         };
         self.recall(&mut observed.seen);
-        if observed.seen.is_due() || self.is_requested(&observed.seen) {
+        let requested = self.requested_at(&observed.seen);
+        if observed.seen.is_due() || requested.is_some_and(|at| at <= now) {
             self.ask(&mut observed).await;
         }
+        // A request that the prober does not take now is made again when it does.
+        observed.requested_at =
+            self.requested_at(&observed.seen).map(|at| at.max(observed.not_before.unwrap_or(at)));
         observed.seen.found = self.found(&observed.seen);
         observed
     }
@@ -193,6 +203,13 @@ impl Look<'_> {
         let handled = self.handled_request();
         let requested = self.connection.requested.as_deref();
         requested.is_some() && requested != handled && !seen.demand.suspend && self.record.subject.is_some()
+    }
+
+    /// When to ask because the annotation requests it: at once, but no sooner after the last question than the settings allow, so
+    /// that nobody can spend the failed logins of all by requests.
+    fn requested_at(&self, seen: &Observation) -> Option<Timestamp> {
+        let soonest = seen.past.asked.map(|asked| later(asked, seen.timing.minimum_interval));
+        self.is_requested(seen).then(|| soonest.map_or(seen.now, |soonest| soonest.max(seen.now)))
     }
 
     /// The request that was last acted on, by this process or the one before.
