@@ -2,6 +2,7 @@
 //!
 //! The doc comments of the fields are what `kubectl explain` prints.
 
+mod digest;
 mod status;
 mod summary;
 
@@ -10,6 +11,7 @@ use kube::{CustomResource, CustomResourceExt};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+pub use digest::StatusDigest;
 pub(crate) use status::time;
 pub use status::{
     Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus, Links, OutputStatus,

@@ -6,7 +6,7 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use crate::{
     api, github,
-    settings::{self, Input, Settings},
+    settings::{self, Settings, SettingsInput},
     telemetry,
 };
 pub use check::Check;
@@ -37,7 +37,7 @@ struct Run {
     #[arg(long, env = "GITHUB_PAT_OPERATOR_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
-    given: Input,
+    given: SettingsInput,
 }
 
 /// What ends a subcommand early.
@@ -100,8 +100,8 @@ async fn operate(run: Run) -> Result<(), Error> {
     Ok(crate::run::run(settings).await?)
 }
 
-fn file(path: Option<PathBuf>) -> Result<Input, Error> {
-    Ok(path.map(|path| Input::read(&path)).transpose()?.unwrap_or_default())
+fn file(path: Option<PathBuf>) -> Result<SettingsInput, Error> {
+    Ok(path.map(|path| SettingsInput::read(&path)).transpose()?.unwrap_or_default())
 }
 
 fn yaml(value: &impl serde::Serialize) -> Result<String, Error> {

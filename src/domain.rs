@@ -1,6 +1,31 @@
-//! The vocabulary: what is wrong or unknown, as one reason for machines and one sentence for people.
+//! The vocabulary and the rules: what a token is, what GitHub may say about it, what a connection demands, what to do about it.
 //!
 //! Everything below this module takes values and gives values: no clock, no network, no file, no randomness.
+//!
+//! # Glossary
+//!
+//! | word | meaning |
+//! |---|---|
+//! | connection | the custom resource `GithubPatConnection` |
+//! | secret | a Kubernetes Secret; the *source* is the one that a connection reads its token from |
+//! | token | a text of the form of a GitHub token; its *description* is what may be kept of it |
+//! | host | a GitHub instance, by its name in the settings |
+//! | subject | a token on a host: what knowledge belongs to |
+//! | probe | one question to GitHub about a token |
+//! | reply | what came back: an *answer* or a *deferral* |
+//! | answer | GitHub has spoken about the token: granted or refused |
+//! | deferral | nothing was said about the token; it says why, and when to ask again |
+//! | knowledge | what is known of a subject, and since when |
+//! | incident | a host refuses many tokens that it accepted before, so its refusals are not believed |
+//! | requirement | what a connection demands of its token |
+//! | finding | one thing that is wrong or unknown: a *reason* for machines, a sentence for people |
+//! | severity | how much a reason matters; `Ready` follows from it |
+//! | condition | one aspect of a connection in its status |
+//! | output | a Secret that hands the token to workloads; its *layout* says how |
+//! | stamp | what an output shall hold, without the bytes |
+//! | stand | what stands under the name of an output |
+//! | conflict | an object is no longer what was seen |
+//! | requeue | when to look at a connection again |
 
 pub mod answer;
 pub mod decide;

@@ -2,12 +2,13 @@
 //!
 //! A token goes to the host that the settings name and nowhere else: no redirects, no cookies, no proxy from the environment.
 
+mod fault;
 mod headers;
-mod interpret;
+mod identity;
 
-use std::{collections::BTreeMap, error::Error as _, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::{
     Client, StatusCode, Url,
     header::{ACCEPT, AUTHORIZATION, HeaderValue},
@@ -17,13 +18,13 @@ use reqwest::{
 use crate::{
     domain::{
         Reason,
-        answer::{Answer, Deferral, Reply},
+        answer::{Answer, Deferral, RateLimit, Reply},
         probe::Probe,
         token::Token,
     },
     settings::{Host, Settings},
 };
-pub use interpret::{Response, interpret};
+pub use identity::{Response, interpret};
 
 /// To be connected at all.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -31,7 +32,13 @@ const CONNECT: Duration = Duration::from_secs(3);
 const TOTAL: Duration = Duration::from_secs(10);
 /// A user object has about 2 KiB.
 const LONGEST_BODY: usize = 64 * 1024;
-/// The hosts that can be asked.
+/// For how long an idle connection is kept. GitHub closes it after 60 s, and a question that it crosses is lost:
+/// <https://github.com/sourcegraph/sourcegraph-public-snapshot/pull/4345>
+const IDLE: Duration = Duration::from_secs(30);
+/// How long a silent connection waits for the first sign of life. Load balancers forget connections without a word.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// The hosts that can be asked. Questions share connections and nothing else.
 #[derive(Debug)]
 pub struct Github {
     hosts: BTreeMap<String, Lines>,
@@ -56,29 +63,18 @@ pub enum Line {
 }
 
 /// What came of a question.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
-    /// When GitHub was asked.
+    /// When the host was asked.
     pub at: Timestamp,
-    /// When its answer was there.
+    /// When its response was read to the end, or failed.
     pub answered: Timestamp,
     /// What it says about the token.
     pub reply: Reply,
-    /// The date of the answer, by GitHub's clock.
+    /// The host's clock, to the second; `None` if the response has no mark of GitHub, since an edge's clock is not GitHub's.
     pub date: Option<Timestamp>,
-    /// The hourly limit, as the answer names it.
-    pub limit: Option<Budget>,
-}
-
-/// An hourly limit of GitHub: of an account, or of an address whose tokens are bad.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget {
-    /// How many questions the hour allows.
-    pub limit: u32,
-    /// How many are left.
-    pub remaining: u32,
-    /// When it begins anew, by GitHub's clock.
-    pub reset: Timestamp,
+    /// The hourly budget; `None` as for `date`, and where the host has none.
+    pub limit: Option<RateLimit>,
 }
 
 /// What keeps a host from being asked at all.
@@ -111,25 +107,62 @@ impl Github {
         Ok(Github { hosts, api_version: settings.github_api_version.clone() })
     }
 
-    /// Asks the host about the token. Never fails: what cannot be asked is a deferral.
+    /// Asks the host about the token, once. Never fails: what cannot be asked is a deferral.
     pub async fn ask(&self, token: &Token, probe: Probe, host: &str, line: Line) -> Heard {
         let at = Timestamp::now();
-        let silent = |reason| {
-            let reply = Reply::Deferral(Deferral::new(reason));
-            Heard { at, answered: Timestamp::now(), reply, date: None, limit: None }
-        };
-        let Some(lines) = self.hosts.get(host) else { return silent(Reason::HostUnknown) };
+        let Some(lines) = self.hosts.get(host) else { return Heard::nothing(at, Reason::HostUnknown) };
         let client = if line == Line::Fresh { &lines.fresh } else { &lines.kept };
         let Probe::Identity = probe;
         let response = match get(client, lines.user.clone(), token, self.api_version.clone()).await {
             Ok(response) => response,
-            Err(reason) => return silent(reason),
+            Err(Failed { reason, cause }) => {
+                let cause = if token.shows_in(&cause) { "it repeats the token".to_owned() } else { cause };
+                tracing::warn!(host, reason = reason.as_str(), cause, "no response");
+                return Heard::nothing(at, reason);
+            }
         };
         let answered = Timestamp::now();
-        let reply = without_echo(interpret(token.kind(), &response, answered), token);
         tracing::debug!(host, status = response.status.as_u16(), "GitHub replied");
-        let date = headers::date(&response.headers);
-        Heard { at, answered, reply, date, limit: headers::budget(&response.headers) }
+        let marked = Some(&response.headers).filter(|_| response.is_marked());
+        Heard {
+            at,
+            answered,
+            reply: without_echo(interpret(token.kind(), &response, answered), token),
+            date: marked.and_then(headers::date),
+            limit: marked.and_then(headers::rate_limit),
+        }
+    }
+}
+
+impl Heard {
+    /// How much GitHub's clock is ahead of ours, if it told the time. A difference below two seconds is what a date in whole
+    /// seconds and a slow network make of none.
+    pub fn skew(&self) -> Option<SignedDuration> {
+        let ahead = self.date?.duration_since(self.answered);
+        Some(if ahead.abs() < SignedDuration::from_secs(2) {
+            SignedDuration::ZERO
+        } else {
+            SignedDuration::from_secs(ahead.as_secs())
+        })
+    }
+
+    fn nothing(at: Timestamp, reason: Reason) -> Self {
+        let reply = Reply::Deferral(Deferral::new(reason));
+        Heard { at, answered: Timestamp::now(), reply, date: None, limit: None }
+    }
+}
+
+/// Why there is no response.
+struct Failed {
+    reason: Reason,
+    /// For the log.
+    cause: String,
+}
+
+impl From<reqwest::Error> for Failed {
+    fn from(error: reqwest::Error) -> Self {
+        let error = error.without_url();
+        Failed { reason: fault::reason(&error), cause: fault::cause(&error) }
     }
 }
 
@@ -146,21 +179,24 @@ fn without_echo(mut reply: Reply, token: &Token) -> Reply {
     reply
 }
 
-async fn get(client: &Client, url: Url, token: &Token, api_version: HeaderValue) -> Result<Response, Reason> {
+async fn get(client: &Client, url: Url, token: &Token, api_version: HeaderValue) -> Result<Response, Failed> {
     let bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()));
-    let mut bearer = bearer.map_err(|_| Reason::RequestRejected)?;
+    let unsent =
+        |_| Failed { reason: Reason::RequestRejected, cause: "the token is no header value".to_owned() };
+    let mut bearer = bearer.map_err(unsent)?;
     bearer.set_sensitive(true);
     let request = client
         .get(url)
         .header(AUTHORIZATION, bearer)
         .header(ACCEPT, "application/vnd.github+json")
         .header("x-github-api-version", api_version);
-    let mut response = request.send().await.map_err(fault)?;
+    let mut response = request.send().await?;
     let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(fault)? {
+    while let Some(chunk) = response.chunk().await? {
         if body.len().saturating_add(chunk.len()) > LONGEST_BODY {
-            return Err(if status == StatusCode::OK { Reason::NotTheApi } else { Reason::UnexpectedAnswer });
+            let reason = if status == StatusCode::OK { Reason::NotTheApi } else { Reason::UnexpectedAnswer };
+            return Err(Failed { reason, cause: format!("the body is longer than {LONGEST_BODY} bytes") });
         }
         body.extend_from_slice(&chunk);
     }
@@ -177,32 +213,13 @@ fn client(host: &Host) -> reqwest::ClientBuilder {
         .no_proxy()
         .connect_timeout(CONNECT)
         .timeout(TOTAL)
-        .pool_max_idle_per_host(4);
+        // As many as there are questions at a time, or a busy host closes and opens them in turn.
+        .pool_max_idle_per_host(usize::from(host.concurrency))
+        .pool_idle_timeout(IDLE)
+        .tcp_keepalive(KEEPALIVE);
     if host.is_plain() {
         // No certificate is needed, so a machine without any is no obstacle.
         return builder.tls_certs_only([]);
     }
     builder.https_only(true).tls_certs_merge(host.ca_bundle.iter().cloned())
-}
-
-/// Why no response came. The error itself holds the URL and nothing of the token.
-fn fault(error: reqwest::Error) -> Reason {
-    let error = error.without_url();
-    let mut cause = error.source();
-    let mut tls = false;
-    while let Some(inner) = cause {
-        tls |= inner.is::<rustls::Error>();
-        // `source` of an I/O error passes over the error that it holds, and reqwest puts one into another.
-        let held = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        cause = held.map(|held| held as &dyn std::error::Error).or_else(|| inner.source());
-    }
-    let reason = if tls {
-        Reason::TlsFailed
-    } else if error.is_timeout() {
-        Reason::TimedOut
-    } else {
-        Reason::Unreachable
-    };
-    tracing::debug!(%error, reason = reason.as_str(), "no response");
-    reason
 }

@@ -20,6 +20,8 @@ pub mod reconcile;
 pub mod serve;
 pub mod telemetry;
 
+pub mod dumps;
+
 pub mod run;
 
 pub mod cli;

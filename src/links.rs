@@ -42,10 +42,10 @@ fn pulls(spec: &GithubPatConnectionSpec) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Input, Settings};
+    use crate::settings::{Settings, SettingsInput};
 
     fn link(spec: serde_json::Value) -> String {
-        let settings = Settings::new(Input::default(), Input::default()).unwrap();
+        let settings = Settings::new(SettingsInput::default(), SettingsInput::default()).unwrap();
         let spec = serde_json::from_value(spec).unwrap();
         links(settings.host("github.com").unwrap(), "team-a/ci bot", &spec).create_token
     }

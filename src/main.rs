@@ -1,4 +1,4 @@
-//! Parses the command line, runs it, turns the result into an exit code.
+//! Forbids dumps of its memory, parses the command line, runs it, turns the result into an exit code.
 
 use std::{io::Write, process::ExitCode};
 
@@ -6,13 +6,24 @@ use clap::{
     Parser,
     error::{ContextKind, ContextValue, ErrorKind},
 };
-use github_pat_operator::cli::{self, Cli};
+use github_pat_operator::{
+    cli::{self, Cli},
+    dumps,
+};
 
 /// Wrong usage, for all subcommands; clap's own 2 would say that a token is undetermined.
 const WRONG_USAGE: u8 = 3;
 
+fn main() -> ExitCode {
+    // Before anything is read: the environment may have a token.
+    for error in dumps::forbid() {
+        say(&format!("warning: {error}"));
+    }
+    start()
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn start() -> ExitCode {
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         return failed("another TLS provider was installed before", 1);
     }
@@ -48,7 +59,11 @@ fn names_a_word(error: &clap::Error) -> bool {
 }
 
 fn failed(message: &str, code: u8) -> ExitCode {
+    say(message);
+    ExitCode::from(code)
+}
+
+fn say(message: &str) {
     // There is nowhere to say that standard error is closed.
     let _ = writeln!(std::io::stderr(), "github-pat-operator: {message}");
-    ExitCode::from(code)
 }

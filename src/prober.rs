@@ -109,29 +109,30 @@ struct Pending {
 }
 
 impl Prober {
-    /// A prober of these hosts, by their names in the settings.
+    /// A prober of these hosts, by their names in the settings, each with its limits.
     pub fn new(
         github: Github,
-        limits: Limits,
-        hosts: impl IntoIterator<Item = impl Into<Arc<str>>>,
+        hosts: impl IntoIterator<Item = (impl Into<Arc<str>>, Limits)>,
     ) -> (Prober, Workers) {
         let github = Arc::new(github);
         let ask: Ask = Arc::new(move |token, probe, host, line| {
             let github = github.clone();
             Box::pin(async move { github.ask(&token, probe, &host, line).await })
         });
-        Prober::with(ask, limits, hosts, Timestamp::now)
+        Prober::with(ask, hosts, Timestamp::now)
     }
 
     fn with(
         ask: Ask,
-        limits: Limits,
-        hosts: impl IntoIterator<Item = impl Into<Arc<str>>>,
+        hosts: impl IntoIterator<Item = (impl Into<Arc<str>>, Limits)>,
         now: Now,
     ) -> (Prober, Workers) {
         let changes = Changes::default();
-        let named = |name: Arc<str>| (name.clone(), Arc::new(Host::new(name, limits, changes.clone())));
-        let hosts: BTreeMap<_, _> = hosts.into_iter().map(Into::into).map(named).collect();
+        let named = |(name, limits): (_, Limits)| {
+            let name: Arc<str> = Into::into(name);
+            (name.clone(), Arc::new(Host::new(name, limits, changes.clone())))
+        };
+        let hosts: BTreeMap<_, _> = hosts.into_iter().map(named).collect();
         let work =
             |host: &Arc<Host>| -> BoxFuture<'static, ()> { Box::pin(host.clone().work(ask.clone(), now)) };
         let workers = Workers(hosts.values().map(work).collect());

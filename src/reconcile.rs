@@ -28,7 +28,7 @@ use crate::{
     },
     domain::{
         Finding, Reason,
-        decide::{Decision, decide},
+        decide::decide,
         probing::Subject,
         token::{HashedToken, Token},
     },
@@ -49,6 +49,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from
 const SILENT_RETRIES: u32 = 3;
 /// An answer of GitHub wakes the connection; if none came for so long, it looks again by itself.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// What may be asked in less than this is waited for as long.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
 /// What a reconcile needs beside the connection.
 pub struct Context {
@@ -152,7 +154,8 @@ pub async fn follow_answers(ctx: &Context) {
     loop {
         let subject = changes.next().await;
         for key in ctx.records.sharing(&subject) {
-            ctx.queue.wake(&key, ctx.priority(&key));
+            let priority = ctx.priority(&key);
+            ctx.queue.wake(&key, if priority == Priority::New { Priority::Answered } else { priority });
         }
     }
 }
@@ -196,12 +199,15 @@ async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
         Next::Failed => Some(pause(record.failures, fastrand::f64())),
     };
     record.failures = if next == Next::Failed { record.failures.saturating_add(1) } else { 0 };
+    if record.subject.is_some() {
+        ctx.index.drop_memory(&connection);
+    }
     put_back(&connection, record, ctx);
     requeue_after
 }
 
 /// Keeps the record, unless the connection is gone meanwhile: a late reconcile leaves nothing behind.
-fn put_back(connection: &Connection, record: Record, ctx: &Context) {
+fn put_back(connection: &Connection, record: Box<Record>, ctx: &Context) {
     let key = &connection.key;
     ctx.records.put(key, record);
     let is_there = ctx.index.connection(key).is_some_and(|now| now.uid == connection.uid);
@@ -239,6 +245,8 @@ async fn look(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
         return Next::Wait;
     }
     let reported = report::report(connection, spec, &observed, &decision, &acted, record, ctx).await;
+    // The bytes of the token are kept no longer than its question is on its way.
+    record.held = record.held.take().filter(|_| observed.seen.pending);
     let has_failed = !observed.failures.is_empty() || !acted.failures.is_empty();
     let pause = match reported {
         Reported::Failed => return Next::Failed,
@@ -246,24 +254,12 @@ async fn look(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
         Reported::Later(pause) => Some(pause),
         Reported::Said => None,
     };
-    let due = requeue_after(&observed, &decision).saturating_sub(started.elapsed());
-    Next::After(pause.into_iter().chain(acted.pause).fold(due, Duration::min))
-}
-
-/// When to look again if nothing happens before.
-fn requeue_after(observed: &observe::Observed, decision: &Decision<'_>) -> Duration {
     let due = decision.requeue_after.unsigned_abs();
-    let until = |at: Timestamp| {
-        let wait = at.duration_since(observed.seen.now);
-        wait.max(jiff::SignedDuration::from_secs(1)).unsigned_abs()
-    };
-    let due = match observed.not_before {
-        // What is due is not taken before that instant.
-        Some(not_before) => until(not_before).max(due),
-        None if observed.seen.pending => due.min(LONGEST_WAIT),
-        None => due,
-    };
-    observed.requested_at.map_or(due, |at| until(at).min(due))
+    let due = if observed.seen.pending { due.min(LONGEST_WAIT) } else { due };
+    let requested = observed.requested_at.map(|at| at.duration_since(observed.seen.now).unsigned_abs());
+    let due =
+        requested.map_or(due, |wait| wait.max(SHORTEST_WAIT).min(due)).saturating_sub(started.elapsed());
+    Next::After(pause.into_iter().chain(acted.pause).fold(due, Duration::min))
 }
 
 /// Logs why, with the API server's own words.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::future;
 use jiff::Timestamp;
 use kube::Client;
 use tokio::{
@@ -64,8 +65,9 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
 /// What keeps it from running, or the end of any task.
 pub async fn operate(client: Client, settings: Settings) -> Result<(), Error> {
     let github = Github::new(&settings)?;
-    let names: Vec<_> = settings.hosts.iter().map(|host| host.name.clone()).collect();
-    let (prober, asking) = Prober::new(github, settings.limits(), names);
+    let hosts: Vec<_> =
+        settings.hosts.iter().map(|host| (host.name.as_str(), settings.limits(host))).collect();
+    let (prober, asking) = Prober::new(github, hosts);
     let ctx = Arc::new(Context::new(client, prober, settings));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %ctx.settings.listen, "started");
     let mut tasks = tasks(&ctx);
@@ -97,13 +99,15 @@ fn tasks(ctx: &Arc<Context>) -> JoinSet<Result<(), Error>> {
     let watched = ctx.clone();
     tasks.spawn(async move {
         let wake = |woken| watched.wake(woken);
+        // Of Secrets only those are kept that a connection names or has made, so the connections are listed first.
+        let mut listed = watched.index.listed();
+        let _ = listed.wait_for(|listed| listed.connections).await;
         watch::secrets(watched.client.clone(), &watched.index, &watched.relist, wake).await;
         Err(Error::Task("watching Secrets"))
     });
-    let listed = ctx.clone();
+    let following = ctx.clone();
     tasks.spawn(async move {
-        reconcile::open(&listed).await;
-        reconcile::follow_answers(&listed).await;
+        future::join(reconcile::open(&following), reconcile::follow_answers(&following)).await;
         Err(Error::Task("following GitHub's answers"))
     });
     for _ in 0..ctx.settings.concurrency {

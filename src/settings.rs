@@ -4,6 +4,7 @@
 //! table, which a test holds against this file.
 
 mod host;
+mod range;
 
 use std::{
     fs,
@@ -15,15 +16,46 @@ use jiff::SignedDuration;
 use reqwest::header::HeaderValue;
 use serde::{Deserialize, de::DeserializeOwned};
 
-pub use host::Host;
+pub use host::{Host, HostInput};
+pub use range::Range;
 
 use crate::domain::{
     duration::Duration,
     probing::{Limits, schedule::Timing},
 };
 
-const TRUST_FOR: Duration = Duration::hours(24);
-const HEARTBEAT: Duration = Duration::hours(1);
+const MINUTE: u32 = 60;
+const HOUR: u32 = 60 * MINUTE;
+
+// Name, default, least, most; the first five in seconds. The checks, the sentences of errors and the help text of the flags
+// follow from these lines, and a test holds docs/settings.md against them.
+const MINIMUM_INTERVAL: Range = Range::duration("minimumInterval", MINUTE, 10, 24 * HOUR);
+const TRUST_FOR: Range = Range::duration("trustFor", 24 * HOUR, MINUTE, 720 * HOUR);
+/// How long after a first refusal the confirming question may come.
+pub const CONFIRM_AFTER: Range = Range::duration("confirmAfter", MINUTE, 1, HOUR);
+const HEARTBEAT: Range = Range::duration("heartbeat", HOUR, MINUTE, 24 * HOUR);
+const INCIDENT_HOLD: Range = Range::duration("incidentHold", 30 * MINUTE, MINUTE, 24 * HOUR);
+const FAILED_LOGINS_PER_HOUR: Range = Range::count("failedLoginsPerHour", 30, 1, 10_000);
+const FAILED_LOGINS_PER_NAMESPACE: Range = Range::count("failedLoginsPerNamespace", 6, 1, 10_000);
+// GitHub's secondary limits are 900 points a minute, of which a question costs one, and 100 requests at once:
+// https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
+const QUESTIONS_PER_MINUTE: Range = Range::count("questionsPerMinute", 600, 1, 60_000);
+const CONCURRENCY: Range = Range::count("concurrency", 32, 1, 1000);
+const HOST_CONCURRENCY: Range = Range::count("hosts[].concurrency", 16, 1, 100);
+
+/// Every setting with bounds, those of a host as `hosts[].name`.
+pub const RANGES: [Range; 10] = [
+    MINIMUM_INTERVAL,
+    TRUST_FOR,
+    CONFIRM_AFTER,
+    HEARTBEAT,
+    INCIDENT_HOLD,
+    FAILED_LOGINS_PER_HOUR,
+    FAILED_LOGINS_PER_NAMESPACE,
+    QUESTIONS_PER_MINUTE,
+    CONCURRENCY,
+    HOST_CONCURRENCY,
+];
 
 /// The settings of a running operator.
 #[derive(Clone, Debug)]
@@ -38,6 +70,14 @@ pub struct Settings {
     pub confirm_after: SignedDuration,
     /// How old `checkedAt` in a status may become.
     pub heartbeat: SignedDuration,
+    /// How long the refusals of a host that refuses many tokens at once are not believed.
+    pub incident_hold: SignedDuration,
+    /// How many failed logins the operator allows itself per hour and host.
+    pub failed_logins_per_hour: u32,
+    /// The share of each namespace in them, not above all of them.
+    pub failed_logins_per_namespace: u32,
+    /// How many questions a host is asked per minute at most.
+    pub questions_per_minute: u32,
     /// How many connections are reconciled at once.
     pub concurrency: u16,
     /// The `X-GitHub-Api-Version` header.
@@ -62,23 +102,36 @@ pub enum LogFormat {
 
 /// Settings as a file, the environment or the command line give them.
 #[derive(Clone, Debug, Default, Deserialize, clap::Args)]
+#[command(mut_args = with_bounds)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Input {
-    /// Shortest interval; a connection that asks for less gets this. From 10s to 24h [default: 1m]
+pub struct SettingsInput {
+    /// Shortest interval; a connection that asks for less gets this
     #[arg(long, env = "GITHUB_PAT_OPERATOR_MINIMUM_INTERVAL", value_name = "DURATION")]
     pub minimum_interval: Option<Duration>,
-    /// How long an acceptance is trusted while GitHub gives no answer. From 1m to 720h [default: 24h]
+    /// How long an acceptance is trusted while GitHub gives no answer
     #[arg(long, env = "GITHUB_PAT_OPERATOR_TRUST_FOR", value_name = "DURATION")]
     pub trust_for: Option<Duration>,
-    /// How long after a first refusal the confirming question comes. From 1s to 1h [default: 1m]
+    /// How long after a first refusal the confirming question comes
     #[arg(long, env = "GITHUB_PAT_OPERATOR_CONFIRM_AFTER", value_name = "DURATION")]
     pub confirm_after: Option<Duration>,
-    /// How old checkedAt in a status may become before it is written anew. From 1m to 24h [default: 1h]
+    /// How old checkedAt in a status may become before it is written anew
     #[arg(long, env = "GITHUB_PAT_OPERATOR_HEARTBEAT", value_name = "DURATION")]
     pub heartbeat: Option<Duration>,
-    /// How many connections are reconciled at once. From 1 to 1000 [default: 32]
+    /// How long the refusals of a host that refuses many tokens at once are not believed
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_INCIDENT_HOLD", value_name = "DURATION")]
+    pub incident_hold: Option<Duration>,
+    /// How many failed logins the operator allows itself per hour and GitHub host, which counts them against the address
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_FAILED_LOGINS_PER_HOUR", value_name = "NUMBER")]
+    pub failed_logins_per_hour: Option<i64>,
+    /// The share of each namespace in them; not above --failed-logins-per-hour
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_FAILED_LOGINS_PER_NAMESPACE", value_name = "NUMBER")]
+    pub failed_logins_per_namespace: Option<i64>,
+    /// How many questions a GitHub host is asked per minute at most
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_QUESTIONS_PER_MINUTE", value_name = "NUMBER")]
+    pub questions_per_minute: Option<i64>,
+    /// How many connections are reconciled at once
     #[arg(long, env = "GITHUB_PAT_OPERATOR_CONCURRENCY", value_name = "NUMBER")]
-    pub concurrency: Option<u16>,
+    pub concurrency: Option<i64>,
     /// The X-GitHub-Api-Version header [default: 2022-11-28]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_GITHUB_API_VERSION", value_name = "DATE")]
     pub github_api_version: Option<String>,
@@ -93,7 +146,7 @@ pub struct Input {
     pub log_filter: Option<String>,
     /// GitHub hosts beside github.com; in the file only.
     #[arg(skip)]
-    pub hosts: Vec<host::HostInput>,
+    pub hosts: Vec<HostInput>,
 }
 
 /// A setting that cannot be used.
@@ -131,7 +184,7 @@ impl Error {
     }
 }
 
-impl Input {
+impl SettingsInput {
     /// What stands in the file.
     ///
     /// # Errors
@@ -140,10 +193,13 @@ impl Input {
     pub fn read(path: &Path) -> Result<Self, Error> {
         let text =
             fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        let given = from_yaml::<Option<Input>>(&text);
-        Ok(given.map_err(|message| Error::Parse { path: path.to_owned(), message })?.unwrap_or_default())
+        let input = from_yaml::<Option<SettingsInput>>(&text);
+        Ok(input.map_err(|message| Error::Parse { path: path.to_owned(), message })?.unwrap_or_default())
     }
 }
+
+/// How much of an account's hourly limit is spent on asking, in percent; the rest is for those who use its tokens.
+const ACCOUNT_SHARE: u32 = 20;
 
 impl Settings {
     /// All settings together: what `outer` does not give comes from `inner`, and the rest from the defaults.
@@ -151,39 +207,28 @@ impl Settings {
     /// # Errors
     ///
     /// The first setting that cannot be used, by name.
-    pub fn new(outer: Input, inner: Input) -> Result<Self, Error> {
-        let minimum = outer.minimum_interval.or(inner.minimum_interval);
-        let trust = outer.trust_for.or(inner.trust_for);
-        let confirm = outer.confirm_after.or(inner.confirm_after);
-        let heartbeat = outer.heartbeat.or(inner.heartbeat);
-        if trust.unwrap_or(TRUST_FOR) < heartbeat.unwrap_or(HEARTBEAT) {
-            let message = "it is below heartbeat, and after a restart an acceptance may seem that old";
-            return Err(Error::value("trustFor", message));
-        }
-        Ok(Settings {
+    pub fn new(outer: SettingsInput, inner: SettingsInput) -> Result<Self, Error> {
+        let duration = |range: Range, outer: Option<_>, inner| range.checked_duration(outer.or(inner));
+        let settings = Settings {
             hosts: host::all(outer.hosts.into_iter().chain(inner.hosts))?,
-            minimum_interval: within(
-                "minimumInterval",
-                minimum,
-                Duration::minutes(1),
-                Duration::seconds(10),
-                Duration::hours(24),
-            )?,
-            trust_for: within("trustFor", trust, TRUST_FOR, Duration::minutes(1), Duration::hours(720))?,
-            confirm_after: within(
-                "confirmAfter",
-                confirm,
-                Duration::minutes(1),
-                Duration::seconds(1),
-                Duration::hours(1),
-            )?,
-            heartbeat: within("heartbeat", heartbeat, HEARTBEAT, Duration::minutes(1), Duration::hours(24))?,
-            concurrency: concurrency(outer.concurrency.or(inner.concurrency).unwrap_or(32))?,
+            minimum_interval: duration(MINIMUM_INTERVAL, outer.minimum_interval, inner.minimum_interval)?,
+            trust_for: duration(TRUST_FOR, outer.trust_for, inner.trust_for)?,
+            confirm_after: duration(CONFIRM_AFTER, outer.confirm_after, inner.confirm_after)?,
+            heartbeat: duration(HEARTBEAT, outer.heartbeat, inner.heartbeat)?,
+            incident_hold: duration(INCIDENT_HOLD, outer.incident_hold, inner.incident_hold)?,
+            failed_logins_per_hour: FAILED_LOGINS_PER_HOUR
+                .checked_number(outer.failed_logins_per_hour.or(inner.failed_logins_per_hour))?,
+            failed_logins_per_namespace: FAILED_LOGINS_PER_NAMESPACE
+                .checked_number(outer.failed_logins_per_namespace.or(inner.failed_logins_per_namespace))?,
+            questions_per_minute: QUESTIONS_PER_MINUTE
+                .checked_number(outer.questions_per_minute.or(inner.questions_per_minute))?,
+            concurrency: CONCURRENCY.checked_number(outer.concurrency.or(inner.concurrency))?,
             github_api_version: api_version(outer.github_api_version.or(inner.github_api_version))?,
             listen: outer.listen.or(inner.listen).unwrap_or(([127, 0, 0, 1], 8080).into()),
             log_format: outer.log_format.or(inner.log_format).unwrap_or(LogFormat::Text),
             log_filter: outer.log_filter.or(inner.log_filter).unwrap_or_else(|| "info".to_owned()),
-        })
+        };
+        settings.consistent()
     }
 
     /// When GitHub is asked for a connection with this interval.
@@ -197,17 +242,17 @@ impl Settings {
         }
     }
 
-    /// How much a host is asked.
-    pub fn limits(&self) -> Limits {
+    /// How much this host is asked.
+    pub fn limits(&self, host: &Host) -> Limits {
         Limits {
             confirm_after: self.confirm_after,
             minimum_interval: self.minimum_interval,
-            incident_hold: SignedDuration::from_mins(30),
-            failed_logins_per_hour: 30,
-            failed_logins_per_namespace: 6,
-            points_per_minute: 600,
-            concurrency: 16,
-            account_share: 20,
+            incident_hold: self.incident_hold,
+            failed_logins_per_hour: self.failed_logins_per_hour,
+            failed_logins_per_namespace: self.failed_logins_per_namespace,
+            points_per_minute: self.questions_per_minute,
+            concurrency: host.concurrency,
+            account_share: ACCOUNT_SHARE,
         }
     }
 
@@ -215,27 +260,34 @@ impl Settings {
     pub fn host(&self, name: &str) -> Option<&Host> {
         self.hosts.iter().find(|host| host.name == name)
     }
+
+    /// The settings, if those that bound each other do.
+    fn consistent(self) -> Result<Self, Error> {
+        if self.trust_for < self.heartbeat {
+            let message = "it is below heartbeat, and after a restart an acceptance may seem that old: raise it, or lower heartbeat";
+            return Err(Error::value(TRUST_FOR.name, message));
+        }
+        let (share, all) = (self.failed_logins_per_namespace, self.failed_logins_per_hour);
+        if share > all {
+            let message = format!(
+                "{share} is above failedLoginsPerHour, {all}, of which it is a share: lower it, or raise failedLoginsPerHour"
+            );
+            return Err(Error::value(FAILED_LOGINS_PER_NAMESPACE.name, message));
+        }
+        Ok(self)
+    }
 }
 
-fn within(
-    name: &str,
-    given: Option<Duration>,
-    default: Duration,
-    least: Duration,
-    most: Duration,
-) -> Result<SignedDuration, Error> {
-    let duration = given.unwrap_or(default);
-    if duration < least || duration > most {
-        return Err(Error::value(name, format!("{duration} is not between {least} and {most}")));
+/// The flag with bounds and default in its help text, if it has bounds.
+fn with_bounds(flag: clap::Arg) -> clap::Arg {
+    let range = RANGES.iter().find(|range| flag.get_long() == Some(&range.flag()));
+    match (range, flag.get_help()) {
+        (Some(range), Some(help)) => {
+            let help = format!("{help}. {} [default: {}]", range.help(), range.default());
+            flag.help(help)
+        }
+        _ => flag,
     }
-    Ok(duration.get())
-}
-
-fn concurrency(count: u16) -> Result<u16, Error> {
-    if (1..=1000).contains(&count) {
-        return Ok(count);
-    }
-    Err(Error::value("concurrency", format!("{count} is not between 1 and 1000")))
 }
 
 fn api_version(given: Option<String>) -> Result<HeaderValue, Error> {
@@ -269,105 +321,4 @@ fn one_line(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings(yaml: &str) -> Result<Settings, Error> {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("settings.yaml");
-        fs::write(&path, yaml).unwrap();
-        Settings::new(Input::default(), Input::read(&path)?)
-    }
-
-    #[test]
-    fn without_any_setting_the_defaults_hold() {
-        let settings = settings("").unwrap();
-        assert_eq!(settings.minimum_interval, SignedDuration::from_mins(1));
-        assert_eq!(settings.concurrency, 32);
-        let host = settings.host("github.com").unwrap();
-        assert_eq!(
-            (host.endpoint("user").as_str(), host.web_url.as_str()),
-            ("https://api.github.com/user", "https://github.com")
-        );
-        assert_eq!(host.registry.as_deref(), Some("ghcr.io"));
-    }
-
-    #[test]
-    fn a_flag_outweighs_the_file() {
-        let flags = Input { concurrency: Some(2), ..Input::default() };
-        let file = Input { concurrency: Some(3), trust_for: Some(Duration::hours(2)), ..Input::default() };
-        let settings = Settings::new(flags, file).unwrap();
-        assert_eq!((settings.concurrency, settings.trust_for), (2, SignedDuration::from_hours(2)));
-    }
-
-    #[test]
-    fn a_wrong_setting_is_named_with_what_would_be_right() {
-        let rows = [
-            ("minimumInterval: 1s", "minimumInterval", "between 10s and 24h"),
-            ("minimumInterval: soon", "minimumInterval", "30m"),
-            ("{ trustFor: 1s, heartbeat: 1m }", "trustFor", "below heartbeat"),
-            ("trustFor: 999h", "trustFor", "between"),
-            ("trustFor: 30m", "trustFor", "below heartbeat"),
-            ("confirmAfter: 2h", "confirmAfter", "between"),
-            ("heartbeat: 0s", "heartbeat", "between"),
-            ("concurrency: 0", "concurrency", "between 1 and 1000"),
-            ("githubApiVersion: latest", "githubApiVersion", "2022-11-28"),
-            ("hosts: [{ name: a, apiUrl: 'http://ghe.example.com/api/v3' }]", "hosts[0].apiUrl", "loopback"),
-            ("hosts: [{ name: a, apiUrl: 'ftp://ghe.example.com' }]", "hosts[0].apiUrl", "https"),
-            ("hosts: [{ name: a, apiUrl: 'https://me:you@ghe.example.com' }]", "hosts[0].apiUrl", "user"),
-            ("hosts: [{ name: a, apiUrl: 'https://ghe.example.com/?a=b' }]", "hosts[0].apiUrl", "query"),
-            ("hosts: [{ name: a, apiUrl: 'no url' }]", "hosts[0].apiUrl", "URL"),
-            ("hosts: [{ name: A_b, apiUrl: 'https://a.example.com' }]", "hosts[0].name", "lower case"),
-            ("hosts: [{ name: a, apiUrl: 'https://a.example.com', webUrl: x }]", "hosts[0].webUrl", "URL"),
-            (
-                "hosts: [{ name: a, apiUrl: 'https://a.example.com', registry: 'https://r' }]",
-                "hosts[0].registry",
-                "host name",
-            ),
-            (
-                "hosts: [{ name: a, apiUrl: 'https://a.example.com', caBundle: /no/such }]",
-                "hosts[0].caBundle",
-                "/no/such",
-            ),
-            (
-                "hosts: [{ name: a, apiUrl: 'https://a.example.com' }, { name: a, apiUrl: 'https://b.example.com' }]",
-                "hosts[1].name",
-                "twice",
-            ),
-            ("nosuch: 1", "nosuch", "unknown"),
-            ("[", "settings.yaml", "wrong"),
-            ("[30s, 5s]", "settings.yaml", "a list"),
-        ];
-        for (yaml, name, words) in rows {
-            let error = settings(yaml).expect_err(yaml).to_string();
-            assert!(error.contains(name) && error.contains(words), "{yaml}: {error}");
-            assert_eq!(error.lines().count(), 1, "{error}");
-        }
-    }
-
-    #[test]
-    fn the_pages_of_a_host_follow_from_its_api() {
-        let rows = [
-            (
-                "https://ghe.example.com/api/v3",
-                "https://ghe.example.com/api/v3/user",
-                "https://ghe.example.com",
-            ),
-            (
-                "https://ghe.example.com:8443/api/v3/",
-                "https://ghe.example.com:8443/api/v3/user",
-                "https://ghe.example.com:8443",
-            ),
-            ("https://api.acme.ghe.com", "https://api.acme.ghe.com/user", "https://acme.ghe.com"),
-            ("http://127.0.0.1:4000", "http://127.0.0.1:4000/user", "http://127.0.0.1:4000"),
-            ("http://localhost:4000", "http://localhost:4000/user", "http://localhost:4000"),
-            ("http://[::1]:4000", "http://[::1]:4000/user", "http://[::1]:4000"),
-        ];
-        for (api, user, web) in rows {
-            let settings = settings(&format!("hosts: [{{ name: a, apiUrl: '{api}' }}]")).unwrap();
-            let host = settings.host("a").unwrap();
-            assert_eq!((host.endpoint("user").as_str(), host.web_url.as_str()), (user, web), "{api}");
-            assert!(settings.host("github.com").is_some());
-        }
-    }
-}
+mod tests;

@@ -91,7 +91,12 @@ pub fn next(before: Before<'_>, generation: Option<i64>, outcome: &Outcome<'_>) 
 fn is_overdue(status: &Status, summary: &StatusSummary, heartbeat: SignedDuration) -> bool {
     let checked =
         |token: Option<&TokenStatus>| token.and_then(|token| token.checked_at.as_ref().map(|at| at.0));
-    match (checked(status.token.as_ref()), checked(summary.token.as_deref())) {
+    has_aged(checked(status.token.as_ref()), checked(summary.token.as_deref()), heartbeat)
+}
+
+/// True if `checkedAt` in the cluster is to be written anew, though nothing else is.
+pub fn has_aged(now: Option<Timestamp>, then: Option<Timestamp>, heartbeat: SignedDuration) -> bool {
+    match (now, then) {
         (Some(now), Some(then)) => then > now || now.duration_since(then) >= heartbeat,
         (now, then) => now != then,
     }
@@ -176,7 +181,11 @@ fn ready(judged: &[(&str, Verdict)], outcome: &Outcome<'_>) -> Verdict {
         let (asked, given) = (asked.as_secs(), outcome.seen.timing.interval.as_secs());
         format!("; spec.interval of {asked}s is below the administrator's minimum and was raised to {given}s")
     });
-    let gravity = |verdict: &Verdict| verdict.finding.reason.severity();
+    // What holds is worth a note at most.
+    let gravity = |verdict: &Verdict| match verdict.status {
+        ConditionStatus::True => verdict.finding.reason.severity().min(Severity::Note),
+        ConditionStatus::False | ConditionStatus::Unknown => verdict.finding.reason.severity(),
+    };
     // `max_by_key` gives the last of equals, and the first is wanted.
     let Some((_, gravest)) = judged.iter().rev().max_by_key(|(_, verdict)| gravity(verdict)) else {
         return holds(Reason::Ready, "there is nothing to judge");
@@ -224,15 +233,19 @@ fn accepted(grant: &Grant) -> String {
 }
 
 fn requirements_met(outcome: &Outcome<'_>) -> Verdict {
-    judged(&outcome.decision.judgement.requirements, |()| {
-        Finding::new(Reason::RequirementsMet, "the token meets every requirement")
+    let judgement = &outcome.decision.judgement;
+    judged(&judgement.requirements, |()| {
+        let met = || Finding::new(Reason::RequirementsMet, "the token meets every requirement");
+        judgement.doubted.clone().unwrap_or_else(met)
     })
 }
 
 fn not_expiring(outcome: &Outcome<'_>) -> Verdict {
     judged(&outcome.decision.judgement.expiry, |expiry| match expiry {
         Expiry::At(at) => Finding::new(Reason::NotExpiring, format!("the token expires at {at}")),
-        Expiry::Never | Expiry::Unreadable => Finding::new(Reason::NeverExpires, "GitHub named no expiry"),
+        Expiry::Never | Expiry::Unreadable | Expiry::Implausible(_) => {
+            Finding::new(Reason::NeverExpires, "GitHub named no expiry")
+        }
     })
 }
 
@@ -359,8 +372,12 @@ fn known(token: &Description, host: &Host, outcome: &Outcome<'_>) -> TokenStatus
         login: account.as_ref().map(|account| account.login.clone()),
         user_id: account.map(|account| account.id),
         scopes: grant.and_then(|grant| grant.scopes.clone()),
-        expires_at: knowledge.expires_at().map(time),
+        expires_at: grant.and_then(|grant| match grant.expiry {
+            Expiry::At(at) | Expiry::Implausible(at) => Some(time(at)),
+            Expiry::Never | Expiry::Unreadable => None,
+        }),
         expiry_unreadable: grant.is_some_and(|grant| grant.expiry == Expiry::Unreadable),
+        expiry_implausible: grant.is_some_and(|grant| matches!(grant.expiry, Expiry::Implausible(_))),
         first_proven_at: knowledge.first_proven.map(time),
         checked_at: knowledge.grant.as_ref().map(|(_, at)| time(*at)),
         refused: knowledge.refused.map(RefusedStatus::from),

@@ -94,8 +94,12 @@ async fn tokens_that_do_not_serve(stage: &mut Stage) -> Result<(), Failed> {
     stage
         .step(
             "that token is revoked on GitHub",
-            "one refusal is not believed, the second is: BadCredentials, and revoked-git is withdrawn",
-            &[ready("revoked", "False", "BadCredentials"), Expected::NoSecret("revoked-git")],
+            "one refusal is not believed, the second is: BadCredentials; revoked-git stays until a third, ten minutes on",
+            &[
+                ready("revoked", "False", "BadCredentials"),
+                says("revoked", "Published", "True", "Retained"),
+                output("revoked-git", "password", "revoked"),
+            ],
         )
         .await
 }
@@ -114,16 +118,19 @@ async fn tokens_that_end(stage: &mut Stage) -> Result<(), Failed> {
                 ready("expires-soon", "True", "ExpiresSoon"),
                 says("expires-soon", "NotExpiring", "False", "ExpiresSoon"),
                 ready("expires-now", "True", "Ready"),
+                output("expires-now-git", "password", "expires-now"),
             ],
         )
         .await?;
     stage
         .step(
             "fifteen seconds pass",
-            "expires-now turns Expired to the second",
+            "expires-now turns Expired to the second; GitHub confirms it, and expires-now-git is withdrawn",
             &[
                 ready("expires-now", "False", "Expired"),
                 says("expires-now", "NotExpiring", "False", "Expired"),
+                says("expires-now", "Published", "False", "Withdrawn"),
+                Expected::NoSecret("expires-now-git"),
             ],
         )
         .await
@@ -160,7 +167,7 @@ async fn github_in_trouble(stage: &mut Stage) -> Result<(), Failed> {
     stage
         .step(
             "acme-busy has spent its hourly rate limit",
-            "busy stays Ready and says AcceptedEarlier; status.retry tells until when",
+            "busy stays Ready and says AcceptedEarlier; status.deferral tells until when",
             &[
                 ready("busy", "True", "AcceptedEarlier"),
                 says("busy", "Authenticated", "True", "AcceptedEarlier"),

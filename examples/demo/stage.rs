@@ -13,7 +13,7 @@ use futures::{StreamExt, pin_mut};
 use github_pat_operator::{
     api::{self, GithubPatConnection},
     run,
-    settings::{Input, Settings},
+    settings::{Settings, SettingsInput},
 };
 use github_simulator::Simulator;
 use k8s_openapi::{
@@ -303,7 +303,7 @@ fn operate(plane: &ControlPlane, client: &Client, github: &Simulator) -> Result<
         &path,
         format!("hosts: [{host}]\nminimumInterval: 10s\nconfirmAfter: 2s\nlisten: 127.0.0.1:0\n"),
     )?;
-    let settings = Settings::new(Input::default(), Input::read(&path)?)?;
+    let settings = Settings::new(SettingsInput::default(), SettingsInput::read(&path)?)?;
     let log = std::fs::File::create(plane.directory().join("operator.log"))?;
     tracing_subscriber::fmt().with_ansi(false).with_writer(Mutex::new(log)).try_init()?;
     tokio::spawn(run::operate(client.clone(), settings));

@@ -130,6 +130,9 @@ pub struct TokenStatus {
     /// Set if GitHub named an expiry in a form that could not be read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub expiry_unreadable: bool,
+    /// Set if the expiry had passed when GitHub accepted the token; it counts for nothing then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub expiry_implausible: bool,
     /// When GitHub was first seen to accept it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_proven_at: Option<Time>,
@@ -208,6 +211,7 @@ pub(super) fn knowledge(
     let refused = token.refused.as_ref().and_then(RefusedStatus::remembered);
     Knowledge {
         grant: accepted.map(|at| (token.grant(), at)),
+        before: None,
         refused: refused.filter(|refused| accepted.is_none_or(|accepted| refused.last > accepted)),
         first_proven: token.first_proven_at.as_ref().map(|at| at.0),
         deferred: deferral.and_then(DeferralStatus::remembered),
@@ -218,6 +222,7 @@ impl TokenStatus {
     fn grant(&self) -> Grant {
         let account = self.login.clone().zip(self.user_id).map(|(login, id)| Account { login, id });
         let expiry = match &self.expires_at {
+            Some(at) if self.expiry_implausible => Expiry::Implausible(at.0),
             Some(at) => Expiry::At(at.0),
             None if self.expiry_unreadable => Expiry::Unreadable,
             None => Expiry::Never,
@@ -285,17 +290,88 @@ pub(crate) fn time(at: Timestamp) -> Time {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::token::Token;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn hashed(letter: &str) -> HashedToken {
+        Token::try_from(["ghp_", &letter.repeat(36)].concat().as_bytes()).unwrap().hashed()
+    }
+
+    /// What is remembered of a token of a, on github.com, that was accepted and refused at these instants.
+    fn status(accepted: Option<i64>, refused: Option<(i32, i64, i64)>) -> TokenStatus {
+        let refused = refused.map(|(count, first, last)| RefusedStatus {
+            reason: "BadCredentials".to_owned(),
+            count,
+            first: time(at(first)),
+            last: time(at(last)),
+        });
+        TokenStatus {
+            secret_name: "pat".to_owned(),
+            host: "github.com".to_owned(),
+            kind: TokenKind::Classic,
+            hashed_token: hashed("a"),
+            doubt: None,
+            login: None,
+            user_id: None,
+            scopes: None,
+            expires_at: None,
+            expiry_unreadable: false,
+            expiry_implausible: false,
+            first_proven_at: accepted.map(|accepted| time(at(accepted))),
+            checked_at: accepted.map(|accepted| time(at(accepted))),
+            refused,
+        }
+    }
+
+    #[test]
+    fn a_remembered_refusal_older_than_an_acceptance_is_void() {
+        let rows = [
+            ("only refused", status(None, Some((2, 10, 20))), None, Some(2)),
+            ("only accepted", status(Some(30), None), Some(30), None),
+            ("accepted, then refused", status(Some(5), Some((2, 10, 20))), Some(5), Some(2)),
+            ("refused, then accepted", status(Some(30), Some((2, 10, 20))), Some(30), None),
+            ("both within a second", status(Some(20), Some((1, 20, 20))), Some(20), None),
+        ];
+        for (name, status, accepted, refused) in rows {
+            let known = knowledge(Some(&status), None, hashed("a"), "github.com");
+            assert_eq!(known.grant.map(|(_, at)| at.as_second()), accepted, "{name}");
+            assert_eq!(known.refused.map(|refused| refused.count), refused, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_status_of_another_token_or_host_counts_for_nothing() {
+        let token = status(Some(5), Some((2, 10, 20)));
+        let deferral =
+            DeferralStatus { since: time(at(25)), reason: "ServerError".to_owned(), not_before: None };
+        let rows = [
+            ("the same", hashed("a"), "github.com", true),
+            ("another token", hashed("b"), "github.com", false),
+            ("another host", hashed("a"), "ghe.example.com", false),
+        ];
+        for (name, hashed, host, counts) in rows {
+            let known = knowledge(Some(&token), Some(&deferral), hashed, host);
+            let parts = (known.grant.is_some(), known.refused.is_some(), known.deferred.is_some());
+            assert_eq!(parts, (counts, counts, counts), "{name}");
+            assert_eq!(known == Knowledge::default(), !counts, "{name}");
+        }
+        let none = knowledge(None, Some(&deferral), hashed("a"), "github.com");
+        assert_eq!(none, Knowledge::default(), "a deferral of no token");
+    }
 
     #[test]
     fn what_a_later_version_wrote_is_skipped_and_the_rest_is_read() {
         let status: GithubPatConnectionStatus = serde_json::from_value(serde_json::json!({
             "token": { "kind": "NotInventedYet" },
             "outputs": [{ "secretName": "a", "format": "Opaque" }, { "secretName": "b", "format": "NotInventedYet" }],
-            "retry": { "since": "soon" },
+            "deferral": { "since": "soon" },
             "somethingNew": true,
         }))
         .unwrap();
-        assert_eq!((status.token, status.retry), (None, None));
+        assert_eq!((status.token, status.deferral), (None, None));
         assert_eq!(status.outputs, [OutputStatus { secret_name: "a".to_owned(), format: Format::Opaque }]);
     }
 }

@@ -32,7 +32,7 @@ use crate::{
     github::Github,
     links::links,
     prober::{Asked, Asker, Known, Prober},
-    settings::{Input, Settings, from_yaml},
+    settings::{CONFIRM_AFTER, Settings, SettingsInput, from_yaml},
     status::{self, Before, Outcome},
     telemetry,
 };
@@ -66,8 +66,8 @@ pub struct Check {
     /// How to print
     #[arg(short = 'o', long, value_enum, default_value_t = Output::Text)]
     output: Output,
-    /// How long after a refusal the confirming question comes, from 1s to 1h
     #[arg(long, value_name = "DURATION", default_value = "2s")]
+    #[arg(help = format!("How long after a refusal the confirming question comes. {}", CONFIRM_AFTER.help()))]
     confirm_after: Duration,
     /// Which log lines there are, on standard error
     #[arg(long, value_name = "DIRECTIVES", default_value = "error")]
@@ -82,7 +82,7 @@ enum Output {
 
 /// Asks GitHub about the token and prints the conditions.
 pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
-    let given = Input { confirm_after: Some(check.confirm_after), ..Input::default() };
+    let given = SettingsInput { confirm_after: Some(check.confirm_after), ..SettingsInput::default() };
     let settings = Settings::new(given, file(check.config)?)?;
     telemetry::start(settings.log_format, &check.log_filter)?;
     let spec = spec(check.connection.as_deref(), check.host)?;
@@ -227,7 +227,7 @@ async fn ask(
         Judged::No(findings) => Judged::No(findings),
         Judged::Unknown(finding) => Judged::Unknown(finding),
     };
-    let (prober, workers) = Prober::new(github, limits(settings), [host.name.clone()]);
+    let (prober, workers) = Prober::new(github, [(host.name.clone(), limits(settings))]);
     let mut seen = Observation {
         now,
         skew: SignedDuration::ZERO,
@@ -239,6 +239,7 @@ async fn ask(
         demand: Demand { suspend: false, ..spec.demand() },
         timing: settings.timing(spec.interval),
         pending: false,
+        not_before: None,
         found: Vec::new(),
     };
     let Some((token, subject)) = asked else { return seen };

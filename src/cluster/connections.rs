@@ -3,11 +3,14 @@
 use kube::{
     Api, Client, Resource,
     api::ObjectMeta,
-    core::{NamespaceResourceScope, Request, params::PostParams},
+    core::{
+        NamespaceResourceScope, Request,
+        params::{GetParams, PostParams},
+    },
 };
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use super::{
     Fault,
@@ -17,7 +20,7 @@ use super::{
 use crate::{
     api::{
         GithubPatConnection, GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status,
-        StatusSummary,
+        StatusDigest,
     },
     domain::token::Token,
 };
@@ -34,8 +37,8 @@ const LONGEST_REQUEST: usize = 256;
 pub struct Connection {
     /// Namespace and name.
     pub key: ObjectKey,
-    /// `metadata.uid`.
-    pub uid: Box<str>,
+    /// `metadata.uid`; all that is kept of the connection shares it.
+    pub uid: Arc<str>,
     /// `metadata.resourceVersion`.
     pub resource_version: Box<str>,
     /// `metadata.generation`.
@@ -47,7 +50,7 @@ pub struct Connection {
     /// The spec, or which field of it cannot be read and why.
     pub spec: Result<Spec, String>,
     /// What stands in the status.
-    pub status: Option<StatusSummary>,
+    pub status: Option<StatusDigest>,
 }
 
 impl Connection {
@@ -58,6 +61,12 @@ impl Connection {
         source
             .into_iter()
             .chain(spec.into_iter().flat_map(|spec| &spec.publish).map(|output| output.secret_name.as_str()))
+    }
+
+    /// The same without what its status remembers of the token: somebody has taken that.
+    #[must_use]
+    pub fn without_memory(self) -> Self {
+        Connection { status: self.status.map(StatusDigest::without_memory), ..self }
     }
 
     /// True if the operator has judged this generation of it before.
@@ -97,7 +106,7 @@ impl<'de> Deserialize<'de> for Received {
             deleting: metadata.deletion_timestamp.is_some(),
             requested: requested.map(|text| text.chars().take(LONGEST_REQUEST).collect::<String>().into()),
             spec: read(spec),
-            status: status.map(StatusSummary::from),
+            status: status.map(StatusDigest::from),
         };
         let meta = ObjectMeta {
             name: metadata.name,
@@ -166,14 +175,24 @@ pub async fn get(client: &Client, key: &ObjectKey) -> Result<Option<Connection>,
     Ok(within(connections.get_opt(key.name())).await?.map(|received| received.connection))
 }
 
-/// The whole status as it stands now, with its sentences.
+/// The connection as it stands now, past every cache, with its whole status; `None` if there is none.
 ///
 /// # Errors
 ///
 /// If the API server does not tell.
-pub async fn status(client: &Client, key: &ObjectKey) -> Result<Option<Status>, Fault> {
-    let connections = Api::<GithubPatConnection>::namespaced(client.clone(), key.namespace());
-    Ok(within(connections.get_opt(key.name())).await?.and_then(|connection| connection.status))
+pub async fn live(client: &Client, key: &ObjectKey) -> Result<Option<(Connection, Status)>, Fault> {
+    let read = within(async {
+        let request = Request::new(GithubPatConnection::url_path(&(), Some(key.namespace())));
+        let request = request.get(key.name(), &GetParams::default()).map_err(kube::Error::BuildRequest)?;
+        let object: Value = client.request(request).await?;
+        let status = object.get("status").cloned().unwrap_or_default();
+        let received: Received = serde_json::from_value(object).map_err(kube::Error::SerdeError)?;
+        Ok((received.connection, serde_json::from_value(status).unwrap_or_default()))
+    });
+    match read.await {
+        Err(fault) if fault.code() == Some(404) => Ok(None),
+        read => read.map(Some),
+    }
 }
 
 /// Makes this the status of that version of the connection, and of no other; gives the connection as it stands then.
@@ -195,8 +214,8 @@ pub async fn write_status(
         "metadata": {
             "namespace": namespace,
             "name": name,
-            "uid": connection.uid,
-            "resourceVersion": connection.resource_version,
+            "uid": &*connection.uid,
+            "resourceVersion": &*connection.resource_version,
         },
         "status": status,
     });

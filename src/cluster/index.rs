@@ -15,6 +15,7 @@ use super::{
     object::{ObjectKey, is_older},
     secrets::SecretEntry,
 };
+use crate::api::StatusDigest;
 
 /// Whom to reconcile, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,9 +60,9 @@ struct Inner {
     /// The connections that name a Secret.
     naming: HashMap<ObjectKey, Vec<ObjectKey>>,
     /// The connection with this uid.
-    uids: HashMap<Box<str>, ObjectKey>,
+    uids: HashMap<Arc<str>, ObjectKey>,
     /// The outputs of the connection with this uid.
-    owned: HashMap<Box<str>, Vec<ObjectKey>>,
+    owned: HashMap<Arc<str>, Vec<ObjectKey>>,
     /// What a list that is under way has not brought yet.
     unlisted_connections: HashSet<ObjectKey>,
     unlisted_secrets: HashSet<ObjectKey>,
@@ -126,6 +127,17 @@ impl Index {
         });
         inner.take_connection(connection, Woken::Changed);
         !went_back
+    }
+
+    /// What the status of this version of the connection remembers has been taken, and is kept no longer.
+    pub fn drop_memory(&self, connection: &Connection) {
+        let mut inner = self.lock();
+        let known = inner.connections.get_mut(&connection.key);
+        let known = known.filter(|known| known.resource_version == connection.resource_version);
+        if let Some(known) = known.filter(|known| known.status.as_ref().is_some_and(StatusDigest::has_memory))
+        {
+            *known = Arc::new(Connection::clone(known).without_memory());
+        }
     }
 
     /// Takes in a connection of a list.
@@ -252,7 +264,7 @@ impl Inner {
             self.unname(&known);
         }
         for secret in connection.secrets() {
-            let naming = self.naming.entry(key.beside(secret)).or_default();
+            let naming = self.naming.entry(key.beside(secret)).or_insert_with(|| Vec::with_capacity(1));
             if !naming.contains(key) {
                 naming.push(key.clone());
             }
@@ -292,7 +304,13 @@ impl Inner {
             && is_older(&entry.version.resource_version, &known.version.resource_version)
     }
 
-    fn take_secret(&mut self, key: &ObjectKey, entry: Option<SecretEntry>) -> Vec<Woken> {
+    fn take_secret(&mut self, key: &ObjectKey, mut entry: Option<SecretEntry>) -> Vec<Woken> {
+        // The uid of a connection is kept once.
+        if let Some(owner) = entry.as_mut().and_then(|entry| entry.owner.as_mut())
+            && let Some((uid, _)) = self.uids.get_key_value(owner)
+        {
+            *owner = uid.clone();
+        }
         let before = self.secrets.get(key);
         if before == entry.as_ref() && entry.is_some() {
             return Vec::new();
@@ -302,14 +320,18 @@ impl Inner {
         self.reown(key, &owners);
         let is_wanted = self.naming.contains_key(key) || owner(entry.as_ref()).is_some();
         match entry.filter(|_| is_wanted) {
-            Some(entry) => self.secrets.insert(key.clone(), entry),
+            // The key that `naming` has, if it has one, is kept once.
+            Some(entry) => {
+                let key = self.naming.get_key_value(key).map_or(key, |(named, _)| named).clone();
+                self.secrets.insert(key, entry)
+            }
             None => self.secrets.remove(key),
         };
         self.concerned(key, &owners)
     }
 
     /// Keeps `owned` in step with the owner before and after.
-    fn reown(&mut self, key: &ObjectKey, [before, after]: &[Option<Box<str>>; 2]) {
+    fn reown(&mut self, key: &ObjectKey, [before, after]: &[Option<Arc<str>>; 2]) {
         if before == after {
             return;
         }
@@ -322,12 +344,12 @@ impl Inner {
             self.owned.remove(uid);
         }
         if let Some(uid) = after {
-            self.owned.entry(uid.clone()).or_default().push(key.clone());
+            self.owned.entry(uid.clone()).or_insert_with(|| Vec::with_capacity(1)).push(key.clone());
         }
     }
 
     /// Who names the Secret, and who has made it.
-    fn concerned(&self, key: &ObjectKey, owners: &[Option<Box<str>>]) -> Vec<Woken> {
+    fn concerned(&self, key: &ObjectKey, owners: &[Option<Arc<str>>]) -> Vec<Woken> {
         let mut concerned: Vec<ObjectKey> = self.naming.get(key).cloned().unwrap_or_default();
         for maker in owners.iter().flatten().filter_map(|uid| self.uids.get(uid)) {
             if !concerned.contains(maker) {

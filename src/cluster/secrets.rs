@@ -1,6 +1,6 @@
 //! Secrets: their metadata as the index keeps it, and their bytes read one at a time.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::{Api, Client, Resource, ResourceExt, api::ObjectMeta, core::NamespaceResourceScope};
@@ -23,7 +23,7 @@ pub struct SecretEntry {
     /// Which one it is, and in which state.
     pub version: Version,
     /// The connection that made it: its uid stands in our label and in an owner reference.
-    pub owner: Option<Box<str>>,
+    pub owner: Option<Arc<str>>,
     /// The finalizers that it waits for, if it is being deleted.
     pub leaving: Option<Box<[String]>>,
 }

@@ -4,6 +4,13 @@ use jiff::Timestamp;
 
 use super::Reason;
 
+/// The text, and what a person with a proxy must know.
+macro_rules! without_proxy {
+    ($text:literal) => {
+        concat!($text, "; proxies of the environment (HTTPS_PROXY) are not used")
+    };
+}
+
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
@@ -52,6 +59,34 @@ pub enum Expiry {
     At(Timestamp),
     /// GitHub named one in a form that could not be read.
     Unreadable,
+    /// GitHub named this instant in an answer that accepts the token and is not older. The token works, and the instant counts for
+    /// nothing.
+    Implausible(Timestamp),
+}
+
+impl Expiry {
+    /// The same, if an acceptance at this instant by GitHub's clock named it: an end that had passed is not plausible.
+    #[must_use]
+    pub fn accepted_at(self, github_now: Timestamp) -> Expiry {
+        match self {
+            Expiry::At(at) | Expiry::Implausible(at) if at <= github_now => Expiry::Implausible(at),
+            Expiry::At(at) | Expiry::Implausible(at) => Expiry::At(at),
+            other => other,
+        }
+    }
+}
+
+/// The hourly budget as an answer tells it: of the token's account, or of the address that asked if the answer is a refusal.
+///
+/// <https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Requests an hour.
+    pub limit: u64,
+    /// How many of them are left.
+    pub remaining: u64,
+    /// When the hour ends, in seconds since 1970 by the host's clock.
+    pub reset: i64,
 }
 
 /// Why GitHub does not accept a token.
@@ -98,8 +133,21 @@ impl Deferral {
     }
 
     /// True if the host is down in one way or another. The ways change from try to try; the first one is told.
+    ///
+    /// A certificate that is not accepted is none of these ways: it stays until a person acts, who must be told.
     pub(super) const fn is_outage(self) -> bool {
-        matches!(self.reason, Reason::Unreachable | Reason::TimedOut | Reason::ServerError)
+        matches!(
+            self.reason,
+            Reason::DnsNameNotFound
+                | Reason::DnsFailed
+                | Reason::ConnectionRefused
+                | Reason::Unreachable
+                | Reason::ConnectTimedOut
+                | Reason::ConnectionBroken
+                | Reason::TimedOut
+                | Reason::TlsHandshakeFailed
+                | Reason::ServerError
+        )
     }
 
     /// Cause and remedy. The same words each time, so that a status does not change while nothing else does.
@@ -114,14 +162,58 @@ impl Deferral {
                 "GitHub rejects all logins of the account for a while, because of too many failed ones: \
                  find who uses a dead token of that account"
             }
-            Reason::Unreachable => {
-                "no connection to the host could be made, or it broke: check network policies, DNS and the host's apiUrl"
+            Reason::DnsNameNotFound => without_proxy!(
+                "DNS knows no address for the name in the host's apiUrl: check the name, and whether the cluster's DNS \
+                 knows names of that network"
+            ),
+            Reason::DnsFailed => without_proxy!(
+                "DNS did not answer for the name in the host's apiUrl: check the cluster's DNS, and whether a network \
+                 policy keeps the operator from it"
+            ),
+            Reason::ConnectionRefused => without_proxy!(
+                "the host refuses connections: check whether it runs, the host name and port of its apiUrl, and firewalls"
+            ),
+            Reason::Unreachable => without_proxy!(
+                "no way leads to the host's address: check network policies, firewalls and routes, and the host's apiUrl"
+            ),
+            Reason::ConnectTimedOut => without_proxy!(
+                "no connection to the host could be made in time: look for a network policy or firewall that drops packets"
+            ),
+            Reason::ConnectionBroken => {
+                "the connection to the host broke before the answer was complete: look at the host, and for a firewall, \
+                 load balancer or proxy before it"
             }
             Reason::TimedOut => {
-                "the host did not answer in time: check the network between the cluster and the host"
+                "the host was connected and did not answer in time: look at the load of the host, and for a firewall, \
+                 load balancer or proxy before it"
+            }
+            Reason::CertificateUnknownAuthority => {
+                "the host's certificate comes from an authority that is not trusted: name the file of that authority as \
+                 the host's caBundle, or replace the one that is named, and let the host send its intermediate certificates; \
+                 if the host has a public certificate, find out who intercepts the connection"
+            }
+            Reason::CertificateNameMismatch => {
+                "the host's certificate is not for the host name in apiUrl: use a name that the certificate has, or get one \
+                 that has this name as its subjectAltName (a common name does not count)"
+            }
+            Reason::CertificateExpired => {
+                "the host's certificate, or one of its authorities', has expired: renew it; if it has not, set the clock of \
+                 the operator's node"
+            }
+            Reason::CertificateNotYetValid => {
+                "the host's certificate, or one of its authorities', is not valid yet: set the clock of the operator's \
+                 node, or of the machine that made the certificate"
+            }
+            Reason::CertificateIsAuthority => {
+                "the host shows the certificate of an authority (CA:TRUE) as its own, which caBundle does not help: get the \
+                 host a server certificate (CA:FALSE), which this authority may sign"
             }
             Reason::TlsFailed => {
-                "the host's certificate was not accepted: set caBundle for the host if it has a private authority"
+                "the host's certificate was not accepted, for the cause in the operator's log: get the host another one"
+            }
+            Reason::TlsHandshakeFailed => {
+                "no TLS connection could be agreed on: check the port of the host's apiUrl, which may not speak TLS, and \
+                 whether the host offers TLS 1.2 or 1.3 and wants no client certificate"
             }
             Reason::ServerError => {
                 "the host answers with server errors; see githubstatus.com, nothing to do but wait"
@@ -141,7 +233,8 @@ impl Deferral {
                 "the host took the token for the JWT of a GitHub App: look for a proxy that changes the Authorization header"
             }
             Reason::UnexplainedUnauthorized => {
-                "the host answered 401 without GitHub's words for a bad token: look for a proxy before it, and at the host's apiUrl"
+                "the host answered 401 without GitHub's words for a bad token, or without a mark of GitHub: look for a proxy \
+                 before it, and at the host's apiUrl"
             }
             Reason::ApiVersionRejected => {
                 "the host does not support the API version: mend githubApiVersion in the settings"
@@ -178,5 +271,38 @@ impl Deferral {
             }
             _ => "the host answered in a way that GitHub does not document: look for a proxy before it",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_cause_of_no_connection_has_its_own_sentence() {
+        let causes = [
+            Reason::DnsNameNotFound,
+            Reason::DnsFailed,
+            Reason::ConnectionRefused,
+            Reason::Unreachable,
+            Reason::ConnectTimedOut,
+            Reason::ConnectionBroken,
+            Reason::TimedOut,
+            Reason::CertificateUnknownAuthority,
+            Reason::CertificateNameMismatch,
+            Reason::CertificateExpired,
+            Reason::CertificateNotYetValid,
+            Reason::CertificateIsAuthority,
+            Reason::TlsFailed,
+            Reason::TlsHandshakeFailed,
+            Reason::UnexpectedAnswer,
+        ];
+        let sentences: BTreeSet<_> = causes.map(|reason| Deferral::new(reason).sentence()).into();
+        assert_eq!(sentences.len(), causes.len());
+        let of_a_proxy =
+            causes.iter().filter(|reason| Deferral::new(**reason).sentence().contains("HTTPS_PROXY"));
+        assert_eq!(of_a_proxy.count(), 5, "as long as nothing is connected");
     }
 }

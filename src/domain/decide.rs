@@ -64,6 +64,8 @@ pub struct Observation {
     pub past: Past,
     /// Whether a question about the token is on its way.
     pub pending: bool,
+    /// Before which instant no question is taken, because of the host or of what was spent.
+    pub not_before: Option<Timestamp>,
     /// What the connection demands.
     pub demand: Demand,
     /// When to ask.
@@ -98,6 +100,8 @@ pub struct Judgement<'a> {
     pub earlier: Option<Finding>,
     /// It meets the requirements.
     pub requirements: Judged<()>,
+    /// Why it may not any more, if only the last answer speaks against it.
+    pub doubted: Option<Finding>,
     /// It does not end soon.
     pub expiry: Judged<Expiry>,
 }
@@ -136,7 +140,8 @@ impl Observation {
             return None;
         }
         let subject = Subject { host: host.name.clone(), token: token.hashed };
-        schedule::due(&subject, &self.knowledge, self.past, self.ends(), &self.timing)
+        let due = schedule::due(&subject, &self.knowledge, self.past, self.ends(), &self.timing)?;
+        Some(self.not_before.map_or(due, |at| due.max(at)))
     }
 
     /// True if GitHub is to be asked now.
@@ -174,7 +179,8 @@ impl Observation {
 /// What to do and to say about what was seen.
 pub fn decide(seen: &Observation) -> Decision<'_> {
     let (identity, earlier) = identity(seen);
-    let judgement = Judgement { identity, earlier, requirements: requirements(seen), expiry: expiry(seen) };
+    let (requirements, doubted) = requirements(seen);
+    let judgement = Judgement { identity, earlier, requirements, doubted, expiry: expiry(seen) };
     let outputs = outputs::outputs(seen, &judgement);
     Decision {
         judgement,
@@ -207,7 +213,11 @@ fn identity(seen: &Observation) -> (Judged<&Grant>, Option<Finding>) {
         (Some((grant, _)), None) if seen.is_fresh() => (Judged::Yes(grant), None),
         (Some((grant, at)), Some((doubt, since))) if seen.now < later(since, seen.timing.trust_for) => {
             let message = format!("GitHub accepted the token at {at}; since {since}, {}", doubt.message);
-            (Judged::Yes(grant), Some(Finding::new(Reason::AcceptedEarlier, message)))
+            let reason = match doubt.reason {
+                Reason::HostRefusesMany => Reason::HostRefusesMany,
+                _ => Reason::AcceptedEarlier,
+            };
+            (Judged::Yes(grant), Some(Finding::new(reason, message)))
         }
         (_, Some((doubt, since))) => {
             let message = format!("since {since}, {}", doubt.message);
@@ -219,11 +229,12 @@ fn identity(seen: &Observation) -> (Judged<&Grant>, Option<Finding>) {
     }
 }
 
-/// What stands against the last acceptance, and since when.
+/// What stands against the last acceptance, and since when: an outage after a refusal does not begin the doubt anew.
 fn doubt(knowledge: &Knowledge) -> Option<(Finding, Timestamp)> {
     if let Some(deferred) = knowledge.deferred {
         let finding = Finding::new(deferred.deferral.reason, deferred.deferral.sentence());
-        return Some((finding, deferred.since));
+        let since = knowledge.refused.map_or(deferred.since, |refused| refused.first.min(deferred.since));
+        return Some((finding, since));
     }
     let refused = knowledge.refused?;
     let message = "GitHub refuses the token; one refusal is not believed, the next question decides";
@@ -247,22 +258,33 @@ fn is_condemned(seen: &Observation, judgement: &Judgement<'_>) -> bool {
     refused || expiry_confirmed || useless
 }
 
-fn requirements(seen: &Observation) -> Judged<()> {
+/// Whether the token meets the requirements. One answer that speaks against a token which met them before is not believed; the
+/// next one decides.
+fn requirements(seen: &Observation) -> (Judged<()>, Option<Finding>) {
     let Some(token) = seen.token.yes() else {
-        return Judged::unknown(Reason::NotDetermined, "there is no token to judge");
+        return (Judged::unknown(Reason::NotDetermined, "there is no token to judge"), None);
     };
-    let evidence = Evidence {
-        kind: token.kind,
-        grant: seen.knowledge.grant.as_ref().map(|(grant, _)| grant),
-        first_proven: seen.knowledge.first_proven,
-        now: seen.github_now(),
+    let judge = |grant| {
+        let evidence = Evidence {
+            kind: token.kind,
+            grant,
+            first_proven: seen.knowledge.first_proven,
+            now: seen.github_now(),
+        };
+        seen.demand.requirement.judge(&evidence)
     };
-    match seen.demand.requirement.judge(&evidence) {
-        Judged::Yes(()) if evidence.grant.is_none() => Judged::unknown(
-            Reason::NotDetermined,
-            "GitHub has not accepted the token yet, so nothing is known of it",
-        ),
-        judged => judged,
+    let grant = seen.knowledge.grant.as_ref().map(|(grant, _)| grant);
+    match (judge(grant), seen.knowledge.before.as_deref()) {
+        (Judged::Yes(()), _) if grant.is_none() => {
+            let message = "GitHub has not accepted the token yet, so nothing is known of it";
+            (Judged::unknown(Reason::NotDetermined, message), None)
+        }
+        (Judged::No(findings), Some(before)) if judge(Some(before)).yes().is_some() => {
+            let messages: Vec<_> = findings.into_iter().map(|finding| finding.message).collect();
+            let message = format!("one answer is not believed, the next decides: {}", messages.join("; "));
+            (Judged::Yes(()), Some(Finding::new(Reason::ViolatedOnce, message)))
+        }
+        (judged, _) => (judged, None),
     }
 }
 
@@ -276,6 +298,13 @@ fn expiry(seen: &Observation) -> Judged<Expiry> {
         Expiry::Unreadable => Judged::unknown(
             Reason::ExpiryUnreadable,
             "GitHub named an expiry in a form that could not be read: look for a newer version of this operator",
+        ),
+        Expiry::Implausible(at) => Judged::unknown(
+            Reason::ExpiryImplausible,
+            format!(
+                "GitHub accepts the token and names {at}, which had passed, as its end: the operator does not use this \
+                 date; see on GitHub when the token ends"
+            ),
         ),
         Expiry::At(_) if seen.has_ended() => Judged::No(vec![expired_finding(seen)]),
         Expiry::At(at) => {

@@ -12,6 +12,8 @@ use super::{
 pub struct Knowledge {
     /// The last acceptance and its instant; a later refusal does not erase it.
     pub grant: Option<(Grant, Timestamp)>,
+    /// What the acceptance before said, while the last one says something else for the first time: neither is believed alone.
+    pub before: Option<Box<Grant>>,
     /// The refusals since.
     pub refused: Option<Refused>,
     /// The first acceptance of all.
@@ -86,6 +88,12 @@ impl Knowledge {
     /// add to those that are remembered.
     pub fn overlaid(&self, heard: &Knowledge) -> Knowledge {
         let mut knowledge = if heard.grant.is_some() { heard.clone() } else { self.clone() };
+        if heard.heard_one_acceptance() {
+            let before = self.grant.as_ref().map(|(grant, _)| grant);
+            let other =
+                before.filter(|before| heard.grant.as_ref().is_some_and(|(grant, _)| grant != *before));
+            knowledge.before = other.map(|before| Box::new(before.clone()));
+        }
         knowledge.first_proven = self.first_proven.into_iter().chain(heard.first_proven).min();
         if heard.grant.is_some() {
             return knowledge;
@@ -114,6 +122,11 @@ impl Knowledge {
         let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
         match reply {
             Reply::Answer(Answer::Granted(grant)) => {
+                self.before = match (&self.grant, self.before.take()) {
+                    (Some((before, _)), None) if *before != grant => Some(Box::new(before.clone())),
+                    // The second answer is believed, whatever it says.
+                    _ => None,
+                };
                 self.grant = Some((grant, at));
                 self.first_proven.get_or_insert(at);
                 self.refused = None;
@@ -139,6 +152,11 @@ impl Knowledge {
         let first = self.refused.take().map_or(at, |refused| refused.first);
         let since = self.deferred.map_or(first, |deferred| deferred.since.min(first));
         self.deferred = Some(Deferred { since, deferral: Deferral::new(reason) });
+    }
+
+    /// True if the last acceptance is the first: nothing that was known before is confirmed by it.
+    pub fn heard_one_acceptance(&self) -> bool {
+        self.grant.as_ref().is_some_and(|(_, at)| Some(*at) == self.first_proven)
     }
 
     /// The refusal, once it is believed.
@@ -226,6 +244,37 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_says_something_else_is_believed_when_it_comes_twice() {
+        let scopes = |scopes: &[&str]| {
+            let scopes = Some(scopes.iter().map(|scope| (*scope).to_owned()).collect());
+            Grant { account: None, scopes, expiry: Expiry::Never }
+        };
+        let (with, without) = (scopes(&["repo"]), scopes(&[]));
+        let rows = [
+            ("the first", vec![&with], None),
+            ("the same", vec![&with, &with], None),
+            ("another one once", vec![&with, &without], Some(&with)),
+            ("another one twice", vec![&with, &without, &without], None),
+            ("and back", vec![&with, &without, &with], None),
+        ];
+        for (name, grants, before) in rows {
+            let mut knowledge = Knowledge::default();
+            for (second, grant) in grants.iter().enumerate() {
+                let second = i64::try_from(second).unwrap();
+                knowledge.learn(Reply::Answer(Answer::Granted((*grant).clone())), at(second));
+            }
+            assert_eq!(knowledge.before.as_deref(), before, "{name}");
+        }
+        let mut remembered = Knowledge::default();
+        remembered.learn(Reply::Answer(Answer::Granted(with.clone())), at(1));
+        let mut heard = Knowledge::default();
+        heard.learn(Reply::Answer(Answer::Granted(without.clone())), at(9));
+        assert_eq!(remembered.overlaid(&heard).before.as_deref(), Some(&with), "across a restart");
+        heard.learn(Reply::Answer(Answer::Granted(without)), at(19));
+        assert_eq!(remembered.overlaid(&heard).before, None);
+    }
+
+    #[test]
     fn the_first_proof_stays_the_first() {
         let mut knowledge = Knowledge::default();
         knowledge.learn(granted(), at(1));
@@ -247,5 +296,79 @@ mod tests {
             (at(5), Reason::RateLimited),
             "something else"
         );
+    }
+
+    /// What is known after these replies at seconds 10, 11, ... or at those from another second on.
+    fn known(from: i64, replies: &[Reply]) -> Knowledge {
+        let mut knowledge = Knowledge::default();
+        for (second, reply) in (from..).zip(replies) {
+            knowledge.learn(reply.clone(), at(second));
+        }
+        knowledge
+    }
+
+    #[test]
+    fn what_this_process_heard_lies_over_what_a_status_remembers() {
+        // Remembered, heard; then the refusals with the first, whether there is an acceptance, the beginning of the deferral.
+        type Row<'a> = (&'a str, &'a [Reply], &'a [Reply], Option<(i32, i64)>, bool, Option<i64>);
+        let (yes, no, wait) = (granted(), refused(), deferred());
+        let rows: [Row<'_>; 8] = [
+            ("nothing heard", &[yes.clone(), no.clone()], &[], Some((1, 11)), true, None),
+            ("accepted", &[no.clone(), no.clone(), wait.clone()], &[yes.clone()], None, true, None),
+            ("deferred", &[yes.clone(), no.clone()], &[wait.clone()], Some((1, 11)), true, Some(100)),
+            ("deferred both times", &[yes.clone(), wait.clone()], &[wait.clone()], None, true, Some(11)),
+            ("refused again", &[yes.clone(), no.clone()], &[no.clone()], Some((2, 11)), true, None),
+            (
+                "refused, not deferred any more",
+                &[yes.clone(), wait.clone()],
+                &[no.clone()],
+                Some((1, 100)),
+                true,
+                None,
+            ),
+            ("accepted, then refused", &[no.clone()], &[yes.clone(), no.clone()], Some((1, 101)), true, None),
+            ("never accepted", &[no.clone()], &[no.clone(), wait.clone()], Some((2, 10)), false, Some(101)),
+        ];
+        for (name, remembered, heard, refused, accepted, deferred) in rows {
+            let knowledge = known(10, remembered).overlaid(&known(100, heard));
+            let refusals = knowledge.refused.map(|refused| (refused.count, refused.first.as_second()));
+            assert_eq!(refusals, refused, "{name}");
+            assert_eq!(knowledge.grant.is_some(), accepted, "{name}");
+            assert_eq!(knowledge.deferred.map(|deferred| deferred.since.as_second()), deferred, "{name}");
+        }
+    }
+
+    #[test]
+    fn after_an_incident_three_refusals_of_its_own_are_needed() {
+        let mut heard = Knowledge::default();
+        heard.learn_of(refused(), 3, at(100));
+        heard.learn_of(refused(), 3, at(160));
+        let knowledge = known(10, &[refused()]).overlaid(&heard);
+        assert_eq!(knowledge.believed_refusal(), None);
+        heard.learn_of(refused(), 3, at(220));
+        assert!(heard.believed_refusal().is_some());
+    }
+
+    #[test]
+    fn outputs_are_deleted_after_three_refusals_over_ten_minutes() {
+        let rows: [(&[i64], bool); 4] =
+            [(&[0, 600], false), (&[0, 60, 360], false), (&[0, 60, 600], true), (&[0, 60, 360, 960], true)];
+        for (seconds, withdraws) in rows {
+            let mut knowledge = Knowledge::default();
+            seconds.iter().for_each(|second| knowledge.learn(refused(), at(*second)));
+            assert_eq!(
+                knowledge.refused.is_some_and(|refused| refused.withdraws()),
+                withdraws,
+                "{seconds:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn refusals_that_are_taken_back_leave_a_doubt_since_the_first() {
+        let mut knowledge = known(10, &[granted(), refused(), refused()]);
+        knowledge.take_back(Reason::HostRefusesMany, at(20));
+        assert_eq!((knowledge.refused, knowledge.accepted_before()), (None, true));
+        assert_eq!(knowledge.deferred.map(|deferred| deferred.since), Some(at(11)));
     }
 }

@@ -103,7 +103,7 @@ impl Payload {
 }
 
 /// Names what an output shall hold without its bytes: two equal stamps stand for equal payloads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp {
     /// The token.
     pub token: HashedToken,

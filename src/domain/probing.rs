@@ -109,3 +109,6 @@ impl Question {
 
 /// What tells two questions to a host apart.
 pub type Key = (HashedToken, Probe);
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -95,12 +95,34 @@ reasons! {
     SecondaryRateLimited = Wait,
     /// GitHub rejects all logins of the account for a while.
     LoginLocked = Wait,
-    /// No connection to the host could be made, or it broke.
+    /// DNS knows no address of the host's name.
+    DnsNameNotFound = Wait,
+    /// DNS did not answer.
+    DnsFailed = Wait,
+    /// The host's address refuses connections.
+    ConnectionRefused = Wait,
+    /// No way leads to the host's address.
     Unreachable = Wait,
-    /// The host did not answer in time.
+    /// No connection to the host was made in time.
+    ConnectTimedOut = Wait,
+    /// The connection to the host broke before the answer was complete.
+    ConnectionBroken = Wait,
+    /// The host was connected and did not answer in time.
     TimedOut = Wait,
-    /// The host's certificate was not accepted.
+    /// The host's certificate comes from an authority that is not trusted.
+    CertificateUnknownAuthority = Wait,
+    /// The host's certificate is for another name.
+    CertificateNameMismatch = Wait,
+    /// The host's certificate has expired.
+    CertificateExpired = Wait,
+    /// The host's certificate is not valid yet.
+    CertificateNotYetValid = Wait,
+    /// The host shows the certificate of an authority as its own.
+    CertificateIsAuthority = Wait,
+    /// The host's certificate was not accepted for another cause.
     TlsFailed = Wait,
+    /// No TLS connection could be agreed on.
+    TlsHandshakeFailed = Wait,
     /// The host answered with a server error.
     ServerError = Wait,
     /// The host answered with a redirect, which is not followed.
@@ -111,7 +133,7 @@ reasons! {
     OneTimePasswordDemanded = Wait,
     /// The host took the token for the JWT of a GitHub App.
     TakenForJwt = Wait,
-    /// The host answered 401 and did not say `Bad credentials`.
+    /// The host answered 401 without GitHub's words for a bad token, or without a mark of GitHub.
     UnexplainedUnauthorized = Wait,
     /// The host does not support the API version of the settings.
     ApiVersionRejected = Wait,
@@ -137,6 +159,8 @@ reasons! {
 
     /// Every requirement holds.
     RequirementsMet = Fine,
+    /// GitHub's last answer speaks against a requirement that was met before, which is not believed yet.
+    ViolatedOnce = Note,
     /// Nothing can be said before GitHub has answered.
     NotDetermined = Wait,
     /// The token is of a kind that `require.kinds` does not name.
@@ -161,7 +185,9 @@ reasons! {
     /// The expiry is within `warnBefore`.
     ExpiresSoon = Note,
     /// GitHub's expiry could not be read.
-    ExpiryUnreadable = Note,
+    ExpiryUnreadable = Wait,
+    /// GitHub's expiry had passed when GitHub accepted the token.
+    ExpiryImplausible = Note,
 
     /// Every output holds the proven token.
     Published = Fine,
@@ -195,7 +221,58 @@ impl FromStr for Reason {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Reason::*, *};
+
+    #[test]
+    fn each_reason_matters_as_much_as_a_person_has_to_do_with_it() {
+        let of = |severity| Reason::ALL.iter().copied().filter(move |reason| reason.severity() == severity);
+        let fine = [
+            Ready,
+            Resolved,
+            Accepted,
+            RequirementsMet,
+            NotExpiring,
+            NeverExpires,
+            Published,
+            NothingRequested,
+            Retained,
+        ];
+        let note = [AcceptedEarlier, ViolatedOnce, ExpiresSoon, ExpiryImplausible];
+        let mend = [
+            SpecUnreadable,
+            SecretNotFound,
+            KeyNotFound,
+            SecretForbidden,
+            TokenEmpty,
+            TokenMalformed,
+            NotAToken,
+            RefreshToken,
+            LegacyToken,
+            BadCredentials,
+            Expired,
+            AccountSuspended,
+            HostUnknown,
+            AccessRestricted,
+            AccountRestricted,
+            KindNotAllowed,
+            ScopeMissing,
+            ScopesNotApplicable,
+            ExpiryRequired,
+            LifetimeTooLong,
+            RemainingTooShort,
+            Withheld,
+            Withdrawn,
+            Leaving,
+            ForeignSecret,
+            FormatNeedsClassic,
+            RegistryUnknown,
+            WriteFailed,
+        ];
+        // All others pass by themselves, or nobody can tell yet.
+        assert_eq!(of(Severity::Fine).collect::<Vec<_>>(), fine);
+        assert_eq!(of(Severity::Note).collect::<Vec<_>>(), note);
+        assert_eq!(of(Severity::Mend).collect::<Vec<_>>(), mend);
+    }
 
     #[test]
     fn every_reason_is_read_back_from_its_word() {

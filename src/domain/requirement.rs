@@ -175,6 +175,7 @@ fn expiry(demanded: &Requirement, evidence: &Evidence<'_>) -> Judged<()> {
     let Some(grant) = evidence.grant else { return not_determined() };
     match grant.expiry {
         Expiry::Unreadable => unreadable(),
+        Expiry::Implausible(_) => implausible(),
         Expiry::Never => never(rule),
         Expiry::At(at) => {
             let found: Vec<_> =
@@ -233,9 +234,16 @@ fn not_determined() -> Judged<()> {
     Judged::unknown(Reason::NotDetermined, "GitHub has not accepted the token yet, so nothing is known of it")
 }
 
+fn implausible() -> Judged<()> {
+    Judged::unknown(
+        Reason::NotDetermined,
+        "GitHub accepts the token and names an end that had passed, so that nobody can tell when it ends: make a new one",
+    )
+}
+
 fn unreadable() -> Judged<()> {
     Judged::unknown(
-        Reason::ExpiryUnreadable,
+        Reason::NotDetermined,
         "GitHub named an expiry in a form that could not be read: look for a newer version of this operator",
     )
 }
@@ -383,7 +391,15 @@ mod tests {
                 Classic,
                 Some(grant(None, Expiry::Unreadable)),
                 "Unknown",
-                vec![ExpiryUnreadable],
+                vec![NotDetermined],
+            ),
+            (
+                "implausible",
+                demand(&[], &[], day),
+                Classic,
+                Some(grant(None, Expiry::Implausible(at(0)))),
+                "Unknown",
+                vec![NotDetermined],
             ),
             (
                 "all violations at once",

@@ -3,8 +3,7 @@
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822, fmt::strtime};
 use reqwest::header::HeaderMap;
 
-use super::Budget;
-use crate::domain::answer::Expiry;
+use crate::domain::answer::{Expiry, RateLimit};
 
 /// GitHub's hourly window, and so the longest that a limit can last:
 /// <https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>
@@ -37,8 +36,22 @@ pub(super) fn scopes(headers: &HeaderMap) -> Option<Vec<String>> {
     Some(scopes)
 }
 
+/// True if one of them is a mark of GitHub, which a gateway before it does not make. Each refusal that was recorded with its
+/// headers has one.
+pub(super) fn marked(headers: &HeaderMap) -> bool {
+    headers.contains_key("x-github-request-id") || headers.contains_key("x-github-media-type")
+}
+
+/// The expiry that an acceptance at this instant names; GitHub's clock outweighs ours.
+pub(super) fn plausible_expiry(headers: &HeaderMap, now: Timestamp) -> Expiry {
+    match expiry(headers) {
+        Expiry::At(at) if at <= date(headers).unwrap_or(now) => Expiry::Implausible(at),
+        expiry => expiry,
+    }
+}
+
 /// The expiry, in either layout that GitHub uses, `2026-05-16 11:52:29 UTC` and `2026-05-16 11:52:29 +0200`, or in RFC 3339.
-pub(super) fn expiry(headers: &HeaderMap) -> Expiry {
+fn expiry(headers: &HeaderMap) -> Expiry {
     let Some(value) = headers.get("github-authentication-token-expiration") else { return Expiry::Never };
     let Some(text) = value.to_str().ok().map(str::trim) else { return Expiry::Unreadable };
     let offset = text.strip_suffix("UTC").map_or_else(|| text.to_owned(), |head| format!("{head}+0000"));
@@ -52,14 +65,15 @@ pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(text(headers, "date")?)
 }
 
-/// The hourly limit.
-pub(super) fn budget(headers: &HeaderMap) -> Option<Budget> {
-    let number = |name| text(headers, name)?.parse::<u32>().ok();
-    let reset = text(headers, "x-ratelimit-reset")?.parse().ok()?;
-    Some(Budget {
-        limit: number("x-ratelimit-limit")?,
-        remaining: number("x-ratelimit-remaining")?,
-        reset: Timestamp::from_second(reset).ok()?,
+/// The hourly budget, unless the answer counts against one of the smaller ones, as searches do.
+pub(super) fn rate_limit(headers: &HeaderMap) -> Option<RateLimit> {
+    if text(headers, "x-ratelimit-resource").is_some_and(|resource| resource != "core") {
+        return None;
+    }
+    Some(RateLimit {
+        limit: text(headers, "x-ratelimit-limit")?.parse().ok()?,
+        remaining: text(headers, "x-ratelimit-remaining")?.parse().ok()?,
+        reset: text(headers, "x-ratelimit-reset")?.parse().ok()?,
     })
 }
 
@@ -125,6 +139,54 @@ mod tests {
             );
         }
         assert_eq!(expiry(&HeaderMap::new()), Expiry::Never);
+    }
+
+    #[test]
+    fn an_expiry_that_had_passed_when_the_token_was_accepted_is_implausible() {
+        let now: Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
+        let date = |text| ("date", text);
+        let (same, hour_ago) = ("Thu, 01 Jan 2026 12:00:00 GMT", "Thu, 01 Jan 2026 11:00:00 GMT");
+        let rows: [(&str, &[(&str, &str)], &str, bool); 6] = [
+            ("this very second", &[date(same)], "2026-01-01 12:00:00 UTC", false),
+            ("a second later", &[date(same)], "2026-01-01 12:00:01 UTC", true),
+            ("long ago", &[date(same)], "2020-01-01 12:00:00 UTC", false),
+            ("GitHub's clock outweighs ours", &[date(hour_ago)], "2026-01-01 11:30:00 UTC", true),
+            ("no clock of GitHub, past", &[], "2026-01-01 12:00:00 UTC", false),
+            ("no clock of GitHub, to come", &[date("soon")], "2026-01-01 12:00:01 UTC", true),
+        ];
+        for (name, lines, text, plausible) in rows {
+            let lines = [lines, &[("github-authentication-token-expiration", text)]].concat();
+            let expiry = plausible_expiry(&headers(&lines), now);
+            assert_eq!(matches!(expiry, Expiry::At(_)), plausible, "{name}: {expiry:?}");
+            assert_eq!(matches!(expiry, Expiry::Implausible(_)), !plausible, "{name}: {expiry:?}");
+        }
+    }
+
+    #[test]
+    fn the_hourly_budget_is_three_numbers_or_nothing() {
+        let three = [
+            ("x-ratelimit-limit", "5000"),
+            ("x-ratelimit-remaining", "4999"),
+            ("x-ratelimit-reset", "1767268800"),
+        ];
+        let with = |name: &'static str, value: &'static str| {
+            let others = three.into_iter().filter(|(other, _)| *other != name);
+            others.chain([(name, value)]).collect::<Vec<_>>()
+        };
+        let told = Some(RateLimit { limit: 5000, remaining: 4999, reset: 1_767_268_800 });
+        let rows = [
+            ("older answers name no resource", three.to_vec(), told),
+            ("core", with("x-ratelimit-resource", "core"), told),
+            ("another budget", with("x-ratelimit-resource", "search"), None),
+            ("one is missing", three[1..].to_vec(), None),
+            ("negative", with("x-ratelimit-remaining", "-1"), None),
+            ("beyond counting", with("x-ratelimit-limit", "99999999999999999999"), None),
+            ("no number", with("x-ratelimit-reset", "soon"), None),
+            ("an Enterprise Server without limits", Vec::new(), None),
+        ];
+        for (name, lines, expected) in rows {
+            assert_eq!(rate_limit(&headers(&lines)), expected, "{name}");
+        }
     }
 
     #[test]

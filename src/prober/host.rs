@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::Notify, time};
 
 use super::{Asked, Changes, HostView, Known, ledger::Ledger};
@@ -309,6 +309,7 @@ impl State {
                 && entry.knowledge.believed_refusal().is_none()
         });
         let effect = self.admission.answered(question, &heard.reply, told(&heard), counts);
+        let github_now = self.admission.clock().at(heard.date, heard.answered);
         let mut changed = Vec::new();
         // Nobody uses a token any more that has no entry.
         if let Some(entry) = self.ledger.get_mut(&token) {
@@ -325,7 +326,7 @@ impl State {
                     entry.defer(Deferral::new(Reason::HostRefusesMany), heard.at);
                 }
                 true => entry.hold(heard.at),
-                false => entry.learn(heard.reply, needed, heard.at),
+                false => entry.learn(plausible(heard.reply, github_now), needed, heard.at),
             }
             changed.push(token);
         }
@@ -365,12 +366,28 @@ fn told(heard: &Heard) -> Told {
     let github_now = heard.date.unwrap_or(heard.answered);
     let spent = limit.filter(|limit| limit.remaining == 0);
     let spent_until = spent.and_then(|limit| {
-        let left = limit.reset.duration_since(github_now);
+        let left = SignedDuration::from_secs(limit.reset.saturating_sub(github_now.as_second()));
         heard.answered.checked_add(left).ok()
     });
     // The edge of a host that gives no answer has a clock of its own.
     let date = heard.date.filter(|_| matches!(heard.reply, Reply::Answer(_)));
-    Told { answered: heard.answered, date, limit: limit.map(|limit| limit.limit), spent_until }
+    Told {
+        answered: heard.answered,
+        date,
+        limit: limit.and_then(|limit| u32::try_from(limit.limit).ok()),
+        spent_until,
+    }
+}
+
+/// An end is held against the host's clock: a date of this very answer that is wrong makes no end of it implausible.
+fn plausible(reply: Reply, github_now: Timestamp) -> Reply {
+    match reply {
+        Reply::Answer(Answer::Granted(mut grant)) => {
+            grant.expiry = grant.expiry.accepted_at(github_now);
+            Reply::Answer(Answer::Granted(grant))
+        }
+        reply => reply,
+    }
 }
 
 fn until(at: Timestamp, now: Timestamp) -> Duration {

@@ -54,6 +54,18 @@ impl Ledger {
         }
     }
 
+    /// How many entries there are, and for how many there is room.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.of.len(), self.of.capacity())
+    }
+
+    /// What an entry takes, beside the texts of its account and scopes.
+    #[cfg(test)]
+    pub(super) const fn bytes_of_an_entry() -> usize {
+        size_of::<HashedToken>() + size_of::<Box<Entry>>() + size_of::<Entry>()
+    }
+
     /// The tokens about which the last question brought no answer.
     pub(super) fn deferred(&self) -> impl Iterator<Item = HashedToken> {
         self.of.iter().filter(|(_, entry)| entry.knowledge.deferred.is_some()).map(|(token, _)| *token)

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Context, Failure, records::Record};
 use crate::{
-    api::{GithubPatConnectionSpec as Spec, SecretKeyRef, StatusSummary},
+    api::{GithubPatConnectionSpec as Spec, SecretKeyRef, StatusDigest},
     cluster::{
         Fault,
         connections::Connection,
@@ -35,8 +35,6 @@ pub(super) struct Observed {
     pub(super) failures: Vec<Failure>,
     /// The source held another token than a moment ago: look again.
     pub(super) moved: bool,
-    /// When the prober takes the question that is due.
-    pub(super) not_before: Option<Timestamp>,
     /// When to ask because the annotation requests it, if that was not done yet.
     pub(super) requested_at: Option<Timestamp>,
 }
@@ -66,23 +64,20 @@ impl Look<'_> {
                 knowledge: Knowledge::default(),
                 past: Past { since: self.record.since.min(now), asked: None, released: None },
                 pending: false,
+                not_before: None,
                 demand: self.spec.demand(),
                 timing: self.ctx.settings.timing(self.spec.interval),
                 found: Vec::new(),
             },
             failures: failure.into_iter().collect(),
             moved: false,
-            not_before: None,
             requested_at: None,
         };
         self.recall(&mut observed.seen);
-        let requested = self.requested_at(&observed.seen);
-        if observed.seen.is_due() || requested.is_some_and(|at| at <= now) {
+        if observed.seen.is_due() || self.is_request_due(&observed.seen) {
             self.ask(&mut observed).await;
         }
-        // A request that the prober does not take now is made again when it does.
-        observed.requested_at =
-            self.requested_at(&observed.seen).map(|at| at.max(observed.not_before.unwrap_or(at)));
+        observed.requested_at = self.requested_at(&observed.seen);
         observed.seen.found = self.found(&observed.seen);
         observed
     }
@@ -183,7 +178,7 @@ impl Look<'_> {
         if let Some(heard) = &heard {
             seen.pending = heard.pending;
             seen.past = heard.past(self.record.since).by(seen.now);
-            if heard.knowledge.grant.is_some() {
+            if heard.knowledge.grant.is_some() && !heard.knowledge.heard_one_acceptance() {
                 self.record.remembered = None;
             }
         }
@@ -209,7 +204,12 @@ impl Look<'_> {
     /// that nobody can spend the failed logins of all by requests.
     fn requested_at(&self, seen: &Observation) -> Option<Timestamp> {
         let soonest = seen.past.asked.map(|asked| later(asked, seen.timing.minimum_interval));
-        self.is_requested(seen).then(|| soonest.map_or(seen.now, |soonest| soonest.max(seen.now)))
+        let at = soonest.into_iter().chain(seen.not_before).fold(seen.now, Timestamp::max);
+        self.is_requested(seen).then_some(at)
+    }
+
+    fn is_request_due(&self, seen: &Observation) -> bool {
+        self.requested_at(seen).is_some_and(|at| at <= seen.now)
     }
 
     /// The request that was last acted on, by this process or the one before.
@@ -224,7 +224,13 @@ impl Look<'_> {
         let (Some(token), Some(subject)) = (observed.seen.bytes.clone(), self.record.subject.clone()) else {
             return;
         };
-        let requested = self.is_requested(&observed.seen);
+        // While the source was read, another connection may have asked about the same token, and have been answered.
+        observed.seen.now = Timestamp::now();
+        self.recall(&mut observed.seen);
+        let requested = self.is_request_due(&observed.seen);
+        if !requested && !observed.seen.is_due() {
+            return;
+        }
         let urgency = if requested { Urgency::New } else { self.urgency(&observed.seen) };
         let knowledge = &observed.seen.knowledge;
         let asker = Asker {
@@ -255,7 +261,7 @@ impl Look<'_> {
                 }
             }
             Asked::NotNow(deferral) => {
-                observed.not_before = deferral.until;
+                observed.seen.not_before = deferral.until;
                 if deferral.reason != Reason::HostBusy {
                     let since = whole_seconds(observed.seen.now);
                     self.record
@@ -272,9 +278,8 @@ impl Look<'_> {
         let (knowledge, token) = (&seen.knowledge, seen.token.yes());
         let is_dubious =
             token.is_some_and(|token| token.doubt == Some(Doubt::Checksum)) && self.spec.host == "github.com";
-        let had_another = self.connection.status.as_ref().and_then(|status| status.token.as_ref());
-        let rotated =
-            had_another.is_some_and(|before| token.is_none_or(|token| before.hashed_token != token.hashed));
+        let before = self.connection.status.as_ref().and_then(|status| status.token);
+        let rotated = before.is_some_and(|before| token.is_none_or(|token| before != token.hashed));
         match (knowledge.grant.is_some(), knowledge.refused.is_some(), knowledge.deferred.is_some()) {
             (false, _, _) if is_dubious => Urgency::Dubious,
             (_, true, _) => Urgency::Confirm,
@@ -366,7 +371,7 @@ pub(super) fn stamp(seen: &Observation, output: &Output) -> Option<Stamp> {
 }
 
 /// What the status remembers of the token, if it remembers anything.
-fn remembered(status: Option<&StatusSummary>, subject: &Subject) -> Option<Box<Knowledge>> {
+fn remembered(status: Option<&StatusDigest>, subject: &Subject) -> Option<Box<Knowledge>> {
     let knowledge = status?.knowledge(subject.token, &subject.host);
     (knowledge != Knowledge::default()).then(|| Box::new(knowledge))
 }

@@ -1,4 +1,5 @@
-//! Which connection is reconciled next: new ones before changed ones before those that were judged before this process started.
+//! Which connection is reconciled next: first what GitHub has just answered about, then new ones, then changed ones, then those that
+//! were judged before this process started.
 //!
 //! A connection is reconciled by one worker at a time. What wakes it meanwhile is not lost: it comes again.
 
@@ -15,6 +16,8 @@ use crate::cluster::object::ObjectKey;
 /// How soon a connection is served; the first comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
+    /// GitHub has just answered about its token, whose bytes are at hand.
+    Answered,
     /// Nobody has judged it yet.
     New,
     /// Something has changed, or an instant was reached.
@@ -23,7 +26,7 @@ pub enum Priority {
     Known,
 }
 
-const PRIORITIES: [Priority; 3] = [Priority::New, Priority::Changed, Priority::Known];
+const PRIORITIES: [Priority; 4] = [Priority::Answered, Priority::New, Priority::Changed, Priority::Known];
 
 /// The queue of connections.
 #[derive(Debug, Default)]
@@ -34,7 +37,7 @@ pub struct Queue {
 
 #[derive(Debug, Default)]
 struct Inner {
-    ready: [VecDeque<ObjectKey>; 3],
+    ready: [VecDeque<ObjectKey>; 4],
     timers: BTreeSet<(Instant, ObjectKey)>,
     entries: HashMap<ObjectKey, Entry>,
     /// Whether connections that were judged before are served.
@@ -157,8 +160,9 @@ impl Inner {
     }
 
     fn of(&mut self, priority: Priority) -> &mut VecDeque<ObjectKey> {
-        let [new, changed, known] = &mut self.ready;
+        let [answered, new, changed, known] = &mut self.ready;
         match priority {
+            Priority::Answered => answered,
             Priority::New => new,
             Priority::Changed => changed,
             Priority::Known => known,
@@ -180,7 +184,7 @@ impl Inner {
     /// Takes the first connection of the first priority. A place in line that is no longer good, since the connection was
     /// forgotten or has moved to a better one, is passed over.
     fn take(&mut self) -> Option<ObjectKey> {
-        let served = if self.open { PRIORITIES.as_slice() } else { &[Priority::New] };
+        let served = if self.open { PRIORITIES.as_slice() } else { &[Priority::Answered, Priority::New] };
         for priority in served.iter().copied() {
             while let Some(key) = self.of(priority).pop_front() {
                 let Some(entry) = self.entries.get_mut(&key) else { continue };
@@ -205,19 +209,35 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn new_connections_come_before_changed_ones_before_known_ones() {
+    async fn answers_come_before_new_connections_before_changed_ones_before_known_ones() {
         let queue = Queue::default();
         queue.open();
-        for (name, priority) in
-            [("k", Priority::Known), ("c", Priority::Changed), ("n", Priority::New), ("k", Priority::New)]
-        {
+        let woken = [
+            ("k", Priority::Known),
+            ("c", Priority::Changed),
+            ("n", Priority::New),
+            ("a", Priority::Answered),
+            ("k", Priority::New),
+        ];
+        for (name, priority) in woken {
             queue.wake(&key(name), priority);
         }
-        assert_eq!(
-            [queue.next().await, queue.next().await, queue.next().await],
-            [key("n"), key("k"), key("c")]
-        );
+        for name in ["a", "n", "k", "c"] {
+            assert_eq!(queue.next().await, key(name));
+        }
         assert_eq!(queue.stalled_for(), None, "the first place of k is no longer good");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_judged_before_waits_until_the_secrets_are_listed() {
+        let queue = Queue::default();
+        queue.wake(&key("known"), Priority::Known);
+        queue.wake(&key("new"), Priority::New);
+        assert_eq!(queue.next().await, key("new"));
+        let held = tokio::time::timeout(Duration::from_secs(3600), queue.next()).await;
+        assert!(held.is_err() && queue.stalled_for().is_none(), "nobody may take it yet");
+        queue.open();
+        assert_eq!(queue.next().await, key("known"));
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -34,7 +34,7 @@ const PEACE: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub(super) struct Record {
     /// The connection, beyond its name.
-    pub(super) uid: Box<str>,
+    pub(super) uid: Arc<str>,
     /// When this process first saw the token that is in the source.
     pub(super) since: Timestamp,
     /// What was read from the source.
@@ -73,7 +73,7 @@ pub(super) struct Source {
 pub(super) struct Verified {
     pub(super) name: Box<str>,
     state: u64,
-    stamp: Option<Stamp>,
+    stamp: u64,
     pub(super) holds: Holds,
     /// Whether this process wrote it so, whatever it holds by now.
     pub(super) ours: bool,
@@ -168,9 +168,9 @@ impl Contention {
 }
 
 impl Record {
-    fn new(uid: &str, now: Timestamp) -> Self {
+    fn new(uid: Arc<str>, now: Timestamp) -> Self {
         Record {
-            uid: uid.into(),
+            uid,
             since: now,
             source: None,
             subject: None,
@@ -220,7 +220,7 @@ impl Record {
     /// What the output holds, if it is still in the state in which somebody looked, and is compared with the same.
     pub(super) fn holds(&self, name: &str, version: &Version, stamp: Option<Stamp>) -> Holds {
         let known = self.outputs.iter().find(|known| *known.name == *name);
-        let known = known.filter(|known| known.state == fingerprint(version) && known.stamp == stamp);
+        let known = known.filter(|known| known.state == sum(version) && known.stamp == sum(&stamp));
         known.map_or(Holds::Unread, |known| known.holds)
     }
 
@@ -235,12 +235,14 @@ impl Record {
     ) {
         let ours = ours || self.wrote(name, stamp);
         self.outputs.retain(|known| *known.name != *name);
-        self.outputs.push(Verified { name: name.into(), state: fingerprint(version), stamp, holds, ours });
+        self.outputs.reserve_exact(1);
+        let (state, stamp) = (sum(version), sum(&stamp));
+        self.outputs.push(Verified { name: name.into(), state, stamp, holds, ours });
     }
 
     /// True if this process wrote the output as it is wanted, so that whatever else stands there is somebody else's doing.
     pub(super) fn wrote(&self, name: &str, stamp: Option<Stamp>) -> bool {
-        self.outputs.iter().any(|known| *known.name == *name && known.ours && known.stamp == stamp)
+        self.outputs.iter().any(|known| *known.name == *name && known.ours && known.stamp == sum(&stamp))
     }
 
     /// Forgets outputs that are not in this list.
@@ -256,9 +258,9 @@ fn state(reference: &SecretKeyRef, version: Option<&Version>) -> u64 {
     hasher.finish()
 }
 
-fn fingerprint(version: &Version) -> u64 {
+fn sum(of: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
-    version.hash(&mut hasher);
+    of.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -270,19 +272,19 @@ pub(super) struct Records {
 
 #[derive(Debug, Default)]
 struct Inner {
-    records: HashMap<ObjectKey, Record>,
+    records: HashMap<ObjectKey, Box<Record>>,
     sharing: HashMap<Subject, Vec<ObjectKey>>,
 }
 
 impl Records {
     /// Takes the record of a connection out; a new one if there is none of this uid.
-    pub(super) fn take(&self, key: &ObjectKey, uid: &str, now: Timestamp) -> Record {
+    pub(super) fn take(&self, key: &ObjectKey, uid: &Arc<str>, now: Timestamp) -> Box<Record> {
         let record = self.lock().records.remove(key);
-        record.filter(|record| *record.uid == *uid).unwrap_or_else(|| Record::new(uid, now))
+        record.filter(|record| record.uid == *uid).unwrap_or_else(|| Box::new(Record::new(uid.clone(), now)))
     }
 
     /// Puts it back.
-    pub(super) fn put(&self, key: &ObjectKey, record: Record) {
+    pub(super) fn put(&self, key: &ObjectKey, record: Box<Record>) {
         self.lock().records.insert(key.clone(), record);
     }
 
@@ -300,7 +302,7 @@ impl Records {
     ) -> Option<Subject> {
         let mut inner = self.lock();
         if let Some(after) = after {
-            let sharing = inner.sharing.entry(after.clone()).or_default();
+            let sharing = inner.sharing.entry(after.clone()).or_insert_with(|| Vec::with_capacity(1));
             if !sharing.contains(key) {
                 sharing.push(key.clone());
             }
@@ -354,7 +356,7 @@ mod tests {
     }
 
     fn record() -> Record {
-        Record::new("uid", Timestamp::UNIX_EPOCH)
+        Record::new("uid".into(), Timestamp::UNIX_EPOCH)
     }
 
     #[test]
@@ -438,7 +440,7 @@ mod tests {
         assert_eq!(records.share(&b, None, Some(&one)), None);
         assert_eq!(records.sharing(&one), [a.clone(), b.clone()]);
         assert_eq!(records.share(&a, Some(&one), Some(&two)), None, "b uses it still");
-        let mut record = record();
+        let mut record = Box::new(record());
         record.subject = Some(one.clone());
         records.put(&b, record);
         assert_eq!(records.forget(&b), Some(one.clone()));

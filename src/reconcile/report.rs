@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::{
@@ -12,7 +12,9 @@ use super::{
     records::{Record, STATUS, Written},
 };
 use crate::{
-    api::{Condition, ConditionStatus, GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status},
+    api::{
+        ConditionStatus, GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status, StatusSummary,
+    },
     cluster::{
         Fault,
         connections::{self, Connection},
@@ -65,13 +67,40 @@ pub(super) async fn report(
         raised_from: (asked < ctx.settings.minimum_interval).then_some(asked),
         handled_request: handled_request.as_deref().or(before),
     };
-    let conditions = match kept(connection, spec, ctx).await {
-        Ok(conditions) => conditions,
+    let say = |before: Before<'_>| status::next(before, connection.generation, &outcome);
+    say_it(connection, say, observed.seen.timing.heartbeat, record, ctx).await
+}
+
+/// Says it, unless it is said. The status in the cluster is read only if it says something else, since its instants and what it
+/// remembers are kept in the next one; that of a connection that was never judged has nothing to keep.
+async fn say_it(
+    connection: &Connection,
+    say: impl Fn(Before<'_>) -> Option<Status>,
+    heartbeat: SignedDuration,
+    record: &mut Record,
+    ctx: &Context,
+) -> Reported {
+    let Some(draft) = say(Before::default()) else { return Reported::Said };
+    let Some(stands) = connection.status.as_ref().filter(|stands| stands.observed_generation.is_some())
+    else {
+        return write(connection, &draft, record, ctx).await;
+    };
+    let checked_at = draft.token.as_ref().and_then(|token| token.checked_at.as_ref().map(|at| at.0));
+    if stands.says_the_same(&draft) && !status::has_aged(checked_at, stands.checked_at(), heartbeat) {
+        return Reported::Said;
+    }
+    let (now, status) = match connections::live(&ctx.client, &connection.key).await {
+        Ok(Some(live)) => live,
+        Ok(None) => return gone(connection, ctx),
         Err(fault) => return failed(connection, &fault),
     };
-    let before = Before { summary: connection.status.as_ref(), conditions: &conditions };
-    match status::next(before, connection.generation, &outcome) {
-        Some(status) => write(connection, &status, record, ctx).await,
+    if now.uid != connection.uid || now.generation != connection.generation {
+        learn(now, ctx);
+        return Reported::Later(Duration::ZERO);
+    }
+    let summary = StatusSummary::from(status.clone());
+    match say(Before { summary: Some(&summary), conditions: &status.conditions }) {
+        Some(status) => write(&now, &status, record, ctx).await,
         None => Reported::Said,
     }
 }
@@ -86,7 +115,7 @@ fn awaits(connection: &Connection, observed: &Observed, record: &mut Record) -> 
     let since = *record.awaiting.get_or_insert_with(Instant::now);
     let token = observed.seen.token.yes().map(|token| token.hashed);
     let status = connection.status.as_ref().filter(|_| connection.is_known());
-    let judged = status.and_then(|status| status.token.as_ref()).map(|token| token.hashed_token);
+    let judged = status.and_then(|status| status.token);
     if judged.is_some() && judged == token {
         return Some(super::LONGEST_WAIT);
     }
@@ -94,23 +123,10 @@ fn awaits(connection: &Connection, observed: &Observed, record: &mut Record) -> 
     (!left.is_zero()).then_some(left)
 }
 
-/// The conditions with their sentences, which a suspended connection keeps.
-async fn kept(connection: &Connection, spec: &Spec, ctx: &Context) -> Result<Vec<Condition>, Fault> {
-    if !spec.suspend {
-        return Ok(Vec::new());
-    }
-    let status = connections::status(&ctx.client, &connection.key).await?;
-    Ok(status.map(|status| status.conditions).unwrap_or_default())
-}
-
 /// True if the status says already that this generation is suspended.
 pub(super) fn says_suspended(connection: &Connection) -> bool {
-    let ready = connection
-        .status
-        .as_ref()
-        .filter(|_| connection.is_known())
-        .and_then(|status| status.condition("Ready"));
-    ready.is_some_and(|ready| ready.reason == Some(Reason::Suspended))
+    let status = connection.status.as_ref().filter(|_| connection.is_known());
+    status.and_then(|status| status.ready).is_some_and(|(_, reason)| reason == Reason::Suspended)
 }
 
 /// Says of a connection that cannot be read that it cannot, and which field; its outputs stay as they are.
@@ -120,11 +136,13 @@ pub(super) async fn unreadable(
     record: &mut Record,
     ctx: &Context,
 ) -> Next {
-    let status =
-        status::unreadable(connection.status.as_ref(), connection.generation, error, Timestamp::now());
-    let Some(status) = status else { return Next::Wait };
-    tracing::error!(connection = %connection.key, error, "connection unreadable");
-    match write(connection, &status, record, ctx).await {
+    let told = connection.status.as_ref().and_then(|status| status.ready).map(|(_, reason)| reason);
+    if told != Some(Reason::SpecUnreadable) || !connection.is_known() {
+        tracing::error!(connection = %connection.key, error, "connection unreadable");
+    }
+    let now = Timestamp::now();
+    let say = |before: Before<'_>| status::unreadable(before.summary, connection.generation, error, now);
+    match say_it(connection, say, SignedDuration::MAX, record, ctx).await {
         Reported::Said => Next::Wait,
         Reported::Later(pause) => Next::After(pause),
         Reported::Failed => Next::Failed,
@@ -142,7 +160,7 @@ async fn write(connection: &Connection, status: &Status, record: &mut Record, ct
                 fingerprint: status.fingerprint(),
                 generation: connection.generation,
             });
-            ctx.index.saw_connection(written);
+            ctx.index.saw_connection(written.without_memory());
             Reported::Said
         }
         Err(fault) if fault.is_conflict() => conflict(connection, record, ctx).await,
@@ -171,27 +189,34 @@ fn may_write(connection: &Connection, record: &mut Record) -> Result<(), Duratio
     Ok(())
 }
 
-/// The connection is not what the index says: it is read past every cache. If that is older than what was known, the cluster has
-/// gone back in time, as after the restore of a backup, and everything is listed anew.
+/// The connection is not what the index says: it is read past every cache.
 async fn conflict(connection: &Connection, record: &mut Record, ctx: &Context) -> Reported {
     let (count, pause) = record.contentions.of(STATUS).conflict(Instant::now());
     tracing::warn!(connection = %connection.key, count, requeue_after = ?pause,
         "the connection changed while its status was written; it is looked at again");
     match connections::get(&ctx.client, &connection.key).await {
-        Ok(Some(now)) => {
-            if !ctx.index.read_connection(now) {
-                tracing::warn!(connection = %connection.key, "the cluster went back to an earlier state; everything is listed anew");
-                ctx.relist.request();
-            }
-        }
-        Ok(None) => {
-            if let Some(woken) = ctx.index.lost_connection(&connection.key, &connection.uid) {
-                ctx.wake(woken);
-            }
-        }
+        Ok(Some(now)) => learn(now, ctx),
+        Ok(None) => return gone(connection, ctx),
         Err(fault) => return failed(connection, &fault),
     }
     Reported::Later(pause)
+}
+
+/// Takes in a connection that was read past every cache. If it is older than what was known, the cluster has gone back in time, as
+/// after the restore of a backup, and everything is listed anew.
+fn learn(now: Connection, ctx: &Context) {
+    let key = now.key.clone();
+    if !ctx.index.read_connection(now) {
+        tracing::warn!(connection = %key, "the cluster went back to an earlier state; everything is listed anew");
+        ctx.relist.request();
+    }
+}
+
+fn gone(connection: &Connection, ctx: &Context) -> Reported {
+    if let Some(woken) = ctx.index.lost_connection(&connection.key, &connection.uid) {
+        ctx.wake(woken);
+    }
+    Reported::Said
 }
 
 fn failed(connection: &Connection, fault: &Fault) -> Reported {
@@ -202,10 +227,9 @@ fn failed(connection: &Connection, fault: &Fault) -> Reported {
 /// One line for each change of the judgement.
 fn log(connection: &Connection, status: &Status) {
     let Some(ready) = status.condition("Ready") else { return };
-    let before = connection.status.as_ref().and_then(|status| status.condition("Ready"));
-    let is_same = before.is_some_and(|before| {
-        before.status == ready.status && before.reason.map(Reason::as_str) == Some(ready.reason.as_str())
-    });
+    let before = connection.status.as_ref().and_then(|status| status.ready);
+    let is_same = before
+        .is_some_and(|(before, reason)| before == ready.status && reason.as_str() == ready.reason.as_str());
     if !is_same {
         let host = connection.spec.as_ref().map_or("", |spec| spec.host.as_str());
         let (ready, reason) = (ConditionStatus::as_str(ready.status), ready.reason.as_str());

@@ -1,7 +1,7 @@
 //! The GitHub hosts that connections may name. They stand in the settings, since a URL in a tenant's hands would send tokens to
 //! strangers.
 
-use std::{fs, path::PathBuf};
+use std::{fs, num::NonZeroU16, path::PathBuf};
 
 use reqwest::{Certificate, Url};
 use rustls::{
@@ -10,7 +10,7 @@ use rustls::{
 };
 use serde::Deserialize;
 
-use super::Error;
+use super::{Error, HOST_CONCURRENCY};
 
 /// One GitHub: github.com, an Enterprise Server, a tenant of ghe.com, or a simulator.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Host {
     pub web_url: String,
     /// Its container registry.
     pub registry: Option<String>,
+    /// How many questions may be open at it at once.
+    pub concurrency: u16,
     /// Authorities to trust beside those of the machine.
     pub ca_bundle: Vec<Certificate>,
 }
@@ -39,6 +41,8 @@ pub struct HostInput {
     pub web_url: Option<String>,
     /// Its container registry, as in `containers.ghe.example.com`.
     pub registry: Option<String>,
+    /// How many questions may be open at it at once.
+    pub concurrency: Option<i64>,
     /// The path of a PEM file with authorities to trust beside those of the machine.
     pub ca_bundle: Option<PathBuf>,
 }
@@ -80,6 +84,7 @@ pub(super) fn all(given: impl Iterator<Item = HostInput>) -> Result<Vec<Host>, E
             api_url: "https://api.github.com".to_owned(),
             web_url: None,
             registry: Some("ghcr.io".to_owned()),
+            concurrency: None,
             ca_bundle: None,
         };
         hosts.insert(0, github.checked(0)?);
@@ -107,13 +112,15 @@ impl HostInput {
             let message = format!("{registry:?} is not a host name with or without a port, as in ghcr.io");
             return Err(wrong("registry", message));
         }
+        let concurrency =
+            HOST_CONCURRENCY.number(self.concurrency).map_err(|message| wrong("concurrency", message))?;
         let ca_bundle = match self.ca_bundle {
             Some(path) => certificates(&path)
                 .map_err(|message| wrong("caBundle", format!("{}: {message}", path.display())))?,
             None => Vec::new(),
         };
         let web_url = web_url.as_str().trim_end_matches('/').to_owned();
-        Ok(Host { name: self.name, api_url, web_url, registry: self.registry, ca_bundle })
+        Ok(Host { name: self.name, api_url, web_url, registry: self.registry, concurrency, ca_bundle })
     }
 }
 
@@ -164,7 +171,10 @@ fn is_host_name(text: &str) -> bool {
 
 fn is_registry(text: &str) -> bool {
     let (name, port) = text.split_once(':').unwrap_or((text, "443"));
-    is_host_name(name) && port.parse::<u16>().is_ok()
+    // A sign before the digits would parse.
+    is_host_name(name)
+        && port.starts_with(|first: char| first.is_ascii_digit())
+        && port.parse::<NonZeroU16>().is_ok()
 }
 
 fn certificates(path: &std::path::Path) -> Result<Vec<Certificate>, String> {

@@ -1,20 +1,27 @@
 #![expect(clippy::arithmetic_side_effects, reason = "instants of a test are small")]
 
+mod memory;
+mod published;
+mod ready;
+
 use super::*;
 use crate::domain::{
-    answer::{Account, Deferral, Reply},
-    decide::{Host, OnInvalid, Version, decide},
-    format::Format,
-    knowledge::{Deferred, Knowledge},
-    probing::schedule::Past,
+    answer::{Deferral, Reply},
+    decide::{
+        Found, Holds, OnInvalid, decide,
+        tests::{leaving, others, ours},
+    },
+    knowledge::Knowledge,
+    output::{Format, Output},
+    token::Token,
 };
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 /// An instant at which nothing in particular happens.
 const T: i64 = 1_772_366_400;
-const TYPES: [&str; 6] =
-    ["Ready", "SecretResolved", "Authenticated", "RequirementsMet", "NotExpiring", "Published"];
+/// The output holds another token.
+const OTHER: Holds = Holds::Other { same_token: false, fixed: false };
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -22,11 +29,6 @@ fn at(second: i64) -> Timestamp {
 
 fn token(letter: &str) -> Token {
     Token::try_from(["ghp_", &letter.repeat(36)].concat().as_bytes()).unwrap()
-}
-
-fn grant(expiry: Expiry) -> Grant {
-    let account = Some(Account { login: "octocat".to_owned(), id: 583_231 });
-    Grant { account, scopes: Some(vec!["repo".to_owned()]), expiry }
 }
 
 /// A connection with one output, at `T`, whose token GitHub has not been asked about.
@@ -37,43 +39,161 @@ fn seen() -> Observation {
     })
 }
 
+/// The same with an accepted token in its output.
+fn good() -> Observation {
+    seen().accepted(T, Expiry::Never).finds(&[ours("out", Holds::Wanted)])
+}
+
 /// Beside those that the tests of `decide` have.
 impl Observation {
     fn deferred(self, second: i64, reason: Reason) -> Self {
         self.hears(second, Reply::Deferral(Deferral { reason, until: Some(at(second + 90)) }))
     }
 
-    fn finds(self, name: &str, format: Format) -> Self {
-        let output = Output { secret_name: name.to_owned(), format };
-        let payload = output.payload(&token("a"), &grant(Expiry::Never), Some("ghcr.io")).unwrap();
-        let version = Version { uid: "uid".to_owned(), resource_version: "7".to_owned() };
-        let ours = Found::Ours { name: name.to_owned(), version, payload, immutable: false };
-        self.with(|seen| seen.found.as_mut().unwrap().push(ours))
+    fn suspended(self) -> Self {
+        self.with(|seen| seen.demand.suspend = true)
+    }
+
+    fn withdraws(self) -> Self {
+        self.with(|seen| seen.demand.on_invalid = OnInvalid::Withdraw)
+    }
+
+    fn lacks_a_scope(self) -> Self {
+        self.with(|seen| seen.demand.requirement.scopes = vec!["gist".to_owned()])
+    }
+
+    /// Its scope met the demand, for which it was accepted.
+    fn demands_repo(self) -> Self {
+        self.with(|seen| seen.demand.requirement.scopes = vec!["repo".to_owned()])
+    }
+
+    fn has_no_token(self, reason: Reason) -> Self {
+        self.with(|seen| {
+            seen.token = Judged::no(reason, "bad");
+            seen.bytes = None;
+            seen.knowledge = Knowledge::default();
+        })
+    }
+
+    fn has_no_host(self) -> Self {
+        self.with(|seen| {
+            seen.host = Judged::unknown(Reason::HostUnknown, "no such host");
+            seen.knowledge = Knowledge::default();
+        })
     }
 }
 
-fn status(previous: Option<&Status>, seen: &Observation) -> Status {
-    status_with(previous, seen, &[], None)
+/// Every way in which a status can come about, each with a name.
+fn histories() -> Vec<(&'static str, Observation)> {
+    let dated = || seen().accepted(T, Expiry::At(at(T + 90 * DAY))).finds(&[ours("out", Holds::Wanted)]);
+    let soon = || good().accepted(T, Expiry::At(at(T + DAY)));
+    let unread = |seen: &mut Observation| {
+        seen.token = Judged::unknown(Reason::ApiServerUnavailable, "silent");
+        seen.knowledge = Knowledge::default();
+    };
+    let incident = |seen: &mut Observation| seen.knowledge.take_back(Reason::HostRefusesMany, seen.now);
+    vec![
+        ("new", seen()),
+        ("accepted, nothing stands", seen().accepted(T, Expiry::Never)),
+        ("good", good()),
+        ("good, with an expiry", dated()),
+        ("an outage", dated().deferred(T + 60, Reason::ServerError)),
+        ("a long outage", dated().deferred(T + 60, Reason::ServerError).at(T + 2 * DAY)),
+        ("an outage from the start", seen().deferred(T, Reason::TimedOut)),
+        ("a limit from the start", seen().deferred(T, Reason::RateLimited)),
+        ("an overload of ours", good().deferred(T + 60, Reason::HostBusy)),
+        ("refused once", dated().refused(T + 60)),
+        ("refused twice", dated().refused(T + 60).refused(T + 120)),
+        (
+            "refused, then deferred",
+            dated().refused(T + 60).refused(T + 99).deferred(T + 999, Reason::TimedOut),
+        ),
+        ("condemned, Withdraw", dated().condemned(T + HOUR).withdraws()),
+        (
+            "condemned, Withdraw, an earlier token",
+            dated().finds(&[ours("out", OTHER)]).condemned(T + HOUR).withdraws(),
+        ),
+        ("refused, never accepted", seen().refused(T).refused(T + 60)),
+        ("expires soon", soon()),
+        ("expires soon, in an outage", soon().deferred(T, Reason::TimedOut)),
+        ("expires soon, and a scope is missing", soon().lacks_a_scope()),
+        ("expired", dated().at(T + 90 * DAY)),
+        ("expired and confirmed", dated().refused(T + 90 * DAY + 2)),
+        ("unreadable expiry", good().accepted(T, Expiry::Unreadable)),
+        ("implausible expiry", good().accepted(T, Expiry::Implausible(at(T - 1)))),
+        ("a scope is missing", good().lacks_a_scope()),
+        ("a scope went", good().demands_repo().has(T + 60, &[]).has(T + 120, &[])),
+        ("the host refuses many", dated().refused(T + 60).with(incident)),
+        ("a foreign Secret", good().finds(&[others("out")])),
+        ("an output that is being deleted", good().finds(&[leaving("out")])),
+        ("no output is asked for", good().with(|seen| seen.demand.outputs.clear())),
+        ("suspended", good().suspended()),
+        ("no Secret", seen().has_no_token(Reason::SecretNotFound)),
+        ("no host", seen().has_no_host()),
+        ("no Secret, no host", seen().has_no_token(Reason::KeyNotFound).has_no_host()),
+        ("an unread Secret", good().with(unread)),
+    ]
 }
 
-fn status_with(
+/// What stands once the changes are made, but for those that are refused.
+fn stands<'a>(decision: &Decision<'a>, refused: &[(&str, Finding)]) -> Vec<(&'a str, Stand)> {
+    let made = |name: &str, stand: &Stand| {
+        let change = decision.changes.iter().find(|change| change.name() == name);
+        let refusal = refused.iter().find(|(refused, _)| *refused == name);
+        match (change, refusal) {
+            (None, _) => stand.clone(),
+            (Some(_), Some((_, finding))) => Stand::Refused(finding.clone()),
+            (Some(change), None) if change.writes() => Stand::Wanted,
+            (Some(_), None) => Stand::Absent,
+        }
+    };
+    decision.stands.iter().map(|(name, stand)| (*name, made(name, stand))).collect()
+}
+
+/// The Secrets as they are found once the changes are made.
+fn settled(seen: &Observation) -> Observation {
+    let mut found = seen.found.clone();
+    for change in decide(seen).changes {
+        let name = change.name();
+        found.retain(|found| !matches!(found, Found::Ours { name: found, .. } if found == name));
+        if change.writes() {
+            found.push(ours(name, Holds::Wanted));
+        }
+    }
+    seen.clone().finds(&found)
+}
+
+/// What is written after this status; `None` if it says the same.
+fn written(previous: Option<&Status>, seen: &Observation) -> Option<Status> {
+    written_with(previous, seen, &[], None)
+}
+
+fn written_with(
     previous: Option<&Status>,
     seen: &Observation,
-    failed: &[(String, Finding)],
+    refused: &[(&str, Finding)],
     raised_from: Option<SignedDuration>,
-) -> Status {
+) -> Option<Status> {
     let links = Links { create_token: "https://github.com/settings/tokens/new".to_owned() };
-    let decision = decide(seen);
+    let (decision, summary) = (decide(seen), previous.cloned().map(StatusSummary::from));
     let outcome = Outcome {
         seen,
         decision: &decision,
-        failed,
+        stands: &stands(&decision, refused),
         source: "Secret pat",
         secret_name: "pat",
         links: Some(&links),
         raised_from,
+        handled_request: None,
     };
-    next(previous, Some(3), &outcome)
+    let kept = previous.filter(|_| seen.demand.suspend).map(|status| status.conditions.as_slice());
+    let before = Before { summary: summary.as_ref(), conditions: kept.unwrap_or_default() };
+    next(before, Some(3), &outcome)
+}
+
+/// What stands after a look at this.
+fn status(previous: Option<&Status>, seen: &Observation) -> Status {
+    written(previous, seen).or_else(|| previous.cloned()).unwrap()
 }
 
 fn said<'a>(status: &'a Status, type_: &str) -> (&'static str, &'a str) {
@@ -85,111 +205,28 @@ fn since(status: &Status, type_: &str) -> i64 {
     status.condition(type_).unwrap().last_transition_time.0.as_second()
 }
 
-fn checked(status: &Status) -> Option<i64> {
-    status.token.as_ref()?.checked_at.as_ref().map(|at| at.0.as_second())
-}
-
-/// The status as another process reads it, and what it remembers of the token.
-fn restarted(seen: &Observation, status: &Status) -> (Observation, Status) {
-    let stored: Status = serde_json::from_str(&serde_json::to_string(status).unwrap()).unwrap();
-    let hashed = token("a").hashed();
-    let seen = seen.clone().with(|seen| {
-        seen.knowledge = stored.knowledge(&hashed, "github.com");
-        seen.past = Past { since: seen.now, asked: None };
-    });
-    (seen, stored)
-}
-
 #[test]
 fn every_status_has_the_six_conditions_each_with_a_reason_and_a_sentence() {
-    let rows = [
-        seen(),
-        seen().accepted(T, Expiry::Never),
-        seen().refused(T).refused(T + 60),
-        seen().with(|seen| seen.demand.suspend = true),
-        seen().with(|seen| seen.token = Judged::no(Reason::SecretNotFound, "there is none")),
-        seen().with(|seen| seen.host = Judged::unknown(Reason::HostUnknown, "no such host")),
-        seen().with(|seen| seen.found = Err(Finding::new(Reason::ApiServerUnavailable, "silent"))),
-    ];
-    for seen in rows {
+    for (name, seen) in histories() {
         let status = status(None, &seen);
         let types: Vec<_> = status.conditions.iter().map(|condition| condition.type_.as_str()).collect();
-        assert_eq!(types, TYPES);
+        assert_eq!(types, CONDITION_TYPES, "{name}");
+        assert_eq!(status.observed_generation, Some(3), "{name}");
         for condition in &status.conditions {
-            assert_eq!(condition.observed_generation, Some(3));
-            assert!(condition.reason.parse::<Reason>().is_ok() && !condition.message.is_empty());
-            assert_eq!(condition.last_transition_time.0, seen.now);
+            assert_eq!(condition.observed_generation, Some(3), "{name}");
+            assert!(condition.reason.parse::<Reason>().is_ok() && !condition.message.is_empty(), "{name}");
+            assert_eq!(condition.last_transition_time.0, seen.now, "{name}");
         }
     }
 }
 
 #[test]
-fn ready_sums_up() {
-    let good = || seen().accepted(T, Expiry::Never).finds("out", Format::Opaque);
-    let suspend = |seen: &mut Observation| seen.demand.suspend = true;
-    let secret = |reason| move |seen: &mut Observation| seen.token = Judged::no(reason, "bad");
-    let host = |seen: &mut Observation| seen.host = Judged::unknown(Reason::HostUnknown, "no such host");
-    let scope = |seen: &mut Observation| seen.demand.requirement.scopes = vec!["gist".to_owned()];
-    let foreign = |seen: &mut Observation| seen.found = Ok(vec![Found::Foreign { name: "out".to_owned() }]);
-    let unlisted =
-        |seen: &mut Observation| seen.found = Err(Finding::new(Reason::ApiServerUnavailable, "silent"));
-    let soon = || good().accepted(T, Expiry::At(at(T + DAY)));
-    let rows = [
-        ("good", good(), ("True", "Ready")),
-        ("new", seen(), ("Unknown", "NotAskedYet")),
-        ("an outage", good().deferred(T, Reason::ServerError), ("True", "AcceptedEarlier")),
-        ("an outage from the start", seen().deferred(T, Reason::ServerError), ("Unknown", "ServerError")),
-        ("refused once", good().refused(T + 60), ("True", "AcceptedEarlier")),
-        ("refused twice", good().refused(T + 60).refused(T + 120), ("False", "BadCredentials")),
-        ("expires soon", soon(), ("True", "ExpiresSoon")),
-        ("expires soon, in an outage", soon().deferred(T, Reason::TimedOut), ("True", "AcceptedEarlier")),
-        ("expires soon, and a scope is missing", soon().with(scope), ("False", "ScopeMissing")),
-        ("expires soon, and a foreign Secret", soon().with(foreign), ("False", "ForeignSecret")),
-        ("expired", soon().at(T + DAY), ("False", "Expired")),
-        ("unreadable expiry", good().accepted(T, Expiry::Unreadable), ("Unknown", "ExpiryUnreadable")),
-        ("a scope is missing", good().with(scope), ("False", "ScopeMissing")),
-        ("a foreign Secret", good().with(foreign), ("False", "ForeignSecret")),
-        ("outputs not listed", good().with(unlisted), ("Unknown", "ApiServerUnavailable")),
-        ("no Secret", seen().with(secret(Reason::SecretNotFound)), ("False", "SecretNotFound")),
-        ("no Secret, no host", seen().with(secret(Reason::KeyNotFound)).with(host), ("False", "KeyNotFound")),
-        ("an unknown host needs a person", seen().with(host), ("False", "HostUnknown")),
-        (
-            "so does a policy, once the trust is used up",
-            good().deferred(T + 9, Reason::AccessRestricted).at(T + DAY),
-            ("False", "AccessRestricted"),
-        ),
-        (
-            "before that, it does not",
-            good().deferred(T + 9, Reason::AccessRestricted),
-            ("True", "AcceptedEarlier"),
-        ),
-        ("suspended", good().with(suspend), ("Unknown", "Suspended")),
-    ];
-    for (name, seen, expected) in rows {
-        let status = status(None, &seen);
-        assert_eq!(said(&status, "Ready"), expected, "{name}: {:#?}", status.conditions);
-    }
-}
-
-#[test]
-fn a_raised_interval_is_named_in_ready_whatever_else_it_says() {
-    let asked = Some(SignedDuration::from_secs(10));
-    for seen in [seen(), seen().accepted(T, Expiry::Never), seen().refused(T).refused(T + 60)] {
-        let status = status_with(None, &seen, &[], asked);
-        let ready = status.condition("Ready").unwrap();
-        let note = "; spec.interval of 10s is below the administrator's minimum and was raised to 1800s";
-        assert!(ready.message.ends_with(note), "{}", ready.message);
-    }
-}
-
-#[test]
 fn a_transition_time_moves_only_with_the_status() {
-    let first = status(None, &seen().accepted(T, Expiry::Never));
-    let outage = status(Some(&first), &seen().accepted(T, Expiry::Never).deferred(T + 60, Reason::TimedOut));
+    let first = status(None, &good());
+    let outage = status(Some(&first), &good().deferred(T + 60, Reason::TimedOut));
     assert_eq!(said(&outage, "Ready"), ("True", "AcceptedEarlier"));
     assert_eq!(since(&outage, "Ready"), T, "another reason is no transition");
-    let refused = seen().refused(T + 60).refused(T + 120);
-    let bad = status(Some(&outage), &refused);
+    let bad = status(Some(&outage), &good().refused(T + 60).refused(T + 120));
     assert_eq!((since(&bad, "Ready"), since(&bad, "SecretResolved")), (T + 120, T));
     let default = serde_json::json!({ "conditions": [{
         "type": "Ready", "status": "Unknown", "reason": "Pending", "message": "waiting",
@@ -200,130 +237,10 @@ fn a_transition_time_moves_only_with_the_status() {
 }
 
 #[test]
-fn checked_at_stands_until_the_heartbeat_or_until_something_changes() {
-    let looks = |second: i64| {
-        seen().accepted(T, Expiry::Never).accepted(second, Expiry::Never).finds("out", Format::Opaque)
-    };
-    let first = status(None, &looks(T));
-    let within = status(Some(&first), &looks(T + HOUR - 1));
-    assert_eq!(within, first, "nothing is written below the heartbeat");
-    assert_eq!(checked(&status(Some(&first), &looks(T + HOUR))), Some(T + HOUR), "the heartbeat");
-    let outage = looks(T + 60).deferred(T + 120, Reason::TimedOut);
-    assert_eq!(checked(&status(Some(&first), &outage)), Some(T + 60), "something else changed");
-    let ahead = status(None, &looks(T + 30 * DAY));
-    assert_eq!(checked(&status(Some(&ahead), &looks(T))), Some(T), "written by a clock that ran ahead");
-    assert_eq!(checked(&status(Some(&first), &seen().refused(T).refused(T + 60))), None, "never accepted");
-}
-
-#[test]
-fn a_second_look_and_a_restart_write_nothing() {
-    let good = || seen().accepted(T, Expiry::At(at(T + 90 * DAY))).finds("out", Format::Opaque);
-    let rows = [
-        ("new", seen()),
-        ("good", good()),
-        ("an outage", good().deferred(T + 60, Reason::ServerError)),
-        ("a long outage", good().deferred(T + 60, Reason::ServerError).at(T + 2 * DAY)),
-        ("a limit from the start", seen().deferred(T, Reason::RateLimited)),
-        ("refused once", good().refused(T + 60)),
-        ("refused twice", good().refused(T + 60).refused(T + 120)),
-        (
-            "refused, then deferred",
-            good().refused(T + 60).refused(T + 99).deferred(T + 999, Reason::TimedOut),
-        ),
-        ("expired", good().at(T + 90 * DAY)),
-        ("expired and confirmed", good().refused(T + 90 * DAY + 2)),
-        ("unreadable expiry", good().accepted(T, Expiry::Unreadable)),
-        ("suspended", good().with(|seen| seen.demand.suspend = true)),
-        ("no Secret", seen().with(|seen| seen.token = Judged::no(Reason::SecretNotFound, "none"))),
-        ("no host", seen().with(|seen| seen.host = Judged::unknown(Reason::HostUnknown, "none"))),
-    ];
-    for (name, seen) in rows {
-        let first = status(None, &seen);
-        let later = seen.now.as_second() + 5;
-        assert_eq!(status(Some(&first), &seen.clone().at(later)), first, "{name}: a second look");
-        let (again, stored) = restarted(&seen, &first);
-        assert_eq!(stored, first, "{name}: as it was stored");
-        assert_eq!(status(Some(&stored), &again.at(later)), first, "{name}: after a restart");
-    }
-}
-
-#[test]
-fn a_status_remembers_the_token_and_host_it_was_written_for() {
-    let known = seen().accepted(T - DAY, Expiry::At(at(T + DAY))).accepted(T, Expiry::At(at(T + DAY)));
-    let seen = known.refused(T + 60).deferred(T + 120, Reason::RateLimited);
-    let (again, stored) = restarted(&seen, &status(None, &seen));
-    assert_eq!(again.knowledge, seen.knowledge);
-    assert_eq!(stored.knowledge(&token("b").hashed(), "github.com"), Knowledge::default());
-    assert_eq!(stored.knowledge(&token("a").hashed(), "ghe.example.com"), Knowledge::default());
-}
-
-#[test]
-fn what_was_known_of_a_token_outlasts_a_pause_a_bad_paste_and_a_wrong_host() {
-    let known = status(None, &seen().accepted(T, Expiry::Never).finds("out", Format::Opaque));
-    let forgetful = |seen: &mut Observation| seen.knowledge = Knowledge::default();
-    let paste = seen().with(|seen| seen.token = Judged::no(Reason::TokenMalformed, "quotes")).with(forgetful);
-    let host = seen().with(|seen| seen.host = Judged::unknown(Reason::HostUnknown, "none")).with(forgetful);
-    let unread = seen().with(|seen| seen.token = Judged::unknown(Reason::ApiServerUnavailable, "silent"));
-    let paused = seen().with(|seen| {
-        seen.token = Judged::unknown(Reason::Suspended, "not read");
-        seen.demand.suspend = true;
-    });
-    for (name, seen) in [("paste", paste), ("host", host), ("unread", unread), ("paused", paused)] {
-        assert_eq!(status(Some(&known), &seen.at(T + 60)).token, known.token, "{name}");
-    }
-    let other = status(Some(&known), &seen().with(|seen| seen.token = Judged::Yes(token("b"))).at(T + 60));
-    let other = other.token.unwrap();
-    assert_eq!((other.hashed_token, other.login, other.checked_at), (token("b").hashed(), None, None));
-}
-
-#[test]
-fn a_pause_changes_ready_and_nothing_else() {
-    let known = status(None, &seen().accepted(T, Expiry::Never).finds("out", Format::Opaque));
-    let paused = seen().with(|seen| seen.demand.suspend = true).at(T + 60);
-    let suspended = status(Some(&known), &paused);
-    assert_eq!(said(&suspended, "Ready"), ("Unknown", "Suspended"));
-    assert_eq!(since(&suspended, "Ready"), T + 60);
-    assert_eq!(suspended.conditions[1..], known.conditions[1..]);
-    assert_eq!((&suspended.token, &suspended.outputs), (&known.token, &known.outputs));
-    assert_eq!(status(Some(&suspended), &paused.at(T + DAY)), suspended, "one write");
-}
-
-#[test]
-fn the_outputs_are_those_that_stand_once_the_changes_are_made() {
-    let good = || seen().accepted(T, Expiry::Never);
-    let names = |status: &Status| -> Vec<(String, Format)> {
-        status.outputs.iter().map(|output| (output.secret_name.clone(), output.format)).collect()
-    };
-    let out = |format| vec![("out".to_owned(), format)];
-    let format = |format| move |seen: &mut Observation| seen.demand.outputs[0].format = format;
-    let failed = [("out".to_owned(), Finding::new(Reason::WriteFailed, "forbidden"))];
-    let first = status(None, &good());
-    assert_eq!(names(&first), out(Format::Opaque), "created now");
-    assert_eq!(names(&status_with(None, &good(), &failed, None)), [], "not created");
-    assert_eq!(said(&status_with(None, &good(), &failed, None), "Published"), ("False", "WriteFailed"));
-    let stands = || good().finds("out", Format::Opaque);
-    let refused = stands().refused(T + 1).refused(T + 61);
-    assert_eq!(names(&status(Some(&first), &refused)), out(Format::Opaque), "retained");
-    assert_eq!(said(&status(Some(&first), &refused), "Published"), ("True", "Retained"));
-    let withdrawn = refused.clone().with(|seen| seen.demand.on_invalid = OnInvalid::Withdraw);
-    assert_eq!(names(&status(Some(&first), &withdrawn)), [], "withdrawn");
-    let anew = stands().with(format(Format::BasicAuth));
-    assert_eq!(names(&status(Some(&first), &anew)), out(Format::BasicAuth), "made anew");
-    let later = refused.with(format(Format::BasicAuth));
-    assert_eq!(names(&status(Some(&first), &later)), out(Format::Opaque), "not before the token is good");
-    let no_registry = stands().with(format(Format::DockerConfigJson)).with(|seen| {
-        seen.host = Judged::Yes(Host { name: "github.com".to_owned(), registry: None });
-    });
-    assert_eq!(names(&status(Some(&first), &no_registry)), out(Format::Opaque), "not laid out so");
-    let unnamed = stands().with(|seen| seen.demand.outputs.clear());
-    assert_eq!(names(&status(Some(&first), &unnamed)), [], "no longer named");
-}
-
-#[test]
 fn a_newline_and_a_doubt_are_told_with_the_secret() {
     let pasted = ["ghp_", &"a".repeat(30), "\n"].concat();
     let odd = Token::try_from(pasted.as_bytes()).unwrap();
-    let status = status(None, &seen().with(|seen| seen.token = Judged::Yes(odd)));
+    let status = status(None, &seen().with(|seen| seen.token = Judged::Yes(odd.describe())));
     let message = &status.condition("SecretResolved").unwrap().message;
     assert!(
         message.starts_with("Secret pat holds a classic personal access token; one newline"),
@@ -336,33 +253,52 @@ fn a_newline_and_a_doubt_are_told_with_the_secret() {
 #[test]
 fn a_status_stays_small_and_within_the_schema() {
     let endless = "€".repeat(100_000);
-    let failed = [("out".to_owned(), Finding::new(Reason::WriteFailed, endless.clone()))];
+    let refused = [("out", Finding::new(Reason::WriteFailed, endless.clone()))];
     let bad = seen().with(|seen| seen.token = Judged::no(Reason::KeyNotFound, endless.clone()));
-    for status in [status(None, &bad), status_with(None, &seen().accepted(T, Expiry::Never), &failed, None)] {
-        assert!(status.conditions.iter().all(|condition| condition.message.chars().count() <= 32_768));
+    let unwritten = written_with(None, &seen().accepted(T, Expiry::Never), &refused, None).unwrap();
+    for status in [status(None, &bad), unwritten] {
+        assert!(status.conditions.iter().all(|condition| condition.message.chars().count() <= 4096));
+        assert!(status.conditions.iter().any(|condition| condition.message.ends_with('…')));
         assert!(serde_json::to_string(&status).unwrap().len() < 100_000);
     }
-    let ordinary = status(None, &seen().accepted(T, Expiry::At(at(T + DAY))));
-    assert!(serde_json::to_string(&ordinary).unwrap().len() < 4096);
-}
-
-#[test]
-fn an_unreadable_connection_has_all_six_conditions() {
-    let conditions = unreadable("missing field `secretRef`", Some(4), seen().now);
-    let shown: Vec<_> = conditions.iter().map(|seen| (seen.type_.as_str(), seen.status.as_str())).collect();
-    assert_eq!(shown[0], ("Ready", "False"));
-    assert_eq!(shown.len(), 6);
-    assert!(
-        conditions.iter().all(|seen| seen.reason == "SpecUnreadable" && seen.message.contains("secretRef"))
-    );
-}
-
-#[test]
-fn the_end_of_a_limit_is_told_and_that_of_an_outage_is_not() {
-    for (reason, told) in
-        [(Reason::RateLimited, true), (Reason::LoginLocked, true), (Reason::ServerError, false)]
-    {
-        let deferred = Deferred { since: seen().now, deferral: Deferral { reason, until: Some(seen().now) } };
-        assert_eq!(RetryStatus::from(deferred).not_before.is_some(), told, "{reason:?}");
+    for (name, seen) in histories() {
+        assert!(serde_json::to_string(&status(None, &seen)).unwrap().len() < 4096, "{name}");
     }
+}
+
+#[test]
+fn an_unreadable_connection_says_so_in_all_six_conditions_and_forgets_nothing() {
+    let error = "spec.interval: 10 parsecs is no duration";
+    let known = status(None, &good().deferred(T + 60, Reason::ServerError));
+    let summary = StatusSummary::from(known.clone());
+    let unread = unreadable(Some(&summary), Some(4), error, at(T + 99)).unwrap();
+    let shown: Vec<_> = unread.conditions.iter().map(|seen| (&*seen.type_, seen.status.as_str())).collect();
+    let expected = CONDITION_TYPES.map(|type_| (type_, if type_ == "Ready" { "False" } else { "Unknown" }));
+    assert_eq!(shown, expected);
+    for condition in &unread.conditions {
+        assert_eq!((&*condition.reason, condition.observed_generation), ("SpecUnreadable", Some(4)));
+        assert!(condition.message.contains(error), "{}", condition.message);
+        assert_eq!(condition.last_transition_time.0, at(T + 99), "each of them was True");
+    }
+    assert_eq!((unread.observed_generation, unread.next_check_at.clone()), (Some(4), None));
+    assert_eq!(
+        (&unread.token, &unread.outputs, &unread.deferral),
+        (&known.token, &known.outputs, &known.deferral)
+    );
+
+    let summary = StatusSummary::from(unread.clone());
+    assert_eq!(unreadable(Some(&summary), Some(4), error, at(T + DAY)), None, "it is said already");
+    let again = unreadable(Some(&summary), Some(5), error, at(T + DAY)).unwrap();
+    assert_eq!(again.observed_generation, Some(5), "another generation that is no better");
+    let times = again.conditions.iter().map(|condition| condition.last_transition_time.0);
+    assert!(times.eq(vec![at(T + 99); 6]), "and no transition");
+    let other = unreadable(Some(&summary), Some(4), "spec.host: missing", at(T + DAY)).unwrap();
+    assert!(other.conditions.iter().all(|condition| condition.message.contains("spec.host: missing")));
+}
+
+#[test]
+fn a_connection_that_was_never_readable_says_so_too() {
+    let unread = unreadable(None, Some(1), "missing field `secretRef`", at(T)).unwrap();
+    assert_eq!(said(&unread, "Ready"), ("False", "SpecUnreadable"));
+    assert_eq!((since(&unread, "Ready"), unread.token), (T, None));
 }

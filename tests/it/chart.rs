@@ -1,5 +1,7 @@
 //! The Helm chart: what it renders, whether a real API server takes it, and whether its rights are those that are used.
 
+mod values;
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -11,7 +13,7 @@ use std::{
 use control_plane::{Program, binaries};
 use github_pat_operator::{
     api,
-    settings::{Input, LogFormat, Settings, from_yaml},
+    settings::{self, Settings, SettingsInput, from_yaml},
 };
 use github_simulator::{NewToken, Simulator};
 use k8s_openapi::{
@@ -130,34 +132,6 @@ fn the_chart_brings_the_resource_that_the_operator_prints_and_keeps_it() {
 }
 
 #[test]
-fn without_values_the_settings_are_the_defaults_of_the_operator() {
-    let ours = Input {
-        listen: Some(([0, 0, 0, 0], 8080).into()),
-        log_format: Some(LogFormat::Json),
-        ..Input::default()
-    };
-    let defaults = format!("{:?}", Settings::new(ours, Input::default()).unwrap());
-    let unset =
-        ["minimumInterval", "trustFor", "confirmAfter", "heartbeat", "concurrency", "githubApiVersion"];
-    let unset: Vec<String> = unset.iter().flat_map(|name| set(name, "null")).collect();
-    for flags in [Vec::new(), unset] {
-        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-        let directory = tempfile::tempdir().unwrap();
-        let settings = settings(&rendered(&flags), directory.path());
-        assert_eq!(format!("{settings:?}"), defaults);
-    }
-}
-
-#[tokio::test]
-async fn a_certificate_among_the_values_is_trusted_for_its_host() {
-    let values = every_value().await;
-    let directory = tempfile::tempdir().unwrap();
-    let settings = settings(&rendered(&["--values", values.path().to_str().unwrap()]), directory.path());
-    let trusted = |name: &str| settings.host(name).unwrap().ca_bundle.len();
-    assert_eq!((trusted("ghe.example.com"), trusted("acme.ghe.com")), (1, 0));
-}
-
-#[test]
 fn other_settings_or_certificates_make_another_pod() {
     let checksum = |flags: &[&str]| {
         let manifests = rendered(flags);
@@ -183,58 +157,6 @@ fn the_probes_ask_where_the_operator_listens() {
     }
 }
 
-#[test]
-fn helm_and_the_operator_agree_on_what_a_setting_may_be() {
-    let rows = [
-        ("minimumInterval", ["9s", "10s", "24h", "24h0m1s"]),
-        ("trustFor", ["59m", "1h", "720h", "721h"]),
-        ("confirmAfter", ["0s", "1s", "0h60m", "3601s"]),
-        ("heartbeat", ["0h0m59s", "60s", "1440m", "1441m"]),
-        ("concurrency", ["0", "1", "1000", "1001"]),
-        ("githubApiVersion", ["latest", "2022-11-28", "2026-03-10", "2026-13-10"]),
-        ("logFormat", ["xml", "text", "json", "JSON"]),
-    ];
-    for (name, values) in rows {
-        for (value, good) in values.into_iter().zip([false, true, true, false]) {
-            let given = from_yaml::<Input>(&format!("{name}: {value}"));
-            let taken = given.is_ok_and(|given| Settings::new(given, Input::default()).is_ok());
-            let flags = set(name, value);
-            let output = template(&flags.iter().map(String::as_str).collect::<Vec<_>>());
-            assert_eq!((taken, output.status.success()), (good, good), "{name}={value}: {}", said(&output));
-            assert!(good || said(&output).contains(name), "{name}={value}: {}", said(&output));
-        }
-    }
-}
-
-#[test]
-fn a_value_that_would_do_nothing_or_harm_is_refused_by_name() {
-    let host = |more: Value| {
-        let mut host = json!({ "name": "ghe.example.com", "apiUrl": "https://ghe.example.com/api/v3" });
-        host.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        format!("settings.hosts=[{host}, {{\"name\": \"b\", \"apiUrl\": \"https://b.example.com\"}}]")
-    };
-    let rows = [
-        ("nosuch=1".to_owned(), "'nosuch' not allowed"),
-        ("replicas=2".to_owned(), "'replicas' not allowed"),
-        ("settings=null".to_owned(), "missing property 'settings'"),
-        ("settings.nosuch=1".to_owned(), "'nosuch' not allowed"),
-        ("settings.listen=\"127.0.0.1:80\"".to_owned(), "'listen' not allowed"),
-        ("image.tag=\"a/b\"".to_owned(), "/image/tag"),
-        ("podLabels={\"a\": 1}".to_owned(), "/podLabels/a"),
-        (host(json!({ "name": "GHE" })), "/settings/hosts/0/name"),
-        (host(json!({ "name": "b" })), "settings.hosts[1].name: b is named twice"),
-        (host(json!({ "apiUrl": "http://ghe.example.com" })), "/settings/hosts/0/apiUrl"),
-        (host(json!({ "apiUrl": "https://me:you@ghe.example.com" })), "/settings/hosts/0/apiUrl"),
-        (host(json!({ "registry": "https://r" })), "/settings/hosts/0/registry"),
-        (host(json!({ "caBundle": "/etc/ca.pem" })), "/settings/hosts/0/caBundle"),
-        (host(json!({ "proxy": "http://p" })), "'proxy' not allowed"),
-    ];
-    for (value, words) in rows {
-        let output = template(&["--set-json", &value]);
-        assert!(!output.status.success() && said(&output).contains(words), "{value}: {}", said(&output));
-    }
-}
-
 fn chart() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/github-pat-operator")
 }
@@ -250,10 +172,6 @@ fn said(output: &Output) -> String {
 fn template(flags: &[&str]) -> Output {
     let chart = chart();
     helm(&[&["template", RELEASE, chart.to_str().unwrap(), "--namespace", RELEASE], flags].concat())
-}
-
-fn set(name: &str, value: &str) -> [String; 2] {
-    ["--set".to_owned(), format!("settings.{name}={value}")]
 }
 
 /// The manifests that Helm makes of the chart with these flags.
@@ -280,6 +198,7 @@ async fn every_value() -> tempfile::NamedTempFile {
             "apiUrl": "https://ghe.example.com:8443/api/v3",
             "webUrl": "https://ghe.example.com",
             "registry": "containers.ghe.example.com:5000",
+            "concurrency": 4,
             "caBundle": github.ca_pem().unwrap(),
         },
         { "name": "acme.ghe.com", "apiUrl": "https://api.acme.ghe.com" },
@@ -297,9 +216,10 @@ async fn every_value() -> tempfile::NamedTempFile {
         "crds": { "install": true },
         "settings": {
             "minimumInterval": "10s", "trustFor": "48h", "confirmAfter": "2m", "heartbeat": "2h", "concurrency": 8,
+            "incidentHold": "1h", "failedLoginsPerHour": 60, "failedLoginsPerNamespace": 10, "questionsPerMinute": 10,
             "githubApiVersion": "2026-03-10", "logFormat": "text", "logFilter": "debug", "hosts": hosts,
         },
-        "resources": { "requests": { "cpu": 1 }, "limits": { "knowledge": "64Mi" } },
+        "resources": { "requests": { "cpu": 1 }, "limits": { "memory": "64Mi" } },
         "terminationGracePeriodSeconds": 10,
         "podLabels": { "team": "a" },
         "podAnnotations": { "note": "b" },
@@ -315,6 +235,10 @@ async fn every_value() -> tempfile::NamedTempFile {
 
 /// The settings in the ConfigMap, as the operator reads them if `directory` is where the Pod sees them.
 fn settings(manifests: &[Value], directory: &Path) -> Settings {
+    read_settings(manifests, directory).unwrap()
+}
+
+fn read_settings(manifests: &[Value], directory: &Path) -> Result<Settings, settings::Error> {
     for (name, text) in of_kind(manifests, "ConfigMap")["data"].as_object().unwrap() {
         let text = text.as_str().unwrap().replace(MOUNTED, directory.to_str().unwrap());
         fs::write(directory.join(name), text).unwrap();
@@ -322,7 +246,7 @@ fn settings(manifests: &[Value], directory: &Path) -> Settings {
     let container = &of_kind(manifests, "Deployment")["spec"]["template"]["spec"]["containers"][0];
     assert_eq!(container["args"], json!(["run", format!("--config={MOUNTED}/settings.yaml")]));
     assert_eq!(container["volumeMounts"][0]["mountPath"], MOUNTED);
-    Settings::new(Input::default(), Input::read(&directory.join("settings.yaml")).unwrap()).unwrap()
+    Settings::new(SettingsInput::default(), SettingsInput::read(&directory.join("settings.yaml"))?)
 }
 
 /// Applies a manifest; a field that the API server does not know is an error.

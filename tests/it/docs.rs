@@ -9,7 +9,7 @@ use std::{
 use github_pat_operator::{
     api::{self, GithubPatConnection},
     domain::Reason,
-    settings::{Input, from_yaml},
+    settings::{RANGES, SettingsInput, from_yaml},
 };
 use serde_json::Value;
 
@@ -38,7 +38,7 @@ fn every_reason_is_explained_and_no_other() {
 #[test]
 fn every_setting_stands_in_the_table_with_its_flag_and_variable_and_no_other() {
     let page = read("docs/settings.md");
-    let flags = <Input as clap::Args>::augment_args(clap::Command::new("settings"));
+    let flags = <SettingsInput as clap::Args>::augment_args(clap::Command::new("settings"));
     let known: BTreeSet<_> = flags
         .get_arguments()
         .map(|argument| {
@@ -56,6 +56,31 @@ fn every_setting_stands_in_the_table_with_its_flag_and_variable_and_no_other() {
         .collect();
     assert_eq!(told, known);
     assert!(page.contains("| `hosts` |"), "the only setting without a flag");
+}
+
+#[test]
+fn bounds_and_defaults_in_the_table_are_those_of_the_operator() {
+    let page = read("docs/settings.md");
+    let rows: Vec<_> = table_rows(&page).collect();
+    for range in RANGES {
+        let (name, columns) = match range.name.strip_prefix("hosts[].") {
+            Some(field) => (field, 3),
+            None => (range.name, 7),
+        };
+        let is_its = |cells: &&Vec<&str>| cells[0].trim_matches('`') == name && cells.len() == columns;
+        let row = rows.iter().find(is_its).unwrap_or_else(|| panic!("{} has no row", range.name));
+        let told = match columns {
+            7 => row[3] == range.bounds() || row[3].starts_with(&format!("{}, ", range.bounds())),
+            _ => row[2].starts_with(&format!("{}, by default {}:", range.bounds(), range.default())),
+        };
+        assert!(told, "{}: {row:?} is not {}", range.name, range.bounds());
+        assert!(
+            columns == 3 || row[4] == range.default(),
+            "{}: {row:?} is not {}",
+            range.name,
+            range.default()
+        );
+    }
 }
 
 #[test]

@@ -4,23 +4,31 @@ mod tls;
 
 use std::{
     collections::BTreeSet,
+    io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::Path,
-    sync::Arc,
+    process::Command,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
+use control_plane::usage;
+use futures::{
+    StreamExt,
+    future::join_all,
+    stream::{self, FuturesUnordered},
+};
 use github_pat_operator::{
     domain::{
         Reason,
-        answer::{Answer, Probe, Refusal, Reply as Said},
+        answer::{Answer, RateLimit, Refusal, Reply as Said},
+        probe::Probe,
         token::Token,
     },
     github::{Github, Heard, Line},
-    settings::{Input, Settings, from_yaml},
+    settings::{Settings, SettingsInput, from_yaml},
 };
-use github_simulator::{Call, ExpiryLayout, NewToken, Outage, Reply, Simulator};
+use github_simulator::{Call, ExpiryLayout, NewToken, Reply, Simulator};
 use jiff::SignedDuration;
 use rustls::{ServerConfig, ServerConnection, crypto::ring, pki_types::PrivateKeyDer};
 use serde_json::json;
@@ -34,16 +42,16 @@ async fn no_host_holds_a_question_longer_than_ten_seconds() {
     let hosts = [("github", simulator.url(), None), ("mute", mute_url, None)];
     let github = github(&hosts);
     let rows = [
-        ("no answer", "github", Reply::Stall, 9..12),
-        ("a byte a second", "github", Reply::Drip, 9..12),
-        ("no TLS handshake", "mute", Reply::AsUsual, 2..5),
+        ("no answer", "github", Reply::Stall, 9..12, Reason::TimedOut),
+        ("a byte a second", "github", Reply::Drip, 9..12, Reason::TimedOut),
+        ("no TLS handshake", "mute", Reply::AsUsual, 2..5, Reason::ConnectTimedOut),
     ];
-    let asked = rows.into_iter().enumerate().map(async |(number, (name, host, reply, seconds))| {
+    let asked = rows.into_iter().enumerate().map(async |(number, (name, host, reply, seconds, reason))| {
         let token = made(&simulator, NewToken::classic(&format!("t{number}"), "acme-ci"));
         simulator.script(&format!("t{number}"), vec![reply]);
         let begin = Instant::now();
         let heard = github.ask(&token, Probe::Identity, host, Line::Kept).await;
-        assert_eq!(deferred(&heard), Some(Reason::TimedOut), "{name}");
+        assert_eq!(deferred(&heard), Some(reason), "{name}");
         assert!(seconds.contains(&begin.elapsed().as_secs()), "{name}: {:?}", begin.elapsed());
     });
     join_all(asked).await;
@@ -58,7 +66,7 @@ async fn a_hostile_answer_is_a_deferral_at_once() {
     let many =
         (0..400).fold(Reply::json(&user), |reply, number| reply.with_header(&format!("x-{number}"), "a"));
     let rows = [
-        ("cut", Reply::Cut, Some(Reason::Unreachable)),
+        ("cut", Reply::Cut, Some(Reason::ConnectionBroken)),
         ("32 MiB", Reply::Huge, Some(Reason::NotTheApi)),
         ("just below 64 KiB", padded(65_000), None),
         ("just above 64 KiB", padded(65_600), Some(Reason::NotTheApi)),
@@ -67,7 +75,7 @@ async fn a_hostile_answer_is_a_deferral_at_once() {
         ("half an answer", plain(r#"{"login":"acme-ci","#.to_owned()), Some(Reason::NotTheApi)),
         ("no answer in it", plain(String::new()), Some(Reason::NotTheApi)),
         ("a page", plain("<html>Sign in to the guest network</html>".to_owned()), Some(Reason::NotTheApi)),
-        ("hundreds of headers", many, Some(Reason::Unreachable)),
+        ("hundreds of headers", many, Some(Reason::UnexpectedAnswer)),
         ("not modified", Reply::Status(304), Some(Reason::UnexpectedAnswer)),
         // What claims to be compressed is read as it is: nothing here unpacks a bomb.
         ("a claim to be compressed", Reply::json(&user).with_header("content-encoding", "gzip"), None),
@@ -85,8 +93,21 @@ async fn a_hostile_answer_is_a_deferral_at_once() {
     }
 }
 
+/// Set in the process that measures itself.
+const ALONE: &str = "GITHUB_PAT_OPERATOR_TESTS_ALONE";
+
+/// Measured in a process of its own, since other tests run in this one.
 #[tokio::test]
 async fn huge_answers_take_little_memory() {
+    if std::env::var_os(ALONE).is_none() {
+        let mut alone = Command::new(std::env::current_exe().unwrap());
+        alone.args(["--exact", "github::huge_answers_take_little_memory", "--nocapture"]).env(ALONE, "yes");
+        let ended = alone.output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stdout);
+        let complaint = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success() && said.contains("1 passed"), "{said}{complaint}");
+        return;
+    }
     let simulator = simulator().await;
     let github = of(&simulator);
     let tokens: Vec<_> =
@@ -94,13 +115,13 @@ async fn huge_answers_take_little_memory() {
     for number in 0..16 {
         simulator.script(&number.to_string(), vec![Reply::Huge]);
     }
-    let before = peak_memory();
+    let before = usage(std::process::id()).unwrap().peak;
     let heard =
         join_all(tokens.iter().map(|token| github.ask(token, Probe::Identity, "github", Line::Kept))).await;
     assert!(heard.iter().all(|heard| deferred(heard) == Some(Reason::NotTheApi)));
-    let grown = peak_memory().saturating_sub(before);
-    // Read whole they are 512 MiB; other tests of this process run meanwhile.
-    assert!(grown < 128 * 1024, "{grown} KiB more");
+    let grown = usage(std::process::id()).unwrap().peak.saturating_sub(before);
+    // Read whole they are 512 MiB.
+    assert!(grown < 64 << 20, "{grown} bytes more");
 }
 
 #[tokio::test]
@@ -136,23 +157,57 @@ async fn no_redirect_is_followed() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_not_there_is_unreachable() {
+async fn each_cause_of_no_connection_is_told_apart() {
+    use Reason::{ConnectionBroken, ConnectionRefused, DnsNameNotFound, UnexpectedAnswer};
     let simulator = simulator().await;
     let token = made(&simulator, NewToken::classic("ci", "acme-ci"));
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let unknown = || "https://github.invalid".to_owned();
+    let user = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".as_slice();
     let rows = [
-        ("a closed port", format!("http://{closed}")),
-        ("a closed port over TLS", format!("https://{closed}")),
-        ("a name that does not exist", "https://github.invalid".to_owned()),
+        ("a closed port", format!("http://{closed}"), ConnectionRefused),
+        ("a closed port over TLS", format!("https://{closed}"), ConnectionRefused),
+        ("a name that does not exist", unknown(), DnsNameNotFound),
+        ("hangs up at once", says(b""), ConnectionBroken),
+        ("hangs up during TLS", says(b"").replace("http:", "https:"), ConnectionBroken),
+        ("hangs up in the headers", says(b"HTTP/1.1 200 OK\r\nx-gi"), ConnectionBroken),
+        ("hangs up in the body", says(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}"), ConnectionBroken),
+        ("hangs up between chunks", says(user), ConnectionBroken),
+        ("a chunk that is none", says(&[user, b"no chunk\r\n"].concat()), UnexpectedAnswer),
+        ("another protocol", says(b"SSH-2.0-OpenSSH_9.7\r\n"), UnexpectedAnswer),
     ];
-    for (name, url) in rows {
+    for (name, url, reason) in rows {
         let heard =
             github(&[("github", url, None)]).ask(&token, Probe::Identity, "github", Line::Fresh).await;
-        assert_eq!(deferred(&heard), Some(Reason::Unreachable), "{name}");
+        let told = deferred(&heard).unwrap();
+        // A machine without DNS cannot tell.
+        let without_dns = told == Reason::DnsFailed && reason == DnsNameNotFound;
+        assert!(told == reason || without_dns, "{name}: {told:?}");
+        assert_eq!((heard.date, heard.limit), (None, None), "{name}");
     }
     let heard = of(&simulator).ask(&token, Probe::Identity, "nowhere", Line::Kept).await;
     assert_eq!(deferred(&heard), Some(Reason::HostUnknown));
     assert_eq!(simulator.calls().len(), 0);
+}
+
+#[tokio::test]
+async fn the_log_has_the_deepest_cause_and_no_url() {
+    let written = Written::default();
+    let log = tracing_subscriber::fmt().json().with_writer(written.clone()).finish();
+    let _guard = tracing::subscriber::set_default(log);
+    let simulator = simulator().await;
+    let token = made(&simulator, NewToken::classic("ci", "acme-ci"));
+    let url = format!("https://{}/api/v3", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    github(&[("ghe.example.com", url, None)])
+        .ask(&token, Probe::Identity, "ghe.example.com", Line::Kept)
+        .await;
+    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(line["level"], "WARN");
+    let fields = ["message", "host", "reason"].map(|field| line["fields"][field].as_str().unwrap());
+    assert_eq!(fields, ["no response", "ghe.example.com", "ConnectionRefused"]);
+    assert!(line["fields"]["cause"].as_str().unwrap().contains("refused"), "{text}");
+    assert!(!text.contains("api/v3") && !token.shows_in(&text), "{text}");
 }
 
 #[tokio::test]
@@ -214,7 +269,7 @@ async fn a_broken_kept_connection_harms_one_question_only() {
     let github = of(&simulator);
     for (name, reply, reason) in [
         ("first", Reply::AsUsual, None),
-        ("second", Reply::Cut, Some(Reason::Unreachable)),
+        ("second", Reply::Cut, Some(Reason::ConnectionBroken)),
         ("third", Reply::AsUsual, None),
     ] {
         let token = made(&simulator, NewToken::classic(name, "acme-ci"));
@@ -227,7 +282,24 @@ async fn a_broken_kept_connection_harms_one_question_only() {
 }
 
 #[tokio::test]
-async fn one_question_serves_all_who_ask_it_and_no_verdict_crosses_to_another_token() {
+async fn a_busy_host_has_as_many_connections_as_questions_at_a_time() {
+    let tls = Simulator::start_tls().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = bundle(folder.path(), "ca.pem", tls.ca_pem().unwrap());
+    let github = github(&[("github", tls.url(), Some(&bundle))]);
+    let tokens: Vec<_> =
+        (0..100).map(|number| made(&tls, NewToken::classic(&number.to_string(), "acme-ci"))).collect();
+    tls.latency(Duration::from_millis(20));
+    let asked = tokens.iter().map(|token| github.ask(token, Probe::Identity, "github", Line::Kept));
+    let heard: Vec<_> = stream::iter(asked).buffer_unordered(16).collect().await;
+    assert!(heard.iter().all(|heard| login(heard).is_some()));
+    let connections = tls.calls().iter().map(|call| call.connection).max().unwrap();
+    assert_eq!(tls.calls().len(), 100);
+    assert!(connections <= 16, "{connections} connections for 100 questions, 16 at a time");
+}
+
+#[tokio::test]
+async fn each_asker_has_a_question_of_its_own_and_no_verdict_crosses_to_another_token() {
     let simulator = simulator().await;
     simulator.latency(Duration::from_millis(100));
     let github = of(&simulator);
@@ -252,48 +324,48 @@ async fn one_question_serves_all_who_ask_it_and_no_verdict_crosses_to_another_to
     }
     for number in 0..64 {
         let asked = simulator.calls().iter().filter(|call| call.token == Some(name(number))).count();
-        assert_eq!(asked, 2, "{number}: once for each line");
+        assert_eq!(asked, 3, "{number}: once for each asker");
     }
 }
 
 #[tokio::test]
-async fn an_asker_that_goes_away_takes_the_answer_from_nobody() {
-    let simulator = simulator().await;
-    simulator.latency(Duration::from_millis(300));
-    let github = Arc::new(of(&simulator));
-    let token = made(&simulator, NewToken::classic("ci", "acme-ci"));
-    let ask = || {
-        let (github, token) = (Arc::clone(&github), token.clone());
-        tokio::spawn(async move { github.ask(&token, Probe::Identity, "github", Line::Kept).await })
-    };
-    let first = ask();
-    assert!(simulator.wait_until(Duration::from_secs(10), |calls| calls.len() == 1).await);
-    let second = ask();
-    first.abort();
-    assert!(first.await.unwrap_err().is_cancelled());
-    assert_eq!(login(&second.await.unwrap()).as_deref(), Some("acme-ci"));
-    assert_eq!(simulator.calls().len(), 1);
-}
-
-#[tokio::test]
-async fn githubs_clock_is_read_from_its_answers() {
+async fn clock_and_budget_are_read_from_every_response_with_a_mark_of_github() {
     let simulator = simulator().await;
     let rows = [("in time", 0), ("ahead", 90), ("behind", -3600)];
     for (name, seconds) in rows {
         simulator.clock_offset(SignedDuration::from_secs(seconds));
         let token = made(&simulator, NewToken::classic(name, "acme-ci"));
-        let skew = of(&simulator).ask(&token, Probe::Identity, "github", Line::Kept).await.skew.unwrap();
+        let heard = of(&simulator).ask(&token, Probe::Identity, "github", Line::Kept).await;
+        let skew = heard.skew().unwrap();
         assert!(skew.as_secs().abs_diff(seconds) <= 2, "{name}: {skew}");
         assert!(seconds != 0 || skew.is_zero(), "{name}: {skew}");
+        assert!(heard.at <= heard.answered, "{name}");
     }
-    simulator.outage(Some(Outage::Status(503)));
-    let token = made(&simulator, NewToken::classic("out", "acme-ci"));
-    let heard = of(&simulator).ask(&token, Probe::Identity, "github", Line::Kept).await;
-    assert_eq!(
-        (deferred(&heard), heard.skew),
-        (Some(Reason::ServerError), None),
-        "an edge's clock is not GitHub's"
-    );
+    let budget = |reply: Reply| {
+        let numbers = [("limit", "5000"), ("remaining", "4990"), ("reset", "1767268800")];
+        numbers
+            .into_iter()
+            .fold(reply, |reply, (name, value)| reply.with_header(&format!("x-ratelimit-{name}"), value))
+    };
+    let told = Some(RateLimit { limit: 5000, remaining: 4990, reset: 1_767_268_800 });
+    let user = json!({ "login": "acme-ci", "id": 1 });
+    let error = json!({ "message": "Bad credentials", "documentation_url": "https://docs.github.com/rest" });
+    let rows = [
+        ("a user", budget(plain(user.to_string()).with_header("x-github-request-id", "1:2")), true),
+        ("a refusal", budget(plain(error.to_string()).with_status(401)), true),
+        ("trouble at GitHub", budget(plain(error.to_string()).with_status(503)), true),
+        ("an edge", budget(plain("<html>".to_owned()).with_status(503)), false),
+        ("a user of somebody else", budget(plain(user.to_string())), false),
+    ];
+    for (name, reply, marked) in rows {
+        let token = made(&simulator, NewToken::classic(name, "acme-ci"));
+        let date = "Thu, 01 Jan 2026 12:00:00 GMT";
+        simulator.script(name, vec![reply.with_header("date", date)]);
+        let heard = of(&simulator).ask(&token, Probe::Identity, "github", Line::Kept).await;
+        assert_eq!(heard.limit, told.filter(|_| marked), "{name}");
+        let clock = heard.date.map(|date| date.to_string());
+        assert_eq!(clock.as_deref(), Some("2026-01-01T12:00:00Z").filter(|_| marked), "{name}");
+    }
 }
 
 #[tokio::test]
@@ -335,8 +407,8 @@ fn github(hosts: &[(&str, String, Option<&Path>)]) -> Github {
 fn from_settings(yaml: &str) -> Github {
     // Several TLS users in one process: the first one installs the provider.
     let _ = ring::default_provider().install_default();
-    let given = from_yaml::<Input>(yaml).unwrap();
-    Github::new(&Settings::new(given, Input::default()).unwrap()).unwrap()
+    let given = from_yaml::<SettingsInput>(yaml).unwrap();
+    Github::new(&Settings::new(given, SettingsInput::default()).unwrap()).unwrap()
 }
 
 fn made(simulator: &Simulator, new: NewToken) -> Token {
@@ -357,6 +429,41 @@ fn login(heard: &Heard) -> Option<String> {
     }
 }
 
+/// The URL of a server that reads a request, says this once, and hangs up.
+fn says(words: &[u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (url, words) = (format!("http://{}", listener.local_addr().unwrap()), words.to_vec());
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        // Until the request is read, hanging up is a reset, which may overtake the words.
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(&words);
+    });
+    url
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl tracing_subscriber::fmt::MakeWriter<'_> for Written {
+    type Writer = Written;
+
+    fn make_writer(&self) -> Written {
+        self.clone()
+    }
+}
+
 fn plain(body: String) -> Reply {
     Reply::Answer { status: 200, headers: Vec::new(), body }
 }
@@ -365,11 +472,4 @@ fn bundle(folder: &Path, name: &str, pem: &str) -> std::path::PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, pem).unwrap();
     path
-}
-
-/// The most knowledge that this process ever had, in KiB.
-fn peak_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
 }

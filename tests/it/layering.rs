@@ -1,11 +1,38 @@
-//! The domain stands alone: what it may name, held against the source text.
+//! Who may name whom: the arrows of the architecture, held against the source text of every module.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
+/// The modules of the crate, and which others each may name.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("api", &["domain"]),
+    ("status", &["api", "domain"]),
+    ("settings", &["domain"]),
+    ("links", &["api", "domain", "settings"]),
+    ("github", &["domain", "settings"]),
+    ("prober", &["domain", "github"]),
+    ("cluster", &["api", "domain"]),
+    ("reconcile", &["api", "cluster", "domain", "links", "prober", "settings", "status"]),
+    ("serve", &[]),
+    ("telemetry", &["settings"]),
+    ("dumps", &[]),
+    ("run", &["cluster", "github", "prober", "reconcile", "serve", "settings"]),
+    ("cli", &["api", "domain", "github", "links", "prober", "run", "settings", "status", "telemetry"]),
+    ("main", &["cli", "dumps"]),
+];
+/// The same within the cluster side.
+const ARROWS_OF_CLUSTER: &[(&str, &[&str])] = &[
+    ("object", &[]),
+    ("secrets", &["object"]),
+    ("connections", &["object"]),
+    ("index", &["connections", "object", "secrets"]),
+    ("outputs", &["connections", "object", "secrets"]),
+    ("watch", &["connections", "index", "secrets"]),
+];
 /// Crates that the domain is made of.
 const OF_THE_DOMAIN: &[&str] = &[
     "std",
@@ -18,6 +45,7 @@ const OF_THE_DOMAIN: &[&str] = &[
     "serde_json",
     "sha2",
     "thiserror",
+    "zeroize",
 ];
 /// What a pure module must not do, wherever it stands.
 const IMPURE: &[&str] = &[
@@ -32,13 +60,117 @@ const IMPURE: &[&str] = &[
     "Instant",
 ];
 
-fn sources(under: &str) -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let file = root.join(under).with_extension("rs");
-    let mut found = vec![file];
-    let mut open = vec![root.join(under)];
+/// A module by its path, such as `cluster` and `index`.
+type Module = Vec<String>;
+
+/// The modules of a crate, each with its text but for comments, texts in quotes and unit tests.
+struct Sources {
+    texts: BTreeMap<Module, String>,
+    /// What a module hands on under a name of its own: where it stands.
+    handed_on: BTreeMap<(Module, String), Module>,
+}
+
+/// The parts of a path, or of a `use` with everything in its braces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Named {
+    parts: Vec<String>,
+    /// Under which name it is known, if the module hands it on.
+    handed_on: Option<String>,
+}
+
+impl Sources {
+    fn of_the_product() -> Sources {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let files = files(&root).into_iter().filter(|path| *path != root.join("lib.rs"));
+        let texts = files.map(|path| {
+            let inside = path.strip_prefix(&root).unwrap().with_extension("");
+            let module = inside.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+            (module, fs::read_to_string(&path).unwrap())
+        });
+        Sources::new(texts.filter(|(module, _): &(Module, _)| !module.iter().any(|part| part == "tests")))
+    }
+
+    fn new(texts: impl IntoIterator<Item = (Module, String)>) -> Sources {
+        let texts: BTreeMap<_, _> =
+            texts.into_iter().map(|(module, text)| (module, product(&text))).collect();
+        let mut sources = Sources { texts, handed_on: BTreeMap::new() };
+        for module in sources.texts.keys().cloned().collect::<Vec<_>>() {
+            for named in names(&sources.texts[&module]) {
+                if let (Some(name), Some(target)) = (&named.handed_on, sources.target(&module, &named.parts))
+                {
+                    sources.handed_on.insert((module.clone(), name.clone()), target);
+                }
+            }
+        }
+        sources
+    }
+
+    /// The module in which that stands which a path means here; `None` for what is of another crate, or a local name.
+    fn target(&self, here: &Module, parts: &[String]) -> Option<Module> {
+        let mut at = here.clone();
+        let mut rest = parts;
+        match parts.first()?.as_str() {
+            "crate" | "github_pat_operator" => {
+                at.clear();
+                rest = &parts[1..];
+            }
+            "self" => rest = &parts[1..],
+            "super" => {}
+            first if self.texts.contains_key(&child(here, first)) => {}
+            _ => return None,
+        }
+        for part in rest {
+            let inner = child(&at, part);
+            if part == "super" {
+                at.pop();
+            } else if self.texts.contains_key(&inner) {
+                at = inner;
+            } else {
+                return Some(self.handed_on.get(&(at.clone(), part.clone())).cloned().unwrap_or(at));
+            }
+        }
+        Some(at)
+    }
+
+    /// Every arrow from a module to another one.
+    fn arrows(&self) -> BTreeSet<(Module, Module)> {
+        let from = |(module, text): (&Module, &String)| {
+            let targets = names(text).into_iter().filter_map(|named| self.target(module, &named.parts));
+            targets.map(|target| (module.clone(), target)).collect::<Vec<_>>()
+        };
+        self.texts.iter().flat_map(from).filter(|(one, other)| one != other).collect()
+    }
+
+    /// The arrows between the modules right below this one, each standing for all that is in it.
+    fn arrows_below(&self, above: &Module) -> BTreeSet<(String, String)> {
+        let below =
+            |module: &Module| module.starts_with(above).then(|| module.get(above.len()).cloned()).flatten();
+        let lifted = self.arrows().into_iter().filter_map(|(one, other)| below(&one).zip(below(&other)));
+        lifted.filter(|(one, other)| one != other).collect()
+    }
+
+    /// The modules right below this one.
+    fn below(&self, above: &Module) -> BTreeSet<&str> {
+        let below = self.texts.keys().filter(|module| module.starts_with(above));
+        below.filter_map(|module| module.get(above.len())).map(String::as_str).collect()
+    }
+}
+
+fn child(of: &Module, name: &str) -> Module {
+    let mut path = of.clone();
+    path.push(name.to_owned());
+    path
+}
+
+fn module(path: &str) -> Module {
+    path.split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+/// Every source file below a folder.
+fn files(root: &Path) -> Vec<PathBuf> {
+    let (mut found, mut open) = (Vec::new(), vec![root.to_owned()]);
     while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(&folder).into_iter().flatten() {
+        for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 open.push(path);
@@ -50,140 +182,242 @@ fn sources(under: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The text without its unit tests, which may use more.
-fn product(path: &Path) -> String {
-    if path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs") {
-        return String::new();
+/// The text without its unit tests, which may use more, without comments and without what stands in quotes.
+fn product(text: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod").next().unwrap_or_default();
+    let text = text.split("#[cfg(test)]\npub(crate) mod").next().unwrap_or_default();
+    let (mut kept, mut quoted, mut letters) = (String::new(), false, text.chars().peekable());
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' if quoted => {
+                letters.next();
+            }
+            // A quote as a character.
+            '"' if !quoted && kept.ends_with('\'') && letters.peek() == Some(&'\'') => {}
+            '"' => quoted = !quoted,
+            '/' if !quoted && letters.peek() == Some(&'/') => {
+                while letters.next_if(|letter| *letter != '\n').is_some() {}
+            }
+            _ if !quoted => kept.push(letter),
+            _ => {}
+        }
     }
-    let text = fs::read_to_string(path).unwrap();
-    text.split("#[cfg(test)]").next().unwrap_or_default().to_owned()
+    kept
 }
 
-/// The first name of each path that a file uses.
-fn roots(text: &str) -> Vec<String> {
-    let uses = text.lines().filter_map(|line| line.trim_start_matches("pub ").strip_prefix("use "));
-    let root = |path: &str| path.split(['{', ':', ';', ' ']).next().unwrap_or_default().to_owned();
-    uses.map(root).collect()
+/// Every path with more than one part, and everything that a `use` names.
+fn names(text: &str) -> Vec<Named> {
+    let tokens = tokens(text);
+    let (mut found, mut at) = (Vec::new(), 0);
+    while at < tokens.len() {
+        if tokens[at] == "use" {
+            let hands_on = at > 0 && (tokens[at - 1] == "pub" || tokens[at - 1] == ")");
+            let end =
+                tokens[at..].iter().position(|token| *token == ";").map_or(tokens.len(), |end| at + end);
+            tree(&tokens[at + 1..end], &[], hands_on, &mut found);
+            at = end;
+        } else if is_name(tokens[at]) {
+            let mut parts = vec![tokens[at].to_owned()];
+            while tokens.get(at + 1) == Some(&"::") && tokens.get(at + 2).is_some_and(|token| is_name(token))
+            {
+                parts.push(tokens[at + 2].to_owned());
+                at += 2;
+            }
+            if parts.len() > 1 {
+                found.push(Named { parts, handed_on: None });
+            }
+        }
+        at += 1;
+    }
+    found
+}
+
+/// What one branch of a `use` names, and all below it.
+fn tree(tokens: &[&str], above: &[String], hands_on: bool, found: &mut Vec<Named>) {
+    let mut parts = above.to_vec();
+    for (at, token) in tokens.iter().enumerate() {
+        match *token {
+            "::" => {}
+            "{" => {
+                let inner = &tokens[at + 1..tokens.len().saturating_sub(1)];
+                for branch in branches(inner) {
+                    tree(branch, &parts, hands_on, found);
+                }
+                return;
+            }
+            "as" => break,
+            name => parts.push(name.to_owned()),
+        }
+    }
+    // `use a::{self, B}` means `a`.
+    if parts.len() > 1 && parts.last().is_some_and(|part| part == "self") {
+        parts.pop();
+    }
+    let renamed = tokens.iter().rposition(|token| *token == "as").and_then(|at| tokens.get(at + 1));
+    let name = renamed.map_or_else(|| parts.last().cloned(), |name| Some((*name).to_owned()));
+    found.push(Named { parts, handed_on: name.filter(|_| hands_on) });
+}
+
+/// The parts of a group, each up to a comma that is not in a group of its own.
+fn branches<'a, 'b>(tokens: &'a [&'b str]) -> Vec<&'a [&'b str]> {
+    let (mut depth, mut begin, mut found) = (0, 0, Vec::new());
+    for (at, token) in tokens.iter().enumerate() {
+        match *token {
+            "{" => depth += 1,
+            "}" => depth -= 1,
+            "," if depth == 0 => {
+                found.push(&tokens[begin..at]);
+                begin = at + 1;
+            }
+            _ => {}
+        }
+    }
+    found.push(&tokens[begin..]);
+    found.retain(|branch| !branch.is_empty());
+    found
+}
+
+/// Names, `::`, and every other sign by itself.
+fn tokens(text: &str) -> Vec<&str> {
+    let (mut found, mut rest) = (Vec::new(), text.trim_start());
+    while let Some(first) = rest.chars().next() {
+        let length = if is_letter(first) {
+            rest.find(|letter| !is_letter(letter)).unwrap_or(rest.len())
+        } else if rest.starts_with("::") {
+            2
+        } else {
+            first.len_utf8()
+        };
+        let (token, after) = rest.split_at(length);
+        found.push(token);
+        rest = after.trim_start();
+    }
+    found
+}
+
+fn is_letter(letter: char) -> bool {
+    letter.is_alphanumeric() || letter == '_'
+}
+
+fn is_name(token: &str) -> bool {
+    token.starts_with(is_letter) && token != "use"
+}
+
+/// What breaks the table, which must have every module.
+fn against(
+    table: &[(&str, &[&str])],
+    modules: &BTreeSet<&str>,
+    arrows: &BTreeSet<(String, String)>,
+) -> Vec<String> {
+    let known: BTreeMap<_, _> = table.iter().copied().collect();
+    let unknown = modules.iter().filter(|module| !known.contains_key(**module));
+    let unknown = unknown.map(|module| format!("{module} is not in the table"));
+    let gone = known.keys().filter(|module| !modules.contains(**module));
+    let gone = gone.map(|module| format!("{module} is in the table and does not exist"));
+    let wrong = arrows.iter().filter(|(one, other)| {
+        known.get(one.as_str()).is_some_and(|allowed| !allowed.contains(&other.as_str()))
+    });
+    let wrong = wrong.map(|(one, other)| format!("{one} names {other}"));
+    unknown.chain(gone).chain(wrong).collect()
+}
+
+/// A way along these arrows that comes back to where it began.
+fn circle(arrows: &BTreeSet<(String, String)>) -> Option<String> {
+    let mut left = arrows.clone();
+    loop {
+        let ends: BTreeSet<_> = left.iter().map(|(one, _)| one.clone()).collect();
+        let before = left.len();
+        // What leads to a module that names nobody is part of no circle.
+        left.retain(|(_, other)| ends.contains(other));
+        if left.len() == before {
+            return (before > 0)
+                .then(|| left.iter().map(|(one, other)| format!("{one} names {other}; ")).collect());
+        }
+    }
 }
 
 #[test]
-fn the_domain_names_no_other_part_and_no_crate_that_does_something() {
-    let files = sources("domain");
-    assert!(files.len() > 8, "{files:?}");
-    for path in files {
-        let text = product(&path);
-        for root in roots(&text) {
-            let inside = ["super", "self"].contains(&root.as_str());
-            assert!(inside || OF_THE_DOMAIN.contains(&root.as_str()), "{} uses {root}", path.display());
-        }
-        for word in ["crate::api", "crate::github", "kube::", "k8s_openapi", "reqwest", "tracing::"] {
-            assert!(!text.contains(word), "{} names {word}", path.display());
+fn every_module_names_only_those_that_the_architecture_lets_it() {
+    let sources = Sources::of_the_product();
+    for (above, table) in [("", ARROWS), ("cluster", ARROWS_OF_CLUSTER)] {
+        let above = module(above);
+        let wrong = against(table, &sources.below(&above), &sources.arrows_below(&above));
+        assert_eq!(wrong, Vec::<String>::new(), "below {above:?}");
+    }
+}
+
+#[test]
+fn no_two_modules_name_each_other() {
+    let sources = Sources::of_the_product();
+    assert!(sources.texts.len() > 50, "{:?}", sources.texts.keys());
+    let above: BTreeSet<Module> = sources
+        .texts
+        .keys()
+        .flat_map(|module| (0..module.len()).map(|length| module[..length].to_vec()))
+        .collect();
+    for above in above {
+        assert_eq!(circle(&sources.arrows_below(&above)), None, "below {above:?}");
+    }
+}
+
+#[test]
+fn the_domain_names_no_crate_that_does_something() {
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    let crates: BTreeSet<_> = manifest
+        .lines()
+        .filter_map(|line| line.split_once(" = ").map(|(name, _)| name.replace('-', "_")))
+        .collect();
+    let sources = Sources::of_the_product();
+    for (module, text) in sources.texts.iter().filter(|(module, _)| module[0] == "domain") {
+        for Named { parts, .. } in names(text) {
+            let root = parts[0].as_str();
+            let is_crate = crates.contains(root) || ["std", "core", "alloc"].contains(&root);
+            assert!(!is_crate || OF_THE_DOMAIN.contains(&root), "{module:?} uses {root}");
         }
     }
 }
 
 #[test]
 fn what_is_pure_reads_no_clock_file_or_network() {
-    let pure = ["domain", "status", "api", "links", "github/interpret", "github/headers"];
-    for path in pure.iter().flat_map(|name| sources(name)) {
-        let text = product(&path);
+    let pure = ["domain", "status", "api", "links", "github::identity", "github::headers"].map(module);
+    let sources = Sources::of_the_product();
+    for path in &pure {
+        assert!(sources.texts.contains_key(path), "{path:?} does not exist");
+    }
+    let is_pure = |module: &Module| pure.iter().any(|path| module.starts_with(path));
+    for (module, text) in sources.texts.iter().filter(|(module, _)| is_pure(module)) {
         for word in IMPURE {
-            assert!(!text.contains(word), "{} has {word}", path.display());
+            assert!(!text.contains(word), "{module:?} has {word}");
         }
-        assert!(!text.contains("async fn"), "{} is async", path.display());
-    }
-}
-
-/// The modules of the crate that a text names, singly or in a group.
-fn modules_named(text: &str) -> BTreeSet<String> {
-    let word = |text: &str| {
-        let end = text.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(text.len());
-        text[..end].to_owned()
-    };
-    let mut named = BTreeSet::new();
-    for after in text.split("crate::").skip(1) {
-        let Some(group) = after.strip_prefix('{') else {
-            named.insert(word(after));
-            continue;
-        };
-        let (mut depth, mut item) = (0, String::new());
-        for letter in group.chars() {
-            match letter {
-                '}' if depth == 0 => break,
-                ',' if depth == 0 => {
-                    named.insert(word(item.trim()));
-                    item.clear();
-                }
-                '{' => depth += 1,
-                '}' => depth -= 1,
-                _ if depth == 0 => item.push(letter),
-                _ => {}
-            }
-        }
-        named.insert(word(item.trim()));
-    }
-    named.remove("");
-    named
-}
-
-#[test]
-fn a_module_in_a_group_is_seen() {
-    let text = "use crate::{\n    api::{A, B},\n    status,\n};\nlet x = crate::links::links();";
-    assert_eq!(modules_named(text), BTreeSet::from(["api", "status", "links"].map(str::to_owned)));
-}
-
-#[test]
-fn dependencies_point_one_way() {
-    let rows: &[(&str, &[&str])] = &[
-        ("api", &["domain"]),
-        ("status", &["api", "domain"]),
-        ("links", &["api", "domain", "settings"]),
-        ("settings", &["domain"]),
-        ("github", &["domain", "settings"]),
-        ("apiserver", &[]),
-        ("publish", &["api", "apiserver", "domain"]),
-        ("records", &["api", "domain"]),
-        ("watches", &["api", "records"]),
-        ("server", &["watches"]),
-        ("telemetry", &["settings"]),
-    ];
-    for (module, allowed) in rows {
-        for path in sources(module) {
-            let named = modules_named(&product(&path));
-            for name in &named {
-                assert!(
-                    name == module || allowed.contains(&name.as_str()),
-                    "{} names {name}",
-                    path.display()
-                );
-            }
-        }
+        assert!(!text.contains("async fn"), "{module:?} is async");
     }
 }
 
 #[test]
 fn only_the_request_and_the_outputs_see_the_text_of_a_token() {
-    let mut seen: Vec<String> = Vec::new();
-    for path in [
-        "domain",
-        "api",
-        "status",
-        "links",
-        "settings",
-        "github",
-        "publish",
-        "controller",
-        "cli",
-        "watches",
-        "records",
-    ]
-    .iter()
-    .flat_map(|name| sources(name))
-    {
-        if product(&path).contains(".expose()") {
-            seen.push(path.file_name().unwrap().to_string_lossy().into_owned());
-        }
-    }
-    seen.sort();
-    assert_eq!(seen, ["format.rs", "github.rs", "token.rs"]);
+    let sources = Sources::of_the_product();
+    let seen = sources.texts.iter().filter(|(_, text)| text.contains("expose()"));
+    let seen: Vec<_> = seen.map(|(module, _)| module.join("::")).collect();
+    let outputs =
+        ["domain::output", "domain::output::basic_auth", "domain::output::docker", "domain::output::opaque"];
+    assert_eq!(seen, [&outputs[..], &["domain::token", "github"]].concat());
+}
+
+#[test]
+fn what_would_be_wrong_is_seen() {
+    let a = "use crate::{\n    b::{self, X},\n    c,\n};\npub(crate) use inner::Y;\nfn f() { super::d::g() }";
+    let b = "pub use crate::a::inner::Y as Z; // crate::c\nfn f(s: &str) { s == \"crate::c\" }";
+    let c = "use crate::b::Z;\n#[cfg(test)]\nmod tests { use crate::d; }";
+    let d = "use super::a::Y;";
+    let rows = [("a", a), ("a::inner", "use super::X;"), ("b", b), ("c", c), ("d", d)];
+    let sources = Sources::new(rows.map(|(path, text)| (module(path), text.to_owned())));
+    let arrows = sources.arrows_below(&Module::new());
+    let told: Vec<_> = arrows.iter().map(|(one, other)| format!("{one}{other}")).collect();
+    assert_eq!(told, ["ab", "ac", "ad", "ba", "ca", "da"], "what is handed on counts where it stands");
+    assert!(circle(&arrows).is_some_and(|circle| circle.contains("a names b; ")));
+    let straight = arrows.iter().filter(|(one, _)| one == "a").cloned().collect();
+    assert_eq!(circle(&straight), None);
+    let table: &[(&str, &[&str])] = &[("a", &["b", "c"]), ("c", &["a"]), ("d", &["a"]), ("e", &[])];
+    let wrong = ["b is not in the table", "e is in the table and does not exist", "a names d"];
+    assert_eq!(against(table, &sources.below(&Module::new()), &arrows), wrong);
 }

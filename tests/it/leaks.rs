@@ -68,6 +68,7 @@ async fn everything(world: &World) -> String {
 fn echo(status: u16, token: &str) -> Reply {
     let body = json!({ "login": token, "id": 1, "message": format!("Bad credentials {token}"), "documentation_url": token });
     let headers = [
+        "x-github-request-id",
         "x-oauth-scopes",
         "x-github-sso",
         "github-authentication-token-expiration",

@@ -3,6 +3,7 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use control_plane::Options;
 use github_simulator::{NewToken, Outage};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::{
     Api, ResourceExt,
@@ -225,8 +226,34 @@ async fn a_withdrawing_connection_deletes_its_outputs_when_the_token_is_dead_and
     world.github.set_scopes("ci", &["repo"]);
     world.secret_until("out", |secret| holds(secret, &text)).await;
     world.github.revoke("ci");
-    world.secret_until("out", |secret| secret.is_none()).await;
     world.ready("ci", "False", "BadCredentials").await;
+    world.condition("ci", "Published", "True", "Retained").await;
+    assert!(
+        holds(world.secrets().get_opt("out").await.unwrap().as_ref(), &text),
+        "two refusals delete nothing yet"
+    );
+}
+
+#[tokio::test]
+async fn a_confirmed_expiry_withdraws_the_outputs_that_hold_the_token_and_no_others() {
+    let world = World::start().await;
+    let _operator = world.operator().await;
+    let soon = Timestamp::from_second(Timestamp::now().as_second() + 20).unwrap();
+    for (name, policy) in [("withdrawn", "Withdraw"), ("retained", "Retain")] {
+        world.secret(name, &world.github.token(NewToken::classic(name, "acme-ci").expires(soon))).await;
+        let publish = json!([{ "secretName": format!("{name}-out"), "format": "Opaque" }]);
+        world.connection(name, json!({ "warnBefore": [], "onInvalid": policy, "publish": publish })).await;
+        world.ready(name, "True", "Ready").await;
+    }
+    world.ready("withdrawn", "False", "Expired").await;
+    world.secret_until("withdrawn-out", |secret| secret.is_none()).await;
+    world.condition("withdrawn", "Published", "False", "Withdrawn").await;
+    world.condition("retained", "Published", "True", "Retained").await;
+    assert!(world.value("retained-out", "token").await.is_some());
+    let calls = world.github.calls();
+    let refused =
+        calls.iter().filter(|call| call.token.as_deref() == Some("withdrawn") && call.status == Some(401));
+    assert_eq!(refused.count(), 1, "one question confirms it");
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! From YAML to conditions: what a cluster admin sees.
 
+use github_pat_operator::api::GithubPatConnection;
 use github_simulator::{ExpiryLayout, NewToken, Outage, Reply};
 use jiff::{SignedDuration, Timestamp};
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 
 use crate::world::{World, is_so};
@@ -178,9 +179,9 @@ async fn limits_and_outages_do_not_shake_a_good_token() {
     let reset = in_(25);
     world.github.limit("busy", 0, reset);
     let limited = world.ready("limited", "True", "AcceptedEarlier").await.status.unwrap();
-    let retry = limited.retry.unwrap();
-    assert_eq!(retry.reason, "RateLimited");
-    assert!(retry.not_before.unwrap().0.duration_since(reset).abs() <= SignedDuration::from_secs(1));
+    let deferral = limited.deferral.unwrap();
+    assert_eq!(deferral.reason, "RateLimited");
+    assert!(deferral.not_before.unwrap().0.duration_since(reset).abs() <= SignedDuration::from_secs(1));
     assert!(limited.conditions.iter().any(|condition| condition.message.contains("hourly rate limit")));
     world.ready("limited", "True", "Ready").await;
 
@@ -238,6 +239,28 @@ async fn a_suspended_connection_is_neither_asked_about_nor_written() {
 }
 
 #[tokio::test]
+async fn the_annotation_has_github_asked_now_and_the_status_tells_that_it_was() {
+    let world = World::start().await;
+    let _operator = world.operator().await;
+    world.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
+    world.connection("ci", json!({ "interval": "24h" })).await;
+    let status = world.ready("ci", "True", "Ready").await.status.unwrap();
+    assert!(status.next_check_at.unwrap().0 > Timestamp::now(), "the next question is announced");
+    assert_eq!((status.last_handled_request, world.asked("ci")), (None, 1));
+    for (request, questions) in [("first", 2), ("second", 3)] {
+        let annotation =
+            Patch::Merge(json!({ "metadata": { "annotations": { "githubpat.dev/requestedAt": request } } }));
+        world.connections().patch("ci", &PatchParams::default(), &annotation).await.unwrap();
+        let handled = |seen: &GithubPatConnection| {
+            seen.status.as_ref().unwrap().last_handled_request.as_deref() == Some(request)
+        };
+        world.until("ci", handled).await;
+        world.until_asked("ci", questions).await;
+    }
+    assert_eq!(world.asked("ci"), 3, "once for each request");
+}
+
+#[tokio::test]
 async fn a_recreated_namesake_starts_anew() {
     let world = World::start().await;
     let _operator = world.operator().await;
@@ -265,13 +288,14 @@ async fn an_unseen_connection_is_pending_without_a_write() {
 }
 
 #[tokio::test]
-async fn two_connections_with_one_token_are_served_by_one_question() {
+async fn connections_with_one_token_are_served_by_one_question() {
     let world = World::start().await;
     let _operator = world.operator().await;
     world.secret("shared", &world.github.token(NewToken::classic("shared", "acme-ci"))).await;
-    for name in ["one", "two", "three"] {
-        world.connection(name, json!({ "secretRef": { "name": "shared" } })).await;
-        world.ready(name, "True", "Ready").await;
+    for name in 0..12 {
+        let name = format!("sharer-{name}");
+        world.connection(&name, json!({ "secretRef": { "name": "shared" } })).await;
+        world.ready(&name, "True", "Ready").await;
     }
     let before = world.asked("shared");
     let start = world.github.calls().len();

@@ -219,7 +219,9 @@ pub(super) fn outputs<'a>(seen: &'a Observation, judgement: &Judgement<'_>) -> O
         Plan::NothingRequested => {}
     }
     outputs.changes.extend(seen.found.iter().filter_map(|found| release(seen, found)));
-    outputs.leftovers.extend(seen.found.iter().filter(|found| is_leftover(seen, found)).filter_map(deletion));
+    let leftovers = seen.found.iter().filter(|found| is_leftover(seen, found)).filter_map(deletion);
+    // One that holds condemned bytes goes at once.
+    outputs.leftovers = leftovers.filter(|leftover| !outputs.changes.contains(leftover)).collect();
     outputs
 }
 

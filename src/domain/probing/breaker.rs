@@ -2,8 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::{Reason, token::HashedToken};
-use super::{super::answer::Deferral, schedule::later, scouting::Scouting};
+use super::{
+    super::{Reason, answer::Deferral, token::HashedToken},
+    schedule::later,
+    scouting::Scouting,
+};
 
 /// So many questions in a row that fail open the breaker.
 const IN_A_ROW: u32 = 3;
@@ -94,3 +97,6 @@ impl Breaker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -270,3 +270,6 @@ impl FailedLogins {
         self.failed.iter().filter(|failed| failed.at > earlier(now, HOUR)).count()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,6 +49,12 @@ impl Clock {
         if offset.abs() < SMALLEST { SignedDuration::ZERO } else { offset }
     }
 
+    /// The present instant by the host's clock: the date that an answer names, unless it is far from what the others say.
+    pub fn at(&self, date: Option<Timestamp>, now: Timestamp) -> Timestamp {
+        let expected = now.checked_add(self.offset()).unwrap_or(now);
+        date.filter(|date| date.duration_since(expected).abs() <= FARTHEST).unwrap_or(expected)
+    }
+
     /// How many dates were outliers.
     pub const fn outliers(&self) -> u64 {
         self.outliers

@@ -161,3 +161,6 @@ impl Incident {
         self.accepted.is_some_and(|accepted| accepted >= open.first)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,7 +92,8 @@ pub fn due(
     timing: &Timing,
 ) -> Option<Timestamp> {
     let at = wanted(subject, knowledge, past, ends, timing)?;
-    let confirms = knowledge.deferred.is_none() && knowledge.refused.is_some_and(|refused| refused.count < 2);
+    let confirms = knowledge.deferred.is_none()
+        && (knowledge.refused.is_some_and(|refused| refused.count < 2) || knowledge.before.is_some());
     let soonest = past.asked.filter(|_| !confirms).map(|asked| later(asked, timing.minimum_interval));
     Some(soonest.map_or(at, |soonest| at.max(soonest)))
 }
@@ -116,6 +117,10 @@ fn wanted(
     }
     let Some((_, accepted)) = &knowledge.grant else { return Some(past.since) };
     let accepted = *accepted;
+    // What the last answer changed is confirmed like a refusal.
+    if knowledge.before.is_some() {
+        return Some(later(accepted.min(past.last()), timing.confirm_after));
+    }
     let regular = regular(subject, accepted, past, timing);
     let Some(ends) = ends.filter(|ends| accepted < later(*ends, AFTER_EXPIRY)) else { return Some(regular) };
     Some(if regular < ends { regular } else { later(ends, AFTER_EXPIRY) })

@@ -76,6 +76,6 @@ impl Scouting {
             return later(next, SignedDuration::from_secs(place));
         }
         // One a second, so that the rest do not come all at once.
-        later(later(next, REST), SignedDuration::from_secs(place % REST.as_secs()))
+        later(later(next, REST), SignedDuration::from_secs(place.rem_euclid(REST.as_secs().max(1))))
     }
 }

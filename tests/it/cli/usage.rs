@@ -1,5 +1,10 @@
 //! Wrong usage, help, and how `run` and `crds` end.
 
+use std::os::unix::{
+    fs::{MetadataExt, PermissionsExt},
+    process::CommandExt,
+};
+
 use super::*;
 
 #[tokio::test]
@@ -169,4 +174,40 @@ async fn run_ends_well_within_ten_seconds_of_a_signal_even_while_github_stalls()
     operator.terminate().unwrap();
     let status = operator.wait(Duration::from_secs(10)).await.unwrap();
     assert!(status.success(), "{status}: {}", fs::read_to_string(&log).unwrap());
+}
+
+#[test]
+fn while_it_runs_its_memory_can_be_neither_dumped_nor_read() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = folder.path().join("operator");
+    // To where every user gets, by another process: a file that one of this process's children holds open cannot be run.
+    assert!(Command::new("cp").arg(BINARY).arg(&program).status().unwrap().success());
+    let (input, writer) = std::io::pipe().unwrap();
+    let mut command = Command::new(&program);
+    command.arg("check").env_clear().stdin(input).stdout(Stdio::null());
+    // What belongs to root anyway cannot be seen to be kept from its owner.
+    let mut user = fs::metadata(&program).unwrap().uid();
+    if user == 0 {
+        user = 65532;
+        command.uid(user);
+    }
+    let mut running = command.spawn().unwrap();
+    let proc = PathBuf::from(format!("/proc/{}", running.id()));
+    let deadline = Instant::now() + Duration::from_secs(10);
+    // Files of a process that is not dumpable belong to root: https://man7.org/linux/man-pages/man5/proc_pid.5.html
+    let seen = loop {
+        let limits = fs::read_to_string(proc.join("limits")).unwrap();
+        let limit = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
+        let limit: Vec<_> = limit.split_whitespace().take(2).map(str::to_owned).collect();
+        let owners = [&proc, &proc.join("mem")].map(|path| fs::metadata(path).unwrap().uid());
+        let seen = (limit.join(" "), owners);
+        if seen == ("0 0".to_owned(), [user, 0]) || Instant::now() > deadline {
+            break seen;
+        }
+        std::thread::yield_now();
+    };
+    drop(writer);
+    running.wait().unwrap();
+    assert_eq!(seen, ("0 0".to_owned(), [user, 0]));
 }

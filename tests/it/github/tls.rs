@@ -1,6 +1,7 @@
 //! Whose certificate is accepted.
 
-use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, date_time_ymd};
+use rustls::{RootCertStore, server::WebPkiClientVerifier, version::TLS12};
 
 use super::*;
 
@@ -11,21 +12,37 @@ struct Localhost {
 }
 
 impl Localhost {
-    /// Good from 2020 to the first day of this year.
-    fn until(year: i32) -> Localhost {
+    /// Good from 2020 to 2119, except for what is changed.
+    fn but(change: impl FnOnce(&mut CertificateParams)) -> Localhost {
+        Localhost::made(change, false)
+    }
+
+    /// Its server wants a certificate of the client too. In TLS 1.2 the client hears so within the handshake.
+    fn wants_a_certificate() -> Localhost {
+        Localhost::made(|_| {}, true)
+    }
+
+    fn made(change: impl FnOnce(&mut CertificateParams), mutual: bool) -> Localhost {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(year, 1, 1));
+        (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2120, 1, 1));
+        params.distinguished_name.push(DnType::CommonName, "localhost");
+        change(&mut params);
         let certificate = params.self_signed(&key).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-            )
-            .unwrap();
+        let (provider, mut roots) = (Arc::new(ring::default_provider()), RootCertStore::empty());
+        let config = ServerConfig::builder_with_provider(provider.clone());
+        let config = if mutual {
+            roots.add(certificate.der().clone()).unwrap();
+            let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            config
+                .with_protocol_versions(&[&TLS12])
+                .unwrap()
+                .with_client_cert_verifier(clients.build().unwrap())
+        } else {
+            config.with_safe_default_protocol_versions().unwrap().with_no_client_auth()
+        };
+        let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        let config = config.with_single_cert(vec![certificate.der().clone()], key).unwrap();
         Localhost { pem: certificate.pem(), config: Arc::new(config) }
     }
 
@@ -57,19 +74,14 @@ async fn only_a_certificate_of_a_trusted_authority_for_that_name_and_time_is_acc
     let of_other = path("other.pem", other.ca_pem().unwrap());
     let of_misnamed = path("misnamed.pem", misnamed.ca_pem().unwrap());
     let url_of_misnamed = format!("https://127.0.0.2:{}", misnamed.address().port());
-    let (valid, expired) = (Localhost::until(2120), Localhost::until(2021));
-    let (of_valid, of_expired) = (path("valid.pem", &valid.pem), path("expired.pem", &expired.pem));
     let rows = [
         ("its own authority", tls.url(), Some(&authority), None),
         ("its own authority among others", tls.url(), Some(&both), None),
         ("an address in the certificate", format!("https://{}", tls.address()), Some(&authority), None),
-        ("no authority", tls.url(), None, Some(Reason::TlsFailed)),
-        ("another authority", tls.url(), Some(&of_other), Some(Reason::TlsFailed)),
-        ("another name", url_of_misnamed, Some(&of_misnamed), Some(Reason::TlsFailed)),
-        ("no TLS at all", plain.url().replace("http:", "https:"), None, Some(Reason::TlsFailed)),
-        ("an expired certificate", expired.shakes_hands(), Some(&of_expired), Some(Reason::TlsFailed)),
-        // The same server with a valid one: after the handshake it hangs up.
-        ("a valid certificate", valid.shakes_hands(), Some(&of_valid), Some(Reason::Unreachable)),
+        ("no authority", tls.url(), None, Some(Reason::CertificateUnknownAuthority)),
+        ("another authority", tls.url(), Some(&of_other), Some(Reason::CertificateUnknownAuthority)),
+        ("another name", url_of_misnamed, Some(&of_misnamed), Some(Reason::CertificateNameMismatch)),
+        ("no TLS at all", plain.url().replace("http:", "https:"), None, Some(Reason::TlsHandshakeFailed)),
     ];
     for (name, url, bundle, reason) in rows {
         let github = github(&[("github", url, bundle.map(|path| path.as_path()))]);
@@ -79,4 +91,48 @@ async fn only_a_certificate_of_a_trusted_authority_for_that_name_and_time_is_acc
     }
     assert_eq!(tls.calls().len(), 3);
     assert!([&other, &misnamed, &plain].iter().all(|host| host.calls().is_empty()));
+}
+
+#[tokio::test]
+async fn each_fault_of_a_trusted_certificate_is_told_apart() {
+    let rows = [
+        // After the handshake all these servers hang up.
+        ("valid", Localhost::but(|_| {}), Reason::ConnectionBroken),
+        (
+            "expired",
+            Localhost::but(|params| params.not_after = date_time_ymd(2021, 1, 1)),
+            Reason::CertificateExpired,
+        ),
+        (
+            "not yet valid",
+            Localhost::but(|params| params.not_before = date_time_ymd(2119, 1, 1)),
+            Reason::CertificateNotYetValid,
+        ),
+        (
+            "a common name alone",
+            Localhost::but(|params| params.subject_alt_names.clear()),
+            Reason::CertificateNameMismatch,
+        ),
+        (
+            "an authority",
+            Localhost::but(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)),
+            Reason::CertificateIsAuthority,
+        ),
+        (
+            "not for servers",
+            Localhost::but(|params| {
+                params.extended_key_usages.push(rcgen::ExtendedKeyUsagePurpose::ClientAuth);
+            }),
+            Reason::TlsFailed,
+        ),
+        ("of a server that wants one too", Localhost::wants_a_certificate(), Reason::TlsHandshakeFailed),
+    ];
+    let (folder, simulator) = (tempfile::tempdir().unwrap(), simulator().await);
+    let token = made(&simulator, NewToken::classic("ci", "acme-ci"));
+    for (name, localhost, reason) in rows {
+        let bundle = bundle(folder.path(), "ca.pem", &localhost.pem);
+        let github = github(&[("github", localhost.shakes_hands(), Some(&bundle))]);
+        let heard = github.ask(&token, Probe::Identity, "github", Line::Kept).await;
+        assert_eq!(deferred(&heard), Some(reason), "{name}");
+    }
 }

@@ -1,17 +1,37 @@
+//! What is written to the outputs, and what stands under their names before.
+
 use super::*;
 
-fn reasons(findings: &[Finding]) -> Vec<Reason> {
-    findings.iter().map(|finding| finding.reason).collect()
+/// What stands under the names of the outputs, in words.
+fn stands(decision: &Decision<'_>) -> Vec<String> {
+    let word = |stand: &Stand| match stand {
+        Stand::Wanted => "wanted".to_owned(),
+        Stand::Other => "other".to_owned(),
+        Stand::Absent => "absent".to_owned(),
+        Stand::Leaving(finalizers) => format!("leaving {}", finalizers.join(" ")),
+        Stand::Refused(finding) => finding.reason.as_str().to_owned(),
+    };
+    decision.stands.iter().map(|(name, stand)| format!("{name} {}", word(stand))).collect()
+}
+
+fn payload(output: &Output, letter: &str) -> Payload {
+    output.payload(&token("ghp_", letter), &grant(Expiry::Never), Some("ghcr.io")).unwrap()
 }
 
 #[test]
 fn a_proven_token_is_written_and_a_second_look_changes_nothing() {
     let proven = seen().accepted(T, Expiry::Never);
     let decision = decide(&proven);
-    assert_eq!(verbs(&decision), ["create one", "create two"]);
-    assert_eq!((decision.standing, decision.refusals.len()), (Standing::Published, 0));
-    let again = decide(&proven.published());
-    assert_eq!((verbs(&again).len(), again.standing), (0, Standing::Published));
+    assert_eq!((changes(&decision).as_str(), decision.plan), ("create one, create two", Plan::Write));
+    for (change, wanted) in decision.changes.iter().zip(&proven.demand.outputs) {
+        let Change::Create { output, payload: made } = change else { panic!("{change:?}") };
+        assert_eq!((output, made), (wanted, &payload(wanted, "a")));
+        assert!(change.writes());
+    }
+    let published = proven.clone().published(Holds::Wanted);
+    let again = decide(&published);
+    assert_eq!((changes(&again).as_str(), again.plan), ("", Plan::Write));
+    assert_eq!(stands(&again), ["one wanted", "two wanted"]);
 }
 
 #[test]
@@ -25,177 +45,181 @@ fn nothing_is_written_before_the_token_is_proven_to_meet_the_requirements() {
     let unread = |seen: &mut Observation| seen.token = Judged::unknown(Reason::ApiServerUnavailable, "?");
     let proven = || seen().accepted(T, Expiry::Never);
     let rows = [
-        ("not asked", seen(), Standing::Pending),
-        ("GitHub is silent", seen().unanswered(T), Standing::Pending),
-        ("refused once", seen().refused(T), Standing::Pending),
-        ("refused twice", seen().refused(T - 60).refused(T), Standing::Withheld(0)),
-        ("a scope is missing", proven().with(scope), Standing::Withheld(0)),
-        ("scopes are not known", proven().with(unlisted), Standing::Pending),
-        ("no Secret", seen().with(missing), Standing::Withheld(0)),
-        ("the API server is silent", seen().with(unread), Standing::Pending),
-        ("expired", proven().accepted(T - DAY, Expiry::At(at(T))).at(T), Standing::Withheld(0)),
-        ("the acceptance is too old", proven().unanswered(T + HOUR).at(T + DAY), Standing::Pending),
+        ("not asked", seen()),
+        ("GitHub is silent", seen().unanswered(T)),
+        ("refused once", seen().refused(T)),
+        ("refused twice", seen().refused(T - 60).refused(T)),
+        ("a scope is missing", proven().with(scope)),
+        ("scopes are not known", proven().with(unlisted)),
+        ("no Secret", proven().with(missing)),
+        ("the API server is silent", proven().with(unread)),
+        ("expired", seen().accepted(T - DAY, Expiry::At(at(T))).at(T)),
+        ("the doubt is too old", proven().unanswered(T + HOUR).at(T + DAY + HOUR)),
     ];
-    for (name, seen, standing) in rows {
+    for (name, seen) in rows {
         let decision = decide(&seen);
-        assert_eq!((verbs(&decision).len(), decision.standing), (0, standing), "{name}");
+        assert_eq!((changes(&decision).as_str(), decision.plan), ("", Plan::Keep), "{name}");
     }
 }
 
 #[test]
-fn an_output_is_replaced_or_made_anew_and_a_foreign_secret_left_alone() {
+fn each_output_becomes_what_the_spec_asks_for_and_others_secrets_stay() {
     let proven = seen().accepted(T, Expiry::Never);
-    let typed = Payload { type_: "kubernetes.io/basic-auth".to_owned(), ..older() };
-    let sealed =
-        Found::Ours { name: "one".to_owned(), version: version("one"), payload: older(), immutable: true };
-    let rows: [(&str, Vec<Found>, &[&str]); 5] = [
-        ("another token", vec![ours("one", older())], &["replace one", "create two"]),
-        ("another type", vec![ours("one", typed)], &["delete one", "create one", "create two"]),
-        ("immutable", vec![sealed], &["delete one", "create one", "create two"]),
-        ("no longer named", vec![ours("three", older())], &["delete three", "create one", "create two"]),
-        ("foreign and not named", vec![foreign("three")], &["create one", "create two"]),
+    let rows: [(&str, &[Found], &str, [&str; 2]); 10] = [
+        ("nothing stands", &[], "create one, create two", ["one absent", "two absent"]),
+        ("another token", &[ours("one", OTHER)], "replace one, create two", ["one other", "two absent"]),
+        ("another layout", &[ours("one", RELAID)], "replace one, create two", ["one other", "two absent"]),
+        ("another type", &[ours("one", FIXED)], "recreate one, create two", ["one other", "two absent"]),
+        ("one stands", &[ours("two", Holds::Wanted)], "create one", ["one absent", "two wanted"]),
+        ("foreign", &[others("one")], "create two", ["one ForeignSecret", "two absent"]),
+        ("being deleted", &[leaving("one")], "create two", ["one leaving example.com/backup", "two absent"]),
+        (
+            "no longer named",
+            &[ours("three", OTHER)],
+            "create one, create two | delete three",
+            ["one absent", "two absent"],
+        ),
+        ("foreign and not named", &[others("three")], "create one, create two", ["one absent", "two absent"]),
+        (
+            "no longer named, and being deleted",
+            &[leaving("three")],
+            "create one, create two",
+            ["one absent", "two absent"],
+        ),
     ];
-    for (name, found, expected) in rows {
-        let decision = decide(&proven.clone().with(|seen| seen.found = Ok(found)));
-        assert_eq!(verbs(&decision), expected, "{name}");
-        assert_eq!(decision.refusals, [], "{name}");
+    for (name, found, expected, standing) in rows {
+        let seen = proven.clone().finds(found);
+        let decision = decide(&seen);
+        assert_eq!(changes(&decision), expected, "{name}");
+        assert_eq!(stands(&decision), standing, "{name}");
     }
-    let decision = decide(&proven.with(|seen| seen.found = Ok(vec![foreign("one")])));
-    assert_eq!(verbs(&decision), ["create two"]);
-    assert_eq!(reasons(&decision.refusals), [Reason::ForeignSecret]);
-    assert!(decision.refusals[0].message.contains("Secret one "));
+}
+
+#[test]
+fn a_foreign_secret_is_named() {
+    let seen = seen().accepted(T, Expiry::Never).finds(&[others("one")]);
+    let decision = decide(&seen);
+    let Some((_, Stand::Refused(finding))) = decision.stands.first() else { panic!() };
+    assert!(finding.message.starts_with("Secret one "), "{}", finding.message);
 }
 
 #[test]
 fn a_format_that_does_not_suit_the_token_keeps_no_other_output_back() {
     let fine_grained = seen()
         .with(|seen| {
-            seen.token = Judged::Yes(token("github_pat_", "a"));
+            let token = token("github_pat_", "a");
+            (seen.token, seen.bytes) = (Judged::Yes(token.describe()), Some(token));
             seen.demand.outputs = vec![out("pull", Format::DockerConfigJson), out("git", Format::BasicAuth)];
         })
         .accepted(T, Expiry::Never);
     let decision = decide(&fine_grained);
-    assert_eq!(verbs(&decision), ["create git"]);
-    assert_eq!(reasons(&decision.refusals), [Reason::FormatNeedsClassic]);
+    assert_eq!(changes(&decision), "create git");
+    assert_eq!(stands(&decision), ["pull FormatNeedsClassic", "git absent"]);
 }
 
 #[test]
-fn outputs_that_are_no_longer_named_go_whatever_the_token() {
-    let left =
-        |seen: Observation| seen.with(|seen| seen.found = Ok(vec![ours("three", older()), foreign("x")]));
-    for (name, seen) in [("not asked", seen()), ("refused", seen().refused(T - 60).refused(T))] {
-        assert_eq!(verbs(&decide(&left(seen))), ["delete three"], "{name}");
-    }
-    let none = left(seen()).with(|seen| seen.demand.outputs.clear());
-    assert_eq!((verbs(&decide(&none)).len(), decide(&none).standing), (1, Standing::NothingRequested));
-    let unlisted = seen()
-        .accepted(T, Expiry::Never)
-        .with(|seen| seen.found = Err(Finding::new(Reason::ApiServerUnavailable, "silent")));
-    let decision = decide(&unlisted);
-    assert_eq!((verbs(&decision).len(), decision.standing), (0, Standing::Pending));
-    assert_eq!(reasons(&decision.refusals), [Reason::ApiServerUnavailable]);
-}
-
-#[test]
-fn an_output_that_became_the_source_stays() {
-    let seen = seen().accepted(T, Expiry::Never).with(|seen| {
-        seen.found = Ok(vec![ours("source", older()), ours("other", older())]);
-    });
-    assert!(
-        !verbs(&decide(&seen)).iter().any(|change| change.contains("source")),
-        "{:?}",
-        verbs(&decide(&seen))
-    );
-    assert!(verbs(&decide(&seen)).iter().any(|change| change.contains("other")));
-}
-
-#[test]
-fn outputs_are_withdrawn_only_on_githubs_word_or_the_requirements() {
-    let proven = || seen().accepted(T - HOUR, Expiry::At(at(T + 100 * DAY)));
-    let ends = || seen().accepted(T - HOUR, Expiry::At(at(T)));
-    let scope = |seen: &mut Observation| seen.demand.requirement.scopes = vec!["gist".to_owned()];
-    let suspended = Reply::Answer(Answer::Refused(Refusal::AccountSuspended));
-    let host = |seen: &mut Observation| {
-        seen.host = Judged::unknown(Reason::HostUnknown, "?");
-        seen.knowledge = Knowledge::default();
-    };
-    let bad = |reason| {
-        move |seen: &mut Observation| {
-            seen.token = Judged::no(reason, "bad");
-            seen.knowledge = Knowledge::default();
-        }
-    };
-    let unread = |seen: &mut Observation| {
-        seen.token = Judged::unknown(Reason::ApiServerUnavailable, "?");
-        seen.knowledge = Knowledge::default();
-    };
+fn a_secret_that_is_being_deleted_is_left_alone_whatever_the_token() {
+    let proven = || seen().accepted(T, Expiry::Never);
     let rows = [
-        ("good", proven(), false, Standing::Published),
-        ("refused once", proven().refused(T), false, Standing::Published),
-        ("refused twice", proven().refused(T - 60).refused(T), true, Standing::Retained),
-        (
-            "refused twice, then deferred",
-            proven().refused(T - 99).refused(T - 9).unanswered(T),
-            true,
-            Standing::Retained,
-        ),
-        ("suspended once", proven().hears(T, suspended.clone()), false, Standing::Published),
-        (
-            "suspended twice",
-            proven().hears(T - 60, suspended.clone()).hears(T, suspended),
-            true,
-            Standing::Retained,
-        ),
-        ("expired, not confirmed", ends().at(T), false, Standing::Retained),
-        ("expired, GitHub is silent", ends().unanswered(T + 2), false, Standing::Retained),
-        ("expired, confirmed", ends().refused(T + 2), true, Standing::Retained),
-        (
-            "accepted after the expiry, then refused",
-            ends().accepted(T + 2, Expiry::At(at(T))).refused(T + 900),
-            true,
-            Standing::Retained,
-        ),
-        ("a requirement is not met", proven().with(scope), true, Standing::Retained),
-        ("the same in an outage", proven().unanswered(T).with(scope), true, Standing::Retained),
-        (
-            "the same after a long outage",
-            proven().unanswered(T).at(T + 2 * DAY).with(scope),
-            false,
-            Standing::Retained,
-        ),
-        ("an outage", proven().unanswered(T), false, Standing::Published),
-        ("a long outage", proven().unanswered(T).at(T + 2 * DAY), false, Standing::Retained),
-        ("no such Secret", proven().with(bad(Reason::SecretNotFound)), false, Standing::Withheld(2)),
-        ("no such key", proven().with(bad(Reason::KeyNotFound)), false, Standing::Withheld(2)),
-        ("a bad paste", proven().with(bad(Reason::TokenMalformed)), false, Standing::Withheld(2)),
-        ("a forbidden Secret", proven().with(bad(Reason::SecretForbidden)), false, Standing::Withheld(2)),
-        ("an unread Secret", proven().with(unread), false, Standing::Pending),
-        ("an unknown host", proven().with(host), false, Standing::Pending),
+        ("accepted", proven()),
+        ("not asked", seen()),
+        ("refused", proven().refused(T + 60).refused(T + 120)),
+        ("condemned", proven().condemned(T + HOUR).with(|seen| seen.demand.on_invalid = OnInvalid::Withdraw)),
+        ("moved to it", proven().with(|seen| seen.demand.source = "three".to_owned())),
     ];
-    for (name, seen, withdrawn, retained) in rows {
-        let published = Observation { found: proven().published().found, ..seen };
-        let decision = decide(&published);
-        assert_eq!((verbs(&decision).len(), decision.standing), (0, retained), "{name}: Retain");
-        let decision = decide(&published.with(|seen| seen.demand.on_invalid = OnInvalid::Withdraw));
-        let expected: &[&str] = if withdrawn { &["delete one", "delete two"] } else { &[] };
-        assert_eq!(verbs(&decision), expected, "{name}: Withdraw");
-        let standing = if withdrawn { Standing::Withdrawn } else { retained };
-        assert_eq!(decision.standing, standing, "{name}: Withdraw");
+    for (name, seen) in rows {
+        let seen = seen.finds(&[leaving("one"), leaving("two"), leaving("three")]);
+        let decision = decide(&seen);
+        assert_eq!((changes(&decision).as_str(), decision.missing.is_empty()), ("", true), "{name}");
+        let [one, two] = [0, 1].map(|index| stands(&decision)[index].clone());
+        assert_eq!(
+            [one, two],
+            ["one leaving example.com/backup", "two leaving example.com/backup"],
+            "{name}"
+        );
     }
 }
 
 #[test]
-fn another_token_in_the_secret_does_not_reach_the_outputs_before_it_is_proven() {
-    let fresh = |seen: &mut Observation| {
-        seen.token = Judged::Yes(token("ghp_", "b"));
-        seen.knowledge = Knowledge::default();
-    };
-    let before = seen().accepted(T, Expiry::Never).published().with(fresh);
-    assert_eq!((verbs(&decide(&before)).len(), decide(&before).standing), (0, Standing::Pending));
-    let refused = before.clone().refused(T).refused(T + 60);
-    assert_eq!((verbs(&decide(&refused)).len(), decide(&refused).standing), (0, Standing::Withheld(2)));
-    let withdrawn = refused.with(|seen| seen.demand.on_invalid = OnInvalid::Withdraw);
-    assert_eq!(verbs(&decide(&withdrawn)), ["delete one", "delete two"]);
-    let proven = before.accepted(T + 90, Expiry::Never);
-    assert_eq!(verbs(&decide(&proven)), ["replace one", "replace two"]);
+fn what_is_no_longer_named_goes_last_whatever_the_token() {
+    let rows = [
+        ("accepted", seen().accepted(T, Expiry::Never), "create one, create two | delete three"),
+        ("not asked", seen(), " | delete three"),
+        (
+            "refused, Retain: nothing is made, so act keeps it",
+            seen().refused(T - 60).refused(T),
+            " | delete three",
+        ),
+        ("nothing is named", seen().with(|seen| seen.demand.outputs.clear()), " | delete three"),
+        (
+            "no token",
+            seen().with(|seen| seen.token = Judged::no(Reason::SecretNotFound, "none")),
+            " | delete three",
+        ),
+    ];
+    for (name, seen, expected) in rows {
+        let seen = seen.finds(&[ours("three", RELAID), others("x"), leaving("y")]);
+        assert_eq!(changes(&decide(&seen)), expected, "{name}");
+    }
+    let none = seen().with(|seen| seen.demand.outputs.clear());
+    assert_eq!(decide(&none).plan, Plan::NothingRequested);
+}
+
+#[test]
+fn only_what_stands_as_ours_counts_as_standing() {
+    let foreign = Stand::Refused(super::foreign("one"));
+    let rows = [
+        ("wanted", Stand::Wanted, true),
+        ("other", Stand::Other, true),
+        ("absent", Stand::Absent, false),
+        ("leaving", Stand::Leaving(vec![]), false),
+        ("foreign", foreign, false),
+    ];
+    for (name, stand, expected) in rows {
+        assert_eq!(stand.is_ours(), expected, "{name}");
+    }
+}
+
+#[test]
+fn an_output_that_became_the_source_is_released_and_never_deleted() {
+    let moved = |seen: Observation| seen.finds(&[ours("source", RELAID), ours("three", OTHER)]);
+    let withdraw = |seen: &mut Observation| seen.demand.on_invalid = OnInvalid::Withdraw;
+    let proven = || seen().accepted(T, Expiry::Never);
+    let rows = [
+        ("accepted", proven(), "create one, create two, release source | delete three"),
+        ("not asked", seen(), "release source | delete three"),
+        ("refused", proven().refused(T + 60).refused(T + 120), "release source | delete three"),
+        ("condemned, Retain", proven().condemned(T + HOUR), "release source | delete three"),
+        ("condemned, Withdraw", proven().condemned(T + HOUR).with(withdraw), "release source | delete three"),
+        (
+            "nothing is named",
+            seen().with(|seen| seen.demand.outputs.clear()),
+            "release source | delete three",
+        ),
+    ];
+    for (name, seen, expected) in rows {
+        assert_eq!(changes(&decide(&moved(seen))), expected, "{name}");
+    }
+    let foreign = seen().finds(&[others("source")]);
+    assert_eq!(changes(&decide(&foreign)), "", "the source as it mostly is");
+}
+
+#[test]
+fn what_a_secret_holds_is_compared_with_what_it_shall_hold() {
+    let (opaque, basic) = (out("one", Format::Opaque), out("one", Format::BasicAuth));
+    let (wanted, a) = (payload(&opaque, "a"), token("ghp_", "a"));
+    let other = |same_token, fixed| Holds::Other { same_token, fixed };
+    let rows = [
+        ("the same", payload(&opaque, "a"), false, Some(&wanted), Holds::Wanted),
+        ("the same, immutable", payload(&opaque, "a"), true, Some(&wanted), Holds::Wanted),
+        ("another token", payload(&opaque, "b"), false, Some(&wanted), other(false, false)),
+        ("another token, immutable", payload(&opaque, "b"), true, Some(&wanted), other(false, true)),
+        ("the token in another type", payload(&basic, "a"), false, Some(&wanted), other(true, true)),
+        ("another token in another type", payload(&basic, "b"), false, Some(&wanted), other(false, true)),
+        ("the token, named no more", payload(&basic, "a"), false, None, other(true, false)),
+        ("another token, named no more", payload(&basic, "b"), false, None, other(false, false)),
+    ];
+    for (name, stands, immutable, wanted, expected) in rows {
+        assert_eq!(holds(&stands, immutable, &a, wanted), expected, "{name}");
+    }
 }

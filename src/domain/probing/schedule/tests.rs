@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::{
     answer::{Account, Answer, Deferral, Expiry, Grant, Refusal, Reply},
-    token::Token,
+    token::{HashedToken, Token},
 };
 
 const MINUTE: i64 = 60;
@@ -389,7 +389,7 @@ fn any_memory(instant: impl Strategy<Value = Timestamp> + Clone) -> impl Strateg
     let parts = (prop::option::of(instant), prop::option::of(refused), prop::option::of(deferred));
     parts.prop_map(|(grant, refused, deferred)| {
         let grant = grant.map(|at| (Grant { account: None, scopes: None, expiry: Expiry::Never }, at));
-        Knowledge { grant, refused, first_proven: None, deferred }
+        Knowledge { grant, before: None, refused, first_proven: None, deferred }
     })
 }
 

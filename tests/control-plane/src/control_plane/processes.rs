@@ -218,6 +218,8 @@ impl ControlPlane {
                 file("audit-policy-file", "audit-policy.yaml"),
                 file("audit-log-path", "audit.log"),
                 "--audit-log-mode=blocking".to_owned(),
+                // MB, in place of 100: after that the log begins anew, and what was counted on is in another file.
+                "--audit-log-maxsize=4000".to_owned(),
             ]);
         }
         arguments

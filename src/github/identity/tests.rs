@@ -16,6 +16,7 @@ const NOW: &str = "2026-03-01T12:00:00Z";
 const RESET: &str = "1772366500";
 const SPENT: &[(&str, &str)] = &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", RESET)];
 const PLENTY: &[(&str, &str)] = &[("x-ratelimit-remaining", "4999"), ("x-ratelimit-reset", RESET)];
+const MARK: &[(&str, &str)] = &[("x-github-request-id", "0400:1DC1:1A2B:3C4D:69A42C40")];
 const HTML: &[(&str, &str)] = &[("content-type", "text/html")];
 const EMPTY: &[(&str, &str)] = &[];
 const UNICORN: &str = "<!DOCTYPE html><html><title>Unicorn! &middot; GitHub</title></html>";
@@ -144,9 +145,9 @@ fn only_bad_credentials_is_a_refusal_among_the_401s() {
         ("older", Classic, 401, EMPTY, docs, refused.clone()),
         ("newer", FineGrained, 401, EMPTY, newer, refused.clone()),
         ("an installation's", AppInstallation, 401, EMPTY, newer, refused.clone()),
-        ("other case", Classic, 401, EMPTY, r#"{"message":"BAD CREDENTIALS"}"#, refused.clone()),
+        ("other case", Classic, 401, MARK, r#"{"message":"BAD CREDENTIALS"}"#, refused.clone()),
         ("labelled otherwise", Classic, 401, HTML, docs, refused.clone()),
-        ("a null beside it", Classic, 401, EMPTY, null, refused.clone()),
+        ("a null beside it", Classic, 401, MARK, null, refused.clone()),
         ("nothing remains, which is no limit", Classic, 401, &anonymous, newer, refused.clone()),
         ("remaining 0 and a reset", Classic, 401, SPENT, newer, refused.clone()),
         ("a pause is named", Classic, 401, &[("retry-after", "60")], newer, refused),
@@ -189,6 +190,8 @@ fn only_bad_credentials_is_a_refusal_among_the_401s() {
             unexplained.clone(),
         ),
         ("a list", Classic, 401, EMPTY, r#"["Bad credentials"]"#, unexplained.clone()),
+        ("GitHub's, without its words", Classic, 401, MARK, "{}", unexplained.clone()),
+        ("a gateway's, with GitHub's words", Classic, 401, EMPTY, null, unexplained.clone()),
         (
             "another text",
             Classic,
@@ -441,4 +444,50 @@ fn a_page_names_a_limit_and_never_refuses_a_token() {
         let reply = interpret(TokenKind::Classic, &page(text), Timestamp::UNIX_EPOCH);
         assert!(matches!(reply, Reply::Deferral(deferral) if deferral.reason == reason), "{text}: {reply:?}");
     }
+}
+
+#[test]
+fn a_refusal_speaks_against_the_token_only_with_a_mark_of_github() {
+    let page = |url: &str| format!(r#","documentation_url":"{url}""#);
+    let rows: [(&str, &[(&str, &str)], String, bool); 15] = [
+        ("no mark", EMPTY, String::new(), false),
+        ("the request's number", MARK, String::new(), true),
+        ("an Enterprise Server's", &[("x-github-media-type", "github.v3; format=json")], String::new(), true),
+        ("the documentation", EMPTY, page("https://docs.github.com/rest"), true),
+        (
+            "an Enterprise Server's page",
+            EMPTY,
+            page("https://docs.github.com/enterprise-server@3.14/rest"),
+            true,
+        ),
+        ("the documentation until 2020", EMPTY, page("https://developer.github.com/v3"), true),
+        ("in capitals", EMPTY, page("HTTPS://DOCS.GITHUB.COM/rest"), true),
+        ("a gateway's page", EMPTY, page("https://gateway.example.com/errors"), false),
+        ("GitHub in the path", EMPTY, page("https://gateway.example.com/docs.github.com/"), false),
+        ("GitHub as a user", EMPTY, page("https://docs.github.com@gateway.example.com/"), false),
+        ("GitHub as a part", EMPTY, page("https://docs.github.com.example.com/"), false),
+        ("no URL", EMPTY, page("docs.github.com"), false),
+        ("headers of a limit", PLENTY, String::new(), false),
+        ("a server of that name", &[("server", "github.com")], String::new(), false),
+        ("a gateway's number", &[("x-request-id", "0400:1DC1")], String::new(), false),
+    ];
+    let refusals = [
+        (401, "Bad credentials", Refusal::BadCredentials, Reason::UnexplainedUnauthorized),
+        (403, "Sorry. Your account was suspended.", Refusal::AccountSuspended, Reason::UnexpectedAnswer),
+    ];
+    for (name, headers, page, marked) in rows {
+        for (status, message, refusal, otherwise) in refusals {
+            let body = format!(r#"{{"message":"{message}"{page}}}"#);
+            let expected = if marked { refuse(refusal) } else { defer(otherwise) };
+            assert_eq!(reply(Classic, status, headers, body.as_bytes()), expected, "{status}, {name}");
+        }
+    }
+}
+
+#[test]
+fn a_token_is_accepted_with_an_expiry_that_has_passed() {
+    let ends = ("github-authentication-token-expiration", "2026-03-01 12:00:00 UTC");
+    let said = reply(Classic, 200, &[ends], OCTOCAT.as_bytes());
+    let Reply::Answer(Answer::Granted(grant)) = said else { panic!("{said:?}") };
+    assert_eq!(grant.expiry, Expiry::Implausible(now()));
 }

@@ -1,10 +1,10 @@
 //! Reads a reply of GitHub to `GET /user`: an answer about the token, or a deferral. Pure.
 //!
-//! Only 401 `Bad credentials` and 403 for a suspended account speak against a token. Texts of GitHub are matched, without regard
-//! to case, and never passed on.
+//! Only 401 `Bad credentials` and 403 for a suspended account speak against a token, and only with a mark of GitHub: a gateway
+//! before it may use the same words. Texts of GitHub are matched, without regard to case, and never passed on.
 
 use jiff::Timestamp;
-use reqwest::{StatusCode, header::HeaderMap};
+use reqwest::{StatusCode, Url, header::HeaderMap};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -15,6 +15,9 @@ use crate::domain::{
     token::TokenKind,
 };
 
+/// Where the pages are that errors point to, those of Enterprise Servers included; both hosts are in recorded answers.
+const DOCUMENTATION: [&str; 2] = ["docs.github.com", "developer.github.com"];
+
 /// A response, read to its end.
 #[derive(Debug)]
 pub struct Response {
@@ -24,6 +27,13 @@ pub struct Response {
     pub headers: HeaderMap,
     /// The body.
     pub body: Vec<u8>,
+}
+
+impl Response {
+    /// True if it shows that GitHub itself made it: by a header, or by the page that an error points to.
+    pub(super) fn is_marked(&self) -> bool {
+        headers::marked(&self.headers) || Said::of(self).points_to_documentation()
+    }
 }
 
 /// The part of an error body that is looked at, in lower case; everything may be missing or of another form.
@@ -46,7 +56,7 @@ struct User {
 pub fn interpret(kind: TokenKind, response: &Response, now: Timestamp) -> Reply {
     let said = Said::of(response);
     match response.status.as_u16() {
-        200 => user(kind, response),
+        200 => user(kind, response, now),
         304 => defer(Reason::UnexpectedAnswer),
         300..=399 => defer(Reason::Redirected),
         401 => unauthorized(response, &said),
@@ -60,10 +70,10 @@ pub fn interpret(kind: TokenKind, response: &Response, now: Timestamp) -> Reply 
 }
 
 /// 200 is an acceptance only with the login and id of a user; a captive portal answers 200 too.
-fn user(kind: TokenKind, response: &Response) -> Reply {
+fn user(kind: TokenKind, response: &Response, now: Timestamp) -> Reply {
     match serde_json::from_slice::<User>(&response.body) {
         Ok(user) if is_login(&user.login) => {
-            granted(kind, Some(Account { login: user.login, id: user.id }), response)
+            granted(kind, Some(Account { login: user.login, id: user.id }), response, now)
         }
         _ => defer(Reason::NotTheApi),
     }
@@ -79,7 +89,7 @@ fn is_login(login: &str) -> bool {
 }
 
 fn unauthorized(response: &Response, said: &Said) -> Reply {
-    if said.names(&["bad credentials"]) {
+    if said.names(&["bad credentials"]) && response.is_marked() {
         return refuse(Refusal::BadCredentials);
     }
     defer(if said.names(&["requires authentication"]) {
@@ -98,11 +108,11 @@ fn forbidden(kind: TokenKind, response: &Response, said: &Said, now: Timestamp) 
     if let Some(limit) = limit(response, &said.or_page(response)) {
         return limited(limit, response, now);
     }
-    if said.names(&["account was suspended", "account is suspended"]) {
+    if said.names(&["account was suspended", "account is suspended"]) && response.is_marked() {
         return refuse(Refusal::AccountSuspended);
     }
     if kind == TokenKind::AppInstallation && said.names(&["not accessible by integration"]) {
-        return granted(kind, None, response);
+        return granted(kind, None, response, now);
     }
     if said.names(&["email address must be verified", "billing issue", "billing problem"]) {
         return defer(Reason::AccountRestricted);
@@ -156,18 +166,23 @@ impl Said {
         words.iter().any(|word| self.message.contains(word))
     }
 
+    fn points_to_documentation(&self) -> bool {
+        let page = Url::parse(&self.documentation_url);
+        page.is_ok_and(|page| page.host_str().is_some_and(|host| DOCUMENTATION.contains(&host)))
+    }
+
     fn points_to(&self, words: &[&str]) -> bool {
         words.iter().any(|word| self.documentation_url.contains(word))
     }
 }
 
-fn granted(kind: TokenKind, account: Option<Account>, response: &Response) -> Reply {
+fn granted(kind: TokenKind, account: Option<Account>, response: &Response, now: Timestamp) -> Reply {
     let headers = &response.headers;
     Reply::Answer(Answer::Granted(Grant {
         account,
         // Tokens that an app got for a user come with an empty list, though they have no scopes by nature.
         scopes: headers::scopes(headers).filter(|_| kind.has_scopes()),
-        expiry: headers::expiry(headers),
+        expiry: headers::plausible_expiry(headers, now),
     }))
 }
 

@@ -1,0 +1,141 @@
+//! Which outputs go when the token turns invalid, and on whose word.
+
+use super::*;
+
+fn withdraw(seen: &mut Observation) {
+    seen.demand.on_invalid = OnInvalid::Withdraw;
+}
+
+#[test]
+fn outputs_are_withdrawn_only_on_githubs_lasting_word_or_the_requirements() {
+    use Plan::{Keep, Withdraw, Write};
+    let proven = || seen().accepted(T - HOUR, Expiry::At(at(T + 100 * DAY)));
+    let ends = || seen().accepted(T - HOUR, Expiry::At(at(T)));
+    let scope = |seen: &mut Observation| seen.demand.requirement.scopes = vec!["gist".to_owned()];
+    let unlisted = |seen: &mut Observation| {
+        scope(seen);
+        seen.knowledge.grant.as_mut().unwrap().0.scopes = None;
+    };
+    let met = || {
+        let demands = seen().with(|seen| seen.demand.requirement.scopes = vec!["repo".to_owned()]);
+        demands.has(T - HOUR, &["repo"])
+    };
+    let suspended = |seen: Observation, second| {
+        seen.hears(second, Reply::Answer(Answer::Refused(Refusal::AccountSuspended)))
+    };
+    let host = |seen: &mut Observation| {
+        seen.host = Judged::unknown(Reason::HostUnknown, "?");
+        seen.knowledge = Knowledge::default();
+    };
+    let bad = |reason| {
+        move |seen: &mut Observation| {
+            seen.token = Judged::no(reason, "bad");
+            seen.knowledge = Knowledge::default();
+        }
+    };
+    let unread = |seen: &mut Observation| {
+        seen.token = Judged::unknown(Reason::ApiServerUnavailable, "?");
+        seen.knowledge = Knowledge::default();
+    };
+    // The plan with Retain, and that with Withdraw.
+    let rows = [
+        ("good", proven(), Write, Write),
+        ("refused once", proven().refused(T), Write, Write),
+        ("refused twice", proven().refused(T - 60).refused(T), Keep, Keep),
+        ("refused twice over a day", proven().refused(T - 60).refused(T + DAY), Keep, Keep),
+        ("thrice, a second too fast", proven().refused(T).refused(T + 60).refused(T + 599), Keep, Keep),
+        ("thrice over ten minutes", proven().refused(T).refused(T + 60).refused(T + 600), Keep, Withdraw),
+        ("condemned, then deferred", proven().condemned(T).unanswered(T + 60), Keep, Withdraw),
+        ("condemned, then accepted", proven().condemned(T).accepted(T + 60, Expiry::Never), Write, Write),
+        (
+            "an incident of the host takes the refusals back",
+            proven().condemned(T).with(|seen| seen.knowledge.take_back(Reason::HostRefusesMany, at(T))),
+            Write,
+            Write,
+        ),
+        ("suspended once", suspended(proven(), T), Write, Write),
+        ("suspended twice", suspended(suspended(proven(), T - 60), T), Keep, Keep),
+        ("suspended thrice", suspended(suspended(suspended(proven(), T - 660), T - 600), T), Keep, Withdraw),
+        ("expired, not confirmed", ends().at(T), Keep, Keep),
+        ("expired, GitHub is silent", ends().unanswered(T + 2), Keep, Keep),
+        ("expired, confirmed", ends().refused(T + 2), Keep, Withdraw),
+        ("refused once before the expiry", ends().refused(T - 2).at(T + 2), Keep, Keep),
+        (
+            "refused once by GitHub's clock before it",
+            ends()
+                .refused(T + 2)
+                .with(|seen| {
+                    seen.skew = SignedDuration::from_secs(-60);
+                })
+                .at(T + 90),
+            Keep,
+            Keep,
+        ),
+        ("a requirement is not met", proven().with(scope), Keep, Withdraw),
+        ("the same in an outage", proven().unanswered(T).with(scope), Keep, Withdraw),
+        ("the same after a long outage", proven().unanswered(T).at(T + 2 * DAY).with(scope), Keep, Keep),
+        ("met, then violated once", met().has(T, &[]), Write, Write),
+        ("violated twice", met().has(T - 60, &[]).has(T, &[]), Keep, Withdraw),
+        ("an answer without scopes", proven().with(unlisted), Keep, Keep),
+        ("an outage", proven().unanswered(T), Write, Write),
+        ("a long outage", proven().unanswered(T).at(T + 2 * DAY), Keep, Keep),
+        ("no such Secret", proven().with(bad(Reason::SecretNotFound)), Keep, Keep),
+        ("no such key", proven().with(bad(Reason::KeyNotFound)), Keep, Keep),
+        ("a bad paste", proven().with(bad(Reason::TokenMalformed)), Keep, Keep),
+        ("a forbidden Secret", proven().with(bad(Reason::SecretForbidden)), Keep, Keep),
+        ("an unread Secret", proven().with(unread), Keep, Keep),
+        ("an unknown host", proven().with(host), Keep, Keep),
+    ];
+    for (name, seen, retain, with_withdraw) in rows {
+        let seen = seen.published(Holds::Wanted);
+        let decision = decide(&seen);
+        assert_eq!((changes(&decision).as_str(), decision.plan), ("", retain), "{name}: Retain");
+        let seen = seen.with(withdraw);
+        let decision = decide(&seen);
+        let expected = if with_withdraw == Withdraw { "delete one, delete two" } else { "" };
+        assert_eq!(
+            (changes(&decision).as_str(), decision.plan),
+            (expected, with_withdraw),
+            "{name}: Withdraw"
+        );
+    }
+}
+
+#[test]
+fn only_what_holds_the_condemned_token_goes() {
+    let rows: [(&str, &[Found], &str); 8] = [
+        ("as it was written", &[ours("one", Holds::Wanted)], "delete one"),
+        ("in another layout", &[ours("one", RELAID)], "delete one"),
+        ("an earlier token", &[ours("one", OTHER)], ""),
+        ("an earlier token, immutable", &[ours("one", FIXED)], ""),
+        ("one of each", &[ours("one", OTHER), ours("two", Holds::Wanted)], "delete two"),
+        ("somebody else's", &[others("one")], ""),
+        ("the condemned token, named no more", &[ours("three", RELAID)], "delete three"),
+        ("an earlier token, named no more", &[ours("three", OTHER)], " | delete three"),
+    ];
+    for (name, found, expected) in rows {
+        let seen = seen().accepted(T - HOUR, Expiry::Never).condemned(T).with(withdraw).finds(found);
+        assert_eq!(changes(&decide(&seen)), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_bad_new_token_takes_nothing_from_those_who_use_the_old_one() {
+    let pasted = seen().accepted(T, Expiry::Never).stores("b").published(OTHER).with(withdraw);
+    let rows = [
+        ("not asked", pasted.clone(), Plan::Keep, ""),
+        ("refused twice", pasted.clone().refused(T).refused(T + 60), Plan::Keep, ""),
+        ("condemned", pasted.clone().condemned(T + HOUR), Plan::Withdraw, ""),
+        (
+            "condemned, one has it",
+            pasted.clone().condemned(T + HOUR).finds(&[ours("one", RELAID), ours("two", OTHER)]),
+            Plan::Withdraw,
+            "delete one",
+        ),
+        ("good after all", pasted.accepted(T + 90, Expiry::Never), Plan::Write, "replace one, replace two"),
+    ];
+    for (name, seen, plan, expected) in rows {
+        let decision = decide(&seen);
+        assert_eq!((decision.plan, changes(&decision).as_str()), (plan, expected), "{name}");
+    }
+}

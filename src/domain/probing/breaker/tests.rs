@@ -1,0 +1,94 @@
+#![expect(clippy::arithmetic_side_effects, reason = "instants of a test are small")]
+
+use super::*;
+use crate::domain::probing::tests::*;
+
+const T: i64 = 1_772_366_400;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(T + second).unwrap()
+}
+
+fn token(number: usize) -> HashedToken {
+    question_of(number, "a").hashed
+}
+
+fn fail(breaker: &mut Breaker, reason: Reason, until: Option<i64>, second: i64) {
+    let deferral = Deferral { reason, until: until.map(at) };
+    breaker.deferred(&token(1), deferral, speaks_of_host(reason, false), at(second));
+}
+
+#[test]
+fn three_failures_in_a_row_open_it_if_they_speak_of_the_host() {
+    let rows = [
+        (Reason::Unreachable, false, true),
+        (Reason::TimedOut, true, true),
+        (Reason::TlsFailed, false, true),
+        (Reason::ServerError, true, true),
+        (Reason::SecondaryRateLimited, false, true),
+        (Reason::RateLimited, false, true),
+        (Reason::SecondaryRateLimited, true, false),
+        (Reason::RateLimited, true, false),
+        (Reason::LoginLocked, false, false),
+        (Reason::NotTheApi, false, false),
+        (Reason::QuestionFailed, false, false),
+    ];
+    for (reason, account_known, opens) in rows {
+        let mut breaker = Breaker::default();
+        for number in 1..=3 {
+            assert!(breaker.open().is_none(), "{reason:?}");
+            let of_host = speaks_of_host(reason, account_known);
+            breaker.deferred(&token(number), Deferral::new(reason), of_host, at(0));
+        }
+        assert_eq!(breaker.open().is_some(), opens, "{reason:?} {account_known}");
+    }
+}
+
+#[test]
+fn an_answer_between_failures_keeps_it_closed() {
+    let mut breaker = Breaker::default();
+    for second in 0..10 {
+        fail(&mut breaker, Reason::TimedOut, None, second);
+        fail(&mut breaker, Reason::ServerError, None, second);
+        assert!(!breaker.answered());
+    }
+    assert!(breaker.open().is_none());
+}
+
+#[test]
+fn scouts_go_at_growing_pauses_and_an_answer_closes_it() {
+    let mut breaker = Breaker::default();
+    (0..3).for_each(|_| fail(&mut breaker, Reason::TimedOut, None, 0));
+    let (mut pauses, mut last) = (Vec::new(), 0);
+    for second in 1..2000 {
+        if breaker.lets(&token(1), at(second)) {
+            breaker.send(token(1));
+            assert!(!breaker.lets(&token(2), at(second)), "one at a time");
+            fail(&mut breaker, Reason::ServerError, None, second);
+            pauses.push(second - last);
+            last = second;
+        }
+    }
+    assert_eq!(pauses[..7], [10, 20, 40, 80, 160, 300, 300]);
+    assert!(breaker.answered());
+    assert!(breaker.lets(&token(1), at(2000)) && breaker.lets(&token(2), at(2000)));
+}
+
+#[test]
+fn a_pause_that_the_host_named_is_kept_and_failures_of_others_do_not_lengthen_it() {
+    let mut breaker = Breaker::default();
+    (0..3).for_each(|_| fail(&mut breaker, Reason::SecondaryRateLimited, Some(90), 0));
+    (0..20).for_each(|_| fail(&mut breaker, Reason::SecondaryRateLimited, Some(90), 1));
+    assert!(!breaker.lets(&token(1), at(89)) && breaker.lets(&token(1), at(90)));
+}
+
+#[test]
+fn the_first_that_are_turned_away_come_for_the_next_scout_and_the_rest_later() {
+    let mut breaker = Breaker::default();
+    (0..3).for_each(|_| fail(&mut breaker, Reason::TimedOut, None, 0));
+    let back: Vec<i64> = (0..1000).map(|_| breaker.turn_away(at(1)).unwrap().1.as_second() - T).collect();
+    assert_eq!(back[..3], [10, 11, 12]);
+    assert!(back[3..].iter().all(|second| (310..=610).contains(second)));
+    let most = (310..=610).map(|second| back.iter().filter(|at| **at == second).count()).max();
+    assert!(most <= Some(4), "spread: {most:?}");
+}

@@ -1,0 +1,112 @@
+#![expect(clippy::arithmetic_side_effects, reason = "instants of a test are small")]
+
+use super::*;
+use crate::domain::probing::tests::*;
+
+const T: i64 = 1_772_366_400;
+const LIMITS: Limits = LIMITS_OF_TESTS;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(T + second).unwrap()
+}
+
+fn token(number: usize) -> HashedToken {
+    question_of(number, "a").hashed
+}
+
+/// The meaning of these refusals: number of the token, second, whether it counts.
+fn refuse(incident: &mut Incident, refusals: &[(usize, i64, bool)]) -> Vec<Meaning> {
+    let refused = |(number, second, counts): &(usize, i64, bool)| {
+        incident.refused(token(*number), *counts, &LIMITS, at(*second))
+    };
+    refusals.iter().map(refused).collect()
+}
+
+fn begun(refusals: &[(usize, i64, bool)]) -> Incident {
+    let mut incident = Incident::default();
+    refuse(&mut incident, refusals);
+    assert!(incident.since().is_some());
+    incident
+}
+
+#[test]
+fn three_tokens_that_were_accepted_before_make_an_incident_and_nothing_less_does() {
+    let rows: [(&str, &[(usize, i64, bool)], bool); 6] = [
+        ("three", &[(1, 0, true), (2, 5, true), (3, 9, true)], true),
+        ("two", &[(1, 0, true), (2, 5, true)], false),
+        ("one, three times", &[(1, 0, true), (1, 5, true), (1, 9, true)], false),
+        ("two, one of them twice", &[(1, 0, true), (2, 5, true), (1, 60, true)], false),
+        ("never accepted", &[(1, 0, true), (2, 5, true), (3, 9, false), (4, 10, false)], false),
+        ("not within two minutes", &[(1, 0, true), (2, 60, true), (3, 121, true)], false),
+    ];
+    for (name, refusals, is_one) in rows {
+        let mut incident = Incident::default();
+        let meanings = refuse(&mut incident, refusals);
+        assert_eq!(incident.since().is_some(), is_one, "{name}");
+        if is_one {
+            assert_eq!(meanings.last(), Some(&Meaning::Begins(vec![token(1), token(2), token(3)])), "{name}");
+        }
+    }
+}
+
+#[test]
+fn an_acceptance_of_a_held_token_ends_it_and_one_of_another_lets_the_others_go() {
+    let mut incident = begun(&[(1, 0, true), (2, 5, true), (3, 9, true)]);
+    assert_eq!(refuse(&mut incident, &[(4, 10, false)]), [Meaning::Held], "also what was never accepted");
+    assert!(!incident.lets(&token(9), at(11)), "the host has accepted nothing since");
+    assert!(incident.lets(&token(9), at(19)), "but for one at a time");
+    incident.send(token(9));
+    assert!(!incident.lets(&token(8), at(30)));
+    assert_eq!(incident.accepted(&token(9), at(31)), None);
+    assert!(incident.lets(&token(8), at(31)) && incident.lets(&token(7), at(31)), "others are free");
+    let released = incident.accepted(&token(2), at(40)).unwrap();
+    assert_eq!(released.len(), 4);
+    assert_eq!(incident.since(), None);
+}
+
+#[test]
+fn held_tokens_are_asked_about_one_at_a_time_in_turns_at_growing_pauses() {
+    let mut incident = begun(&[(1, 0, true), (2, 0, true), (3, 0, true)]);
+    let (mut asked, mut last) = (Vec::new(), 0);
+    let mut back: [i64; 4] = [0; 4];
+    for second in 1..400 {
+        for number in 1..=3 {
+            if back[number] > second {
+                continue;
+            }
+            if !incident.lets(&token(number), at(second)) {
+                back[number] = incident.turn_away(&token(number), at(second)).unwrap().as_second() - T;
+                continue;
+            }
+            incident.send(token(number));
+            assert!(!incident.lets(&token(number % 3 + 1), at(second)), "one at a time");
+            refuse(&mut incident, &[(number, second, true)]);
+            asked.push((number, second - last));
+            last = second;
+        }
+    }
+    let pauses: Vec<_> = asked.iter().map(|(_, pause)| *pause).collect();
+    assert!(pauses.windows(2).all(|pair| pair[0] <= pair[1] + 3) && pauses[0] >= 10, "{asked:?}");
+    assert!(pauses.iter().skip(4).all(|pause| (60..70).contains(pause)), "{asked:?}");
+    assert!(asked.windows(2).all(|pair| pair[0].0 != pair[1].0), "in turns: {asked:?}");
+}
+
+#[test]
+fn it_ends_after_the_hold_at_the_latest() {
+    let mut incident = begun(&[(1, 0, true), (2, 5, true), (3, 9, true)]);
+    let hold = LIMITS.incident_hold.as_secs();
+    assert_eq!(incident.ends(&LIMITS), Some(at(9 + hold)));
+    assert_eq!(incident.pass(&LIMITS, at(8 + hold)), None);
+    assert_eq!(incident.pass(&LIMITS, at(9 + hold)).map(|held| held.len()), Some(3));
+    assert_eq!(incident.pass(&LIMITS, at(9 + hold)), None);
+}
+
+#[test]
+fn a_forgotten_token_does_not_keep_the_scouts_waiting() {
+    let mut incident = begun(&[(1, 0, true), (2, 0, true), (3, 0, true)]);
+    incident.send(token(1));
+    assert!(!incident.lets(&token(2), at(20)));
+    incident.recall(&token(1), true);
+    assert!(incident.lets(&token(2), at(20)));
+    assert_eq!(incident.accepted(&token(1), at(21)), None, "it is held no longer");
+}

@@ -1,0 +1,96 @@
+use super::*;
+use crate::domain::probing::tests::*;
+
+fn queue(of: &[(usize, &str, Urgency)]) -> Queue {
+    let mut queue = Queue::default();
+    for (number, namespace, urgency) in of {
+        queue.push(Question { urgency: *urgency, ..question_of(*number, namespace) });
+    }
+    queue
+}
+
+/// The numbers of the questions, in the order in which they go.
+fn order(mut queue: Queue, mut gate: impl FnMut(&Question) -> Gate) -> Vec<usize> {
+    let mut order = Vec::new();
+    while let (Some(question), _) = queue.take(&mut gate) {
+        order.push(number(&question));
+    }
+    order
+}
+
+#[test]
+fn the_more_urgent_goes_first_and_namespaces_take_turns() {
+    use Urgency::{Confirm, Dubious, New, Retry, Rotated, Routine};
+    let rows: [(&str, Queue, &[usize]); 4] = [
+        (
+            "by urgency",
+            queue(&[
+                (1, "a", Dubious),
+                (2, "a", Routine),
+                (3, "a", Retry),
+                (4, "a", Confirm),
+                (5, "a", New),
+                (6, "a", Rotated),
+            ]),
+            &[6, 5, 4, 3, 2, 1],
+        ),
+        ("as they came", queue(&[(1, "a", New), (2, "a", New), (3, "a", New)]), &[1, 2, 3]),
+        (
+            "in turns",
+            queue(&[
+                (1, "a", New),
+                (2, "a", New),
+                (3, "a", New),
+                (4, "b", New),
+                (5, "b", New),
+                (6, "c", New),
+            ]),
+            &[1, 4, 6, 2, 5, 3],
+        ),
+        (
+            "asked again, more urgently, and less",
+            queue(&[(1, "a", Routine), (2, "a", Routine), (2, "b", Rotated), (1, "a", Dubious)]),
+            &[2, 1],
+        ),
+    ];
+    for (name, queue, expected) in rows {
+        assert_eq!(order(queue, |_| Gate::Go), expected, "{name}");
+    }
+}
+
+#[test]
+fn what_must_wait_stays_and_what_is_turned_away_goes() {
+    let all =
+        [(1, "a", Urgency::New), (2, "a", Urgency::New), (3, "b", Urgency::New), (4, "b", Urgency::Routine)];
+    let mut queue = queue(&all);
+    let why = NotNow::until(Reason::HostBusy, Timestamp::UNIX_EPOCH);
+    let (taken, turned_away) = queue.take(|question| match number(question) {
+        1 => Gate::Wait,
+        2 | 3 => Gate::NotNow(why),
+        _ => Gate::Go,
+    });
+    assert_eq!(taken.as_ref().map(number), Some(4));
+    assert_eq!(turned_away.iter().map(|(question, _)| number(question)).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(queue.len(), 1);
+    assert_eq!(order(queue, |_| Gate::Go), [1]);
+}
+
+#[test]
+fn a_question_that_is_taken_out_does_not_go() {
+    let mut queue = queue(&[(1, "a", Urgency::New), (2, "b", Urgency::Routine)]);
+    let key = question_of(1, "a").key();
+    assert!(queue.contains(&key));
+    assert_eq!(queue.remove(&key).as_ref().map(number), Some(1));
+    assert_eq!(queue.remove(&key).as_ref().map(number), None);
+    assert_eq!(order(queue, |_| Gate::Go), [2]);
+}
+
+#[test]
+fn four_thousand_questions_fill_it() {
+    let mut queue = Queue::default();
+    for number in 0..CAPACITY {
+        assert!(!queue.is_full());
+        queue.push(question_of(number, if number % 2 == 0 { "a" } else { "b" }));
+    }
+    assert!(queue.is_full());
+}

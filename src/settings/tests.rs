@@ -1,0 +1,181 @@
+use super::*;
+
+fn settings(yaml: &str) -> Result<Settings, Error> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("settings.yaml");
+    fs::write(&path, yaml).unwrap();
+    Settings::new(SettingsInput::default(), SettingsInput::read(&path)?)
+}
+
+#[test]
+fn without_any_setting_the_defaults_hold() {
+    let settings = settings("").unwrap();
+    assert_eq!(settings.minimum_interval, SignedDuration::from_mins(1));
+    assert_eq!((settings.concurrency, settings.questions_per_minute), (32, 600));
+    assert_eq!((settings.failed_logins_per_hour, settings.failed_logins_per_namespace), (30, 6));
+    assert_eq!(settings.incident_hold, SignedDuration::from_mins(30));
+    let host = settings.host("github.com").unwrap();
+    assert_eq!(
+        (host.endpoint("user").as_str(), host.web_url.as_str()),
+        ("https://api.github.com/user", "https://github.com")
+    );
+    assert_eq!((host.registry.as_deref(), host.concurrency), (Some("ghcr.io"), 16));
+}
+
+#[test]
+fn a_flag_outweighs_the_file() {
+    let flags = SettingsInput { concurrency: Some(2), ..SettingsInput::default() };
+    let file = SettingsInput {
+        concurrency: Some(3),
+        trust_for: Some(Duration::hours(2)),
+        ..SettingsInput::default()
+    };
+    let settings = Settings::new(flags, file).unwrap();
+    assert_eq!((settings.concurrency, settings.trust_for), (2, SignedDuration::from_hours(2)));
+}
+
+#[test]
+fn a_wrong_setting_is_named_with_what_would_be_right() {
+    let rows = [
+        ("minimumInterval: 1s", "minimumInterval", "between 10s and 24h"),
+        ("minimumInterval: soon", "minimumInterval", "30m"),
+        ("trustFor: 30m", "trustFor", "below heartbeat"),
+        ("{ trustFor: 2h, heartbeat: 3h }", "trustFor", "lower heartbeat"),
+        ("failedLoginsPerHour: 5", "failedLoginsPerNamespace", "6 is above failedLoginsPerHour, 5"),
+        ("failedLoginsPerNamespace: 31", "failedLoginsPerNamespace", "raise failedLoginsPerHour"),
+        ("concurrency: many", "concurrency", "many"),
+        ("questionsPerMinute: 1.5", "questionsPerMinute", "1.5"),
+        ("concurrency: -1", "concurrency", "-1 is not between 1 and 1000"),
+        ("concurrency: 65537", "concurrency", "65537 is not between 1 and 1000"),
+        ("githubApiVersion: latest", "githubApiVersion", "2022-11-28"),
+        ("hosts: [{ name: a, apiUrl: 'http://ghe.example.com/api/v3' }]", "hosts[0].apiUrl", "loopback"),
+        ("hosts: [{ name: a, apiUrl: 'ftp://ghe.example.com' }]", "hosts[0].apiUrl", "https"),
+        ("hosts: [{ name: a, apiUrl: 'https://me:you@ghe.example.com' }]", "hosts[0].apiUrl", "user"),
+        ("hosts: [{ name: a, apiUrl: 'https://ghe.example.com/?a=b' }]", "hosts[0].apiUrl", "query"),
+        ("hosts: [{ name: a, apiUrl: 'no url' }]", "hosts[0].apiUrl", "URL"),
+        ("hosts: [{ name: A_b, apiUrl: 'https://a.example.com' }]", "hosts[0].name", "lower case"),
+        ("hosts: [{ name: a, apiUrl: 'https://a.example.com', webUrl: x }]", "hosts[0].webUrl", "URL"),
+        (
+            "hosts: [{ name: a, apiUrl: 'https://a.example.com', registry: 'https://r' }]",
+            "hosts[0].registry",
+            "host name",
+        ),
+        (
+            "hosts: [{ name: a, apiUrl: 'https://a.example.com', registry: 'r:99999' }]",
+            "hosts[0].registry",
+            "port",
+        ),
+        ("hosts: [{ name: a, apiUrl: 'https://a.example.com:99999' }]", "hosts[0].apiUrl", "port"),
+        (
+            "hosts: [{ name: a, apiUrl: 'https://a.example.com', concurrency: 101 }]",
+            "hosts[0].concurrency",
+            "101 is not between 1 and 100",
+        ),
+        (
+            "hosts: [{ name: a, apiUrl: 'https://a.example.com', caBundle: /no/such }]",
+            "hosts[0].caBundle",
+            "/no/such",
+        ),
+        (
+            "hosts: [{ name: a, apiUrl: 'https://a.example.com' }, { name: a, apiUrl: 'https://b.example.com' }]",
+            "hosts[1].name",
+            "twice",
+        ),
+        ("nosuch: 1", "nosuch", "unknown"),
+        ("[", "settings.yaml", "wrong"),
+        ("[30s, 5s]", "settings.yaml", "a list"),
+    ];
+    for (yaml, name, words) in rows {
+        let error = settings(yaml).expect_err(yaml).to_string();
+        assert!(error.contains(name) && error.contains(words), "{yaml}: {error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn the_pages_of_a_host_follow_from_its_api() {
+    let rows = [
+        ("https://ghe.example.com/api/v3", "https://ghe.example.com/api/v3/user", "https://ghe.example.com"),
+        (
+            "https://ghe.example.com:8443/api/v3/",
+            "https://ghe.example.com:8443/api/v3/user",
+            "https://ghe.example.com:8443",
+        ),
+        ("https://api.acme.ghe.com", "https://api.acme.ghe.com/user", "https://acme.ghe.com"),
+        ("http://127.0.0.1:4000", "http://127.0.0.1:4000/user", "http://127.0.0.1:4000"),
+        ("http://localhost:4000", "http://localhost:4000/user", "http://localhost:4000"),
+        ("http://[::1]:4000", "http://[::1]:4000/user", "http://[::1]:4000"),
+    ];
+    for (api, user, web) in rows {
+        let settings = settings(&format!("hosts: [{{ name: a, apiUrl: '{api}' }}]")).unwrap();
+        let host = settings.host("a").unwrap();
+        assert_eq!((host.endpoint("user").as_str(), host.web_url.as_str()), (user, web), "{api}");
+        assert!(settings.host("github.com").is_some());
+    }
+}
+
+#[test]
+fn a_setting_may_be_what_its_bounds_say_and_no_more() {
+    // Name, too little, least, most, too much; what bounds the setting beside it.
+    let rows = [
+        ("minimumInterval", ["9s", "10s", "24h", "24h1s"], ""),
+        ("trustFor", ["59s", "1m", "720h", "720h1s"], "heartbeat: 1m"),
+        ("confirmAfter", ["0s", "1s", "1h", "1h1s"], ""),
+        ("heartbeat", ["59s", "1m", "24h", "24h1s"], ""),
+        ("incidentHold", ["59s", "1m", "24h", "24h1s"], ""),
+        ("failedLoginsPerHour", ["0", "1", "10000", "10001"], "failedLoginsPerNamespace: 1"),
+        ("failedLoginsPerNamespace", ["0", "1", "10000", "10001"], "failedLoginsPerHour: 10000"),
+        ("questionsPerMinute", ["0", "1", "60000", "60001"], ""),
+        ("concurrency", ["0", "1", "1000", "1001"], ""),
+        ("hosts[].concurrency", ["0", "1", "100", "101"], ""),
+    ];
+    assert_eq!(rows.map(|(name, ..)| name), RANGES.map(|range| range.name));
+    for (name, values, beside) in rows {
+        let [_, least, most, _] = values;
+        for (value, good) in values.into_iter().zip([false, true, true, false]) {
+            let yaml = match name.strip_prefix("hosts[].") {
+                Some(field) => {
+                    format!("hosts: [{{ name: a, apiUrl: 'https://a.example.com', {field}: {value} }}]")
+                }
+                None => format!("{name}: {value}\n{beside}"),
+            };
+            let taken = settings(&yaml).map(|_| ()).map_err(|error| error.to_string());
+            let field = name.replace("[]", "[0]");
+            let refused = format!("the setting {field} is wrong: {value} is not between {least} and {most}");
+            assert_eq!(taken, if good { Ok(()) } else { Err(refused) }, "{yaml}");
+        }
+    }
+}
+
+#[test]
+fn the_help_of_a_flag_has_its_bounds_and_default() {
+    let flags = <SettingsInput as clap::Args>::augment_args(clap::Command::new("settings"));
+    let help = |long: &str| {
+        let flag = flags.get_arguments().find(|flag| flag.get_long() == Some(long)).unwrap();
+        flag.get_help().unwrap().to_string()
+    };
+    for range in RANGES.iter().filter(|range| !range.name.starts_with("hosts[].")) {
+        let words = format!(". {} [default: {}]", range.help(), range.default());
+        assert!(help(&range.flag()).ends_with(&words), "{}: {}", range.name, help(&range.flag()));
+    }
+    let bounds =
+        "How old checkedAt in a status may become before it is written anew. From 1m to 24h [default: 1h]";
+    assert_eq!(help("heartbeat"), bounds);
+    for flag in flags.get_arguments() {
+        let value = flag.get_value_names().unwrap_or_default().first().map(|name| name.as_str());
+        let bounded = RANGES.iter().any(|range| Some(range.flag().as_str()) == flag.get_long());
+        assert_eq!(bounded, matches!(value, Some("DURATION" | "NUMBER")), "{flag}");
+    }
+}
+
+#[test]
+fn budgets_and_hold_are_read_from_flag_and_file() {
+    let yaml =
+        "{ incidentHold: 2h, failedLoginsPerHour: 40, failedLoginsPerNamespace: 4, questionsPerMinute: 100 }";
+    let file: SettingsInput = from_yaml(yaml).unwrap();
+    let flags = SettingsInput { failed_logins_per_namespace: Some(8), ..SettingsInput::default() };
+    let settings = Settings::new(flags, file).unwrap();
+    assert_eq!(settings.incident_hold, SignedDuration::from_hours(2));
+    assert_eq!((settings.failed_logins_per_hour, settings.failed_logins_per_namespace), (40, 8));
+    assert_eq!(settings.questions_per_minute, 100);
+}

@@ -1,0 +1,165 @@
+//! What a status keeps, what it remembers, and when it is written.
+
+use super::*;
+use crate::{
+    api::StatusDigest,
+    domain::{knowledge::Deferred, probing::schedule::Past},
+};
+
+fn checked(status: &Status) -> Option<i64> {
+    status.token.as_ref()?.checked_at.as_ref().map(|at| at.0.as_second())
+}
+
+/// The status as another process reads it, and what it remembers of the token.
+fn restarted(seen: &Observation, status: &Status) -> (Observation, Status) {
+    let stored: Status = serde_json::from_str(&serde_json::to_string(status).unwrap()).unwrap();
+    let digest = StatusDigest::from(stored.clone());
+    let subject = seen.token.yes().map(|token| token.hashed).zip(seen.host.yes());
+    let seen = seen.clone().with(|again| {
+        again.knowledge =
+            subject.map_or_else(Knowledge::default, |(hashed, host)| digest.knowledge(hashed, &host.name));
+        again.past = Past { since: again.now, asked: None, released: None };
+    });
+    (seen, stored)
+}
+
+#[test]
+fn a_second_look_and_a_restart_write_nothing() {
+    for (name, seen) in histories() {
+        let first = status(None, &seen);
+        let again = settled(&seen);
+        let later = seen.now.as_second() + 5;
+        assert_eq!(written(Some(&first), &again.clone().at(later)), None, "{name}: a second look");
+        let (again, stored) = restarted(&again, &first);
+        assert_eq!(stored, first, "{name}: as it was stored");
+        assert_eq!(written(Some(&stored), &again.at(later)), None, "{name}: after a restart");
+    }
+}
+
+#[test]
+fn another_generation_is_said_once() {
+    for (name, seen) in histories() {
+        let before = Status { observed_generation: Some(2), ..status(None, &seen) };
+        let now = written(Some(&before), &settled(&seen)).map(|status| status.observed_generation);
+        assert_eq!(now, Some(Some(3)), "{name}");
+    }
+}
+
+#[test]
+fn checked_at_stands_until_the_heartbeat_or_until_something_changes() {
+    let looks = |second: i64| {
+        seen().accepted(T, Expiry::Never).accepted(second, Expiry::Never).finds(&[ours("out", Holds::Wanted)])
+    };
+    let first = status(None, &looks(T));
+    let outage = looks(T + 60).deferred(T + 120, Reason::TimedOut);
+    let ahead = status(None, &looks(T + 30 * DAY));
+    let rows = [
+        ("below the heartbeat", &first, looks(T + HOUR - 1), None),
+        ("the heartbeat", &first, looks(T + HOUR), Some(Some(T + HOUR))),
+        ("something else changed", &first, outage, Some(Some(T + 60))),
+        ("written by a clock that ran ahead", &ahead, looks(T), Some(Some(T))),
+        ("not heard of since, however long ago", &first, looks(T).at(T + DAY), None),
+        ("never accepted", &first, seen().refused(T).refused(T + 60), Some(None)),
+    ];
+    for (name, before, seen, expected) in rows {
+        assert_eq!(written(Some(before), &seen).map(|status| checked(&status)), expected, "{name}");
+    }
+}
+
+#[test]
+fn the_next_check_is_written_with_other_changes_only() {
+    let next = |status: &Status| status.next_check_at.clone().map(|at| at.0);
+    let first = status(None, &good());
+    let again = good().accepted(T + HOUR - 1, Expiry::Never);
+    assert_ne!(again.due(), good().due(), "it moved");
+    assert_eq!(next(&first), good().due());
+    assert_eq!(written(Some(&first), &again), None);
+    let beat = good().accepted(T + HOUR, Expiry::Never);
+    assert_eq!(written(Some(&first), &beat).as_ref().and_then(next), beat.due(), "at the heartbeat");
+    let refused = good().refused(T + 60);
+    assert_eq!(written(Some(&first), &refused).as_ref().and_then(next), Some(at(T + 120)), "with a change");
+}
+
+#[test]
+fn a_status_remembers_what_is_known_of_the_token() {
+    let known = seen().accepted(T - DAY, Expiry::At(at(T + DAY))).accepted(T, Expiry::At(at(T + DAY)));
+    let rows = [
+        ("accepted", known.clone()),
+        ("accepted by an app's installation", seen().accepted(T, Expiry::Never)),
+        ("unreadable expiry", seen().accepted(T, Expiry::Unreadable)),
+        ("implausible expiry", seen().accepted(T, Expiry::Implausible(at(T - 1)))),
+        ("refused once", known.clone().refused(T + 60)),
+        ("refused twice", known.clone().refused(T + 60).refused(T + 120)),
+        ("refused and limited", known.clone().refused(T + 60).deferred(T + 120, Reason::RateLimited)),
+        ("never accepted", seen().refused(T)),
+    ];
+    for (name, seen) in rows {
+        let (again, _) = restarted(&seen, &status(None, &seen));
+        assert_eq!(again.knowledge, seen.knowledge, "{name}");
+    }
+}
+
+#[test]
+fn what_was_known_of_a_token_outlasts_a_pause_a_bad_paste_and_a_wrong_host() {
+    let known = status(None, &good());
+    let unread =
+        |seen: &mut Observation| seen.token = Judged::unknown(Reason::ApiServerUnavailable, "silent");
+    let rows = [
+        ("paste", seen().has_no_token(Reason::TokenMalformed)),
+        ("host", seen().has_no_host()),
+        ("unread", seen().with(unread)),
+        ("suspended", seen().with(unread).suspended()),
+    ];
+    for (name, seen) in rows {
+        assert_eq!(status(Some(&known), &seen.at(T + 60)).token, known.token, "{name}");
+    }
+    let other = seen().with(|seen| seen.token = Judged::Yes(token("b").describe())).at(T + 60);
+    let other = status(Some(&known), &other).token.unwrap();
+    assert_eq!((other.hashed_token, other.login, other.checked_at), (token("b").hashed(), None, None));
+}
+
+#[test]
+fn a_suspension_changes_ready_and_nothing_else() {
+    for (name, seen) in histories() {
+        let known = status(None, &seen);
+        let paused = settled(&seen).suspended().at(seen.now.as_second() + 60);
+        let suspended = status(Some(&known), &paused);
+        assert_eq!(said(&suspended, "Ready"), ("Unknown", "Suspended"), "{name}");
+        assert_eq!(suspended.conditions[1..], known.conditions[1..], "{name}");
+        assert_eq!(
+            (&suspended.token, &suspended.outputs, &suspended.deferral, suspended.next_check_at.clone()),
+            (&known.token, &known.outputs, &known.deferral, None),
+            "{name}"
+        );
+        let later = paused.now.as_second() + DAY;
+        assert_eq!(written(Some(&suspended), &paused.at(later)), None, "{name}: one write");
+    }
+    let paused = status(Some(&status(None, &good())), &good().suspended().at(T + 60));
+    assert_eq!(since(&paused, "Ready"), T + 60);
+    let resumed = status(Some(&paused), &good().at(T + 120));
+    assert_eq!((since(&resumed, "Ready"), since(&resumed, "Published")), (T + 120, T));
+}
+
+#[test]
+fn a_connection_that_begins_suspended_says_so_in_every_condition() {
+    let status = status(None, &seen().suspended());
+    for type_ in CONDITION_TYPES {
+        assert_eq!(said(&status, type_), ("Unknown", "Suspended"), "{type_}");
+    }
+}
+
+#[test]
+fn the_end_of_a_limit_is_told_and_that_of_an_outage_is_not() {
+    let rows = [
+        (Reason::RateLimited, true),
+        (Reason::SecondaryRateLimited, true),
+        (Reason::LoginLocked, true),
+        (Reason::ServerError, false),
+        (Reason::HostBusy, false),
+        (Reason::HostRefusesMany, false),
+    ];
+    for (reason, told) in rows {
+        let deferred = Deferred { since: at(T), deferral: Deferral { reason, until: Some(at(T)) } };
+        assert_eq!(DeferralStatus::from(deferred).not_before.is_some(), told, "{reason:?}");
+    }
+}

@@ -1,0 +1,146 @@
+//! What is said of the outputs.
+
+use super::*;
+
+fn names(status: &Status) -> Vec<(String, Format)> {
+    status.outputs.iter().map(|output| (output.secret_name.clone(), output.format)).collect()
+}
+
+#[test]
+fn the_outputs_are_those_that_stand_once_the_changes_are_made() {
+    use Format::{BasicAuth, DockerConfigJson, Opaque};
+    let format = |format| move |seen: &mut Observation| seen.demand.outputs[0].format = format;
+    let refused = || good().refused(T + 1).refused(T + 61);
+    let holds = |holds| [ours("out", holds)];
+    let relaid = Holds::Other { same_token: true, fixed: true };
+    let no_registry = |seen: &mut Observation| {
+        format(DockerConfigJson)(seen);
+        seen.host = Judged::Yes(Host { name: "github.com".into(), registry: None });
+    };
+    let rows = [
+        ("created now", seen().accepted(T, Expiry::Never), Some(Opaque), ("True", "Published")),
+        ("as before", good(), Some(Opaque), ("True", "Published")),
+        ("not asked yet", seen(), None, ("Unknown", "NotDetermined")),
+        ("nothing stands, and the token is bad", refused().finds(&[]), None, ("False", "Withheld")),
+        ("retained", refused(), Some(Opaque), ("True", "Retained")),
+        (
+            "an earlier token, and the new one is bad",
+            refused().finds(&holds(OTHER)),
+            Some(Opaque),
+            ("False", "Withheld"),
+        ),
+        (
+            "an earlier token, and the new one is not proven",
+            seen().finds(&holds(OTHER)),
+            Some(Opaque),
+            ("Unknown", "NotDetermined"),
+        ),
+        ("withdrawn", good().condemned(T + HOUR).withdraws(), None, ("False", "Withdrawn")),
+        (
+            "not withdrawn: it holds an earlier token",
+            good().condemned(T + HOUR).withdraws().finds(&holds(OTHER)),
+            Some(Opaque),
+            ("False", "Withheld"),
+        ),
+        (
+            "made anew",
+            good().finds(&holds(relaid)).with(format(BasicAuth)),
+            Some(BasicAuth),
+            ("True", "Published"),
+        ),
+        (
+            "not made anew before the token is good",
+            refused().finds(&holds(relaid)).with(format(BasicAuth)),
+            Some(Opaque),
+            ("False", "Withheld"),
+        ),
+        (
+            "not laid out so",
+            good().finds(&holds(relaid)).with(no_registry),
+            None,
+            ("False", "RegistryUnknown"),
+        ),
+        ("foreign", good().finds(&[others("out")]), None, ("False", "ForeignSecret")),
+        ("being deleted", good().finds(&[leaving("out")]), Some(Opaque), ("False", "Leaving")),
+        ("being deleted, not asked yet", seen().finds(&[leaving("out")]), Some(Opaque), ("False", "Leaving")),
+        (
+            "no longer named",
+            good().with(|seen| seen.demand.outputs.clear()),
+            None,
+            ("True", "NothingRequested"),
+        ),
+    ];
+    let before = status(None, &good());
+    for (name, seen, stands, published) in rows {
+        let status = status(Some(&before), &seen);
+        let expected: Vec<_> = stands.into_iter().map(|format| ("out".to_owned(), format)).collect();
+        assert_eq!(names(&status), expected, "{name}");
+        assert_eq!(said(&status, "Published"), published, "{name}");
+    }
+}
+
+#[test]
+fn what_the_api_server_refuses_is_said() {
+    let refused = [("out", Finding::new(Reason::WriteFailed, "forbidden"))];
+    let status = written_with(None, &seen().accepted(T, Expiry::Never), &refused, None).unwrap();
+    assert_eq!(names(&status), []);
+    for type_ in ["Published", "Ready"] {
+        assert_eq!(said(&status, type_), ("False", "WriteFailed"));
+    }
+}
+
+#[test]
+fn a_secret_that_will_not_go_is_told_with_its_finalizers() {
+    let condemned = good().condemned(T + HOUR).withdraws();
+    let rows = [
+        ("accepted", good()),
+        ("not asked", seen()),
+        ("refused", good().refused(T + 60).refused(T + 120)),
+        ("condemned, Withdraw", condemned),
+        ("no token", good().has_no_token(Reason::TokenEmpty)),
+    ];
+    for (name, seen) in rows {
+        let status = status(None, &seen.finds(&[leaving("out")]));
+        assert_eq!(said(&status, "Published"), ("False", "Leaving"), "{name}");
+        let message = &status.condition("Published").unwrap().message;
+        assert!(
+            message.contains("Secret out ") && message.contains("example.com/backup"),
+            "{name}: {message}"
+        );
+        assert_eq!(said(&status, "Ready").0, "False", "{name}");
+    }
+}
+
+#[test]
+fn each_output_that_cannot_be_written_is_named() {
+    let two = |seen: &mut Observation| {
+        seen.demand.outputs = ["one", "two"]
+            .map(|name| Output { secret_name: name.to_owned(), format: Format::Opaque })
+            .to_vec();
+    };
+    let seen = good().with(two).finds(&[leaving("one"), others("two")]);
+    let status = status(None, &seen);
+    assert_eq!(said(&status, "Published"), ("False", "Leaving"), "the first one's reason");
+    let message = &status.condition("Published").unwrap().message;
+    assert!(message.contains("Secret one ") && message.contains("Secret two "), "{message}");
+}
+
+#[test]
+fn an_output_that_changed_while_it_was_written_is_looked_at_again() {
+    let seen = good().finds(&[ours("out", OTHER)]);
+    let decision = decide(&seen);
+    // A conflict: what stood before stands still, whatever it is.
+    let stands = decision.stands.clone();
+    let outcome = Outcome {
+        seen: &seen,
+        decision: &decision,
+        stands: &stands,
+        source: "Secret pat",
+        secret_name: "pat",
+        links: None,
+        raised_from: None,
+        handled_request: None,
+    };
+    let verdict = published(&outcome);
+    assert_eq!((verdict.status, verdict.finding.reason), (ConditionStatus::Unknown, Reason::NotDetermined));
+}

@@ -1,0 +1,134 @@
+//! How the conditions add up to `Ready`.
+
+use super::*;
+
+#[test]
+fn ready_sums_up() {
+    let soon = || good().accepted(T, Expiry::At(at(T + DAY)));
+    let incident = |seen: &mut Observation| seen.knowledge.take_back(Reason::HostRefusesMany, seen.now);
+    let unread =
+        |seen: &mut Observation| seen.token = Judged::unknown(Reason::ApiServerUnavailable, "silent");
+    let rows = [
+        ("good", good(), ("True", "Ready")),
+        ("new", seen(), ("Unknown", "NotAskedYet")),
+        ("an outage", good().deferred(T, Reason::ServerError), ("True", "AcceptedEarlier")),
+        ("an outage from the start", seen().deferred(T, Reason::ServerError), ("Unknown", "ServerError")),
+        ("a long outage", good().deferred(T, Reason::ServerError).at(T + DAY), ("Unknown", "ServerError")),
+        ("refused once", good().refused(T + 60), ("True", "AcceptedEarlier")),
+        ("refused twice", good().refused(T + 60).refused(T + 120), ("False", "BadCredentials")),
+        ("expires soon", soon(), ("True", "ExpiresSoon")),
+        ("expires soon, in an outage", soon().deferred(T, Reason::TimedOut), ("True", "AcceptedEarlier")),
+        ("expires soon, and a scope is missing", soon().lacks_a_scope(), ("False", "ScopeMissing")),
+        ("expires soon, and a foreign Secret", soon().finds(&[others("out")]), ("False", "ForeignSecret")),
+        ("expired", soon().at(T + DAY), ("False", "Expired")),
+        ("unreadable expiry", good().accepted(T, Expiry::Unreadable), ("Unknown", "ExpiryUnreadable")),
+        ("implausible", good().accepted(T, Expiry::Implausible(at(T))), ("True", "ExpiryImplausible")),
+        ("a scope is missing", good().lacks_a_scope(), ("False", "ScopeMissing")),
+        ("a scope went once", good().demands_repo().has(T + 60, &[]), ("True", "ViolatedOnce")),
+        ("a scope went", good().demands_repo().has(T + 60, &[]).has(T + 120, &[]), ("False", "ScopeMissing")),
+        ("the host refuses many", good().refused(T + 60).with(incident), ("True", "HostRefusesMany")),
+        (
+            "and for long",
+            good().refused(T + 60).with(incident).at(T + 60 + DAY),
+            ("Unknown", "HostRefusesMany"),
+        ),
+        ("a foreign Secret", good().finds(&[others("out")]), ("False", "ForeignSecret")),
+        ("an output that is being deleted", good().finds(&[leaving("out")]), ("False", "Leaving")),
+        ("no Secret", seen().has_no_token(Reason::SecretNotFound), ("False", "SecretNotFound")),
+        (
+            "no Secret, no host",
+            seen().has_no_token(Reason::KeyNotFound).has_no_host(),
+            ("False", "KeyNotFound"),
+        ),
+        ("the API server is silent", good().with(unread), ("Unknown", "ApiServerUnavailable")),
+        ("an unknown host needs a person", seen().has_no_host(), ("False", "HostUnknown")),
+        (
+            "so does a policy, once the trust is used up",
+            good().deferred(T + 9, Reason::AccessRestricted).at(T + 9 + DAY),
+            ("False", "AccessRestricted"),
+        ),
+        (
+            "before that, it does not",
+            good().deferred(T + 9, Reason::AccessRestricted).at(T + 8 + DAY),
+            ("True", "AcceptedEarlier"),
+        ),
+        ("suspended", good().suspended(), ("Unknown", "Suspended")),
+    ];
+    for (name, seen, expected) in rows {
+        let status = status(None, &seen);
+        assert_eq!(said(&status, "Ready"), expected, "{name}: {:#?}", status.conditions);
+    }
+}
+
+/// `Ready` of conditions that do not hold, for these reasons.
+fn of(reasons: &[Reason]) -> (&'static str, Reason) {
+    of_conditions(&reasons.iter().map(|reason| (ConditionStatus::Unknown, *reason)).collect::<Vec<_>>())
+}
+
+fn of_conditions(conditions: &[(ConditionStatus, Reason)]) -> (&'static str, Reason) {
+    let (seen, links) = (seen(), None);
+    let decision = decide(&seen);
+    let outcome = Outcome {
+        seen: &seen,
+        decision: &decision,
+        stands: &[],
+        source: "Secret pat",
+        secret_name: "pat",
+        links,
+        raised_from: None,
+        handled_request: None,
+    };
+    let judged: Vec<_> =
+        conditions.iter().map(|(status, reason)| ("", says(*status, *reason, String::new()))).collect();
+    let verdict = super::ready(&judged, &outcome);
+    (verdict.status.as_str(), verdict.finding.reason)
+}
+
+#[test]
+fn ready_follows_from_the_severity_of_each_reason() {
+    for reason in Reason::ALL {
+        let expected = match reason.severity() {
+            Severity::Fine => ("True", Reason::Ready),
+            Severity::Note => ("True", *reason),
+            Severity::Wait => ("Unknown", *reason),
+            Severity::Mend => ("False", *reason),
+        };
+        assert_eq!(of(&[Reason::Resolved, *reason, Reason::Published]), expected, "{reason:?}");
+    }
+}
+
+#[test]
+fn the_gravest_reason_speaks_and_the_first_of_equals() {
+    use Reason::*;
+    let rows: [(&str, &[Reason], (&str, Reason)); 7] = [
+        ("a note after what is fine", &[Resolved, Accepted, ExpiresSoon, Published], ("True", ExpiresSoon)),
+        ("waiting after a note", &[AcceptedEarlier, ScopesUnknown, ExpiresSoon], ("Unknown", ScopesUnknown)),
+        ("a fault after waiting", &[NotAskedYet, NotDetermined, ForeignSecret], ("False", ForeignSecret)),
+        ("a fault before waiting", &[ScopeMissing, NotDetermined], ("False", ScopeMissing)),
+        ("two faults", &[BadCredentials, Withheld], ("False", BadCredentials)),
+        ("two that wait", &[ServerError, NotDetermined], ("Unknown", ServerError)),
+        ("two notes", &[AcceptedEarlier, ExpiresSoon], ("True", AcceptedEarlier)),
+    ];
+    for (name, reasons, expected) in rows {
+        assert_eq!(of(reasons), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_condition_that_holds_is_worth_a_note_at_most() {
+    for reason in Reason::ALL {
+        let expected = if reason.severity() == Severity::Fine { Reason::Ready } else { *reason };
+        assert_eq!(of_conditions(&[(ConditionStatus::True, *reason)]), ("True", expected), "{reason:?}");
+    }
+}
+
+#[test]
+fn a_raised_interval_is_named_in_ready_whatever_else_it_says() {
+    let asked = Some(SignedDuration::from_secs(10));
+    let note = "; spec.interval of 10s is below the administrator's minimum and was raised to 1800s";
+    for (name, seen) in histories() {
+        let status = written_with(None, &seen, &[], asked).unwrap();
+        let message = &status.condition("Ready").unwrap().message;
+        assert_eq!(message.ends_with(note), !seen.demand.suspend, "{name}: {message}");
+    }
+}

@@ -1,0 +1,135 @@
+//! Which values Helm takes, and what the operator makes of them.
+
+use github_pat_operator::settings::{LogFormat, RANGES};
+use tracing_subscriber::EnvFilter;
+
+use super::*;
+
+#[test]
+fn without_values_the_settings_are_the_defaults_of_the_operator() {
+    let ours = SettingsInput {
+        listen: Some(([0, 0, 0, 0], 8080).into()),
+        log_format: Some(LogFormat::Json),
+        ..SettingsInput::default()
+    };
+    let defaults = format!("{:?}", Settings::new(ours, SettingsInput::default()).unwrap());
+    let bounded = RANGES.iter().map(|range| range.name).filter(|name| !name.starts_with("hosts"));
+    let unset: Vec<String> = bounded.chain(["githubApiVersion"]).flat_map(|name| set(name, "null")).collect();
+    for flags in [Vec::new(), unset] {
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let directory = tempfile::tempdir().unwrap();
+        let settings = settings(&rendered(&flags), directory.path());
+        assert_eq!(format!("{settings:?}"), defaults);
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_among_the_values_is_trusted_for_its_host() {
+    let values = every_value().await;
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(&rendered(&["--values", values.path().to_str().unwrap()]), directory.path());
+    let trusted = |name: &str| settings.host(name).unwrap().ca_bundle.len();
+    assert_eq!((trusted("ghe.example.com"), trusted("acme.ghe.com")), (1, 0));
+}
+
+#[test]
+fn helm_and_the_operator_agree_on_how_a_setting_is_written() {
+    let rows = [
+        ("minimumInterval", ["1h0m60s", "24h"], ["10", "1d"]),
+        ("incidentHold", ["90m", "00030m"], ["30m1h", "soon"]),
+        ("failedLoginsPerHour", ["30", "10000"], ["1.5", "many"]),
+        ("questionsPerMinute", ["1", "900"], ["600/m", "1e2h"]),
+        ("githubApiVersion", ["2022-11-28", "2026-03-10"], ["latest", "2026-13-10"]),
+        ("logFormat", ["text", "json"], ["xml", "JSON"]),
+    ];
+    for (name, good, bad) in rows {
+        for (value, good) in
+            good.map(|value| (value, true)).into_iter().chain(bad.map(|value| (value, false)))
+        {
+            let input = from_yaml::<SettingsInput>(&format!("{name}: {value}"));
+            let taken = input.is_ok_and(|input| Settings::new(input, SettingsInput::default()).is_ok());
+            let output = template(&set(name, value).each_ref().map(String::as_str));
+            assert_eq!((taken, output.status.success()), (good, good), "{name}={value}: {}", said(&output));
+            assert!(good || said(&output).contains(name), "{name}={value}: {}", said(&output));
+        }
+    }
+}
+
+#[test]
+fn helm_leaves_bounds_to_the_operator_which_names_the_setting() {
+    for range in RANGES {
+        let value = if range.bounds().starts_with("duration") { json!("0s") } else { json!(0) };
+        let flag = match range.name.strip_prefix("hosts[].") {
+            Some(field) => {
+                format!("settings.hosts={}", json!([{ "name": "a", "apiUrl": "https://a", field: value }]))
+            }
+            None => format!("settings.{}={value}", range.name),
+        };
+        let directory = tempfile::tempdir().unwrap();
+        let wrong =
+            read_settings(&rendered(&["--set-json", &flag]), directory.path()).unwrap_err().to_string();
+        let field = range.name.replace("[]", "[0]");
+        let words = format!("the setting {field} is wrong: {} is not between", value.as_str().unwrap_or("0"));
+        assert!(wrong.starts_with(&words), "{flag}: {wrong}");
+    }
+}
+
+#[test]
+fn helm_and_the_operator_agree_on_a_log_filter() {
+    let rows = [
+        ("info", true),
+        ("off", true),
+        ("warn,github_pat_operator=debug", true),
+        ("github_pat_operator::github=TRACE,hyper=0", true),
+        ("warn,github_pat_operator[reconcile{connection=ci}]=debug", true),
+        ("[reconcile]", true),
+        ("===", false),
+        ("=debug", false),
+        ("github_pat_operator=loud", false),
+        ("info, kube=warn", false),
+        ("kube[=warn", false),
+    ];
+    for (filter, good) in rows {
+        let taken = EnvFilter::builder().parse(filter).is_ok();
+        let flag = format!("settings.logFilter={}", json!(filter));
+        let output = template(&["--set-json", &flag]);
+        assert_eq!((taken, output.status.success()), (good, good), "{filter}: {}", said(&output));
+        assert!(good || said(&output).contains("/settings/logFilter"), "{filter}: {}", said(&output));
+    }
+}
+
+#[test]
+fn a_value_that_would_do_nothing_or_harm_is_refused_by_name() {
+    let host = |more: Value| {
+        let mut host = json!({ "name": "ghe.example.com", "apiUrl": "https://ghe.example.com/api/v3" });
+        host.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        format!("settings.hosts=[{host}, {{\"name\": \"b\", \"apiUrl\": \"https://b.example.com\"}}]")
+    };
+    let rows = [
+        ("nosuch=1".to_owned(), "'nosuch' not allowed"),
+        ("replicas=2".to_owned(), "'replicas' not allowed"),
+        ("settings=null".to_owned(), "missing property 'settings'"),
+        ("settings.nosuch=1".to_owned(), "'nosuch' not allowed"),
+        ("settings.listen=\"127.0.0.1:80\"".to_owned(), "'listen' not allowed"),
+        ("image.tag=\"a/b\"".to_owned(), "/image/tag"),
+        ("podLabels={\"a\": 1}".to_owned(), "/podLabels/a"),
+        (host(json!({ "name": "GHE" })), "/settings/hosts/0/name"),
+        (host(json!({ "apiUrl": "http://ghe.example.com" })), "/settings/hosts/0/apiUrl"),
+        (host(json!({ "apiUrl": "https://me:you@ghe.example.com" })), "/settings/hosts/0/apiUrl"),
+        (host(json!({ "registry": "https://r" })), "/settings/hosts/0/registry"),
+        (host(json!({ "registry": "r:99999" })), "/settings/hosts/0/registry"),
+        (host(json!({ "apiUrl": "https://ghe.example.com:99999/api/v3" })), "/settings/hosts/0/apiUrl"),
+        (host(json!({ "webUrl": "https://[::1]:65536" })), "/settings/hosts/0/webUrl"),
+        (host(json!({ "concurrency": "many" })), "/settings/hosts/0/concurrency"),
+        (host(json!({ "caBundle": "/etc/ca.pem" })), "/settings/hosts/0/caBundle"),
+        (host(json!({ "proxy": "http://p" })), "'proxy' not allowed"),
+    ];
+    for (value, words) in rows {
+        let output = template(&["--set-json", &value]);
+        assert!(!output.status.success() && said(&output).contains(words), "{value}: {}", said(&output));
+    }
+}
+
+fn set(name: &str, value: &str) -> [String; 2] {
+    ["--set".to_owned(), format!("settings.{name}={value}")]
+}
