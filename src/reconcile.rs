@@ -49,6 +49,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from
 const SILENT_RETRIES: u32 = 3;
 /// An answer of GitHub wakes the connection; if none came for so long, it looks again by itself.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// What may be asked in less than this is waited for as long.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
 /// What a reconcile needs beside the connection.
 pub struct Context {
@@ -254,7 +256,9 @@ async fn look(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     };
     let due = decision.requeue_after.unsigned_abs();
     let due = if observed.seen.pending { due.min(LONGEST_WAIT) } else { due };
-    let due = due.saturating_sub(started.elapsed());
+    let requested = observed.requested_at.map(|at| at.duration_since(observed.seen.now).unsigned_abs());
+    let due =
+        requested.map_or(due, |wait| wait.max(SHORTEST_WAIT).min(due)).saturating_sub(started.elapsed());
     Next::After(pause.into_iter().chain(acted.pause).fold(due, Duration::min))
 }
 

@@ -18,7 +18,10 @@ use crate::{
         knowledge::{Deferred, Knowledge},
         output::{Output, Stamp},
         probe::Probe,
-        probing::{Subject, Urgency, schedule::Past},
+        probing::{
+            Subject, Urgency,
+            schedule::{Past, later},
+        },
         token::{Description, Doubt, Token},
     },
     prober::{Asked, Asker},
@@ -32,6 +35,8 @@ pub(super) struct Observed {
     pub(super) failures: Vec<Failure>,
     /// The source held another token than a moment ago: look again.
     pub(super) moved: bool,
+    /// When to ask because the annotation requests it, if that was not done yet.
+    pub(super) requested_at: Option<Timestamp>,
 }
 
 /// What belongs to one look at one connection.
@@ -66,11 +71,13 @@ impl Look<'_> {
             },
             failures: failure.into_iter().collect(),
             moved: false,
+            requested_at: None,
         };
         self.recall(&mut observed.seen);
-        if observed.seen.is_due() || self.is_requested(&observed.seen) {
+        if observed.seen.is_due() || self.is_request_due(&observed.seen) {
             self.ask(&mut observed).await;
         }
+        observed.requested_at = self.requested_at(&observed.seen);
         observed.seen.found = self.found(&observed.seen);
         observed
     }
@@ -193,6 +200,18 @@ impl Look<'_> {
         requested.is_some() && requested != handled && !seen.demand.suspend && self.record.subject.is_some()
     }
 
+    /// When to ask because the annotation requests it: at once, but no sooner after the last question than the settings allow, so
+    /// that nobody can spend the failed logins of all by requests.
+    fn requested_at(&self, seen: &Observation) -> Option<Timestamp> {
+        let soonest = seen.past.asked.map(|asked| later(asked, seen.timing.minimum_interval));
+        let at = soonest.into_iter().chain(seen.not_before).fold(seen.now, Timestamp::max);
+        self.is_requested(seen).then_some(at)
+    }
+
+    fn is_request_due(&self, seen: &Observation) -> bool {
+        self.requested_at(seen).is_some_and(|at| at <= seen.now)
+    }
+
     /// The request that was last acted on, by this process or the one before.
     pub(super) fn handled_request(&self) -> Option<&str> {
         let before =
@@ -205,10 +224,10 @@ impl Look<'_> {
         let (Some(token), Some(subject)) = (observed.seen.bytes.clone(), self.record.subject.clone()) else {
             return;
         };
-        let requested = self.is_requested(&observed.seen);
         // While the source was read, another connection may have asked about the same token, and have been answered.
         observed.seen.now = Timestamp::now();
         self.recall(&mut observed.seen);
+        let requested = self.is_request_due(&observed.seen);
         if !requested && !observed.seen.is_due() {
             return;
         }

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use control_plane::{AuditEvent, usage};
-use github_simulator::NewToken;
+use github_simulator::{NewToken, most_within};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::PostParams;
 use serde_json::json;
 
 use crate::{
-    tenant::{Tenant, questions, until_asked},
+    tenant::{Tenant, in_, questions, until_asked},
     world::{NAMESPACE, World, from, is_so},
 };
 
@@ -208,4 +208,80 @@ async fn no_minute_has_more_questions_than_the_budget_whatever_is_due() {
         "a new connection was Ready after {:?}",
         since.elapsed()
     );
+}
+
+#[tokio::test]
+async fn after_a_long_absence_the_overdue_are_asked_about_within_the_budget_and_written_once() {
+    const OVERDUE: usize = 150;
+    let world = World::audited().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let bots: Vec<_> = (0..OVERDUE).map(|number| format!("bot-{number}")).collect();
+    let made = bots.iter().map(|name| (name.clone(), world.github.token(NewToken::classic(name, name))));
+    ours.many(made, &json!({ "interval": "24h" })).await;
+    let operator = world.operator().await;
+    for name in &bots {
+        ours.ready(name, "True", "Ready").await;
+    }
+    operator.stop().await;
+    let week =
+        Timestamp::from_second(Timestamp::now().as_second()).unwrap() - SignedDuration::from_hours(7 * 24);
+    for name in &bots {
+        let patch = json!({ "status": { "token": { "checkedAt": week.to_string() } } });
+        let patch = kube::api::Patch::Merge(patch);
+        ours.connections().patch_status(name, &Default::default(), &patch).await.unwrap();
+    }
+    let written = world.writes().len();
+    world.github.forget_calls();
+    let history = ours.history();
+    let _operator = world.operator().await;
+    let all = |calls: &[github_simulator::Call]| calls.len() >= OVERDUE;
+    assert!(world.github.wait_until(Duration::from_secs(60), all).await);
+    for name in &bots {
+        ours.until(name, |seen| {
+            let token = seen.status.as_ref().and_then(|status| status.token.as_ref());
+            token.and_then(|token| token.checked_at.as_ref()).is_some_and(|at| at.0 > week)
+        })
+        .await;
+    }
+    let calls = world.github.calls();
+    let most = most_within(calls.iter().map(|call| call.at), SignedDuration::from_secs(5));
+    eprintln!("{} questions, at most {most} within 5 s", calls.len());
+    // A tenth of the minute's 600 at once, then nine a second.
+    assert!(most <= 60 + 5 * 9 + 2, "{most} questions within 5 s");
+    assert_eq!(calls.len(), OVERDUE);
+    assert_eq!(world.until_written(written + OVERDUE).await.len(), written + OVERDUE, "one write for each");
+    let shaken: Vec<_> = history.seen().into_iter().filter(|(_, status, _)| status != "True").collect();
+    assert_eq!(shaken, vec![], "who waits for its question is not doubted meanwhile");
+}
+
+#[tokio::test]
+async fn a_limit_of_every_account_costs_one_write_and_ends_within_the_budget() {
+    const LIMITED: usize = 100;
+    let world = World::audited().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let bots: Vec<_> = (0..LIMITED).map(|number| format!("bot-{number}")).collect();
+    let made = bots.iter().map(|name| (name.clone(), world.github.token(NewToken::classic(name, name))));
+    ours.many(made, &json!({ "interval": "20s" })).await;
+    let _operator = world.operator().await;
+    for name in &bots {
+        ours.ready(name, "True", "Ready").await;
+    }
+    let written = world.until_written(LIMITED).await.len();
+    let reset = in_(45);
+    bots.iter().for_each(|name| world.github.limit(name, 0, reset));
+    for name in &bots {
+        ours.ready(name, "True", "AcceptedEarlier").await;
+    }
+    let during = world.until_written(written + LIMITED).await.len();
+    for name in &bots {
+        ours.until_within(Duration::from_secs(120), name, |seen| is_so(seen, "Ready", "True", "Ready")).await;
+    }
+    assert_eq!(during, written + LIMITED, "one write for each silence");
+    assert_eq!(world.until_written(during + LIMITED).await.len(), during + LIMITED, "and one at its end");
+    let after = world.github.calls().into_iter().map(|call| call.at).filter(|at| *at >= reset);
+    let most = most_within(after, SignedDuration::from_secs(5));
+    eprintln!("at most {most} questions within 5 s after the limit");
+    assert!(most <= 60 + 5 * 9 + 2, "{most} questions within 5 s");
+    let early = world.github.calls().into_iter().filter(|call| call.at < reset && call.status == Some(403));
+    assert!(early.count() <= LIMITED, "nobody asks again before the limit ends");
 }

@@ -139,12 +139,17 @@ async fn what_is_not_said_any_more_goes_from_the_status_whoever_owns_it() {
             { "secretName": "ci-out", "format": "Opaque" }, { "secretName": "nowhere", "format": "BasicAuth" },
         ]);
         status["lastHandledRequest"] = json!("never");
+        status["conditions"].as_array_mut().unwrap().push(json!({
+            "type": "Foreign", "status": "True", "reason": "Restored", "message": "from a backup",
+            "lastTransitionTime": ago(1),
+        }));
     })
     .await;
     ours.until("ci", |seen| {
         let status = seen.status.as_ref().unwrap();
         let token = status.token.as_ref().unwrap();
-        token.refused.is_none() && status.deferral.is_none() && status.outputs.len() == 1
+        let has_foreign = status.condition("Foreign").is_some();
+        token.refused.is_none() && status.deferral.is_none() && status.outputs.len() == 1 && !has_foreign
     })
     .await;
     ours.ready("ci", "True", "Ready").await;

@@ -238,3 +238,40 @@ async fn a_token_with_a_wrong_checksum_is_asked_about_once() {
     until_asked(&world.github, "clock", questions(&world.github, "clock").len() + 3).await;
     assert_eq!(world.github.statistics().failed_logins, 1);
 }
+
+#[tokio::test]
+async fn requests_ask_about_a_token_no_more_often_than_the_minimum_interval() {
+    let world = World::start().await;
+    let (ours, theirs) = (Tenant::of(&world, NAMESPACE), Tenant::new(&world, "team-b").await);
+    let _operator = world.operator().await;
+    for (tenant, name) in [(ours, "good"), (theirs, "dead"), (ours, "clock")] {
+        tenant.secret(name, &world.github.token(NewToken::classic(name, name))).await;
+        let interval = if name == "clock" { "10s" } else { "24h" };
+        tenant.connection(name, json!({ "interval": interval })).await;
+        tenant.ready(name, "True", "Ready").await;
+    }
+    world.github.revoke("dead");
+    let until = questions(&world.github, "clock").len() + 3;
+    let mut number = 0;
+    // As fast as the API server takes them, for 20 s at least.
+    while questions(&world.github, "clock").len() < until {
+        number += 1;
+        ours.request("good", &number.to_string()).await;
+        theirs.request("dead", &number.to_string()).await;
+    }
+    let last = number.to_string();
+    for (tenant, name) in [(ours, "good"), (theirs, "dead")] {
+        tenant
+            .until(name, |seen| {
+                let handled = seen.status.as_ref().and_then(|status| status.last_handled_request.as_ref());
+                handled == Some(&last)
+            })
+            .await;
+        let asked: Vec<_> = questions(&world.github, name).into_iter().map(|(at, _)| at).collect();
+        eprintln!("{name}: {number} requests, {} questions", asked.len());
+        let apart = asked.windows(2).map(|pair| pair[1].duration_since(pair[0]));
+        let hasty = apart.filter(|apart| *apart < SignedDuration::from_secs(9)).count();
+        assert!(hasty <= 1, "{name}: but for one confirmation: {asked:?}");
+    }
+    theirs.ready("dead", "False", "BadCredentials").await;
+}
