@@ -2,6 +2,13 @@
 
 use std::{net::TcpListener, time::Duration};
 
+use crate::{
+    Failed, Options,
+    operator::Operator,
+    process::{self, Cpu},
+    ready::Ready,
+    report::progress,
+};
 use control_plane::{ControlPlane, Options as PlaneOptions};
 use github_pat_operator::api;
 use github_simulator::Simulator;
@@ -12,15 +19,6 @@ use kube::{
     Api, Client,
     api::{ObjectMeta, PostParams},
     runtime::wait::{await_condition, conditions::is_crd_established},
-};
-use tempfile::TempDir;
-
-use crate::{
-    Failed, Options,
-    operator::Operator,
-    process::{self, Cpu},
-    ready::Ready,
-    report::progress,
 };
 
 /// Where the connections live.
@@ -49,7 +47,6 @@ pub(crate) struct Stage {
     pub(crate) plane: ControlPlane,
     pub(crate) github: Simulator,
     pub(crate) stalled: Simulator,
-    directory: TempDir,
     settings: String,
     profile: bool,
 }
@@ -72,7 +69,6 @@ impl Stage {
             plane,
             github: Simulator::start().await?,
             stalled: Simulator::start().await?,
-            directory: tempfile::tempdir()?,
             settings: options.setting.join("\n"),
             profile: options.profile,
         };
@@ -85,12 +81,13 @@ impl Stage {
     /// Starts the operator and returns at once.
     pub(crate) fn operator(&self) -> Result<Operator, Failed> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let settings = self.directory.path().join("settings.yaml");
+        // In the folder that goes with the control plane, even when this process is killed.
+        let settings = self.plane.directory().join("settings.yaml");
         let host = |name: &str, github: &Simulator| format!("{{ name: {name}, apiUrl: '{}' }}", github.url());
         let hosts = [host(HOST, &self.github), host(STALLED_HOST, &self.stalled)].join(", ");
         // The steady section has intervals below the default minimum.
         std::fs::write(&settings, format!("hosts: [{hosts}]\nminimumInterval: 10s\n{}\n", self.settings))?;
-        let log = self.directory.path().join("operator.log");
+        let log = self.plane.directory().join("operator.log");
         let operator = Operator::start(&self.plane, &settings, &log, address)?;
         self.tell_id("github-pat-operator", operator.id());
         Ok(operator)
