@@ -214,7 +214,9 @@ pub(super) fn knowledge(
         before: None,
         refused: refused.filter(|refused| accepted.is_none_or(|accepted| refused.last > accepted)),
         first_proven: token.first_proven_at.as_ref().map(|at| at.0),
-        deferred: deferral.and_then(DeferralStatus::remembered),
+        deferred: deferral
+            .and_then(DeferralStatus::remembered)
+            .filter(|deferred| accepted.is_none_or(|accepted| deferred.since >= accepted)),
     }
 }
 

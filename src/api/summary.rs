@@ -6,9 +6,8 @@ use jiff::Timestamp;
 
 use super::{
     ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status, OutputStatus, TokenStatus,
-    status::knowledge,
 };
-use crate::domain::{Reason, knowledge::Knowledge, token::HashedToken};
+use crate::domain::Reason;
 
 /// The types of the conditions, `Ready` first.
 pub const CONDITION_TYPES: [&str; 6] =
@@ -82,19 +81,9 @@ impl StatusSummary {
         self.digest == digest(status)
     }
 
-    /// Equal for statuses that say the same; good for this process only.
-    pub const fn fingerprint(&self) -> u64 {
-        self.digest
-    }
-
     /// The condition of this type.
     pub fn condition(&self, type_: &str) -> Option<&Transition> {
         self.transitions.iter().find(|known| CONDITION_TYPES.get(usize::from(known.type_)) == Some(&type_))
-    }
-
-    /// What it remembers of that token on that host; nothing of any other.
-    pub fn knowledge(&self, hashed: HashedToken, host: &str) -> Knowledge {
-        knowledge(self.token.as_deref(), self.deferral.as_deref(), hashed, host)
     }
 }
 

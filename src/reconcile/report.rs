@@ -26,6 +26,8 @@ use crate::{
 
 /// The first answer about a token mostly comes within this; a status that says "not asked yet" would be two writes for one.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// A connection that was never judged says `Pending` by the default of the schema, so its first status can wait longer.
+const PATIENCE_WITH_NEW: Duration = Duration::from_secs(30);
 
 /// What became of the status.
 pub(super) enum Reported {
@@ -118,7 +120,9 @@ fn awaits(connection: &Connection, observed: &Observed, record: &mut Record) -> 
     if judged.is_some() && judged == token {
         return Some(super::LONGEST_WAIT);
     }
-    let left = PATIENCE.saturating_sub(since.elapsed());
+    let is_new = connection.status.as_ref().is_none_or(|status| status.observed_generation.is_none());
+    let patience = if is_new { PATIENCE_WITH_NEW } else { PATIENCE };
+    let left = patience.saturating_sub(since.elapsed());
     (!left.is_zero()).then_some(left)
 }
 
