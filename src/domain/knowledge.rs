@@ -299,10 +299,10 @@ mod tests {
     }
 
     /// What is known after these replies at seconds 10, 11, ... or at those from another second on.
-    fn known(from: i64, replies: &[Reply]) -> Knowledge {
+    fn known(from: i64, replies: &[&Reply]) -> Knowledge {
         let mut knowledge = Knowledge::default();
         for (second, reply) in (from..).zip(replies) {
-            knowledge.learn(reply.clone(), at(second));
+            knowledge.learn(Reply::clone(reply), at(second));
         }
         knowledge
     }
@@ -310,24 +310,17 @@ mod tests {
     #[test]
     fn what_this_process_heard_lies_over_what_a_status_remembers() {
         // Remembered, heard; then the refusals with the first, whether there is an acceptance, the beginning of the deferral.
-        type Row<'a> = (&'a str, &'a [Reply], &'a [Reply], Option<(i32, i64)>, bool, Option<i64>);
+        type Row<'a> = (&'a str, &'a [&'a Reply], &'a [&'a Reply], Option<(i32, i64)>, bool, Option<i64>);
         let (yes, no, wait) = (granted(), refused(), deferred());
         let rows: [Row<'_>; 8] = [
-            ("nothing heard", &[yes.clone(), no.clone()], &[], Some((1, 11)), true, None),
-            ("accepted", &[no.clone(), no.clone(), wait.clone()], &[yes.clone()], None, true, None),
-            ("deferred", &[yes.clone(), no.clone()], &[wait.clone()], Some((1, 11)), true, Some(100)),
-            ("deferred both times", &[yes.clone(), wait.clone()], &[wait.clone()], None, true, Some(11)),
-            ("refused again", &[yes.clone(), no.clone()], &[no.clone()], Some((2, 11)), true, None),
-            (
-                "refused, not deferred any more",
-                &[yes.clone(), wait.clone()],
-                &[no.clone()],
-                Some((1, 100)),
-                true,
-                None,
-            ),
-            ("accepted, then refused", &[no.clone()], &[yes.clone(), no.clone()], Some((1, 101)), true, None),
-            ("never accepted", &[no.clone()], &[no.clone(), wait.clone()], Some((2, 10)), false, Some(101)),
+            ("nothing heard", &[&yes, &no], &[], Some((1, 11)), true, None),
+            ("accepted", &[&no, &no, &wait], &[&yes], None, true, None),
+            ("deferred", &[&yes, &no], &[&wait], Some((1, 11)), true, Some(100)),
+            ("deferred both times", &[&yes, &wait], &[&wait], None, true, Some(11)),
+            ("refused again", &[&yes, &no], &[&no], Some((2, 11)), true, None),
+            ("refused, not deferred any more", &[&yes, &wait], &[&no], Some((1, 100)), true, None),
+            ("accepted, then refused", &[&no], &[&yes, &no], Some((1, 101)), true, None),
+            ("never accepted", &[&no], &[&no, &wait], Some((2, 10)), false, Some(101)),
         ];
         for (name, remembered, heard, refused, accepted, deferred) in rows {
             let knowledge = known(10, remembered).overlaid(&known(100, heard));
@@ -343,7 +336,7 @@ mod tests {
         let mut heard = Knowledge::default();
         heard.learn_of(refused(), 3, at(100));
         heard.learn_of(refused(), 3, at(160));
-        let knowledge = known(10, &[refused()]).overlaid(&heard);
+        let knowledge = known(10, &[&refused()]).overlaid(&heard);
         assert_eq!(knowledge.believed_refusal(), None);
         heard.learn_of(refused(), 3, at(220));
         assert!(heard.believed_refusal().is_some());
@@ -366,7 +359,7 @@ mod tests {
 
     #[test]
     fn refusals_that_are_taken_back_leave_a_doubt_since_the_first() {
-        let mut knowledge = known(10, &[granted(), refused(), refused()]);
+        let mut knowledge = known(10, &[&granted(), &refused(), &refused()]);
         knowledge.take_back(Reason::HostRefusesMany, at(20));
         assert_eq!((knowledge.refused, knowledge.accepted_before()), (None, true));
         assert_eq!(knowledge.deferred.map(|deferred| deferred.since), Some(at(11)));

@@ -63,7 +63,7 @@ impl Ledger {
     /// What an entry takes, beside the texts of its account and scopes.
     #[cfg(test)]
     pub(super) const fn bytes_of_an_entry() -> usize {
-        size_of::<HashedToken>() + size_of::<Box<Entry>>() + size_of::<Entry>()
+        size_of::<(HashedToken, Box<Entry>, Entry)>()
     }
 
     /// The tokens about which the last question brought no answer.

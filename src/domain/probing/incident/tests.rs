@@ -68,14 +68,14 @@ fn an_acceptance_of_a_held_token_ends_it_and_one_of_another_lets_the_others_go()
 fn held_tokens_are_asked_about_one_at_a_time_in_turns_at_growing_pauses() {
     let mut incident = begun(&[(1, 0, true), (2, 0, true), (3, 0, true)]);
     let (mut asked, mut last) = (Vec::new(), 0);
-    let mut back: [i64; 4] = [0; 4];
+    let mut back: [i64; 3] = [0; 3];
     for second in 1..400 {
-        for number in 1..=3 {
-            if back[number] > second {
+        for (number, back) in (1..).zip(&mut back) {
+            if *back > second {
                 continue;
             }
             if !incident.lets(&token(number), at(second)) {
-                back[number] = incident.turn_away(&token(number), at(second)).unwrap().as_second() - T;
+                *back = incident.turn_away(&token(number), at(second)).unwrap().as_second() - T;
                 continue;
             }
             incident.send(token(number));
