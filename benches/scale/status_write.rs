@@ -1,5 +1,7 @@
 //! What a write of the status costs the API server: PUT, apply and merge patch of the same bytes.
 
+use std::time::Duration;
+
 use clap::ValueEnum;
 
 use crate::{
@@ -8,19 +10,21 @@ use crate::{
     cold,
     load::{Created, Load},
     report::{Figures, Report, progress},
-    stage::{Audit, BARE_NAMESPACE, NAMESPACE, SETTLE, Stage},
+    stage::{Audit, BARE_NAMESPACE, NAMESPACE, Stage},
 };
 
-/// How often each manner has its turn. They take turns, so that what the API server gathers meanwhile falls on all.
-const ROUNDS: u32 = 3;
+/// How often each manner has its turn, each time at another place in the round. The median counts, so that neither a collection
+/// of garbage nor another program decides.
+const ROUNDS: u32 = 5;
 /// Connections in a turn: some hundred ticks of CPU time, of which one is 10 ms.
 const TURN: u32 = 400;
+/// For what the turn before left to do.
+const BETWEEN_TURNS: Duration = Duration::from_secs(1);
 const MILLISECONDS: f64 = 1000.0;
 
-/// What one kind of write has cost in all turns.
-#[derive(Clone, Copy, Debug, Default)]
+/// What a turn has cost.
+#[derive(Clone, Copy, Debug)]
 struct Cost {
-    writes: f64,
     seconds: f64,
     api_server: f64,
     etcd: f64,
@@ -28,49 +32,62 @@ struct Cost {
     others: f64,
 }
 
-/// The first status of a connection, and the same once more with one condition changed.
-#[derive(Clone, Copy, Debug, Default)]
+/// The turns of one manner: the first status of each connection, and then one in its place that differs a little.
 struct Costs {
-    first: Cost,
-    next: Cost,
+    manner: Manner,
+    first: Vec<Cost>,
+    next: Vec<Cost>,
 }
 
 pub(crate) async fn run(options: &Options, report: &mut Report) -> Result<(), Failed> {
     let stage = Stage::set(options, Audit::None).await?;
     let sample = sample(&stage).await?;
     let changed = sample.changed();
-    let mut others: f64 = 0.0;
-    let mut costs: Vec<(Manner, Costs)> =
-        Manner::value_variants().iter().map(|manner| (*manner, Costs::default())).collect();
+    let new = |manner: &Manner| Costs { manner: *manner, first: Vec::new(), next: Vec::new() };
+    let mut costs: Vec<Costs> = Manner::value_variants().iter().map(new).collect();
     for round in 0..=ROUNDS {
         progress(&format!("round {round} of {ROUNDS}; 0 warms the API server up and is not counted"));
-        for (manner, costs) in &mut costs {
+        for Costs { manner, first, next } in &mut costs {
             let prefix = format!("{}{round}", manner.letters());
             let load = Load { namespace: BARE_NAMESPACE, prefix: &prefix, ..Load::of(TURN) };
             let connections = load.connections(&stage).await?;
-            let (first, written) = turn(&stage, &sample, &connections, *manner).await?;
-            let (next, _) = turn(&stage, &changed, &written, *manner).await?;
-            others = others.max(first.others).max(next.others);
+            let (cost, written) = turn(&stage, &sample, &connections, *manner).await?;
+            let (cost_of_next, _) = turn(&stage, &changed, &written, *manner).await?;
             if round > 0 {
-                costs.first.add(first);
-                costs.next.add(next);
+                first.push(cost);
+                next.push(cost_of_next);
             }
         }
+        costs.rotate_left(1);
     }
     stage.linger().await;
-    let bytes = sample.status_bytes();
-    let about = format!("a status of {bytes} bytes, {} writes of each kind; no audit log", ROUNDS * TURN);
+    report.print(&figures(&costs, sample.status_bytes()))
+}
+
+fn figures(costs: &[Costs], bytes: usize) -> Figures {
+    let about =
+        format!("a status of {bytes} bytes, the median of {ROUNDS} turns of {TURN} writes; no audit log");
     let mut figures = Figures::new("status-write", about);
-    for (manner, Costs { first, next }) in costs {
-        for (which, cost) in [("first", first), ("next", next)] {
+    let writes = f64::from(TURN);
+    for Costs { manner, first, next } in costs {
+        for (which, turns) in [("first", first), ("next", next)] {
             let what = format!("{}, {which} status", manner.name());
-            figures.add(format!("{what}: CPU of API server"), cost.each(cost.api_server), "ms a write");
-            figures.add(format!("{what}: CPU of etcd"), cost.each(cost.etcd), "ms a write");
-            figures.add(format!("{what}: rate"), cost.writes / cost.seconds, "/s");
+            let each = |field: fn(&Cost) -> f64| median(turns, field) * MILLISECONDS / writes;
+            figures.add(format!("{what}: CPU of API server"), each(|cost| cost.api_server), "ms a write");
+            figures.add(format!("{what}: CPU of etcd"), each(|cost| cost.etcd), "ms a write");
+            figures.add(format!("{what}: rate"), writes / median(turns, |cost| cost.seconds), "/s");
         }
     }
+    let others = costs.iter().flat_map(|costs| costs.first.iter().chain(&costs.next));
+    let others = others.map(|cost| cost.others).fold(0.0, f64::max);
     figures.add("cores busy with other programs, at most", others, "");
-    report.print(&figures)
+    figures
+}
+
+fn median(turns: &[Cost], field: fn(&Cost) -> f64) -> f64 {
+    let mut values: Vec<f64> = turns.iter().map(field).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 /// A status that the operator itself has written.
@@ -89,33 +106,11 @@ async fn turn(
     connections: &[Created],
     manner: Manner,
 ) -> Result<(Cost, Vec<Created>), Failed> {
-    tokio::time::sleep(SETTLE).await;
+    tokio::time::sleep(BETWEEN_TURNS).await;
     let before = stage.cpu(None)?;
     let write = |connection| sample.write_status(&stage.client, connection, manner);
     let (seconds, written) = timed(connections, write).await?;
     let used = stage.cpu(None)?.since(before);
-    let writes = f64::from(TURN);
-    Ok((
-        Cost {
-            writes,
-            seconds,
-            api_server: used.api_server,
-            etcd: used.etcd,
-            others: used.cores_of_others(),
-        },
-        written,
-    ))
-}
-
-impl Cost {
-    fn add(&mut self, turn: Cost) {
-        self.writes += turn.writes;
-        self.seconds += turn.seconds;
-        self.api_server += turn.api_server;
-        self.etcd += turn.etcd;
-    }
-
-    fn each(self, seconds: f64) -> f64 {
-        seconds * MILLISECONDS / self.writes
-    }
+    let others = used.cores_of_others();
+    Ok((Cost { seconds, api_server: used.api_server, etcd: used.etcd, others }, written))
 }
