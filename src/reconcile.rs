@@ -1,6 +1,7 @@
 //! The reconcile of one connection: observe, decide, act, report. It waits for the API server, never for GitHub.
 
 mod act;
+mod contention;
 mod observe;
 mod queue;
 mod records;

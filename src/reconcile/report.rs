@@ -8,8 +8,9 @@ use tokio::time::Instant;
 use super::{
     Context, Next,
     act::Acted,
+    contention::STATUS,
     observe::Observed,
-    records::{Record, STATUS, Written},
+    records::{Record, Written},
 };
 use crate::{
     api::{
