@@ -79,7 +79,7 @@ async fn during_an_incident_it_is_said_why_nothing_is_known() {
                 deferral.is_some_and(|deferral| deferral.reason == "HostRefusesMany")
             })
             .await;
-        assert!(is_so(&seen, "Ready", "True", "AcceptedEarlier"), "{name}");
+        assert!(is_so(&seen, "Ready", "True", "HostRefusesMany"), "{name}: {:?}", seen.status);
         assert!(seen.status.unwrap().token.unwrap().refused.is_none(), "{name} is not refused");
     }
     // A new token cannot be told from a bad one now, and is no part of it.
@@ -274,4 +274,33 @@ async fn requests_ask_about_a_token_no_more_often_than_the_minimum_interval() {
         assert!(hasty <= 1, "{name}: but for one confirmation: {asked:?}");
     }
     theirs.ready("dead", "False", "BadCredentials").await;
+}
+
+#[tokio::test]
+async fn many_tokens_that_are_really_revoked_are_condemned_after_the_incident() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let operator = world.operator_with_settings(&(world.settings() + "incidentHold: 1m\n")).await;
+    let names: Vec<_> = (0..6).map(|number| format!("bot-{number}")).collect();
+    for name in &names {
+        ours.secret(name, &world.github.token(NewToken::classic(name, name))).await;
+        ours.connection(name, json!({})).await;
+        ours.ready(name, "True", "Ready").await;
+    }
+    names.iter().for_each(|name| world.github.revoke(name));
+    operator.until_logged("the host refuses tokens that it accepted before").await;
+    let began = jiff::Timestamp::now();
+    for name in &names {
+        let condemned = |seen: &GithubPatConnection| is_so(seen, "Ready", "False", "BadCredentials");
+        let status = ours.until_within(Duration::from_secs(240), name, condemned).await.status.unwrap();
+        let said = status.condition("Ready").unwrap().last_transition_time.0.duration_since(began);
+        eprintln!("{name}: condemned {said:#} after the incident began");
+        assert!(
+            said >= SignedDuration::from_secs(58),
+            "{name}: condemned during the incident, after {said:#}"
+        );
+        assert_eq!(status.token.unwrap().refused.unwrap().count, 3, "{name}: by three refusals of its own");
+    }
+    let failed = world.github.statistics().failed_logins;
+    eprintln!("{failed} failed logins of {} tokens", names.len());
 }
