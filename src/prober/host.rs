@@ -1,7 +1,6 @@
 //! One host: its questions, what was heard from it, and the worker that asks it.
 
 use std::{
-    collections::HashSet,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -261,8 +260,8 @@ impl State {
     /// What the worker does next, and of which tokens something changed.
     fn step(&mut self, now: Timestamp) -> (Todo, Vec<HashedToken>) {
         let mut changed = Vec::new();
-        if let Some(released) = self.admission.pass(now) {
-            self.release(&released);
+        if self.admission.pass(now) {
+            self.release();
             changed.extend(self.ledger.deferred());
         }
         let next = self.admission.next(now);
@@ -342,19 +341,20 @@ impl State {
                 changed.push(*token);
             }
         }
-        self.release(&effect.released);
+        if effect.ends_incident {
+            self.release();
+        }
         if effect.ends_trouble {
             changed.extend(self.ledger.deferred());
         }
     }
 
-    /// Of tokens that were accepted before, three more refusals are needed now.
-    fn release(&mut self, held: &HashSet<HashedToken>) {
-        for token in held {
-            if let Some(entry) = self.ledger.get_mut(token).filter(|entry| entry.knowledge.deferred.is_some())
-            {
-                entry.was_held = entry.accepted_before;
-            }
+    /// The incident is over. Of tokens that were accepted before, and that it held back or turned away, three
+    /// refusals are needed now.
+    fn release(&mut self) {
+        for entry in self.ledger.entries() {
+            let deferred = entry.knowledge.deferred.map(|deferred| deferred.deferral.reason);
+            entry.was_held |= entry.accepted_before && deferred == Some(Reason::HostRefusesMany);
         }
     }
 }

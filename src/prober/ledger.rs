@@ -46,6 +46,11 @@ impl Ledger {
         self.of.get_mut(token).map(|entry| &mut **entry)
     }
 
+    /// Every entry, to be changed.
+    pub(super) fn entries(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.of.values_mut().map(|entry| &mut **entry)
+    }
+
     /// Drops the entry, and gives memory back when much of it is unused.
     pub(super) fn forget(&mut self, token: &HashedToken) {
         self.of.remove(token);

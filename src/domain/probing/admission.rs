@@ -81,8 +81,8 @@ pub struct Effect {
     pub held: bool,
     /// Refusals of these tokens within the last window are taken back.
     pub taken_back: Vec<HashedToken>,
-    /// These tokens were held until now.
-    pub released: HashSet<HashedToken>,
+    /// True if it ends an incident.
+    pub ends_incident: bool,
     /// True if what was deferred may be asked again.
     pub ends_trouble: bool,
     /// True if the date is an outlier.
@@ -195,10 +195,12 @@ impl Admission {
     }
 
     /// Ends an incident that has lasted as long as it may.
-    pub fn pass(&mut self, now: Timestamp) -> Option<HashSet<HashedToken>> {
-        let released = self.incident.pass(&self.limits, now)?;
-        self.released = Some(now);
-        Some(released)
+    pub fn pass(&mut self, now: Timestamp) -> bool {
+        let has_passed = self.incident.pass(&self.limits, now).is_some();
+        if has_passed {
+            self.released = Some(now);
+        }
+        has_passed
     }
 
     /// Nobody wants to know about the token any more.
@@ -298,8 +300,8 @@ impl Admission {
 
     fn accepted(&mut self, token: &HashedToken, effect: &mut Effect, now: Timestamp) {
         let first = self.incident.first();
-        if let Some(released) = self.incident.accepted(token, now) {
-            effect.released = released;
+        if self.incident.accepted(token, now).is_some() {
+            effect.ends_incident = true;
             effect.ends_trouble = true;
             // The host refused good tokens, so those were no failed logins.
             self.logins.forgive(first.unwrap_or(now));

@@ -193,7 +193,9 @@ pub enum Left {
 impl FailedLogins {
     /// What is left for a question about a token that was never accepted.
     ///
-    /// Tokens with a wrong checksum get half at most, of the namespace and of the address.
+    /// A third of the address's budget is left to namespaces that have failed no login within the hour, so that a few tenants
+    /// with many bad tokens do not spend what others need for their first. Tokens with a wrong checksum get half at most, of
+    /// the namespace and of the address.
     pub fn left(&self, question: &Question, limits: &Limits, now: Timestamp) -> Left {
         let dubious = question.urgency == Urgency::Dubious;
         let (address, namespace) = (limits.failed_logins_per_hour, limits.failed_logins_per_namespace);
@@ -202,8 +204,10 @@ impl FailedLogins {
         let risked_by_all = self.risked.values().fold(0_u32, |sum, risked| sum.saturating_add(risked.all));
         let risked_by_dubious =
             self.risked.values().fold(0_u32, |sum, risked| sum.saturating_add(risked.dubious));
+        let is_first = risked.all == 0 && self.window(1, 0, now, ours) == Left::Some;
+        let shared = if is_first { address } else { address.saturating_sub(address / 3).max(1) };
         let mut left = vec![
-            self.window(address, risked_by_all, now, |_| true),
+            self.window(shared, risked_by_all, now, |_| true),
             self.window(namespace, risked.all, now, ours),
         ];
         if dubious {

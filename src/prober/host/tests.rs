@@ -116,7 +116,7 @@ impl World {
             if changed.is_empty() {
                 continue;
             }
-            let changed: HashSet<_> = changed.into_iter().collect();
+            let changed: std::collections::HashSet<_> = changed.into_iter().collect();
             for connection in &mut self.connections {
                 if changed.contains(&connection.question.hashed) {
                     connection.not_before = second;

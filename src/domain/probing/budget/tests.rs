@@ -107,6 +107,22 @@ fn failed_logins_of_one_namespace_leave_the_others_theirs() {
 }
 
 #[test]
+fn a_third_of_the_address_is_left_to_namespaces_without_a_failure() {
+    let mut logins = FailedLogins::default();
+    for namespace in ["a", "b", "c", "d"] {
+        let question = question(namespace, false);
+        (0..5).for_each(|_| logins.failed(&question, &LIMITS, at(T)));
+    }
+    assert_eq!(logins.left(&question("a", false), &LIMITS, at(T)), Left::Nothing(at(T + 3600)));
+    let mut first = question("e", false);
+    assert_eq!(logins.left(&first, &LIMITS, at(T)), Left::Some);
+    logins.risk(&first);
+    assert_eq!(logins.left(&first, &LIMITS, at(T)), Left::Nothing(at(T + 3600)), "one at a time");
+    first = question("f", false);
+    assert_eq!(logins.left(&first, &LIMITS, at(T)), Left::Some);
+}
+
+#[test]
 fn what_is_on_its_way_is_kept_for() {
     let (mut logins, a, b) = (FailedLogins::default(), question("a", false), question("b", false));
     (0..4).for_each(|_| logins.failed(&a, &LIMITS, at(T)));
