@@ -94,8 +94,16 @@ pub fn due(
     let at = wanted(subject, knowledge, past, ends, timing)?;
     let confirms = knowledge.deferred.is_none()
         && (knowledge.refused.is_some_and(|refused| refused.count < 2) || knowledge.before.is_some());
-    let soonest = past.asked.filter(|_| !confirms).map(|asked| later(asked, timing.minimum_interval));
+    // Before the first question of this process, what is remembered tells of one at least.
+    let asked = past.asked.or_else(|| last_reply(knowledge).map(|at| at.min(past.since)));
+    let soonest = asked.filter(|_| !confirms).map(|asked| later(asked, timing.minimum_interval));
     Some(soonest.map_or(at, |soonest| at.max(soonest)))
+}
+
+/// The last instant at which GitHub has spoken about the token.
+fn last_reply(knowledge: &Knowledge) -> Option<Timestamp> {
+    let accepted = knowledge.grant.as_ref().map(|(_, at)| *at);
+    accepted.into_iter().chain(knowledge.refused.map(|refused| refused.last)).max()
 }
 
 fn wanted(

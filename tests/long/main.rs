@@ -1,4 +1,4 @@
-//! What the first shape of the operator got wrong, each as a promise: on a real etcd and kube-apiserver.
+//! Hosts, tenants, tokens and operators that get in each other's way: on a real etcd and kube-apiserver, with minutes of waiting.
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
