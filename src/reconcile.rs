@@ -117,9 +117,7 @@ impl Context {
             Woken::Known(key) => self.queue.wake(&key, Priority::Known),
             Woken::Gone(key) => {
                 self.queue.forget(&key);
-                if let Some(unused) = self.records.forget(&key) {
-                    self.prober.forget(&unused);
-                }
+                self.records.forget(&key, |unused| self.prober.forget(unused));
             }
         }
     }
@@ -165,35 +163,18 @@ pub async fn follow_answers(ctx: &Context) {
 pub async fn work(ctx: &Context) {
     loop {
         let key = ctx.queue.next().await;
-        let requeue_after = contained(&key, ctx).await;
+        let requeue_after = reconcile(&key, ctx).await;
         let is_there = ctx.index.connection(&key).is_some();
         ctx.queue.done(&key, requeue_after.filter(|_| is_there));
     }
 }
 
-/// Keeps what goes wrong with one connection from the others: a panic, or a call that never ends.
-async fn contained(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
-    let reconcile = AssertUnwindSafe(reconcile(key, ctx)).catch_unwind();
-    match tokio::time::timeout(DEADLINE, reconcile).await {
-        Ok(Ok(requeue_after)) => requeue_after,
-        Ok(Err(_)) => {
-            tracing::error!(connection = %key, "the reconcile panicked; please report this");
-            Some(PAUSES.1)
-        }
-        Err(_) => {
-            tracing::warn!(connection = %key, "the reconcile took too long and was cut; it comes again");
-            Some(PAUSES.1)
-        }
-    }
-}
-
 async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
     let connection = ctx.index.connection(key).filter(|connection| !connection.deleting)?;
-    let mut record = ctx.records.take(key, &connection.uid, Timestamp::now());
-    let next = match &connection.spec {
-        Ok(spec) => look(&connection, spec, &mut record, ctx).await,
-        Err(error) => report::unreadable(&connection, error, &mut record, ctx).await,
-    };
+    let forget = |unused: &Subject| ctx.prober.forget(unused);
+    let mut record = ctx.records.take(key, &connection.uid, Timestamp::now(), forget);
+    let next = contained(&connection, &mut record, ctx).await;
+    record.drop_bytes(connection.spec.as_ref().is_ok_and(|spec| !spec.suspend));
     let requeue_after = match next {
         Next::Wait => None,
         Next::After(pause) => Some(pause),
@@ -207,13 +188,34 @@ async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
     requeue_after
 }
 
+/// Keeps what goes wrong with one connection from the others: a panic, or a call that never ends. What is remembered stays.
+async fn contained(connection: &Connection, record: &mut Record, ctx: &Context) -> Next {
+    let looking = AssertUnwindSafe(async {
+        match &connection.spec {
+            Ok(spec) => look(connection, spec, record, ctx).await,
+            Err(error) => report::unreadable(connection, error, record, ctx).await,
+        }
+    });
+    match tokio::time::timeout(DEADLINE, looking.catch_unwind()).await {
+        Ok(Ok(next)) => next,
+        Ok(Err(_)) => {
+            tracing::error!(connection = %connection.key, "the reconcile panicked; please report this");
+            Next::After(PAUSES.1)
+        }
+        Err(_) => {
+            tracing::warn!(connection = %connection.key, "the reconcile took too long and was cut; it comes again");
+            Next::After(PAUSES.1)
+        }
+    }
+}
+
 /// Keeps the record, unless the connection is gone meanwhile: a late reconcile leaves nothing behind.
 fn put_back(connection: &Connection, record: Box<Record>, ctx: &Context) {
     let key = &connection.key;
     ctx.records.put(key, record);
     let is_there = ctx.index.connection(key).is_some_and(|now| now.uid == connection.uid);
-    if !is_there && let Some(unused) = ctx.records.forget(key) {
-        ctx.prober.forget(&unused);
+    if !is_there {
+        ctx.records.forget(key, |unused| ctx.prober.forget(unused));
     }
 }
 

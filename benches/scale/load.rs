@@ -119,8 +119,15 @@ pub(crate) async fn send(
     content_type: &str,
     body: String,
 ) -> Result<Vec<u8>, Failed> {
-    let request = http::Request::builder().method(method).uri(uri).header("content-type", content_type);
-    let answer = client.send(request.body(Body::from(body.into_bytes()))?).await?;
+    let request = || {
+        let request = http::Request::builder().method(method).uri(uri).header("content-type", content_type);
+        request.body(Body::from(body.clone().into_bytes()))
+    };
+    let answer = match client.send(request()?).await {
+        // The API server closed an idle connection just as it was used again; nothing was done.
+        Err(kube::Error::Service(_) | kube::Error::HyperError(_)) => client.send(request()?).await?,
+        answer => answer?,
+    };
     let status = answer.status();
     let body = answer.into_body().collect_bytes().await?;
     if status.is_success() {

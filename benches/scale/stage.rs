@@ -51,6 +51,18 @@ pub(crate) struct Stage {
     profile: bool,
 }
 
+/// The budgets that protect github.com would be all that a cold start measures; an Enterprise Server has none by default.
+const BUDGETS: [(&str, u32); 3] =
+    [("questionsPerMinute", 60_000), ("failedLoginsPerHour", 10_000), ("failedLoginsPerNamespace", 10_000)];
+
+/// The budgets, unless they are given, and what is given.
+fn settings(given: &[String]) -> String {
+    let is_given = |name: &str| given.iter().any(|line| line.starts_with(name));
+    let budgets =
+        BUDGETS.iter().filter(|(name, _)| !is_given(name)).map(|(name, most)| format!("{name}: {most}"));
+    budgets.chain(given.iter().cloned()).collect::<Vec<_>>().join("\n")
+}
+
 impl Stage {
     pub(crate) async fn set(options: &Options, audit: Audit) -> Result<Self, Failed> {
         progress("starting etcd and kube-apiserver");
@@ -69,7 +81,7 @@ impl Stage {
             plane,
             github: Simulator::start().await?,
             stalled: Simulator::start().await?,
-            settings: options.setting.join("\n"),
+            settings: settings(&options.setting),
             profile: options.profile,
         };
         for id in stage.plane.process_ids() {

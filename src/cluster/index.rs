@@ -15,7 +15,7 @@ use super::{
     object::{ObjectKey, is_older},
     secrets::SecretEntry,
 };
-use crate::api::StatusDigest;
+use crate::{api::StatusDigest, domain::decide::Version};
 
 /// Whom to reconcile, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,9 +100,11 @@ impl Index {
         self.lock().secrets.get(key).cloned()
     }
 
-    /// The outputs that the connection with this uid has made.
-    pub fn owned(&self, uid: &str) -> Vec<ObjectKey> {
-        self.lock().owned.get(uid).cloned().unwrap_or_default()
+    /// The outputs in its own namespace that this connection has made.
+    pub fn owned(&self, connection: &Connection) -> Vec<ObjectKey> {
+        let inner = self.lock();
+        let owned = inner.owned.get(&connection.uid).into_iter().flatten();
+        owned.filter(|output| output.namespace() == connection.key.namespace()).cloned().collect()
     }
 
     /// Takes in a connection that an event told of, or our own write. What is older than what is known is passed over.
@@ -117,15 +119,18 @@ impl Index {
         inner.take_connection(connection, Woken::Changed)
     }
 
-    /// Takes in a connection that was read past every cache. False if that is older than what is known: then the cluster has gone
-    /// back in time, and everything must be listed anew.
-    pub fn read_connection(&self, connection: Connection) -> bool {
+    /// Takes in a connection that was read past every cache, unless an event has told more since. False if it is older than
+    /// `before`, the version that was known when the read began: then the cluster has gone back in time, and everything must be
+    /// listed anew.
+    pub fn read_connection(&self, before: &str, connection: Connection) -> bool {
         let mut inner = self.lock();
+        let went_back = is_older(&connection.resource_version, before);
         let known = inner.connections.get(&connection.key);
-        let went_back = known.is_some_and(|known| {
-            known.uid == connection.uid && is_older(&connection.resource_version, &known.resource_version)
-        });
-        inner.take_connection(connection, Woken::Changed);
+        let is_late =
+            known.is_some_and(|known| is_older(&connection.resource_version, &known.resource_version));
+        if went_back || !is_late {
+            inner.take_connection(connection, Woken::Changed);
+        }
         !went_back
     }
 
@@ -185,11 +190,25 @@ impl Index {
         inner.take_secret(key, Some(entry))
     }
 
-    /// Takes in what was read or written just now: whoever did so knows it, so nobody is woken.
-    pub fn read_secret(&self, key: &ObjectKey, entry: Option<SecretEntry>) {
+    /// Takes in what was read or deleted just now, unless an event has told more since. `before` is the state that was known when
+    /// the call began. Whoever made the call knows its answer, so nobody is woken.
+    pub fn read_secret(&self, key: &ObjectKey, before: Option<&Version>, entry: Option<SecretEntry>) {
         let mut inner = self.lock();
-        if !inner.is_outdated(key, entry.as_ref()) {
+        let is_as_before = inner.secrets.get(key).map(|known| &known.version) == before;
+        let is_news = match &entry {
+            Some(entry) => is_as_before || !inner.is_outdated(key, Some(entry)),
+            None => is_as_before,
+        };
+        if is_news {
             inner.take_secret(key, entry);
+        }
+    }
+
+    /// Takes in what was written just now, unless an event has told more since. Nobody is woken.
+    pub fn wrote_secret(&self, key: &ObjectKey, entry: SecretEntry) {
+        let mut inner = self.lock();
+        if !inner.is_outdated(key, Some(&entry)) {
+            inner.take_secret(key, Some(entry));
         }
     }
 
@@ -261,8 +280,14 @@ impl Inner {
             if known.secrets().eq(connection.secrets()) {
                 return;
             }
-            self.unname(&known);
+            self.name(key, connection);
+            self.unname(&known, |secret| connection.secrets().any(|named| named == secret));
+            return;
         }
+        self.name(key, connection);
+    }
+
+    fn name(&mut self, key: &ObjectKey, connection: &Connection) {
         for secret in connection.secrets() {
             let naming = self.naming.entry(key.beside(secret)).or_insert_with(|| Vec::with_capacity(1));
             if !naming.contains(key) {
@@ -271,8 +296,9 @@ impl Inner {
         }
     }
 
-    fn unname(&mut self, connection: &Connection) {
-        for secret in connection.secrets() {
+    /// What is still named stays as it is known.
+    fn unname(&mut self, connection: &Connection, is_named: impl Fn(&str) -> bool) {
+        for secret in connection.secrets().filter(|secret| !is_named(secret)) {
             let secret = connection.key.beside(secret);
             if let Some(naming) = self.naming.get_mut(&secret) {
                 naming.retain(|key| *key != connection.key);
@@ -286,7 +312,7 @@ impl Inner {
 
     fn drop_connection(&mut self, key: &ObjectKey) {
         if let Some(connection) = self.connections.remove(key) {
-            self.unname(&connection);
+            self.unname(&connection, |_| false);
             self.uids.remove(&connection.uid);
         }
     }
@@ -300,8 +326,7 @@ impl Inner {
 
     fn is_outdated(&self, key: &ObjectKey, entry: Option<&SecretEntry>) -> bool {
         let Some((known, entry)) = self.secrets.get(key).zip(entry) else { return false };
-        known.version.uid == entry.version.uid
-            && is_older(&entry.version.resource_version, &known.version.resource_version)
+        is_older(&entry.version.resource_version, &known.version.resource_version)
     }
 
     fn take_secret(&mut self, key: &ObjectKey, mut entry: Option<SecretEntry>) -> Vec<Woken> {
@@ -352,7 +377,8 @@ impl Inner {
     fn concerned(&self, key: &ObjectKey, owners: &[Option<Arc<str>>]) -> Vec<Woken> {
         let mut concerned: Vec<ObjectKey> = self.naming.get(key).cloned().unwrap_or_default();
         for maker in owners.iter().flatten().filter_map(|uid| self.uids.get(uid)) {
-            if !concerned.contains(maker) {
+            // A Secret of another namespace belongs to no connection of this one, whatever its labels say.
+            if maker.namespace() == key.namespace() && !concerned.contains(maker) {
                 concerned.push(maker.clone());
             }
         }

@@ -4,7 +4,11 @@
 //! after the restore of a backup; a watch from a later version would then wait in silence:
 //! <https://kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd/#restoring-an-etcd-cluster>.
 
-use std::{fmt::Debug, time::Duration};
+use std::{
+    fmt::Debug,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use futures::{StreamExt, pin_mut};
 use kube::{Api, Client, Resource, runtime::watcher};
@@ -25,6 +29,8 @@ pub const LONGEST_SILENCE: Duration = Duration::from_secs(75);
 const PAGE_OF_CONNECTIONS: u32 = 400;
 /// A Secret's annotations may have 256 KiB, and a page is held in memory whole.
 const PAGE_OF_SECRETS: u32 = 10;
+/// Whatever seems to have gone back in time, everything is listed anew once in so long.
+const BETWEEN_RELISTS: Duration = Duration::from_secs(60);
 /// The first pause after a watch has failed, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
@@ -33,11 +39,17 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from
 pub struct Relist {
     connections: Notify,
     secrets: Notify,
+    requested: Mutex<Option<Instant>>,
 }
 
 impl Relist {
-    /// Begins anew as soon as possible.
+    /// Begins anew as soon as possible, once a minute at most.
     pub fn request(&self) {
+        let mut requested = self.requested.lock().unwrap_or_else(PoisonError::into_inner);
+        if requested.is_some_and(|before| before.elapsed() < BETWEEN_RELISTS) {
+            return;
+        }
+        *requested = Some(Instant::now());
         self.connections.notify_one();
         self.secrets.notify_one();
     }

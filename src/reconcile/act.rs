@@ -123,28 +123,28 @@ impl Acting<'_, '_> {
                 self.log(change);
                 let stamp = self.stamp(name);
                 self.record.verify(name, &entry.version, stamp, Holds::Wanted, true);
-                self.ctx.index.read_secret(&key, Some(entry));
+                self.ctx.index.wrote_secret(&key, entry);
                 self.stands(name, Stand::Wanted);
             }
             Done::Gone => {
                 self.log(change);
                 self.record.keep_outputs(|known| known != name);
-                self.ctx.index.read_secret(&key, None);
+                self.ctx.index.read_secret(&key, change.version(), None);
                 self.stands(name, Stand::Absent);
             }
             Done::Leaving(entry) => {
                 self.log(change);
                 let finalizers = entry.leaving.as_deref().unwrap_or_default().to_vec();
-                self.ctx.index.read_secret(&key, Some(entry));
+                self.ctx.index.wrote_secret(&key, entry);
                 self.stands(name, Stand::Leaving(finalizers));
             }
             Done::Released(entry) => {
                 self.log(change);
-                self.ctx.index.read_secret(&key, Some(entry));
+                self.ctx.index.wrote_secret(&key, entry);
             }
             Done::Taken(entry) => {
                 let is_ours = entry.owner.as_deref() == Some(&*self.connection.uid);
-                self.ctx.index.read_secret(&key, Some(entry));
+                self.ctx.index.wrote_secret(&key, entry);
                 if is_ours {
                     self.acted.pause = Some(Duration::ZERO);
                 } else {

@@ -108,6 +108,7 @@ impl Look<'_> {
     async fn read_source(&mut self) -> (Judged<Description>, Option<Token>, Option<Failure>) {
         let reference = &self.spec.secret_ref;
         let key = self.connection.key.beside(&reference.name);
+        let before = self.version(&reference.name);
         let read = match secrets::read(&self.ctx.client, &key).await {
             Ok(read) => read,
             Err(fault) => {
@@ -122,7 +123,7 @@ impl Look<'_> {
             None => (None, Judged::No(vec![missing(reference)])),
         };
         let version = entry.as_ref().map(|entry| entry.version.clone());
-        self.ctx.index.read_secret(&key, entry);
+        self.ctx.index.read_secret(&key, before.as_ref(), entry);
         let (token, bytes) = match parsed {
             Judged::Yes(token) => (Judged::Yes(token.describe()), Some(token)),
             Judged::No(findings) => (Judged::No(findings), None),
@@ -153,19 +154,18 @@ impl Look<'_> {
     fn subject(&mut self, token: &Judged<Description>, host: &Judged<Host>, now: Timestamp) {
         let subject =
             token.yes().zip(host.yes()).map(|(token, host)| self.ctx.subject(&host.name, token.hashed));
-        // While the Secret is unreadable the knowledge of its last token is kept.
-        if subject == self.record.subject || (subject.is_none() && !token.is_no()) {
+        // What is known of the last token is kept until another one is there: its Secret may come back as it was.
+        let Some(subject) = subject.filter(|subject| Some(subject) != self.record.subject.as_ref()) else {
             return;
-        }
-        let key = &self.connection.key;
-        if let Some(unused) = self.ctx.records.share(key, self.record.subject.as_ref(), subject.as_ref()) {
-            self.ctx.prober.forget(&unused);
-        }
+        };
+        let (key, before) = (&self.connection.key, self.record.subject.as_ref());
+        self.ctx.records.share(key, before, &subject, |unused| self.ctx.prober.forget(unused));
         self.record.since = now;
         self.record.not_now = None;
-        self.record.remembered =
-            subject.as_ref().and_then(|subject| remembered(self.connection.status.as_ref(), subject));
-        self.record.subject = subject;
+        self.record.remembered = remembered(self.connection.status.as_ref(), &subject);
+        self.record.first_proven =
+            self.record.remembered.as_ref().and_then(|remembered| remembered.first_proven);
+        self.record.subject = Some(subject);
     }
 
     /// What this process has heard of the token, and before that what the connection's own status remembers.
@@ -188,6 +188,8 @@ impl Look<'_> {
             (Some(remembered), None) => remembered.clone(),
             (None, None) => Knowledge::default(),
         };
+        let first = self.record.first_proven.into_iter().chain(seen.knowledge.first_proven).min();
+        seen.knowledge.first_proven = first.filter(|_| seen.knowledge.grant.is_some());
         if seen.knowledge.deferred.is_none() && !seen.pending {
             seen.knowledge.deferred = self.record.not_now.as_deref().copied();
         }
@@ -299,7 +301,7 @@ impl Look<'_> {
             let entry = self.entry(&output.secret_name)?;
             Some(self.classify(&output.secret_name, &entry, stamp(seen, output)))
         });
-        let owned = self.ctx.index.owned(&self.connection.uid);
+        let owned = self.ctx.index.owned(self.connection);
         let is_named =
             |key: &ObjectKey| self.spec.publish.iter().any(|output| output.secret_name == key.name());
         let others = owned.iter().filter(|key| !is_named(key)).filter_map(|key| {
@@ -325,6 +327,7 @@ impl Look<'_> {
     async fn output(&mut self, seen: &mut Observation, name: &str) -> Result<(), Fault> {
         let key = self.connection.key.beside(name);
         let Some(token) = &seen.bytes else { return Ok(()) };
+        let before = self.version(name);
         let read = secrets::read(&self.ctx.client, &key).await?;
         let output = self.spec.publish.iter().find(|output| output.secret_name == name);
         let stamp = output.and_then(|output| stamp(seen, output));
@@ -335,7 +338,7 @@ impl Look<'_> {
             self.record.verify(name, &read.entry.version, stamp, compared, false);
         }
         let entry = read.map(|read| read.entry);
-        self.ctx.index.read_secret(&key, entry.clone());
+        self.ctx.index.read_secret(&key, before.as_ref(), entry.clone());
         seen.found.retain(|found| !matches!(found, Found::Ours { name: known, .. } if known == name));
         seen.found.extend(entry.map(|entry| self.classify(name, &entry, stamp)));
         Ok(())

@@ -39,6 +39,8 @@ pub(super) struct Record {
     pub(super) subject: Option<Subject>,
     /// What the status said of it when this process started.
     pub(super) remembered: Option<Box<Knowledge>>,
+    /// When GitHub accepted the token first, as the status said.
+    pub(super) first_proven: Option<Timestamp>,
     /// What the outputs hold.
     pub(super) outputs: Vec<Verified>,
     /// The token, while a question about it is on its way.
@@ -83,6 +85,12 @@ pub(super) struct Held {
     token: Token,
 }
 
+impl Held {
+    fn is_young(&self) -> bool {
+        self.at.elapsed() <= BYTES_HELD
+    }
+}
+
 /// A status that we wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Written {
@@ -98,6 +106,7 @@ impl Record {
             source: None,
             subject: None,
             remembered: None,
+            first_proven: None,
             outputs: Vec::new(),
             held: None,
             not_now: None,
@@ -115,7 +124,8 @@ impl Record {
         reference: &SecretKeyRef,
         version: Option<&Version>,
     ) -> Option<&Judged<Description>> {
-        let source = self.source.as_ref()?;
+        // That there was none is never taken for known: an event may have been on its way.
+        let source = self.source.as_ref().filter(|_| version.is_some())?;
         (source.state == state(reference, version)).then_some(&source.token)
     }
 
@@ -137,7 +147,12 @@ impl Record {
     /// The bytes that were held, if they were read a moment ago and the source is still in that state.
     pub(super) fn release(&mut self, reference: &SecretKeyRef, version: Option<&Version>) -> Option<Token> {
         let held = self.held.take()?;
-        (held.at.elapsed() <= BYTES_HELD && held.state == state(reference, version)).then_some(held.token)
+        (held.is_young() && held.state == state(reference, version)).then_some(held.token)
+    }
+
+    /// Drops the bytes that are held, unless they are of use still.
+    pub(super) fn drop_bytes(&mut self, of_use: bool) {
+        self.held = self.held.take().filter(|held| of_use && held.is_young());
     }
 
     /// What the output holds, if it is still in the state in which somebody looked, and is compared with the same.
@@ -200,10 +215,22 @@ struct Inner {
 }
 
 impl Records {
-    /// Takes the record of a connection out; a new one if there is none of this uid.
-    pub(super) fn take(&self, key: &ObjectKey, uid: &Arc<str>, now: Timestamp) -> Box<Record> {
-        let record = self.lock().records.remove(key);
-        record.filter(|record| record.uid == *uid).unwrap_or_else(|| Box::new(Record::new(uid.clone(), now)))
+    /// Takes the record of a connection out; a new one if there is none of this uid. `forget` is told of a token that nobody uses
+    /// any more.
+    pub(super) fn take(
+        &self,
+        key: &ObjectKey,
+        uid: &Arc<str>,
+        now: Timestamp,
+        forget: impl Fn(&Subject),
+    ) -> Box<Record> {
+        let mut inner = self.lock();
+        match inner.records.remove(key) {
+            Some(record) if record.uid == *uid => return record,
+            Some(other) => inner.leave(key, &other, forget),
+            None => {}
+        }
+        Box::new(Record::new(uid.clone(), now))
     }
 
     /// Puts it back.
@@ -216,28 +243,31 @@ impl Records {
         self.lock().sharing.get(subject).cloned().unwrap_or_default()
     }
 
-    /// The connection uses this token now, in place of the one before; gives that one if nobody uses it any more.
+    /// The connection uses this token now, in place of the one before. `forget` is told of that one if nobody uses it any more,
+    /// before anybody else can use it again.
     pub(super) fn share(
         &self,
         key: &ObjectKey,
         before: Option<&Subject>,
-        after: Option<&Subject>,
-    ) -> Option<Subject> {
+        after: &Subject,
+        forget: impl Fn(&Subject),
+    ) {
         let mut inner = self.lock();
-        if let Some(after) = after {
-            let sharing = inner.sharing.entry(after.clone()).or_insert_with(|| Vec::with_capacity(1));
-            if !sharing.contains(key) {
-                sharing.push(key.clone());
-            }
+        let sharing = inner.sharing.entry(after.clone()).or_insert_with(|| Vec::with_capacity(1));
+        if !sharing.contains(key) {
+            sharing.push(key.clone());
         }
-        before.filter(|before| Some(*before) != after).and_then(|before| inner.unshare(key, before))
+        if let Some(before) = before.filter(|before| *before != after) {
+            inner.unshare(key, before, forget);
+        }
     }
 
-    /// Forgets a connection; gives its token if nobody else uses it.
-    pub(super) fn forget(&self, key: &ObjectKey) -> Option<Subject> {
+    /// Forgets a connection, and its token if nobody else uses it.
+    pub(super) fn forget(&self, key: &ObjectKey, forget: impl Fn(&Subject)) {
         let mut inner = self.lock();
-        let subject = inner.records.remove(key)?.subject?;
-        inner.unshare(key, &subject)
+        if let Some(record) = inner.records.remove(key) {
+            inner.leave(key, &record, forget);
+        }
     }
 
     /// No change of this runs code that can panic, so a lock that a panicking holder left is as good as any.
@@ -247,14 +277,19 @@ impl Records {
 }
 
 impl Inner {
-    fn unshare(&mut self, key: &ObjectKey, subject: &Subject) -> Option<Subject> {
-        let sharing = self.sharing.get_mut(subject)?;
-        sharing.retain(|sharer| sharer != key);
-        if !sharing.is_empty() {
-            return None;
+    fn leave(&mut self, key: &ObjectKey, record: &Record, forget: impl Fn(&Subject)) {
+        if let Some(subject) = &record.subject {
+            self.unshare(key, subject, forget);
         }
-        self.sharing.remove(subject);
-        Some(subject.clone())
+    }
+
+    fn unshare(&mut self, key: &ObjectKey, subject: &Subject, forget: impl Fn(&Subject)) {
+        let Some(sharing) = self.sharing.get_mut(subject) else { return };
+        sharing.retain(|sharer| sharer != key);
+        if sharing.is_empty() {
+            self.sharing.remove(subject);
+            forget(subject);
+        }
     }
 }
 
@@ -294,6 +329,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn that_there_was_no_secret_is_looked_at_again() {
+        let mut record = record();
+        record.read_source(
+            &reference("token"),
+            None,
+            Judged::no(crate::domain::Reason::SecretNotFound, "none"),
+        );
+        assert_eq!(record.source(&reference("token"), None), None);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn bytes_are_used_once_soon_and_in_the_same_state_only() {
         let mut record = record();
@@ -324,15 +370,24 @@ mod tests {
         let records = Records::default();
         let (a, b) = (ObjectKey::new("x", "a"), ObjectKey::new("y", "b"));
         let (one, two) = (subject("h", "a"), subject("i", "a"));
-        assert_eq!(records.share(&a, None, Some(&one)), None);
-        assert_eq!(records.share(&b, None, Some(&one)), None);
+        let given_back = std::cell::RefCell::new(Vec::new());
+        let forget = |subject: &Subject| given_back.borrow_mut().push(subject.clone());
+        records.share(&a, None, &one, forget);
+        records.share(&b, None, &one, forget);
         assert_eq!(records.sharing(&one), [a.clone(), b.clone()]);
-        assert_eq!(records.share(&a, Some(&one), Some(&two)), None, "b uses it still");
+        records.share(&a, Some(&one), &two, forget);
+        assert_eq!(given_back.borrow().as_slice(), [], "b uses it still");
         let mut record = Box::new(record());
         record.subject = Some(one.clone());
         records.put(&b, record);
-        assert_eq!(records.forget(&b), Some(one.clone()));
-        assert_eq!((records.sharing(&one), records.sharing(&two)), (vec![], vec![a]));
-        assert!(records.lock().records.is_empty());
+        records.forget(&b, forget);
+        assert_eq!(given_back.borrow().as_slice(), [one.clone()]);
+        assert_eq!((records.sharing(&one), records.sharing(&two)), (vec![], vec![a.clone()]));
+        let mut record = Box::new(Record::new("earlier".into(), Timestamp::UNIX_EPOCH));
+        record.subject = Some(two.clone());
+        records.put(&a, record);
+        records.take(&a, &"later".into(), Timestamp::UNIX_EPOCH, forget);
+        assert_eq!(given_back.borrow().as_slice(), [one, two], "a connection made anew under the same name");
+        assert!(records.lock().records.is_empty() && records.lock().sharing.is_empty());
     }
 }

@@ -97,7 +97,7 @@ async fn say_it(
         Err(fault) => return failed(connection, &fault),
     };
     if now.uid != connection.uid || now.generation != connection.generation {
-        learn(now, ctx);
+        learn(&connection.resource_version, now, ctx);
         return Reported::Later(Duration::ZERO);
     }
     let summary = StatusSummary::from(status.clone());
@@ -164,7 +164,8 @@ async fn write(connection: &Connection, status: &Status, record: &mut Record, ct
                 fingerprint: status.fingerprint(),
                 generation: connection.generation,
             });
-            ctx.index.saw_connection(written.without_memory());
+            let is_taken = record.subject.is_some();
+            ctx.index.saw_connection(if is_taken { written.without_memory() } else { written });
             Reported::Said
         }
         Err(fault) if fault.is_conflict() => conflict(connection, record, ctx).await,
@@ -199,7 +200,7 @@ async fn conflict(connection: &Connection, record: &mut Record, ctx: &Context) -
     tracing::warn!(connection = %connection.key, count, requeue_after = ?pause,
         "the connection changed while its status was written; it is looked at again");
     match connections::get(&ctx.client, &connection.key).await {
-        Ok(Some(now)) => learn(now, ctx),
+        Ok(Some(now)) => learn(&connection.resource_version, now, ctx),
         Ok(None) => return gone(connection, ctx),
         Err(fault) => return failed(connection, &fault),
     }
@@ -208,9 +209,9 @@ async fn conflict(connection: &Connection, record: &mut Record, ctx: &Context) -
 
 /// Takes in a connection that was read past every cache. If it is older than what was known, the cluster has gone back in time, as
 /// after the restore of a backup, and everything is listed anew.
-fn learn(now: Connection, ctx: &Context) {
+fn learn(before: &str, now: Connection, ctx: &Context) {
     let key = now.key.clone();
-    if !ctx.index.read_connection(now) {
+    if !ctx.index.read_connection(before, now) {
         tracing::warn!(connection = %key, "the cluster went back to an earlier state; everything is listed anew");
         ctx.relist.request();
     }

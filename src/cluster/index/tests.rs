@@ -43,7 +43,7 @@ fn our_own_echo_and_what_is_older_wake_nobody() {
     assert_eq!(index.saw_connection(connection("a", "7", &["out"])), None, "an echo");
     assert_eq!(index.saw_connection(connection("a", "6", &["other"])), None, "late");
     assert_eq!(index.connection(&key("a")).unwrap().resource_version.as_ref(), "7");
-    index.read_secret(&key("out"), Some(secret("9", Some("uid-a"))));
+    index.wrote_secret(&key("out"), secret("9", Some("uid-a")));
     assert_eq!(index.saw_secret(&key("out"), secret("9", Some("uid-a"))), [], "an echo");
     assert_eq!(index.saw_secret(&key("out"), secret("8", None)), [], "late");
     assert_eq!(index.saw_secret(&key("out"), secret("10", Some("uid-a"))), changed("a"));
@@ -59,10 +59,10 @@ fn a_secret_wakes_who_names_it_and_who_made_it_and_nobody_else() {
     assert_eq!(index.saw_secret(&key("stranger"), secret("5", None)), []);
     assert_eq!(index.secret(&key("stranger")), None, "nobody needs it");
     assert_eq!(index.saw_secret(&key("former"), secret("6", Some("uid-b"))), changed("b"));
-    assert_eq!(index.owned("uid-b"), [key("former")]);
+    assert_eq!(index.owned(&connection("b", "2", &[])), [key("former")]);
     assert_eq!(index.lost_secret(&key("former"), "another"), [], "an earlier Secret of that name");
     assert_eq!(index.lost_secret(&key("former"), "s"), changed("b"));
-    assert_eq!(index.owned("uid-b"), []);
+    assert_eq!(index.owned(&connection("b", "2", &[])), []);
 }
 
 #[test]
@@ -114,8 +114,8 @@ fn a_secret_that_vanished_while_nobody_watched_wakes_its_connection() {
 fn a_read_that_is_older_than_what_is_known_tells_that_the_cluster_went_back() {
     let index = Index::default();
     index.saw_connection(connection("a", "100", &[]));
-    assert!(index.read_connection(connection("a", "101", &[])));
-    assert!(!index.read_connection(connection("a", "50", &[])));
+    assert!(index.read_connection("100", connection("a", "101", &[])));
+    assert!(!index.read_connection("101", connection("a", "50", &[])));
     assert_eq!(index.connection(&key("a")).unwrap().resource_version.as_ref(), "50");
 }
 
@@ -127,7 +127,7 @@ fn nothing_is_left_of_who_is_gone() {
         index.saw_connection(connection(&name, "1", &["out"]));
         index.saw_secret(&key(&format!("{name}-pat")), secret("1", None));
         let output = key(&format!("{name}-out"));
-        index.read_secret(&output, Some(secret("2", Some(&format!("uid-{name}")))));
+        index.wrote_secret(&output, secret("2", Some(&format!("uid-{name}"))));
         assert_eq!(index.lost_connection(&key(&name), "another uid"), None);
         assert_eq!(index.lost_connection(&key(&name), &format!("uid-{name}")), Some(Woken::Gone(key(&name))));
         index.lost_secret(&output, "s");
@@ -141,4 +141,40 @@ fn nothing_is_left_of_who_is_gone() {
         inner.owned.len(),
     );
     assert_eq!(left, (0, 0, 0, 0, 0));
+}
+
+#[test]
+fn a_read_that_an_event_has_overtaken_changes_nothing() {
+    let index = Index::default();
+    index.saw_connection(connection("a", "1", &["out"]));
+    // The read began while there was no Secret; it was created, and the event came before the answer.
+    assert_eq!(index.saw_secret(&key("a-pat"), secret("5", None)), changed("a"));
+    index.read_secret(&key("a-pat"), None, None);
+    assert!(index.secret(&key("a-pat")).is_some(), "it exists");
+    let before = secret("5", None).version;
+    index.read_secret(&key("a-pat"), Some(&before), None);
+    assert_eq!(index.secret(&key("a-pat")), None, "it is gone, and nothing else was told since");
+
+    index.saw_connection(connection("a", "11", &["out"]));
+    assert!(index.read_connection("10", connection("a", "10", &[])), "late, and no sign of an earlier state");
+    assert_eq!(index.connection(&key("a")).unwrap().resource_version.as_ref(), "11");
+}
+
+#[test]
+fn a_secret_of_another_namespace_belongs_to_no_connection_whatever_it_says() {
+    let index = Index::default();
+    index.saw_connection(connection("a", "1", &[]));
+    let elsewhere = ObjectKey::new("other", "a-pat");
+    assert_eq!(index.saw_secret(&elsewhere, secret("5", Some("uid-a"))), []);
+    assert_eq!(index.owned(&connection("a", "1", &[])), []);
+}
+
+#[test]
+fn a_connection_that_names_one_more_secret_keeps_what_is_known_of_the_others() {
+    let index = Index::default();
+    index.saw_connection(connection("a", "1", &["out"]));
+    index.saw_secret(&key("a-pat"), secret("2", None));
+    index.saw_secret(&key("out"), secret("3", None));
+    index.saw_connection(connection("a", "4", &["out", "more"]));
+    assert!(index.secret(&key("a-pat")).is_some() && index.secret(&key("out")).is_some());
 }

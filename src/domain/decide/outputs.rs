@@ -122,6 +122,17 @@ impl Change {
         }
     }
 
+    /// The state that it changes; `None` if nothing was there.
+    pub const fn version(&self) -> Option<&Version> {
+        match self {
+            Change::Create { .. } => None,
+            Change::Replace { version, .. }
+            | Change::Recreate { version, .. }
+            | Change::Delete { version, .. }
+            | Change::Release { version, .. } => Some(version),
+        }
+    }
+
     /// True if the Secret holds a token afterwards.
     pub const fn writes(&self) -> bool {
         matches!(self, Change::Create { .. } | Change::Replace { .. } | Change::Recreate { .. })
