@@ -90,8 +90,8 @@ pub struct GithubPatConnectionSpec {
     #[schemars(schema_with = "warnings")]
     pub warn_before: Vec<Duration>,
     /// What becomes of the outputs when the token turns invalid: Retain lets them keep the last proven token, Withdraw deletes
-    /// them once GitHub has refused the token twice, its expiry is confirmed, or the requirements do not hold. An outage or a rate
-    /// limit does not make it invalid.
+    /// those that hold this token once GitHub has refused it three times over at least ten minutes, its expiry is confirmed, or
+    /// the requirements do not hold. An outage or a rate limit does not make it invalid.
     #[serde(default)]
     pub on_invalid: OnInvalid,
     /// The Secrets to write the token to once GitHub has accepted it and the requirements hold. They go with the connection.

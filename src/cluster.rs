@@ -102,7 +102,11 @@ impl Fault {
     pub fn said(&self, token: Option<&Token>) -> String {
         let said = match self {
             Fault::Late => return String::new(),
-            Fault::Kube(kube::Error::Api(status)) => status.message.clone(),
+            // A webhook may quote what it refused, in any encoding.
+            Fault::Kube(kube::Error::Api(status)) => match refusal(status) {
+                Refusal::Policy(name) => format!("refused by {name}"),
+                _ => status.message.clone(),
+            },
             Fault::Kube(error) => innermost(error),
         };
         match token {

@@ -60,6 +60,11 @@ impl StatusDigest {
         self.sum == sum(status)
     }
 
+    /// The fingerprint of a status that is not written yet.
+    pub fn fingerprint_of(status: &Status) -> u64 {
+        sum(status)
+    }
+
     /// Equal for statuses that say the same; good for this process only.
     pub const fn fingerprint(&self) -> u64 {
         self.sum

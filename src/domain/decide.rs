@@ -251,11 +251,24 @@ fn expired_finding(seen: &Observation) -> Finding {
 
 /// True once the token is known to be of no use for good, by GitHub's word or by the requirements.
 fn is_condemned(seen: &Observation, judgement: &Judgement<'_>) -> bool {
+    let Some(token) = seen.token.yes() else { return false };
     let expiry_confirmed =
         seen.knowledge.refused.zip(seen.ends()).is_some_and(|(refused, ends)| ends <= refused.last);
     let refused = seen.knowledge.refused.is_some_and(|refused| refused.withdraws());
-    let useless = judgement.identity.yes().is_some() && judgement.requirements.is_no();
+    // A clock that was set forward makes a token neither too old nor nearly expired before GitHub has been heard again.
+    let was_useless = seen
+        .knowledge
+        .grant
+        .as_ref()
+        .is_some_and(|(grant, at)| judge(seen, token, Some(grant), later(*at, seen.skew)).is_no());
+    let useless = judgement.identity.yes().is_some() && judgement.requirements.is_no() && was_useless;
     refused || expiry_confirmed || useless
+}
+
+/// Whether the token would meet the requirements at this instant by GitHub's clock, if GitHub had said this.
+fn judge(seen: &Observation, token: &Description, grant: Option<&Grant>, now: Timestamp) -> Judged<()> {
+    let first_proven = seen.knowledge.first_proven;
+    seen.demand.requirement.judge(&Evidence { kind: token.kind, grant, first_proven, now })
 }
 
 /// Whether the token meets the requirements. One answer that speaks against a token which met them before is not believed; the
@@ -264,15 +277,7 @@ fn requirements(seen: &Observation) -> (Judged<()>, Option<Finding>) {
     let Some(token) = seen.token.yes() else {
         return (Judged::unknown(Reason::NotDetermined, "there is no token to judge"), None);
     };
-    let judge = |grant| {
-        let evidence = Evidence {
-            kind: token.kind,
-            grant,
-            first_proven: seen.knowledge.first_proven,
-            now: seen.github_now(),
-        };
-        seen.demand.requirement.judge(&evidence)
-    };
+    let judge = |grant| judge(seen, token, grant, seen.github_now());
     let grant = seen.knowledge.grant.as_ref().map(|(grant, _)| grant);
     match (judge(grant), seen.knowledge.before.as_deref()) {
         (Judged::Yes(()), _) if grant.is_none() => {

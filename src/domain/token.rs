@@ -206,6 +206,11 @@ impl Token {
         self.text.expose_secret()
     }
 
+    /// True if the text has the beginning of a token in it, wherever: it must not be repeated.
+    pub fn stands_in(text: &str) -> bool {
+        PREFIXES.iter().any(|(prefix, _)| text.contains(prefix)) || text.contains("ghr_")
+    }
+
     /// True if the text has any twelve characters of the token in a row: a host that repeats what it was sent must not bring it
     /// into a status.
     pub fn shows_in(&self, text: &str) -> bool {

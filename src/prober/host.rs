@@ -52,6 +52,8 @@ struct State {
     unseen: Option<Timestamp>,
     /// When the worker looks again at the latest.
     looks_at: Option<Timestamp>,
+    /// What the clock said last.
+    told_time: Timestamp,
 }
 
 /// A question to be asked now, and how.
@@ -70,7 +72,8 @@ impl Host {
     /// A host that was not asked yet.
     pub(super) fn new(name: Arc<str>, limits: Limits, changes: Changes) -> Self {
         let (admission, ledger) = (Admission::new(limits), Ledger::default());
-        let state = State { admission, ledger, unseen: None, looks_at: None };
+        let told_time = Timestamp::MIN;
+        let state = State { admission, ledger, unseen: None, looks_at: None, told_time };
         Host { name, state: Mutex::new(state), wake: Notify::new(), changes }
     }
 
@@ -260,6 +263,10 @@ impl State {
     /// What the worker does next, and of which tokens something changed.
     fn step(&mut self, now: Timestamp) -> (Todo, Vec<HashedToken>) {
         let mut changed = Vec::new();
+        if now < self.told_time {
+            self.admission.set_back(now);
+        }
+        self.told_time = now;
         if self.admission.pass(now) {
             self.release();
             changed.extend(self.ledger.deferred());

@@ -97,6 +97,10 @@ impl Look<'_> {
 
     /// What the source holds: known if it is in the state in which it was read last, else read.
     async fn source(&mut self) -> (Judged<Description>, Option<Token>, Option<Failure>) {
+        if self.spec.suspend {
+            let message = "spec.suspend is set, so the Secret is not read";
+            return (Judged::unknown(Reason::Suspended, message), None, None);
+        }
         let reference = &self.spec.secret_ref;
         let version = self.version(&reference.name);
         match self.record.source(reference, version.as_ref()).cloned() {

@@ -28,6 +28,11 @@ pub enum Priority {
 
 const PRIORITIES: [Priority; 4] = [Priority::Answered, Priority::New, Priority::Changed, Priority::Known];
 
+/// So many of them are served before the Secrets are listed.
+const CLOSED: usize = 2;
+/// One in so many is taken from the end of the line.
+const ONE_IN: u32 = 8;
+
 /// The queue of connections.
 #[derive(Debug, Default)]
 pub struct Queue {
@@ -42,6 +47,8 @@ struct Inner {
     entries: HashMap<ObjectKey, Entry>,
     /// Whether connections that were judged before are served.
     open: bool,
+    /// How many were taken so far.
+    taken: u32,
     /// When a connection was taken or finished last.
     moved: Option<Instant>,
 }
@@ -184,13 +191,19 @@ impl Inner {
     /// Takes the first connection of the first priority. A place in line that is no longer good, since the connection was
     /// forgotten or has moved to a better one, is passed over.
     fn take(&mut self) -> Option<ObjectKey> {
-        let served = if self.open { PRIORITIES.as_slice() } else { &[Priority::Answered, Priority::New] };
-        for priority in served.iter().copied() {
+        let mut served = PRIORITIES.to_vec();
+        served.truncate(if self.open { PRIORITIES.len() } else { CLOSED });
+        // Nobody waits for ever because others keep coming: now and then the last in line is the first.
+        if self.taken % ONE_IN == ONE_IN - 1 {
+            served.reverse();
+        }
+        for priority in served {
             while let Some(key) = self.of(priority).pop_front() {
                 let Some(entry) = self.entries.get_mut(&key) else { continue };
                 if entry.queued == Some(priority) {
                     entry.queued = None;
                     entry.running = true;
+                    self.taken = self.taken.wrapping_add(1);
                     self.moved = Some(Instant::now());
                     return Some(key);
                 }
@@ -226,6 +239,20 @@ mod tests {
             assert_eq!(queue.next().await, key(name));
         }
         assert_eq!(queue.stalled_for(), None, "the first place of k is no longer good");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_keeps_coming_does_not_keep_others_from_being_served() {
+        let queue = Queue::default();
+        queue.open();
+        queue.wake(&key("patient"), Priority::Known);
+        for turn in 1..=ONE_IN {
+            queue.wake(&key(&format!("pushing-{turn}")), Priority::New);
+            if queue.next().await == key("patient") {
+                return;
+            }
+        }
+        panic!("not within {ONE_IN} turns");
     }
 
     #[tokio::test(start_paused = true)]

@@ -51,6 +51,8 @@ pub(super) struct Record {
     pub(super) handled_request: Option<Box<str>>,
     /// The status that we wrote last.
     pub(super) written: Option<Written>,
+    /// The draft that was found to say what stands in the cluster, and what stands there, by their fingerprints.
+    pub(super) said: Option<(u64, u64)>,
     /// Since when the first answer about the token is awaited.
     pub(super) awaiting: Option<Instant>,
     /// Other writers of the same objects.
@@ -112,6 +114,7 @@ impl Record {
             not_now: None,
             handled_request: None,
             written: None,
+            said: None,
             awaiting: None,
             contentions: Contentions::default(),
             failures: 0,
@@ -381,7 +384,7 @@ mod tests {
         record.subject = Some(one.clone());
         records.put(&b, record);
         records.forget(&b, forget);
-        assert_eq!(given_back.borrow().as_slice(), [one.clone()]);
+        assert_eq!(given_back.borrow().as_slice(), std::slice::from_ref(&one));
         assert_eq!((records.sharing(&one), records.sharing(&two)), (vec![], vec![a.clone()]));
         let mut record = Box::new(Record::new("earlier".into(), Timestamp::UNIX_EPOCH));
         record.subject = Some(two.clone());

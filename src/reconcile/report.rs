@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     api::{
-        ConditionStatus, GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status, StatusSummary,
+        ConditionStatus, GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status, StatusDigest,
+        StatusSummary,
     },
     cluster::{
         Fault,
@@ -87,8 +88,12 @@ async fn say_it(
     else {
         return write(connection, &draft, record, ctx).await;
     };
+    let same = (StatusDigest::fingerprint_of(&draft), stands.fingerprint());
     let checked_at = draft.token.as_ref().and_then(|token| token.checked_at.as_ref().map(|at| at.0));
-    if stands.says_the_same(&draft) && !status::has_aged(checked_at, stands.checked_at(), heartbeat) {
+    let is_said = same.0 == same.1 || record.said == Some(same);
+    // A draft without a token keeps the instant of the one that stands.
+    let has_aged = checked_at.is_some() && status::has_aged(checked_at, stands.checked_at(), heartbeat);
+    if is_said && !has_aged {
         return Reported::Said;
     }
     let (now, status) = match connections::live(&ctx.client, &connection.key).await {
@@ -103,7 +108,11 @@ async fn say_it(
     let summary = StatusSummary::from(status.clone());
     match say(Before { summary: Some(&summary), conditions: &status.conditions }) {
         Some(status) => write(&now, &status, record, ctx).await,
-        None => Reported::Said,
+        // What the draft lacks is kept from the status that stands.
+        None => {
+            record.said = Some(same);
+            Reported::Said
+        }
     }
 }
 

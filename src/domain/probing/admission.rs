@@ -55,7 +55,7 @@ pub struct Next {
 /// What the worker does.
 #[derive(Debug)]
 pub enum Step {
-    /// Asks this, over a connection of its own.
+    /// Asks this.
     Ask(Question),
     /// Waits until this instant, if there is one, or until something happens.
     Wait(Option<Timestamp>),
@@ -192,6 +192,17 @@ impl Admission {
             self.released = Some(now);
         }
         effect
+    }
+
+    /// The clock was set back: nothing waits for an instant that only the wrong clock would have reached. What was spent of points
+    /// and of accounts' limits is not known by the clock of now, so it is counted anew.
+    pub fn set_back(&mut self, now: Timestamp) {
+        self.points = Spent::default();
+        self.accounts = Accounts::default();
+        self.logins.set_back(now);
+        self.breaker.set_back(now);
+        self.incident.set_back(now);
+        self.released = self.released.map(|at| at.min(now));
     }
 
     /// Ends an incident that has lasted as long as it may.

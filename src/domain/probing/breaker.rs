@@ -41,6 +41,14 @@ pub const fn speaks_of_host(reason: Reason, account_known: bool) -> bool {
 }
 
 impl Breaker {
+    /// The clock was set back.
+    pub fn set_back(&mut self, now: Timestamp) {
+        if let Some(open) = &mut self.open {
+            open.since = open.since.min(now);
+            open.scouting.set_back(now);
+        }
+    }
+
     /// The state, if it is open.
     pub const fn open(&self) -> Option<&Open> {
         self.open.as_ref()

@@ -264,6 +264,11 @@ impl FailedLogins {
         }
     }
 
+    /// The clock was set back: no failed login lies ahead.
+    pub fn set_back(&mut self, now: Timestamp) {
+        self.failed.iter_mut().for_each(|failed| failed.at = failed.at.min(now));
+    }
+
     /// Takes back what was counted since then: the host refused good tokens.
     pub fn forgive(&mut self, since: Timestamp) {
         self.failed.retain(|failed| failed.at < since);

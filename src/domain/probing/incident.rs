@@ -56,6 +56,15 @@ pub enum Meaning {
 }
 
 impl Incident {
+    /// The clock was set back.
+    pub fn set_back(&mut self, now: Timestamp) {
+        if let Some(open) = &mut self.open {
+            open.started = open.started.min(now);
+            open.scouting.set_back(now);
+            open.witness.set_back(now);
+        }
+    }
+
     /// Since when there is an incident.
     pub fn since(&self) -> Option<Timestamp> {
         self.open.as_ref().map(|open| open.started)

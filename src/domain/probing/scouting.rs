@@ -26,6 +26,11 @@ pub struct Scouting {
 }
 
 impl Scouting {
+    /// The clock was set back: no scout waits longer than the longest pause.
+    pub fn set_back(&mut self, now: Timestamp) {
+        self.next = self.next.min(later(now, self.longest));
+    }
+
     /// Begins with this pause, which doubles up to the longest with each scout that comes back with nothing.
     pub const fn new(next: Timestamp, first: SignedDuration, longest: SignedDuration) -> Self {
         Scouting { out: None, last: None, next, pause: first, longest, turned_away: 0 }

@@ -66,7 +66,7 @@ struct Connection {
 impl World {
     fn new(limits: Limits, host: fn(usize, i64) -> Reply) -> Self {
         let (admission, ledger) = (Admission::new(limits), Ledger::default());
-        let state = State { admission, ledger, unseen: None, looks_at: None };
+        let state = State { admission, ledger, unseen: None, looks_at: None, told_time: Timestamp::MIN };
         World { state, connections: Vec::new(), host, asked: Vec::new(), looks: 0 }
     }
 

@@ -123,6 +123,14 @@ fn a_third_of_the_address_is_left_to_namespaces_without_a_failure() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_leaves_no_failure_ahead() {
+    let (mut logins, a) = (FailedLogins::default(), question("a", false));
+    (0..6).for_each(|_| logins.failed(&a, &LIMITS, at(T + 7200)));
+    logins.set_back(at(T));
+    assert_eq!(logins.left(&a, &LIMITS, at(T)), Left::Nothing(at(T + 3600)), "an hour from now, not three");
+}
+
+#[test]
 fn what_is_on_its_way_is_kept_for() {
     let (mut logins, a, b) = (FailedLogins::default(), question("a", false), question("b", false));
     (0..4).for_each(|_| logins.failed(&a, &LIMITS, at(T)));
