@@ -111,7 +111,7 @@ async fn two_hundred_connections_converge_with_a_read_and_two_writes_each_and_th
     let (before, stopped, requests) =
         (asked(&world, first), world.github.calls().len(), world.requests().len());
     let _operator = world.operator_with(&UNHURRIED).await;
-    until_all_asked(&world, &names, stopped, 1).await;
+    until_all_asked(&world, &names, stopped, 2).await;
     let since = world.writes().split_off(written);
     assert!(since.is_empty(), "a restart writes nothing: {since:?}");
     for (name, instants) in asked(&world, stopped) {
