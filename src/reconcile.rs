@@ -268,7 +268,7 @@ async fn look(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
 /// Logs why, with the API server's own words.
 fn tell<'a>(connection: &Connection, failures: impl IntoIterator<Item = &'a Failure>, token: Option<&Token>) {
     for Failure { doing, secret, fault, .. } in failures {
-        tracing::warn!(connection = %connection.key, secret, doing, error = %fault, said = fault.said(token), "a Secret was refused");
+        tracing::warn!(connection = %connection.key, secret, doing, error = %fault, said = fault.said(token), "a call about a Secret failed");
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     domain::{
         Finding, Judged, Reason,
         answer::{Expiry, Grant},
-        decide::{Decision, Host, Observation, Plan, Stand},
+        decide::{Decision, Found, Host, Observation, Plan, Stand},
         reason::Severity,
         token::Description,
     },
@@ -386,6 +386,11 @@ fn known(token: &Description, host: &Host, outcome: &Outcome<'_>) -> TokenStatus
     }
 }
 
+/// True if an output of this connection stood under that name, whatever became of the change.
+fn is_ours(outcome: &Outcome<'_>, name: &str) -> bool {
+    outcome.seen.found.iter().any(|found| matches!(found, Found::Ours { name: ours, .. } if ours == name))
+}
+
 /// The named outputs that stand and are ours.
 fn outputs(summary: Option<&StatusSummary>, outcome: &Outcome<'_>) -> Vec<OutputStatus> {
     let before = summary.map(|summary| &*summary.outputs).unwrap_or_default();
@@ -400,6 +405,7 @@ fn outputs(summary: Option<&StatusSummary>, outcome: &Outcome<'_>) -> Vec<Output
                 Stand::Wanted => output.format,
                 // It keeps the layout in which it was written.
                 Stand::Other | Stand::Leaving(_) => stood_as(name)?,
+                Stand::Refused(_) if is_ours(outcome, name) => stood_as(name)?,
                 Stand::Absent | Stand::Refused(_) => return None,
             };
             Some(OutputStatus { secret_name: (*name).to_owned(), format })

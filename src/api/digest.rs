@@ -114,6 +114,9 @@ fn sum(status: &Status) -> u64 {
     }
     let mut said = status.clone();
     said.next_check_at = None;
+    if let Some(deferral) = &mut said.deferral {
+        deferral.not_before = None;
+    }
     for condition in &mut said.conditions {
         condition.last_transition_time.0 = Timestamp::UNIX_EPOCH;
     }

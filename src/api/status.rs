@@ -177,7 +177,7 @@ pub struct DeferralStatus {
     pub since: Time,
     /// What the last one brought.
     pub reason: String,
-    /// When the limit ends, if GitHub named an instant.
+    /// When the limit ends, if GitHub named an instant. It is written when something else changes, like nextCheckAt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Time>,
 }

@@ -102,6 +102,9 @@ fn digest(status: &Status) -> u64 {
     }
     let mut said = status.clone();
     said.next_check_at = None;
+    if let Some(deferral) = &mut said.deferral {
+        deferral.not_before = None;
+    }
     if let Some(token) = &mut said.token {
         token.checked_at = None;
     }

@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 use super::{
     connections::Received,
     index::{Index, Woken},
+    innermost,
     secrets::SecretMeta,
 };
 
@@ -128,7 +129,8 @@ async fn followed<K>(
                         follow(event);
                     }
                     Some(Err(error)) => {
-                        tracing::warn!(%error, watched = hint, "cannot watch");
+                        let cause = innermost(&error);
+                        tracing::warn!(%error, cause, watched = hint, "cannot watch");
                         break true;
                     }
                     None => break true,

@@ -182,7 +182,7 @@ impl From<Refused> for Finding {
     fn from(refused: Refused) -> Finding {
         let message = match refused.refusal {
             Refusal::BadCredentials => {
-                "GitHub refused the token twice (401 Bad credentials): it was revoked, has expired, was mistyped or \
+                "GitHub refused the token more than once (401 Bad credentials): it was revoked, has expired, was mistyped or \
                  belongs to another host; make a new token and store it in the Secret"
             }
             Refusal::AccountSuspended => {

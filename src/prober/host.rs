@@ -343,7 +343,8 @@ impl State {
     /// What an answer about one token means for others.
     fn apply(&mut self, effect: &Effect, at: Timestamp, changed: &mut Vec<HashedToken>) {
         for token in &effect.taken_back {
-            if let Some(entry) = self.ledger.get_mut(token) {
+            // What has been through an incident stays condemned in the next one.
+            if let Some(entry) = self.ledger.get_mut(token).filter(|entry| !entry.was_held) {
                 entry.hold(at);
                 changed.push(*token);
             }

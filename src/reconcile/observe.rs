@@ -194,6 +194,9 @@ impl Look<'_> {
         };
         let first = self.record.first_proven.into_iter().chain(seen.knowledge.first_proven).min();
         seen.knowledge.first_proven = first.filter(|_| seen.knowledge.grant.is_some());
+        // An acceptance since then answers the question that was not taken.
+        let accepted = seen.knowledge.grant.as_ref().map(|(_, at)| *at);
+        self.record.not_now = self.record.not_now.take().filter(|not_now| accepted <= Some(not_now.since));
         if seen.knowledge.deferred.is_none() && !seen.pending {
             seen.knowledge.deferred = self.record.not_now.as_deref().copied();
         }
@@ -299,7 +302,10 @@ impl Look<'_> {
     /// What stands under the names of the outputs, and which outputs of before are not named any more.
     fn found(&self, seen: &Observation) -> Vec<Found> {
         if self.spec.suspend {
-            return Vec::new();
+            // Only what has become the source matters: it must not go with the connection.
+            let source = &self.spec.secret_ref.name;
+            let entry = self.entry(source).filter(|entry| entry.owner.is_some());
+            return entry.map(|entry| self.classify(source, &entry, None)).into_iter().collect();
         }
         let named = self.spec.publish.iter().filter_map(|output| {
             let entry = self.entry(&output.secret_name)?;

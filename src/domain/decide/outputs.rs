@@ -221,6 +221,8 @@ pub(super) fn outputs<'a>(seen: &'a Observation, judgement: &Judgement<'_>) -> O
         stands: stands.collect(),
     };
     if seen.demand.suspend {
+        // Nothing is written, but what became the source is released: it must not go with the connection.
+        outputs.changes.extend(seen.found.iter().filter_map(|found| release(seen, found)));
         return outputs;
     }
     match outputs.plan {

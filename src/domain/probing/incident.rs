@@ -123,7 +123,10 @@ impl Incident {
     /// Gives those that are held no longer, if the incident has lasted as long as it may.
     pub fn pass(&mut self, limits: &Limits, now: Timestamp) -> Option<HashSet<HashedToken>> {
         let hold = limits.incident_hold;
-        let over = |open: &mut Open| now >= later(open.started, hold) || now < earlier(open.started, hold);
+        // Nobody is held any more once those who used the tokens are gone.
+        let over = |open: &mut Open| {
+            open.held.is_empty() || now >= later(open.started, hold) || now < earlier(open.started, hold)
+        };
         self.open.take_if(over).map(|open| open.held)
     }
 

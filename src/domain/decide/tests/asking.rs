@@ -77,7 +77,7 @@ fn while_the_first_answer_is_on_its_way_there_is_nothing_to_say() {
 }
 
 #[test]
-fn a_suspended_connection_does_nothing() {
+fn a_suspended_connection_does_nothing_but_release_what_became_its_source() {
     let rows = [
         ("never asked", seen()),
         ("accepted", seen().accepted(T, Expiry::Never)),
@@ -93,7 +93,11 @@ fn a_suspended_connection_does_nothing() {
             seen.bytes = None;
         });
         let decision = decide(&suspended);
-        assert_eq!((changes(&decision).as_str(), decision.missing.is_empty()), ("", true), "{name}");
+        assert_eq!(
+            (changes(&decision).as_str(), decision.missing.is_empty()),
+            ("release source", true),
+            "{name}"
+        );
         assert_eq!(decision.requeue_after, SignedDuration::from_hours(24), "{name}");
     }
 }
