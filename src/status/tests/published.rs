@@ -55,9 +55,9 @@ fn the_outputs_are_those_that_stand_once_the_changes_are_made() {
             ("False", "Withheld"),
         ),
         (
-            "not laid out so",
+            "not laid out so, and the old layout stands",
             good().finds(&holds(relaid)).with(no_registry),
-            None,
+            Some(Opaque),
             ("False", "RegistryUnknown"),
         ),
         ("foreign", good().finds(&[others("out")]), None, ("False", "ForeignSecret")),

@@ -130,7 +130,8 @@ fn hold(seen: &Observation) -> Result<(), TestCaseError> {
     names.sort_unstable();
     prop_assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "one change a Secret: {names:?}");
     for change in &decision.changes {
-        prop_assert!(!seen.demand.suspend || matches!(change, Change::Release { .. }));
+        let releases = matches!(change, Change::Release { .. });
+        prop_assert!(!seen.demand.suspend || releases);
         prop_assert!(matches!(change, Change::Create { .. }) == holds(change.name()).is_none(), "{change:?}");
         match change {
             Change::Create { output, .. }
