@@ -33,7 +33,7 @@ async fn an_api_server_that_was_away_is_found_again() {
     world.ready("ci", "True", "Ready").await;
     world.plane.stop_api_server().unwrap();
     operator.until_logged("cannot watch").await;
-    operator.until_logged("a Secret was refused").await;
+    operator.until_logged("a call about a Secret failed").await;
     world.plane.start_api_server().await.unwrap();
     world.secrets().delete("out", &DeleteParams::default()).await.unwrap();
     world.secret_until("out", |secret| secret.is_some()).await;
