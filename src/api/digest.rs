@@ -99,8 +99,17 @@ fn checked_at(token: &TokenStatus) -> Option<i64> {
     token.checked_at.as_ref().map(|at| at.0.as_second())
 }
 
-/// The same for statuses that say the same, in one process.
+/// The same for statuses that say the same, in one process, whenever they began to.
 fn sum(status: &Status) -> u64 {
+    let mut said = status.clone();
+    for condition in &mut said.conditions {
+        condition.last_transition_time.0 = Timestamp::UNIX_EPOCH;
+    }
+    sum_without_checks(said)
+}
+
+/// The same for equal statuses, apart from instants that are written with other changes only.
+pub(super) fn sum_without_checks(mut said: Status) -> u64 {
     struct Sum(DefaultHasher);
     impl std::io::Write for Sum {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -112,13 +121,9 @@ fn sum(status: &Status) -> u64 {
             Ok(())
         }
     }
-    let mut said = status.clone();
     said.next_check_at = None;
     if let Some(deferral) = &mut said.deferral {
         deferral.not_before = None;
-    }
-    for condition in &mut said.conditions {
-        condition.last_transition_time.0 = Timestamp::UNIX_EPOCH;
     }
     if let Some(token) = &mut said.token {
         token.checked_at = None;

@@ -1,11 +1,10 @@
-//! What the operator keeps of a status: enough to write the next one, without the sentences, which take most of the memory.
-
-use std::hash::{DefaultHasher, Hasher};
+//! What a status that is written anew needs of the one before it: transitions, the token and the outputs, without the sentences.
 
 use jiff::Timestamp;
 
 use super::{
     ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status, OutputStatus, TokenStatus,
+    digest::sum_without_checks,
 };
 use crate::domain::Reason;
 
@@ -53,7 +52,7 @@ impl Transition {
 
 impl From<Status> for StatusSummary {
     fn from(status: Status) -> Self {
-        let digest = digest(&status);
+        let digest = sum_without_checks(status.clone());
         let transitions = status.conditions.iter().filter_map(|condition| {
             let type_ = CONDITION_TYPES.iter().position(|type_| *type_ == condition.type_)?;
             Some(Transition {
@@ -78,40 +77,13 @@ impl From<Status> for StatusSummary {
 impl StatusSummary {
     /// True if that status says the same, apart from `checkedAt` and `nextCheckAt`.
     pub fn says_the_same(&self, status: &Status) -> bool {
-        self.digest == digest(status)
+        self.digest == sum_without_checks(status.clone())
     }
 
     /// The condition of this type.
     pub fn condition(&self, type_: &str) -> Option<&Transition> {
         self.transitions.iter().find(|known| CONDITION_TYPES.get(usize::from(known.type_)) == Some(&type_))
     }
-}
-
-/// The same for equal statuses in one process.
-fn digest(status: &Status) -> u64 {
-    struct Digest(DefaultHasher);
-    impl std::io::Write for Digest {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.write(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut said = status.clone();
-    said.next_check_at = None;
-    if let Some(deferral) = &mut said.deferral {
-        deferral.not_before = None;
-    }
-    if let Some(token) = &mut said.token {
-        token.checked_at = None;
-    }
-    let mut digest = Digest(DefaultHasher::new());
-    // Neither can fail: a status has no map with keys that are no texts, and a hasher takes every byte.
-    let _ = serde_json::to_writer(&mut digest, &said);
-    digest.0.finish()
 }
 
 #[cfg(test)]
