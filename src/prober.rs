@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use futures::{Stream, future::BoxFuture, stream};
+use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::Notify, task::JoinSet};
 
@@ -221,11 +221,6 @@ impl Changes {
             }
             woken.await;
         }
-    }
-
-    /// The same as a stream without an end.
-    pub fn into_stream(self) -> impl Stream<Item = Subject> + Send {
-        stream::unfold(self, async |changes| Some((changes.next().await, changes)))
     }
 
     fn push(&self, host: Arc<str>, token: HashedToken) {

@@ -135,7 +135,7 @@ impl Deferral {
     /// True if the host is down in one way or another. The ways change from try to try; the first one is told.
     ///
     /// A certificate that is not accepted is none of these ways: it stays until a person acts, who must be told.
-    pub(super) const fn is_outage(self) -> bool {
+    pub const fn is_outage(self) -> bool {
         matches!(
             self.reason,
             Reason::DnsNameNotFound

@@ -188,6 +188,24 @@ async fn an_output_that_becomes_the_source_survives_its_connection() {
 }
 
 #[tokio::test]
+async fn an_output_that_becomes_the_source_of_a_suspended_connection_is_released_too() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let _operator = world.operator().await;
+    let text = world.github.token(NewToken::classic("ci", "acme-ci"));
+    ours.secret("ci", &text).await;
+    ours.connection("ci", json!({ "publish": publish("kept", "Opaque") })).await;
+    ours.ready("ci", "True", "Ready").await;
+    ours.change("ci", json!({ "suspend": true, "secretRef": { "name": "kept" }, "publish": [] })).await;
+    ours.ready("ci", "Unknown", "Suspended").await;
+    let is_free = |secret: Option<&Secret>| {
+        secret.is_some_and(|secret| secret.owner_references().is_empty() && secret.labels().is_empty())
+    };
+    ours.secret_until("kept", is_free).await;
+    assert_eq!(ours.value("kept", "token").await, Some(text));
+}
+
+#[tokio::test]
 async fn outputs_that_hold_an_earlier_token_stay_when_a_new_one_is_of_no_use() {
     let world = World::start().await;
     let ours = Tenant::of(&world, NAMESPACE);

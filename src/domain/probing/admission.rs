@@ -85,8 +85,6 @@ pub struct Effect {
     pub ends_incident: bool,
     /// True if what was deferred may be asked again.
     pub ends_trouble: bool,
-    /// True if the date is an outlier.
-    pub strange_date: bool,
 }
 
 impl Admission {
@@ -172,7 +170,8 @@ impl Admission {
         if let Some(account) = question.account.or_else(|| account(reply)) {
             self.hear_of_account(account, told);
         }
-        let mut effect = Effect { strange_date: self.hear_date(told), ..Effect::default() };
+        self.hear_date(told);
+        let mut effect = Effect::default();
         match reply {
             Reply::Deferral(deferral) => self.deferred(question, *deferral, now),
             Reply::Answer(answer) => {
@@ -294,8 +293,10 @@ impl Admission {
         }
     }
 
-    fn hear_date(&mut self, told: Told) -> bool {
-        told.date.is_some_and(|date| !self.clock.tell(date, told.answered))
+    fn hear_date(&mut self, told: Told) {
+        if let Some(date) = told.date {
+            self.clock.tell(date, told.answered);
+        }
     }
 
     fn deferred(&mut self, question: &Question, deferral: Deferral, now: Timestamp) {

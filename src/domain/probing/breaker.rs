@@ -34,23 +34,14 @@ pub struct Open {
 /// What a deferral says about the host as a whole. `account_known` tells that a limit is that of one account.
 pub const fn speaks_of_host(reason: Reason, account_known: bool) -> bool {
     match reason {
-        Reason::DnsNameNotFound
-        | Reason::DnsFailed
-        | Reason::ConnectionRefused
-        | Reason::Unreachable
-        | Reason::ConnectTimedOut
-        | Reason::ConnectionBroken
-        | Reason::TimedOut
-        | Reason::TlsHandshakeFailed
-        | Reason::CertificateUnknownAuthority
+        Reason::CertificateUnknownAuthority
         | Reason::CertificateNameMismatch
         | Reason::CertificateExpired
         | Reason::CertificateNotYetValid
         | Reason::CertificateIsAuthority
-        | Reason::TlsFailed
-        | Reason::ServerError => true,
+        | Reason::TlsFailed => true,
         Reason::RateLimited | Reason::SecondaryRateLimited => !account_known,
-        _ => false,
+        reason => Deferral::new(reason).is_outage(),
     }
 }
 

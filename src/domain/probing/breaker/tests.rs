@@ -92,3 +92,34 @@ fn the_first_that_are_turned_away_come_for_the_next_scout_and_the_rest_later() {
     let most = (310..=610).map(|second| back.iter().filter(|at| **at == second).count()).max();
     assert!(most <= Some(4), "spread: {most:?}");
 }
+
+#[test]
+fn every_way_in_which_a_host_can_be_down_speaks_of_the_host() {
+    use Reason::*;
+    let of_host = [
+        DnsNameNotFound,
+        DnsFailed,
+        ConnectionRefused,
+        Unreachable,
+        ConnectTimedOut,
+        ConnectionBroken,
+        TimedOut,
+        TlsHandshakeFailed,
+        CertificateUnknownAuthority,
+        CertificateNameMismatch,
+        CertificateExpired,
+        CertificateNotYetValid,
+        CertificateIsAuthority,
+        TlsFailed,
+        ServerError,
+    ];
+    for reason in of_host {
+        assert!(speaks_of_host(reason, true) && speaks_of_host(reason, false), "{reason:?}");
+    }
+    for reason in [RateLimited, SecondaryRateLimited] {
+        assert!(speaks_of_host(reason, false) && !speaks_of_host(reason, true), "{reason:?}");
+    }
+    for reason in [LoginLocked, AccessRestricted, UnexplainedUnauthorized, HostRefusesMany] {
+        assert!(!speaks_of_host(reason, false), "{reason:?}");
+    }
+}

@@ -110,3 +110,11 @@ fn a_forgotten_token_does_not_keep_the_scouts_waiting() {
     assert!(incident.lets(&token(2), at(20)));
     assert_eq!(incident.accepted(&token(1), at(21)), None, "it is held no longer");
 }
+
+#[test]
+fn an_incident_ends_when_nobody_uses_the_tokens_any_more_that_it_holds() {
+    let mut incident = begun(&[(1, 0, true), (2, 0, true), (3, 0, true)]);
+    assert!(incident.pass(&LIMITS, at(1)).is_none());
+    (1..=3).for_each(|number| incident.recall(&token(number), true));
+    assert!(incident.pass(&LIMITS, at(2)).is_some() && incident.since().is_none());
+}
