@@ -105,11 +105,15 @@ async fn after_etcd_went_back_to_an_earlier_state_the_operator_follows_what_stan
             tenant.value("two-out", "token").await.as_ref() == Some(&early)
         })
         .await;
-        for name in ["one", "two"] {
-            tenant.until_within(minute, name, |seen| is_so(seen, "Ready", "True", "Ready")).await;
+        for (name, login) in [("one", "third".to_owned()), ("two", format!("{space}-two-early"))] {
+            tenant
+                .until_within(minute, name, |seen| {
+                    let token = seen.status.as_ref().and_then(|status| status.token.as_ref());
+                    is_so(seen, "Ready", "True", "Ready")
+                        && token.is_some_and(|token| token.login.as_ref() == Some(&login))
+                })
+                .await;
         }
-        let status = tenant.until("one", |_| true).await.status.unwrap();
-        assert_eq!(status.token.unwrap().login.as_deref(), Some("third"));
         assert!(tenant.connections().get_opt("lost").await.unwrap().is_none());
     }
     // Who is no more is asked about no more.
