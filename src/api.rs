@@ -61,7 +61,7 @@ use crate::domain::{
     printcolumn(name = "Secret", type_ = "string", json_path = ".spec.secretRef.name", priority = "1")
 )]
 #[expect(clippy::duplicated_attributes, reason = "each column of the table has the same attributes")]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 #[schemars(extend("x-kubernetes-validations" = [{
     "rule": "!has(self.publish) || self.publish.all(output, output.secretName != self.secretRef.name)",
     "message": "publish must not name the Secret that secretRef reads from: give the output a name of its own",
@@ -106,7 +106,7 @@ pub struct GithubPatConnectionSpec {
 
 /// A key of a Secret in the same namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 pub struct SecretKeyRef {
     /// The name of the Secret.
     #[schemars(length(max = 253), extend("x-kubernetes-validations" = [{

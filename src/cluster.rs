@@ -7,6 +7,7 @@ pub mod index;
 pub mod object;
 pub mod outputs;
 pub mod secrets;
+pub mod spec;
 pub mod watch;
 
 use std::{future::Future, time::Duration};

@@ -38,6 +38,7 @@ pub mod reason;
 pub mod requirement;
 pub mod scopes;
 pub mod token;
+pub mod version;
 
 pub use self::reason::Reason;
 

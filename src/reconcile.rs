@@ -173,8 +173,9 @@ async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
     let connection = ctx.index.connection(key).filter(|connection| !connection.deleting)?;
     let forget = |unused: &Subject| ctx.prober.forget(unused);
     let mut record = ctx.records.take(key, &connection.uid, Timestamp::now(), forget);
-    let next = contained(&connection, &mut record, ctx).await;
-    record.drop_bytes(connection.spec.as_ref().is_ok_and(|spec| !spec.suspend));
+    let spec = connection.spec.read();
+    let next = contained(&connection, &spec, &mut record, ctx).await;
+    record.drop_bytes(spec.is_ok_and(|spec| !spec.suspend));
     let requeue_after = match next {
         Next::Wait => None,
         Next::After(pause) => Some(pause),
@@ -189,9 +190,14 @@ async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
 }
 
 /// Keeps what goes wrong with one connection from the others: a panic, or a call that never ends. What is remembered stays.
-async fn contained(connection: &Connection, record: &mut Record, ctx: &Context) -> Next {
+async fn contained(
+    connection: &Connection,
+    spec: &Result<Spec, String>,
+    record: &mut Record,
+    ctx: &Context,
+) -> Next {
     let looking = AssertUnwindSafe(async {
-        match &connection.spec {
+        match spec {
             Ok(spec) => look(connection, spec, record, ctx).await,
             Err(error) => report::unreadable(connection, error, record, ctx).await,
         }

@@ -8,21 +8,19 @@ use kube::{
         params::{GetParams, PostParams},
     },
 };
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::{borrow::Cow, sync::Arc};
 
 use super::{
     Fault,
     object::{Meta, ObjectKey},
+    spec::StoredSpec,
     within,
 };
 use crate::{
-    api::{
-        GithubPatConnection, GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status,
-        StatusDigest,
-    },
-    domain::token::Token,
+    api::{GithubPatConnection, GithubPatConnectionStatus as Status, StatusDigest},
+    domain::version::ResourceVersion,
 };
 
 /// The field manager of the status.
@@ -40,29 +38,20 @@ pub struct Connection {
     /// `metadata.uid`; all that is kept of the connection shares it.
     pub uid: Arc<str>,
     /// `metadata.resourceVersion`.
-    pub resource_version: Box<str>,
+    pub resource_version: ResourceVersion,
     /// `metadata.generation`.
     pub generation: Option<i64>,
     /// Whether it is being deleted.
     pub deleting: bool,
     /// The value of the annotation `githubpat.dev/requestedAt`.
     pub requested: Option<Box<str>>,
-    /// The spec, or which field of it cannot be read and why.
-    pub spec: Result<Spec, String>,
+    /// The spec.
+    pub spec: StoredSpec,
     /// What stands in the status.
     pub status: Option<StatusDigest>,
 }
 
 impl Connection {
-    /// The Secrets that it names, its source first.
-    pub fn secrets(&self) -> impl Iterator<Item = &str> {
-        let spec = self.spec.as_ref().ok();
-        let source = spec.map(|spec| spec.secret_ref.name.as_str());
-        source
-            .into_iter()
-            .chain(spec.into_iter().flat_map(|spec| &spec.publish).map(|output| output.secret_name.as_str()))
-    }
-
     /// The same without what its status remembers of the token: somebody has taken that.
     #[must_use]
     pub fn without_memory(self) -> Self {
@@ -101,11 +90,11 @@ impl<'de> Deserialize<'de> for Received {
         let connection = Connection {
             key: metadata.key(),
             uid: metadata.uid.clone().unwrap_or_default().into(),
-            resource_version: metadata.resource_version.clone().unwrap_or_default().into(),
+            resource_version: metadata.resource_version.as_deref().unwrap_or_default().into(),
             generation: metadata.generation,
             deleting: metadata.deletion_timestamp.is_some(),
             requested: requested.map(|text| text.chars().take(LONGEST_REQUEST).collect::<String>().into()),
-            spec: read(spec),
+            spec: StoredSpec::from(spec),
             status: status.map(StatusDigest::from),
         };
         let meta = ObjectMeta {
@@ -117,23 +106,6 @@ impl<'de> Deserialize<'de> for Received {
         };
         Ok(Received { connection, meta })
     }
-}
-
-/// The spec, or the field that cannot be read, its value, and why.
-fn read<T: DeserializeOwned>(spec: Value) -> Result<T, String> {
-    let shown = spec.clone();
-    serde_path_to_error::deserialize(spec).map_err(|error| {
-        let path = error.path().to_string();
-        let pointer = format!("/{}", path.replace(['.', '['], "/").replace(']', ""));
-        let value = shown.pointer(&pointer).map(Value::to_string).filter(|value| value.len() <= 64);
-        let field = if path == "." { "spec".to_owned() } else { format!("spec.{path}") };
-        let text = shown.pointer(&pointer).and_then(Value::as_str).unwrap_or_default();
-        if Token::stands_in(text) {
-            return format!("{field} has a token in the place of its value");
-        }
-        let value = value.map_or_else(String::new, |value| format!(" = {value}"));
-        format!("{field}{value}: {}", error.inner())
-    })
 }
 
 impl Resource for Received {
@@ -215,7 +187,7 @@ pub async fn write_status(
             "namespace": namespace,
             "name": name,
             "uid": &*connection.uid,
-            "resourceVersion": &*connection.resource_version,
+            "resourceVersion": connection.resource_version.to_string(),
         },
         "status": status,
     });
@@ -253,37 +225,7 @@ mod tests {
         }));
         assert_eq!(connection.key, ObjectKey::new("team-a", "ci"));
         assert_eq!(connection.requested.as_deref(), Some("now"));
-        assert_eq!(connection.secrets().collect::<Vec<_>>(), ["pat", "out"]);
+        assert_eq!(connection.spec.secrets(), ["pat", "out"]);
         assert!(!connection.is_known() && !connection.deleting);
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_named_with_field_and_value() {
-        let rows = [
-            (serde_json::json!({ "secretRef": { "name": 7 } }), "spec.secretRef.name = 7: invalid type"),
-            (
-                serde_json::json!({ "secretRef": { "name": "pat" }, "interval": "soon" }),
-                "spec.interval = \"soon\": not a duration",
-            ),
-            (
-                serde_json::json!({ "secretRef": { "name": "pat" }, "publish": [{ "secretName": "a", "format": "No" }] }),
-                "spec.publish[0].format = \"No\": unknown variant",
-            ),
-            (serde_json::json!({}), "spec: missing field `secretRef`"),
-        ];
-        for (spec, words) in rows {
-            let error = received(spec).spec.unwrap_err();
-            assert!(error.starts_with(words), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_token_in_a_wrong_place_is_not_repeated() {
-        let token = ["ghp_", &"a".repeat(36)].concat();
-        for text in [token.clone(), format!("Bearer {token}"), format!(" {token}")] {
-            let error =
-                received(serde_json::json!({ "secretRef": { "name": "pat" }, "interval": text })).spec;
-            assert!(!error.unwrap_err().contains(&token));
-        }
     }
 }

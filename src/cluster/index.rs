@@ -8,14 +8,18 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use smallvec::SmallVec;
 use tokio::sync::watch;
 
 use super::{
     connections::Connection,
-    object::{ObjectKey, is_older},
+    object::ObjectKey,
     secrets::SecretEntry,
 };
-use crate::{api::StatusDigest, domain::decide::Version};
+use crate::{
+    api::StatusDigest,
+    domain::version::{ResourceVersion, Uid, Version},
+};
 
 /// Whom to reconcile, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,16 +60,34 @@ pub struct Index {
 #[derive(Debug, Default)]
 struct Inner {
     connections: HashMap<ObjectKey, Arc<Connection>>,
-    secrets: HashMap<ObjectKey, SecretEntry>,
-    /// The connections that name a Secret.
-    naming: HashMap<ObjectKey, Vec<ObjectKey>>,
-    /// The connection with this uid.
-    uids: HashMap<Arc<str>, ObjectKey>,
-    /// The outputs of the connection with this uid.
-    owned: HashMap<Arc<str>, Vec<ObjectKey>>,
+    /// The Secrets that a connection names, exist or not, and those that one has made.
+    secrets: HashMap<ObjectKey, Box<Known>>,
+    /// The owners by their uid.
+    owners: HashMap<Arc<str>, Owner>,
     /// What a list that is under way has not brought yet.
     unlisted_connections: HashSet<ObjectKey>,
     unlisted_secrets: HashSet<ObjectKey>,
+}
+
+/// Seldom more than one.
+type Few = SmallVec<[ObjectKey; 1]>;
+
+/// What is known of a Secret.
+#[derive(Debug, Default)]
+struct Known {
+    /// The Secret, if there is one.
+    entry: Option<SecretEntry>,
+    /// The connections that name it.
+    named_by: Few,
+}
+
+/// Whose uid stands in our label and in an owner reference of Secrets.
+#[derive(Debug, Default)]
+struct Owner {
+    /// The connection that has the uid.
+    connection: Option<ObjectKey>,
+    /// The Secrets.
+    outputs: Few,
 }
 
 impl Default for Index {
@@ -97,13 +119,13 @@ impl Index {
 
     /// What is known of a Secret that a connection names or has made; `None` if there is none, or nobody has told of it.
     pub fn secret(&self, key: &ObjectKey) -> Option<SecretEntry> {
-        self.lock().secrets.get(key).cloned()
+        self.lock().secret(key).cloned()
     }
 
     /// The outputs in its own namespace that this connection has made.
     pub fn owned(&self, connection: &Connection) -> Vec<ObjectKey> {
         let inner = self.lock();
-        let owned = inner.owned.get(&connection.uid).into_iter().flatten();
+        let owned = inner.owners.get(&connection.uid).into_iter().flat_map(|owner| &owner.outputs);
         owned.filter(|output| output.namespace() == connection.key.namespace()).cloned().collect()
     }
 
@@ -112,7 +134,7 @@ impl Index {
         let mut inner = self.lock();
         let known = inner.connections.get(&connection.key);
         if known.is_some_and(|known| {
-            known.uid == connection.uid && is_older(&connection.resource_version, &known.resource_version)
+            known.uid == connection.uid && connection.resource_version.is_older(&known.resource_version)
         }) {
             return None;
         }
@@ -122,12 +144,12 @@ impl Index {
     /// Takes in a connection that was read past every cache, unless an event has told more since. False if it is older than
     /// `before`, the version that was known when the read began: then the cluster has gone back in time, and everything must be
     /// listed anew.
-    pub fn read_connection(&self, before: &str, connection: Connection) -> bool {
+    pub fn read_connection(&self, before: &ResourceVersion, connection: Connection) -> bool {
         let mut inner = self.lock();
-        let went_back = is_older(&connection.resource_version, before);
+        let went_back = connection.resource_version.is_older(before);
         let known = inner.connections.get(&connection.key);
         let is_late =
-            known.is_some_and(|known| is_older(&connection.resource_version, &known.resource_version));
+            known.is_some_and(|known| connection.resource_version.is_older(&known.resource_version));
         if went_back || !is_late {
             inner.take_connection(connection, Woken::Changed);
         }
@@ -194,7 +216,7 @@ impl Index {
     /// the call began. Whoever made the call knows its answer, so nobody is woken.
     pub fn read_secret(&self, key: &ObjectKey, before: Option<&Version>, entry: Option<SecretEntry>) {
         let mut inner = self.lock();
-        let is_as_before = inner.secrets.get(key).map(|known| &known.version) == before;
+        let is_as_before = inner.secret(key).map(|known| &known.version) == before;
         let is_news = match &entry {
             Some(entry) => is_as_before || !inner.is_outdated(key, Some(entry)),
             None => is_as_before,
@@ -220,9 +242,9 @@ impl Index {
     }
 
     /// Takes in that a Secret is gone.
-    pub fn lost_secret(&self, key: &ObjectKey, uid: &str) -> Vec<Woken> {
+    pub fn lost_secret(&self, key: &ObjectKey, uid: &Uid) -> Vec<Woken> {
         let mut inner = self.lock();
-        if inner.secrets.get(key).is_some_and(|known| *known.version.uid != *uid) {
+        if inner.secret(key).is_some_and(|known| known.version.uid != *uid) {
             return Vec::new();
         }
         inner.take_secret(key, None)
@@ -231,7 +253,8 @@ impl Index {
     /// A list of Secrets begins.
     pub fn list_secrets(&self) {
         let mut inner = self.lock();
-        inner.unlisted_secrets = inner.secrets.keys().cloned().collect();
+        let there = inner.secrets.iter().filter(|(_, known)| known.entry.is_some());
+        inner.unlisted_secrets = there.map(|(key, _)| key.clone()).collect();
     }
 
     /// The list is complete; gives whom the Secrets concern that are gone. After the first list, everybody who named a Secret of
@@ -252,6 +275,11 @@ impl Index {
 }
 
 impl Inner {
+    /// The Secret of this name, if there is one.
+    fn secret(&self, key: &ObjectKey) -> Option<&SecretEntry> {
+        self.secrets.get(key)?.entry.as_ref()
+    }
+
     fn take_connection(
         &mut self,
         connection: Connection,
@@ -265,118 +293,115 @@ impl Inner {
             return None;
         }
         let is_new = !connection.is_known();
-        self.rename(&key, &connection);
+        self.rename(known.as_deref(), Some(&connection));
         if let Some(known) = known.filter(|known| known.uid != connection.uid) {
-            self.uids.remove(&known.uid);
+            self.disown(&known.uid, |owner| owner.connection = None);
         }
-        self.uids.entry(connection.uid.clone()).or_insert_with(|| key.clone());
+        let owner = self.owners.entry(connection.uid.clone()).or_default();
+        owner.connection.get_or_insert_with(|| key.clone());
         self.connections.insert(key.clone(), Arc::new(connection));
         Some(if is_new { Woken::New(key) } else { woken(key) })
     }
 
-    /// Keeps `naming` in step with the Secrets that the connection names.
-    fn rename(&mut self, key: &ObjectKey, connection: &Connection) {
-        if let Some(known) = self.connections.get(key).cloned() {
-            if known.secrets().eq(connection.secrets()) {
-                return;
-            }
-            self.name(key, connection);
-            self.unname(&known, |secret| connection.secrets().any(|named| named == secret));
-            return;
-        }
-        self.name(key, connection);
-    }
-
-    fn name(&mut self, key: &ObjectKey, connection: &Connection) {
-        for secret in connection.secrets() {
-            let naming = self.naming.entry(key.beside(secret)).or_insert_with(|| Vec::with_capacity(1));
-            if !naming.contains(key) {
-                naming.push(key.clone());
-            }
-        }
-    }
-
-    /// What is still named stays as it is known.
-    fn unname(&mut self, connection: &Connection, is_named: impl Fn(&str) -> bool) {
-        for secret in connection.secrets().filter(|secret| !is_named(secret)) {
-            let secret = connection.key.beside(secret);
-            if let Some(naming) = self.naming.get_mut(&secret) {
-                naming.retain(|key| *key != connection.key);
-                if naming.is_empty() {
-                    self.naming.remove(&secret);
-                    self.drop_unless_ours(&secret);
-                }
-            }
-        }
-    }
-
     fn drop_connection(&mut self, key: &ObjectKey) {
         if let Some(connection) = self.connections.remove(key) {
-            self.unname(&connection, |_| false);
-            self.uids.remove(&connection.uid);
+            self.rename(Some(&connection), None);
+            self.disown(&connection.uid, |owner| owner.connection = None);
+        }
+    }
+
+    /// Keeps `named_by` in step with the Secrets that a connection names, before and after.
+    fn rename(&mut self, before: Option<&Connection>, after: Option<&Connection>) {
+        if before.map(|connection| &connection.spec) == after.map(|connection| &connection.spec) {
+            return;
+        }
+        let named = |connection: Option<&Connection>| {
+            let secrets = connection.map(|connection| (connection, connection.spec.secrets()));
+            secrets.map_or_else(Vec::new, |(connection, secrets)| {
+                secrets.iter().map(|secret| (connection.key.beside(secret), connection.key.clone())).collect()
+            })
+        };
+        let (before, after) = (named(before), named(after));
+        // What is still named stays as it is known.
+        for (secret, connection) in before.iter().filter(|named| !after.contains(named)) {
+            self.change(secret, |known| known.named_by.retain(|naming| naming != connection));
+        }
+        for (secret, connection) in after.into_iter().filter(|named| !before.contains(named)) {
+            let known = self.secrets.entry(secret).or_default();
+            if !known.named_by.contains(&connection) {
+                known.named_by.push(connection);
+            }
         }
     }
 
     /// A Secret that nobody names is kept only while it is somebody's output.
-    fn drop_unless_ours(&mut self, key: &ObjectKey) {
-        if self.secrets.get(key).is_some_and(|entry| entry.owner.is_none()) {
+    fn change(&mut self, key: &ObjectKey, change: impl FnOnce(&mut Known)) {
+        let Some(known) = self.secrets.get_mut(key) else { return };
+        change(known);
+        let is_ours = known.entry.as_ref().is_some_and(|entry| entry.owner.is_some());
+        if known.named_by.is_empty() && !is_ours {
             self.secrets.remove(key);
         }
     }
 
+    /// An owner without a connection is kept only while there are outputs of it.
+    fn disown(&mut self, uid: &Arc<str>, change: impl FnOnce(&mut Owner)) {
+        let Some(owner) = self.owners.get_mut(uid) else { return };
+        change(owner);
+        if owner.connection.is_none() && owner.outputs.is_empty() {
+            self.owners.remove(uid);
+        }
+    }
+
     fn is_outdated(&self, key: &ObjectKey, entry: Option<&SecretEntry>) -> bool {
-        let Some((known, entry)) = self.secrets.get(key).zip(entry) else { return false };
-        is_older(&entry.version.resource_version, &known.version.resource_version)
+        let Some((known, entry)) = self.secret(key).zip(entry) else { return false };
+        entry.version.resource_version.is_older(&known.version.resource_version)
     }
 
     fn take_secret(&mut self, key: &ObjectKey, mut entry: Option<SecretEntry>) -> Vec<Woken> {
         // The uid of a connection is kept once.
         if let Some(owner) = entry.as_mut().and_then(|entry| entry.owner.as_mut())
-            && let Some((uid, _)) = self.uids.get_key_value(owner)
+            && let Some((uid, _)) = self.owners.get_key_value(owner)
         {
             *owner = uid.clone();
         }
-        let before = self.secrets.get(key);
+        let before = self.secret(key);
         if before == entry.as_ref() && entry.is_some() {
             return Vec::new();
         }
         let owner = |entry: Option<&SecretEntry>| entry.and_then(|entry| entry.owner.clone());
         let owners = [owner(before), owner(entry.as_ref())];
-        self.reown(key, &owners);
-        let is_wanted = self.naming.contains_key(key) || owner(entry.as_ref()).is_some();
-        match entry.filter(|_| is_wanted) {
-            // The key that `naming` has, if it has one, is kept once.
-            Some(entry) => {
-                let key = self.naming.get_key_value(key).map_or(key, |(named, _)| named).clone();
-                self.secrets.insert(key, entry)
-            }
-            None => self.secrets.remove(key),
-        };
-        self.concerned(key, &owners)
+        // The key that is known already is kept once.
+        let known = self.secrets.get_key_value(key).map(|(known, _)| known.clone());
+        let key = known.unwrap_or_else(|| key.clone());
+        self.reown(&key, &owners);
+        if owners.iter().any(Option::is_some) {
+            self.secrets.entry(key.clone()).or_default();
+        }
+        let concerned = self.concerned(&key, &owners);
+        self.change(&key, |known| known.entry = entry);
+        concerned
     }
 
-    /// Keeps `owned` in step with the owner before and after.
+    /// Keeps the outputs of the owners in step with the owner of a Secret before and after.
     fn reown(&mut self, key: &ObjectKey, [before, after]: &[Option<Arc<str>>; 2]) {
         if before == after {
             return;
         }
-        if let Some(owned) = before.as_ref().and_then(|uid| self.owned.get_mut(uid)) {
-            owned.retain(|output| output != key);
-        }
-        if let Some(uid) = before
-            && self.owned.get(uid).is_some_and(Vec::is_empty)
-        {
-            self.owned.remove(uid);
+        if let Some(uid) = before {
+            self.disown(uid, |owner| owner.outputs.retain(|output| output != key));
         }
         if let Some(uid) = after {
-            self.owned.entry(uid.clone()).or_insert_with(|| Vec::with_capacity(1)).push(key.clone());
+            self.owners.entry(uid.clone()).or_default().outputs.push(key.clone());
         }
     }
 
     /// Who names the Secret, and who has made it.
     fn concerned(&self, key: &ObjectKey, owners: &[Option<Arc<str>>]) -> Vec<Woken> {
-        let mut concerned: Vec<ObjectKey> = self.naming.get(key).cloned().unwrap_or_default();
-        for maker in owners.iter().flatten().filter_map(|uid| self.uids.get(uid)) {
+        let known = self.secrets.get(key);
+        let mut concerned: Few = known.map(|known| known.named_by.clone()).unwrap_or_default();
+        let owners = owners.iter().flatten().filter_map(|uid| self.owners.get(uid));
+        for maker in owners.filter_map(|owner| owner.connection.as_ref()) {
             // A Secret of another namespace belongs to no connection of this one, whatever its labels say.
             if maker.namespace() == key.namespace() && !concerned.contains(maker) {
                 concerned.push(maker.clone());

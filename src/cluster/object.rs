@@ -103,15 +103,6 @@ impl Meta {
     }
 }
 
-/// True if the first resource version comes before the second. They are numbers that can be compared since Kubernetes 1.35, and
-/// were in practice before; of what are none, only equality is known.
-pub(super) fn is_older(version: &str, than: &str) -> bool {
-    match (version.parse::<u64>(), than.parse::<u64>()) {
-        (Ok(version), Ok(than)) => version < than,
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,13 +127,5 @@ mod tests {
         let annotations = meta.annotations.unwrap();
         assert_eq!(annotations.0.len(), 1);
         assert_eq!(annotations.get("githubpat.dev/format"), Some("Opaque"));
-    }
-
-    #[test]
-    fn versions_are_compared_as_numbers() {
-        let rows = [("9", "10", true), ("10", "9", false), ("10", "10", false), ("x", "10", false)];
-        for (version, than, older) in rows {
-            assert_eq!(is_older(version, than), older, "{version} {than}");
-        }
     }
 }

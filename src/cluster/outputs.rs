@@ -19,7 +19,8 @@ use super::{
 use crate::{
     api::GithubPatConnection,
     domain::{
-        decide::{Change, Version},
+        decide::Change,
+        version::Version,
         output::{Output, Payload},
         token::HashedToken,
     },

@@ -12,7 +12,7 @@ use super::{
     object::{Meta, ObjectKey},
     within,
 };
-use crate::domain::{decide::Version, output::Payload};
+use crate::domain::{output::Payload, version::Version};
 
 /// The label whose value is the uid of the connection that made the Secret.
 pub const OWNER_LABEL: &str = "githubpat.dev/connection-uid";
@@ -25,7 +25,7 @@ pub struct SecretEntry {
     /// The connection that made it: its uid stands in our label and in an owner reference.
     pub owner: Option<Arc<str>>,
     /// The finalizers that it waits for, if it is being deleted.
-    pub leaving: Option<Box<[String]>>,
+    pub leaving: Option<Box<Vec<String>>>,
 }
 
 /// The metadata of a Secret as the API server sends it; its data is not asked for.
@@ -49,14 +49,14 @@ impl<'de> Deserialize<'de> for SecretMeta {
         let owner = label.filter(|uid| references.iter().any(|reference| reference.uid == **uid));
         let entry = SecretEntry {
             version: Version {
-                uid: metadata.uid.clone().unwrap_or_default().into(),
-                resource_version: metadata.resource_version.clone().unwrap_or_default().into(),
+                uid: metadata.uid.as_deref().unwrap_or_default().into(),
+                resource_version: metadata.resource_version.as_deref().unwrap_or_default().into(),
             },
             owner: owner.map(Into::into),
             leaving: metadata
                 .deletion_timestamp
                 .is_some()
-                .then(|| metadata.finalizers.clone().unwrap_or_default().into()),
+                .then(|| Box::new(metadata.finalizers.clone().unwrap_or_default())),
         };
         let meta = ObjectMeta {
             name: metadata.name.clone(),
@@ -148,11 +148,11 @@ pub(super) fn entry(secret: &Secret) -> SecretEntry {
     let owner = label.filter(|uid| secret.owner_references().iter().any(|reference| reference.uid == **uid));
     SecretEntry {
         version: Version {
-            uid: meta.uid.clone().unwrap_or_default().into(),
-            resource_version: meta.resource_version.clone().unwrap_or_default().into(),
+            uid: meta.uid.as_deref().unwrap_or_default().into(),
+            resource_version: meta.resource_version.as_deref().unwrap_or_default().into(),
         },
         owner: owner.map(|uid| uid.as_str().into()),
-        leaving: meta.deletion_timestamp.is_some().then(|| secret.finalizers().to_vec().into()),
+        leaving: meta.deletion_timestamp.is_some().then(|| Box::new(secret.finalizers().to_vec())),
     }
 }
 

@@ -22,7 +22,7 @@ use super::{
     requirement::{Evidence, Requirement},
     token::{Description, Token},
 };
-pub use outputs::{Change, Found, Holds, Missing, Plan, Stand, Version, foreign, holds};
+pub use outputs::{Change, Found, Holds, Missing, Plan, Stand, foreign, holds};
 
 /// What becomes of the outputs when the token turns invalid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -65,7 +65,7 @@ impl Format {
 
 /// One Secret that workloads read the token from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 pub struct Output {
     /// The Secret to create, in the namespace of the connection. A Secret of this name that the connection did not make is
     /// left alone.

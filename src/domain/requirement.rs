@@ -16,7 +16,7 @@ use super::{
 
 /// What the token must be and have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
 pub struct Requirement {
     /// The kinds of token that are allowed. Tokens of other kinds are asked about too, and are then refused by name.
     #[schemars(length(min = 1, max = 5), extend("x-kubernetes-list-type" = "set"))]
@@ -54,7 +54,7 @@ impl Default for Requirement {
 
 /// What is demanded of the token's expiry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
 pub struct ExpiryRule {
     /// Whether the token must expire at all.
     pub required: bool,

@@ -134,7 +134,7 @@ impl Acting<'_, '_> {
             }
             Done::Leaving(entry) => {
                 self.log(change);
-                let finalizers = entry.leaving.as_deref().unwrap_or_default().to_vec();
+                let finalizers = entry.leaving.as_deref().cloned().unwrap_or_default();
                 self.ctx.index.wrote_secret(&key, entry);
                 self.stands(name, Stand::Leaving(finalizers));
             }

@@ -14,7 +14,7 @@ use crate::{
     domain::{
         Finding, Judged, Reason,
         answer::Grant,
-        decide::{Found, Host, Observation, Version, holds},
+        decide::{Found, Host, Observation, holds},
         knowledge::{Deferred, Knowledge},
         output::{Output, Stamp},
         probe::Probe,
@@ -23,6 +23,7 @@ use crate::{
             schedule::{Past, later},
         },
         token::{Description, Doubt, Token},
+        version::Version,
     },
     prober::{Asked, Asker},
 };

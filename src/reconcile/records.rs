@@ -16,11 +16,12 @@ use crate::{
     cluster::object::ObjectKey,
     domain::{
         Judged,
-        decide::{Holds, Version},
+        decide::Holds,
         knowledge::{Deferred, Knowledge},
         output::Stamp,
         probing::Subject,
         token::{Description, Token},
+        version::Version,
     },
 };
 

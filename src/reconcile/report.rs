@@ -21,7 +21,7 @@ use crate::{
         Fault,
         connections::{self, Connection},
     },
-    domain::{Reason, decide::Decision},
+    domain::{Reason, decide::Decision, version::ResourceVersion},
     links::links,
     status::{self, Before, Outcome},
 };
@@ -218,7 +218,7 @@ async fn conflict(connection: &Connection, record: &mut Record, ctx: &Context) -
 
 /// Takes in a connection that was read past every cache. If it is older than what was known, the cluster has gone back in time, as
 /// after the restore of a backup, and everything is listed anew.
-fn learn(before: &str, now: Connection, ctx: &Context) {
+fn learn(before: &ResourceVersion, now: Connection, ctx: &Context) {
     let key = now.key.clone();
     if !ctx.index.read_connection(before, now) {
         tracing::warn!(connection = %key, "the cluster went back to an earlier state; everything is listed anew");
@@ -245,7 +245,7 @@ fn log(connection: &Connection, status: &Status) {
     let is_same = before
         .is_some_and(|(before, reason)| before == ready.status && reason.as_str() == ready.reason.as_str());
     if !is_same {
-        let host = connection.spec.as_ref().map_or("", |spec| spec.host.as_str());
+        let host = connection.spec.read().map_or_else(|_| String::new(), |spec| spec.host);
         let (ready, reason) = (ConditionStatus::as_str(ready.status), ready.reason.as_str());
         tracing::info!(connection = %connection.key, host, ready, reason, "token judged");
     }

@@ -4,6 +4,7 @@ use super::super::{
     Finding, Reason,
     output::{Output, Payload},
     token::Token,
+    version::Version,
 };
 use super::{Judgement, Observation, OnInvalid, is_condemned};
 
@@ -31,15 +32,6 @@ pub enum Found {
         /// Its name.
         name: String,
     },
-}
-
-/// One state of one object.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Version {
-    /// `metadata.uid`.
-    pub uid: Box<str>,
-    /// `metadata.resourceVersion`.
-    pub resource_version: Box<str>,
 }
 
 /// What an output holds, compared with what it shall hold.

@@ -12,6 +12,7 @@ use crate::domain::{
     answer::{Account, Answer, Deferral, Refusal, Reply},
     duration::Duration,
     output::{Format, Payload},
+    version::Version,
 };
 
 const HOUR: i64 = 3600;
@@ -140,7 +141,7 @@ impl Observation {
 }
 
 fn version(name: &str) -> Version {
-    Version { uid: format!("uid of {name}").into(), resource_version: "7".into() }
+    Version { uid: format!("uid of {name}").as_str().into(), resource_version: "7".into() }
 }
 
 pub(crate) fn ours(name: &str, holds: Holds) -> Found {
