@@ -173,7 +173,7 @@ fn without_echo(mut reply: Reply, token: &Token) -> Reply {
             return Reply::Deferral(Deferral::new(Reason::NotTheApi));
         }
         if let Some(scopes) = &mut grant.scopes {
-            scopes.retain(|scope| !token.shows_in(scope));
+            *scopes = scopes.iter().filter(|scope| !token.shows_in(scope)).collect();
         }
     }
     reply

@@ -10,6 +10,7 @@ use crate::domain::{
     answer::{Account, Deferral, Expiry, Grant, Refusal},
     knowledge::{Deferred, Knowledge, Refused},
     output::Format,
+    scopes::Scopes,
     token::{Doubt, HashedToken, TokenKind},
 };
 
@@ -222,14 +223,15 @@ pub(super) fn knowledge(
 
 impl TokenStatus {
     fn grant(&self) -> Grant {
-        let account = self.login.clone().zip(self.user_id).map(|(login, id)| Account { login, id });
+        let login = self.login.as_deref().zip(self.user_id);
+        let account = login.map(|(login, id)| Account { login: login.into(), id });
         let expiry = match &self.expires_at {
             Some(at) if self.expiry_implausible => Expiry::Implausible(at.0),
             Some(at) => Expiry::At(at.0),
             None if self.expiry_unreadable => Expiry::Unreadable,
             None => Expiry::Never,
         };
-        Grant { account, scopes: self.scopes.clone(), expiry }
+        Grant { account, scopes: self.scopes.as_ref().map(Scopes::from_iter), expiry }
     }
 }
 

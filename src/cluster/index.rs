@@ -8,12 +8,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use smallvec::SmallVec;
 use tokio::sync::watch;
 
 use super::{
     connections::Connection,
-    object::ObjectKey,
+    object::{Few, ObjectKey},
     secrets::SecretEntry,
 };
 use crate::{
@@ -68,9 +67,6 @@ struct Inner {
     unlisted_connections: HashSet<ObjectKey>,
     unlisted_secrets: HashSet<ObjectKey>,
 }
-
-/// Seldom more than one.
-type Few = SmallVec<[ObjectKey; 1]>;
 
 /// What is known of a Secret.
 #[derive(Debug, Default)]

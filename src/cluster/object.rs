@@ -4,11 +4,15 @@ use std::{fmt, sync::Arc};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde::Deserialize;
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
 /// Namespace and name, as `namespace/name`. Cheap to copy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectKey(Arc<str>);
+
+/// Some keys, seldom more than one.
+pub type Few = SmallVec<[ObjectKey; 1]>;
 
 impl ObjectKey {
     /// The key of an object; neither part of it can have a slash.

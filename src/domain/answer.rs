@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::Reason;
+use super::{Reason, scopes::Scopes};
 
 /// The text, and what a person with a proxy must know.
 macro_rules! without_proxy {
@@ -36,7 +36,7 @@ pub struct Grant {
     pub account: Option<Account>,
     /// Classic scopes as GitHub lists them; `None` if it sent no list, which is not the same as an empty one, and for kinds that
     /// have none.
-    pub scopes: Option<Vec<String>>,
+    pub scopes: Option<Scopes>,
     /// When the token ends.
     pub expiry: Expiry,
 }
@@ -45,7 +45,7 @@ pub struct Grant {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// The login, in GitHub's grammar for logins.
-    pub login: String,
+    pub login: Box<str>,
     /// The numeric id.
     pub id: i64,
 }

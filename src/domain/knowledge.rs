@@ -197,15 +197,15 @@ impl From<Refused> for Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::answer::Account;
+    use crate::domain::{answer::Account, scopes::Scopes};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
 
     fn granted() -> Reply {
-        let account = Some(Account { login: "octocat".to_owned(), id: 1 });
-        Reply::Answer(Answer::Granted(Grant { account, scopes: Some(vec![]), expiry: Expiry::Never }))
+        let account = Some(Account { login: "octocat".into(), id: 1 });
+        Reply::Answer(Answer::Granted(Grant { account, scopes: Some(Scopes::default()), expiry: Expiry::Never }))
     }
 
     fn refused() -> Reply {

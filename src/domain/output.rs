@@ -145,7 +145,7 @@ impl Output {
 /// A token of an app installation has no account; git and registries ask for any name that is not empty:
 /// <https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/authenticating-as-a-github-app-installation>
 fn username(grant: &Grant) -> &str {
-    grant.account.as_ref().map_or("x-access-token", |account| account.login.as_str())
+    grant.account.as_ref().map_or("x-access-token", |account| &*account.login)
 }
 
 fn bytes(text: &str) -> Zeroizing<Vec<u8>> {

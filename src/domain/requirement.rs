@@ -260,8 +260,8 @@ mod tests {
     }
 
     fn grant(scopes: Option<&[&str]>, expiry: Expiry) -> Grant {
-        let scopes = scopes.map(|list| list.iter().map(|scope| (*scope).to_owned()).collect());
-        Grant { account: Some(Account { login: "octocat".to_owned(), id: 1 }), scopes, expiry }
+        let scopes = scopes.map(|list| list.iter().collect());
+        Grant { account: Some(Account { login: "octocat".into(), id: 1 }), scopes, expiry }
     }
 
     fn reasons(judged: &Judged<()>) -> (&'static str, Vec<Reason>) {

@@ -5,6 +5,31 @@
 
 use std::collections::BTreeSet;
 
+/// The scopes of a token in the order in which GitHub listed them. One text, since there is such a list for each token. No scope
+/// has a comma in it: that is what parts them in GitHub's header.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scopes(Box<str>);
+
+impl Scopes {
+    /// The scopes.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.split(',').filter(|scope| !scope.is_empty())
+    }
+}
+
+impl<S: AsRef<str>> FromIterator<S> for Scopes {
+    fn from_iter<I: IntoIterator<Item = S>>(scopes: I) -> Self {
+        let mut joined = String::new();
+        for scope in scopes {
+            if !joined.is_empty() {
+                joined.push(',');
+            }
+            joined.push_str(scope.as_ref());
+        }
+        Scopes(joined.into())
+    }
+}
+
 /// What each scope includes directly.
 const INCLUDES: &[(&str, &[&str])] = &[
     (
@@ -48,8 +73,8 @@ pub fn closure<'a>(granted: impl IntoIterator<Item = &'a str>) -> BTreeSet<&'a s
 }
 
 /// Those of the demanded scopes that the granted ones do not satisfy, in the order of the demand.
-pub fn missing<'a>(demanded: &'a [String], granted: &[String]) -> Vec<&'a str> {
-    let reached = closure(granted.iter().map(String::as_str));
+pub fn missing<'a>(demanded: &'a [String], granted: &Scopes) -> Vec<&'a str> {
+    let reached = closure(granted.iter());
     demanded.iter().map(String::as_str).filter(|scope| !reached.contains(scope)).collect()
 }
 
@@ -86,7 +111,14 @@ mod tests {
             ("in the order of the demand", &[], &["user", "gist"], &["user", "gist"]),
         ];
         for (name, granted, demanded, lacking) in rows {
-            assert_eq!(missing(&texts(demanded), &texts(granted)), *lacking, "{name}");
+            assert_eq!(missing(&texts(demanded), &granted.iter().collect()), *lacking, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_list_has_what_was_put_into_it() {
+        for list in [&[] as &[&str], &["repo"], &["repo", "read:org"]] {
+            assert_eq!(list.iter().collect::<Scopes>().iter().collect::<Vec<_>>(), *list);
         }
     }
 

@@ -3,7 +3,10 @@
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822, fmt::strtime};
 use reqwest::header::HeaderMap;
 
-use crate::domain::answer::{Expiry, RateLimit};
+use crate::domain::{
+    answer::{Expiry, RateLimit},
+    scopes::Scopes,
+};
 
 /// GitHub's hourly window, and so the longest that a limit can last:
 /// <https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>
@@ -20,20 +23,20 @@ pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 ///
 /// <https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps>; recorded answers hold them in any
 /// order, with or without those that others imply, on one line or several.
-pub(super) fn scopes(headers: &HeaderMap) -> Option<Vec<String>> {
+pub(super) fn scopes(headers: &HeaderMap) -> Option<Scopes> {
     let mut lines = headers.get_all("x-oauth-scopes").iter().peekable();
     lines.peek()?;
-    let mut scopes: Vec<String> = Vec::new();
+    let mut scopes: Vec<&str> = Vec::new();
     for line in lines {
         for scope in line.to_str().unwrap_or_default().split(',').map(str::trim) {
             let plausible =
                 !scope.is_empty() && scope.len() <= 64 && scope.bytes().all(|byte| byte.is_ascii_graphic());
-            if plausible && scopes.len() < MOST_SCOPES && !scopes.iter().any(|known| known == scope) {
-                scopes.push(scope.to_owned());
+            if plausible && scopes.len() < MOST_SCOPES && !scopes.contains(&scope) {
+                scopes.push(scope);
             }
         }
     }
-    Some(scopes)
+    Some(scopes.into_iter().collect())
 }
 
 /// True if one of them is a mark of GitHub, which a gateway before it does not make. Each refusal that was recorded with its
@@ -201,7 +204,7 @@ mod tests {
             ("two lines, one scope twice", two_lines, Some(vec!["repo", "gist", "user"])),
         ];
         for (name, headers, expected) in rows {
-            let expected = expected.map(|list| list.into_iter().map(str::to_owned).collect::<Vec<_>>());
+            let expected = expected.map(|list| list.into_iter().collect());
             assert_eq!(scopes(&headers), expected, "{name}");
         }
     }

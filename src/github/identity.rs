@@ -73,7 +73,7 @@ pub fn interpret(kind: TokenKind, response: &Response, now: Timestamp) -> Reply 
 fn user(kind: TokenKind, response: &Response, now: Timestamp) -> Reply {
     match serde_json::from_slice::<User>(&response.body) {
         Ok(user) if is_login(&user.login) => {
-            granted(kind, Some(Account { login: user.login, id: user.id }), response, now)
+            granted(kind, Some(Account { login: user.login.into(), id: user.id }), response, now)
         }
         _ => defer(Reason::NotTheApi),
     }

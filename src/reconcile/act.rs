@@ -128,7 +128,7 @@ impl Acting<'_, '_> {
             }
             Done::Gone => {
                 self.log(change);
-                self.record.keep_outputs(|known| known != name);
+                self.record.forget_output(name);
                 self.ctx.index.read_secret(&key, change.version(), None);
                 self.stands(name, Stand::Absent);
             }
@@ -159,7 +159,7 @@ impl Acting<'_, '_> {
         let (count, pause) = self.record.contentions.of(name).conflict(Instant::now());
         tracing::warn!(connection = %self.connection.key, secret = name, count, requeue_after = ?pause,
             "an output changed while it was written; it is looked at again");
-        self.record.keep_outputs(|known| known != name);
+        self.record.forget_output(name);
         self.acted.pause = Some(pause);
     }
 

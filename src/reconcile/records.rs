@@ -8,12 +8,13 @@ use std::{
 };
 
 use jiff::Timestamp;
+use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::contention::Contentions;
 use crate::{
     api::SecretKeyRef,
-    cluster::object::ObjectKey,
+    cluster::object::{Few, ObjectKey},
     domain::{
         Judged,
         decide::Holds,
@@ -43,7 +44,7 @@ pub(super) struct Record {
     /// When GitHub accepted the token first, as the status said.
     pub(super) first_proven: Option<Timestamp>,
     /// What the outputs hold.
-    pub(super) outputs: Vec<Verified>,
+    pub(super) outputs: SmallVec<[Verified; 1]>,
     /// The token, while a question about it is on its way.
     pub(super) held: Option<Box<Held>>,
     /// Why the prober does not take a question at present.
@@ -69,10 +70,10 @@ pub(super) struct Source {
     pub(super) token: Judged<Description>,
 }
 
-/// What an output holds, in which state of it, compared with what.
+/// What an output holds, in which state of it, compared with what. Name, state and stamp are kept as sums.
 #[derive(Clone, Debug)]
 pub(super) struct Verified {
-    pub(super) name: Box<str>,
+    name: u64,
     state: u64,
     stamp: u64,
     pub(super) holds: Holds,
@@ -110,7 +111,7 @@ impl Record {
             subject: None,
             remembered: None,
             first_proven: None,
-            outputs: Vec::new(),
+            outputs: SmallVec::new(),
             held: None,
             not_now: None,
             handled_request: None,
@@ -161,7 +162,7 @@ impl Record {
 
     /// What the output holds, if it is still in the state in which somebody looked, and is compared with the same.
     pub(super) fn holds(&self, name: &str, version: &Version, stamp: Option<Stamp>) -> Holds {
-        let known = self.outputs.iter().find(|known| *known.name == *name);
+        let known = self.outputs.iter().find(|known| known.name == sum(name));
         let known = known.filter(|known| known.state == sum(version) && known.stamp == sum(&stamp));
         known.map_or(Holds::Unread, |known| known.holds)
     }
@@ -176,20 +177,20 @@ impl Record {
         ours: bool,
     ) {
         let ours = ours || self.wrote(name, stamp);
-        self.outputs.retain(|known| *known.name != *name);
-        self.outputs.reserve_exact(1);
-        let (state, stamp) = (sum(version), sum(&stamp));
-        self.outputs.push(Verified { name: name.into(), state, stamp, holds, ours });
+        let (name, state, stamp) = (sum(name), sum(version), sum(&stamp));
+        self.outputs.retain(|known| known.name != name);
+        self.outputs.push(Verified { name, state, stamp, holds, ours });
     }
 
     /// True if this process wrote the output as it is wanted, so that whatever else stands there is somebody else's doing.
     pub(super) fn wrote(&self, name: &str, stamp: Option<Stamp>) -> bool {
-        self.outputs.iter().any(|known| *known.name == *name && known.ours && known.stamp == sum(&stamp))
+        self.outputs.iter().any(|known| known.name == sum(name) && known.ours && known.stamp == sum(&stamp))
     }
 
-    /// Forgets outputs that are not in this list.
-    pub(super) fn keep_outputs(&mut self, names: impl Fn(&str) -> bool) {
-        self.outputs.retain(|known| names(&known.name));
+    /// Forgets what this output holds.
+    pub(super) fn forget_output(&mut self, name: &str) {
+        let name = sum(name);
+        self.outputs.retain(|known| known.name != name);
     }
 }
 
@@ -200,7 +201,7 @@ fn state(reference: &SecretKeyRef, version: Option<&Version>) -> u64 {
     hasher.finish()
 }
 
-fn sum(of: &impl Hash) -> u64 {
+fn sum(of: &(impl Hash + ?Sized)) -> u64 {
     let mut hasher = DefaultHasher::new();
     of.hash(&mut hasher);
     hasher.finish()
@@ -215,7 +216,7 @@ pub(super) struct Records {
 #[derive(Debug, Default)]
 struct Inner {
     records: HashMap<ObjectKey, Box<Record>>,
-    sharing: HashMap<Subject, Vec<ObjectKey>>,
+    sharing: HashMap<Subject, Few>,
 }
 
 impl Records {
@@ -243,7 +244,7 @@ impl Records {
     }
 
     /// Who shares this token.
-    pub(super) fn sharing(&self, subject: &Subject) -> Vec<ObjectKey> {
+    pub(super) fn sharing(&self, subject: &Subject) -> Few {
         self.lock().sharing.get(subject).cloned().unwrap_or_default()
     }
 
@@ -257,7 +258,7 @@ impl Records {
         forget: impl Fn(&Subject),
     ) {
         let mut inner = self.lock();
-        let sharing = inner.sharing.entry(after.clone()).or_insert_with(|| Vec::with_capacity(1));
+        let sharing = inner.sharing.entry(after.clone()).or_default();
         if !sharing.contains(key) {
             sharing.push(key.clone());
         }
@@ -378,7 +379,7 @@ mod tests {
         let forget = |subject: &Subject| given_back.borrow_mut().push(subject.clone());
         records.share(&a, None, &one, forget);
         records.share(&b, None, &one, forget);
-        assert_eq!(records.sharing(&one), [a.clone(), b.clone()]);
+        assert_eq!(records.sharing(&one).as_slice(), [a.clone(), b.clone()]);
         records.share(&a, Some(&one), &two, forget);
         assert_eq!(given_back.borrow().as_slice(), [], "b uses it still");
         let mut record = Box::new(record());
@@ -386,7 +387,7 @@ mod tests {
         records.put(&b, record);
         records.forget(&b, forget);
         assert_eq!(given_back.borrow().as_slice(), std::slice::from_ref(&one));
-        assert_eq!((records.sharing(&one), records.sharing(&two)), (vec![], vec![a.clone()]));
+        assert_eq!((records.sharing(&one).len(), records.sharing(&two).as_slice()), (0, [a.clone()].as_slice()));
         let mut record = Box::new(Record::new("earlier".into(), Timestamp::UNIX_EPOCH));
         record.subject = Some(two.clone());
         records.put(&a, record);

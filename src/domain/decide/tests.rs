@@ -35,8 +35,8 @@ fn token(prefix: &str, letter: &str) -> Token {
 }
 
 fn grant(expiry: Expiry) -> Grant {
-    let account = Some(Account { login: "octocat".to_owned(), id: 583_231 });
-    Grant { account, scopes: Some(vec!["repo".to_owned()]), expiry }
+    let account = Some(Account { login: "octocat".into(), id: 583_231 });
+    Grant { account, scopes: Some(["repo"].into_iter().collect()), expiry }
 }
 
 fn out(name: &str, format: Format) -> Output {
@@ -90,7 +90,7 @@ impl Observation {
 
     /// Accepted with these scopes.
     pub(crate) fn has(self, second: i64, scopes: &[&str]) -> Self {
-        let scopes = Some(scopes.iter().map(|scope| (*scope).to_owned()).collect());
+        let scopes = Some(scopes.iter().collect());
         self.hears(second, Reply::Answer(Answer::Granted(Grant { scopes, ..grant(Expiry::Never) })))
     }
 

@@ -10,7 +10,7 @@ fn token(prefix: &str, letter: &str) -> Token {
 }
 
 fn grant(login: Option<&str>) -> Grant {
-    let account = login.map(|login| Account { login: login.to_owned(), id: 7 });
+    let account = login.map(|login| Account { login: login.into(), id: 7 });
     Grant { account, scopes: None, expiry: Expiry::Never }
 }
 

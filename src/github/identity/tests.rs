@@ -46,8 +46,8 @@ fn limit(reason: Reason, seconds: i64) -> Reply {
 }
 
 fn accepted(login: &str, scopes: Option<&[&str]>, expiry: Option<&str>) -> Reply {
-    let account = Some(Account { login: login.to_owned(), id: 583_231 });
-    let scopes = scopes.map(|list| list.iter().map(|scope| (*scope).to_owned()).collect());
+    let account = Some(Account { login: login.into(), id: 583_231 });
+    let scopes = scopes.map(|list| list.iter().collect());
     let expiry = expiry.map_or(Expiry::Never, |at| Expiry::At(at.parse().unwrap()));
     Reply::Answer(Answer::Granted(Grant { account, scopes, expiry }))
 }

@@ -27,7 +27,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn accepts(account: i64) -> Reply {
-    let account = Some(Account { login: format!("user-{account}"), id: account });
+    let account = Some(Account { login: format!("user-{account}").into(), id: account });
     Reply::Answer(Answer::Granted(Grant { account, scopes: None, expiry: Expiry::Never }))
 }
 

@@ -30,7 +30,7 @@ fn hashed(number: usize) -> HashedToken {
 }
 
 fn accepted(second: i64, ends: Option<i64>) -> Knowledge {
-    let account = Some(Account { login: "octocat".to_owned(), id: 1 });
+    let account = Some(Account { login: "octocat".into(), id: 1 });
     let expiry = ends.map_or(Expiry::Never, |ends| Expiry::At(at(ends)));
     let mut knowledge = Knowledge::default();
     knowledge.learn(Reply::Answer(Answer::Granted(Grant { account, scopes: None, expiry })), at(second));
