@@ -21,7 +21,7 @@ use crate::{
         answer::Deferral,
         knowledge::Knowledge,
         probe::Probe,
-        probing::{Limits, Question, Subject, Urgency, schedule::Past},
+        probing::{Limits, Question, Subject, Urgency, budget::FailedLogin, schedule::Past},
         token::{HashedToken, Token},
     },
     github::Github,
@@ -166,6 +166,13 @@ impl Prober {
             account: asker.account,
         };
         host.ask(question, now)
+    }
+
+    /// Counts a failed login that the process before had with this host.
+    pub fn remember(&self, host: &str, login: FailedLogin) {
+        if let Some(host) = self.hosts.get(host) {
+            host.remember(login);
+        }
     }
 
     /// What this process has heard about the token; `None` if it was never asked about.

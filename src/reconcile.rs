@@ -111,6 +111,7 @@ impl Context {
 
     /// Queues whom an event concerns.
     pub fn wake(&self, woken: Woken) {
+        self.remember_failed_logins(&woken);
         match woken {
             Woken::New(key) => self.queue.wake(&key, Priority::New),
             Woken::Changed(key) => self.queue.wake(&key, self.priority(&key)),
@@ -120,6 +121,18 @@ impl Context {
                 self.records.forget(&key, |unused| self.prober.forget(unused));
             }
         }
+    }
+
+    /// While the first list is read, the statuses tell what the process before has spent of the failed logins.
+    fn remember_failed_logins(&self, woken: &Woken) {
+        let (Woken::New(key) | Woken::Known(key)) = woken else { return };
+        if self.index.listed().borrow().connections {
+            return;
+        }
+        let Some(connection) = self.index.connection(key) else { return };
+        let status = connection.status.as_ref();
+        let Some((host, logins)) = status.and_then(|status| status.failed_logins(key.namespace())) else { return };
+        logins.into_iter().for_each(|login| self.prober.remember(host, login));
     }
 
     /// What the knowledge of a token belongs to.

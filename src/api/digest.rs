@@ -8,7 +8,12 @@ use jiff::Timestamp;
 use super::{
     ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status, TokenStatus, status::knowledge,
 };
-use crate::domain::{Reason, knowledge::Knowledge, token::HashedToken};
+use crate::domain::{
+    Reason,
+    knowledge::Knowledge,
+    probing::budget::FailedLogin,
+    token::{Doubt, HashedToken},
+};
 
 /// A status as it stands in the cluster.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,6 +85,18 @@ impl StatusDigest {
         let remembers = self.remembers.as_deref();
         let deferral = remembers.and_then(|remembers| remembers.deferral.as_ref());
         knowledge(remembers.map(|remembers| &remembers.token), deferral, hashed, host)
+    }
+
+    /// The host and the failed logins that it remembers of the token, for a connection of this namespace: the first and the last
+    /// of those in a row.
+    pub fn failed_logins(&self, namespace: &str) -> Option<(&str, Vec<FailedLogin>)> {
+        let TokenStatus { host, hashed_token: token, doubt, refused, first_proven_at, .. } =
+            &self.remembers.as_ref()?.token;
+        let refused = refused.as_ref()?;
+        let dubious = *doubt == Some(Doubt::Checksum) && first_proven_at.is_none();
+        let login = |at| FailedLogin { at, token: *token, namespace: namespace.into(), dubious };
+        let instants = [refused.first.0, refused.last.0];
+        Some((host, instants.into_iter().take(if refused.count > 1 { 2 } else { 1 }).map(login).collect()))
     }
 
     /// The same without what it remembers: somebody has taken that.

@@ -19,6 +19,7 @@ use crate::{
         probing::{
             Limits, Question, Urgency,
             admission::{Admission, Effect, Step, Told},
+            budget::FailedLogin,
         },
         token::{HashedToken, Token},
     },
@@ -85,6 +86,11 @@ impl Host {
             Asked::NotNow(_) => self.tell(changed),
         }
         asked
+    }
+
+    /// Counts a failed login of the process before.
+    pub(super) fn remember(&self, login: FailedLogin) {
+        self.lock().admission.remember(login);
     }
 
     /// What was heard about the token.

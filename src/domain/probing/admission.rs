@@ -14,7 +14,7 @@ use super::{
     },
     Key, Limits, Question,
     breaker::{self, Breaker},
-    budget::{Accounts, FailedLogins, Left, Rate, Spent},
+    budget::{Accounts, FailedLogin, FailedLogins, Left, Rate, Spent},
     clock::Clock,
     incident::{Incident, Meaning},
     queue::{Gate, NotNow, Queue, earliest},
@@ -127,6 +127,11 @@ impl Admission {
         Ok(())
     }
 
+    /// Counts a failed login of the process before.
+    pub fn remember(&mut self, login: FailedLogin) {
+        self.logins.remember(login, &self.limits);
+    }
+
     /// What to do now. What is given to ask counts as on its way.
     pub fn next(&mut self, now: Timestamp) -> Next {
         let wait = |at| Next { turned_away: Vec::new(), step: Step::Wait(at) };
@@ -221,6 +226,7 @@ impl Admission {
             }
         }
         self.incident.recall(token, true);
+        self.logins.settle(token);
     }
 
     /// How many questions wait, and how many are on their way.
@@ -311,6 +317,7 @@ impl Admission {
     }
 
     fn accepted(&mut self, token: &HashedToken, effect: &mut Effect, now: Timestamp) {
+        self.logins.settle(token);
         let first = self.incident.first();
         if self.incident.accepted(token, now).is_some() {
             effect.ends_incident = true;

@@ -8,12 +8,15 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
+    super::token::HashedToken,
     Limits, Question, Urgency,
     schedule::{earlier, later},
 };
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
+/// A refusal that was not confirmed within this will not be: nobody asks any more.
+const CONFIRMED_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 /// What GitHub allows an account in an hour, if its answers do not say otherwise:
 /// <https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>
 const ACCOUNT_LIMIT: u32 = 5000;
@@ -161,22 +164,60 @@ impl Account {
 #[derive(Debug, Default)]
 pub struct FailedLogins {
     /// The last ones, as many as the address may have in an hour: while those are recent, nothing else matters.
-    failed: VecDeque<Failed>,
+    failed: VecDeque<FailedLogin>,
     /// Questions on their way that may fail, by namespace.
     risked: HashMap<Arc<str>, Risked>,
+    /// The tokens that were refused once, of those that need a second refusal.
+    unconfirmed: HashMap<HashedToken, FailedLogin>,
 }
 
-#[derive(Debug)]
-struct Failed {
-    at: Timestamp,
-    namespace: Arc<str>,
-    dubious: bool,
+/// A 401 about a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedLogin {
+    /// When it came.
+    pub at: Timestamp,
+    /// The token.
+    pub token: HashedToken,
+    /// For whom it was asked about.
+    pub namespace: Arc<str>,
+    /// True if its checksum was wrong.
+    pub dubious: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Risked {
     all: u32,
     dubious: u32,
+}
+
+impl Risked {
+    fn by(question: &Question) -> Self {
+        Risked { all: needs(question), dubious: u32::from(question.urgency == Urgency::Dubious) }
+    }
+
+    const fn plus(self, other: Risked) -> Risked {
+        Risked {
+            all: self.all.saturating_add(other.all),
+            dubious: self.dubious.saturating_add(other.dubious),
+        }
+    }
+
+    const fn minus(self, other: Risked) -> Risked {
+        Risked {
+            all: self.all.saturating_sub(other.all),
+            dubious: self.dubious.saturating_sub(other.dubious),
+        }
+    }
+}
+
+/// How many failed logins it takes at most until a question about a token that was never accepted is answered for good.
+const fn needs(question: &Question) -> u32 {
+    match question.urgency {
+        Urgency::Confirm | Urgency::Dubious => 1,
+        Urgency::Rotated | Urgency::New | Urgency::Retry | Urgency::Routine => {
+            if question.condemned { 1 } else { 2 }
+        }
+    }
 }
 
 /// What is left for a question that may fail.
@@ -193,28 +234,29 @@ pub enum Left {
 impl FailedLogins {
     /// What is left for a question about a token that was never accepted.
     ///
+    /// A refusal counts only once it is confirmed, so a first question needs room for two failed logins, and who was refused once
+    /// keeps the room for the second one: some get an answer rather than all half of one.
+    ///
     /// A third of the address's budget is left to namespaces that have failed no login within the hour, so that a few tenants
     /// with many bad tokens do not spend what others need for their first. Tokens with a wrong checksum get half at most, of
     /// the namespace and of the address.
     pub fn left(&self, question: &Question, limits: &Limits, now: Timestamp) -> Left {
         let dubious = question.urgency == Urgency::Dubious;
         let (address, namespace) = (limits.failed_logins_per_hour, limits.failed_logins_per_namespace);
-        let ours = |failed: &Failed| failed.namespace == question.namespace;
-        let risked = self.risked.get(&question.namespace).copied().unwrap_or_default();
-        let risked_by_all = self.risked.values().fold(0_u32, |sum, risked| sum.saturating_add(risked.all));
-        let risked_by_dubious =
-            self.risked.values().fold(0_u32, |sum, risked| sum.saturating_add(risked.dubious));
-        let is_first = risked.all == 0 && self.window(1, 0, now, ours) == Left::Some;
-        let shared = if is_first { address } else { address.saturating_sub(address / 3).max(1) };
+        let ours = |failed: &FailedLogin| failed.namespace == question.namespace;
+        let (risked, risked_by_all) = self.risked(question, now);
+        let is_first = risked.all == 0 && self.window(1, 1, 0, now, ours) == Left::Some;
+        let is_promised = is_first || self.unconfirmed.contains_key(&question.hashed);
+        let shared = if is_promised { address } else { address.saturating_sub(address / 3).max(1) };
+        let needs = needs(question);
         let mut left = vec![
-            self.window(shared, risked_by_all, now, |_| true),
-            self.window(namespace, risked.all, now, ours),
+            self.window(shared, needs, risked_by_all.all, now, |_| true),
+            self.window(namespace, needs, risked.all, now, ours),
         ];
         if dubious {
-            left.push(self.window((address / 2).max(1), risked_by_dubious, now, |failed| failed.dubious));
-            left.push(self.window((namespace / 2).max(1), risked.dubious, now, |failed| {
-                failed.dubious && ours(failed)
-            }));
+            let halves = (address / 2, namespace / 2);
+            left.push(self.window(halves.0, 1, risked_by_all.dubious, now, |failed| failed.dubious));
+            left.push(self.window(halves.1, 1, risked.dubious, now, |failed| failed.dubious && ours(failed)));
         }
         let spent =
             left.iter().filter_map(|left| if let Left::Nothing(until) = left { Some(*until) } else { None });
@@ -224,40 +266,91 @@ impl FailedLogins {
         )
     }
 
-    /// What is left of one limit, by the failed logins that count against it.
-    fn window(&self, limit: u32, risked: u32, now: Timestamp, counts: impl Fn(&Failed) -> bool) -> Left {
+    /// What others in the namespace of the question, and what all others, risk by questions on their way or still to be confirmed.
+    fn risked(&self, question: &Question, now: Timestamp) -> (Risked, Risked) {
+        let mut ours = self.risked.get(&question.namespace).copied().unwrap_or_default();
+        let mut all = self.risked.values().fold(Risked::default(), |sum, risked| sum.plus(*risked));
+        let begin = earlier(now, CONFIRMED_WITHIN);
+        let others = self.unconfirmed.iter().filter(|(token, _)| **token != question.hashed);
+        for login in others.map(|(_, login)| login).filter(|login| login.at > begin) {
+            let one = Risked { all: 1, dubious: 0 };
+            all = all.plus(one);
+            if login.namespace == question.namespace {
+                ours = ours.plus(one);
+            }
+        }
+        (ours, all)
+    }
+
+    /// What is left of one limit for a question that needs so much of it, by the failed logins that count against it.
+    fn window(
+        &self,
+        limit: u32,
+        needs: u32,
+        risked: u32,
+        now: Timestamp,
+        counts: impl Fn(&FailedLogin) -> bool,
+    ) -> Left {
+        let limit = limit.max(1);
+        let room = limit.saturating_sub(needs.min(limit));
         let begin = earlier(now, HOUR);
         let recent = || self.failed.iter().filter(|failed| failed.at > begin && counts(failed));
         let count = u32::try_from(recent().count()).unwrap_or(u32::MAX);
-        if let Some(over) = count.checked_sub(limit) {
-            let frees =
-                recent().nth(usize::try_from(over).unwrap_or(usize::MAX)).map_or(now, |failed| failed.at);
-            return Left::Nothing(later(frees, HOUR));
+        if count > room {
+            let over = usize::try_from(count.saturating_sub(room).saturating_sub(1)).unwrap_or(usize::MAX);
+            return Left::Nothing(later(recent().nth(over).map_or(now, |failed| failed.at), HOUR));
         }
-        if count.saturating_add(risked) >= limit { Left::Risked } else { Left::Some }
+        if count.saturating_add(risked) > room { Left::Risked } else { Left::Some }
     }
 
     /// Keeps that a question that may fail is on its way.
     pub fn risk(&mut self, question: &Question) {
         let risked = self.risked.entry(question.namespace.clone()).or_default();
-        risked.all = risked.all.saturating_add(1);
-        risked.dubious = risked.dubious.saturating_add(u32::from(question.urgency == Urgency::Dubious));
+        *risked = risked.plus(Risked::by(question));
     }
 
     /// Keeps that such a question is over, however it ended.
     pub fn risk_over(&mut self, question: &Question) {
         let Some(risked) = self.risked.get_mut(&question.namespace) else { return };
-        risked.all = risked.all.saturating_sub(1);
-        risked.dubious = risked.dubious.saturating_sub(u32::from(question.urgency == Urgency::Dubious));
+        *risked = risked.minus(Risked::by(question));
         if risked.all == 0 {
             self.risked.remove(&question.namespace);
         }
     }
 
+    /// Nothing of this token is to be confirmed any more.
+    pub fn settle(&mut self, token: &HashedToken) {
+        self.unconfirmed.remove(token);
+    }
+
     /// Counts a failed login.
     pub fn failed(&mut self, question: &Question, limits: &Limits, now: Timestamp) {
-        let (namespace, dubious) = (question.namespace.clone(), question.urgency == Urgency::Dubious);
-        self.failed.push_back(Failed { at: now, namespace, dubious });
+        let dubious = question.urgency == Urgency::Dubious;
+        let (token, namespace) = (question.hashed, question.namespace.clone());
+        let login = FailedLogin { at: now, token, namespace, dubious };
+        if needs(question) > 1 && !question.accepted_before {
+            let begin = earlier(now, CONFIRMED_WITHIN);
+            self.unconfirmed.retain(|_, login| login.at > begin);
+            self.unconfirmed.insert(token, login.clone());
+        } else {
+            self.settle(&token);
+        }
+        self.failed.push_back(login);
+        self.shorten(limits);
+    }
+
+    /// Counts a failed login that the process before had, as a status tells, so that a restart does not renew the budget. Several
+    /// connections may tell of the same one.
+    pub fn remember(&mut self, login: FailedLogin, limits: &Limits) {
+        if self.failed.iter().any(|known| (known.token, known.at) == (login.token, login.at)) {
+            return;
+        }
+        let place = self.failed.partition_point(|known| known.at <= login.at);
+        self.failed.insert(place, login);
+        self.shorten(limits);
+    }
+
+    fn shorten(&mut self, limits: &Limits) {
         let most = usize::try_from(limits.failed_logins_per_hour).unwrap_or(usize::MAX).max(1);
         while self.failed.len() > most {
             self.failed.pop_front();
@@ -266,12 +359,14 @@ impl FailedLogins {
 
     /// The clock was set back: no failed login lies ahead.
     pub fn set_back(&mut self, now: Timestamp) {
-        self.failed.iter_mut().for_each(|failed| failed.at = failed.at.min(now));
+        let known = self.failed.iter_mut().chain(self.unconfirmed.values_mut());
+        known.for_each(|failed| failed.at = failed.at.min(now));
     }
 
     /// Takes back what was counted since then: the host refused good tokens.
     pub fn forgive(&mut self, since: Timestamp) {
         self.failed.retain(|failed| failed.at < since);
+        self.unconfirmed.retain(|_, failed| failed.at < since);
     }
 
     /// How many there were in the last hour, as far as they matter.

@@ -89,19 +89,25 @@ fn question(namespace: &str, dubious: bool) -> Question {
     Question { urgency, ..question_of(1, namespace) }
 }
 
+/// The question that confirms a refusal.
+fn confirming(question: &Question) -> Question {
+    Question { urgency: Urgency::Confirm, ..question.clone() }
+}
+
 #[test]
 fn failed_logins_of_one_namespace_leave_the_others_theirs() {
     let (mut logins, a, b) = (FailedLogins::default(), question("a", false), question("b", false));
-    (0..6).for_each(|second| logins.failed(&a, &LIMITS, at(T + second)));
+    (0..6).for_each(|second| logins.failed(&confirming(&a), &LIMITS, at(T + second)));
     assert_eq!(
         logins.left(&a, &LIMITS, at(T + 10)),
-        Left::Nothing(at(T + 3600)),
-        "until the first is an hour old"
+        Left::Nothing(at(T + 3601)),
+        "until there is room for a refusal and its confirmation"
     );
+    assert_eq!(logins.left(&confirming(&a), &LIMITS, at(T + 10)), Left::Nothing(at(T + 3600)));
     assert_eq!(logins.left(&b, &LIMITS, at(T + 10)), Left::Some);
-    assert_eq!(logins.left(&a, &LIMITS, at(T + 3600)), Left::Some);
+    assert_eq!(logins.left(&a, &LIMITS, at(T + 3601)), Left::Some);
     (0..24).for_each(|other| logins.failed(&question(&other.to_string(), false), &LIMITS, at(T + 20)));
-    assert_eq!(logins.left(&b, &LIMITS, at(T + 30)), Left::Nothing(at(T + 3600)), "the address has no more");
+    assert_eq!(logins.left(&b, &LIMITS, at(T + 30)), Left::Nothing(at(T + 3601)), "the address has no more");
     logins.forgive(at(T + 20));
     assert_eq!(logins.left(&b, &LIMITS, at(T + 30)), Left::Some, "the host's own fault does not count");
 }
@@ -110,7 +116,7 @@ fn failed_logins_of_one_namespace_leave_the_others_theirs() {
 fn a_third_of_the_address_is_left_to_namespaces_without_a_failure() {
     let mut logins = FailedLogins::default();
     for namespace in ["a", "b", "c", "d"] {
-        let question = question(namespace, false);
+        let question = confirming(&question(namespace, false));
         (0..5).for_each(|_| logins.failed(&question, &LIMITS, at(T)));
     }
     assert_eq!(logins.left(&question("a", false), &LIMITS, at(T)), Left::Nothing(at(T + 3600)));
@@ -131,14 +137,69 @@ fn a_clock_that_was_set_back_leaves_no_failure_ahead() {
 }
 
 #[test]
+fn failed_logins_of_the_process_before_count_once_each() {
+    let (mut logins, a) = (FailedLogins::default(), question("a", false));
+    logins.failed(&confirming(&a), &LIMITS, at(T));
+    for number in 0..5 {
+        let token = question_of(number, "a").hashed;
+        let login = FailedLogin { at: at(T - 60), token, namespace: "a".into(), dubious: false };
+        for _ in 0..2 {
+            logins.remember(login.clone(), &LIMITS);
+        }
+    }
+    assert_eq!(logins.count(at(T)), 6);
+    assert_eq!(logins.left(&a, &LIMITS, at(T)), Left::Nothing(at(T + 3540)), "until two are an hour old");
+}
+
+#[test]
 fn what_is_on_its_way_is_kept_for() {
     let (mut logins, a, b) = (FailedLogins::default(), question("a", false), question("b", false));
-    (0..4).for_each(|_| logins.failed(&a, &LIMITS, at(T)));
+    (0..2).for_each(|_| logins.failed(&confirming(&a), &LIMITS, at(T)));
     (0..2).for_each(|_| logins.risk(&a));
     assert_eq!(logins.left(&a, &LIMITS, at(T)), Left::Risked);
     assert_eq!(logins.left(&b, &LIMITS, at(T)), Left::Some);
     logins.risk_over(&a);
     assert_eq!(logins.left(&a, &LIMITS, at(T)), Left::Some);
+}
+
+#[test]
+fn who_was_refused_once_keeps_room_for_the_confirmation() {
+    let (mut logins, one, two, three) =
+        (FailedLogins::default(), question_of(1, "a"), question_of(2, "a"), question_of(3, "a"));
+    for question in [&one, &two, &three] {
+        assert_eq!(logins.left(question, &LIMITS, at(T)), Left::Some);
+        logins.failed(question, &LIMITS, at(T));
+    }
+    let four = question_of(4, "a");
+    assert_eq!(logins.left(&four, &LIMITS, at(T)), Left::Risked, "three are to be confirmed");
+    assert_eq!(logins.left(&confirming(&one), &LIMITS, at(T)), Left::Some);
+    logins.settle(&one.hashed);
+    assert_eq!(logins.left(&four, &LIMITS, at(T)), Left::Risked, "one was good after all, two are left");
+    logins.failed(&confirming(&two), &LIMITS, at(T));
+    assert_eq!(logins.left(&four, &LIMITS, at(T)), Left::Risked);
+    assert_eq!(logins.left(&confirming(&three), &LIMITS, at(T)), Left::Some);
+    logins.settle(&three.hashed);
+    assert_eq!(logins.left(&four, &LIMITS, at(T)), Left::Some);
+}
+
+#[test]
+fn a_confirmation_that_never_comes_keeps_no_room() {
+    let (mut logins, one, two) = (FailedLogins::default(), question_of(1, "a"), question_of(2, "a"));
+    let limits = Limits { failed_logins_per_namespace: 3, ..LIMITS };
+    logins.failed(&one, &limits, at(T));
+    assert_eq!(logins.left(&two, &limits, at(T + 599)), Left::Risked);
+    assert_eq!(logins.left(&two, &limits, at(T + 601)), Left::Some);
+}
+
+#[test]
+fn a_budget_of_one_is_spent_by_one() {
+    let (mut logins, one, two) = (FailedLogins::default(), question_of(1, "a"), question_of(2, "a"));
+    let limits = Limits { failed_logins_per_namespace: 1, ..LIMITS };
+    assert_eq!(logins.left(&one, &limits, at(T)), Left::Some);
+    logins.failed(&one, &limits, at(T));
+    for question in [&confirming(&one), &two] {
+        assert_eq!(logins.left(question, &limits, at(T)), Left::Nothing(at(T + 3600)));
+    }
 }
 
 #[test]
