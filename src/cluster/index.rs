@@ -278,11 +278,16 @@ impl Inner {
 
     fn take_connection(
         &mut self,
-        connection: Connection,
+        mut connection: Connection,
         woken: impl FnOnce(ObjectKey) -> Woken,
     ) -> Option<Woken> {
+        let known = self.connections.get(&connection.key).cloned();
+        // Name and uid are kept once.
+        if let Some(known) = known.as_ref().filter(|known| known.uid == connection.uid) {
+            connection.key = known.key.clone();
+            connection.uid = known.uid.clone();
+        }
         let key = connection.key.clone();
-        let known = self.connections.get(&key).cloned();
         if known.as_ref().is_some_and(|known| {
             known.uid == connection.uid && known.resource_version == connection.resource_version
         }) {

@@ -26,9 +26,9 @@ use super::{
 const WATCH_SECONDS: u32 = 60;
 /// Longer than any watch is silent, so that a list without an answer ends too.
 pub const LONGEST_SILENCE: Duration = Duration::from_secs(75);
-/// A connection with its status has about 5 KiB.
-const PAGE_OF_CONNECTIONS: u32 = 400;
-/// A Secret's annotations may have 256 KiB, and a page is held in memory whole.
+/// A connection with its status has about 5 KiB, and a page is held in memory whole.
+const PAGE_OF_CONNECTIONS: u32 = 100;
+/// A Secret's annotations may have 256 KiB.
 const PAGE_OF_SECRETS: u32 = 10;
 /// Whatever seems to have gone back in time, everything is listed anew once in so long.
 const BETWEEN_RELISTS: Duration = Duration::from_secs(60);

@@ -224,9 +224,8 @@ impl State {
         let entry = self.ledger.open(token);
         entry.accepted_before |= question.accepted_before;
         question.accepted_before = entry.accepted_before;
-        question.condemned |= entry.knowledge.believed_refusal().is_some();
-        let account = entry.knowledge.grant.as_ref().and_then(|(grant, _)| grant.account.as_ref());
-        question.account = account.map(|account| account.id).or(question.account);
+        question.condemned |= entry.refused().is_some_and(|refused| refused.is_believed());
+        question.account = entry.account().or(question.account);
         let Err(why) = self.admission.push(question, now) else {
             self.unseen.get_or_insert(now);
             return (Asked::Pending, Vec::new());
@@ -238,7 +237,7 @@ impl State {
     fn heard(&self, token: &HashedToken) -> Option<Known> {
         let entry = self.ledger.get(token)?;
         Some(Known {
-            knowledge: entry.knowledge.clone(),
+            knowledge: entry.knowledge(),
             asked: entry.asked,
             released: self.admission.released(),
             pending: Probe::ALL.iter().any(|probe| self.admission.is_pending(&(*token, *probe))),
@@ -304,8 +303,7 @@ impl State {
         let entry = self.ledger.get(&question.hashed);
         let in_doubt = entry.is_some_and(|entry| {
             let refuses = |deferral: Deferral| deferral.reason == Reason::HostRefusesMany;
-            entry.knowledge.refused.is_some()
-                || entry.knowledge.deferred.is_some_and(|deferred| refuses(deferred.deferral))
+            entry.refused().is_some() || entry.deferred().is_some_and(refuses)
         });
         if in_doubt || question.urgency == Urgency::Confirm { Line::Fresh } else { Line::Kept }
     }
@@ -318,7 +316,7 @@ impl State {
             !question.condemned
                 && entry.accepted_before
                 && !entry.was_held
-                && entry.knowledge.believed_refusal().is_none()
+                && !entry.refused().is_some_and(|refused| refused.is_believed())
         });
         let effect = self.admission.answered(question, &heard.reply, told(&heard), counts);
         let github_now = self.admission.clock().at(heard.date, heard.answered);
@@ -367,7 +365,7 @@ impl State {
     /// refusals are needed now.
     fn release(&mut self) {
         for entry in self.ledger.entries() {
-            let deferred = entry.knowledge.deferred.map(|deferred| deferred.deferral.reason);
+            let deferred = entry.deferred().map(|deferral| deferral.reason);
             entry.was_held |= entry.accepted_before && deferred == Some(Reason::HostRefusesMany);
         }
     }

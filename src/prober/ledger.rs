@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use crate::domain::{
     Reason,
-    answer::{Answer, Deferral, Reply},
-    knowledge::Knowledge,
+    answer::{Answer, Deferral, Grant, Reply},
+    knowledge::{Deferred, Knowledge, Refused},
     token::HashedToken,
 };
 
@@ -17,17 +17,26 @@ pub(super) struct Ledger {
     of: HashMap<HashedToken, Box<Entry>>,
 }
 
-/// What was heard about a token.
+/// What was heard about a token. Most tokens are accepted and nothing else is to be said, so the rest has a place of its own.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Entry {
-    /// The replies.
-    pub(super) knowledge: Knowledge,
+    grant: Option<(Grant, Timestamp)>,
+    first_proven: Option<Timestamp>,
+    doubts: Option<Box<Doubts>>,
     /// When it was asked about last.
     pub(super) asked: Option<Timestamp>,
     /// True if it was accepted before, by what this process or a connection's status knows.
     pub(super) accepted_before: bool,
     /// True if an incident held its refusals back, and it was not accepted since.
     pub(super) was_held: bool,
+}
+
+/// What speaks against an acceptance, or may.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Doubts {
+    before: Option<Box<Grant>>,
+    refused: Option<Refused>,
+    deferred: Option<Deferred>,
 }
 
 impl Ledger {
@@ -73,29 +82,63 @@ impl Ledger {
 
     /// The tokens about which the last question brought no answer.
     pub(super) fn deferred(&self) -> impl Iterator<Item = HashedToken> {
-        self.of.iter().filter(|(_, entry)| entry.knowledge.deferred.is_some()).map(|(token, _)| *token)
+        self.of.iter().filter(|(_, entry)| entry.deferred().is_some()).map(|(token, _)| *token)
     }
 }
 
 impl Entry {
+    /// The replies.
+    pub(super) fn knowledge(&self) -> Knowledge {
+        let Entry { grant, first_proven, .. } = self.clone();
+        let Doubts { before, refused, deferred } = self.doubts.as_deref().cloned().unwrap_or_default();
+        Knowledge { grant, before, refused, first_proven, deferred }
+    }
+
+    /// The account of the token, if it was told.
+    pub(super) fn account(&self) -> Option<i64> {
+        let (grant, _) = self.grant.as_ref()?;
+        Some(grant.account.as_ref()?.id)
+    }
+
+    /// The refusals since the last acceptance.
+    pub(super) fn refused(&self) -> Option<Refused> {
+        self.doubts.as_ref()?.refused
+    }
+
+    /// What was deferred since the last answer.
+    pub(super) fn deferred(&self) -> Option<Deferral> {
+        Some(self.doubts.as_ref()?.deferred?.deferral)
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Knowledge)) {
+        let Doubts { before, refused, deferred } = *self.doubts.take().unwrap_or_default();
+        let (grant, first_proven) = (self.grant.take(), self.first_proven);
+        let mut knowledge = Knowledge { grant, before, refused, first_proven, deferred };
+        change(&mut knowledge);
+        let Knowledge { grant, before, refused, first_proven, deferred } = knowledge;
+        (self.grant, self.first_proven) = (grant, first_proven);
+        let doubts = Doubts { before, refused, deferred };
+        self.doubts = (doubts != Doubts::default()).then(|| Box::new(doubts));
+    }
+
     /// Takes in the reply to a question. `needed` is how many refusals make one believed.
     pub(super) fn learn(&mut self, reply: Reply, needed: i32, asked: Timestamp) {
         if matches!(reply, Reply::Answer(Answer::Granted(_))) {
             self.accepted_before = true;
             self.was_held = false;
         }
-        self.knowledge.learn_of(reply, needed, asked);
+        self.change(|knowledge| knowledge.learn_of(reply, needed, asked));
     }
 
     /// Keeps a deferral of the whole host for this token. True if that is news.
     pub(super) fn defer(&mut self, deferral: Deferral, now: Timestamp) -> bool {
-        let before = self.knowledge.deferred;
-        self.knowledge.learn(Reply::Deferral(deferral), now);
-        self.knowledge.deferred != before
+        let before = self.doubts.as_ref().and_then(|doubts| doubts.deferred);
+        self.change(|knowledge| knowledge.learn(Reply::Deferral(deferral), now));
+        self.doubts.as_ref().and_then(|doubts| doubts.deferred) != before
     }
 
     /// Takes back what the host refused during an incident.
     pub(super) fn hold(&mut self, now: Timestamp) {
-        self.knowledge.take_back(Reason::HostRefusesMany, now);
+        self.change(|knowledge| knowledge.take_back(Reason::HostRefusesMany, now));
     }
 }

@@ -30,6 +30,8 @@ const PRIORITIES: [Priority; 4] = [Priority::Answered, Priority::New, Priority::
 
 /// So many of them are served before the Secrets are listed.
 const CLOSED: usize = 2;
+/// A line of so many keeps its memory when it is empty.
+const SHORT: usize = 64;
 /// One in so many is taken from the end of the line.
 const ONE_IN: u32 = 8;
 
@@ -208,6 +210,8 @@ impl Inner {
                     return Some(key);
                 }
             }
+            // What a burst took is given back.
+            self.of(priority).shrink_to(SHORT);
         }
         None
     }

@@ -53,8 +53,8 @@ pub(super) struct Record {
     pub(super) handled_request: Option<Box<str>>,
     /// The status that we wrote last.
     pub(super) written: Option<Written>,
-    /// The draft that was found to say what stands in the cluster, and what stands there, by their fingerprints.
-    pub(super) said: Option<(u64, u64)>,
+    /// The draft that was found to say what stands in the cluster, and what stands there, by one sum of both.
+    pub(super) said: Option<u64>,
     /// Since when the first answer about the token is awaited.
     pub(super) awaiting: Option<Instant>,
     /// Other writers of the same objects.
@@ -201,7 +201,8 @@ fn state(reference: &SecretKeyRef, version: Option<&Version>) -> u64 {
     hasher.finish()
 }
 
-fn sum(of: &(impl Hash + ?Sized)) -> u64 {
+/// Equal for equal values, in this process.
+pub(super) fn sum(of: &(impl Hash + ?Sized)) -> u64 {
     let mut hasher = DefaultHasher::new();
     of.hash(&mut hasher);
     hasher.finish()

@@ -10,7 +10,7 @@ use super::{
     act::Acted,
     contention::STATUS,
     observe::Observed,
-    records::{Record, Written},
+    records::{Record, Written, sum},
 };
 use crate::{
     api::{
@@ -90,7 +90,7 @@ async fn say_it(
     };
     let same = (StatusDigest::fingerprint_of(&draft), stands.fingerprint());
     let checked_at = draft.token.as_ref().and_then(|token| token.checked_at.as_ref().map(|at| at.0));
-    let is_said = same.0 == same.1 || record.said == Some(same);
+    let is_said = same.0 == same.1 || record.said == Some(sum(&same));
     // A draft without a token keeps the instant of the one that stands.
     let has_aged = checked_at.is_some() && status::has_aged(checked_at, stands.checked_at(), heartbeat);
     if is_said && !has_aged {
@@ -110,7 +110,7 @@ async fn say_it(
         Some(status) => write(&now, &status, record, ctx).await,
         // What the draft lacks is kept from the status that stands.
         None => {
-            record.said = Some(same);
+            record.said = Some(sum(&same));
             Reported::Said
         }
     }

@@ -458,7 +458,7 @@ fn nothing_is_kept_of_tokens_that_nobody_uses_any_more() {
 
 #[test]
 fn an_entry_is_small() {
-    assert!(Ledger::bytes_of_an_entry() <= 300, "{} bytes", Ledger::bytes_of_an_entry());
+    assert!(Ledger::bytes_of_an_entry() <= 192, "{} bytes", Ledger::bytes_of_an_entry());
 }
 
 #[test]
