@@ -12,9 +12,14 @@ pub mod watch;
 
 use std::{future::Future, time::Duration};
 
-use kube::core::Status;
+use kube::{
+    Client, Resource,
+    core::{Request, Status, params::GetParams},
+};
+use serde::de::DeserializeOwned;
 
 use crate::domain::token::Token;
+use object::ObjectKey;
 
 /// How long one call may take. Longer is no use: the next reconcile comes anyway.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -179,6 +184,24 @@ pub async fn within<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T,
     match tokio::time::timeout(DEADLINE, call).await {
         Ok(answer) => Ok(answer?),
         Err(_) => Err(Fault::Late),
+    }
+}
+
+/// An object of this kind as it stands now, past every cache, in whatever form is wanted; `None` if there is none.
+///
+/// # Errors
+///
+/// If the API server does not tell.
+async fn get_opt<K, T>(client: &Client, key: &ObjectKey) -> Result<Option<T>, Fault>
+where
+    K: Resource<DynamicType = ()>,
+    T: DeserializeOwned,
+{
+    let request = Request::new(K::url_path(&(), Some(key.namespace())));
+    let request = request.get(key.name(), &GetParams::default()).map_err(kube::Error::BuildRequest)?;
+    match within(client.request(request)).await {
+        Err(fault) if fault.code() == Some(404) => Ok(None),
+        read => read.map(Some),
     }
 }
 

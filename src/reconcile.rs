@@ -126,12 +126,14 @@ impl Context {
     /// While the first list is read, the statuses tell what the process before has spent of the failed logins.
     fn remember_failed_logins(&self, woken: &Woken) {
         let (Woken::New(key) | Woken::Known(key)) = woken else { return };
-        if self.index.listed().borrow().connections {
+        if self.index.has_listed().borrow().connections {
             return;
         }
         let Some(connection) = self.index.connection(key) else { return };
         let status = connection.status.as_ref();
-        let Some((host, logins)) = status.and_then(|status| status.failed_logins(key.namespace())) else { return };
+        let Some((host, logins)) = status.and_then(|status| status.failed_logins(key.namespace())) else {
+            return;
+        };
         logins.into_iter().for_each(|login| self.prober.remember(host, login));
     }
 
@@ -154,7 +156,7 @@ impl Context {
 
 /// Holds back what was judged before until the Secrets are listed: before that nobody knows which outputs stand.
 pub async fn open(ctx: &Context) {
-    let mut listed = ctx.index.listed();
+    let mut listed = ctx.index.has_listed();
     // The sender lives as long as the index.
     let _ = listed.wait_for(|listed| listed.secrets).await;
     ctx.queue.open();

@@ -98,7 +98,7 @@ fn tasks(ctx: &Arc<Context>, probes: TcpListener) -> JoinSet<Result<(), Error>> 
     tasks.spawn(async move {
         let wake = |woken| watched.wake(woken);
         // Of Secrets only those are kept that a connection names or has made, so the connections are listed first.
-        let mut listed = watched.index.listed();
+        let mut listed = watched.index.has_listed();
         let _ = listed.wait_for(|listed| listed.connections).await;
         watch::secrets(watched.client.clone(), &watched.index, &watched.relist, wake).await;
         Err(Error::Task("watching Secrets"))
@@ -120,7 +120,7 @@ fn tasks(ctx: &Arc<Context>, probes: TcpListener) -> JoinSet<Result<(), Error>> 
 
 fn health_of(ctx: &Context) -> Health {
     let asking = ctx.prober.stalled(Timestamp::now());
-    Health { listed: ctx.index.listed().borrow().all(), stalled_for: ctx.queue.stalled_for().max(asking) }
+    Health { listed: ctx.index.has_listed().borrow().all(), stalled_for: ctx.queue.stalled_for().max(asking) }
 }
 
 /// Each call has a deadline of its own, and what fails is tried again by the reconcile, so the client does not try; the lists

@@ -373,7 +373,9 @@ fn known(token: &Description, host: &Host, outcome: &Outcome<'_>) -> TokenStatus
         doubt: token.doubt,
         login: account.as_ref().map(|account| account.login.to_string()),
         user_id: account.map(|account| account.id),
-        scopes: grant.and_then(|grant| grant.scopes.as_ref()).map(|scopes| scopes.iter().map(str::to_owned).collect()),
+        scopes: grant
+            .and_then(|grant| grant.scopes.as_ref())
+            .map(|scopes| scopes.iter().map(str::to_owned).collect()),
         expires_at: grant.and_then(|grant| match grant.expiry {
             Expiry::At(at) | Expiry::Implausible(at) => Some(time(at)),
             Expiry::Never | Expiry::Unreadable => None,

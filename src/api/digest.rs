@@ -1,12 +1,14 @@
 //! What the operator keeps of a status: whether another one says the same, and little more. The status itself is read when it is
 //! written anew, so that ten thousand of them cost no memory.
 
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
-    ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status, TokenStatus, status::knowledge,
+    Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status, RefusedStatus,
+    TokenStatus, status::knowledge,
 };
 use crate::domain::{
     Reason,
@@ -118,43 +120,79 @@ fn checked_at(token: &TokenStatus) -> Option<i64> {
 
 /// The same for statuses that say the same, in one process, whenever they began to.
 fn sum(status: &Status) -> u64 {
-    let mut said = status.clone();
-    for condition in &mut said.conditions {
-        condition.last_transition_time.0 = Timestamp::UNIX_EPOCH;
-    }
-    sum_without_checks(said)
+    let mut hasher = DefaultHasher::new();
+    hash(status, &mut hasher);
+    hasher.finish()
 }
 
-/// The same for equal statuses, apart from instants that are written with other changes only.
-pub(super) fn sum_without_checks(mut said: Status) -> u64 {
-    struct Sum(DefaultHasher);
-    impl std::io::Write for Sum {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.write(bytes);
-            Ok(bytes.len())
-        }
+/// The same for equal statuses, in one process, apart from instants that are written with other changes only.
+pub(super) fn sum_with_transitions(status: &Status) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hash(status, &mut hasher);
+    for condition in &status.conditions {
+        second(&condition.last_transition_time).hash(&mut hasher);
+    }
+    hasher.finish()
+}
 
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
+/// An instant as a status has it.
+fn second(time: &Time) -> i64 {
+    time.0.as_second()
+}
+
+/// What a status says: everything but the instants since when it says so, and those that are written with other changes only.
+fn hash(status: &Status, hasher: &mut DefaultHasher) {
+    let Status {
+        observed_generation,
+        conditions,
+        token,
+        outputs,
+        deferral,
+        next_check_at: _,
+        last_handled_request,
+        links,
+    } = status;
+    (observed_generation, outputs, last_handled_request, links).hash(hasher);
+    for Condition { type_, status, reason, message, last_transition_time: _, observed_generation } in
+        conditions
+    {
+        (type_, status, reason, message, observed_generation).hash(hasher);
     }
-    said.next_check_at = None;
-    if let Some(deferral) = &mut said.deferral {
-        deferral.not_before = None;
+    let deferral = deferral.as_ref();
+    deferral.map(|DeferralStatus { since, reason, not_before: _ }| (second(since), reason)).hash(hasher);
+    token.is_some().hash(hasher);
+    if let Some(token) = token {
+        let TokenStatus {
+            secret_name,
+            host,
+            kind,
+            hashed_token,
+            doubt,
+            login,
+            user_id,
+            scopes,
+            expires_at,
+            expiry_unreadable,
+            expiry_implausible,
+            first_proven_at,
+            checked_at: _,
+            refused,
+        } = token;
+        (secret_name, host, kind, hashed_token, doubt, login, user_id, scopes).hash(hasher);
+        let (expires_at, first_proven_at) =
+            (expires_at.as_ref().map(second), first_proven_at.as_ref().map(second));
+        (expires_at, expiry_unreadable, expiry_implausible, first_proven_at).hash(hasher);
+        let refused = refused.as_ref();
+        refused
+            .map(|RefusedStatus { reason, count, first, last }| (reason, count, second(first), second(last)))
+            .hash(hasher);
     }
-    if let Some(token) = &mut said.token {
-        token.checked_at = None;
-    }
-    let mut sum = Sum(DefaultHasher::new());
-    // Neither can fail: a status has no map with keys that are no texts, and a hasher takes every byte.
-    let _ = serde_json::to_writer(&mut sum, &said);
-    sum.0.finish()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{Condition, time};
+    use crate::api::time;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status, OutputStatus, TokenStatus,
-    digest::sum_without_checks,
+    digest::sum_with_transitions,
 };
 use crate::domain::Reason;
 
@@ -52,7 +52,7 @@ impl Transition {
 
 impl From<Status> for StatusSummary {
     fn from(status: Status) -> Self {
-        let digest = sum_without_checks(status.clone());
+        let digest = sum_with_transitions(&status);
         let transitions = status.conditions.iter().filter_map(|condition| {
             let type_ = CONDITION_TYPES.iter().position(|type_| *type_ == condition.type_)?;
             Some(Transition {
@@ -77,7 +77,7 @@ impl From<Status> for StatusSummary {
 impl StatusSummary {
     /// True if that status says the same, apart from `checkedAt` and `nextCheckAt`.
     pub fn says_the_same(&self, status: &Status) -> bool {
-        self.digest == sum_without_checks(status.clone())
+        self.digest == sum_with_transitions(status)
     }
 
     /// The condition of this type.

@@ -1,19 +1,16 @@
 //! Connections: read from the API server in a slim form, and their status written.
 
 use kube::{
-    Api, Client, Resource,
+    Client, Resource,
     api::ObjectMeta,
-    core::{
-        NamespaceResourceScope, Request,
-        params::{GetParams, PostParams},
-    },
+    core::{NamespaceResourceScope, Request, params::PostParams},
 };
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Value, value::RawValue};
 use std::{borrow::Cow, sync::Arc};
 
 use super::{
-    Fault,
+    Fault, get_opt,
     object::{Meta, ObjectKey},
     spec::StoredSpec,
     within,
@@ -64,11 +61,16 @@ impl Connection {
     }
 }
 
-/// A connection as the API server sends it, with nothing in memory that is not needed. Never fails for one object: what cannot
-/// be read of it is told in its own place, and must not keep the others from being read.
+/// A connection as the API server sends it. Spec and status are read only if they are news. Never fails for one object: what
+/// cannot be read of it is told in its own place, and must not keep the others from being read.
 #[derive(Clone, Debug)]
 pub(super) struct Received {
-    pub(super) connection: Connection,
+    pub(super) key: ObjectKey,
+    pub(super) resource_version: ResourceVersion,
+    metadata: Meta,
+    spec: Option<Box<RawValue>>,
+    status: Option<Box<RawValue>>,
+    /// For the watcher.
     meta: ObjectMeta,
 }
 
@@ -79,32 +81,50 @@ impl<'de> Deserialize<'de> for Received {
             #[serde(default)]
             metadata: Meta,
             #[serde(default)]
-            spec: Value,
+            spec: Option<Box<RawValue>>,
             #[serde(default)]
-            status: Option<Value>,
+            status: Option<Box<RawValue>>,
         }
         let Parts { metadata, spec, status } = Parts::deserialize(deserializer)?;
-        // What a later version wrote in a form that is not known here can be learnt anew.
-        let status = status.and_then(|status| serde_json::from_value::<Status>(status).ok());
+        let meta = ObjectMeta {
+            name: metadata.name.clone(),
+            namespace: metadata.namespace.clone(),
+            resource_version: metadata.resource_version.clone(),
+            ..ObjectMeta::default()
+        };
+        let resource_version = metadata.resource_version.as_deref().unwrap_or_default().into();
+        Ok(Received { key: metadata.key(), resource_version, metadata, spec, status, meta })
+    }
+}
+
+impl Received {
+    /// Its uid.
+    pub(super) fn uid(&self) -> &str {
+        self.metadata.uid.as_deref().unwrap_or_default()
+    }
+
+    /// The status. What a later version wrote in a form that is not known here can be learnt anew.
+    fn status(&self) -> Option<Status> {
+        serde_json::from_str(self.status.as_ref()?.get()).ok()
+    }
+}
+
+impl From<Received> for Connection {
+    fn from(received: Received) -> Self {
+        let status = received.status().map(StatusDigest::from);
+        let Received { key, resource_version, metadata, spec, .. } = received;
+        let spec = spec.and_then(|spec| serde_json::from_str(spec.get()).ok()).unwrap_or(Value::Null);
         let requested = metadata.annotations.as_ref().and_then(|annotations| annotations.get(REQUESTED_AT));
-        let connection = Connection {
-            key: metadata.key(),
-            uid: metadata.uid.clone().unwrap_or_default().into(),
-            resource_version: metadata.resource_version.as_deref().unwrap_or_default().into(),
+        Connection {
+            key,
+            uid: metadata.uid.as_deref().unwrap_or_default().into(),
+            resource_version,
             generation: metadata.generation,
             deleting: metadata.deletion_timestamp.is_some(),
             requested: requested.map(|text| text.chars().take(LONGEST_REQUEST).collect::<String>().into()),
             spec: StoredSpec::from(spec),
-            status: status.map(StatusDigest::from),
-        };
-        let meta = ObjectMeta {
-            name: metadata.name,
-            namespace: metadata.namespace,
-            uid: metadata.uid,
-            resource_version: metadata.resource_version,
-            ..ObjectMeta::default()
-        };
-        Ok(Received { connection, meta })
+            status,
+        }
     }
 }
 
@@ -143,8 +163,7 @@ impl Resource for Received {
 ///
 /// If the API server does not tell.
 pub async fn get(client: &Client, key: &ObjectKey) -> Result<Option<Connection>, Fault> {
-    let connections = Api::<Received>::namespaced(client.clone(), key.namespace());
-    Ok(within(connections.get_opt(key.name())).await?.map(|received| received.connection))
+    Ok(get_opt::<GithubPatConnection, Received>(client, key).await?.map(Connection::from))
 }
 
 /// The connection as it stands now, past every cache, with its whole status; `None` if there is none.
@@ -153,18 +172,11 @@ pub async fn get(client: &Client, key: &ObjectKey) -> Result<Option<Connection>,
 ///
 /// If the API server does not tell.
 pub async fn live(client: &Client, key: &ObjectKey) -> Result<Option<(Connection, Status)>, Fault> {
-    let read = within(async {
-        let request = Request::new(GithubPatConnection::url_path(&(), Some(key.namespace())));
-        let request = request.get(key.name(), &GetParams::default()).map_err(kube::Error::BuildRequest)?;
-        let object: Value = client.request(request).await?;
-        let status = object.get("status").cloned().unwrap_or_default();
-        let received: Received = serde_json::from_value(object).map_err(kube::Error::SerdeError)?;
-        Ok((received.connection, serde_json::from_value(status).unwrap_or_default()))
-    });
-    match read.await {
-        Err(fault) if fault.code() == Some(404) => Ok(None),
-        read => read.map(Some),
-    }
+    let read = get_opt::<GithubPatConnection, Received>(client, key).await?;
+    Ok(read.map(|received| {
+        let status = received.status().unwrap_or_default();
+        (received.into(), status)
+    }))
 }
 
 /// Makes this the status of that version of the connection, and of no other; gives the connection as it stands then.
@@ -179,18 +191,24 @@ pub async fn write_status(
     connection: &Connection,
     status: &Status,
 ) -> Result<Connection, Fault> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Body<'a> {
+        api_version: Cow<'a, str>,
+        kind: Cow<'a, str>,
+        metadata: ObjectMeta,
+        status: &'a Status,
+    }
     let (namespace, name) = (connection.key.namespace(), connection.key.name());
-    let body = serde_json::json!({
-        "apiVersion": GithubPatConnection::api_version(&()),
-        "kind": GithubPatConnection::kind(&()),
-        "metadata": {
-            "namespace": namespace,
-            "name": name,
-            "uid": &*connection.uid,
-            "resourceVersion": connection.resource_version.to_string(),
-        },
-        "status": status,
-    });
+    let metadata = ObjectMeta {
+        namespace: Some(namespace.to_owned()),
+        name: Some(name.to_owned()),
+        uid: Some(connection.uid.to_string()),
+        resource_version: Some(connection.resource_version.to_string()),
+        ..ObjectMeta::default()
+    };
+    let (api_version, kind) = (GithubPatConnection::api_version(&()), GithubPatConnection::kind(&()));
+    let body = Body { api_version, kind, metadata, status };
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
     let written = within(async {
         let body = serde_json::to_vec(&body).map_err(kube::Error::SerdeError)?;
@@ -198,7 +216,7 @@ pub async fn write_status(
         let request = request.replace_subresource("status", name, &params, body);
         client.request::<Received>(request.map_err(kube::Error::BuildRequest)?).await
     });
-    Ok(written.await?.connection)
+    Ok(written.await?.into())
 }
 
 #[cfg(test)]
@@ -215,7 +233,7 @@ mod tests {
             "spec": spec,
         }))
         .unwrap()
-        .connection
+        .into()
     }
 
     #[test]

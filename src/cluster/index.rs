@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    connections::Connection,
+    connections::{Connection, Received},
     object::{Few, ObjectKey},
     secrets::SecretEntry,
 };
@@ -94,7 +94,7 @@ impl Default for Index {
 
 impl Index {
     /// Tells what has been listed, now and whenever it changes.
-    pub fn listed(&self) -> watch::Receiver<Listed> {
+    pub fn has_listed(&self) -> watch::Receiver<Listed> {
         self.listed.subscribe()
     }
 
@@ -123,6 +123,26 @@ impl Index {
         let inner = self.lock();
         let owned = inner.owners.get(&connection.uid).into_iter().flat_map(|owner| &owner.outputs);
         owned.filter(|output| output.namespace() == connection.key.namespace()).cloned().collect()
+    }
+
+    /// Takes in a connection that an event told of, unless it is known in this very state, as our own writes are.
+    pub(super) fn received(&self, received: Received) -> Option<Woken> {
+        if self.has(&received) { None } else { self.saw_connection(received.into()) }
+    }
+
+    /// Takes in a connection of a list, in the same way.
+    pub(super) fn listed(&self, received: Received) -> Option<Woken> {
+        if !self.has(&received) {
+            return self.listed_connection(received.into());
+        }
+        self.lock().unlisted_connections.remove(&received.key);
+        None
+    }
+
+    fn has(&self, received: &Received) -> bool {
+        self.lock().connections.get(&received.key).is_some_and(|known| {
+            *known.uid == *received.uid() && known.resource_version == received.resource_version
+        })
     }
 
     /// Takes in a connection that an event told of, or our own write. What is older than what is known is passed over.

@@ -7,22 +7,23 @@ use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::me
 use kube::{
     Api, Client, Resource, ResourceExt,
     api::{DeleteParams, ObjectMeta, PostParams, Preconditions},
+    core::Request,
 };
 
 use super::{
     Fault,
     connections::FIELD_MANAGER,
     object::ObjectKey,
-    secrets::{OWNER_LABEL, SecretEntry, entry, look},
+    secrets::{OWNER_LABEL, SecretEntry, SecretMeta, entry, look},
     within,
 };
 use crate::{
     api::GithubPatConnection,
     domain::{
         decide::Change,
-        version::Version,
         output::{Output, Payload},
         token::HashedToken,
+        version::Version,
     },
 };
 
@@ -76,24 +77,23 @@ pub async fn apply(
 ) -> Result<Done, Fault> {
     let secrets = Api::<Secret>::namespaced(client.clone(), owner.key.namespace());
     match change {
-        Change::Create { output, payload } => create(client, &secrets, owner, output, payload, proof).await,
+        Change::Create { output, payload } => create(client, owner, output, payload, proof).await,
         Change::Replace { output, version, payload } => {
-            replace(&secrets, owner, output, version, payload, proof).await
+            replace(client, &secrets, owner, output, version, payload, proof).await
         }
         Change::Recreate { output, version, payload } => {
             match delete(&secrets, &output.secret_name, version).await? {
-                Done::Gone => create(client, &secrets, owner, output, payload, proof).await,
+                Done::Gone => create(client, owner, output, payload, proof).await,
                 other => Ok(other),
             }
         }
         Change::Delete { name, version } => delete(&secrets, name, version).await,
-        Change::Release { name, version } => release(&secrets, owner, name, version).await,
+        Change::Release { name, version } => release(client, &secrets, owner, name, version).await,
     }
 }
 
 async fn create(
     client: &Client,
-    secrets: &Api<Secret>,
     owner: Owner<'_>,
     output: &Output,
     payload: &Payload,
@@ -115,8 +115,8 @@ async fn create(
         data: Some(data(payload)),
         ..Secret::default()
     };
-    match within(secrets.create(&params(), &secret)).await {
-        Ok(created) => Ok(Done::Written(entry(&created))),
+    match write(client, owner, None, &secret).await {
+        Ok(created) => Ok(Done::Written(created)),
         Err(fault) if fault.is_already_there() => {
             Ok(look(client, &owner.key.beside(name)).await?.map_or(Done::Conflict, Done::Taken))
         }
@@ -126,6 +126,7 @@ async fn create(
 
 /// Reads the Secret once more, to keep labels and annotations that others put there.
 async fn replace(
+    client: &Client,
     secrets: &Api<Secret>,
     owner: Owner<'_>,
     output: &Output,
@@ -137,8 +138,8 @@ async fn replace(
     let Some(mut secret) = unchanged(secrets, name, seen).await? else { return Ok(Done::Conflict) };
     secret.data = Some(data(payload));
     secret.annotations_mut().extend(annotations(owner, output, proof));
-    match within(secrets.replace(name, &params(), &secret)).await {
-        Ok(replaced) => Ok(Done::Written(entry(&replaced))),
+    match write(client, owner, Some(name), &secret).await {
+        Ok(replaced) => Ok(Done::Written(replaced)),
         Err(fault) => conflict_or(fault),
     }
 }
@@ -160,13 +161,19 @@ async fn delete(secrets: &Api<Secret>, name: &str, seen: &Version) -> Result<Don
 }
 
 /// Takes off what makes it ours, so that it does not go with the connection.
-async fn release(secrets: &Api<Secret>, owner: Owner<'_>, name: &str, seen: &Version) -> Result<Done, Fault> {
+async fn release(
+    client: &Client,
+    secrets: &Api<Secret>,
+    owner: Owner<'_>,
+    name: &str,
+    seen: &Version,
+) -> Result<Done, Fault> {
     let Some(mut secret) = unchanged(secrets, name, seen).await? else { return Ok(Done::Conflict) };
     secret.labels_mut().retain(|key, _| key != OWNER_LABEL && key != MANAGED_BY.0);
     secret.annotations_mut().retain(|key, _| !ANNOTATIONS.contains(&key.as_str()));
     secret.owner_references_mut().retain(|reference| reference.uid != owner.uid);
-    match within(secrets.replace(name, &params(), &secret)).await {
-        Ok(released) => Ok(Done::Released(entry(&released))),
+    match write(client, owner, Some(name), &secret).await {
+        Ok(released) => Ok(Done::Released(released)),
         Err(fault) => conflict_or(fault),
     }
 }
@@ -174,6 +181,25 @@ async fn release(secrets: &Api<Secret>, owner: Owner<'_>, name: &str, seen: &Ver
 /// The Secret, if it is in the state that was seen.
 async fn unchanged(secrets: &Api<Secret>, name: &str, seen: &Version) -> Result<Option<Secret>, Fault> {
     Ok(within(secrets.get_opt(name)).await?.filter(|secret| entry(secret).version == *seen))
+}
+
+/// Creates the Secret, or replaces the one of this name. Of the answer only the metadata is read.
+async fn write(
+    client: &Client,
+    owner: Owner<'_>,
+    replaced: Option<&str>,
+    secret: &Secret,
+) -> Result<SecretEntry, Fault> {
+    let request = Request::new(Secret::url_path(&(), Some(owner.key.namespace())));
+    let written = within(async {
+        let body = serde_json::to_vec(secret).map_err(kube::Error::SerdeError)?;
+        let request = match replaced {
+            None => request.create(&params(), body),
+            Some(name) => request.replace(name, &params(), body),
+        };
+        client.request::<SecretMeta>(request.map_err(kube::Error::BuildRequest)?).await
+    });
+    Ok(written.await?.entry)
 }
 
 fn conflict_or(fault: Fault) -> Result<Done, Fault> {

@@ -1,6 +1,6 @@
 //! Secrets: their metadata as the index keeps it, and their bytes read one at a time.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::{Api, Client, Resource, ResourceExt, api::ObjectMeta, core::NamespaceResourceScope};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 use super::{
-    Fault,
+    Fault, get_opt,
     object::{Meta, ObjectKey},
     within,
 };
@@ -44,20 +44,7 @@ impl<'de> Deserialize<'de> for SecretMeta {
             metadata: Meta,
         }
         let Parts { metadata } = Parts::deserialize(deserializer)?;
-        let label = metadata.labels.as_ref().and_then(|labels| labels.get(OWNER_LABEL));
-        let references = metadata.owner_references.as_deref().unwrap_or_default();
-        let owner = label.filter(|uid| references.iter().any(|reference| reference.uid == **uid));
-        let entry = SecretEntry {
-            version: Version {
-                uid: metadata.uid.as_deref().unwrap_or_default().into(),
-                resource_version: metadata.resource_version.as_deref().unwrap_or_default().into(),
-            },
-            owner: owner.map(Into::into),
-            leaving: metadata
-                .deletion_timestamp
-                .is_some()
-                .then(|| Box::new(metadata.finalizers.clone().unwrap_or_default())),
-        };
+        let entry = SecretEntry::from(&metadata);
         let meta = ObjectMeta {
             name: metadata.name.clone(),
             namespace: metadata.namespace.clone(),
@@ -102,6 +89,36 @@ impl Resource for SecretMeta {
     }
 }
 
+impl From<&Meta> for SecretEntry {
+    fn from(metadata: &Meta) -> Self {
+        let label = metadata.labels.as_ref().and_then(|labels| labels.get(OWNER_LABEL));
+        let references = metadata.owner_references.as_deref().unwrap_or_default();
+        let owner = label.filter(|uid| references.iter().any(|reference| reference.uid == **uid));
+        let finalizers = || Box::new(metadata.finalizers.clone().unwrap_or_default());
+        SecretEntry {
+            version: Version {
+                uid: metadata.uid.as_deref().unwrap_or_default().into(),
+                resource_version: metadata.resource_version.as_deref().unwrap_or_default().into(),
+            },
+            owner: owner.map(Into::into),
+            leaving: metadata.deletion_timestamp.as_ref().map(|_| finalizers()),
+        }
+    }
+}
+
+/// A whole Secret as the API server sends it; most of its metadata is passed over.
+#[derive(Deserialize)]
+struct Whole {
+    #[serde(default)]
+    metadata: Meta,
+    #[serde(default, rename = "type")]
+    type_: Option<String>,
+    #[serde(default)]
+    data: Option<BTreeMap<String, ByteString>>,
+    #[serde(default)]
+    immutable: Option<bool>,
+}
+
 /// A Secret with its bytes, read a moment ago.
 #[derive(Debug)]
 pub struct Read {
@@ -119,8 +136,13 @@ pub struct Read {
 ///
 /// If the API server does not tell.
 pub async fn read(client: &Client, key: &ObjectKey) -> Result<Option<Read>, Fault> {
-    let secrets = Api::<Secret>::namespaced(client.clone(), key.namespace());
-    Ok(within(secrets.get_opt(key.name())).await?.map(split))
+    let read = get_opt::<Secret, Whole>(client, key).await?;
+    Ok(read.map(|Whole { metadata, type_, data, immutable }| {
+        let wiped = |value: ByteString| Zeroizing::new(value.0);
+        let data = data.unwrap_or_default().into_iter().map(|(key, value)| (key, wiped(value))).collect();
+        let payload = Payload { type_: type_.unwrap_or_default(), data };
+        Read { entry: SecretEntry::from(&metadata), payload, immutable: immutable == Some(true) }
+    }))
 }
 
 /// What the index would keep of the Secret of this name, without its bytes; `None` if there is none.
@@ -131,14 +153,6 @@ pub async fn read(client: &Client, key: &ObjectKey) -> Result<Option<Read>, Faul
 pub async fn look(client: &Client, key: &ObjectKey) -> Result<Option<SecretEntry>, Fault> {
     let secrets = Api::<SecretMeta>::namespaced(client.clone(), key.namespace());
     Ok(within(secrets.get_opt(key.name())).await?.map(|secret| secret.entry))
-}
-
-pub(super) fn split(secret: Secret) -> Read {
-    let entry = entry(&secret);
-    let wiped = |value: ByteString| Zeroizing::new(value.0);
-    let data = secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, wiped(value))).collect();
-    let payload = Payload { type_: secret.type_.unwrap_or_default(), data };
-    Read { entry, payload, immutable: secret.immutable == Some(true) }
 }
 
 /// What the index keeps of a whole Secret.

@@ -102,7 +102,11 @@ mod tests {
         for said in rows {
             let spec: Result<Spec, _> = serde_json::from_value(said.clone());
             let spec = spec.unwrap_or_else(|error| panic!("{said}: {error}"));
-            assert_eq!(StoredSpec::from(serde_json::to_value(&spec).unwrap()).read().unwrap(), spec, "{said}");
+            assert_eq!(
+                StoredSpec::from(serde_json::to_value(&spec).unwrap()).read().unwrap(),
+                spec,
+                "{said}"
+            );
         }
     }
 
@@ -110,11 +114,23 @@ mod tests {
     fn what_cannot_be_read_is_named_with_field_and_value() {
         let publish = json!([{ "secretName": "a", "format": "No" }]);
         let rows = [
-            (json!({ "secretRef": { "name": 7 } }), "spec.secretRef.name = 7: invalid type: integer `7`, expected a string"),
-            (json!({ "secretRef": { "name": "pat" }, "interval": "soon" }), "spec.interval = \"soon\": not a duration"),
-            (json!({ "secretRef": { "name": "pat" }, "publish": publish }), "spec.publish[0].format = \"No\": unknown variant"),
+            (
+                json!({ "secretRef": { "name": 7 } }),
+                "spec.secretRef.name = 7: invalid type: integer `7`, expected a string",
+            ),
+            (
+                json!({ "secretRef": { "name": "pat" }, "interval": "soon" }),
+                "spec.interval = \"soon\": not a duration",
+            ),
+            (
+                json!({ "secretRef": { "name": "pat" }, "publish": publish }),
+                "spec.publish[0].format = \"No\": unknown variant",
+            ),
             (json!({ "secretRef": null }), "spec.secretRef = null: invalid type: null, expected an object"),
-            (json!({ "secretRef": { "name": "pat" }, "publish": [7] }), "spec.publish[0] = 7: invalid type: integer `7`, expected an object"),
+            (
+                json!({ "secretRef": { "name": "pat" }, "publish": [7] }),
+                "spec.publish[0] = 7: invalid type: integer `7`, expected an object",
+            ),
             (json!({}), "spec = {}: missing field `secretRef`"),
             (json!(null), "spec = null: invalid type: null, expected an object"),
         ];

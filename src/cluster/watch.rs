@@ -64,15 +64,11 @@ pub async fn connections(client: Client, index: &Index, relist: &Relist, wake: i
                 index.list_connections();
                 Vec::new()
             }
-            watcher::Event::InitApply(Received { connection, .. }) => {
-                index.listed_connection(connection).into_iter().collect()
-            }
+            watcher::Event::InitApply(received) => index.listed(received).into_iter().collect(),
             watcher::Event::InitDone => index.connections_listed(),
-            watcher::Event::Apply(Received { connection, .. }) => {
-                index.saw_connection(connection).into_iter().collect()
-            }
-            watcher::Event::Delete(Received { connection, .. }) => {
-                index.lost_connection(&connection.key, &connection.uid).into_iter().collect()
+            watcher::Event::Apply(received) => index.received(received).into_iter().collect(),
+            watcher::Event::Delete(received) => {
+                index.lost_connection(&received.key, received.uid()).into_iter().collect()
             }
         };
         woken.into_iter().for_each(&wake);

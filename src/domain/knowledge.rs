@@ -205,7 +205,11 @@ mod tests {
 
     fn granted() -> Reply {
         let account = Some(Account { login: "octocat".into(), id: 1 });
-        Reply::Answer(Answer::Granted(Grant { account, scopes: Some(Scopes::default()), expiry: Expiry::Never }))
+        Reply::Answer(Answer::Granted(Grant {
+            account,
+            scopes: Some(Scopes::default()),
+            expiry: Expiry::Never,
+        }))
     }
 
     fn refused() -> Reply {

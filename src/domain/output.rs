@@ -17,7 +17,7 @@ use super::{
 };
 
 /// The layout of an output Secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Format {
     /// Type `Opaque` with the key `token`.
     Opaque,

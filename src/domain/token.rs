@@ -109,7 +109,7 @@ impl TryFrom<String> for HashedToken {
 }
 
 /// Why a token may have been cut or mistyped: said, never judged, since GitHub asks to treat tokens as opaque.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Doubt {
     /// Its length is not that of any known token of its kind.
     Length,

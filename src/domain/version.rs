@@ -65,33 +65,41 @@ impl fmt::Display for ResourceVersion {
 
 impl From<&str> for Uid {
     fn from(text: &str) -> Self {
-        Uid(match uuid(text).filter(|bytes| hyphenated(*bytes) == text) {
-            Some(bytes) => UidForm::Uuid(bytes),
-            None => UidForm::Text(text.into()),
-        })
+        Uid(uuid(text).map_or_else(|| UidForm::Text(text.into()), UidForm::Uuid))
     }
 }
 
 impl fmt::Display for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            UidForm::Uuid(bytes) => f.write_str(&hyphenated(*bytes)),
-            UidForm::Text(text) => f.write_str(text),
+        let bytes = match &self.0 {
+            UidForm::Uuid(bytes) => bytes,
+            UidForm::Text(text) => return f.write_str(text),
+        };
+        for (position, byte) in bytes.iter().enumerate() {
+            if HYPHENS.contains(&position) {
+                f.write_str("-")?;
+            }
+            write!(f, "{byte:02x}")?;
         }
+        Ok(())
     }
 }
 
-/// The bytes of 32 hexadecimal digits, with hyphens anywhere.
-fn uuid(text: &str) -> Option<[u8; 16]> {
-    let digits: String = text.split('-').collect();
-    let number = u128::from_str_radix(&digits, 16).ok()?;
-    (digits.len() == 32).then_some(number.to_be_bytes())
-}
+/// Before these bytes a UUID has a hyphen.
+const HYPHENS: [usize; 4] = [4, 6, 8, 10];
 
-fn hyphenated(bytes: [u8; 16]) -> String {
-    let digits = format!("{:032x}", u128::from_be_bytes(bytes));
-    let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| digits.get(range).unwrap_or_default());
-    parts.join("-")
+/// The bytes of a UUID in its canonical form: lower case, with hyphens in their places.
+fn uuid(text: &str) -> Option<[u8; 16]> {
+    let mut characters = text.chars();
+    let mut bytes = [0; 16];
+    for (position, byte) in bytes.iter_mut().enumerate() {
+        if HYPHENS.contains(&position) && characters.next()? != '-' {
+            return None;
+        }
+        let mut digit = || characters.next().filter(|digit| !digit.is_ascii_uppercase())?.to_digit(16);
+        *byte = u8::try_from(digit()? << 4 | digit()?).ok()?;
+    }
+    characters.next().is_none().then_some(bytes)
 }
 
 #[cfg(test)]

@@ -388,7 +388,10 @@ mod tests {
         records.put(&b, record);
         records.forget(&b, forget);
         assert_eq!(given_back.borrow().as_slice(), std::slice::from_ref(&one));
-        assert_eq!((records.sharing(&one).len(), records.sharing(&two).as_slice()), (0, [a.clone()].as_slice()));
+        assert_eq!(
+            (records.sharing(&one).len(), records.sharing(&two).as_slice()),
+            (0, [a.clone()].as_slice())
+        );
         let mut record = Box::new(Record::new("earlier".into(), Timestamp::UNIX_EPOCH));
         record.subject = Some(two.clone());
         records.put(&a, record);

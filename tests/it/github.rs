@@ -424,7 +424,9 @@ fn deferred(heard: &Heard) -> Option<Reason> {
 
 fn login(heard: &Heard) -> Option<String> {
     match &heard.reply {
-        Said::Answer(Answer::Granted(grant)) => grant.account.as_ref().map(|account| account.login.to_string()),
+        Said::Answer(Answer::Granted(grant)) => {
+            grant.account.as_ref().map(|account| account.login.to_string())
+        }
         _ => None,
     }
 }

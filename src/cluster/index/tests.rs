@@ -96,7 +96,7 @@ fn what_a_list_does_not_bring_is_gone_and_what_it_brings_outweighs_what_was_know
     assert_eq!(index.connections_listed(), [Woken::Gone(key("b"))]);
     assert_eq!(index.secrets_listed(), [], "b is gone, and its source with it");
     assert_eq!(index.connection(&key("a")).unwrap().resource_version.to_string(), "5");
-    assert!(index.listed().borrow().all());
+    assert!(index.has_listed().borrow().all());
     assert_eq!(index.len(), 1);
 }
 
@@ -149,7 +149,10 @@ fn a_read_that_an_event_has_overtaken_changes_nothing() {
     assert_eq!(index.secret(&key("a-pat")), None, "it is gone, and nothing else was told since");
 
     index.saw_connection(connection("a", "11", &["out"]));
-    assert!(index.read_connection(&"10".into(), connection("a", "10", &[])), "late, and no sign of an earlier state");
+    assert!(
+        index.read_connection(&"10".into(), connection("a", "10", &[])),
+        "late, and no sign of an earlier state"
+    );
     assert_eq!(index.connection(&key("a")).unwrap().resource_version.to_string(), "11");
 }
 

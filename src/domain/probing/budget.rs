@@ -215,7 +215,11 @@ const fn needs(question: &Question) -> u32 {
     match question.urgency {
         Urgency::Confirm | Urgency::Dubious => 1,
         Urgency::Rotated | Urgency::New | Urgency::Retry | Urgency::Routine => {
-            if question.condemned { 1 } else { 2 }
+            if question.condemned {
+                1
+            } else {
+                2
+            }
         }
     }
 }
