@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     start()
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn start() -> ExitCode {
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         return failed("another TLS provider was installed before", 1);

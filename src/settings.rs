@@ -40,7 +40,7 @@ const FAILED_LOGINS_PER_NAMESPACE: Range = Range::count("failedLoginsPerNamespac
 // GitHub's secondary limits are 900 points a minute, of which a question costs one, and 100 requests at once:
 // https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
 const QUESTIONS_PER_MINUTE: Range = Range::count("questionsPerMinute", 600, 1, 60_000);
-const CONCURRENCY: Range = Range::count("concurrency", 32, 1, 1000);
+const CONCURRENCY: Range = Range::count("concurrency", 16, 1, 1000);
 const HOST_CONCURRENCY: Range = Range::count("hosts[].concurrency", 16, 1, 100);
 
 /// Every setting with bounds, those of a host as `hosts[].name`.

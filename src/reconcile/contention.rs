@@ -11,7 +11,9 @@ const PEACE: Duration = Duration::from_secs(600);
 
 /// The objects that somebody else changed after us: outputs by their names, the status by none.
 #[derive(Debug, Default)]
-pub(super) struct Contentions(BTreeMap<Box<str>, Contention>);
+pub(super) struct Contentions(Option<Box<Objects>>);
+
+type Objects = BTreeMap<Box<str>, Contention>;
 
 /// The name under which [`Contentions`] has the status.
 pub(super) const STATUS: &str = "";
@@ -19,12 +21,12 @@ pub(super) const STATUS: &str = "";
 impl Contentions {
     /// How long this object may not be written yet; `None` if it may.
     pub(super) fn blocked(&self, object: &str, now: Instant) -> Option<Duration> {
-        self.0.get(object)?.blocked(now)
+        self.0.as_ref()?.get(object)?.blocked(now)
     }
 
     /// Of this object, which is known from now on.
     pub(super) fn of(&mut self, object: &str) -> &mut Contention {
-        self.0.entry(object.into()).or_default()
+        self.0.get_or_insert_default().entry(object.into()).or_default()
     }
 }
 

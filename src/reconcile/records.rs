@@ -99,7 +99,7 @@ impl Held {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Written {
     pub(super) fingerprint: u64,
-    pub(super) generation: Option<i64>,
+    pub(super) generation: i64,
 }
 
 impl Record {

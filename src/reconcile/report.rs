@@ -171,7 +171,7 @@ async fn write(connection: &Connection, status: &Status, record: &mut Record, ct
             log(connection, status);
             record.written = written.status.as_ref().map(|status| Written {
                 fingerprint: status.fingerprint(),
-                generation: connection.generation,
+                generation: connection.generation.unwrap_or_default(),
             });
             let is_taken = record.subject.is_some();
             ctx.index.saw_connection(if is_taken { written.without_memory() } else { written });
@@ -187,7 +187,7 @@ async fn write(connection: &Connection, status: &Status, record: &mut Record, ct
 fn may_write(connection: &Connection, record: &mut Record) -> Result<(), Duration> {
     let now = Instant::now();
     let stands = connection.status.as_ref().map(|status| status.fingerprint());
-    let ours = record.written.filter(|written| written.generation == connection.generation);
+    let ours = record.written.filter(|written| Some(written.generation) == connection.generation);
     let is_overtaken = ours.is_some_and(|written| Some(written.fingerprint) != stands);
     if !is_overtaken {
         return match record.contentions.blocked(STATUS, now) {
