@@ -37,6 +37,7 @@ pub mod probing;
 pub mod reason;
 pub mod requirement;
 pub mod scopes;
+pub mod second;
 pub mod token;
 pub mod version;
 

@@ -14,6 +14,7 @@ use crate::domain::{
     Reason,
     knowledge::Knowledge,
     probing::budget::FailedLogin,
+    second::Second,
     token::{Doubt, HashedToken},
 };
 
@@ -29,7 +30,7 @@ pub struct StatusDigest {
     /// The token that was last seen in the Secret.
     pub token: Option<HashedToken>,
     /// When GitHub had accepted it, as `checkedAt` says.
-    checked_at: Option<i64>,
+    checked_at: Option<Second>,
     /// What it remembers of the token, until somebody has taken it.
     remembers: Option<Box<Remembered>>,
     /// The request that was last acted on.
@@ -79,7 +80,7 @@ impl StatusDigest {
 
     /// When GitHub had accepted the token, as `checkedAt` says.
     pub fn checked_at(&self) -> Option<Timestamp> {
-        Timestamp::from_second(self.checked_at?).ok()
+        self.checked_at.map(Timestamp::from)
     }
 
     /// What it remembers of that token on that host; nothing of any other.
@@ -113,9 +114,9 @@ impl StatusDigest {
     }
 }
 
-/// When GitHub accepted the token at the latest, in seconds.
-fn checked_at(token: &TokenStatus) -> Option<i64> {
-    token.checked_at.as_ref().map(|at| at.0.as_second())
+/// When GitHub accepted the token at the latest.
+fn checked_at(token: &TokenStatus) -> Option<Second> {
+    token.checked_at.as_ref().map(|at| at.0.into())
 }
 
 /// The same for statuses that say the same, in one process, whenever they began to.

@@ -8,6 +8,7 @@ use crate::domain::{
     Reason,
     answer::{Answer, Deferral, Grant, Reply},
     knowledge::{Deferred, Knowledge, Refused},
+    second::Second,
     token::HashedToken,
 };
 
@@ -21,7 +22,7 @@ pub(super) struct Ledger {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Entry {
     grant: Option<(Grant, Timestamp)>,
-    first_proven: Option<Timestamp>,
+    first_proven: Option<Second>,
     doubts: Option<Box<Doubts>>,
     /// When it was asked about last.
     pub(super) asked: Option<Timestamp>,
@@ -91,7 +92,7 @@ impl Entry {
     pub(super) fn knowledge(&self) -> Knowledge {
         let Entry { grant, first_proven, .. } = self.clone();
         let Doubts { before, refused, deferred } = self.doubts.as_deref().cloned().unwrap_or_default();
-        Knowledge { grant, before, refused, first_proven, deferred }
+        Knowledge { grant, before, refused, first_proven: first_proven.map(Timestamp::from), deferred }
     }
 
     /// The account of the token, if it was told.
@@ -112,11 +113,11 @@ impl Entry {
 
     fn change(&mut self, change: impl FnOnce(&mut Knowledge)) {
         let Doubts { before, refused, deferred } = *self.doubts.take().unwrap_or_default();
-        let (grant, first_proven) = (self.grant.take(), self.first_proven);
+        let (grant, first_proven) = (self.grant.take(), self.first_proven.map(Timestamp::from));
         let mut knowledge = Knowledge { grant, before, refused, first_proven, deferred };
         change(&mut knowledge);
         let Knowledge { grant, before, refused, first_proven, deferred } = knowledge;
-        (self.grant, self.first_proven) = (grant, first_proven);
+        (self.grant, self.first_proven) = (grant, first_proven.map(Second::from));
         let doubts = Doubts { before, refused, deferred };
         self.doubts = (doubts != Doubts::default()).then(|| Box::new(doubts));
     }

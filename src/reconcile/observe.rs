@@ -22,6 +22,7 @@ use crate::{
             Subject, Urgency,
             schedule::{Past, later},
         },
+        second::Second,
         token::{Description, Doubt, Token},
         version::Version,
     },
@@ -63,7 +64,11 @@ impl Look<'_> {
                 bytes,
                 host,
                 knowledge: Knowledge::default(),
-                past: Past { since: self.record.since.min(now), asked: None, released: None },
+                past: Past {
+                    since: Timestamp::from(self.record.since).min(now),
+                    asked: None,
+                    released: None,
+                },
                 pending: false,
                 not_before: None,
                 demand: self.spec.demand(),
@@ -165,11 +170,11 @@ impl Look<'_> {
         };
         let (key, before) = (&self.connection.key, self.record.subject.as_ref());
         self.ctx.records.share(key, before, &subject, |unused| self.ctx.prober.forget(unused));
-        self.record.since = now;
+        self.record.since = now.into();
         self.record.not_now = None;
         self.record.remembered = remembered(self.connection.status.as_ref(), &subject);
         self.record.first_proven =
-            self.record.remembered.as_ref().and_then(|remembered| remembered.first_proven);
+            self.record.remembered.as_ref().and_then(|remembered| remembered.first_proven).map(Second::from);
         self.record.subject = Some(subject);
     }
 
@@ -182,7 +187,7 @@ impl Look<'_> {
         let heard = self.ctx.prober.heard(subject);
         if let Some(heard) = &heard {
             seen.pending = heard.pending;
-            seen.past = heard.past(self.record.since).by(seen.now);
+            seen.past = heard.past(self.record.since.into()).by(seen.now);
             if heard.knowledge.grant.is_some() && !heard.knowledge.heard_one_acceptance() {
                 self.record.remembered = None;
             }
@@ -193,7 +198,13 @@ impl Look<'_> {
             (Some(remembered), None) => remembered.clone(),
             (None, None) => Knowledge::default(),
         };
-        let first = self.record.first_proven.into_iter().chain(seen.knowledge.first_proven).min();
+        let first = self
+            .record
+            .first_proven
+            .map(Timestamp::from)
+            .into_iter()
+            .chain(seen.knowledge.first_proven)
+            .min();
         seen.knowledge.first_proven = first.filter(|_| seen.knowledge.grant.is_some());
         // An acceptance since then answers the question that was not taken.
         let accepted = seen.knowledge.grant.as_ref().map(|(_, at)| *at);

@@ -21,6 +21,7 @@ use crate::{
         knowledge::{Deferred, Knowledge},
         output::Stamp,
         probing::Subject,
+        second::Second,
         token::{Description, Token},
         version::Version,
     },
@@ -34,7 +35,7 @@ pub(super) struct Record {
     /// The connection, beyond its name.
     pub(super) uid: Arc<str>,
     /// When this process first saw the token that is in the source.
-    pub(super) since: Timestamp,
+    pub(super) since: Second,
     /// What was read from the source.
     pub(super) source: Option<Source>,
     /// The token on its host.
@@ -42,7 +43,7 @@ pub(super) struct Record {
     /// What the status said of it when this process started.
     pub(super) remembered: Option<Box<Knowledge>>,
     /// When GitHub accepted the token first, as the status said.
-    pub(super) first_proven: Option<Timestamp>,
+    pub(super) first_proven: Option<Second>,
     /// What the outputs hold.
     pub(super) outputs: SmallVec<[Verified; 1]>,
     /// The token, while a question about it is on its way.
@@ -106,7 +107,7 @@ impl Record {
     fn new(uid: Arc<str>, now: Timestamp) -> Self {
         Record {
             uid,
-            since: now,
+            since: now.into(),
             source: None,
             subject: None,
             remembered: None,

@@ -11,7 +11,7 @@ fn settings(yaml: &str) -> Result<Settings, Error> {
 fn without_any_setting_the_defaults_hold() {
     let settings = settings("").unwrap();
     assert_eq!(settings.minimum_interval, SignedDuration::from_mins(1));
-    assert_eq!((settings.concurrency, settings.questions_per_minute), (32, 600));
+    assert_eq!((settings.concurrency, settings.questions_per_minute), (16, 600));
     assert_eq!((settings.failed_logins_per_hour, settings.failed_logins_per_namespace), (30, 6));
     assert_eq!(settings.incident_hold, SignedDuration::from_mins(30));
     let host = settings.host("github.com").unwrap();
