@@ -74,7 +74,9 @@ impl Error {
     /// and 1 for the others.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Usage(_) | Error::Settings(_) | Error::Telemetry(telemetry::Error::Filter(_)) => 3,
+            Error::Usage(_)
+            | Error::Settings(_)
+            | Error::Telemetry(telemetry::Error::Filter(_) | telemetry::Error::Target(_)) => 3,
             Error::Check(error) => error.exit_code().max(2),
             _ => 1,
         }

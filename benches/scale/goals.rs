@@ -21,8 +21,8 @@ pub(crate) const CLUSTER_CPU: Goal = Goal::AtMost(8.0);
 pub(crate) const WRITES: Goal = Goal::AtMost(2.0);
 /// Reads for a new connection, and for a due question: the source.
 pub(crate) const READS: Goal = Goal::AtMost(1.0);
-/// Questions for a new connection.
-pub(crate) const QUESTIONS: Goal = Goal::AtMost(1.0);
+/// Questions for a new connection. Of ten thousand tokens a few reach a due instant of theirs while the section runs.
+pub(crate) const QUESTIONS: Goal = Goal::AtMost(1.005);
 /// What must not happen.
 pub(crate) const NONE: Goal = Goal::AtMost(0.0);
 /// Seconds until a new connection is Ready while another host stalls.

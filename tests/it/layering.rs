@@ -27,8 +27,9 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// The same within the cluster side.
 const ARROWS_OF_CLUSTER: &[(&str, &[&str])] = &[
     ("object", &[]),
+    ("spec", &[]),
     ("secrets", &["object"]),
-    ("connections", &["object"]),
+    ("connections", &["object", "spec"]),
     ("index", &["connections", "object", "secrets"]),
     ("outputs", &["connections", "object", "secrets"]),
     ("watch", &["connections", "index", "secrets"]),

@@ -221,6 +221,45 @@ async fn made_up_tokens_fail_no_more_logins_than_their_namespace_and_the_address
 }
 
 #[tokio::test]
+async fn a_restart_does_not_renew_the_failed_logins_of_the_hour() {
+    let world = World::start().await;
+    let (ours, theirs) = (Tenant::of(&world, NAMESPACE), Tenant::new(&world, "team-b").await);
+    let operator = world.operator().await;
+    ours.secret("clock", &world.github.token(NewToken::classic("clock", "clock"))).await;
+    ours.connection("clock", json!({})).await;
+    let made_up = |first: u64| {
+        (0..7).map(move |number| {
+            (format!("made-up-{number}"), token_text_for(TokenKind::Classic, 2_000_000 + first + number))
+        })
+    };
+    theirs.many(made_up(0), &json!({})).await;
+    let refused_and_waiting = async || {
+        let mut reasons = Vec::new();
+        for number in 0..7 {
+            let said = |seen: &GithubPatConnection| {
+                is_so(seen, "Ready", "False", "BadCredentials")
+                    || is_so(seen, "Ready", "Unknown", "FailedLoginsSpent")
+            };
+            let seen = theirs.until(&format!("made-up-{number}"), said).await;
+            reasons.push(is_so(&seen, "Ready", "False", "BadCredentials"));
+        }
+        reasons.into_iter().filter(|is_refused| *is_refused).count()
+    };
+    assert_eq!(refused_and_waiting().await, 3, "six failed logins condemn three tokens, rather than none");
+    assert_eq!(world.github.statistics().failed_logins, 6);
+
+    operator.stop().await;
+    let _operator = world.operator().await;
+    until_asked(&world.github, "clock", questions(&world.github, "clock").len() + 2).await;
+    assert_eq!(refused_and_waiting().await, 3);
+    assert_eq!(world.github.statistics().failed_logins, 6, "the share of the namespace is spent still");
+    // Another namespace has its own.
+    ours.many(made_up(100).take(1), &json!({})).await;
+    ours.ready("made-up-0", "False", "BadCredentials").await;
+    assert_eq!(world.github.statistics().failed_logins, 8);
+}
+
+#[tokio::test]
 async fn a_token_with_a_wrong_checksum_is_asked_about_once() {
     let world = World::start().await;
     let ours = Tenant::of(&world, NAMESPACE);
