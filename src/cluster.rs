@@ -200,7 +200,8 @@ where
     let request = Request::new(K::url_path(&(), Some(key.namespace())));
     let request = request.get(key.name(), &GetParams::default()).map_err(kube::Error::BuildRequest)?;
     match within(client.request(request)).await {
-        Err(fault) if fault.code() == Some(404) => Ok(None),
+        // A 404 without this reason comes from something before the API server.
+        Err(Fault::Kube(kube::Error::Api(status))) if status.reason == "NotFound" => Ok(None),
         read => read.map(Some),
     }
 }

@@ -21,7 +21,7 @@ use crate::{
         answer::Deferral,
         knowledge::Knowledge,
         probe::Probe,
-        probing::{Limits, Question, Subject, Urgency, budget::FailedLogin, schedule::Past},
+        probing::{Limits, Question, Subject, Urgency, logins::FailedLogin, schedule::Past},
         token::{HashedToken, Token},
     },
     github::Github,
@@ -168,10 +168,10 @@ impl Prober {
         host.ask(question, now)
     }
 
-    /// Counts a failed login that the process before had with this host.
-    pub fn remember(&self, host: &str, login: FailedLogin) {
+    /// Counts a failed login that the process before had with this host, and whether a second one was to confirm it.
+    pub fn remember(&self, host: &str, login: FailedLogin, is_unconfirmed: bool, now: Timestamp) {
         if let Some(host) = self.hosts.get(host) {
-            host.remember(login);
+            host.remember(login, is_unconfirmed, now);
         }
     }
 

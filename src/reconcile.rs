@@ -131,10 +131,10 @@ impl Context {
         }
         let Some(connection) = self.index.connection(key) else { return };
         let status = connection.status.as_ref();
-        let Some((host, logins)) = status.and_then(|status| status.failed_logins(key.namespace())) else {
-            return;
-        };
-        logins.into_iter().for_each(|login| self.prober.remember(host, login));
+        let remembered = status.and_then(|status| status.failed_logins(key.namespace()));
+        let Some((host, logins, is_unconfirmed)) = remembered else { return };
+        let now = Timestamp::now();
+        logins.into_iter().for_each(|login| self.prober.remember(host, login, is_unconfirmed, now));
     }
 
     /// What the knowledge of a token belongs to.

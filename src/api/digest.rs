@@ -13,7 +13,7 @@ use super::{
 use crate::domain::{
     Reason,
     knowledge::Knowledge,
-    probing::budget::FailedLogin,
+    probing::logins::FailedLogin,
     second::Second,
     token::{Doubt, HashedToken},
 };
@@ -91,15 +91,16 @@ impl StatusDigest {
     }
 
     /// The host and the failed logins that it remembers of the token, for a connection of this namespace: the first and the last
-    /// of those in a row.
-    pub fn failed_logins(&self, namespace: &str) -> Option<(&str, Vec<FailedLogin>)> {
+    /// of those in a row, and whether the last is to be confirmed.
+    pub fn failed_logins(&self, namespace: &str) -> Option<(&str, Vec<FailedLogin>, bool)> {
         let TokenStatus { host, hashed_token: token, doubt, refused, first_proven_at, .. } =
             &self.remembers.as_ref()?.token;
-        let refused = refused.as_ref()?;
+        let refused = refused.as_ref().filter(|refused| refused.reason == Reason::BadCredentials.as_str())?;
         let dubious = *doubt == Some(Doubt::Checksum) && first_proven_at.is_none();
         let login = |at| FailedLogin { at, token: *token, namespace: namespace.into(), dubious };
-        let instants = [refused.first.0, refused.last.0];
-        Some((host, instants.into_iter().take(if refused.count > 1 { 2 } else { 1 }).map(login).collect()))
+        let (is_first, instants) = (refused.count <= 1, [refused.first.0, refused.last.0]);
+        let logins = instants.into_iter().take(if is_first { 1 } else { 2 }).map(login).collect();
+        Some((host, logins, is_first && !dubious && first_proven_at.is_none()))
     }
 
     /// The same without what it remembers: somebody has taken that.

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
-use k8s_openapi::{ByteString, api::core::v1::Secret};
+use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::OwnerReference};
 use kube::{Api, Client, Resource, ResourceExt, api::ObjectMeta, core::NamespaceResourceScope};
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
@@ -91,18 +91,31 @@ impl Resource for SecretMeta {
 
 impl From<&Meta> for SecretEntry {
     fn from(metadata: &Meta) -> Self {
-        let label = metadata.labels.as_ref().and_then(|labels| labels.get(OWNER_LABEL));
-        let references = metadata.owner_references.as_deref().unwrap_or_default();
+        let finalizers = metadata.finalizers.as_deref().unwrap_or_default();
+        SecretEntry::new(
+            [metadata.uid.as_deref(), metadata.resource_version.as_deref()],
+            metadata.labels.as_ref().and_then(|labels| labels.get(OWNER_LABEL)),
+            metadata.owner_references.as_deref().unwrap_or_default(),
+            metadata.deletion_timestamp.is_some().then_some(finalizers),
+        )
+    }
+}
+
+impl SecretEntry {
+    /// Ours is what has our label and an owner reference with the same uid.
+    fn new(
+        [uid, resource_version]: [Option<&str>; 2],
+        label: Option<&str>,
+        references: &[OwnerReference],
+        leaving: Option<&[String]>,
+    ) -> Self {
+        let version = Version {
+            uid: uid.unwrap_or_default().into(),
+            resource_version: resource_version.unwrap_or_default().into(),
+        };
         let owner = label.filter(|uid| references.iter().any(|reference| reference.uid == **uid));
-        let finalizers = || Box::new(metadata.finalizers.clone().unwrap_or_default());
-        SecretEntry {
-            version: Version {
-                uid: metadata.uid.as_deref().unwrap_or_default().into(),
-                resource_version: metadata.resource_version.as_deref().unwrap_or_default().into(),
-            },
-            owner: owner.map(Into::into),
-            leaving: metadata.deletion_timestamp.as_ref().map(|_| finalizers()),
-        }
+        let leaving = leaving.map(|finalizers| Box::new(finalizers.to_vec()));
+        SecretEntry { version, owner: owner.map(Into::into), leaving }
     }
 }
 
@@ -158,16 +171,12 @@ pub async fn look(client: &Client, key: &ObjectKey) -> Result<Option<SecretEntry
 /// What the index keeps of a whole Secret.
 pub(super) fn entry(secret: &Secret) -> SecretEntry {
     let meta = &secret.metadata;
-    let label = secret.labels().get(OWNER_LABEL);
-    let owner = label.filter(|uid| secret.owner_references().iter().any(|reference| reference.uid == **uid));
-    SecretEntry {
-        version: Version {
-            uid: meta.uid.as_deref().unwrap_or_default().into(),
-            resource_version: meta.resource_version.as_deref().unwrap_or_default().into(),
-        },
-        owner: owner.map(|uid| uid.as_str().into()),
-        leaving: meta.deletion_timestamp.is_some().then(|| Box::new(secret.finalizers().to_vec())),
-    }
+    SecretEntry::new(
+        [meta.uid.as_deref(), meta.resource_version.as_deref()],
+        secret.labels().get(OWNER_LABEL).map(String::as_str),
+        secret.owner_references(),
+        meta.deletion_timestamp.is_some().then(|| secret.finalizers()),
+    )
 }
 
 #[cfg(test)]

@@ -13,13 +13,9 @@ pub struct StoredSpec(Box<str>);
 
 /// The fields that a spec has without saying so.
 static DEFAULTS: LazyLock<Value> = LazyLock::new(|| {
-    let least = serde_json::json!({ "secretRef": { "name": "" } });
-    let filled = serde_json::from_value::<Spec>(least).and_then(serde_json::to_value);
-    let mut defaults = filled.unwrap_or_default();
-    if let Some(reference) = defaults.pointer_mut("/secretRef").and_then(Value::as_object_mut) {
-        reference.remove("name");
-    }
-    defaults
+    // No Secret has this name, so it is nobody's default.
+    let least = serde_json::json!({ "secretRef": { "name": "\0" } });
+    serde_json::from_value::<Spec>(least).and_then(serde_json::to_value).unwrap_or_default()
 });
 
 impl From<Value> for StoredSpec {
@@ -43,10 +39,11 @@ impl StoredSpec {
             let spec: Value = serde_json::from_str(&self.0).unwrap_or_default();
             let value = if path == "." { Some(&spec) } else { spec.pointer(&pointer) };
             let field = if path == "." { "spec".to_owned() } else { format!("spec.{path}") };
-            if Token::stands_in(value.and_then(Value::as_str).unwrap_or_default()) {
+            let shown = value.map(Value::to_string);
+            if shown.as_deref().is_some_and(Token::stands_in) {
                 return format!("{field} has a token in the place of its value");
             }
-            let shown = value.map(Value::to_string).filter(|shown| shown.len() <= 64);
+            let shown = shown.filter(|shown| shown.len() <= 64 && !shown.starts_with('{'));
             let shown = shown.map_or_else(String::new, |shown| format!(" = {shown}"));
             format!("{field}{shown}: {}", without_place(&error.inner().to_string()))
         })
@@ -131,7 +128,8 @@ mod tests {
                 json!({ "secretRef": { "name": "pat" }, "publish": [7] }),
                 "spec.publish[0] = 7: invalid type: integer `7`, expected an object",
             ),
-            (json!({}), "spec = {}: missing field `secretRef`"),
+            (json!({}), "spec: missing field `secretRef`"),
+            (json!({ "secretRef": { "key": "token" } }), "spec.secretRef: missing field `name`"),
             (json!(null), "spec = null: invalid type: null, expected an object"),
         ];
         for (spec, words) in rows {
@@ -147,6 +145,9 @@ mod tests {
         for text in [token.clone(), format!("Bearer {token}"), format!(" {token}")] {
             let spec = StoredSpec::from(json!({ "secretRef": { "name": "pat" }, "interval": text }));
             assert!(!spec.read().unwrap_err().contains(&token));
+            for spec in [json!({ "host": text }), json!({ "secretRef": { "key": text } })] {
+                assert!(!StoredSpec::from(spec).read().unwrap_err().contains(&token));
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod breaker;
 pub mod budget;
 pub mod clock;
 pub mod incident;
+pub mod logins;
 pub mod queue;
 pub mod schedule;
 pub mod scouting;

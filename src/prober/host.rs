@@ -19,7 +19,7 @@ use crate::{
         probing::{
             Limits, Question, Urgency,
             admission::{Admission, Effect, Step, Told},
-            budget::FailedLogin,
+            logins::FailedLogin,
         },
         token::{HashedToken, Token},
     },
@@ -89,8 +89,8 @@ impl Host {
     }
 
     /// Counts a failed login of the process before.
-    pub(super) fn remember(&self, login: FailedLogin) {
-        self.lock().admission.remember(login);
+    pub(super) fn remember(&self, login: FailedLogin, is_unconfirmed: bool, now: Timestamp) {
+        self.lock().admission.remember(login, is_unconfirmed, now);
     }
 
     /// What was heard about the token.

@@ -14,9 +14,10 @@ use super::{
     },
     Key, Limits, Question,
     breaker::{self, Breaker},
-    budget::{Accounts, FailedLogin, FailedLogins, Left, Rate, Spent},
+    budget::{Accounts, Rate, Spent},
     clock::Clock,
     incident::{Incident, Meaning},
+    logins::{FailedLogin, FailedLogins, Left},
     queue::{Gate, NotNow, Queue, earliest},
     schedule::later,
 };
@@ -128,8 +129,8 @@ impl Admission {
     }
 
     /// Counts a failed login of the process before.
-    pub fn remember(&mut self, login: FailedLogin) {
-        self.logins.remember(login, &self.limits);
+    pub fn remember(&mut self, login: FailedLogin, is_unconfirmed: bool, now: Timestamp) {
+        self.logins.remember(login, is_unconfirmed, &self.limits, now);
     }
 
     /// What to do now. What is given to ask counts as on its way.
@@ -157,7 +158,7 @@ impl Admission {
             self.accounts.spend(account, &self.limits, now);
         }
         if !question.accepted_before {
-            self.logins.risk(&question);
+            self.logins.risk(&question, &self.limits, now);
         }
         self.breaker.send(question.hashed);
         self.incident.send(question.hashed);
@@ -188,6 +189,7 @@ impl Admission {
                     }
                     Answer::Refused(Refusal::AccountSuspended) => {
                         self.incident.deferred(&question.hashed, None, now);
+                        self.logins.settle(&question.hashed);
                     }
                 }
             }
