@@ -8,7 +8,7 @@ mod identity;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use reqwest::{
     Client, StatusCode, Url,
     header::{ACCEPT, AUTHORIZATION, HeaderValue},
@@ -135,17 +135,6 @@ impl Github {
 }
 
 impl Heard {
-    /// How much GitHub's clock is ahead of ours, if it told the time. A difference below two seconds is what a date in whole
-    /// seconds and a slow network make of none.
-    pub fn skew(&self) -> Option<SignedDuration> {
-        let ahead = self.date?.duration_since(self.answered);
-        Some(if ahead.abs() < SignedDuration::from_secs(2) {
-            SignedDuration::ZERO
-        } else {
-            SignedDuration::from_secs(ahead.as_secs())
-        })
-    }
-
     fn nothing(at: Timestamp, reason: Reason) -> Self {
         let reply = Reply::Deferral(Deferral::new(reason));
         Heard { at, answered: Timestamp::now(), reply, date: None, limit: None }

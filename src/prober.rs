@@ -73,25 +73,6 @@ pub struct Known {
     pub pending: bool,
 }
 
-/// What is known of a host itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct HostView {
-    /// How much its clock is ahead of ours.
-    pub clock_offset: SignedDuration,
-    /// How many dates of it were too wrong to be used.
-    pub wrong_dates: u64,
-    /// Since when its refusals are not believed, because it refuses tokens that it accepted before.
-    pub incident: Option<Timestamp>,
-    /// Why and since when it is asked by one scout only, because it gives no answers.
-    pub silent: Option<(Deferral, Timestamp)>,
-    /// How many tokens it refused in the last hour, at most as many as the settings allow.
-    pub failed_logins: usize,
-    /// How many questions wait.
-    pub waiting: usize,
-    /// How many are on their way.
-    pub asking: usize,
-}
-
 /// The subjects of which something changed, each once until it is taken out. All clones share them, so one reader takes them.
 #[derive(Clone, Default)]
 pub struct Changes(Arc<Shared>);
@@ -180,9 +161,9 @@ impl Prober {
         self.hosts.get(&subject.host)?.heard(&subject.token)
     }
 
-    /// What is known of the host itself.
-    pub fn host(&self, host: &str, now: Timestamp) -> HostView {
-        self.hosts.get(host).map(|host| host.view(now)).unwrap_or_default()
+    /// How much the clock of the host is ahead of ours.
+    pub fn clock_offset(&self, host: &str) -> SignedDuration {
+        self.hosts.get(host).map(|host| host.clock_offset()).unwrap_or_default()
     }
 
     /// The subjects of which something changed.

@@ -248,7 +248,7 @@ async fn ask(
         () = workers.run() => None,
     };
     seen.now = Timestamp::now();
-    seen.skew = prober.host(&host.name, seen.now).clock_offset;
+    seen.skew = prober.clock_offset(&host.name);
     if let Some(known) = known {
         seen.past = known.past(now);
         seen.knowledge = known.knowledge;

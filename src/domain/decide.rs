@@ -30,7 +30,7 @@ pub enum OnInvalid {
     /// They keep the last proven token.
     #[default]
     Retain,
-    /// Those that hold the token are deleted once GitHub has refused it three times within at least ten minutes, or it has
+    /// Those that hold the token are deleted once GitHub has refused it three times over at least ten minutes, or it has
     /// expired and GitHub confirmed it, or the requirements do not hold. An outage, a limit or an unreadable source Secret
     /// deletes nothing, and an output that still holds an earlier token stays.
     Withdraw,

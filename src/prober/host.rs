@@ -10,7 +10,7 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered}
 use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::Notify, time};
 
-use super::{Asked, Changes, HostView, Known, ledger::Ledger};
+use super::{Asked, Changes, Known, ledger::Ledger};
 use crate::{
     domain::{
         Reason,
@@ -98,9 +98,9 @@ impl Host {
         self.lock().heard(token)
     }
 
-    /// What is known of the host itself.
-    pub(super) fn view(&self, now: Timestamp) -> HostView {
-        self.lock().view(now)
+    /// How much its clock is ahead of ours.
+    pub(super) fn clock_offset(&self) -> SignedDuration {
+        self.lock().admission.clock().offset()
     }
 
     /// Drops what is known of the token.
@@ -242,19 +242,6 @@ impl State {
             released: self.admission.released(),
             pending: Probe::ALL.iter().any(|probe| self.admission.is_pending(&(*token, *probe))),
         })
-    }
-
-    fn view(&self, now: Timestamp) -> HostView {
-        let (waiting, asking) = self.admission.load();
-        HostView {
-            clock_offset: self.admission.clock().offset(),
-            wrong_dates: self.admission.clock().outliers(),
-            incident: self.admission.incident().since(),
-            silent: self.admission.breaker().open().map(|open| (open.deferral, open.since)),
-            failed_logins: self.admission.failed_logins(now),
-            waiting,
-            asking,
-        }
     }
 
     fn trouble(&self) -> Trouble {

@@ -59,7 +59,7 @@ impl Look<'_> {
         let mut observed = Observed {
             seen: Observation {
                 now,
-                skew: self.ctx.prober.host(&self.spec.host, now).clock_offset,
+                skew: self.ctx.prober.clock_offset(&self.spec.host),
                 token,
                 bytes,
                 host,
@@ -283,7 +283,9 @@ impl Look<'_> {
             }
             Asked::NotNow(deferral) => {
                 observed.seen.not_before = deferral.until;
-                if deferral.reason != Reason::HostBusy {
+                // A busy host is news only about a token of which nothing is known.
+                let is_known = knowledge.grant.is_some() || knowledge.refused.is_some();
+                if deferral.reason != Reason::HostBusy || !is_known {
                     let since = whole_seconds(observed.seen.now);
                     self.record
                         .not_now

@@ -231,16 +231,6 @@ impl Admission {
         self.logins.settle(token);
     }
 
-    /// How many questions wait, and how many are on their way.
-    pub fn load(&self) -> (usize, usize) {
-        (self.queue.len(), self.asking.len())
-    }
-
-    /// The failed logins of the last hour, as far as they matter.
-    pub fn failed_logins(&self, now: Timestamp) -> usize {
-        self.logins.count(now)
-    }
-
     /// The breaker of the host.
     pub const fn breaker(&self) -> &Breaker {
         &self.breaker

@@ -217,7 +217,7 @@ fn an_incident_of_half_a_minute_condemns_nobody() {
         world.run(begin..begin + MINUTE);
         assert_eq!(world.condemned(), [0; 0]);
     }
-    assert_eq!(world.state.view(at(SETTLED + HOUR)).incident, None);
+    assert_eq!(world.state.admission.incident().since(), None);
     assert!(
         world.is_accepted(999, SETTLED + 20..SETTLED + 2 * MINUTE),
         "a new one is accepted soon after it"
@@ -258,7 +258,7 @@ fn tokens_that_are_really_revoked_at_once_are_condemned_after_the_hold() {
     assert!((0..20).all(|token| asked(token) >= 3), "each by three refusals of its own");
     world.run(SETTLED + 75 * MINUTE..SETTLED + 5 * HOUR);
     assert_eq!(world.condemned().len(), 20, "they make no new incident");
-    assert_eq!(world.state.view(at(SETTLED + 5 * HOUR)).incident, None);
+    assert_eq!(world.state.admission.incident().since(), None);
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn dead_tokens_that_a_restart_asks_about_again_make_no_incident() {
         connection.remembered = knowledge;
     }
     world.run(0..3 * HOUR);
-    assert_eq!(world.state.view(at(3 * HOUR)).incident, None);
+    assert_eq!(world.state.admission.incident().since(), None);
     assert_eq!(world.condemned().len(), 50);
     let counts: Vec<_> = (0..50).map(|index| world.knowledge(index).refused.unwrap().count).collect();
     assert!(counts.iter().all(|count| *count > 5), "they add up: {counts:?}");
@@ -387,7 +387,7 @@ fn a_limit_of_one_account_holds_only_its_tokens_back() {
     let mut world = World::new(LIMITS_OF_TESTS, host);
     world.connect(0..40, "a", 0);
     world.run(0..2 * HOUR);
-    assert_eq!(world.state.view(at(2 * HOUR)).silent, None);
+    assert_eq!(world.state.admission.breaker().open(), None);
     assert_eq!(
         world.count(|token| token % 2 == 0, HOUR..2 * HOUR),
         1,
@@ -427,8 +427,8 @@ fn a_wrong_date_is_counted_and_moves_nothing() {
             Heard { at: at(0), answered: at(0), reply: accepts(1), date: Some(at(date)), limit: None };
         world.state.answered(&due.question, heard);
     }
-    let view = world.state.view(at(0));
-    assert_eq!((view.clock_offset.as_secs(), view.wrong_dates), (3, 1));
+    let clock = world.state.admission.clock();
+    assert_eq!((clock.offset().as_secs(), clock.outliers()), (3, 1));
 }
 
 #[test]
@@ -486,7 +486,8 @@ fn hosts_know_nothing_of_each_other() {
         let reply = defers(Reason::TimedOut);
         one.answered(due.question, Heard { at: at(0), answered: at(10), reply, date: None, limit: None });
     }
-    assert!(one.view(at(10)).silent.is_some() && other.view(at(10)).silent.is_none());
+    let is_silent = |host: &Host| host.lock().admission.breaker().open().is_some();
+    assert!(is_silent(&one) && !is_silent(&other));
     let new = one.ask(question_of(9, "a"), at(10));
     assert!(matches!(new, Asked::NotNow(Deferral { reason: Reason::TimedOut, .. })), "{new:?}");
     assert_eq!(one.heard(&question_of(9, "a").hashed).unwrap().knowledge.deferred.unwrap().since, at(10));

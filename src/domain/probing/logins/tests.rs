@@ -1,5 +1,3 @@
-#![expect(clippy::arithmetic_side_effects, reason = "instants of a test are small")]
-
 use super::*;
 use crate::domain::{probing::tests::*, token::Token};
 
