@@ -28,6 +28,7 @@
 //! | requeue | when to look at a connection again |
 
 pub mod answer;
+pub mod backoff;
 pub mod decide;
 pub mod duration;
 pub mod knowledge;

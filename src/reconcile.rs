@@ -29,6 +29,7 @@ use crate::{
     },
     domain::{
         Finding, Reason,
+        backoff::{backoff, spread},
         decide::decide,
         probing::Subject,
         token::{HashedToken, Token},
@@ -194,7 +195,7 @@ async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
     let requeue_after = match next {
         Next::Wait => None,
         Next::After(pause) => Some(pause),
-        Next::Failed => Some(pause(record.failures, fastrand::f64())),
+        Next::Failed => Some(spread(backoff(PAUSES, record.failures), fastrand::f64())),
     };
     record.failures = if next == Next::Failed { record.failures.saturating_add(1) } else { 0 };
     if record.subject.is_some() {
@@ -293,12 +294,6 @@ fn tell<'a>(connection: &Connection, failures: impl IntoIterator<Item = &'a Fail
     }
 }
 
-/// The pause after so many failures before this one: between half of it and all of it, by a share from 0 to 1.
-fn pause(failures: u32, share: f64) -> Duration {
-    let longest = PAUSES.0.saturating_mul(1_u32 << failures.min(16)).min(PAUSES.1);
-    longest.mul_f64(share.mul_add(0.5, 0.5))
-}
-
 impl Failure {
     /// The finding that stands for it in the status.
     fn finding(&self) -> Finding {
@@ -310,18 +305,5 @@ impl Failure {
         };
         let message = format!("cannot {doing} Secret {secret}: {fault}; {}", fault.advice(verbs));
         Finding::new(reason, message)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_double_up_to_a_minute_and_are_spread() {
-        let seconds = |failures, share| pause(failures, share).as_secs_f64();
-        let longest: Vec<f64> = [0, 1, 2, 6, 7, 8, u32::MAX].map(|failures| seconds(failures, 1.0)).to_vec();
-        assert_eq!(longest, [0.5, 1.0, 2.0, 32.0, 60.0, 60.0, 60.0]);
-        assert_eq!((seconds(1, 0.0), seconds(1, 0.5)), (0.5, 0.75));
     }
 }

@@ -260,7 +260,8 @@ fn published(outcome: &Outcome<'_>) -> Verdict {
     match outcome.decision.plan {
         Plan::NothingRequested => holds(Reason::NothingRequested, "spec.publish asks for no output"),
         Plan::Write if !all(|stand| *stand == Stand::Wanted) => {
-            let message = "an output could not be read, or changed while it was written; the operator retries";
+            let message =
+                "an output could not be read, or changed while it was written; the operator retries";
             says(ConditionStatus::Unknown, Reason::NotDetermined, message.to_owned())
         }
         Plan::Write if wanted == 1 => holds(Reason::Published, "the output holds the token"),

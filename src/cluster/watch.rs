@@ -21,6 +21,7 @@ use super::{
     innermost,
     secrets::SecretMeta,
 };
+use crate::domain::backoff::{backoff, spread};
 
 /// A half-open watch is noticed after this many seconds, in place of five minutes.
 const WATCH_SECONDS: u32 = 60;
@@ -135,27 +136,8 @@ async fn followed<K>(
             }
         };
         if failed {
-            tokio::time::sleep(pause(failures, fastrand::f64())).await;
+            tokio::time::sleep(spread(backoff(PAUSES, failures), fastrand::f64())).await;
             failures = failures.saturating_add(1);
         }
-    }
-}
-
-/// The pause after so many failures before this one: between half of it and all of it, by a share from 0 to 1.
-fn pause(failures: u32, share: f64) -> Duration {
-    let longest = PAUSES.0.saturating_mul(1_u32 << failures.min(16)).min(PAUSES.1);
-    longest.mul_f64(share.mul_add(0.5, 0.5))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_double_up_to_half_a_minute_and_are_spread() {
-        let longest: Vec<f64> =
-            [0, 1, 2, 6, 8, u32::MAX].map(|failures| pause(failures, 1.0).as_secs_f64()).to_vec();
-        assert_eq!(longest, [0.5, 1.0, 2.0, 30.0, 30.0, 30.0]);
-        assert_eq!(pause(1, 0.0), Duration::from_millis(500));
     }
 }

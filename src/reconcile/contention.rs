@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 
+use crate::domain::backoff::backoff;
+
 /// The first pause after somebody else changed what we wrote, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// Who has written nothing for so long is at peace with other writers.
@@ -54,7 +56,7 @@ impl Contention {
         if since.is_none_or(|since| since >= PEACE) {
             self.count = 0;
         }
-        let pause = self.pause();
+        let pause = backoff(PAUSES, self.count);
         match since {
             Some(since) if since < pause => Err(pause.saturating_sub(since)),
             _ => {
@@ -72,15 +74,11 @@ impl Contention {
         if self.last.is_none_or(|last| now.duration_since(last) >= PEACE) {
             self.count = 0;
         }
-        let pause = self.pause();
+        let pause = backoff(PAUSES, self.count);
         self.count = self.count.saturating_add(1);
         self.last = Some(now);
         self.blocked_until = now.checked_add(pause);
         (self.count, pause)
-    }
-
-    fn pause(&self) -> Duration {
-        PAUSES.0.saturating_mul(1_u32 << self.count.min(6)).min(PAUSES.1)
     }
 }
 

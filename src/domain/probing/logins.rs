@@ -78,8 +78,10 @@ impl FailedLogins {
     /// the namespace and of the address.
     pub fn left(&self, question: &Question, limits: &Limits, now: Timestamp) -> Left {
         let flying: Vec<&Risk> = self.risked.values().collect();
+        let is_flying = |token: &HashedToken| self.risked.keys().any(|(flying, _)| flying == token);
         let others = self.unconfirmed(limits, now).filter(|login| login.token != question.hashed);
         let promised: Vec<Risk> = others
+            .filter(|login| !is_flying(&login.token))
             .map(|login| Risk { namespace: login.namespace.clone(), dubious: false, needs: 1 })
             .collect();
         let all: Vec<&Risk> = flying.iter().copied().chain(&promised).collect();

@@ -132,6 +132,15 @@ fn who_was_refused_once_keeps_room_for_the_confirmation() {
 }
 
 #[test]
+fn a_confirmation_on_its_way_counts_once() {
+    let (mut logins, one, two) = (FailedLogins::default(), question_of(1, "a"), question_of(2, "a"));
+    let limits = Limits { failed_logins_per_namespace: 4, ..LIMITS };
+    logins.failed(&one, &limits, at(T));
+    logins.risk(&confirming(&one), &limits, at(T + 60));
+    assert_eq!(logins.left(&two, &limits, at(T + 60)), Left::Some);
+}
+
+#[test]
 fn a_confirmation_that_never_comes_keeps_no_room() {
     for (confirm_after, kept) in [(60, 599), (1200, 2399)] {
         let (mut logins, one, two) = (FailedLogins::default(), question_of(1, "a"), question_of(2, "a"));
