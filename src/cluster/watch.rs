@@ -28,7 +28,7 @@ const WATCH_SECONDS: u32 = 60;
 /// Longer than any watch is silent, so that a list without an answer ends too.
 pub const LONGEST_SILENCE: Duration = Duration::from_secs(75);
 /// A connection with its status has about 5 KiB, and a page is held in memory whole.
-const PAGE_OF_CONNECTIONS: u32 = 100;
+const PAGE_OF_CONNECTIONS: u32 = 300;
 /// A Secret's annotations may have 256 KiB.
 const PAGE_OF_SECRETS: u32 = 10;
 /// Whatever seems to have gone back in time, everything is listed anew once in so long.
