@@ -60,9 +60,14 @@ impl Fault {
         self.refusal_status().map(|status| status.code)
     }
 
+    /// True if the API server has no such object. A 404 without this reason comes from something before it, such as a proxy.
+    pub fn is_not_found(&self) -> bool {
+        self.refusal_status().is_some_and(|status| status.code == 404 && status.reason == "NotFound")
+    }
+
     /// True if what the call was about has changed meanwhile.
     pub fn is_conflict(&self) -> bool {
-        matches!(self.code(), Some(404 | 409)) && !self.is_terminating()
+        (self.is_not_found() || self.code() == Some(409)) && !self.is_terminating()
     }
 
     /// True if it exists already.
@@ -200,8 +205,7 @@ where
     let request = Request::new(K::url_path(&(), Some(key.namespace())));
     let request = request.get(key.name(), &GetParams::default()).map_err(kube::Error::BuildRequest)?;
     match within(client.request(request)).await {
-        // A 404 without this reason comes from something before the API server.
-        Err(Fault::Kube(kube::Error::Api(status))) if status.reason == "NotFound" => Ok(None),
+        Err(fault) if fault.is_not_found() => Ok(None),
         read => read.map(Some),
     }
 }
@@ -277,6 +281,15 @@ mod tests {
             let advice = fault.advice("create");
             assert!(advice.contains(words), "{fault}: {advice}");
         }
+    }
+
+    #[test]
+    fn a_404_of_a_proxy_does_not_say_that_an_object_is_gone() {
+        let missing = refused(404, "NotFound", "secrets \"a\" not found");
+        assert!(missing.is_not_found() && missing.is_conflict());
+        let proxy = refused(404, "Failed to parse error data", "<html>not here</html>");
+        assert!(!proxy.is_not_found() && !proxy.is_conflict());
+        assert!(refused(409, "Conflict", "x").is_conflict());
     }
 
     #[test]

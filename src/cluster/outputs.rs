@@ -155,7 +155,7 @@ async fn delete(secrets: &Api<Secret>, name: &str, seen: &Version) -> Result<Don
             Some(leaving) => Done::Leaving(entry(&leaving)),
             None => Done::Gone,
         }),
-        Err(fault) if fault.code() == Some(404) => Ok(Done::Gone),
+        Err(fault) if fault.is_not_found() => Ok(Done::Gone),
         Err(fault) => conflict_or(fault),
     }
 }

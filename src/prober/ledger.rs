@@ -90,9 +90,9 @@ impl Ledger {
 impl Entry {
     /// The replies.
     pub(super) fn knowledge(&self) -> Knowledge {
-        let Entry { grant, first_proven, .. } = self.clone();
         let Doubts { before, refused, deferred } = self.doubts.as_deref().cloned().unwrap_or_default();
-        Knowledge { grant, before, refused, first_proven: first_proven.map(Timestamp::from), deferred }
+        let (grant, first_proven) = (self.grant.clone(), self.first_proven.map(Timestamp::from));
+        Knowledge { grant, before, refused, first_proven, deferred }
     }
 
     /// The account of the token, if it was told.
