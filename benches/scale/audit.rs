@@ -11,12 +11,15 @@ use crate::{Failed, operator::USER, report::Figures, stage::Stage};
 pub(crate) struct Requests(Vec<AuditEvent>);
 
 impl Requests {
-    /// All of them so far, those of connections and Secrets left out whose name begins with `except`.
-    pub(crate) fn so_far(stage: &Stage, except: &str) -> Result<Self, Failed> {
-        let of_the_operator = |event: &AuditEvent| {
-            event.user == USER && (event.name.is_empty() || !event.name.starts_with(except))
-        };
-        Ok(Self(stage.plane.audit()?.into_iter().filter(of_the_operator).collect()))
+    /// All of them so far.
+    pub(crate) fn so_far(stage: &Stage) -> Result<Self, Failed> {
+        Ok(Self(stage.plane.audit()?.into_iter().filter(|event| event.user == USER).collect()))
+    }
+
+    /// Without those of connections and Secrets whose name begins with this.
+    pub(crate) fn without(mut self, prefix: &str) -> Self {
+        self.0.retain(|event| !event.name.starts_with(prefix));
+        self
     }
 
     /// Those that came after `earlier`.

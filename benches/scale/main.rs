@@ -11,6 +11,7 @@ mod operator;
 mod process;
 mod ready;
 mod report;
+mod restart;
 mod stage;
 mod stalled;
 mod status_write;
@@ -58,8 +59,10 @@ enum Section {
     Cold,
     /// The same with 100 ms of latency of GitHub
     Latency,
-    /// Requests counted: cold, over two intervals, and after a restart
+    /// Requests counted: cold, and over two intervals
     Steady,
+    /// Restarts beside known connections, each with a new one
+    Restart,
     /// A new connection while another host never answers
     Stalled,
     /// PUT, apply and merge patch of the same status
@@ -93,6 +96,7 @@ async fn run(options: &Options) -> Result<(), Failed> {
             Section::Cold => cold::run(options, &mut report).await?,
             Section::Latency => cold::run_with_latency(options, &mut report).await?,
             Section::Steady => steady::run(options, &mut report).await?,
+            Section::Restart => restart::run(options, &mut report).await?,
             Section::Stalled => stalled::run(options, &mut report).await?,
             Section::StatusWrite => status_write::run(options, &mut report).await?,
         }
