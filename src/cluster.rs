@@ -80,6 +80,11 @@ impl Fault {
         self.code() == Some(403)
     }
 
+    /// True if a ResourceQuota is spent.
+    pub fn is_quota(&self) -> bool {
+        self.refusal_status().is_some_and(|status| matches!(refusal(status), Refusal::Quota(_)))
+    }
+
     /// True if the namespace is being deleted, which is no fault at all.
     pub fn is_terminating(&self) -> bool {
         self.refusal_status().is_some_and(|status| refusal(status) == Refusal::NamespaceTerminating)
@@ -113,10 +118,10 @@ impl Fault {
     pub fn said(&self, token: Option<&Token>) -> String {
         let said = match self {
             Fault::Late => return String::new(),
-            // A webhook may quote what it refused, in any encoding.
-            Fault::Kube(kube::Error::Api(status)) => match refusal(status) {
-                Refusal::Policy(name) => format!("refused by {name}"),
-                _ => status.message.clone(),
+            // A webhook may quote what it refused, in an encoding of its own.
+            Fault::Kube(kube::Error::Api(status)) => match quoted(&status.message, WEBHOOK) {
+                Some(name) => format!("refused by {name}"),
+                None => status.message.clone(),
             },
             Fault::Kube(error) => innermost(error),
         };
@@ -152,7 +157,7 @@ fn refusal(status: &Status) -> Refusal {
         return Refusal::NamespaceTerminating;
     }
     let message = status.message.as_str();
-    for introduction in ["ValidatingAdmissionPolicy '", "admission webhook \""] {
+    for introduction in ["ValidatingAdmissionPolicy '", WEBHOOK] {
         if let Some(name) = quoted(message, introduction) {
             return Refusal::Policy(name);
         }
@@ -167,6 +172,9 @@ fn refusal(status: &Status) -> Refusal {
         _ => Refusal::Other,
     }
 }
+
+/// How the API server introduces the name of a webhook.
+const WEBHOOK: &str = "admission webhook \"";
 
 /// The object name that follows these words.
 fn quoted(message: &str, introduction: &str) -> Option<String> {

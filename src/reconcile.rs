@@ -91,6 +91,8 @@ enum Next {
     After(Duration),
     /// It failed, and comes again after a pause that grows with each failure in a row.
     Failed,
+    /// The same, or after this pause, whichever is shorter: what fails does not keep the token from being asked about.
+    FailedOr(Duration),
 }
 
 impl Context {
@@ -192,12 +194,17 @@ async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
     let spec = connection.spec.read();
     let next = contained(&connection, &spec, &mut record, ctx).await;
     record.drop_bytes(spec.is_ok_and(|spec| !spec.suspend));
+    let retry = spread(backoff(PAUSES, record.failures), fastrand::f64());
     let requeue_after = match next {
         Next::Wait => None,
         Next::After(pause) => Some(pause),
-        Next::Failed => Some(spread(backoff(PAUSES, record.failures), fastrand::f64())),
+        Next::Failed => Some(retry),
+        Next::FailedOr(pause) => Some(retry.min(pause)),
     };
-    record.failures = if next == Next::Failed { record.failures.saturating_add(1) } else { 0 };
+    record.failures = match next {
+        Next::Failed | Next::FailedOr(_) => record.failures.saturating_add(1),
+        Next::Wait | Next::After(_) => 0,
+    };
     if record.subject.is_some() {
         ctx.index.drop_memory(&connection);
     }
@@ -266,17 +273,14 @@ async fn look(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     let decision = decide(&observed.seen);
     let acted = act(&decision, &observed, connection, record, ctx).await;
     tell(connection, observed.failures.iter().chain(&acted.failures), observed.seen.bytes.as_ref());
-    if acted.terminating {
-        return Next::Wait;
-    }
     let reported = report::report(connection, spec, &observed, &decision, &acted, record, ctx).await;
     // The bytes of the token are kept no longer than its question is on its way.
     record.held = record.held.take().filter(|_| observed.seen.pending);
     let has_failed = !observed.failures.is_empty() || !acted.failures.is_empty();
     let pause = match reported {
         Reported::Failed => return Next::Failed,
-        _ if has_failed => return Next::Failed,
         Reported::Later(pause) => Some(pause),
+        Reported::Said if acted.terminating => return Next::Wait,
         Reported::Said => None,
     };
     let due = decision.requeue_after.unsigned_abs();
@@ -284,7 +288,8 @@ async fn look(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     let requested = observed.requested_at.map(|at| at.duration_since(observed.seen.now).unsigned_abs());
     let due =
         requested.map_or(due, |wait| wait.max(SHORTEST_WAIT).min(due)).saturating_sub(started.elapsed());
-    Next::After(pause.into_iter().chain(acted.pause).fold(due, Duration::min))
+    let next = pause.into_iter().chain(acted.pause).fold(due, Duration::min);
+    if has_failed { Next::FailedOr(next) } else { Next::After(next) }
 }
 
 /// Logs why, with the API server's own words.

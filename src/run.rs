@@ -8,7 +8,7 @@ use kube::Client;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
-    task::JoinSet,
+    task::{JoinError, JoinSet},
 };
 
 use crate::{
@@ -38,6 +38,9 @@ pub enum Error {
     /// The signals to stop cannot be caught.
     #[error("cannot catch signals: {0}")]
     Signal(#[from] std::io::Error),
+    /// A task panicked.
+    #[error("a task of the operator panicked ({0}); please report this")]
+    Panic(#[source] JoinError),
     /// A task that never ends has ended.
     #[error("a task of the operator ended ({0}); it is to be started anew")]
     Task(&'static str),
@@ -80,7 +83,16 @@ pub async fn operate(client: Client, settings: Settings) -> Result<(), Error> {
         asking.run().await;
         Err(Error::Task("asking GitHub"))
     });
-    tasks.join_next().await.unwrap_or(Ok(Ok(()))).unwrap_or(Err(Error::Task("one panicked")))
+    first_end(tasks).await
+}
+
+/// Waits until any of the tasks ends, and gives why. All others end with it.
+async fn first_end(mut tasks: JoinSet<Result<(), Error>>) -> Result<(), Error> {
+    match tasks.join_next().await {
+        Some(Ok(ended)) => ended,
+        Some(Err(panicked)) => Err(Error::Panic(panicked)),
+        None => Ok(()),
+    }
 }
 
 /// Everything that goes on for ever.
@@ -137,6 +149,28 @@ fn impatient(mut config: kube::Config) -> kube::Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn the_end_of_any_task_ends_the_operator_and_all_other_tasks() {
+        let kept = Arc::new(());
+        let with_others = || {
+            let mut tasks = JoinSet::new();
+            let held = kept.clone();
+            tasks.spawn(async move {
+                let _held = held;
+                future::pending().await
+            });
+            tasks
+        };
+        let mut tasks = with_others();
+        tasks.spawn(async { Err(Error::Task("watching Secrets")) });
+        assert!(matches!(first_end(tasks).await, Err(Error::Task("watching Secrets"))));
+        let mut tasks = with_others();
+        tasks.spawn(async { panic!("a fault of the program") });
+        assert!(matches!(first_end(tasks).await, Err(Error::Panic(_))));
+        tokio::task::yield_now().await;
+        assert_eq!(Arc::strong_count(&kept), 1, "nothing goes on");
+    }
 
     #[test]
     fn the_client_of_the_api_server_neither_tries_again_nor_waits_for_ever() {

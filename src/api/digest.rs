@@ -186,7 +186,9 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
         (expires_at, expiry_unreadable, expiry_implausible, first_proven_at).hash(hasher);
         let refused = refused.as_ref();
         refused
-            .map(|RefusedStatus { reason, count, first, last }| (reason, count, second(first), second(last)))
+            .map(|RefusedStatus { reason, count, needed, first, last }| {
+                (reason, count, needed, second(first), second(last))
+            })
             .hash(hasher);
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use crate::domain::{
     Reason,
     answer::{Account, Deferral, Expiry, Grant, Refusal},
-    knowledge::{Deferred, Knowledge, Refused},
+    knowledge::{BELIEVED, Deferred, Knowledge, Refused},
     output::Format,
     scopes::Scopes,
     token::{Doubt, HashedToken, TokenKind},
@@ -152,8 +152,12 @@ pub struct TokenStatus {
 pub struct RefusedStatus {
     /// What GitHub said the last time.
     pub reason: String,
-    /// How many there were. One condemns nobody.
+    /// How many there were.
     pub count: i32,
+    /// How many in a row are believed: two, but one if the checksum of a token that was never accepted is wrong, and three of a
+    /// token that the host refused together with many others.
+    #[serde(default = "believed")]
+    pub needed: i32,
     /// The first of them.
     pub first: Time,
     /// The last of them.
@@ -235,18 +239,24 @@ impl TokenStatus {
     }
 }
 
+/// How many refusals are believed unless something else is said.
+const fn believed() -> i32 {
+    BELIEVED
+}
+
 impl RefusedStatus {
     fn remembered(&self) -> Option<Refused> {
         let refusal = Refusal::from_reason(self.reason.parse::<Reason>().ok()?)?;
         let once = Refused::once(refusal, self.first.0);
-        Some(Refused { count: self.count, last: self.last.0, ..once })
+        Some(Refused { count: self.count, needed: self.needed.max(1), last: self.last.0, ..once })
     }
 }
 
 impl From<Refused> for RefusedStatus {
     fn from(refused: Refused) -> Self {
         let reason = refused.refusal.reason().as_str().to_owned();
-        RefusedStatus { reason, count: refused.count, first: time(refused.first), last: time(refused.last) }
+        let Refused { refusal: _, count, needed, first, last } = refused;
+        RefusedStatus { reason, count, needed, first: time(first), last: time(last) }
     }
 }
 
@@ -309,6 +319,7 @@ mod tests {
         let refused = refused.map(|(count, first, last)| RefusedStatus {
             reason: "BadCredentials".to_owned(),
             count,
+            needed: 2,
             first: time(at(first)),
             last: time(at(last)),
         });

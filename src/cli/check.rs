@@ -235,6 +235,7 @@ async fn ask(
         bytes: asked.as_ref().map(|(token, _)| token.clone()),
         host: Judged::Yes(host.clone()),
         knowledge: Knowledge::default(),
+        heard_refusal: false,
         past: Past { since: now, asked: None, released: None },
         demand: Demand { suspend: false, ..spec.demand() },
         timing: settings.timing(spec.interval),

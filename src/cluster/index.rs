@@ -359,7 +359,7 @@ impl Inner {
     fn change(&mut self, key: &ObjectKey, change: impl FnOnce(&mut Known)) {
         let Some(known) = self.secrets.get_mut(key) else { return };
         change(known);
-        let is_ours = known.entry.as_ref().is_some_and(|entry| entry.owner.is_some());
+        let is_ours = known.entry.as_ref().is_some_and(|entry| entry.is_output);
         if known.named_by.is_empty() && !is_ours {
             self.secrets.remove(key);
         }
@@ -381,7 +381,7 @@ impl Inner {
 
     fn take_secret(&mut self, key: &ObjectKey, mut entry: Option<SecretEntry>) -> Vec<Woken> {
         // The uid of a connection is kept once.
-        if let Some(owner) = entry.as_mut().and_then(|entry| entry.owner.as_mut())
+        if let Some(owner) = entry.as_mut().and_then(|entry| entry.bound_to.as_mut())
             && let Some((uid, _)) = self.owners.get_key_value(owner)
         {
             *owner = uid.clone();
@@ -390,7 +390,7 @@ impl Inner {
         if before == entry.as_ref() && entry.is_some() {
             return Vec::new();
         }
-        let owner = |entry: Option<&SecretEntry>| entry.and_then(|entry| entry.owner.clone());
+        let owner = |entry: Option<&SecretEntry>| entry.and_then(SecretEntry::owner).cloned();
         let owners = [owner(before), owner(entry.as_ref())];
         // The key that is known already is kept once.
         let known = self.secrets.get_key_value(key).map(|(known, _)| known.clone());

@@ -82,6 +82,7 @@ pub async fn apply(
             replace(client, &secrets, owner, output, version, payload, proof).await
         }
         Change::Recreate { output, version, payload } => {
+            rehearse(client, owner, output, payload, proof).await?;
             match delete(&secrets, &output.secret_name, version).await? {
                 Done::Gone => create(client, owner, output, payload, proof).await,
                 other => Ok(other),
@@ -100,28 +101,47 @@ async fn create(
     proof: Option<Proof>,
 ) -> Result<Done, Fault> {
     let name = &output.secret_name;
-    let labels =
-        [(OWNER_LABEL, owner.uid), MANAGED_BY].map(|(key, value)| (key.to_owned(), value.to_owned()));
-    let metadata = ObjectMeta {
-        name: Some(name.clone()),
-        labels: Some(BTreeMap::from(labels)),
-        annotations: Some(annotations(owner, output, proof)),
-        owner_references: Some(vec![reference(owner)]),
-        ..ObjectMeta::default()
-    };
-    let secret = Secret {
-        metadata,
-        type_: Some(payload.type_.clone()),
-        data: Some(data(payload)),
-        ..Secret::default()
-    };
-    match write(client, owner, None, &secret).await {
+    match write(client, owner, None, &made(owner, output, payload, proof), &params()).await {
         Ok(created) => Ok(Done::Written(created)),
         Err(fault) if fault.is_already_there() => {
             Ok(look(client, &owner.key.beside(name)).await?.map_or(Done::Conflict, Done::Taken))
         }
         Err(fault) => conflict_or(fault),
     }
+}
+
+/// Asks the API server whether it would take the new output, so that the old one is not deleted for nothing. That one of the same
+/// name stands is known, and a quota may be spent by that very one.
+///
+/// # Errors
+///
+/// If a policy, RBAC or anything else is against it.
+async fn rehearse(
+    client: &Client,
+    owner: Owner<'_>,
+    output: &Output,
+    payload: &Payload,
+    proof: Option<Proof>,
+) -> Result<(), Fault> {
+    let params = PostParams { dry_run: true, ..params() };
+    match write(client, owner, None, &made(owner, output, payload, proof), &params).await {
+        Err(fault) if !fault.is_already_there() && !fault.is_quota() => Err(fault),
+        _ => Ok(()),
+    }
+}
+
+/// The Secret of an output.
+fn made(owner: Owner<'_>, output: &Output, payload: &Payload, proof: Option<Proof>) -> Secret {
+    let labels =
+        [(OWNER_LABEL, owner.uid), MANAGED_BY].map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let metadata = ObjectMeta {
+        name: Some(output.secret_name.clone()),
+        labels: Some(BTreeMap::from(labels)),
+        annotations: Some(annotations(owner, output, proof)),
+        owner_references: Some(vec![reference(owner)]),
+        ..ObjectMeta::default()
+    };
+    Secret { metadata, type_: Some(payload.type_.clone()), data: Some(data(payload)), ..Secret::default() }
 }
 
 /// Reads the Secret once more, to keep labels and annotations that others put there.
@@ -138,7 +158,7 @@ async fn replace(
     let Some(mut secret) = unchanged(secrets, name, seen).await? else { return Ok(Done::Conflict) };
     secret.data = Some(data(payload));
     secret.annotations_mut().extend(annotations(owner, output, proof));
-    match write(client, owner, Some(name), &secret).await {
+    match write(client, owner, Some(name), &secret, &params()).await {
         Ok(replaced) => Ok(Done::Written(replaced)),
         Err(fault) => conflict_or(fault),
     }
@@ -172,7 +192,7 @@ async fn release(
     secret.labels_mut().retain(|key, _| key != OWNER_LABEL && key != MANAGED_BY.0);
     secret.annotations_mut().retain(|key, _| !ANNOTATIONS.contains(&key.as_str()));
     secret.owner_references_mut().retain(|reference| reference.uid != owner.uid);
-    match write(client, owner, Some(name), &secret).await {
+    match write(client, owner, Some(name), &secret, &params()).await {
         Ok(released) => Ok(Done::Released(released)),
         Err(fault) => conflict_or(fault),
     }
@@ -189,13 +209,14 @@ async fn write(
     owner: Owner<'_>,
     replaced: Option<&str>,
     secret: &Secret,
+    params: &PostParams,
 ) -> Result<SecretEntry, Fault> {
     let request = Request::new(Secret::url_path(&(), Some(owner.key.namespace())));
     let written = within(async {
         let body = serde_json::to_vec(secret).map_err(kube::Error::SerdeError)?;
         let request = match replaced {
-            None => request.create(&params(), body),
-            Some(name) => request.replace(name, &params(), body),
+            None => request.create(params, body),
+            Some(name) => request.replace(name, params, body),
         };
         client.request::<SecretMeta>(request.map_err(kube::Error::BuildRequest)?).await
     });

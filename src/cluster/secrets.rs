@@ -12,18 +12,26 @@ use super::{
     object::{Meta, ObjectKey},
     within,
 };
-use crate::domain::{output::Payload, version::Version};
+use crate::{
+    api::GithubPatConnection,
+    domain::{output::Payload, version::Version},
+};
 
 /// The label whose value is the uid of the connection that made the Secret.
 pub const OWNER_LABEL: &str = "githubpat.dev/connection-uid";
+
+/// The API group of connections, whatever the version.
+const GROUP: &str = "githubpat.dev/";
 
 /// What the index keeps of a Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretEntry {
     /// Which one it is, and in which state.
     pub version: Version,
-    /// The connection that made it: its uid stands in our label and in an owner reference.
-    pub owner: Option<Arc<str>>,
+    /// The connection whose uid stands in an owner reference: the Secret is deleted together with it.
+    pub bound_to: Option<Arc<str>>,
+    /// Whether the same uid stands in our label, so that the Secret is an output of the connection.
+    pub is_output: bool,
     /// The finalizers that it waits for, if it is being deleted.
     pub leaving: Option<Box<Vec<String>>>,
 }
@@ -102,7 +110,8 @@ impl From<&Meta> for SecretEntry {
 }
 
 impl SecretEntry {
-    /// Ours is what has our label and an owner reference with the same uid.
+    /// An output has our label and an owner reference with the same uid. Without the label it is left alone, but the garbage
+    /// collector deletes it all the same.
     fn new(
         [uid, resource_version]: [Option<&str>; 2],
         label: Option<&str>,
@@ -113,9 +122,22 @@ impl SecretEntry {
             uid: uid.unwrap_or_default().into(),
             resource_version: resource_version.unwrap_or_default().into(),
         };
-        let owner = label.filter(|uid| references.iter().any(|reference| reference.uid == **uid));
+        let is_output = label.is_some_and(|uid| references.iter().any(|reference| reference.uid == *uid));
+        let ours = |reference: &&OwnerReference| {
+            reference.kind == GithubPatConnection::kind(&()) && reference.api_version.starts_with(GROUP)
+        };
+        let bound_to = if is_output {
+            label
+        } else {
+            references.iter().find(ours).map(|reference| reference.uid.as_str())
+        };
         let leaving = leaving.map(|finalizers| Box::new(finalizers.to_vec()));
-        SecretEntry { version, owner: owner.map(Into::into), leaving }
+        SecretEntry { version, bound_to: bound_to.map(Into::into), is_output, leaving }
+    }
+
+    /// The connection that it is an output of.
+    pub fn owner(&self) -> Option<&Arc<str>> {
+        self.bound_to.as_ref().filter(|_| self.is_output)
     }
 }
 
@@ -200,17 +222,18 @@ mod tests {
     }
 
     #[test]
-    fn ours_is_what_has_the_label_and_the_owner_reference() {
+    fn an_output_has_the_label_and_the_owner_reference() {
         let rows = [
-            (Some("c"), Some("c"), Some("c")),
-            (Some("c"), None, None),
-            (None, Some("c"), None),
-            (Some("c"), Some("d"), None),
-            (None, None, None),
+            (Some("c"), Some("c"), Some("c"), Some("c")),
+            (Some("c"), None, None, None),
+            (None, Some("c"), None, Some("c")),
+            (Some("c"), Some("d"), None, Some("d")),
+            (None, None, None, None),
         ];
-        for (label, reference, owner) in rows {
+        for (label, reference, owner, bound_to) in rows {
             let read = secret(label, reference);
-            assert_eq!(read.entry.owner.as_deref(), owner, "{label:?} {reference:?}");
+            assert_eq!(read.entry.owner().map(|uid| &**uid), owner, "{label:?} {reference:?}");
+            assert_eq!(read.entry.bound_to.as_deref(), bound_to, "{label:?} {reference:?}");
             assert_eq!(read.key, ObjectKey::new("team-a", "out"));
         }
     }

@@ -1,6 +1,6 @@
 //! What GitHub may say about a token, and what is remembered of it.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Reason, scopes::Scopes};
 
@@ -41,6 +41,17 @@ pub struct Grant {
     pub expiry: Expiry,
 }
 
+impl Grant {
+    /// True if it says something that the acceptance before did not say. A later end alone is no news: it takes nothing away.
+    pub fn is_news_after(&self, before: &Grant) -> bool {
+        let is_later = match (before.expiry, self.expiry) {
+            (Expiry::At(before), Expiry::At(now)) => now >= before,
+            (before, now) => now == before,
+        };
+        !is_later || self.account != before.account || self.scopes != before.scopes
+    }
+}
+
 /// A GitHub account. The id stays when the login is renamed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -59,19 +70,27 @@ pub enum Expiry {
     At(Timestamp),
     /// GitHub named one in a form that could not be read.
     Unreadable,
-    /// GitHub named this instant in an answer that accepts the token and is not older. The token works, and the instant counts for
-    /// nothing.
+    /// GitHub named this instant, and accepted the token when it had passed. The token works, and the instant counts for nothing.
     Implausible(Timestamp),
 }
 
+/// Once an end was implausible, only one that lies further ahead than this is believed.
+const FAR: SignedDuration = SignedDuration::from_hours(24);
+
 impl Expiry {
-    /// The same, if an acceptance at this instant by GitHub's clock named it: an end that had passed is not plausible.
+    /// The same, if an acceptance at this instant by GitHub's clock named it, after one that named the end `before`.
+    ///
+    /// The end of a token never changes. An end that had passed is not plausible, and neither is one that moves on as soon as it is
+    /// reached: the instant that was reached first is kept then, so that such a host changes no status each time.
     #[must_use]
-    pub fn accepted_at(self, github_now: Timestamp) -> Expiry {
-        match self {
-            Expiry::At(at) | Expiry::Implausible(at) if at <= github_now => Expiry::Implausible(at),
-            Expiry::At(at) | Expiry::Implausible(at) => Expiry::At(at),
-            other => other,
+    pub fn accepted_at(self, github_now: Timestamp, before: Option<Expiry>) -> Expiry {
+        let Expiry::At(at) = self else { return self };
+        let is_far = at.duration_since(github_now) > FAR;
+        match before {
+            Some(Expiry::Implausible(first)) if !is_far => Expiry::Implausible(first),
+            Some(Expiry::At(before)) if before <= github_now && !is_far => Expiry::Implausible(before),
+            _ if at <= github_now => Expiry::Implausible(at),
+            _ => self,
         }
     }
 }
@@ -87,6 +106,12 @@ pub struct RateLimit {
     pub remaining: u64,
     /// When the hour ends, in seconds since 1970 by the host's clock.
     pub reset: i64,
+}
+
+impl RateLimit {
+    /// The hourly window of GitHub, and so the longest that a limit can last:
+    /// <https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>
+    pub const LONGEST: SignedDuration = SignedDuration::from_hours(1);
 }
 
 /// Why GitHub does not accept a token.
@@ -304,5 +329,43 @@ mod tests {
         let of_a_proxy =
             causes.iter().filter(|reason| Deferral::new(**reason).sentence().contains("HTTPS_PROXY"));
         assert_eq!(of_a_proxy.count(), 5, "as long as nothing is connected");
+    }
+
+    #[test]
+    fn an_end_that_moves_as_soon_as_it_is_reached_is_not_believed() {
+        let at = |second: i64| Timestamp::from_second(1_772_366_400_i64.saturating_add(second)).unwrap();
+        let (ends, implausible) = (|second| Expiry::At(at(second)), |second| Expiry::Implausible(at(second)));
+        let rows = [
+            ("the first", ends(5), None, ends(5)),
+            ("this very moment", ends(0), None, implausible(0)),
+            ("the same as before", ends(90), Some(ends(90)), ends(90)),
+            ("the one before is yet to come", ends(90), Some(ends(60)), ends(90)),
+            ("the one before has passed", ends(5), Some(ends(-3)), implausible(-3)),
+            ("and again", ends(5), Some(implausible(-30)), implausible(-30)),
+            ("one that is far away", ends(86_401), Some(implausible(-30)), ends(86_401)),
+            ("none", Expiry::Never, Some(implausible(-30)), Expiry::Never),
+        ];
+        for (name, named, before, expected) in rows {
+            assert_eq!(named.accepted_at(at(0), before), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_later_end_alone_is_no_news() {
+        let at = |second: i64| Expiry::At(Timestamp::from_second(second).unwrap());
+        let grant = |expiry| Grant { account: None, scopes: None, expiry };
+        let rows = [
+            (at(5), at(5), false),
+            (at(5), at(6), false),
+            (at(6), at(5), true),
+            (Expiry::Never, at(5), true),
+            (at(5), Expiry::Never, true),
+            (Expiry::Never, Expiry::Never, false),
+        ];
+        for (before, now, is_news) in rows {
+            assert_eq!(grant(now).is_news_after(&grant(before)), is_news, "{before:?} {now:?}");
+        }
+        let scopes = Grant { scopes: Some(Scopes::default()), ..grant(at(6)) };
+        assert!(scopes.is_news_after(&grant(at(5))));
     }
 }

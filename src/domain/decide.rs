@@ -60,6 +60,8 @@ pub struct Observation {
     pub host: Judged<Host>,
     /// What is known of the token on that host.
     pub knowledge: Knowledge,
+    /// Whether this process has heard a refusal, and not only read of it in the status.
+    pub heard_refusal: bool,
     /// What the process knows of the time before.
     pub past: Past,
     /// Whether a question about the token is on its way.
@@ -149,10 +151,12 @@ impl Observation {
         !self.pending && self.due().is_some_and(|due| due <= self.now)
     }
 
-    /// True while the first answer about this token is on its way, so that there is nothing to say of it yet.
+    /// True while the first answer about this token is on its way, so that there is nothing to say of it yet: what a status
+    /// remembers of refusals is about to be confirmed or disproved.
     pub fn awaits_first_answer(&self) -> bool {
-        let knows_nothing = self.knowledge.deferred.is_none() && self.knowledge.refused.is_none();
-        self.pending && knows_nothing && !self.is_fresh()
+        let knows_nothing =
+            if self.knowledge.refused.is_some() { !self.heard_refusal } else { !self.is_fresh() };
+        self.pending && self.knowledge.deferred.is_none() && knows_nothing
     }
 
     /// True if the last acceptance is young enough to speak for itself.
@@ -251,18 +255,31 @@ fn expired_finding(seen: &Observation) -> Finding {
 
 /// True once the token is known to be of no use for good, by GitHub's word or by the requirements.
 fn is_condemned(seen: &Observation, judgement: &Judgement<'_>) -> bool {
-    let Some(token) = seen.token.yes() else { return false };
-    let expiry_confirmed =
-        seen.knowledge.refused.zip(seen.ends()).is_some_and(|(refused, ends)| ends <= refused.last);
     let refused = seen.knowledge.refused.is_some_and(|refused| refused.withdraws());
+    seen.token.yes().is_some() && (refused || has_expired(seen) || is_useless(seen, judgement))
+}
+
+/// True if a refusal came after the end of the token.
+fn has_expired(seen: &Observation) -> bool {
+    seen.knowledge.refused.zip(seen.ends()).is_some_and(|(refused, ends)| ends <= refused.last)
+}
+
+/// True if GitHub accepts the token and it does not meet the requirements.
+fn is_useless(seen: &Observation, judgement: &Judgement<'_>) -> bool {
+    let Some(token) = seen.token.yes() else { return false };
     // A clock that was set forward makes a token neither too old nor nearly expired before GitHub has been heard again.
     let was_useless = seen
         .knowledge
         .grant
         .as_ref()
         .is_some_and(|(grant, at)| judge(seen, token, Some(grant), later(*at, seen.skew)).is_no());
-    let useless = judgement.identity.yes().is_some() && judgement.requirements.is_no() && was_useless;
-    refused || expiry_confirmed || useless
+    judgement.identity.yes().is_some() && judgement.requirements.is_no() && was_useless
+}
+
+/// True if nothing but the status condemns the token, which may come from a backup.
+fn is_only_remembered(seen: &Observation, judgement: &Judgement<'_>) -> bool {
+    let refused = seen.knowledge.refused.filter(|_| !seen.heard_refusal);
+    refused.is_some_and(|refused| refused.withdraws()) && !is_useless(seen, judgement) && !has_expired(seen)
 }
 
 /// Whether the token would meet the requirements at this instant by GitHub's clock, if GitHub had said this.

@@ -23,7 +23,7 @@ pub struct Knowledge {
 }
 
 /// How many refusals in a row are believed.
-const BELIEVED: i32 = 2;
+pub const BELIEVED: i32 = 2;
 /// So many refusals over such a time make outputs be deleted.
 const WITHDRAWING: (i32, SignedDuration) = (3, SignedDuration::from_mins(10));
 
@@ -59,6 +59,7 @@ impl Refused {
         let Some(before) = before.filter(|before| before.needed >= self.needed) else { return self };
         Refused {
             count: self.count.saturating_add(before.count),
+            needed: before.needed,
             first: before.first.min(self.first),
             ..self
         }
@@ -90,8 +91,8 @@ impl Knowledge {
         let mut knowledge = if heard.grant.is_some() { heard.clone() } else { self.clone() };
         if heard.heard_one_acceptance() {
             let before = self.grant.as_ref().map(|(grant, _)| grant);
-            let other =
-                before.filter(|before| heard.grant.as_ref().is_some_and(|(grant, _)| grant != *before));
+            let other = before
+                .filter(|before| heard.grant.as_ref().is_some_and(|(grant, _)| grant.is_news_after(before)));
             knowledge.before = other.map(|before| Box::new(before.clone()));
         }
         knowledge.first_proven = self.first_proven.into_iter().chain(heard.first_proven).min();
@@ -123,7 +124,9 @@ impl Knowledge {
         match reply {
             Reply::Answer(Answer::Granted(grant)) => {
                 self.before = match (&self.grant, self.before.take()) {
-                    (Some((before, _)), None) if *before != grant => Some(Box::new(before.clone())),
+                    (Some((before, _)), None) if grant.is_news_after(before) => {
+                        Some(Box::new(before.clone()))
+                    }
                     // The second answer is believed, whatever it says.
                     _ => None,
                 };
@@ -344,6 +347,16 @@ mod tests {
         assert_eq!(knowledge.believed_refusal(), None);
         heard.learn_of(refused(), 3, at(220));
         assert!(heard.believed_refusal().is_some());
+
+        // The process after that knows nothing of the incident.
+        let mut remembered = Knowledge::default();
+        remembered.learn_of(refused(), 3, at(100));
+        let after = |seconds: &[i64]| {
+            let mut heard = Knowledge::default();
+            seconds.iter().for_each(|second| heard.learn(refused(), at(*second)));
+            remembered.overlaid(&heard).believed_refusal().is_some()
+        };
+        assert_eq!([after(&[]), after(&[160]), after(&[160, 220])], [false, false, true]);
     }
 
     #[test]

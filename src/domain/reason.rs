@@ -207,6 +207,8 @@ reasons! {
     FormatNeedsClassic = Mend,
     /// The host has no container registry in the settings.
     RegistryUnknown = Mend,
+    /// The namespace is being deleted, so nothing can be created in it.
+    NamespaceTerminating = Wait,
     /// The API server did not accept a change of an output.
     WriteFailed = Mend,
 }

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::{Finding, Reason};
 
@@ -18,6 +19,10 @@ const LONGEST: usize = 4096;
 /// The shortest part after the prefix that counts as a token. Known tokens have 36 and more; below 20 a value could be
 /// guessed from its hash, so it is not hashed and not sent.
 const SHORTEST_BODY: usize = 20;
+/// So many characters of a token in a row are not shown.
+const QUOTED: usize = 12;
+/// A Secret for Docker has base64 in its data, which the API has in base64 again.
+const NESTED: u8 = 2;
 
 // https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github
 /// A kind of GitHub token, told by its prefix: Classic (ghp_) and FineGrained (github_pat_) personal access tokens, tokens of an
@@ -211,11 +216,10 @@ impl Token {
         PREFIXES.iter().any(|(prefix, _)| text.contains(prefix)) || text.contains("ghr_")
     }
 
-    /// True if the text has any twelve characters of the token in a row: a host that repeats what it was sent must not bring it
-    /// into a status.
+    /// True if the text has any twelve characters of the token in a row, plainly, in base64, or in base64 within base64 as in a
+    /// Secret for Docker: who repeats what was sent must not bring it into a status or log.
     pub fn shows_in(&self, text: &str) -> bool {
-        let text = text.as_bytes();
-        self.expose().as_bytes().windows(12).any(|part| text.windows(12).any(|window| window == part))
+        shows(self.expose().as_bytes(), text.as_bytes(), NESTED)
     }
 
     /// What is known of it without its bytes.
@@ -249,6 +253,31 @@ impl Token {
         }
         (!matches).then_some(Doubt::Checksum)
     }
+}
+
+/// True if the text has twelve bytes of the secret in a row, or has them in base64 that is nested no deeper than this.
+fn shows(secret: &[u8], text: &[u8], nested: u8) -> bool {
+    let in_base64 = || {
+        let runs = text.split(|byte| !byte.is_ascii_alphanumeric() && !b"+/-_".contains(byte));
+        let long = runs.filter(|run| run.len() >= QUOTED);
+        // Where a quotation begins in the middle, its base64 begins at one of four places.
+        long.flat_map(|run| (0..4).filter_map(|skipped| decoded(run.get(skipped..)?)))
+            .any(|decoded| shows(secret, &decoded, nested.saturating_sub(1)))
+    };
+    secret.windows(QUOTED).any(|part| text.windows(QUOTED).any(|window| window == part))
+        || (nested > 0 && in_base64())
+}
+
+/// The bytes that this stands for in base64 of either alphabet, without what may follow the last whole group.
+fn decoded(run: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let whole = run.len().saturating_sub(run.len() % 4);
+    let standard = |byte: &u8| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => *other,
+    };
+    let groups: Zeroizing<Vec<u8>> = Zeroizing::new(run.get(..whole)?.iter().map(standard).collect());
+    BASE64_STANDARD.decode(&*groups).ok().map(Zeroizing::new)
 }
 
 /// The kind of token that the text is, or what it is instead.

@@ -8,9 +8,6 @@ use crate::domain::{
     scopes::Scopes,
 };
 
-/// GitHub's hourly window, and so the longest that a limit can last:
-/// <https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>
-const LONGEST_LIMIT: i64 = 3600;
 /// More than the API lists; the rest of a longer list is not kept, so that a status stays small.
 const MOST_SCOPES: usize = 64;
 
@@ -45,16 +42,8 @@ pub(super) fn marked(headers: &HeaderMap) -> bool {
     headers.contains_key("x-github-request-id") || headers.contains_key("x-github-media-type")
 }
 
-/// The expiry that an acceptance at this instant names; GitHub's clock outweighs ours.
-pub(super) fn plausible_expiry(headers: &HeaderMap, now: Timestamp) -> Expiry {
-    match expiry(headers) {
-        Expiry::At(at) if at <= date(headers).unwrap_or(now) => Expiry::Implausible(at),
-        expiry => expiry,
-    }
-}
-
 /// The expiry, in either layout that GitHub uses, `2026-05-16 11:52:29 UTC` and `2026-05-16 11:52:29 +0200`, or in RFC 3339.
-fn expiry(headers: &HeaderMap) -> Expiry {
+pub(super) fn expiry(headers: &HeaderMap) -> Expiry {
     let Some(value) = headers.get("github-authentication-token-expiration") else { return Expiry::Never };
     let Some(text) = value.to_str().ok().map(str::trim) else { return Expiry::Unreadable };
     let offset = text.strip_suffix("UTC").map_or_else(|| text.to_owned(), |head| format!("{head}+0000"));
@@ -94,7 +83,7 @@ pub(super) fn not_before(headers: &HeaderMap, now: Timestamp) -> Option<Timestam
             text(headers, "x-ratelimit-reset").filter(|_| nothing_remains(headers))?.parse().ok()?;
         Some(reset.saturating_sub(github_now.as_second()))
     })?;
-    now.checked_add(SignedDuration::from_secs(wait.clamp(1, LONGEST_LIMIT))).ok()
+    now.checked_add(SignedDuration::from_secs(wait.max(1)).min(RateLimit::LONGEST)).ok()
 }
 
 fn retry_after(headers: &HeaderMap, github_now: Timestamp) -> Option<i64> {
@@ -142,27 +131,6 @@ mod tests {
             );
         }
         assert_eq!(expiry(&HeaderMap::new()), Expiry::Never);
-    }
-
-    #[test]
-    fn an_expiry_that_had_passed_when_the_token_was_accepted_is_implausible() {
-        let now: Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
-        let date = |text| ("date", text);
-        let (same, hour_ago) = ("Thu, 01 Jan 2026 12:00:00 GMT", "Thu, 01 Jan 2026 11:00:00 GMT");
-        let rows: [(&str, &[(&str, &str)], &str, bool); 6] = [
-            ("this very second", &[date(same)], "2026-01-01 12:00:00 UTC", false),
-            ("a second later", &[date(same)], "2026-01-01 12:00:01 UTC", true),
-            ("long ago", &[date(same)], "2020-01-01 12:00:00 UTC", false),
-            ("GitHub's clock outweighs ours", &[date(hour_ago)], "2026-01-01 11:30:00 UTC", true),
-            ("no clock of GitHub, past", &[], "2026-01-01 12:00:00 UTC", false),
-            ("no clock of GitHub, to come", &[date("soon")], "2026-01-01 12:00:01 UTC", true),
-        ];
-        for (name, lines, text, plausible) in rows {
-            let lines = [lines, &[("github-authentication-token-expiration", text)]].concat();
-            let expiry = plausible_expiry(&headers(&lines), now);
-            assert_eq!(matches!(expiry, Expiry::At(_)), plausible, "{name}: {expiry:?}");
-            assert_eq!(matches!(expiry, Expiry::Implausible(_)), !plausible, "{name}: {expiry:?}");
-        }
     }
 
     #[test]

@@ -56,7 +56,7 @@ struct User {
 pub fn interpret(kind: TokenKind, response: &Response, now: Timestamp) -> Reply {
     let said = Said::of(response);
     match response.status.as_u16() {
-        200 => user(kind, response, now),
+        200 => user(kind, response),
         304 => defer(Reason::UnexpectedAnswer),
         300..=399 => defer(Reason::Redirected),
         401 => unauthorized(response, &said),
@@ -70,10 +70,10 @@ pub fn interpret(kind: TokenKind, response: &Response, now: Timestamp) -> Reply 
 }
 
 /// 200 is an acceptance only with the login and id of a user; a captive portal answers 200 too.
-fn user(kind: TokenKind, response: &Response, now: Timestamp) -> Reply {
+fn user(kind: TokenKind, response: &Response) -> Reply {
     match serde_json::from_slice::<User>(&response.body) {
         Ok(user) if is_login(&user.login) => {
-            granted(kind, Some(Account { login: user.login.into(), id: user.id }), response, now)
+            granted(kind, Some(Account { login: user.login.into(), id: user.id }), response)
         }
         _ => defer(Reason::NotTheApi),
     }
@@ -112,7 +112,7 @@ fn forbidden(kind: TokenKind, response: &Response, said: &Said, now: Timestamp) 
         return refuse(Refusal::AccountSuspended);
     }
     if kind == TokenKind::AppInstallation && said.names(&["not accessible by integration"]) {
-        return granted(kind, None, response, now);
+        return granted(kind, None, response);
     }
     if said.names(&["email address must be verified", "billing issue", "billing problem"]) {
         return defer(Reason::AccountRestricted);
@@ -176,13 +176,13 @@ impl Said {
     }
 }
 
-fn granted(kind: TokenKind, account: Option<Account>, response: &Response, now: Timestamp) -> Reply {
+fn granted(kind: TokenKind, account: Option<Account>, response: &Response) -> Reply {
     let headers = &response.headers;
     Reply::Answer(Answer::Granted(Grant {
         account,
         // Tokens that an app got for a user come with an empty list, though they have no scopes by nature.
         scopes: headers::scopes(headers).filter(|_| kind.has_scopes()),
-        expiry: headers::plausible_expiry(headers, now),
+        expiry: headers::expiry(headers),
     }))
 }
 

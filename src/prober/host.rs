@@ -14,7 +14,7 @@ use super::{Asked, Changes, Known, ledger::Ledger};
 use crate::{
     domain::{
         Reason,
-        answer::{Answer, Deferral, Reply},
+        answer::{Answer, Deferral, Expiry, RateLimit, Reply},
         probe::Probe,
         probing::{
             Limits, Question, Urgency,
@@ -305,8 +305,8 @@ impl State {
                 && !entry.was_held
                 && !entry.refused().is_some_and(|refused| refused.is_believed())
         });
-        let effect = self.admission.answered(question, &heard.reply, told(&heard), counts);
         let github_now = self.admission.clock().at(heard.date, heard.answered);
+        let effect = self.admission.answered(question, &heard.reply, told(&heard, github_now), counts);
         let mut changed = Vec::new();
         // Nobody uses a token any more that has no entry.
         if let Some(entry) = self.ledger.get_mut(&token) {
@@ -323,7 +323,10 @@ impl State {
                     entry.defer(Deferral::new(Reason::HostRefusesMany), heard.at);
                 }
                 true => entry.hold(heard.at),
-                false => entry.learn(plausible(heard.reply, github_now), needed, heard.at),
+                false => {
+                    let reply = plausible(heard.reply, github_now, entry.expiry());
+                    entry.learn(reply, needed, heard.at);
+                }
             }
             changed.push(token);
         }
@@ -359,14 +362,13 @@ impl State {
 }
 
 /// What an answer tells beside its reply. The limit that comes with a refusal is that of the address.
-fn told(heard: &Heard) -> Told {
+fn told(heard: &Heard, github_now: Timestamp) -> Told {
     let granted = matches!(heard.reply, Reply::Answer(Answer::Granted(_)));
     let limit = heard.limit.filter(|_| granted);
-    let github_now = heard.date.unwrap_or(heard.answered);
     let spent = limit.filter(|limit| limit.remaining == 0);
     let spent_until = spent.and_then(|limit| {
         let left = SignedDuration::from_secs(limit.reset.saturating_sub(github_now.as_second()));
-        heard.answered.checked_add(left).ok()
+        heard.answered.checked_add(left.min(RateLimit::LONGEST)).ok()
     });
     // The edge of a host that gives no answer has a clock of its own.
     let date = heard.date.filter(|_| matches!(heard.reply, Reply::Answer(_)));
@@ -379,10 +381,10 @@ fn told(heard: &Heard) -> Told {
 }
 
 /// An end is held against the host's clock: a date of this very answer that is wrong makes no end of it implausible.
-fn plausible(reply: Reply, github_now: Timestamp) -> Reply {
+fn plausible(reply: Reply, github_now: Timestamp, before: Option<Expiry>) -> Reply {
     match reply {
         Reply::Answer(Answer::Granted(mut grant)) => {
-            grant.expiry = grant.expiry.accepted_at(github_now);
+            grant.expiry = grant.expiry.accepted_at(github_now, before);
             Reply::Answer(Answer::Granted(grant))
         }
         reply => reply,

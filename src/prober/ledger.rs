@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::domain::{
     Reason,
-    answer::{Answer, Deferral, Grant, Reply},
+    answer::{Answer, Deferral, Expiry, Grant, Reply},
     knowledge::{Deferred, Knowledge, Refused},
     second::Second,
     token::HashedToken,
@@ -99,6 +99,11 @@ impl Entry {
     pub(super) fn account(&self) -> Option<i64> {
         let (grant, _) = self.grant.as_ref()?;
         Some(grant.account.as_ref()?.id)
+    }
+
+    /// The end that the last acceptance named.
+    pub(super) fn expiry(&self) -> Option<Expiry> {
+        self.grant.as_ref().map(|(grant, _)| grant.expiry)
     }
 
     /// The refusals since the last acceptance.

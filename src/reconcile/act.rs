@@ -15,6 +15,7 @@ use crate::{
         outputs::{self, Done, Owner, Proof},
     },
     domain::{
+        Finding, Reason,
         decide::{Change, Decision, Holds, Stand, foreign},
         output::Stamp,
     },
@@ -76,7 +77,12 @@ impl Acting<'_, '_> {
         let owner = Owner { key: &self.connection.key, uid: &self.connection.uid };
         match outputs::apply(&self.ctx.client, owner, change, self.proof()).await {
             Ok(done) => self.done(change, done),
-            Err(fault) if fault.is_terminating() => self.acted.terminating = true,
+            Err(fault) if fault.is_terminating() => {
+                self.acted.terminating = true;
+                let message = "the namespace is being deleted, so nothing is written in it";
+                let finding = Finding::new(Reason::NamespaceTerminating, message);
+                self.stands(change.name(), Stand::Refused(finding));
+            }
             Err(fault) => {
                 let (doing, verbs) = match change {
                     Change::Create { .. } => ("create", "create"),
@@ -143,7 +149,7 @@ impl Acting<'_, '_> {
                 self.ctx.index.wrote_secret(&key, entry);
             }
             Done::Taken(entry) => {
-                let is_ours = entry.owner.as_deref() == Some(&*self.connection.uid);
+                let is_ours = entry.owner() == Some(&self.connection.uid);
                 self.ctx.index.wrote_secret(&key, entry);
                 if is_ours {
                     self.acted.pause = Some(Duration::ZERO);

@@ -47,7 +47,7 @@ impl Contention {
         Some(until.duration_since(now))
     }
 
-    /// Whether what somebody else changed may be written again now, and for the how manieth time in a row; if not, the pause.
+    /// How many times in a row this would overwrite what somebody else changed, if it may be written again now; if not, the pause.
     pub(super) fn admit(&mut self, now: Instant) -> Result<u32, Duration> {
         if let Some(pause) = self.blocked(now) {
             return Err(pause);

@@ -64,6 +64,7 @@ impl Look<'_> {
                 bytes,
                 host,
                 knowledge: Knowledge::default(),
+                heard_refusal: false,
                 past: Past {
                     since: Timestamp::from(self.record.since).min(now),
                     asked: None,
@@ -187,6 +188,7 @@ impl Look<'_> {
         let heard = self.ctx.prober.heard(subject);
         if let Some(heard) = &heard {
             seen.pending = heard.pending;
+            seen.heard_refusal = heard.knowledge.refused.is_some();
             seen.past = heard.past(self.record.since.into()).by(seen.now);
             if heard.knowledge.grant.is_some() && !heard.knowledge.heard_one_acceptance() {
                 self.record.remembered = None;
@@ -221,10 +223,11 @@ impl Look<'_> {
         requested.is_some() && requested != handled && !seen.demand.suspend && self.record.subject.is_some()
     }
 
-    /// When to ask because the annotation requests it: at once, but no sooner after the last question than the settings allow, so
-    /// that nobody can spend the failed logins of all by requests.
+    /// When to ask because the annotation requests it: at once, but one request no sooner after another than the settings allow
+    /// for questions, so that nobody can spend the budgets of all by requests.
     fn requested_at(&self, seen: &Observation) -> Option<Timestamp> {
-        let soonest = seen.past.asked.map(|asked| later(asked, seen.timing.minimum_interval));
+        let before = self.record.asked_on_request.map(Timestamp::from).filter(|asked| *asked <= seen.now);
+        let soonest = before.map(|asked| later(asked, seen.timing.minimum_interval));
         let at = soonest.into_iter().chain(seen.not_before).fold(seen.now, Timestamp::max);
         self.is_requested(seen).then_some(at)
     }
@@ -279,6 +282,7 @@ impl Look<'_> {
                 observed.seen.pending = true;
                 if requested {
                     self.record.handled_request = self.connection.requested.clone();
+                    self.record.asked_on_request = Some(observed.seen.now.into());
                 }
             }
             Asked::NotNow(deferral) => {
@@ -315,12 +319,13 @@ impl Look<'_> {
 
     /// What stands under the names of the outputs, and which outputs of before are not named any more.
     fn found(&self, seen: &Observation) -> Vec<Found> {
+        let source = &self.spec.secret_ref.name;
+        let bound = self.entry(source).filter(|entry| entry.bound_to.as_ref() == Some(&self.connection.uid));
         if self.spec.suspend {
             // Only what has become the source matters: it must not go with the connection.
-            let source = &self.spec.secret_ref.name;
-            let entry = self.entry(source).filter(|entry| entry.owner.is_some());
-            return entry.map(|entry| self.classify(source, &entry, None)).into_iter().collect();
+            return bound.map(|entry| self.classify(source, &entry, None)).into_iter().collect();
         }
+        let bound = bound.filter(|entry| !entry.is_output).map(|entry| self.classify(source, &entry, None));
         let named = self.spec.publish.iter().filter_map(|output| {
             let entry = self.entry(&output.secret_name)?;
             Some(self.classify(&output.secret_name, &entry, stamp(seen, output)))
@@ -332,7 +337,7 @@ impl Look<'_> {
             let entry = self.ctx.index.secret(key)?;
             Some(self.classify(key.name(), &entry, None))
         });
-        named.chain(others).collect()
+        named.chain(others).chain(bound).collect()
     }
 
     fn classify(&self, name: &str, entry: &SecretEntry, stamp: Option<Stamp>) -> Found {
@@ -340,8 +345,11 @@ impl Look<'_> {
         if let Some(finalizers) = &entry.leaving {
             return Found::Leaving { name, finalizers: finalizers.to_vec() };
         }
-        if entry.owner.as_deref() != Some(&*self.connection.uid) {
+        if entry.bound_to.as_ref() != Some(&self.connection.uid) {
             return Found::Foreign { name };
+        }
+        if !entry.is_output {
+            return Found::Bound { name, version: entry.version.clone() };
         }
         let holds = self.record.holds(&name, &entry.version, stamp);
         Found::Ours { name, version: entry.version.clone(), holds }

@@ -49,6 +49,8 @@ struct Inner {
     entries: HashMap<ObjectKey, Entry>,
     /// Whether connections that were judged before are served.
     open: bool,
+    /// How many are queued.
+    waiting: usize,
     /// How many were taken so far.
     taken: u32,
     /// When a connection was taken or finished last.
@@ -81,11 +83,12 @@ impl Queue {
         let mut inner = self.lock();
         let Some(entry) = inner.entries.get_mut(key) else { return };
         entry.again = None;
-        entry.queued = None;
+        let was_queued = entry.queued.take().is_some();
         let timer = entry.timer.take();
         if !entry.running {
             inner.entries.remove(key);
         }
+        inner.waiting = inner.waiting.saturating_sub(was_queued.into());
         if let Some(at) = timer {
             inner.timers.remove(&(at, key.clone()));
         }
@@ -138,11 +141,14 @@ impl Queue {
         self.changed.notify_one();
     }
 
-    /// For how long work has waited while nothing was taken or finished; `None` while nothing waits.
+    /// For how long work has waited while nothing was taken or finished; `None` while nothing waits. An instant that has come
+    /// and that nobody has noticed is work too.
     pub fn stalled_for(&self) -> Option<Duration> {
         let inner = self.lock();
-        let waits = inner.open && inner.entries.values().any(|entry| entry.queued.is_some());
-        waits.then(|| inner.moved.map_or(Duration::ZERO, |moved| moved.elapsed()))
+        let moved = inner.moved.map_or(Duration::ZERO, |moved| moved.elapsed());
+        let is_queued = inner.open && inner.waiting > 0;
+        let overdue = inner.timers.first().map(|(at, _)| at.elapsed()).filter(|overdue| !overdue.is_zero());
+        if is_queued { Some(moved) } else { overdue.map(|overdue| overdue.min(moved)) }
     }
 
     /// No change of this runs code that can panic, so a lock that a panicking holder left is as good as any.
@@ -153,7 +159,6 @@ impl Queue {
 
 impl Inner {
     fn wake(&mut self, key: &ObjectKey, priority: Priority) {
-        self.moved.get_or_insert_with(Instant::now);
         let entry = self.entries.entry(key.clone()).or_default();
         if entry.running {
             entry.again = Some(entry.again.map_or(priority, |again| again.min(priority)));
@@ -162,8 +167,16 @@ impl Inner {
         if let Some(at) = entry.timer.take() {
             self.timers.remove(&(at, key.clone()));
         }
-        if entry.queued.is_none_or(|queued| priority < queued) {
+        let queued = entry.queued;
+        if queued.is_none_or(|queued| priority < queued) {
             entry.queued = Some(priority);
+            if queued.is_none() {
+                // Nothing waited before, so nothing has stood still.
+                if self.waiting == 0 {
+                    self.moved = Some(Instant::now());
+                }
+                self.waiting = self.waiting.saturating_add(1);
+            }
             self.of(priority).push_back(key.clone());
         }
     }
@@ -205,6 +218,7 @@ impl Inner {
                 if entry.queued == Some(priority) {
                     entry.queued = None;
                     entry.running = true;
+                    self.waiting = self.waiting.saturating_sub(1);
                     self.taken = self.taken.wrapping_add(1);
                     self.moved = Some(Instant::now());
                     return Some(key);
@@ -322,6 +336,17 @@ mod tests {
         queue.done(&key("a"), None);
         assert_eq!(queue.stalled_for(), Some(Duration::ZERO));
         queue.next().await;
+        assert_eq!(queue.stalled_for(), None);
+
+        // After an hour of rest.
+        queue.done(&key("b"), Some(Duration::from_secs(3600)));
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        queue.wake(&key("c"), Priority::New);
+        assert_eq!(queue.stalled_for(), Some(Duration::ZERO));
+        queue.forget(&key("c"));
+        tokio::time::advance(Duration::from_secs(31)).await;
+        assert_eq!(queue.stalled_for(), Some(Duration::from_secs(31)), "nobody noticed that b is due");
+        assert_eq!(queue.next().await, key("b"));
         assert_eq!(queue.stalled_for(), None);
     }
 }

@@ -52,6 +52,8 @@ pub(super) struct Record {
     pub(super) not_now: Option<Box<Deferred>>,
     /// The request that was acted on in this process.
     pub(super) handled_request: Option<Box<str>>,
+    /// When GitHub was last asked because of a request.
+    pub(super) asked_on_request: Option<Second>,
     /// The status that we wrote last.
     pub(super) written: Option<Written>,
     /// The draft that was found to say what stands in the cluster, and what stands there, by one sum of both.
@@ -116,6 +118,7 @@ impl Record {
             held: None,
             not_now: None,
             handled_request: None,
+            asked_on_request: None,
             written: None,
             said: None,
             awaiting: None,

@@ -101,3 +101,74 @@ async fn an_accepted_token_whose_expiry_is_this_very_moment_works_and_is_not_ask
         assert!(ours.value(&format!("{name}-out"), "token").await.is_some(), "{name} is published");
     }
 }
+
+#[tokio::test]
+async fn one_date_nine_minutes_ahead_about_another_tenants_token_deletes_nothing() {
+    let world = World::start().await;
+    let (ours, theirs) = (Tenant::of(&world, NAMESPACE), Tenant::new(&world, "team-b").await);
+    let _operator = world.operator().await;
+    let text = world.github.token(NewToken::classic("ours", "a").expires(in_(3600 + 300)));
+    ours.secret("ours", &text).await;
+    ours.connection(
+        "ours",
+        json!({
+            "interval": "24h", "warnBefore": [], "onInvalid": "Withdraw",
+            "require": { "expiry": { "minRemaining": "1h" } },
+            "publish": [{ "secretName": "out", "format": "Opaque" }],
+        }),
+    )
+    .await;
+    ours.ready("ours", "True", "Ready").await;
+    let (history, before) = (ours.history(), ours.uids().await);
+    let theirs_text = world.github.token(NewToken::classic("theirs", "b"));
+    world.github.script("theirs", vec![Reply::Dated(SignedDuration::from_mins(9))]);
+    theirs.secret("theirs", &theirs_text).await;
+    theirs.connection("theirs", json!({})).await;
+    theirs.ready("theirs", "True", "Ready").await;
+    // A change of its spec has it judged anew.
+    let generation = ours.change("ours", json!({ "warnBefore": ["1m"] })).await.metadata.generation;
+    ours.until("ours", |seen| {
+        seen.status.as_ref().is_some_and(|status| status.observed_generation == generation)
+    })
+    .await;
+    assert_eq!(ours.uids().await, before);
+    assert_eq!(history.seen().into_iter().filter(|(_, status, _)| status != "True").count(), 0);
+}
+
+#[tokio::test]
+async fn an_end_that_is_always_a_few_seconds_ahead_is_not_believed_for_long() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let _operator = world.operator().await;
+    for (name, ahead, interval) in [("reached", 5, "1h"), ("never-reached", 15, "10s")] {
+        ours.secret(name, &world.github.token(NewToken::classic(name, name))).await;
+        world.github.claim_expiry(name, Some(SignedDuration::from_secs(ahead)));
+        ours.connection(name, json!({ "warnBefore": [], "interval": interval })).await;
+    }
+    ours.condition("reached", "NotExpiring", "Unknown", "ExpiryImplausible").await;
+    let history = ours.history();
+    let before = ["reached", "never-reached"].map(|name| questions(&world.github, name).len());
+    until_asked(&world.github, "never-reached", before[1] + 4).await;
+    assert!(questions(&world.github, "reached").len() <= before[0] + 1, "one confirmation at most");
+    let asked = questions(&world.github, "never-reached").split_off(before[1]);
+    let hasty =
+        asked.windows(2).filter(|pair| pair[1].0.duration_since(pair[0].0) < SignedDuration::from_secs(9));
+    assert!(hasty.count() <= 1, "one confirmation at most: {asked:?}");
+    assert_eq!(history.seen().into_iter().filter(|(_, status, _)| status != "True").count(), 0);
+}
+
+#[tokio::test]
+async fn a_spent_limit_of_an_answer_with_a_date_long_ago_ends_within_its_hour() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let _operator = world.operator().await;
+    ours.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
+    ours.connection("ci", json!({})).await;
+    ours.ready("ci", "True", "Ready").await;
+    world.github.script("ci", vec![Reply::Dated(SignedDuration::from_hours(-400 * 24))]);
+    world.github.limit("acme-ci", 1, in_(25));
+    let asked = questions(&world.github, "ci").len();
+    until_asked(&world.github, "ci", asked + 1).await;
+    until_asked(&world.github, "ci", asked + 3).await;
+    ours.ready("ci", "True", "Ready").await;
+}

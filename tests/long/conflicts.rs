@@ -164,7 +164,7 @@ async fn a_status_of_another_time_token_or_host_deletes_nothing_at_the_next_star
     let world = World::start().await;
     let (ours, theirs) = (Tenant::of(&world, NAMESPACE), Tenant::new(&world, "team-b").await);
     let operator = world.operator().await;
-    let names = [(ours, "older"), (ours, "token"), (theirs, "host"), (theirs, "expired")];
+    let names = [(ours, "older"), (ours, "token"), (theirs, "host"), (theirs, "expired"), (ours, "backup")];
     for (tenant, name) in names {
         tenant.secret(name, &world.github.token(NewToken::classic(name, name))).await;
         tenant.connection(name, spec(name)).await;
@@ -191,6 +191,12 @@ async fn a_status_of_another_time_token_or_host_deletes_nothing_at_the_next_star
         status["token"]["hashedToken"] = json!(foreign);
         status["token"]["expiresAt"] = json!(ago(4));
         status["token"]["refused"] = recent.clone();
+    })
+    .await;
+    // A backup from a time when the same token was refused, and was accepted before that.
+    replace_status(ours, "backup", |status| {
+        status["token"]["checkedAt"] = json!(ago(4));
+        status["token"]["refused"] = refused.clone();
     })
     .await;
     let before = [ours.uids().await, theirs.uids().await];

@@ -5,17 +5,21 @@ use std::time::Duration;
 use control_plane::{AuditEvent, Options};
 use futures::{StreamExt, pin_mut};
 use github_simulator::{NewToken, Reply};
-use k8s_openapi::api::core::v1::Secret;
+use jiff::SignedDuration;
+use k8s_openapi::api::{
+    admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding},
+    core::v1::Secret,
+};
 use kube::{
-    ResourceExt,
-    api::{DeleteParams, Patch, PatchParams},
+    Api, ResourceExt,
+    api::{DeleteParams, Patch, PatchParams, PostParams},
     runtime::{WatchStreamExt, watcher},
 };
 use serde_json::{Value, json};
 
 use crate::{
     tenant::{Tenant, eventually, in_, questions, until_asked, within},
-    world::{NAMESPACE, World, is_so},
+    world::{NAMESPACE, World, from, is_so},
 };
 
 fn publish(name: &str, format: &str) -> Value {
@@ -266,4 +270,109 @@ async fn a_single_answer_without_scopes_withdraws_nothing_and_a_second_one_does(
     ours.secret_until("out", |secret| secret.is_none()).await;
     let seen = ours.until("ci", |_| true).await;
     assert!(is_so(&seen, "Authenticated", "True", "Accepted"), "the token itself works");
+}
+
+/// A policy that lets nobody create a Secret of this type, and says so in these words.
+async fn forbid(world: &World, type_: &str, message: &str) {
+    let rule = json!({ "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["secrets"] });
+    let validation = json!({ "expression": format!("object.type != '{type_}'"), "message": message });
+    let policy: ValidatingAdmissionPolicy = from(json!({
+        "metadata": { "name": "no-such-secrets" },
+        "spec": { "matchConstraints": { "resourceRules": [rule] }, "validations": [validation] },
+    }));
+    let binding: ValidatingAdmissionPolicyBinding = from(json!({
+        "metadata": { "name": "no-such-secrets" },
+        "spec": { "policyName": "no-such-secrets", "validationActions": ["Deny"] },
+    }));
+    Api::all(world.client.clone()).create(&PostParams::default(), &policy).await.unwrap();
+    Api::all(world.client.clone()).create(&PostParams::default(), &binding).await.unwrap();
+    let probe =
+        json!({ "metadata": { "generateName": "probe-" }, "type": type_, "stringData": { "password": "x" } });
+    let probe: Secret = from(probe);
+    let dry = PostParams { dry_run: true, ..PostParams::default() };
+    let secrets = Api::<Secret>::namespaced(world.client.clone(), NAMESPACE);
+    eventually("the policy is in force", async || {
+        let refused = secrets.create(&dry, &probe).await.err().map(|error| error.to_string());
+        refused.is_some_and(|refused| refused.contains("no-such-secrets"))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_format_that_a_policy_forbids_costs_neither_the_output_that_stands_nor_the_next_questions() {
+    let world = World::audited().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let operator = world.operator().await;
+    ours.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
+    ours.connection("ci", json!({ "publish": publish("out", "Opaque") })).await;
+    ours.ready("ci", "True", "Ready").await;
+    let before = ours.uids().await;
+    forbid(&world, "kubernetes.io/basic-auth", "ask the platform team").await;
+
+    ours.change(
+        "ci",
+        json!({ "publish": [
+        { "secretName": "out", "format": "BasicAuth" }, { "secretName": "new", "format": "Opaque" },
+    ] }),
+    )
+    .await;
+    let said = ours.condition("ci", "Published", "False", "WriteFailed").await;
+    assert!(said.contains("no-such-secrets"), "{said}");
+    operator.until_logged("ask the platform team").await;
+    let after = ours.uids().await;
+    assert_eq!(after.get("out"), before.get("out"), "the old output stands");
+    assert!(after.contains_key("new"), "and the other is made");
+
+    let asked = questions(&world.github, "ci").len();
+    until_asked(&world.github, "ci", asked + 4).await;
+    let asked = questions(&world.github, "ci").split_off(asked);
+    let late: Vec<_> = asked
+        .windows(2)
+        .map(|pair| pair[1].0.duration_since(pair[0].0))
+        .filter(|gap| *gap > SignedDuration::from_secs(13))
+        .collect();
+    assert_eq!(late, vec![], "every 10 s");
+}
+
+#[tokio::test]
+async fn what_is_new_is_created_before_an_output_is_made_anew() {
+    let world = World::audited().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let _operator = world.operator().await;
+    ours.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
+    ours.connection("ci", json!({ "publish": publish("a", "Opaque") })).await;
+    ours.ready("ci", "True", "Ready").await;
+    let begun = world.requests().len();
+    ours.change(
+        "ci",
+        json!({ "publish": [
+        { "secretName": "a", "format": "BasicAuth" }, { "secretName": "b", "format": "Opaque" },
+    ] }),
+    )
+    .await;
+    ours.secret_until("a", |secret| secret.is_some_and(|secret| secret.type_.as_deref() != Some("Opaque")))
+        .await;
+    let writes = world.requests().split_off(begun).into_iter().filter(|event| event.resource == "secrets");
+    let writes: Vec<_> =
+        writes.filter(AuditEvent::is_write).map(|event| format!("{} {}", event.verb, event.name)).collect();
+    // The first creation of a is a dry run.
+    assert_eq!(writes, ["create b", "create a", "delete a", "create a"]);
+}
+
+#[tokio::test]
+async fn a_former_output_that_lost_its_label_is_released_too_when_it_becomes_the_source() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let _operator = world.operator().await;
+    ours.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
+    ours.connection("ci", json!({ "publish": publish("kept", "Opaque") })).await;
+    ours.ready("ci", "True", "Ready").await;
+    let unlabelled =
+        Patch::Merge(json!({ "metadata": { "labels": { "githubpat.dev/connection-uid": null } } }));
+    ours.secrets().patch("kept", &PatchParams::default(), &unlabelled).await.unwrap();
+    ours.ready("ci", "False", "ForeignSecret").await;
+    ours.change("ci", json!({ "secretRef": { "name": "kept" }, "publish": publish("out", "Opaque") })).await;
+    ours.secret_until("kept", |secret| secret.is_some_and(|secret| secret.owner_references().is_empty()))
+        .await;
+    ours.ready("ci", "True", "Ready").await;
 }

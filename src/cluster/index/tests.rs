@@ -27,7 +27,8 @@ fn connection(name: &str, version: &str, outputs: &[&str]) -> Connection {
 fn secret(version: &str, owner: Option<&str>) -> SecretEntry {
     SecretEntry {
         version: Version { uid: "s".into(), resource_version: version.into() },
-        owner: owner.map(Into::into),
+        bound_to: owner.map(Into::into),
+        is_output: owner.is_some(),
         leaving: None,
     }
 }

@@ -18,7 +18,8 @@ async fn made(
     let server = tower::service_fn(move |request: Request<Body>| {
         let (log, version, finalizers) = (log.clone(), version.clone(), finalizers.clone());
         async move {
-            let method = request.method().to_string();
+            let is_dry = request.uri().query().is_some_and(|query| query.contains("dryRun=All"));
+            let method = format!("{}{}", request.method(), if is_dry { ", dry run" } else { "" });
             let body = request.into_body().collect_bytes().await?;
             log.lock().unwrap().push((method, serde_json::from_slice(&body).unwrap_or_default()));
             let meta = json!({
@@ -69,10 +70,12 @@ async fn a_secret_with_finalizers_is_not_made_anew_before_it_is_gone() {
     let change = Change::Recreate { output: output(), version: version(), payload: payload() };
     let (outcome, asked) = made(&change, "7", &["example.com/hold"]).await;
     assert!(matches!(outcome.unwrap(), Done::Leaving(_)));
-    assert_eq!(asked.len(), 1, "no POST follows: {asked:?}");
+    let methods =
+        |asked: &[(String, Value)]| asked.iter().map(|(method, _)| method.clone()).collect::<Vec<_>>();
+    assert_eq!(methods(&asked), ["POST, dry run", "DELETE"], "no POST follows");
     let (outcome, asked) = made(&change, "7", &[]).await;
     assert!(matches!(outcome.unwrap(), Done::Written(_)));
-    assert_eq!(asked.iter().map(|(method, _)| method.as_str()).collect::<Vec<_>>(), ["DELETE", "POST"]);
+    assert_eq!(methods(&asked), ["POST, dry run", "DELETE", "POST"]);
 }
 
 #[tokio::test]

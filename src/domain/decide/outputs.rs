@@ -6,7 +6,7 @@ use super::super::{
     token::Token,
     version::Version,
 };
-use super::{Judgement, Observation, OnInvalid, is_condemned};
+use super::{Judgement, Observation, OnInvalid, is_condemned, is_only_remembered};
 
 /// A Secret that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,13 @@ pub enum Found {
         name: String,
         /// What it waits for.
         finalizers: Vec<String>,
+    },
+    /// Somebody took our label off and left the owner reference: it is left alone, but goes with the connection.
+    Bound {
+        /// Its name.
+        name: String,
+        /// Which one it is, and in which state.
+        version: Version,
     },
     /// Somebody else's; nothing but its existence is known.
     Foreign {
@@ -219,6 +226,8 @@ pub(super) fn outputs<'a>(seen: &'a Observation, judgement: &Judgement<'_>) -> O
     }
     match outputs.plan {
         Plan::Write => outputs.write(seen, judgement),
+        // What a status remembers deletes nothing: the next question decides.
+        Plan::Withdraw if is_only_remembered(seen, judgement) => {}
         Plan::Withdraw => outputs.withdraw(seen),
         Plan::Keep => outputs.keep(seen),
         Plan::NothingRequested => {}
@@ -251,7 +260,10 @@ impl<'a> Outputs<'a> {
             let found = find(seen, name);
             match found {
                 Some(
-                    Found::Ours { holds: Holds::Wanted, .. } | Found::Leaving { .. } | Found::Foreign { .. },
+                    Found::Ours { holds: Holds::Wanted, .. }
+                    | Found::Leaving { .. }
+                    | Found::Bound { .. }
+                    | Found::Foreign { .. },
                 ) => {
                     continue;
                 }
@@ -267,6 +279,8 @@ impl<'a> Outputs<'a> {
                 Err(finding) => *stand = Stand::Refused(finding),
             }
         }
+        // Nothing goes before everything new stands.
+        self.changes.sort_by_key(|change| matches!(change, Change::Recreate { .. }));
     }
 
     /// To say whether an output keeps the token of the source, somebody must have looked.
@@ -325,7 +339,7 @@ fn stand(seen: &Observation, output: &Output) -> Stand {
         Some(Found::Ours { holds: Holds::Wanted, .. }) => Stand::Wanted,
         Some(Found::Ours { .. }) => Stand::Other,
         Some(Found::Leaving { finalizers, .. }) => Stand::Leaving(finalizers.clone()),
-        Some(Found::Foreign { .. }) => Stand::Refused(foreign(name)),
+        Some(Found::Bound { .. } | Found::Foreign { .. }) => Stand::Refused(foreign(name)),
     }
 }
 
@@ -344,6 +358,7 @@ fn find<'a>(seen: &'a Observation, name: &str) -> Option<&'a Found> {
     seen.found.iter().find(|found| match found {
         Found::Ours { name: found, .. }
         | Found::Leaving { name: found, .. }
+        | Found::Bound { name: found, .. }
         | Found::Foreign { name: found } => found == name,
     })
 }
@@ -356,7 +371,7 @@ fn is_leftover(seen: &Observation, found: &Found) -> bool {
 
 fn release(seen: &Observation, found: &Found) -> Option<Change> {
     match found {
-        Found::Ours { name, version, .. } if *name == seen.demand.source => {
+        Found::Ours { name, version, .. } | Found::Bound { name, version } if *name == seen.demand.source => {
             Some(Change::Release { name: name.clone(), version: version.clone() })
         }
         _ => None,
@@ -368,6 +383,6 @@ fn deletion(found: &Found) -> Option<Change> {
         Found::Ours { name, version, .. } => {
             Some(Change::Delete { name: name.clone(), version: version.clone() })
         }
-        Found::Leaving { .. } | Found::Foreign { .. } => None,
+        Found::Leaving { .. } | Found::Bound { .. } | Found::Foreign { .. } => None,
     }
 }

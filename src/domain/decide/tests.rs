@@ -53,6 +53,7 @@ pub(crate) fn seen() -> Observation {
         bytes: Some(token),
         host: Judged::Yes(Host { name: "github.com".into(), registry: Some("ghcr.io".to_owned()) }),
         knowledge: Knowledge::default(),
+        heard_refusal: false,
         not_before: None,
         past: Past { since: at(T - DAY), asked: None, released: None },
         pending: false,
@@ -80,6 +81,7 @@ impl Observation {
     pub(crate) fn hears(mut self, second: i64, reply: Reply) -> Self {
         self.now = at(second);
         self.past.asked = Some(self.now);
+        self.heard_refusal |= matches!(reply, Reply::Answer(Answer::Refused(_)));
         self.knowledge.learn(reply, self.now);
         self
     }
@@ -154,6 +156,12 @@ pub(crate) fn leaving(name: &str) -> Found {
 
 pub(crate) fn others(name: &str) -> Found {
     Found::Foreign { name: name.to_owned() }
+}
+
+/// A Secret whose label somebody took off.
+fn bound(name: &str) -> Found {
+    let Found::Ours { name, version, .. } = ours(name, Holds::Unread) else { panic!() };
+    Found::Bound { name, version }
 }
 
 /// The changes as a person would say them. Each names the state that was seen.

@@ -26,8 +26,7 @@ impl Clock {
     pub fn tell(&mut self, date: Timestamp, now: Timestamp) -> bool {
         let ahead = date.duration_since(now).as_secs();
         let is_near = |than: i64| ahead.abs_diff(than) <= FARTHEST.as_secs().unsigned_abs();
-        let expected = if self.ahead.len() < AGREEING { 0 } else { median(&self.ahead) };
-        if is_near(expected) {
+        if is_near(self.expected()) {
             keep(&mut self.ahead, ahead);
             self.else_ahead.clear();
             return true;
@@ -43,9 +42,9 @@ impl Clock {
         false
     }
 
-    /// The median of the differences; zero below two seconds.
+    /// The median of the differences; zero below two seconds, and while there are fewer than three.
     pub fn offset(&self) -> SignedDuration {
-        let offset = SignedDuration::from_secs(median(&self.ahead));
+        let offset = SignedDuration::from_secs(self.expected());
         if offset.abs() < SMALLEST { SignedDuration::ZERO } else { offset }
     }
 
@@ -53,6 +52,11 @@ impl Clock {
     pub fn at(&self, date: Option<Timestamp>, now: Timestamp) -> Timestamp {
         let expected = now.checked_add(self.offset()).unwrap_or(now);
         date.filter(|date| date.duration_since(expected).abs() <= FARTHEST).unwrap_or(expected)
+    }
+
+    /// How far the next date should be ahead, in seconds.
+    fn expected(&self) -> i64 {
+        if self.ahead.len() < AGREEING { 0 } else { median(&self.ahead) }
     }
 
     /// How many dates were outliers.
@@ -87,11 +91,13 @@ mod tests {
     #[test]
     fn the_offset_is_the_median_and_an_outlier_computes_nothing() {
         const DAYS: i64 = 400 * 24 * 3600;
-        let rows: [(&str, &[i64], i64, u64); 9] = [
+        let rows: [(&str, &[i64], i64, u64); 11] = [
             ("nothing told", &[], 0, 0),
             ("below two seconds", &[1, 1, -1], 0, 0),
             ("ahead", &[90, 91, 89], 90, 0),
-            ("behind", &[-300], -300, 0),
+            ("behind", &[-300, -300, -300], -300, 0),
+            ("one date is not enough", &[540], 0, 0),
+            ("nor are two", &[0, 540], 0, 0),
             ("the first is an outlier", &[DAYS], 0, 1),
             ("400 days among good ones", &[5, 5, DAYS, 5], 5, 1),
             ("an hour is an outlier too", &[3600, 3600, 3600, 3600], 0, 4),

@@ -138,6 +138,17 @@ fn a_text_that_repeats_a_part_of_the_token_is_known() {
     {
         assert_eq!(token.shows_in(text), shows, "{text}");
     }
+    let once = |before: &str| BASE64_STANDARD.encode(format!("{before}{}", token.expose()));
+    for before in ["", "a", "ab", "octocat:"] {
+        let twice = BASE64_STANDARD.encode(format!(r#"{{"auth":"{}"}}"#, once(before)));
+        for encoded in [once(before), twice] {
+            let quoted = format!("denied: the value {encoded}, of a Secret");
+            assert!(token.shows_in(&quoted), "{before}");
+            assert!(token.shows_in(&quoted[25..]), "{before}: a part of it");
+        }
+    }
+    let other = BASE64_STANDARD.encode("something else that is long enough, and no token");
+    assert!(!token.shows_in(&other) && !token.shows_in(&token.hashed().to_string()));
 }
 
 #[test]

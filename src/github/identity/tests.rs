@@ -483,11 +483,3 @@ fn a_refusal_speaks_against_the_token_only_with_a_mark_of_github() {
         }
     }
 }
-
-#[test]
-fn a_token_is_accepted_with_an_expiry_that_has_passed() {
-    let ends = ("github-authentication-token-expiration", "2026-03-01 12:00:00 UTC");
-    let said = reply(Classic, 200, &[ends], OCTOCAT.as_bytes());
-    let Reply::Answer(Answer::Granted(grant)) = said else { panic!("{said:?}") };
-    assert_eq!(grant.expiry, Expiry::Implausible(now()));
-}

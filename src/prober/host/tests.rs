@@ -400,21 +400,27 @@ fn a_limit_of_one_account_holds_only_its_tokens_back() {
 
 #[test]
 fn a_limit_that_an_answer_announces_is_kept() {
-    let mut world = World::new(LIMITS_OF_TESTS, |_, _| accepts(1));
-    let question = Question { account: Some(1), ..question_of(1, "a") };
-    world.state.ask(question.clone(), at(0));
-    let Todo::Ask(_) = world.state.step(at(0)).0 else { panic!("it is asked") };
-    let limit = crate::domain::answer::RateLimit { limit: 5000, remaining: 0, reset: at(900).as_second() };
-    // GitHub's clock is a minute ahead.
-    let heard =
-        Heard { at: at(0), answered: at(0), reply: accepts(1), date: Some(at(60)), limit: Some(limit) };
-    world.state.answered(&question, heard);
-    let (asked, _) = world.state.ask(Question { account: Some(1), ..question_of(2, "a") }, at(1));
-    assert_eq!(asked, Asked::NotNow(Deferral { reason: Reason::RateLimited, until: Some(at(840)) }));
-    assert_eq!(
-        world.state.ask(Question { account: Some(2), ..question_of(3, "a") }, at(1)).0,
-        Asked::Pending
-    );
+    let rows = [
+        ("GitHub's clock is a minute ahead", Some(60), 900, 840),
+        ("no date", None, 900, 900),
+        ("a date 400 days behind", Some(-400 * DAY), 900, 900),
+        ("a reset 400 days ahead", Some(0), 400 * DAY, HOUR),
+    ];
+    for (name, date, reset, until) in rows {
+        let mut world = World::new(LIMITS_OF_TESTS, |_, _| accepts(1));
+        let question = Question { account: Some(1), ..question_of(1, "a") };
+        world.state.ask(question.clone(), at(0));
+        let Todo::Ask(_) = world.state.step(at(0)).0 else { panic!("it is asked") };
+        let limit = RateLimit { limit: 5000, remaining: 0, reset: at(reset).as_second() };
+        let date = date.map(at);
+        let heard = Heard { at: at(0), answered: at(0), reply: accepts(1), date, limit: Some(limit) };
+        world.state.answered(&question, heard);
+        let (asked, _) = world.state.ask(Question { account: Some(1), ..question_of(2, "a") }, at(1));
+        let spent = Deferral { reason: Reason::RateLimited, until: Some(at(until)) };
+        assert_eq!(asked, Asked::NotNow(spent), "{name}");
+        let other = Question { account: Some(2), ..question_of(3, "a") };
+        assert_eq!(world.state.ask(other, at(1)).0, Asked::Pending, "{name}");
+    }
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn each_output_becomes_what_the_spec_asks_for_and_others_secrets_stay() {
         ("nothing stands", &[], "create one, create two", ["one absent", "two absent"]),
         ("another token", &[ours("one", OTHER)], "replace one, create two", ["one other", "two absent"]),
         ("another layout", &[ours("one", RELAID)], "replace one, create two", ["one other", "two absent"]),
-        ("another type", &[ours("one", FIXED)], "recreate one, create two", ["one other", "two absent"]),
+        ("another type", &[ours("one", FIXED)], "create two, recreate one", ["one other", "two absent"]),
         ("one stands", &[ours("two", Holds::Wanted)], "create one", ["one absent", "two wanted"]),
         ("foreign", &[others("one")], "create two", ["one ForeignSecret", "two absent"]),
         ("being deleted", &[leaving("one")], "create two", ["one leaving example.com/backup", "two absent"]),
@@ -202,6 +202,13 @@ fn an_output_that_became_the_source_is_released_and_never_deleted() {
     }
     let foreign = seen().finds(&[others("source")]);
     assert_eq!(changes(&decide(&foreign)), "", "the source as it mostly is");
+    let bound = seen().finds(&[bound("source"), bound("one")]);
+    assert_eq!(
+        changes(&decide(&bound)),
+        "release source",
+        "without its label it would go with us all the same"
+    );
+    assert_eq!(stands(&decide(&bound))[0], "one ForeignSecret");
 }
 
 #[test]

@@ -171,6 +171,7 @@ fn made(found: &mut Vec<Found>, changes: &[Change]) {
         found.retain(|found| match found {
             Found::Ours { name: found, .. }
             | Found::Leaving { name: found, .. }
+            | Found::Bound { name: found, .. }
             | Found::Foreign { name: found } => found != name,
         });
         if change.writes() {

@@ -102,6 +102,25 @@ fn outputs_are_withdrawn_only_on_githubs_lasting_word_or_the_requirements() {
 }
 
 #[test]
+fn refusals_that_only_a_status_remembers_delete_nothing() {
+    let remembered = seen()
+        .accepted(T - HOUR, Expiry::Never)
+        .condemned(T)
+        .published(Holds::Wanted)
+        .with(withdraw)
+        .with(|seen| seen.heard_refusal = false);
+    let decision = decide(&remembered);
+    assert_eq!((changes(&decision).as_str(), decision.plan), ("", Plan::Withdraw));
+    let heard = remembered.clone().refused(T + 300);
+    assert_eq!(changes(&decide(&heard)), "delete one, delete two");
+    let scope = remembered.with(|seen| {
+        seen.knowledge.refused = None;
+        seen.demand.requirement.scopes = vec!["gist".to_owned()];
+    });
+    assert_eq!(changes(&decide(&scope)), "delete one, delete two", "the spec speaks for itself");
+}
+
+#[test]
 fn only_what_holds_the_condemned_token_goes() {
     let rows: [(&str, &[Found], &str); 8] = [
         ("as it was written", &[ours("one", Holds::Wanted)], "delete one"),
