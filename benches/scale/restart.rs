@@ -1,18 +1,23 @@
 //! The operator started anew beside connections that it has judged before.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use github_simulator::Call;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use crate::{
     Failed, Options,
     audit::Requests,
     cold, goals,
-    load::Load,
+    load::{CONNECTIONS, JSON, LONG_INTERVAL, Load, send},
     report::{Figures, Report, progress},
     stage::{Audit, NAMESPACE, Stage},
 };
 
-/// Longer than the section takes, so that no question is due in it.
-const INTERVAL: &str = "1h";
 /// Restarts, each with a new connection right after it.
 const RESTARTS: u32 = 3;
 /// What the names of those new connections begin with.
@@ -21,17 +26,20 @@ const LATE: &str = "late";
 const LOOKED: Duration = Duration::from_secs(10);
 /// How long such a connection may take.
 const DEADLINE: Duration = Duration::from_secs(60);
+/// How much before its instant a question may seem to come.
+const TOLERANCE: SignedDuration = SignedDuration::from_secs(2);
 
 pub(crate) async fn run(options: &Options, report: &mut Report) -> Result<(), Failed> {
     let stage = Stage::set(options, Audit::Kept).await?;
     let count = options.connections;
-    progress(&format!("creating {count} connections with an interval of {INTERVAL}"));
-    Load { interval: INTERVAL, ..Load::of(count) }.create(&stage).await?;
+    progress(&format!("creating {count} connections with an interval of {LONG_INTERVAL}"));
+    Load::of(count).create(&stage).await?;
     progress("starting the operator");
     let mut operator = stage.operator()?;
     stage.ready.all(NAMESPACE, count, cold::deadline(count)).await?;
     tokio::time::sleep(LOOKED).await;
 
+    let due = instants(&stage).await?;
     let (before, calls) = (Requests::so_far(&stage)?, stage.github.calls().len());
     let mut ready = Vec::new();
     for number in 0..RESTARTS {
@@ -47,9 +55,7 @@ pub(crate) async fn run(options: &Options, report: &mut Report) -> Result<(), Fa
         ready.push(at.map_or(DEADLINE, |at| at.duration_since(begin)).as_secs_f64());
         tokio::time::sleep(LOOKED).await;
     }
-    // Each new connection has its one question.
-    let asked = stage.github.calls().len().saturating_sub(calls);
-    let early = asked.saturating_sub(ready.len());
+    let early = early(due, stage.github.calls().get(calls..).unwrap_or_default())?;
     let requests = Requests::so_far(&stage)?.since(&before).without(LATE);
 
     ready.sort_by(f64::total_cmp);
@@ -67,4 +73,38 @@ pub(crate) async fn run(options: &Options, report: &mut Report) -> Result<(), Fa
     report.print(&figures)?;
     stage.linger().await;
     operator.stop().await
+}
+
+/// When each connection is to be asked about next, as its status says.
+async fn instants(stage: &Stage) -> Result<HashMap<String, Timestamp>, Failed> {
+    let mut instants = HashMap::new();
+    let mut next = String::new();
+    loop {
+        let uri = format!("{CONNECTIONS}/{NAMESPACE}/githubpatconnections?limit=500&continue={next}");
+        let list: Value =
+            serde_json::from_slice(&send(&stage.client, "GET", &uri, JSON, String::new()).await?)?;
+        for connection in list.get("items").and_then(Value::as_array).into_iter().flatten() {
+            let text = |pointer: &str| connection.pointer(pointer).and_then(Value::as_str);
+            let (Some(name), Some(at)) = (text("/metadata/name"), text("/status/nextCheckAt")) else {
+                return Err("a connection without nextCheckAt".into());
+            };
+            instants.insert(name.to_owned(), at.parse()?);
+        }
+        match list.pointer("/metadata/continue").and_then(Value::as_str).filter(|next| !next.is_empty()) {
+            Some(more) => next = more.to_owned(),
+            None => return Ok(instants),
+        }
+    }
+}
+
+/// How many of the first questions about a token came before its instant.
+fn early(mut due: HashMap<String, Timestamp>, calls: &[Call]) -> Result<usize, Failed> {
+    let mut early: usize = 0;
+    for call in calls {
+        let Some(instant) = call.token.as_deref().and_then(|token| due.remove(token)) else { continue };
+        if call.at < instant.checked_sub(TOLERANCE)? {
+            early = early.saturating_add(1);
+        }
+    }
+    Ok(early)
 }

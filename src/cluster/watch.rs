@@ -3,6 +3,9 @@
 //! A watch that ends with an error begins anew with a list. The API server may have come back on an earlier state of etcd, as
 //! after the restore of a backup; a watch from a later version would then wait in silence:
 //! <https://kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd/#restoring-an-etcd-cluster>.
+//!
+//! The list comes as a stream of objects, of which one at a time is held, or in pages from an API server that does not do that:
+//! <https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists>.
 
 use std::{
     fmt::Debug,
@@ -27,7 +30,7 @@ use crate::domain::backoff::{backoff, spread};
 const WATCH_SECONDS: u32 = 60;
 /// Longer than any watch is silent, so that a list without an answer ends too.
 pub const LONGEST_SILENCE: Duration = Duration::from_secs(75);
-/// A connection with its status has about 5 KiB, and a page is held in memory whole.
+/// Where a list comes in pages, each is held in memory whole. A connection with its status has about 5 KiB.
 const PAGE_OF_CONNECTIONS: u32 = 300;
 /// A Secret's annotations may have 256 KiB.
 const PAGE_OF_SECRETS: u32 = 10;
@@ -110,7 +113,8 @@ async fn followed<K>(
 ) where
     K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
 {
-    let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(page);
+    let paged = watcher::Config::default().timeout(WATCH_SECONDS).page_size(page);
+    let mut config = paged.clone().streaming_lists();
     let mut failures = 0_u32;
     loop {
         let events = watcher(api.clone(), config.clone());
@@ -124,6 +128,10 @@ async fn followed<K>(
                             failures = 0;
                         }
                         follow(event);
+                    }
+                    Some(Err(error)) if config != paged && is_not_streamed(&error) => {
+                        config = paged.clone();
+                        break false;
                     }
                     Some(Err(error)) => {
                         let cause = innermost(&error);
@@ -140,4 +148,9 @@ async fn followed<K>(
             failures = failures.saturating_add(1);
         }
     }
+}
+
+/// True if the API server does not send a list as a stream of events: before Kubernetes 1.34 that is switched off.
+fn is_not_streamed(error: &watcher::Error) -> bool {
+    matches!(error, watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 422)
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use control_plane::Options;
 use github_pat_operator::api::GithubPatConnection;
 use github_simulator::NewToken;
 use jiff::{SignedDuration, Timestamp};
@@ -22,6 +23,25 @@ use tokio::{
 };
 
 use crate::world::{NAMESPACE, SOON, World, from, is_so};
+
+#[tokio::test]
+async fn an_api_server_that_streams_no_lists_is_asked_for_pages() {
+    let options = Options { audit: true, paged_lists: true, ..Options::default() };
+    let paged = World::with(options).await;
+    let streamed = World::audited().await;
+    for (world, expected) in [(&paged, 2), (&streamed, 0)] {
+        world.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
+        world.connection("ci", json!({ "publish": [{ "secretName": "out", "format": "Opaque" }] })).await;
+        let _operator = world.operator().await;
+        world.ready("ci", "True", "Ready").await;
+        let lists = world.requests().into_iter().filter(|event| event.verb == "list" && event.code == 200);
+        assert_eq!(lists.count(), expected);
+        // What is created now comes by the watch.
+        world.secret("late", &world.github.token(NewToken::classic("late", "acme-ci"))).await;
+        world.connection("late", json!({ "secretRef": { "name": "late" } })).await;
+        world.ready("late", "True", "Ready").await;
+    }
+}
 
 #[tokio::test]
 async fn an_api_server_that_was_away_is_found_again() {
@@ -135,6 +155,10 @@ async fn an_expiry_comes_by_githubs_clock() {
     // More than ten minutes would be a fault of the host, and compute nothing.
     let ahead = SignedDuration::from_mins(5);
     world.github.clock_offset(ahead);
+    // Three dates agree.
+    world.secret("clock", &world.github.token(NewToken::classic("clock", "clock"))).await;
+    world.connection("clock", json!({ "interval": "10s" })).await;
+    world.until_asked("clock", 3).await;
     let end =
         Timestamp::from_second(Timestamp::now().as_second()).unwrap() + ahead + SignedDuration::from_secs(20);
     world.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci").expires(end))).await;

@@ -33,6 +33,8 @@ pub struct Options {
     /// Whether there are garbage collection and namespace deletion from the start, see
     /// [`ControlPlane::start_controller_manager`].
     pub controller_manager: bool,
+    /// Whether the API server sends lists in pages only, and not as a stream of events too, as before Kubernetes 1.34.
+    pub paged_lists: bool,
 }
 
 /// A running etcd and kube-apiserver with RBAC, killed with all they know when this value is dropped.

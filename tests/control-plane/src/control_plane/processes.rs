@@ -213,6 +213,9 @@ impl ControlPlane {
             "--endpoint-reconciler-type=none".to_owned(),
             "--profiling=false".to_owned(),
         ];
+        if self.options.paged_lists {
+            arguments.push("--feature-gates=WatchList=false,WatchListClient=false".to_owned());
+        }
         if self.options.audit {
             arguments.extend([
                 file("audit-policy-file", "audit-policy.yaml"),

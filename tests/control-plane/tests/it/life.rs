@@ -64,7 +64,7 @@ fn a_killed_test_process_leaves_no_process_and_no_folder() {
 #[ignore = "run by a_killed_test_process_leaves_no_process_and_no_folder"]
 async fn holds_a_control_plane() {
     if again::runs() {
-        let options = Options { audit: true, controller_manager: true };
+        let options = Options { audit: true, controller_manager: true, ..Options::default() };
         let control_plane = ControlPlane::start(options).await.unwrap();
         let ids: Vec<String> = control_plane.process_ids().iter().map(u32::to_string).collect();
         again::say(&format!("processes {}", ids.join(" ")));
