@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::{
     connections::{Connection, Received},
     object::{Few, ObjectKey},
-    secrets::SecretEntry,
+    secrets::{Heir, SecretEntry},
 };
 use crate::{
     api::StatusDigest,
@@ -116,6 +116,15 @@ impl Index {
     /// What is known of a Secret that a connection names or has made; `None` if there is none, or nobody has told of it.
     pub fn secret(&self, key: &ObjectKey) -> Option<SecretEntry> {
         self.lock().secret(key).cloned()
+    }
+
+    /// True if this connection may take over the Secret: it is named as the heir, and no owner lives.
+    pub fn may_adopt(&self, connection: &Connection, entry: &SecretEntry) -> bool {
+        let Some(heir) = entry.heir.as_deref().filter(|heir| *heir.name == *connection.key.name()) else {
+            return false;
+        };
+        let inner = self.lock();
+        !inner.is_owned(entry) && !heir.of.as_ref().is_some_and(|uid| inner.lives(uid))
     }
 
     /// The outputs in its own namespace that this connection has made.
@@ -316,7 +325,7 @@ impl Inner {
         let is_new = !connection.is_known();
         self.rename(known.as_deref(), Some(&connection));
         if let Some(known) = known.filter(|known| known.uid != connection.uid) {
-            self.disown(&known.uid, |owner| owner.connection = None);
+            self.orphan(&known);
         }
         let owner = self.owners.entry(connection.uid.clone()).or_default();
         owner.connection.get_or_insert_with(|| key.clone());
@@ -327,8 +336,22 @@ impl Inner {
     fn drop_connection(&mut self, key: &ObjectKey) {
         if let Some(connection) = self.connections.remove(key) {
             self.rename(Some(&connection), None);
-            self.disown(&connection.uid, |owner| owner.connection = None);
+            self.orphan(&connection);
         }
+    }
+
+    /// A connection is gone: what it has made may be taken over by one that is created anew with its name.
+    fn orphan(&mut self, connection: &Connection) {
+        let outputs = self.owners.get(&connection.uid).map(|owner| owner.outputs.clone()).unwrap_or_default();
+        for output in outputs.iter().filter(|output| output.namespace() == connection.key.namespace()) {
+            self.change(output, |known| {
+                if let Some(entry) = &mut known.entry {
+                    let (name, of) = (connection.key.name().into(), Some(connection.uid.clone()));
+                    entry.heir = Some(Box::new(Heir { name, of }));
+                }
+            });
+        }
+        self.disown(&connection.uid, |owner| owner.connection = None);
     }
 
     /// Keeps `named_by` in step with the Secrets that a connection names, before and after.
@@ -386,6 +409,10 @@ impl Inner {
         {
             *owner = uid.clone();
         }
+        // Nobody takes over what has a living owner, so the name is not kept.
+        if let Some(entry) = entry.as_mut().filter(|entry| self.is_owned(entry)) {
+            entry.heir = None;
+        }
         let before = self.secret(key);
         if before == entry.as_ref() && entry.is_some() {
             return Vec::new();
@@ -402,6 +429,15 @@ impl Inner {
         let concerned = self.concerned(&key, &owners);
         self.change(&key, |known| known.entry = entry);
         concerned
+    }
+
+    /// True if the connection to which the Secret is bound lives.
+    fn is_owned(&self, entry: &SecretEntry) -> bool {
+        entry.bound_to.as_ref().is_some_and(|uid| self.lives(uid))
+    }
+
+    fn lives(&self, uid: &Arc<str>) -> bool {
+        self.owners.get(uid).is_some_and(|owner| owner.connection.is_some())
     }
 
     /// Keeps the outputs of the owners in step with the owner of a Secret before and after.

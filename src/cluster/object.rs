@@ -64,7 +64,7 @@ pub(super) struct Meta {
 pub(super) struct Ours(pub(super) BTreeMap<String, String>);
 
 /// The prefix of what is ours.
-const DOMAIN: &str = "githubpat.dev/";
+pub(super) const DOMAIN: &str = "githubpat.dev/";
 
 impl<'de> Deserialize<'de> for Ours {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -13,8 +13,8 @@ use kube::{
 use super::{
     Fault,
     connections::FIELD_MANAGER,
-    object::ObjectKey,
-    secrets::{OWNER_LABEL, SecretEntry, SecretMeta, entry, look},
+    object::{DOMAIN, ObjectKey},
+    secrets::{ADOPT, CONNECTION, OWNER_LABEL, SecretEntry, SecretMeta, entry, is_ours, look},
     within,
 };
 use crate::{
@@ -77,34 +77,51 @@ pub async fn apply(
 ) -> Result<Done, Fault> {
     let secrets = Api::<Secret>::namespaced(client.clone(), owner.key.namespace());
     match change {
-        Change::Create { output, payload } => create(client, owner, output, payload, proof).await,
+        Change::Create { output, payload } => {
+            create(client, owner, &made(owner, output, payload, proof)).await
+        }
         Change::Replace { output, version, payload } => {
             replace(client, &secrets, owner, output, version, payload, proof).await
         }
         Change::Recreate { output, version, payload } => {
-            rehearse(client, owner, output, payload, proof).await?;
-            match delete(&secrets, &output.secret_name, version).await? {
-                Done::Gone => create(client, owner, output, payload, proof).await,
-                other => Ok(other),
-            }
+            recreate(client, &secrets, owner, output, version, payload, proof).await
         }
         Change::Delete { name, version } => delete(&secrets, name, version).await,
         Change::Release { name, version } => release(client, &secrets, owner, name, version).await,
     }
 }
 
-async fn create(
+/// Deletes the output and makes it anew, with the labels and annotations that others put there.
+async fn recreate(
     client: &Client,
+    secrets: &Api<Secret>,
     owner: Owner<'_>,
     output: &Output,
+    seen: &Version,
     payload: &Payload,
     proof: Option<Proof>,
 ) -> Result<Done, Fault> {
     let name = &output.secret_name;
-    match write(client, owner, None, &made(owner, output, payload, proof), &params()).await {
+    let Some(before) = unchanged(secrets, name, seen).await? else { return Ok(Done::Conflict) };
+    let mut secret = made(owner, output, payload, proof);
+    let ours = |key: &str| key == MANAGED_BY.0 || key.starts_with(DOMAIN);
+    let others =
+        |map: Option<BTreeMap<String, String>>| map.into_iter().flatten().filter(|(key, _)| !ours(key));
+    secret.labels_mut().extend(others(before.metadata.labels));
+    secret.annotations_mut().extend(others(before.metadata.annotations));
+    rehearse(client, owner, &secret).await?;
+    match delete(secrets, name, seen).await? {
+        Done::Gone => create(client, owner, &secret).await,
+        other => Ok(other),
+    }
+}
+
+async fn create(client: &Client, owner: Owner<'_>, secret: &Secret) -> Result<Done, Fault> {
+    match write(client, owner, None, secret, &params()).await {
         Ok(created) => Ok(Done::Written(created)),
         Err(fault) if fault.is_already_there() => {
-            Ok(look(client, &owner.key.beside(name)).await?.map_or(Done::Conflict, Done::Taken))
+            let key = owner.key.beside(&secret.name_any());
+            Ok(look(client, &key).await?.map_or(Done::Conflict, Done::Taken))
         }
         Err(fault) => conflict_or(fault),
     }
@@ -116,15 +133,9 @@ async fn create(
 /// # Errors
 ///
 /// If a policy, RBAC or anything else is against it.
-async fn rehearse(
-    client: &Client,
-    owner: Owner<'_>,
-    output: &Output,
-    payload: &Payload,
-    proof: Option<Proof>,
-) -> Result<(), Fault> {
+async fn rehearse(client: &Client, owner: Owner<'_>, secret: &Secret) -> Result<(), Fault> {
     let params = PostParams { dry_run: true, ..params() };
-    match write(client, owner, None, &made(owner, output, payload, proof), &params).await {
+    match write(client, owner, None, secret, &params).await {
         Err(fault) if !fault.is_already_there() && !fault.is_quota() => Err(fault),
         _ => Ok(()),
     }
@@ -157,10 +168,23 @@ async fn replace(
     let name = &output.secret_name;
     let Some(mut secret) = unchanged(secrets, name, seen).await? else { return Ok(Done::Conflict) };
     secret.data = Some(data(payload));
+    own(&mut secret, owner);
     secret.annotations_mut().extend(annotations(owner, output, proof));
     match write(client, owner, Some(name), &secret, &params()).await {
         Ok(replaced) => Ok(Done::Written(replaced)),
         Err(fault) => conflict_or(fault),
+    }
+}
+
+/// Makes it ours, if it is not yet: the label and reference of an earlier connection go.
+fn own(secret: &mut Secret, owner: Owner<'_>) {
+    secret.labels_mut().insert(OWNER_LABEL.to_owned(), owner.uid.to_owned());
+    secret.labels_mut().insert(MANAGED_BY.0.to_owned(), MANAGED_BY.1.to_owned());
+    secret.annotations_mut().remove(ADOPT);
+    let references = secret.owner_references_mut();
+    references.retain(|reference| reference.uid == owner.uid || !is_ours(reference));
+    if !references.iter().any(|reference| reference.uid == owner.uid) {
+        references.push(reference(owner));
     }
 }
 
@@ -243,12 +267,8 @@ fn reference(owner: Owner<'_>) -> OwnerReference {
 }
 
 /// The annotations of an output.
-const ANNOTATIONS: [&str; 4] = [
-    "githubpat.dev/connection",
-    "githubpat.dev/format",
-    "githubpat.dev/token-hash",
-    "githubpat.dev/proven-at",
-];
+const ANNOTATIONS: [&str; 4] =
+    [CONNECTION, "githubpat.dev/format", "githubpat.dev/token-hash", "githubpat.dev/proven-at"];
 
 /// From an output alone one reads what it is: connection, format, the hash that GitHub's audit log has, and when it was proven.
 fn annotations(owner: Owner<'_>, output: &Output, proof: Option<Proof>) -> BTreeMap<String, String> {

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Fault, get_opt,
-    object::{Meta, ObjectKey},
+    object::{DOMAIN, Meta, ObjectKey},
     within,
 };
 use crate::{
@@ -20,8 +20,10 @@ use crate::{
 /// The label whose value is the uid of the connection that made the Secret.
 pub const OWNER_LABEL: &str = "githubpat.dev/connection-uid";
 
-/// The API group of connections, whatever the version.
-const GROUP: &str = "githubpat.dev/";
+/// The annotation that lets the connection of this name take over a Secret that nobody owns.
+pub const ADOPT: &str = "githubpat.dev/adopt";
+/// The annotation of an output that names its connection.
+pub const CONNECTION: &str = "githubpat.dev/connection";
 
 /// What the index keeps of a Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +34,19 @@ pub struct SecretEntry {
     pub bound_to: Option<Arc<str>>,
     /// Whether the same uid stands in our label, so that the Secret is an output of the connection.
     pub is_output: bool,
+    /// Who may take it over while nobody owns it.
+    pub heir: Option<Box<Heir>>,
     /// The finalizers that it waits for, if it is being deleted.
     pub leaving: Option<Box<Vec<String>>>,
+}
+
+/// Who may take over a Secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heir {
+    /// The name of the connection.
+    pub name: Box<str>,
+    /// The uid of the connection of that name that made the Secret, and must be gone; `None` if a person gives it away.
+    pub of: Option<Arc<str>>,
 }
 
 /// The metadata of a Secret as the API server sends it; its data is not asked for.
@@ -103,6 +116,7 @@ impl From<&Meta> for SecretEntry {
         SecretEntry::new(
             [metadata.uid.as_deref(), metadata.resource_version.as_deref()],
             metadata.labels.as_ref().and_then(|labels| labels.get(OWNER_LABEL)),
+            [ADOPT, CONNECTION].map(|name| metadata.annotations.as_ref()?.get(name)),
             metadata.owner_references.as_deref().unwrap_or_default(),
             metadata.deletion_timestamp.is_some().then_some(finalizers),
         )
@@ -115,6 +129,7 @@ impl SecretEntry {
     fn new(
         [uid, resource_version]: [Option<&str>; 2],
         label: Option<&str>,
+        [adopt, connection]: [Option<&str>; 2],
         references: &[OwnerReference],
         leaving: Option<&[String]>,
     ) -> Self {
@@ -123,16 +138,25 @@ impl SecretEntry {
             resource_version: resource_version.unwrap_or_default().into(),
         };
         let is_output = label.is_some_and(|uid| references.iter().any(|reference| reference.uid == *uid));
-        let ours = |reference: &&OwnerReference| {
-            reference.kind == GithubPatConnection::kind(&()) && reference.api_version.starts_with(GROUP)
-        };
         let bound_to = if is_output {
             label
         } else {
-            references.iter().find(ours).map(|reference| reference.uid.as_str())
+            references.iter().find(|reference| is_ours(reference)).map(|reference| reference.uid.as_str())
         };
         let leaving = leaving.map(|finalizers| Box::new(finalizers.to_vec()));
-        SecretEntry { version, bound_to: bound_to.map(Into::into), is_output, leaving }
+        // What an earlier connection left has the label of that one.
+        let given = adopt.map(|name| Heir { name: name.into(), of: None });
+        let left = connection.zip(label).map(|(name, uid)| Heir { name: name.into(), of: Some(uid.into()) });
+        let heir = given.or(left);
+        let is_anothers =
+            references.iter().any(|reference| reference.controller == Some(true) && !is_ours(reference));
+        SecretEntry {
+            version,
+            bound_to: bound_to.map(Into::into),
+            is_output,
+            heir: heir.filter(|_| !is_anothers).map(Box::new),
+            leaving,
+        }
     }
 
     /// The connection that it is an output of.
@@ -190,12 +214,18 @@ pub async fn look(client: &Client, key: &ObjectKey) -> Result<Option<SecretEntry
     Ok(within(secrets.get_opt(key.name())).await?.map(|secret| secret.entry))
 }
 
+/// True if it refers to a connection, of whatever version.
+pub(super) fn is_ours(reference: &OwnerReference) -> bool {
+    reference.kind == GithubPatConnection::kind(&()) && reference.api_version.starts_with(DOMAIN)
+}
+
 /// What the index keeps of a whole Secret.
 pub(super) fn entry(secret: &Secret) -> SecretEntry {
     let meta = &secret.metadata;
     SecretEntry::new(
         [meta.uid.as_deref(), meta.resource_version.as_deref()],
         secret.labels().get(OWNER_LABEL).map(String::as_str),
+        [ADOPT, CONNECTION].map(|name| secret.annotations().get(name).map(String::as_str)),
         secret.owner_references(),
         meta.deletion_timestamp.is_some().then(|| secret.finalizers()),
     )

@@ -150,8 +150,9 @@ impl Acting<'_, '_> {
             }
             Done::Taken(entry) => {
                 let is_ours = entry.owner() == Some(&self.connection.uid);
+                let may_adopt = self.ctx.index.may_adopt(self.connection, &entry);
                 self.ctx.index.wrote_secret(&key, entry);
-                if is_ours {
+                if is_ours || may_adopt {
                     self.acted.pause = Some(Duration::ZERO);
                 } else {
                     self.stands(name, Stand::Refused(foreign(name)));

@@ -346,7 +346,11 @@ impl Look<'_> {
             return Found::Leaving { name, finalizers: finalizers.to_vec() };
         }
         if entry.bound_to.as_ref() != Some(&self.connection.uid) {
-            return Found::Foreign { name };
+            if !self.ctx.index.may_adopt(self.connection, entry) {
+                return Found::Foreign { name };
+            }
+            let holds = self.record.holds(&name, &entry.version, stamp);
+            return Found::Adoptable { name, version: entry.version.clone(), holds };
         }
         if !entry.is_output {
             return Found::Bound { name, version: entry.version.clone() };
@@ -371,7 +375,9 @@ impl Look<'_> {
         }
         let entry = read.map(|read| read.entry);
         self.ctx.index.read_secret(&key, before.as_ref(), entry.clone());
-        seen.found.retain(|found| !matches!(found, Found::Ours { name: known, .. } if known == name));
+        seen.found.retain(|found| {
+            !matches!(found, Found::Ours { name: known, .. } | Found::Adoptable { name: known, .. } if known == name)
+        });
         seen.found.extend(entry.map(|entry| self.classify(name, &entry, stamp)));
         Ok(())
     }

@@ -293,3 +293,137 @@ async fn secrets_of_other_namespaces_are_out_of_reach() {
     world.ready("ci", "False", "SecretNotFound").await;
     assert_eq!(world.github.calls().len(), 0);
 }
+
+/// An output that has these values under `token`, `username` and so on, as a person makes it.
+fn by_hand(name: &str, annotations: &serde_json::Value, references: &serde_json::Value) -> Secret {
+    from(json!({
+        "metadata": {
+            "name": name, "labels": { "team": "a" }, "annotations": annotations, "ownerReferences": references,
+        },
+        "stringData": { "token": "old" },
+    }))
+}
+
+#[tokio::test]
+async fn a_secret_made_by_hand_is_taken_over_once_it_says_so_and_the_token_is_proven() {
+    let world = World::start().await;
+    let _operator = world.operator().await;
+    let others =
+        json!([{ "apiVersion": "v1", "kind": "ConfigMap", "name": "c", "uid": "u", "controller": true }]);
+    let adopt = |name: &str| json!({ "githubpat.dev/adopt": name });
+    let secrets = [
+        by_hand("ours", &adopt("ci"), &json!(null)),
+        by_hand("silent", &json!({}), &json!(null)),
+        by_hand("for-another", &adopt("other"), &json!(null)),
+        by_hand("owned", &adopt("ci"), &others),
+    ];
+    for secret in &secrets {
+        world.secrets().create(&PostParams::default(), secret).await.unwrap();
+    }
+    let before = world.secrets().get("ours").await.unwrap();
+    let publish: Vec<_> = ["ours", "silent", "for-another", "owned"]
+        .map(|name| json!({ "secretName": name, "format": "Opaque" }))
+        .to_vec();
+    let connection = world.connection("ci", json!({ "publish": publish })).await;
+    world.ready("ci", "False", "SecretNotFound").await;
+    assert_eq!(world.value("ours", "token").await.as_deref(), Some("old"), "nothing is proven yet");
+
+    let text = world.github.token(NewToken::classic("ci", "acme-ci"));
+    world.secret("ci", &text).await;
+    let said = world.condition("ci", "Published", "False", "ForeignSecret").await.message;
+    assert!(said.contains("silent") && said.contains("for-another") && said.contains("owned"), "{said}");
+    assert!(said.contains("githubpat.dev/adopt") && !said.contains("Secret ours"), "{said}");
+    world
+        .secret_until("ours", |secret| secret.is_some_and(|secret| !secret.owner_references().is_empty()))
+        .await;
+    let after = world.secrets().get("ours").await.unwrap();
+    assert_eq!((after.uid(), world.value("ours", "token").await), (before.uid(), Some(text.clone())));
+    assert_eq!(after.owner_references()[0].uid, connection.uid().unwrap());
+    assert_eq!(after.labels().get("team").map(String::as_str), Some("a"));
+    assert!(!after.annotations().contains_key("githubpat.dev/adopt"), "it is done");
+    for name in ["silent", "for-another", "owned"] {
+        assert_eq!(world.value(name, "token").await.as_deref(), Some("old"), "{name}");
+    }
+    // It says so later.
+    let patch = Patch::Merge(json!({ "metadata": { "annotations": adopt("ci") } }));
+    world.secrets().patch("silent", &PatchParams::default(), &patch).await.unwrap();
+    world
+        .secret_until("silent", |secret| secret.is_some_and(|secret| !secret.owner_references().is_empty()))
+        .await;
+    assert_eq!(world.value("silent", "token").await, Some(text));
+}
+
+#[tokio::test]
+async fn what_an_earlier_connection_of_the_same_name_left_is_taken_over_and_nothing_of_a_living_one() {
+    let world = World::with(Options { controller_manager: true, ..Options::default() }).await;
+    let mut operator = Some(world.operator().await);
+    let publish = |name: &str| json!({ "publish": [{ "secretName": name, "format": "Opaque" }] });
+    for name in ["ci", "lives"] {
+        world.secret(name, &world.github.token(NewToken::classic(name, name))).await;
+    }
+    let lives = json!({ "secretRef": { "name": "lives" }, "publish": publish("lives-out")["publish"] });
+    world.connection("lives", lives).await;
+    world.connection("ci", publish("out")).await;
+    for name in ["ci", "lives"] {
+        world.ready(name, "True", "Ready").await;
+    }
+    let before = world.secrets().get("out").await.unwrap();
+    let orphans = DeleteParams {
+        propagation_policy: Some(kube::api::PropagationPolicy::Orphan),
+        ..DeleteParams::default()
+    };
+    for restarts in [false, true] {
+        if restarts && let Some(running) = operator.take() {
+            running.stop().await;
+        }
+        let uid = world.connections().get("ci").await.unwrap().uid().unwrap();
+        world.connections().delete("ci", &orphans).await.unwrap();
+        world
+            .secret_until("out", |secret| secret.is_some_and(|secret| secret.owner_references().is_empty()))
+            .await;
+        let gone = await_condition(world.connections(), "ci", is_deleted(&uid));
+        tokio::time::timeout(SOON, gone).await.unwrap().unwrap();
+        let anew = world.connection("ci", publish("out")).await;
+        if restarts {
+            operator = Some(world.operator().await);
+        }
+        world.ready("ci", "True", "Ready").await;
+        let after = world.secrets().get("out").await.unwrap();
+        assert_eq!(after.uid(), before.uid(), "the same Secret");
+        let owners: Vec<_> = after.owner_references().iter().map(|owner| owner.uid.clone()).collect();
+        assert_eq!(owners, [anew.uid().unwrap()]);
+    }
+    world.change("ci", publish("lives-out")).await;
+    world.ready("ci", "False", "ForeignSecret").await;
+}
+
+#[tokio::test]
+async fn a_backup_that_is_restored_with_its_status_and_outputs_works_as_before() {
+    let world = World::with(Options { controller_manager: true, ..Options::default() }).await;
+    let operator = world.operator().await;
+    let text = world.github.token(NewToken::classic("ci", "acme-ci"));
+    world.secret("ci", &text).await;
+    let spec = json!({ "interval": "24h", "publish": output("Opaque") });
+    world.connection("ci", spec.clone()).await;
+    let status = world.ready("ci", "True", "Ready").await.status.unwrap();
+    let mut backup = world.secrets().get("out").await.unwrap();
+    world.connections().delete("ci", &DeleteParams::default()).await.unwrap();
+    world.secret_until("out", |secret| secret.is_none()).await;
+    operator.stop().await;
+    // As Velero restores: new uids, and no owner references.
+    (backup.metadata.uid, backup.metadata.resource_version) = (None, None);
+    (backup.metadata.creation_timestamp, backup.metadata.managed_fields) = (None, None);
+    backup.metadata.owner_references = None;
+    let restored = world.secrets().create(&PostParams::default(), &backup).await.unwrap();
+    let mut connection = world.connection("ci", spec).await;
+    connection.status = Some(status);
+    world.connections().replace_status("ci", &PostParams::default(), &connection).await.unwrap();
+
+    let _operator = world.operator().await;
+    world.secret_until("out", |secret| secret.is_some_and(|secret| !secret.owner_references().is_empty())).await;
+    world.ready("ci", "True", "Ready").await;
+    let out = world.secrets().get("out").await.unwrap();
+    assert_eq!((out.uid(), world.value("out", "token").await), (restored.uid(), Some(text)));
+    assert_eq!(out.owner_references()[0].uid, connection.uid().unwrap());
+    assert_eq!(world.asked("ci"), 1, "what the status remembers of the token holds");
+}

@@ -29,6 +29,7 @@ fn secret(version: &str, owner: Option<&str>) -> SecretEntry {
         version: Version { uid: "s".into(), resource_version: version.into() },
         bound_to: owner.map(Into::into),
         is_output: owner.is_some(),
+        heir: None,
         leaving: None,
     }
 }

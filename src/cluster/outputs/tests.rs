@@ -72,10 +72,14 @@ async fn a_secret_with_finalizers_is_not_made_anew_before_it_is_gone() {
     assert!(matches!(outcome.unwrap(), Done::Leaving(_)));
     let methods =
         |asked: &[(String, Value)]| asked.iter().map(|(method, _)| method.clone()).collect::<Vec<_>>();
-    assert_eq!(methods(&asked), ["POST, dry run", "DELETE"], "no POST follows");
+    assert_eq!(methods(&asked), ["GET", "POST, dry run", "DELETE"], "no POST follows");
     let (outcome, asked) = made(&change, "7", &[]).await;
     assert!(matches!(outcome.unwrap(), Done::Written(_)));
-    assert_eq!(methods(&asked), ["POST, dry run", "DELETE", "POST"]);
+    assert_eq!(methods(&asked), ["GET", "POST, dry run", "DELETE", "POST"]);
+    let (_, body) = asked.last().unwrap();
+    let meta = &body["metadata"];
+    assert_eq!((&meta["labels"]["kept"], &meta["annotations"]["mine"]), (&json!("yes"), &json!("yes")));
+    assert_eq!(meta["labels"][OWNER_LABEL], "owner");
 }
 
 #[tokio::test]

@@ -34,6 +34,15 @@ pub enum Found {
         /// Which one it is, and in which state.
         version: Version,
     },
+    /// Nobody owns it, and it names this connection as the one that may take it over.
+    Adoptable {
+        /// Its name.
+        name: String,
+        /// Which one it is, and in which state.
+        version: Version,
+        /// What it holds.
+        holds: Holds,
+    },
     /// Somebody else's; nothing but its existence is known.
     Foreign {
         /// Its name.
@@ -267,7 +276,11 @@ impl<'a> Outputs<'a> {
                 ) => {
                     continue;
                 }
-                Some(Found::Ours { holds: Holds::Unread, .. }) => self.missing.outputs.push(name),
+                Some(
+                    Found::Ours { holds: Holds::Unread, .. } | Found::Adoptable { holds: Holds::Unread, .. },
+                ) => {
+                    self.missing.outputs.push(name);
+                }
                 _ => {}
             }
             let Some(token) = &seen.bytes else {
@@ -320,7 +333,14 @@ fn writing(output: &Output, payload: Payload, found: Option<&Found>) -> Option<C
     let output = output.clone();
     match found {
         None => Some(Change::Create { output, payload }),
-        Some(Found::Ours { version, holds: Holds::Other { fixed, .. }, .. }) => {
+        // What is taken over is written even if it holds the very same, to become ours.
+        Some(Found::Adoptable { version, holds: Holds::Wanted, .. }) => {
+            Some(Change::Replace { output, version: version.clone(), payload })
+        }
+        Some(
+            Found::Ours { version, holds: Holds::Other { fixed, .. }, .. }
+            | Found::Adoptable { version, holds: Holds::Other { fixed, .. }, .. },
+        ) => {
             let version = version.clone();
             Some(if *fixed {
                 Change::Recreate { output, version, payload }
@@ -335,7 +355,8 @@ fn writing(output: &Output, payload: Payload, found: Option<&Found>) -> Option<C
 fn stand(seen: &Observation, output: &Output) -> Stand {
     let name = &output.secret_name;
     match find(seen, name) {
-        None => Stand::Absent,
+        // It becomes ours with the first proven token, and counts for nothing before.
+        None | Some(Found::Adoptable { .. }) => Stand::Absent,
         Some(Found::Ours { holds: Holds::Wanted, .. }) => Stand::Wanted,
         Some(Found::Ours { .. }) => Stand::Other,
         Some(Found::Leaving { finalizers, .. }) => Stand::Leaving(finalizers.clone()),
@@ -349,7 +370,8 @@ pub fn foreign(name: &str) -> Finding {
         Reason::ForeignSecret,
         format!(
             "Secret {name} exists and was not made by this connection, so it is left alone: \
-             delete it, or give the output another name"
+             give the output another name, delete the Secret, or let this connection take it over with the annotation \
+             githubpat.dev/adopt and the connection's name as its value"
         ),
     )
 }
@@ -359,6 +381,7 @@ fn find<'a>(seen: &'a Observation, name: &str) -> Option<&'a Found> {
         Found::Ours { name: found, .. }
         | Found::Leaving { name: found, .. }
         | Found::Bound { name: found, .. }
+        | Found::Adoptable { name: found, .. }
         | Found::Foreign { name: found } => found == name,
     })
 }
@@ -383,6 +406,6 @@ fn deletion(found: &Found) -> Option<Change> {
         Found::Ours { name, version, .. } => {
             Some(Change::Delete { name: name.clone(), version: version.clone() })
         }
-        Found::Leaving { .. } | Found::Bound { .. } | Found::Foreign { .. } => None,
+        Found::Leaving { .. } | Found::Bound { .. } | Found::Adoptable { .. } | Found::Foreign { .. } => None,
     }
 }

@@ -172,6 +172,7 @@ fn made(found: &mut Vec<Found>, changes: &[Change]) {
             Found::Ours { name: found, .. }
             | Found::Leaving { name: found, .. }
             | Found::Bound { name: found, .. }
+            | Found::Adoptable { name: found, .. }
             | Found::Foreign { name: found } => found != name,
         });
         if change.writes() {
