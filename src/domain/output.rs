@@ -13,7 +13,8 @@ use zeroize::Zeroizing;
 use super::{
     Finding,
     answer::Grant,
-    token::{HashedToken, Token},
+    scopes::Scopes,
+    token::{HashedToken, Token, TokenKind},
 };
 
 /// The layout of an output Secret.
@@ -34,8 +35,18 @@ struct Layout {
     format: Format,
     /// The `type` of the Secret, which cannot be changed later.
     secret_type: &'static str,
+    /// Whether consumers can use a token like this.
+    suits: fn(&Terms<'_>) -> Result<(), Finding>,
     /// The keys with their values.
-    entries: fn(&Material<'_>) -> Result<Vec<Entry>, Finding>,
+    entries: fn(&Material<'_>) -> Vec<Entry>,
+}
+
+/// What decides whether a layout is of use.
+struct Terms<'a> {
+    output: &'a Output,
+    kind: TokenKind,
+    scopes: Option<&'a Scopes>,
+    registry: Option<&'a str>,
 }
 
 /// A key of the Secret and its value.
@@ -46,7 +57,6 @@ const LAYOUTS: &[Layout] = &[opaque::LAYOUT, basic_auth::LAYOUT, docker::LAYOUT]
 
 /// What a layout is made of.
 struct Material<'a> {
-    secret_name: &'a str,
     token: &'a Token,
     username: &'a str,
     registry: Option<&'a str>,
@@ -66,6 +76,10 @@ impl Format {
 /// One Secret that workloads read the token from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", expecting = "an object")]
+#[schemars(extend("x-kubernetes-validations" = [{
+    "rule": "!has(self.publicOnly) || !self.publicOnly || self.format == 'DockerConfigJson'",
+    "message": "publicOnly is for the format DockerConfigJson: leave it out",
+}]))]
 pub struct Output {
     /// The Secret to create, in the namespace of the connection. A Secret of this name that the connection did not make is
     /// left alone.
@@ -77,6 +91,9 @@ pub struct Output {
     /// How the token is laid out in it. Opaque: key token. BasicAuth: keys username and password, for git over HTTPS.
     /// DockerConfigJson: for imagePullSecrets, with the registry of the host; GitHub Packages takes classic tokens only.
     pub format: Format,
+    /// Whether DockerConfigJson shall pull public images only, so that the scope read:packages is not needed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub public_only: bool,
 }
 
 /// Type and data of a Secret. Its `Debug` shows neither token nor other data, and its bytes are wiped when it is dropped.
@@ -118,12 +135,20 @@ impl Output {
     ///
     /// Why this token or host cannot be laid out so, and what to do about it.
     pub fn payload(&self, token: &Token, grant: &Grant, registry: Option<&str>) -> Result<Payload, Finding> {
+        self.suits(token.kind(), grant, registry)?;
         let layout = self.layout();
-        let material =
-            Material { secret_name: &self.secret_name, token, username: username(grant), registry };
-        let entries = (layout.entries)(&material)?;
+        let entries = (layout.entries)(&Material { token, username: username(grant), registry });
         let data = entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         Ok(Payload { type_: layout.secret_type.to_owned(), data })
+    }
+
+    /// Whether consumers of the format can use such a token.
+    ///
+    /// # Errors
+    ///
+    /// Why not, and what to do about it.
+    pub fn suits(&self, kind: TokenKind, grant: &Grant, registry: Option<&str>) -> Result<(), Finding> {
+        (self.layout().suits)(&Terms { output: self, kind, scopes: grant.scopes.as_ref(), registry })
     }
 
     /// The stamp of [`Output::payload`], without the bytes of the token.

@@ -205,6 +205,8 @@ reasons! {
     ForeignSecret = Mend,
     /// The format works with classic tokens only.
     FormatNeedsClassic = Mend,
+    /// The format needs a scope that the token does not have.
+    FormatNeedsScope = Mend,
     /// The host has no container registry in the settings.
     RegistryUnknown = Mend,
     /// The namespace is being deleted, so nothing can be created in it.
@@ -267,6 +269,7 @@ mod tests {
             Leaving,
             ForeignSecret,
             FormatNeedsClassic,
+            FormatNeedsScope,
             RegistryUnknown,
             WriteFailed,
         ];

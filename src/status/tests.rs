@@ -34,7 +34,8 @@ fn token(letter: &str) -> Token {
 /// A connection with one output, at `T`, whose token GitHub has not been asked about.
 fn seen() -> Observation {
     crate::domain::decide::tests::seen().with(|seen| {
-        seen.demand.outputs = vec![Output { secret_name: "out".to_owned(), format: Format::Opaque }];
+        seen.demand.outputs =
+            vec![Output { secret_name: "out".to_owned(), format: Format::Opaque, public_only: false }];
         seen.demand.warn_before = vec![SignedDuration::from_hours(168)];
     })
 }

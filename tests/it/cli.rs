@@ -47,6 +47,7 @@ async fn check_says_by_its_exit_code_whether_the_token_is_usable() {
     let desk = Desk::new().await;
     let github = &desk.github;
     let docker = "publish: [{ secretName: pull, format: DockerConfigJson }]";
+    let public = "publish: [{ secretName: pull, format: DockerConfigJson, publicOnly: true }]";
     let past = "github-authentication-token-expiration";
     let user = Reply::json(&serde_json::json!({ "login": "acme-ci", "id": 1 }));
     let body = r#"{"login":"acme-ci","id":1}"#.to_owned();
@@ -59,7 +60,8 @@ async fn check_says_by_its_exit_code_whether_the_token_is_usable() {
         ("classic", TokenKind::Classic, vec![], "", 0, "Ready            True", 1),
         ("fine", TokenKind::FineGrained, vec![], "interval: 1h", 0, "Ready            True", 1),
         ("scopes", TokenKind::Classic, vec![], "require: { scopes: [public_repo] }", 0, "RequirementsMet", 1),
-        ("docker", TokenKind::Classic, vec![], docker, 0, "Ready            True", 1),
+        ("docker", TokenKind::Classic, vec![], docker, 1, "the scope read:packages", 1),
+        ("public", TokenKind::Classic, vec![], public, 0, "Ready            True", 1),
         ("flaky", TokenKind::Classic, refused_once, "", 0, "Ready            True", 2),
         (
             "missing",

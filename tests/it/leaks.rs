@@ -97,7 +97,7 @@ async fn a_token_shows_nowhere_but_in_its_secrets() {
     for name in
         ["good", "revoked", "pasted", "twice", "down", "echo200", "echo401", "echo403", "echo302", "echo500"]
     {
-        let text = github.token(NewToken::classic(name, "acme-ci").scopes(&["repo"]));
+        let text = github.token(NewToken::classic(name, "acme-ci").scopes(&["repo", "read:packages"]));
         tokens.push((name.to_owned(), text.clone()));
         let stored = match name {
             "pasted" => format!("Bearer {text}"),

@@ -420,7 +420,9 @@ async fn a_backup_that_is_restored_with_its_status_and_outputs_works_as_before()
     world.connections().replace_status("ci", &PostParams::default(), &connection).await.unwrap();
 
     let _operator = world.operator().await;
-    world.secret_until("out", |secret| secret.is_some_and(|secret| !secret.owner_references().is_empty())).await;
+    world
+        .secret_until("out", |secret| secret.is_some_and(|secret| !secret.owner_references().is_empty()))
+        .await;
     world.ready("ci", "True", "Ready").await;
     let out = world.secrets().get("out").await.unwrap();
     assert_eq!((out.uid(), world.value("out", "token").await), (restored.uid(), Some(text)));

@@ -50,7 +50,7 @@ fn payload() -> Payload {
 }
 
 fn output() -> Output {
-    Output { secret_name: "out".to_owned(), format: Format::Opaque }
+    Output { secret_name: "out".to_owned(), format: Format::Opaque, public_only: false }
 }
 
 #[tokio::test]

@@ -264,18 +264,23 @@ fn plan(seen: &Observation, judgement: &Judgement<'_>) -> Plan {
 
 impl<'a> Outputs<'a> {
     fn write(&mut self, seen: &'a Observation, judgement: &Judgement<'_>) {
-        let Some(grant) = judgement.identity.yes() else { return };
+        let (Some(grant), Some(kind)) = (judgement.identity.yes(), seen.token.yes().map(|token| token.kind))
+        else {
+            return;
+        };
         for (output, (name, stand)) in seen.demand.outputs.iter().zip(&mut self.stands) {
             let found = find(seen, name);
             match found {
-                Some(
-                    Found::Ours { holds: Holds::Wanted, .. }
-                    | Found::Leaving { .. }
-                    | Found::Bound { .. }
-                    | Found::Foreign { .. },
-                ) => {
-                    continue;
-                }
+                Some(Found::Leaving { .. } | Found::Bound { .. } | Found::Foreign { .. }) => continue,
+                _ => {}
+            }
+            // What is of no use is said even of an output that holds just this.
+            if let Err(finding) = output.suits(kind, grant, seen.registry()) {
+                *stand = Stand::Refused(finding);
+                continue;
+            }
+            match found {
+                Some(Found::Ours { holds: Holds::Wanted, .. }) => continue,
                 Some(
                     Found::Ours { holds: Holds::Unread, .. } | Found::Adoptable { holds: Holds::Unread, .. },
                 ) => {

@@ -40,7 +40,7 @@ fn grant(expiry: Expiry) -> Grant {
 }
 
 fn out(name: &str, format: Format) -> Output {
-    Output { secret_name: name.to_owned(), format }
+    Output { secret_name: name.to_owned(), format, public_only: false }
 }
 
 /// A connection with two outputs, at `T`, whose token was read a moment ago and GitHub has not been asked about.

@@ -6,7 +6,8 @@ use super::{Format, Layout, bytes};
 pub(super) const LAYOUT: Layout = Layout {
     format: Format::BasicAuth,
     secret_type: "kubernetes.io/basic-auth",
+    suits: |_| Ok(()),
     entries: |material| {
-        Ok(vec![("username", bytes(material.username)), ("password", bytes(material.token.expose()))])
+        vec![("username", bytes(material.username)), ("password", bytes(material.token.expose()))]
     },
 };

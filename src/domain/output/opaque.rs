@@ -5,5 +5,6 @@ use super::{Format, Layout, bytes};
 pub(super) const LAYOUT: Layout = Layout {
     format: Format::Opaque,
     secret_type: "Opaque",
-    entries: |material| Ok(vec![("token", bytes(material.token.expose()))]),
+    suits: |_| Ok(()),
+    entries: |material| vec![("token", bytes(material.token.expose()))],
 };

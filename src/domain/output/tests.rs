@@ -15,7 +15,7 @@ fn grant(login: Option<&str>) -> Grant {
 }
 
 fn output(format: Format) -> Output {
-    Output { secret_name: "out".to_owned(), format }
+    Output { secret_name: "out".to_owned(), format, public_only: false }
 }
 
 fn payload(type_: &str, data: &[(&str, &str)]) -> Payload {
@@ -71,6 +71,27 @@ fn a_registry_takes_no_fine_grained_token_and_must_be_known() {
         let finding = docker.payload(&token(prefix, "a"), &grant(Some("octocat")), registry).unwrap_err();
         assert_eq!(finding.reason, reason);
         assert!(finding.message.contains("Secret out"));
+    }
+}
+
+#[test]
+fn a_pull_secret_of_a_classic_token_needs_the_scope_to_pull_with() {
+    let scopes = |scopes: &[&str]| Grant { scopes: Some(scopes.iter().collect()), ..grant(Some("octocat")) };
+    let (all, public) =
+        (output(Format::DockerConfigJson), Output { public_only: true, ..output(Format::DockerConfigJson) });
+    let rows = [
+        ("the scope", &all, scopes(&["read:packages"]), true),
+        ("a larger one", &all, scopes(&["repo", "write:packages"]), true),
+        ("another one", &all, scopes(&["repo"]), false),
+        ("none", &all, scopes(&[]), false),
+        ("no list", &all, grant(Some("octocat")), true),
+        ("public images only", &public, scopes(&[]), true),
+        ("another format", &output(Format::Opaque), scopes(&[]), true),
+    ];
+    for (name, output, grant, suits) in rows {
+        let found =
+            output.suits(TokenKind::Classic, &grant, Some("ghcr.io")).err().map(|finding| finding.reason);
+        assert_eq!(found, (!suits).then_some(Reason::FormatNeedsScope), "{name}");
     }
 }
 

@@ -115,7 +115,7 @@ fn a_secret_that_will_not_go_is_told_with_its_finalizers() {
 fn each_output_that_cannot_be_written_is_named() {
     let two = |seen: &mut Observation| {
         seen.demand.outputs = ["one", "two"]
-            .map(|name| Output { secret_name: name.to_owned(), format: Format::Opaque })
+            .map(|name| Output { secret_name: name.to_owned(), format: Format::Opaque, public_only: false })
             .to_vec();
     };
     let seen = good().with(two).finds(&[leaving("one"), others("two")]);

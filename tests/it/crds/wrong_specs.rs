@@ -171,6 +171,12 @@ fn types() -> Vec<Row> {
             "spec.publish[0].format",
             formats,
         ),
+        (
+            "public images in a format for git",
+            publish(json!({ "secretName": "out", "format": "BasicAuth", "publicOnly": true })),
+            "spec.publish[0]",
+            "publicOnly is for the format DockerConfigJson",
+        ),
         ("no format", publish(json!({ "secretName": "out" })), "spec.publish[0].format", "Required value"),
         (
             "a nameless output",
