@@ -17,14 +17,14 @@ pub use status::{
     Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus, Links, OutputStatus,
     RefusedStatus, TokenStatus,
 };
-pub use summary::{CONDITION_TYPES, StatusSummary, Transition};
+pub use summary::{CONDITION_TYPES, STALLED, StatusSummary, Transition};
 
 use crate::domain::{
     Reason,
     decide::{Demand, OnInvalid},
     duration::{self, Duration},
     output::Output,
-    requirement::Requirement,
+    requirement::{Expectation, Requirement},
 };
 
 /// Keeps a GitHub personal access token under watch: reads it from a Secret, asks GitHub whether it works for its purpose,
@@ -77,6 +77,10 @@ pub struct GithubPatConnectionSpec {
     pub host: String,
     /// The Secret that holds the token, in the namespace of the connection.
     pub secret_ref: SecretKeyRef,
+    /// The account whose token it must be. A token of another account is not published, so that nobody's own token takes the place
+    /// of a bot's by mistake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Expectation>,
     /// What the token must be and have to be of use.
     #[serde(default)]
     pub require: Requirement,
@@ -128,6 +132,7 @@ impl GithubPatConnectionSpec {
     pub fn demand(&self) -> Demand {
         Demand {
             source: self.secret_ref.name.clone(),
+            expectation: self.expect.clone().unwrap_or_default(),
             requirement: self.require.clone(),
             outputs: self.publish.clone(),
             on_invalid: self.on_invalid,

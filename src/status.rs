@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     api::{
         CONDITION_TYPES, Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status,
-        Links, OutputStatus, RefusedStatus, StatusSummary, TokenStatus, time,
+        Links, OutputStatus, RefusedStatus, STALLED, StatusSummary, TokenStatus, time,
     },
     domain::{
         Finding, Judged, Reason,
@@ -115,9 +115,10 @@ pub fn unreadable(
         let status = if type_ == "Ready" { ConditionStatus::False } else { ConditionStatus::Unknown };
         condition(type_, verdict(status), summary, generation, now)
     });
+    let stalled = condition(STALLED, verdict(ConditionStatus::True), summary, generation, now);
     let status = Status {
         observed_generation: generation,
-        conditions: conditions.collect(),
+        conditions: conditions.chain([stalled]).collect(),
         token: summary.and_then(|summary| summary.token.as_deref().cloned()),
         outputs: summary.map(|summary| summary.outputs.to_vec()).unwrap_or_default(),
         deferral: summary.and_then(|summary| summary.deferral.as_deref().cloned()),
@@ -141,8 +142,11 @@ fn conditions(before: Before<'_>, generation: Option<i64>, outcome: &Outcome<'_>
             .collect();
     }
     let judged: Vec<_> = judges().map(|(type_, judge)| (type_, judge(outcome))).collect();
-    std::iter::once(("Ready", ready(&judged, outcome)))
+    let ready = ready(&judged, outcome);
+    let stalled = stalled(&ready);
+    std::iter::once(("Ready", ready))
         .chain(judged)
+        .chain(stalled.map(|stalled| (STALLED, stalled)))
         .map(|(type_, verdict)| condition(type_, verdict, summary, generation, now))
         .collect()
 }
@@ -202,6 +206,12 @@ fn ready(judged: &[(&str, Verdict)], outcome: &Outcome<'_>) -> Verdict {
         Severity::Mend => ConditionStatus::False,
     };
     says(status, gravest.finding.reason, format!("{}{note}", gravest.finding.message))
+}
+
+/// There while nothing but a person makes the connection Ready.
+fn stalled(ready: &Verdict) -> Option<Verdict> {
+    let stalls = ready.status == ConditionStatus::False && ready.finding.reason.stalls();
+    stalls.then(|| says(ConditionStatus::True, ready.finding.reason, ready.finding.message.clone()))
 }
 
 fn secret_resolved(outcome: &Outcome<'_>) -> Verdict {

@@ -11,6 +11,13 @@ use crate::domain::Reason;
 /// The types of the conditions, `Ready` first.
 pub const CONDITION_TYPES: [&str; 6] =
     ["Ready", "SecretResolved", "Authenticated", "RequirementsMet", "NotExpiring", "Published"];
+/// The type of the condition that is there only while it is True: nothing but a person helps. Tools that read kstatus give up
+/// then: <https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md>.
+pub const STALLED: &str = "Stalled";
+
+fn all_types() -> impl Iterator<Item = &'static str> {
+    CONDITION_TYPES.into_iter().chain([STALLED])
+}
 
 /// A status as it stands in the cluster.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +61,7 @@ impl From<Status> for StatusSummary {
     fn from(status: Status) -> Self {
         let digest = sum_with_transitions(&status);
         let transitions = status.conditions.iter().filter_map(|condition| {
-            let type_ = CONDITION_TYPES.iter().position(|type_| *type_ == condition.type_)?;
+            let type_ = all_types().position(|type_| type_ == condition.type_)?;
             Some(Transition {
                 type_: u8::try_from(type_).ok()?,
                 status: condition.status,
@@ -82,7 +89,7 @@ impl StatusSummary {
 
     /// The condition of this type.
     pub fn condition(&self, type_: &str) -> Option<&Transition> {
-        self.transitions.iter().find(|known| CONDITION_TYPES.get(usize::from(known.type_)) == Some(&type_))
+        self.transitions.iter().find(|known| all_types().nth(usize::from(known.type_)) == Some(type_))
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
         Subject,
         schedule::{self, Past, Timing, earlier, later},
     },
-    requirement::{Evidence, Requirement},
+    requirement::{Evidence, Expectation, Requirement},
     token::{Description, Token},
 };
 pub use outputs::{Change, Found, Holds, Missing, Plan, Stand, foreign, holds};
@@ -81,6 +81,8 @@ pub struct Observation {
 pub struct Demand {
     /// The Secret that the token is read from.
     pub source: String,
+    /// Whose token it must be.
+    pub expectation: Expectation,
     /// What the token must be and have.
     pub requirement: Requirement,
     /// Where it is to be written.
@@ -285,7 +287,8 @@ fn is_only_remembered(seen: &Observation, judgement: &Judgement<'_>) -> bool {
 /// Whether the token would meet the requirements at this instant by GitHub's clock, if GitHub had said this.
 fn judge(seen: &Observation, token: &Description, grant: Option<&Grant>, now: Timestamp) -> Judged<()> {
     let first_proven = seen.knowledge.first_proven;
-    seen.demand.requirement.judge(&Evidence { kind: token.kind, grant, first_proven, now })
+    let Demand { requirement, expectation, .. } = &seen.demand;
+    requirement.judge(expectation, &Evidence { kind: token.kind, grant, first_proven, now })
 }
 
 /// Whether the token meets the requirements. One answer that speaks against a token which met them before is not believed; the

@@ -163,6 +163,8 @@ reasons! {
     ViolatedOnce = Note,
     /// Nothing can be said before GitHub has answered.
     NotDetermined = Wait,
+    /// The token belongs to another account than `spec.expect` names.
+    AnotherAccount = Mend,
     /// The token is of a kind that `require.kinds` does not name.
     KindNotAllowed = Mend,
     /// The token lacks a demanded scope.
@@ -215,6 +217,35 @@ reasons! {
     WriteFailed = Mend,
 }
 
+impl Reason {
+    /// True if only a person can mend it, by a change of the token or of the connection. What another object may mend by arriving,
+    /// such as the source Secret, does not stall: tools give up on what stalls.
+    pub const fn stalls(self) -> bool {
+        matches!(
+            self,
+            Reason::SpecUnreadable
+                | Reason::TokenMalformed
+                | Reason::NotAToken
+                | Reason::RefreshToken
+                | Reason::LegacyToken
+                | Reason::BadCredentials
+                | Reason::Expired
+                | Reason::AccountSuspended
+                | Reason::AccessRestricted
+                | Reason::AccountRestricted
+                | Reason::AnotherAccount
+                | Reason::KindNotAllowed
+                | Reason::ScopeMissing
+                | Reason::ScopesNotApplicable
+                | Reason::ExpiryRequired
+                | Reason::LifetimeTooLong
+                | Reason::RemainingTooShort
+                | Reason::FormatNeedsClassic
+                | Reason::FormatNeedsScope
+        )
+    }
+}
+
 impl FromStr for Reason {
     type Err = ();
 
@@ -258,6 +289,7 @@ mod tests {
             HostUnknown,
             AccessRestricted,
             AccountRestricted,
+            AnotherAccount,
             KindNotAllowed,
             ScopeMissing,
             ScopesNotApplicable,
@@ -277,6 +309,23 @@ mod tests {
         assert_eq!(of(Severity::Fine).collect::<Vec<_>>(), fine);
         assert_eq!(of(Severity::Note).collect::<Vec<_>>(), note);
         assert_eq!(of(Severity::Mend).collect::<Vec<_>>(), mend);
+    }
+
+    #[test]
+    fn what_stalls_is_for_a_person_to_mend_and_nothing_that_may_still_arrive() {
+        for reason in Reason::ALL.iter().filter(|reason| reason.stalls()) {
+            assert_eq!(reason.severity(), Severity::Mend, "{reason:?}");
+        }
+        let may_arrive = [
+            SecretNotFound,
+            KeyNotFound,
+            TokenEmpty,
+            ForeignSecret,
+            HostUnknown,
+            WriteFailed,
+            RegistryUnknown,
+        ];
+        assert!(may_arrive.iter().all(|reason| !reason.stalls()));
     }
 
     #[test]

@@ -69,6 +69,57 @@ pub struct ExpiryRule {
     pub min_remaining: Option<Duration>,
 }
 
+/// Whose token it must be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default, expecting = "an object")]
+#[schemars(extend("x-kubernetes-validations" = [{
+    "rule": "has(self.login) || has(self.userId)",
+    "message": "expect must name an account: give login, userId or both",
+}]))]
+pub struct Expectation {
+    /// The login of the account, in any case. It changes when the account is renamed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 100), extend("x-kubernetes-validations" = [{
+        "rule": "self.matches('^[a-zA-Z0-9][-_a-zA-Z0-9]*$')",
+        "message": "login must be that of a GitHub account, such as octocat, without @",
+    }]))]
+    pub login: Option<String>,
+    /// The numeric id of the account, which stays when it is renamed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub user_id: Option<i64>,
+}
+
+impl Expectation {
+    /// Whether the token is of the account that is expected.
+    pub fn judge(&self, grant: Option<&Grant>) -> Judged<()> {
+        if *self == Expectation::default() {
+            return Judged::Yes(());
+        }
+        let Some(grant) = grant else { return not_determined() };
+        let account = grant.account.as_ref();
+        let is_login =
+            |login: &String| account.is_some_and(|account| account.login.eq_ignore_ascii_case(login));
+        let is_id = |id: i64| account.is_some_and(|account| account.id == id);
+        if self.login.as_ref().is_none_or(is_login) && self.user_id.is_none_or(is_id) {
+            return Judged::Yes(());
+        }
+        let wanted = [self.login.clone(), self.user_id.map(|id| format!("id {id}"))];
+        let wanted: Vec<_> = wanted.into_iter().flatten().collect();
+        let found = account.map_or_else(
+            || "belongs to an app installation and no account".to_owned(),
+            |account| format!("belongs to {} (id {})", account.login, account.id),
+        );
+        Judged::no(
+            Reason::AnotherAccount,
+            format!(
+                "the token {found}, and spec.expect names {}: store a token of that account, or change spec.expect",
+                wanted.join(", ")
+            ),
+        )
+    }
+}
+
 /// What is known of a token when its requirements are judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
@@ -88,12 +139,13 @@ type Rule = fn(&Requirement, &Evidence<'_>) -> Judged<()>;
 const RULES: &[Rule] = &[kind, scope, expiry];
 
 impl Requirement {
-    /// Whether all rules hold: every violation, else the first thing that is not known.
-    pub fn judge(&self, evidence: &Evidence<'_>) -> Judged<()> {
+    /// Whether the expectation and all rules hold: every violation, else the first thing that is not known.
+    pub fn judge(&self, expectation: &Expectation, evidence: &Evidence<'_>) -> Judged<()> {
         let mut violations = Vec::new();
         let mut unknown = None;
-        for rule in RULES {
-            match rule(self, evidence) {
+        let rules = RULES.iter().map(|rule| rule(self, evidence));
+        for judged in std::iter::once(expectation.judge(evidence.grant)).chain(rules) {
+            match judged {
                 Judged::Yes(()) => {}
                 Judged::No(found) => violations.extend(found),
                 Judged::Unknown(finding) => unknown = unknown.or(Some(finding)),
@@ -425,7 +477,42 @@ mod tests {
                 first_proven: Some(at(99 * DAY)),
                 now: at(100 * DAY),
             };
-            assert_eq!(reasons(&demanded.judge(&evidence)), (status, expected), "{name}");
+            assert_eq!(
+                reasons(&demanded.judge(&Expectation::default(), &evidence)),
+                (status, expected),
+                "{name}"
+            );
         }
+    }
+
+    #[test]
+    fn a_token_of_another_account_is_told_by_name() {
+        let grant = |account: Option<(&str, i64)>| Grant {
+            account: account.map(|(login, id)| Account { login: login.into(), id }),
+            scopes: None,
+            expiry: Expiry::Never,
+        };
+        let expected =
+            |login: Option<&str>, user_id| Expectation { login: login.map(str::to_owned), user_id };
+        let bot = Some(("acme-bot", 7));
+        let rows = [
+            ("nothing", expected(None, None), bot, true),
+            ("the login", expected(Some("acme-bot"), None), bot, true),
+            ("in another case", expected(Some("Acme-Bot"), None), bot, true),
+            ("the id", expected(None, Some(7)), bot, true),
+            ("both", expected(Some("acme-bot"), Some(7)), bot, true),
+            ("another login", expected(Some("octocat"), None), bot, false),
+            ("another id", expected(None, Some(8)), bot, false),
+            ("the login of another id", expected(Some("acme-bot"), Some(8)), bot, false),
+            ("no account", expected(Some("acme-bot"), None), None, false),
+        ];
+        for (name, expected, account, met) in rows {
+            let judged = expected.judge(Some(&grant(account)));
+            assert_eq!(judged.yes().is_some(), met, "{name}");
+            if let Judged::No(findings) = judged {
+                assert_eq!(findings[0].reason, Reason::AnotherAccount, "{name}");
+            }
+        }
+        assert!(matches!(expected(None, Some(7)).judge(None), Judged::Unknown(_)));
     }
 }

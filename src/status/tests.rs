@@ -211,7 +211,10 @@ fn every_status_has_the_six_conditions_each_with_a_reason_and_a_sentence() {
     for (name, seen) in histories() {
         let status = status(None, &seen);
         let types: Vec<_> = status.conditions.iter().map(|condition| condition.type_.as_str()).collect();
-        assert_eq!(types, CONDITION_TYPES, "{name}");
+        assert_eq!(types[..6], CONDITION_TYPES, "{name}");
+        let (ready, reason) = said(&status, "Ready");
+        let stalls = ready == "False" && reason.parse::<Reason>().unwrap().stalls();
+        assert_eq!(types.get(6).copied(), stalls.then_some(STALLED), "{name}");
         assert_eq!(status.observed_generation, Some(3), "{name}");
         for condition in &status.conditions {
             assert_eq!(condition.observed_generation, Some(3), "{name}");
@@ -275,7 +278,7 @@ fn an_unreadable_connection_says_so_in_all_six_conditions_and_forgets_nothing() 
     let unread = unreadable(Some(&summary), Some(4), error, at(T + 99)).unwrap();
     let shown: Vec<_> = unread.conditions.iter().map(|seen| (&*seen.type_, seen.status.as_str())).collect();
     let expected = CONDITION_TYPES.map(|type_| (type_, if type_ == "Ready" { "False" } else { "Unknown" }));
-    assert_eq!(shown, expected);
+    assert_eq!((&shown[..6], shown[6]), (&expected[..], (STALLED, "True")));
     for condition in &unread.conditions {
         assert_eq!((&*condition.reason, condition.observed_generation), ("SpecUnreadable", Some(4)));
         assert!(condition.message.contains(error), "{}", condition.message);
@@ -292,7 +295,7 @@ fn an_unreadable_connection_says_so_in_all_six_conditions_and_forgets_nothing() 
     let again = unreadable(Some(&summary), Some(5), error, at(T + DAY)).unwrap();
     assert_eq!(again.observed_generation, Some(5), "another generation that is no better");
     let times = again.conditions.iter().map(|condition| condition.last_transition_time.0);
-    assert!(times.eq(vec![at(T + 99); 6]), "and no transition");
+    assert!(times.eq(vec![at(T + 99); 7]), "and no transition");
     let other = unreadable(Some(&summary), Some(4), "spec.host: missing", at(T + DAY)).unwrap();
     assert!(other.conditions.iter().all(|condition| condition.message.contains("spec.host: missing")));
 }

@@ -429,3 +429,24 @@ async fn a_backup_that_is_restored_with_its_status_and_outputs_works_as_before()
     assert_eq!(out.owner_references()[0].uid, connection.uid().unwrap());
     assert_eq!(world.asked("ci"), 1, "what the status remembers of the token holds");
 }
+
+#[tokio::test]
+async fn a_colleagues_token_in_the_place_of_the_bots_is_not_published() {
+    let world = World::start().await;
+    let _operator = world.operator().await;
+    let bot = world.github.token(NewToken::classic("bot", "acme-bot"));
+    world.secret("ci", &bot).await;
+    let spec = json!({ "publish": output("BasicAuth"), "expect": { "login": "acme-bot" } });
+    world.connection("ci", spec).await;
+    let status = world.ready("ci", "True", "Ready").await.status.unwrap();
+    world.secret("ci", &world.github.token(NewToken::classic("person", "octocat"))).await;
+    let said = world.condition("ci", "RequirementsMet", "False", "AnotherAccount").await.message;
+    assert!(said.contains("octocat") && said.contains("acme-bot"), "{said}");
+    world.ready("ci", "False", "AnotherAccount").await;
+    assert_eq!(world.value("out", "username").await.as_deref(), Some("acme-bot"));
+    assert_eq!(world.value("out", "password").await.as_ref(), Some(&bot), "the bot's token stays");
+    let id = status.token.unwrap().user_id.unwrap();
+    world.secret("ci", &world.github.token(NewToken::classic("another", "acme-bot"))).await;
+    world.change("ci", json!({ "publish": output("BasicAuth"), "expect": { "userId": id } })).await;
+    world.ready("ci", "True", "Ready").await;
+}

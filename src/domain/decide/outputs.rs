@@ -270,9 +270,8 @@ impl<'a> Outputs<'a> {
         };
         for (output, (name, stand)) in seen.demand.outputs.iter().zip(&mut self.stands) {
             let found = find(seen, name);
-            match found {
-                Some(Found::Leaving { .. } | Found::Bound { .. } | Found::Foreign { .. }) => continue,
-                _ => {}
+            if matches!(found, Some(Found::Leaving { .. } | Found::Bound { .. } | Found::Foreign { .. })) {
+                continue;
             }
             // What is of no use is said even of an output that holds just this.
             if let Err(finding) = output.suits(kind, grant, seen.registry()) {

@@ -59,6 +59,7 @@ pub(crate) fn seen() -> Observation {
         pending: false,
         demand: Demand {
             source: "source".to_owned(),
+            expectation: Expectation::default(),
             requirement: Requirement::default(),
             outputs: vec![out("one", Format::Opaque), out("two", Format::BasicAuth)],
             on_invalid: OnInvalid::Retain,

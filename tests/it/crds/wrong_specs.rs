@@ -162,6 +162,19 @@ fn types() -> Vec<Row> {
     let formats = "supported values: \"Opaque\", \"BasicAuth\", \"DockerConfigJson\"";
     vec![
         ("nothing", json!({}), "spec.secretRef", "Required value"),
+        ("nobody expected", spec(json!({ "expect": {} })), "spec.expect", "give login, userId or both"),
+        (
+            "an id below one",
+            spec(json!({ "expect": { "userId": 0 } })),
+            "spec.expect.userId",
+            "greater than or equal to 1",
+        ),
+        (
+            "a login with an @",
+            spec(json!({ "expect": { "login": "@octocat" } })),
+            "spec.expect.login",
+            "without @",
+        ),
         ("null for a Secret", json!({ "secretRef": null }), "spec.secretRef", "Required value"),
         ("a Secret without name", json!({ "secretRef": {} }), "spec.secretRef.name", "Required value"),
         ("a text for a Secret", json!({ "secretRef": "pat" }), "spec.secretRef", "must be of type object"),
