@@ -47,7 +47,10 @@ pub fn targets(filter: &str) -> Result<Targets, Error> {
 /// If the directives are wrong, or logging was started before.
 pub fn start(format: LogFormat, filter: &str) -> Result<(), Error> {
     // It logs the body of an answer that it cannot read, which may be that of a Secret.
-    let filter = targets(filter)?.with_target("kube_client::client", LevelFilter::OFF);
+    let filter = targets(filter)?
+        .with_target("kube_client::client", LevelFilter::OFF)
+        // What a watch fails of is logged where it is begun anew, in words and not at each try.
+        .with_target("kube_runtime::watcher", LevelFilter::OFF);
     let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(false);
     let registry = tracing_subscriber::registry().with(filter);
     match format {

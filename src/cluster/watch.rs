@@ -36,6 +36,8 @@ const PAGE_OF_CONNECTIONS: u32 = 300;
 const PAGE_OF_SECRETS: u32 = 10;
 /// Whatever seems to have gone back in time, everything is listed anew once in so long.
 const BETWEEN_RELISTS: Duration = Duration::from_secs(60);
+/// The same failure is logged again after so long.
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(600);
 /// The first pause after a watch has failed, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
@@ -77,9 +79,9 @@ pub async fn connections(client: Client, index: &Index, relist: &Relist, wake: i
         };
         woken.into_iter().for_each(&wake);
     };
-    let hint =
-        "connections; is the CustomResourceDefinition installed, and may the operator list and watch them?";
-    followed(Api::<Received>::all(client), PAGE_OF_CONNECTIONS, &relist.connections, hint, follow).await;
+    let connections = "githubpatconnections";
+    followed(Api::<Received>::all(client), PAGE_OF_CONNECTIONS, &relist.connections, connections, follow)
+        .await;
 }
 
 /// Follows the metadata of Secrets for ever.
@@ -99,8 +101,7 @@ pub async fn secrets(client: Client, index: &Index, relist: &Relist, wake: impl 
         };
         woken.into_iter().for_each(&wake);
     };
-    let hint = "Secrets; may the operator list and watch them?";
-    followed(Api::<SecretMeta>::all(client), PAGE_OF_SECRETS, &relist.secrets, hint, follow).await;
+    followed(Api::<SecretMeta>::all(client), PAGE_OF_SECRETS, &relist.secrets, "secrets", follow).await;
 }
 
 /// Hands on every event, and begins anew with a list after each error and at each request.
@@ -108,7 +109,7 @@ async fn followed<K>(
     api: Api<K>,
     page: u32,
     relist: &Notify,
-    hint: &'static str,
+    watched: &'static str,
     mut follow: impl FnMut(watcher::Event<K>),
 ) where
     K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
@@ -116,6 +117,7 @@ async fn followed<K>(
     let paged = watcher::Config::default().timeout(WATCH_SECONDS).page_size(page);
     let mut config = paged.clone().streaming_lists();
     let mut failures = 0_u32;
+    let mut told: Option<(String, Instant)> = None;
     loop {
         let events = watcher(api.clone(), config.clone());
         pin_mut!(events);
@@ -126,6 +128,7 @@ async fn followed<K>(
                         // `Init` comes before anything was asked.
                         if !matches!(event, watcher::Event::Init) {
                             failures = 0;
+                            told = None;
                         }
                         follow(event);
                     }
@@ -134,8 +137,15 @@ async fn followed<K>(
                         break false;
                     }
                     Some(Err(error)) => {
-                        let cause = innermost(&error);
-                        tracing::warn!(%error, cause, watched = hint, "cannot watch");
+                        let remedy = remedy(&error, watched);
+                        let is_news = told.as_ref().is_none_or(|(before, at)| {
+                            *before != remedy || at.elapsed() >= BETWEEN_WARNINGS
+                        });
+                        if is_news {
+                            let cause = innermost(&error);
+                            tracing::warn!(watched, remedy, cause, "cannot watch");
+                            told = Some((remedy, Instant::now()));
+                        }
                         break true;
                     }
                     None => break true,
@@ -150,7 +160,31 @@ async fn followed<K>(
     }
 }
 
+/// What to do about it, by cause. The same words each time.
+fn remedy(error: &watcher::Error, watched: &str) -> String {
+    match code(error) {
+        Some(403) => format!(
+            "the operator may not list and watch {watched} in all namespaces: bind the ClusterRole of the chart to its \
+             ServiceAccount with a ClusterRoleBinding"
+        ),
+        Some(404) => format!("the API server does not know {watched}: install the CustomResourceDefinition"),
+        Some(401) => "the API server does not accept the operator's credentials: check its ServiceAccount or kubeconfig".to_owned(),
+        Some(code) => format!("the API server answered {code}; the operator tries again"),
+        None => "the API server could not be reached, or its answer not be read; the operator tries again".to_owned(),
+    }
+}
+
+fn code(error: &watcher::Error) -> Option<u16> {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => Some(status.code),
+        _ => None,
+    }
+}
+
 /// True if the API server does not send a list as a stream of events: before Kubernetes 1.34 that is switched off.
 fn is_not_streamed(error: &watcher::Error) -> bool {
-    matches!(error, watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 422)
+    matches!(error, watcher::Error::WatchStartFailed(_)) && code(error) == Some(422)
 }

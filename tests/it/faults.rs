@@ -280,3 +280,23 @@ async fn a_watch_that_died_without_a_word_is_noticed_within_a_minute() {
     assert!(since.elapsed() < Duration::from_secs(80), "noticed only after {:?}", since.elapsed());
     world.ready("after", "True", "Ready").await;
 }
+
+#[tokio::test]
+async fn what_cannot_be_watched_is_told_once_with_its_own_remedy() {
+    let world = World::start().await;
+    let nobody = world.plane.user("nobody", None).unwrap();
+    let admin = world.plane.user("admin-of-nothing", Some("system:masters")).unwrap();
+    let definitions = Api::<CustomResourceDefinition>::all(world.client.clone());
+    let name = "githubpatconnections.githubpat.dev";
+    let forbidden = world.unready_operator(nobody, &world.settings(), &[]);
+    forbidden.until_logged("may not list and watch githubpatconnections").await;
+    definitions.delete(name, &DeleteParams::default()).await.unwrap();
+    let missing = world.unready_operator(admin, &world.settings(), &[]);
+    missing.until_logged("install the CustomResourceDefinition").await;
+    // Several tries later.
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    for log in [forbidden.stop().await, missing.stop().await] {
+        assert_eq!(log.matches("cannot watch watched=").count(), 1, "{log}");
+        assert!(!log.contains("Status {"), "{log}");
+    }
+}

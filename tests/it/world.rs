@@ -189,6 +189,13 @@ impl World {
     }
 
     async fn operator_of(&self, kubeconfig: PathBuf, settings: &str, flags: &[&str]) -> Operator {
+        let operator = self.unready_operator(kubeconfig, settings, flags);
+        operator.wait_until_ready().await;
+        operator
+    }
+
+    /// An operator that may never become ready.
+    pub(crate) fn unready_operator(&self, kubeconfig: PathBuf, settings: &str, flags: &[&str]) -> Operator {
         let listen = free_address();
         let settings = self.file("settings.yaml", settings);
         let log = self.directory.path().join(format!("operator-{}.log", listen.rsplit(':').next().unwrap()));
@@ -197,10 +204,7 @@ impl World {
             .arguments(flags.iter().copied())
             .variable("KUBECONFIG", kubeconfig)
             .output(&log, &log);
-        let operator =
-            Operator { process: Guarded::spawn(&launch).unwrap(), url: format!("http://{listen}"), log };
-        operator.wait_until_ready().await;
-        operator
+        Operator { process: Guarded::spawn(&launch).unwrap(), url: format!("http://{listen}"), log }
     }
 
     /// Settings under which the simulated GitHub is asked often.
