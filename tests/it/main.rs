@@ -13,6 +13,7 @@ mod crds;
 mod docs;
 mod faults;
 mod github;
+mod image;
 mod layering;
 mod leaks;
 mod publish;
