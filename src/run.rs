@@ -71,13 +71,14 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
 /// What keeps it from running, or the end of any task.
 pub async fn operate(client: Client, settings: Settings) -> Result<(), Error> {
     // What cannot be had ends the process before anything else begins.
-    let probes = serve::listen(settings.listen).await?;
+    let probes = serve::listen(settings.listen)?;
+    let listen = probes.local_addr().unwrap_or(settings.listen);
     let github = Github::new(&settings)?;
     let hosts: Vec<_> =
         settings.hosts.iter().map(|host| (host.name.as_str(), settings.limits(host))).collect();
     let (prober, asking) = Prober::new(github, hosts);
     let ctx = Arc::new(Context::new(client, prober, settings));
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %ctx.settings.listen, "started");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), %listen, "started");
     let mut tasks = tasks(&ctx, probes);
     tasks.spawn(async move {
         asking.run().await;

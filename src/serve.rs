@@ -1,10 +1,18 @@
 //! `/livez` and `/readyz`.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
-use tokio::net::TcpListener;
+use rustix::{io::Errno, net::sockopt::set_ipv6_v6only};
+use tokio::net::{TcpListener, TcpSocket};
 
+/// How many connections may wait to be accepted; the kubelet opens one at a time.
+const BACKLOG: u32 = 128;
 /// Work that waits for so long while nothing moves means that this process is stuck.
 const STUCK: Duration = Duration::from_secs(30);
 
@@ -17,13 +25,13 @@ pub enum Error {
         /// The address.
         address: SocketAddr,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Serving ended.
     #[error("the probes are no longer served: {source}")]
     Serve {
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
@@ -38,13 +46,17 @@ pub struct Health {
 
 type Probe = Arc<dyn Fn() -> Health + Send + Sync>;
 
-/// Listens on the address.
+/// Listens on the address. `[::]` means all addresses of both families: where the kernel has no IPv6, all of IPv4.
 ///
 /// # Errors
 ///
 /// If it cannot be listened on.
-pub async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })
+pub fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    let bound = bind(address).or_else(|source| match without_ipv6(address, &source) {
+        Some(address) => bind(address),
+        None => Err(source),
+    });
+    bound.map_err(|source| Error::Listen { address, source })
 }
 
 /// Serves the probes for ever: alive while work moves or none waits, ready once everything has been listed.
@@ -61,6 +73,28 @@ pub async fn serve(
         .route("/readyz", get(async |State(probe): State<Probe>| ready(probe())))
         .with_state(Arc::new(health) as Probe);
     axum::serve(listener, router).await.map_err(|source| Error::Serve { source })
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        let socket = TcpSocket::new_v6()?;
+        // Otherwise net.ipv6.bindv6only of the node decides whether [::] accepts IPv4.
+        set_ipv6_v6only(&socket, false)?;
+        socket
+    };
+    // As TcpListener::bind does: the port of a process that has just ended is free.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// What to listen on instead, if all addresses are wanted and the kernel has no IPv6, as after `ipv6.disable=1`.
+fn without_ipv6(address: SocketAddr, error: &io::Error) -> Option<SocketAddr> {
+    let no_family = error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error());
+    (no_family && address.is_ipv6() && address.ip().is_unspecified())
+        .then(|| (Ipv4Addr::UNSPECIFIED, address.port()).into())
 }
 
 fn alive(health: Health) -> (StatusCode, &'static str) {
@@ -81,7 +115,46 @@ fn ready(health: Health) -> (StatusCode, &'static str) {
 
 #[cfg(test)]
 mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+    };
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_listener_on_all_addresses_answers_over_ipv4_and_over_ipv6() {
+        let listener = listen("[::]:0".parse().unwrap()).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(serve(listener, Health::default));
+        let has_ipv6 = std::net::TcpListener::bind("[::1]:0").is_ok();
+        let addresses = [("127.0.0.1", true), ("::1", has_ipv6)];
+        for (address, _) in addresses.into_iter().filter(|(_, is_there)| *is_there) {
+            let mut stream = TcpStream::connect((address, port)).await.unwrap();
+            stream
+                .write_all(b"GET /livez HTTP/1.1\r\nhost: operator\r\nconnection: close\r\n\r\n")
+                .await
+                .unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200 OK"), "{address}: {answer}");
+        }
+    }
+
+    #[test]
+    fn all_addresses_are_those_of_ipv4_where_the_kernel_has_no_ipv6() {
+        let (no_family, taken) = (Errno::AFNOSUPPORT, Errno::ADDRINUSE);
+        let rows = [
+            ("[::]:8080", no_family, Some("0.0.0.0:8080")),
+            ("[::]:8080", taken, None),
+            ("[::1]:8080", no_family, None),
+            ("0.0.0.0:8080", no_family, None),
+        ];
+        for (address, error, expected) in rows {
+            let instead = without_ipv6(address.parse().unwrap(), &error.into());
+            assert_eq!(instead, expected.map(|address| address.parse().unwrap()), "{address}: {error}");
+        }
+    }
 
     #[test]
     fn alive_is_said_while_work_moves_or_none_waits() {

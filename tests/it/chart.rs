@@ -151,7 +151,7 @@ fn the_probes_ask_where_the_operator_listens() {
     assert_eq!((&deployment["replicas"], &deployment["strategy"]["type"]), (&json!(1), &json!("Recreate")));
     let container = &deployment["template"]["spec"]["containers"][0];
     let port = &container["ports"][0];
-    assert_eq!((listen.ip().is_unspecified(), json!(listen.port())), (true, port["containerPort"].clone()));
+    assert_eq!(listen.to_string(), format!("[::]:{}", port["containerPort"]));
     for (probe, path) in [("livenessProbe", "/livez"), ("readinessProbe", "/readyz")] {
         assert_eq!(container[probe]["httpGet"], json!({ "path": path, "port": port["name"] }));
     }

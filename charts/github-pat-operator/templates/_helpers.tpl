@@ -28,7 +28,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* The settings file: the values as they are, which the operator checks when it starts. */}}
 {{- define "github-pat-operator.settings" -}}
-{{- $file := set (omit .Values.settings "hosts") "listen" "0.0.0.0:8080" }}
+{{- $file := set (omit .Values.settings "hosts") "listen" "[::]:8080" }}
 {{- $hosts := list }}
 {{- range $index, $given := .Values.settings.hosts }}
 {{- $host := omit $given "caBundle" }}

@@ -10,7 +10,7 @@ use super::*;
 #[test]
 fn without_values_the_settings_are_the_defaults_of_the_operator() {
     let ours = SettingsInput {
-        listen: Some(([0, 0, 0, 0], 8080).into()),
+        listen: Some("[::]:8080".parse().unwrap()),
         log_format: Some(LogFormat::Json),
         ..SettingsInput::default()
     };
