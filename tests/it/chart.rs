@@ -152,9 +152,14 @@ fn the_probes_ask_where_the_operator_listens() {
     let container = &deployment["template"]["spec"]["containers"][0];
     let port = &container["ports"][0];
     assert_eq!(listen.to_string(), format!("[::]:{}", port["containerPort"]));
-    for (probe, path) in [("livenessProbe", "/livez"), ("readinessProbe", "/readyz")] {
+    let probes = [("startupProbe", "/livez"), ("livenessProbe", "/livez"), ("readinessProbe", "/readyz")];
+    for (probe, path) in probes {
         assert_eq!(container[probe]["httpGet"], json!({ "path": path, "port": port["name"] }));
     }
+    assert_eq!(
+        container["startupProbe"]["initialDelaySeconds"], 2,
+        "a probe that fails leaves a Warning event"
+    );
 }
 
 fn chart() -> PathBuf {
