@@ -1,5 +1,6 @@
 //! The Helm chart: what it renders, whether a real API server takes it, and whether its rights are those that are used.
 
+mod releases;
 mod values;
 
 use std::{
@@ -197,17 +198,16 @@ fn of_kind<'a>(manifests: &'a [Value], kind: &str) -> &'a Value {
 /// A file that sets every value to something else than its default.
 async fn every_value() -> tempfile::NamedTempFile {
     let github = Simulator::start_tls().await.unwrap();
-    let hosts = json!([
-        {
-            "name": "ghe.example.com",
+    let hosts = json!({
+        "ghe.example.com": {
             "apiUrl": "https://ghe.example.com:8443/api/v3",
             "webUrl": "https://ghe.example.com",
             "registry": "containers.ghe.example.com:5000",
             "concurrency": 4,
             "caBundle": github.ca_pem().unwrap(),
         },
-        { "name": "acme.ghe.com", "apiUrl": "https://api.acme.ghe.com" },
-    ]);
+        "acme.ghe.com": { "apiUrl": "https://api.acme.ghe.com" },
+    });
     let values = json!({
         "image": {
             "repository": "registry.example.com:5000/team/operator",

@@ -26,11 +26,26 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
+{{/* The hosts as the list that the settings file has, from a map or a list; a host that is null is left out. */}}
+{{- define "github-pat-operator.hosts" -}}
+{{- $hosts := list }}
+{{- if kindIs "map" .Values.settings.hosts }}
+{{- range $name, $host := .Values.settings.hosts }}
+{{- if not (kindIs "invalid" $host) }}
+{{- $hosts = append $hosts (set (deepCopy $host) "name" $name) }}
+{{- end }}
+{{- end }}
+{{- else }}
+{{- $hosts = default list .Values.settings.hosts }}
+{{- end }}
+{{- toYaml $hosts }}
+{{- end }}
+
 {{/* The settings file: the values as they are, which the operator checks when it starts. */}}
 {{- define "github-pat-operator.settings" -}}
 {{- $file := set (omit .Values.settings "hosts") "listen" "[::]:8080" }}
 {{- $hosts := list }}
-{{- range $index, $given := .Values.settings.hosts }}
+{{- range $index, $given := include "github-pat-operator.hosts" . | fromYamlArray }}
 {{- $host := omit $given "caBundle" }}
 {{- if $given.caBundle }}
 {{- $_ := set $host "caBundle" (printf "/etc/github-pat-operator/%s" (include "github-pat-operator.caBundle" $index)) }}

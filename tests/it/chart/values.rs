@@ -34,6 +34,39 @@ async fn a_certificate_among_the_values_is_trusted_for_its_host() {
     assert_eq!((trusted("ghe.example.com"), trusted("acme.ghe.com")), (1, 0));
 }
 
+#[tokio::test]
+async fn a_list_of_hosts_is_read_as_the_map_is() {
+    let values = every_value().await;
+    let mut given: Value = serde_json::from_slice(&fs::read(values.path()).unwrap()).unwrap();
+    let map = given["settings"]["hosts"].as_object().unwrap().clone().into_iter();
+    let list: Vec<Value> = map
+        .map(|(name, mut host)| {
+            host["name"] = Value::from(name);
+            host
+        })
+        .collect();
+    let of_map = rendered(&["--values", values.path().to_str().unwrap()]);
+    given["settings"]["hosts"] = Value::from(list);
+    fs::write(values.path(), given.to_string()).unwrap();
+    let of_list = rendered(&["--values", values.path().to_str().unwrap()]);
+    assert_eq!(of_kind(&of_list, "ConfigMap")["data"], of_kind(&of_map, "ConfigMap")["data"]);
+
+    let (chart, file) = (chart(), values.path().to_str().unwrap());
+    let notes = helm(&["install", RELEASE, chart.to_str().unwrap(), "--dry-run=client", "--values", file]);
+    assert!(said(&notes).contains("The next version takes only a map"), "{}", said(&notes));
+}
+
+#[test]
+fn null_takes_off_a_host_or_one_of_its_fields() {
+    let host = json!({ "apiUrl": "https://a.example.com", "registry": null, "caBundle": null });
+    let flag = format!("settings.hosts={}", json!({ "a": host, "b": null }));
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(&rendered(&["--set-json", &flag]), directory.path());
+    let names: Vec<_> = settings.hosts.iter().map(|host| host.name.as_str()).collect();
+    assert_eq!(names, ["github.com", "a"]);
+    assert_eq!(settings.host("a").unwrap().registry, None);
+}
+
 #[test]
 fn helm_and_the_operator_agree_on_how_a_setting_is_written() {
     let rows = [
@@ -112,6 +145,14 @@ fn a_value_that_would_do_nothing_or_harm_is_refused_by_name() {
     };
     let rows = [
         ("nosuch=1".to_owned(), "'nosuch' not allowed"),
+        ("settings.hosts={\"GHE\": {\"apiUrl\": \"https://a\"}}".to_owned(), "'GHE' not allowed"),
+        ("settings.hosts={\"a\": {}}".to_owned(), "missing property 'apiUrl'"),
+        ("settings.hosts={\"a\": {\"apiUrl\": null}}".to_owned(), "/settings/hosts/a/apiUrl"),
+        (
+            "settings.hosts={\"a\": {\"apiUrl\": \"https://a\", \"name\": \"a\"}}".to_owned(),
+            "/settings/hosts/a/name",
+        ),
+        ("settings.hosts=[{\"apiUrl\": \"https://a\"}]".to_owned(), "missing property 'name'"),
         ("replicas=2".to_owned(), "'replicas' not allowed"),
         ("settings=null".to_owned(), "missing property 'settings'"),
         ("settings.nosuch=1".to_owned(), "'nosuch' not allowed"),

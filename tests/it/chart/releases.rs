@@ -1,0 +1,103 @@
+//! The chart as Helm installs and upgrades it in a cluster.
+
+use std::collections::BTreeMap;
+
+use control_plane::{ControlPlane, Options};
+use k8s_openapi::api::core::v1::ConfigMap;
+
+use super::*;
+
+/// A cluster with a release of the chart in it.
+struct Cluster {
+    plane: ControlPlane,
+    client: Client,
+    /// Where Helm keeps what it remembers.
+    home: tempfile::TempDir,
+}
+
+impl Cluster {
+    async fn with_release(flags: &[&str]) -> Cluster {
+        // Several TLS users in one process: the first one installs the provider.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let plane = ControlPlane::start(Options::default()).await.unwrap();
+        let client = plane.admin_client().unwrap();
+        let cluster = Cluster { plane, client, home: tempfile::tempdir().unwrap() };
+        let installed = cluster.helm(&["install", "--create-namespace"], flags);
+        assert!(installed.status.success(), "{}", said(&installed));
+        cluster
+    }
+
+    fn upgrade(&self, flags: &[&str]) -> Output {
+        self.helm(&["upgrade"], flags)
+    }
+
+    fn helm(&self, verb: &[&str], flags: &[&str]) -> Output {
+        let (chart, kubeconfig) = (chart(), self.plane.admin_kubeconfig().to_str().unwrap());
+        let release = [RELEASE, chart.to_str().unwrap(), "--namespace", RELEASE, "--kubeconfig", kubeconfig];
+        Command::new(binaries::find(Program::Helm).unwrap())
+            .args([verb, release.as_slice(), flags].concat())
+            .env("HOME", self.home.path())
+            .env("XDG_CACHE_HOME", self.home.path())
+            .output()
+            .unwrap()
+    }
+
+    /// The objects in the namespace of the release.
+    fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        Api::namespaced(self.client.clone(), RELEASE)
+    }
+
+    async fn configuration(&self) -> BTreeMap<String, String> {
+        self.api::<ConfigMap>().get(RELEASE).await.unwrap().data.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_set_once_outlasts_upgrades_that_set_other_fields_and_hosts() {
+    let github = Simulator::start_tls().await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let pem = file("ca.pem", github.ca_pem().unwrap());
+    let hosts = json!({ "ghe.example.com": { "apiUrl": "https://ghe.example.com/api/v3" } });
+    let first = file("first.yaml", &json!({ "settings": { "hosts": hosts } }).to_string());
+    let hosts = json!({
+        "acme.ghe.com": { "apiUrl": "https://api.acme.ghe.com" },
+        "ghe.example.com": { "apiUrl": "https://ghe.example.com/api/v3", "concurrency": 4 },
+    });
+    let second = file("second.yaml", &json!({ "settings": { "hosts": hosts } }).to_string());
+    let set_pem = format!(r"settings.hosts.ghe\.example\.com.caBundle={pem}");
+    let cluster = Cluster::with_release(&["--values", &first, "--set-file", &set_pem]).await;
+    let keep = ["--reset-then-reuse-values", "--values", &second];
+    let upgraded = cluster.upgrade(&keep);
+    let trusted = "\nghe.example.com: the public ones and those of its caBundle\n";
+    assert!(upgraded.status.success() && said(&upgraded).contains(trusted), "{}", said(&upgraded));
+
+    let configuration = cluster.configuration().await;
+    assert_eq!(configuration.get("hosts-1.pem").unwrap().trim(), github.ca_pem().unwrap().trim());
+    let written: Value = from_yaml(&configuration["settings.yaml"]).unwrap();
+    let hosts = json!([
+        { "name": "acme.ghe.com", "apiUrl": "https://api.acme.ghe.com" },
+        {
+            "name": "ghe.example.com",
+            "apiUrl": "https://ghe.example.com/api/v3",
+            "concurrency": 4,
+            "caBundle": format!("{MOUNTED}/hosts-1.pem"),
+        },
+    ]);
+    assert_eq!(written["hosts"], hosts);
+
+    let removed =
+        cluster.upgrade(&[&keep[..], &["--set", r"settings.hosts.ghe\.example\.com=null"]].concat());
+    assert!(removed.status.success(), "{}", said(&removed));
+    let written: Value = from_yaml(&cluster.configuration().await["settings.yaml"]).unwrap();
+    assert_eq!(written["hosts"][0]["name"], "acme.ghe.com");
+    assert_eq!(written["hosts"].as_array().unwrap().len(), 1);
+}
