@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use control_plane::{ControlPlane, Options};
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::ConfigMap};
 
 use super::*;
 
@@ -51,9 +51,44 @@ impl Cluster {
         Api::namespaced(self.client.clone(), RELEASE)
     }
 
+    /// As `kubectl scale` does it.
+    async fn scale(&self, replicas: i32) {
+        let scale = Patch::Merge(json!({ "spec": { "replicas": replicas } }));
+        let params = PatchParams { field_manager: Some("kubectl".to_owned()), ..PatchParams::default() };
+        self.api::<Deployment>().patch_scale(RELEASE, &params, &scale).await.unwrap();
+    }
+
+    async fn replicas(&self) -> Option<i32> {
+        let deployment = self.api::<Deployment>().get(RELEASE).await.unwrap();
+        deployment.spec.unwrap().replicas
+    }
+
     async fn configuration(&self) -> BTreeMap<String, String> {
         self.api::<ConfigMap>().get(RELEASE).await.unwrap().data.unwrap()
     }
+}
+
+#[tokio::test]
+async fn an_upgrade_leaves_the_replicas_that_somebody_has_scaled() {
+    let cluster = Cluster::with_release(&[]).await;
+    assert_eq!(cluster.replicas().await, Some(1));
+    for (replicas, trust_for) in [(0, "settings.trustFor=48h"), (1, "settings.trustFor=72h")] {
+        cluster.scale(replicas).await;
+        let upgraded = cluster.upgrade(&["--set", trust_for]);
+        assert!(upgraded.status.success(), "{}", said(&upgraded));
+        assert_eq!(cluster.replicas().await, Some(replicas));
+    }
+
+    // With a number among the values both want the field, as docs/platforms.md says.
+    let set = ["--set", "replicaCount=1"];
+    assert!(cluster.upgrade(&set).status.success());
+    cluster.scale(2).await;
+    let conflict = cluster.upgrade(&set);
+    let told = said(&conflict);
+    assert!(!conflict.status.success() && told.contains("conflict with \"kubectl\""), "{told}");
+    let forced = cluster.upgrade(&[&set[..], &["--force-conflicts"]].concat());
+    assert!(forced.status.success(), "{}", said(&forced));
+    assert_eq!(cluster.replicas().await, Some(1));
 }
 
 #[tokio::test]

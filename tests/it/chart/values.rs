@@ -145,6 +145,7 @@ fn a_value_that_would_do_nothing_or_harm_is_refused_by_name() {
     };
     let rows = [
         ("nosuch=1".to_owned(), "'nosuch' not allowed"),
+        ("replicaCount=2".to_owned(), "/replicaCount"),
         ("settings.hosts={\"GHE\": {\"apiUrl\": \"https://a\"}}".to_owned(), "'GHE' not allowed"),
         ("settings.hosts={\"a\": {}}".to_owned(), "missing property 'apiUrl'"),
         ("settings.hosts={\"a\": {\"apiUrl\": null}}".to_owned(), "/settings/hosts/a/apiUrl"),
