@@ -1,5 +1,6 @@
 //! The Helm chart: what it renders, whether a real API server takes it, and whether its rights are those that are used.
 
+mod platforms;
 mod releases;
 mod values;
 
@@ -56,25 +57,6 @@ async fn the_api_server_takes_every_manifest_by_the_letter() {
             apply(&world.client, &manifest, true).await;
         }
     }
-}
-
-#[tokio::test]
-async fn the_pod_is_admitted_where_pod_security_is_restricted() {
-    let world = World::start().await;
-    let labels = json!({ "pod-security.kubernetes.io/enforce": "restricted" });
-    let namespace: Namespace = from(json!({ "metadata": { "name": RELEASE, "labels": labels } }));
-    Api::<Namespace>::all(world.client.clone()).create(&PostParams::default(), &namespace).await.unwrap();
-    let manifests = rendered(&[]);
-    apply(&world.client, of_kind(&manifests, "ServiceAccount"), false).await;
-    let spec = &of_kind(&manifests, "Deployment")["spec"]["template"]["spec"];
-    let mut pod: Pod = Pod { metadata: named("operator"), spec: from(spec.clone()), ..Pod::default() };
-    let pods = Api::<Pod>::namespaced(world.client.clone(), RELEASE);
-    let dry = PostParams { dry_run: true, ..PostParams::default() };
-    pods.create(&dry, &pod).await.unwrap();
-
-    pod.spec.as_mut().unwrap().containers[0].security_context = None;
-    let refused = pods.create(&dry, &pod).await.unwrap_err().to_string();
-    assert!(refused.contains("PodSecurity"), "the namespace is guarded: {refused}");
 }
 
 #[tokio::test]
@@ -218,8 +200,17 @@ async fn every_value() -> tempfile::NamedTempFile {
         "imagePullSecrets": [{ "name": "registry" }],
         "nameOverride": "pats",
         "fullnameOverride": "all-pats",
+        "commonLabels": { "cost-centre": "42" },
         "crds": { "install": true },
         "replicaCount": 0,
+        "serviceAccount": { "create": true, "name": "pats", "annotations": { "note": "c" } },
+        "podSecurityContext": { "runAsUser": null, "fsGroup": 2000 },
+        "securityContext": { "privileged": false },
+        "extraEnv": [{ "name": "SSL_CERT_FILE", "value": "/certificates/ca.pem" }],
+        "extraVolumes": [{ "name": "certificates", "configMap": { "name": "authorities" } }],
+        "extraVolumeMounts": [{ "name": "certificates", "mountPath": "/certificates", "readOnly": true }],
+        "hostAliases": [{ "ip": "fd00::5", "hostnames": ["ghe.example.com"] }],
+        "dnsConfig": { "nameservers": ["10.0.0.53"], "searches": ["example.com"], "options": [{ "name": "edns0" }] },
         "settings": {
             "minimumInterval": "10s", "trustFor": "48h", "confirmAfter": "2m", "heartbeat": "2h", "concurrency": 8,
             "incidentHold": "1h", "failedLoginsPerHour": 60, "failedLoginsPerNamespace": 10, "questionsPerMinute": 10,
@@ -232,6 +223,12 @@ async fn every_value() -> tempfile::NamedTempFile {
         "nodeSelector": { "kubernetes.io/arch": "amd64" },
         "tolerations": [{ "key": "a", "operator": "Exists", "effect": "NoSchedule" }],
         "affinity": { "podAntiAffinity": {} },
+        "topologySpreadConstraints": [{
+            "maxSkew": 1,
+            "topologyKey": "topology.kubernetes.io/zone",
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": { "matchLabels": { "team": "a" } },
+        }],
         "priorityClassName": "system-cluster-critical",
     });
     let file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();

@@ -13,11 +13,17 @@ app.kubernetes.io/name: {{ include "github-pat-operator.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{/* The chart's own labels outweigh commonLabels. */}}
 {{- define "github-pat-operator.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{ include "github-pat-operator.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- $own := include "github-pat-operator.selectorLabels" . | fromYaml }}
+{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_") }}
+{{- $_ := set $own "app.kubernetes.io/version" .Chart.AppVersion }}
+{{- $_ := set $own "app.kubernetes.io/managed-by" .Release.Service }}
+{{- mustMergeOverwrite (deepCopy (default dict .Values.commonLabels)) $own | toYaml }}
+{{- end }}
+
+{{- define "github-pat-operator.serviceAccountName" -}}
+{{- default (include "github-pat-operator.fullname" .) .Values.serviceAccount.name }}
 {{- end }}
 
 {{- define "github-pat-operator.image" -}}

@@ -146,6 +146,19 @@ fn a_value_that_would_do_nothing_or_harm_is_refused_by_name() {
     let rows = [
         ("nosuch=1".to_owned(), "'nosuch' not allowed"),
         ("replicaCount=2".to_owned(), "/replicaCount"),
+        ("serviceAccount={\"create\": false}".to_owned(), "/serviceAccount/name"),
+        ("serviceAccount=null".to_owned(), "missing property 'serviceAccount'"),
+        (
+            "commonLabels={\"rbac.authorization.k8s.io/aggregate-to-edit\": \"true\"}".to_owned(),
+            "/commonLabels/rbac.authorization.k8s.io~1aggregate-to-edit",
+        ),
+        (
+            "extraEnv=[{\"name\": \"GITHUB_PAT_OPERATOR_TRUST_FOR\", \"value\": \"1h\"}]".to_owned(),
+            "GITHUB_PAT_OPERATOR_TRUST_FOR would outweigh the settings of the chart: set it below settings",
+        ),
+        ("extraVolumes=[{\"emptyDir\": {}}]".to_owned(), "missing property 'name'"),
+        ("hostAliases=[{\"ip\": \"10.0.0.5\"}]".to_owned(), "missing property 'hostnames'"),
+        ("dnsConfig={\"ndots\": 2}".to_owned(), "'ndots' not allowed"),
         ("settings.hosts={\"GHE\": {\"apiUrl\": \"https://a\"}}".to_owned(), "'GHE' not allowed"),
         ("settings.hosts={\"a\": {}}".to_owned(), "missing property 'apiUrl'"),
         ("settings.hosts={\"a\": {\"apiUrl\": null}}".to_owned(), "/settings/hosts/a/apiUrl"),
