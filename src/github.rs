@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use reqwest::{
-    Client, StatusCode, Url,
+    Client, ClientBuilder, StatusCode, Url,
     header::{ACCEPT, AUTHORIZATION, HeaderValue},
     redirect,
 };
@@ -26,10 +26,6 @@ use crate::{
 };
 pub use identity::{Response, interpret};
 
-/// To be connected at all.
-const CONNECT: Duration = Duration::from_secs(3);
-/// For the whole of a question, its answer read to the end; GitHub itself gives up after 10 s.
-const TOTAL: Duration = Duration::from_secs(10);
 /// A user object has about 2 KiB.
 const LONGEST_BODY: usize = 64 * 1024;
 /// For how long an idle connection is kept. GitHub closes it after 60 s, and a question that it crosses is lost:
@@ -51,6 +47,8 @@ struct Lines {
     user: Url,
     kept: Client,
     fresh: Client,
+    /// Whether a proxy is on the way.
+    proxied: bool,
 }
 
 /// Over which connection to ask.
@@ -99,9 +97,10 @@ impl Github {
     pub fn new(settings: &Settings) -> Result<Self, Error> {
         let lines = |host: &Host| {
             let failed = |source| Error::Tls { host: host.name.clone(), source };
-            let kept = client(host).build().map_err(failed)?;
-            let fresh = client(host).pool_max_idle_per_host(0).build().map_err(failed)?;
-            Ok((host.name.clone(), Lines { user: host.endpoint("user"), kept, fresh }))
+            let kept = client(host).and_then(ClientBuilder::build).map_err(failed)?;
+            let fresh = client(host).and_then(|client| client.pool_max_idle_per_host(0).build());
+            let (fresh, proxied) = (fresh.map_err(failed)?, host.proxy.is_some());
+            Ok((host.name.clone(), Lines { user: host.endpoint("user"), kept, fresh, proxied }))
         };
         let hosts = settings.hosts.iter().map(lines).collect::<Result<_, _>>()?;
         Ok(Github { hosts, api_version: settings.github_api_version.clone() })
@@ -115,7 +114,8 @@ impl Github {
         let Probe::Identity = probe;
         let response = match get(client, lines.user.clone(), token, self.api_version.clone()).await {
             Ok(response) => response,
-            Err(Failed { reason, cause }) => {
+            Err(failed) => {
+                let Failed { reason, cause } = if lines.proxied { failed.of_proxy() } else { failed };
                 let cause = if token.shows_in(&cause) { "it repeats the token".to_owned() } else { cause };
                 tracing::warn!(host, reason = reason.as_str(), cause, "no response");
                 return Heard::nothing(at, reason);
@@ -146,6 +146,13 @@ struct Failed {
     reason: Reason,
     /// For the log.
     cause: String,
+}
+
+impl Failed {
+    /// The same of a host with a proxy: what kept the connection from being made lies at the proxy or behind it.
+    fn of_proxy(self) -> Self {
+        Failed { reason: fault::reason_of_proxy(self.reason, &self.cause), ..self }
+    }
 }
 
 impl From<reqwest::Error> for Failed {
@@ -192,7 +199,7 @@ async fn get(client: &Client, url: Url, token: &Token, api_version: HeaderValue)
     Ok(Response { status, headers, body })
 }
 
-fn client(host: &Host) -> reqwest::ClientBuilder {
+fn client(host: &Host) -> reqwest::Result<ClientBuilder> {
     let builder = Client::builder()
         .user_agent(concat!("github-pat-operator/", env!("CARGO_PKG_VERSION")))
         .http1_only()
@@ -200,15 +207,19 @@ fn client(host: &Host) -> reqwest::ClientBuilder {
         .referer(false)
         .retry(reqwest::retry::never())
         .no_proxy()
-        .connect_timeout(CONNECT)
-        .timeout(TOTAL)
+        .connect_timeout(host.connect_timeout.unsigned_abs())
+        .timeout(host.timeout.unsigned_abs())
         // As many as there are questions at a time, or a busy host closes and opens them in turn.
         .pool_max_idle_per_host(usize::from(host.concurrency))
         .pool_idle_timeout(IDLE)
         .tcp_keepalive(KEEPALIVE);
     if host.is_plain() {
         // No certificate is needed, so a machine without any is no obstacle.
-        return builder.tls_certs_only([]);
+        return Ok(builder.tls_certs_only([]));
     }
-    builder.https_only(true).tls_certs_merge(host.ca_bundle.iter().cloned())
+    let builder = builder.https_only(true).tls_certs_merge(host.ca_bundle.iter().cloned());
+    Ok(match &host.proxy {
+        Some(proxy) => builder.proxy(proxy.for_client()?),
+        None => builder,
+    })
 }

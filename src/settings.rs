@@ -4,6 +4,7 @@
 //! table, which a test holds against this file.
 
 mod host;
+mod proxy;
 mod range;
 
 use std::{
@@ -17,6 +18,7 @@ use reqwest::header::HeaderValue;
 use serde::{Deserialize, de::DeserializeOwned};
 
 pub use host::{Host, HostInput};
+pub use proxy::{Proxy, ProxyInput};
 pub use range::Range;
 
 use crate::domain::{
@@ -42,9 +44,13 @@ const FAILED_LOGINS_PER_NAMESPACE: Range = Range::count("failedLoginsPerNamespac
 const QUESTIONS_PER_MINUTE: Range = Range::count("questionsPerMinute", 600, 1, 60_000);
 const CONCURRENCY: Range = Range::count("concurrency", 16, 1, 1000);
 const HOST_CONCURRENCY: Range = Range::count("hosts[].concurrency", 16, 1, 100);
+const CONNECT_TIMEOUT: Range = Range::duration("hosts[].connectTimeout", 3, 1, 30);
+// GitHub itself gives up on a request after 10 s:
+// https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#timeouts
+const TIMEOUT: Range = Range::duration("hosts[].timeout", 10, 1, MINUTE);
 
 /// Every setting with bounds, those of a host as `hosts[].name`.
-pub const RANGES: [Range; 10] = [
+pub const RANGES: [Range; 12] = [
     MINIMUM_INTERVAL,
     TRUST_FOR,
     CONFIRM_AFTER,
@@ -55,6 +61,8 @@ pub const RANGES: [Range; 10] = [
     QUESTIONS_PER_MINUTE,
     CONCURRENCY,
     HOST_CONCURRENCY,
+    CONNECT_TIMEOUT,
+    TIMEOUT,
 ];
 
 /// The settings of a running operator.

@@ -7,7 +7,7 @@ use super::{Reason, scopes::Scopes};
 /// The text, and what a person with a proxy must know.
 macro_rules! without_proxy {
     ($text:literal) => {
-        concat!($text, "; proxies of the environment (HTTPS_PROXY) are not used")
+        concat!($text, "; the operator uses no proxy of the environment (HTTPS_PROXY), only the host's proxy in the settings")
     };
 }
 
@@ -168,6 +168,7 @@ impl Deferral {
                 | Reason::ConnectionRefused
                 | Reason::Unreachable
                 | Reason::ConnectTimedOut
+                | Reason::ProxyFailed
                 | Reason::ConnectionBroken
                 | Reason::TimedOut
                 | Reason::TlsHandshakeFailed
@@ -204,6 +205,14 @@ impl Deferral {
             Reason::ConnectTimedOut => without_proxy!(
                 "no connection to the host could be made in time: look for a network policy or firewall that drops packets"
             ),
+            Reason::ProxyFailed => {
+                "the host's proxy opened no way to it, for the cause in the operator's log: check the proxy's url, whether it \
+                 runs, and whether it allows CONNECT to the host of apiUrl"
+            }
+            Reason::ProxyAuthenticationRequired => {
+                "the host's proxy wants credentials (407): name a file with user:password as the proxy's credentialsFile, or \
+                 correct that file and restart the operator"
+            }
             Reason::ConnectionBroken => {
                 "the connection to the host broke before the answer was complete: look at the host, and for a firewall, \
                  load balancer or proxy before it"

@@ -105,6 +105,10 @@ reasons! {
     Unreachable = Wait,
     /// No connection to the host was made in time.
     ConnectTimedOut = Wait,
+    /// The proxy of the host's settings made no way to the host.
+    ProxyFailed = Wait,
+    /// The proxy of the host's settings wants credentials, or others.
+    ProxyAuthenticationRequired = Wait,
     /// The connection to the host broke before the answer was complete.
     ConnectionBroken = Wait,
     /// The host was connected and did not answer in time.

@@ -52,6 +52,21 @@ pub(super) fn reason(error: &reqwest::Error) -> Reason {
     }
 }
 
+/// The reason if a proxy is on the way. The client keeps of a proxy's refusal nothing but a text.
+pub(super) fn reason_of_proxy(reason: Reason, cause: &str) -> Reason {
+    match reason {
+        Reason::Unreachable if cause.contains("proxy authorization required") => {
+            Reason::ProxyAuthenticationRequired
+        }
+        Reason::Unreachable
+        | Reason::ConnectionRefused
+        | Reason::ConnectTimedOut
+        | Reason::DnsNameNotFound
+        | Reason::DnsFailed => Reason::ProxyFailed,
+        other => other,
+    }
+}
+
 /// The words of the cause that lies deepest, for the log; of bounded length and on one line.
 pub(super) fn cause(error: &reqwest::Error) -> String {
     let deepest = causes(error).last().map(ToString::to_string).unwrap_or_default();

@@ -28,8 +28,8 @@ use crate::{
 
 /// The worker looks at the clock as often as this, which may have been set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
-/// A question has its own deadlines, far below this one.
-const DEADLINE: Duration = Duration::from_secs(30);
+/// Above the longest `timeout` that a host may have.
+const DEADLINE: Duration = Duration::from_secs(70);
 
 /// Asks one question.
 pub(super) type Ask = Arc<dyn Fn(Token, Probe, Arc<str>, Line) -> BoxFuture<'static, Heard> + Send + Sync>;

@@ -3,6 +3,7 @@
 
 use std::{fs, num::NonZeroU16, path::PathBuf};
 
+use jiff::SignedDuration;
 use reqwest::{Certificate, Url};
 use rustls::{
     RootCertStore,
@@ -10,7 +11,8 @@ use rustls::{
 };
 use serde::Deserialize;
 
-use super::{Error, HOST_CONCURRENCY};
+use super::{CONNECT_TIMEOUT, Error, HOST_CONCURRENCY, Proxy, ProxyInput, TIMEOUT};
+use crate::domain::duration::Duration;
 
 /// One GitHub: github.com, an Enterprise Server, a tenant of ghe.com, or a simulator.
 #[derive(Clone, Debug)]
@@ -27,16 +29,22 @@ pub struct Host {
     pub concurrency: u16,
     /// Authorities to trust beside those of the machine.
     pub ca_bundle: Vec<Certificate>,
+    /// The proxy on the way to it.
+    pub proxy: Option<Proxy>,
+    /// How long a connection to it may take to be made.
+    pub connect_timeout: SignedDuration,
+    /// How long a question may take, its answer read to the end.
+    pub timeout: SignedDuration,
 }
 
 /// A host as the file gives it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HostInput {
     /// The name by which connections call it.
     pub name: String,
     /// The root of its REST API, as in `https://ghe.example.com/api/v3`.
-    pub api_url: String,
+    pub api_url: Option<String>,
     /// The root of its pages, for links; by default it follows from `apiUrl`.
     pub web_url: Option<String>,
     /// Its container registry, as in `containers.ghe.example.com`.
@@ -45,6 +53,21 @@ pub struct HostInput {
     pub concurrency: Option<i64>,
     /// The path of a PEM file with authorities to trust beside those of the machine.
     pub ca_bundle: Option<PathBuf>,
+    /// The proxy on the way to it.
+    pub proxy: Option<ProxyInput>,
+    /// How long a connection to it may take to be made.
+    pub connect_timeout: Option<Duration>,
+    /// How long a question may take.
+    pub timeout: Option<Duration>,
+}
+
+/// What is known of github.com without any entry. An entry of that name replaces what it gives and nothing else.
+struct BuiltIn;
+
+impl BuiltIn {
+    const NAME: &str = "github.com";
+    const API_URL: &str = "https://api.github.com";
+    const REGISTRY: &str = "ghcr.io";
 }
 
 impl Host {
@@ -78,16 +101,8 @@ pub(super) fn all(given: impl Iterator<Item = HostInput>) -> Result<Vec<Host>, E
         }
         hosts.push(host);
     }
-    if !hosts.iter().any(|host| host.name == "github.com") {
-        let github = HostInput {
-            name: "github.com".to_owned(),
-            api_url: "https://api.github.com".to_owned(),
-            web_url: None,
-            registry: Some("ghcr.io".to_owned()),
-            concurrency: None,
-            ca_bundle: None,
-        };
-        hosts.insert(0, github.checked(0)?);
+    if !hosts.iter().any(|host| host.name == BuiltIn::NAME) {
+        hosts.insert(0, HostInput { name: BuiltIn::NAME.to_owned(), ..HostInput::default() }.checked(0)?);
     }
     Ok(hosts)
 }
@@ -100,7 +115,18 @@ impl HostInput {
                 format!("{:?} is not made of lower case letters, digits, dots and hyphens", self.name);
             return Err(wrong("name", message));
         }
-        let mut api_url = checked_url(&self.api_url).map_err(|message| wrong("apiUrl", message))?;
+        let is_built_in = self.name == BuiltIn::NAME;
+        let built_in = |value: &str| is_built_in.then(|| value.to_owned());
+        let Some(api_url) = self.api_url.or_else(|| built_in(BuiltIn::API_URL)) else {
+            let message =
+                "it is missing: give the root of the REST API, as in https://ghe.example.com/api/v3";
+            return Err(wrong("apiUrl", message.to_owned()));
+        };
+        let registry = self.registry.or_else(|| built_in(BuiltIn::REGISTRY));
+        let mut api_url = checked_url(&api_url).map_err(|message| wrong("apiUrl", message))?;
+        if let Some(message) = misses_api(&api_url) {
+            return Err(wrong("apiUrl", message));
+        }
         if !api_url.path().ends_with('/') {
             api_url.set_path(&format!("{}/", api_url.path()));
         }
@@ -108,7 +134,7 @@ impl HostInput {
             Some(text) => checked_url(text).map_err(|message| wrong("webUrl", message))?,
             None => pages_of(&api_url),
         };
-        if let Some(registry) = self.registry.as_ref().filter(|registry| !is_registry(registry)) {
+        if let Some(registry) = registry.as_ref().filter(|registry| !is_registry(registry)) {
             let message = format!("{registry:?} is not a host name with or without a port, as in ghcr.io");
             return Err(wrong("registry", message));
         }
@@ -119,8 +145,32 @@ impl HostInput {
                 .map_err(|message| wrong("caBundle", format!("{}: {message}", path.display())))?,
             None => Vec::new(),
         };
+        let proxy = self.proxy.map(ProxyInput::checked).transpose();
+        let proxy = proxy.map_err(|(field, message)| wrong(field, message))?;
+        if proxy.is_some() && api_url.scheme() == "http" {
+            let message = "a host that is asked over plain http has no proxy, which would see the token";
+            return Err(wrong("proxy", message.to_owned()));
+        }
+        let connect_timeout = CONNECT_TIMEOUT
+            .length(self.connect_timeout)
+            .map_err(|message| wrong("connectTimeout", message))?;
+        let timeout = TIMEOUT.length(self.timeout).map_err(|message| wrong("timeout", message))?;
+        if self.connect_timeout.is_some() && connect_timeout > timeout {
+            let message = "it is above timeout, which includes it: lower it, or raise timeout";
+            return Err(wrong("connectTimeout", message.to_owned()));
+        }
         let web_url = web_url.as_str().trim_end_matches('/').to_owned();
-        Ok(Host { name: self.name, api_url, web_url, registry: self.registry, concurrency, ca_bundle })
+        Ok(Host {
+            name: self.name,
+            api_url,
+            web_url,
+            registry,
+            concurrency,
+            ca_bundle,
+            proxy,
+            connect_timeout: connect_timeout.min(timeout),
+            timeout,
+        })
     }
 }
 
@@ -139,6 +189,14 @@ fn checked_url(text: &str) -> Result<Url, String> {
         "http" => Err(format!("{text} is plain http, which is taken for loopback addresses only: use https")),
         _ => Err(format!("{text} is not an https URL")),
     }
+}
+
+/// A hint for the roots of pages that are often given as the root of the API:
+/// <https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency/network-details-for-ghecom>.
+fn misses_api(url: &Url) -> Option<String> {
+    let host = url.host_str()?;
+    let has_pages = host == "github.com" || (host.ends_with(".ghe.com") && !host.starts_with("api."));
+    has_pages.then(|| format!("{host} has no API: it is at https://api.{host}"))
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -179,10 +237,16 @@ fn is_registry(text: &str) -> bool {
 
 fn certificates(path: &std::path::Path) -> Result<Vec<Certificate>, String> {
     let pem = fs::read(path).map_err(|error| error.to_string())?;
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|error| format!("not PEM: {error}"))?;
-        RootCertStore::empty().add(certificate).map_err(|error| format!("not a certificate: {error}"))?;
+    // The library's own words have the bytes of the file in them, in decimal.
+    let broken =
+        |_| "it is no complete PEM: a certificate has a BEGIN line, base64, and an END line".to_owned();
+    let mut certificates = Vec::new();
+    for (index, der) in CertificateDer::pem_slice_iter(&pem).enumerate() {
+        let der = der.map_err(broken)?;
+        let unusable =
+            || format!("certificate {} in it cannot be used as an authority", index.saturating_add(1));
+        RootCertStore::empty().add(der.clone()).map_err(|_| unusable())?;
+        certificates.push(Certificate::from_der(&der).map_err(|_| unusable())?);
     }
-    let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| error.to_string())?;
-    if certificates.is_empty() { Err("holds no certificate in PEM".to_owned()) } else { Ok(certificates) }
+    if certificates.is_empty() { Err("it holds no certificate in PEM".to_owned()) } else { Ok(certificates) }
 }

@@ -67,11 +67,14 @@ impl Range {
 
     /// What is given if it is within the bounds, else the default.
     pub(super) fn checked_duration(&self, given: Option<Duration>) -> Result<SignedDuration, Error> {
+        self.length(given).map_err(|message| Error::value(self.name, message))
+    }
+
+    /// The same, with the sentence alone where it goes wrong: a setting of a host stands at an index.
+    pub(super) fn length(&self, given: Option<Duration>) -> Result<SignedDuration, String> {
         let given = given.unwrap_or(Duration::seconds(self.default));
-        if given < Duration::seconds(self.least) || given > Duration::seconds(self.most) {
-            return Err(Error::value(self.name, self.outside(given)));
-        }
-        Ok(given.get())
+        let within = given >= Duration::seconds(self.least) && given <= Duration::seconds(self.most);
+        if within { Ok(given.get()) } else { Err(self.outside(given)) }
     }
 
     /// The same for a number.
@@ -79,7 +82,7 @@ impl Range {
         self.number(given).map_err(|message| Error::value(self.name, message))
     }
 
-    /// The same, with the sentence alone where it goes wrong: a setting of a host stands at an index.
+    /// The same, with the sentence alone.
     pub(super) fn number<T: TryFrom<i64>>(&self, given: Option<i64>) -> Result<T, String> {
         let given = given.unwrap_or(i64::from(self.default));
         let within = (i64::from(self.least)..=i64::from(self.most)).contains(&given);

@@ -81,6 +81,42 @@ fn a_wrong_setting_is_named_with_what_would_be_right() {
             "hosts[1].name",
             "twice",
         ),
+        ("hosts: [{ name: a }]", "hosts[0].apiUrl", "missing"),
+        (
+            "hosts: [{ name: a, apiUrl: 'https://acme.ghe.com' }]",
+            "hosts[0].apiUrl",
+            "https://api.acme.ghe.com",
+        ),
+        (
+            "hosts: [{ name: github.com, apiUrl: 'https://github.com' }]",
+            "hosts[0].apiUrl",
+            "https://api.github.com",
+        ),
+        (
+            "hosts: [{ name: github.com, timeout: 2s, connectTimeout: 3s }]",
+            "hosts[0].connectTimeout",
+            "above timeout",
+        ),
+        (
+            "hosts: [{ name: github.com, proxy: { url: 'proxy:3128' } }]",
+            "hosts[0].proxy.url",
+            "http or https",
+        ),
+        (
+            "hosts: [{ name: github.com, proxy: { url: 'http://proxy:3128', credentialsFile: /no/such } }]",
+            "hosts[0].proxy.credentialsFile",
+            "/no/such",
+        ),
+        (
+            "hosts: [{ name: github.com, proxy: { url: 'http://proxy:3128', noProxy: ['a b'] } }]",
+            "hosts[0].proxy.noProxy",
+            "not a host name",
+        ),
+        (
+            "hosts: [{ name: a, apiUrl: 'http://127.0.0.1:4000', proxy: { url: 'http://proxy:3128' } }]",
+            "hosts[0].proxy",
+            "plain http",
+        ),
         ("nosuch: 1", "nosuch", "unknown"),
         ("[", "settings.yaml", "wrong"),
         ("[30s, 5s]", "settings.yaml", "a list"),
@@ -89,6 +125,49 @@ fn a_wrong_setting_is_named_with_what_would_be_right() {
         let error = settings(yaml).expect_err(yaml).to_string();
         assert!(error.contains(name) && error.contains(words), "{yaml}: {error}");
         assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn an_entry_of_github_com_replaces_what_it_gives_and_nothing_else() {
+    let rows = [
+        ("", "https://api.github.com/user", Some("ghcr.io"), 16),
+        ("concurrency: 3", "https://api.github.com/user", Some("ghcr.io"), 3),
+        ("registry: ghcr.example.com", "https://api.github.com/user", Some("ghcr.example.com"), 16),
+        (
+            "apiUrl: 'https://gateway.example.com/github'",
+            "https://gateway.example.com/github/user",
+            Some("ghcr.io"),
+            16,
+        ),
+    ];
+    for (fields, user, registry, concurrency) in rows {
+        let settings = settings(&format!("hosts: [{{ name: github.com, {fields} }}]")).unwrap();
+        let host = settings.host("github.com").unwrap();
+        let seen = (host.endpoint("user").to_string(), host.registry.as_deref(), host.concurrency);
+        assert_eq!(seen, (user.to_owned(), registry, concurrency), "{fields}");
+        assert_eq!(settings.hosts.len(), 1, "{fields}");
+    }
+}
+
+#[test]
+fn a_broken_file_of_authorities_is_told_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ca.pem");
+    let begin = "-----BEGIN CERTIFICATE-----";
+    let end = "-----END CERTIFICATE-----";
+    let rows = [
+        (String::new(), "no certificate"),
+        (format!("{begin}\nMIIB"), "no complete PEM"),
+        (format!("{begin}\n%%%%\n{end}\n"), "no complete PEM"),
+        (format!("{begin}\naGVsbG8=\n{end}\n"), "certificate 1 in it cannot be used"),
+    ];
+    for (pem, words) in rows {
+        std::fs::write(&path, &pem).unwrap();
+        let yaml = format!("hosts: [{{ name: github.com, caBundle: '{}' }}]", path.display());
+        let error = settings(&yaml).expect_err(&pem).to_string();
+        assert!(error.contains("hosts[0].caBundle") && error.contains(words), "{error}");
+        assert!(!error.contains("45, 45"), "no bytes in decimal: {error}");
     }
 }
 
@@ -128,6 +207,8 @@ fn a_setting_may_be_what_its_bounds_say_and_no_more() {
         ("questionsPerMinute", ["0", "1", "60000", "60001"], ""),
         ("concurrency", ["0", "1", "1000", "1001"], ""),
         ("hosts[].concurrency", ["0", "1", "100", "101"], ""),
+        ("hosts[].connectTimeout", ["0s", "1s", "30s", "31s"], "timeout: 1m"),
+        ("hosts[].timeout", ["0s", "1s", "1m", "1m1s"], ""),
     ];
     assert_eq!(rows.map(|(name, ..)| name), RANGES.map(|range| range.name));
     for (name, values, beside) in rows {
@@ -135,7 +216,8 @@ fn a_setting_may_be_what_its_bounds_say_and_no_more() {
         for (value, good) in values.into_iter().zip([false, true, true, false]) {
             let yaml = match name.strip_prefix("hosts[].") {
                 Some(field) => {
-                    format!("hosts: [{{ name: a, apiUrl: 'https://a.example.com', {field}: {value} }}]")
+                    let fields = format!("{field}: {value}, {beside}");
+                    format!("hosts: [{{ name: a, apiUrl: 'https://a.example.com', {fields} }}]")
                 }
                 None => format!("{name}: {value}\n{beside}"),
             };

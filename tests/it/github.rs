@@ -1,5 +1,6 @@
 //! How GitHub is asked: over real sockets, by hosts that behave and hosts that do not.
 
+mod proxy;
 mod tls;
 
 use std::{
@@ -55,6 +56,24 @@ async fn no_host_holds_a_question_longer_than_ten_seconds() {
         assert!(seconds.contains(&begin.elapsed().as_secs()), "{name}: {:?}", begin.elapsed());
     });
     join_all(asked).await;
+}
+
+#[tokio::test]
+async fn a_host_is_waited_for_as_long_as_its_settings_say() {
+    let simulator = simulator().await;
+    let url = simulator.url();
+    let github = from_settings(&format!(
+        "hosts: [{{ name: hasty, apiUrl: '{url}', timeout: 1s, connectTimeout: 1s }}, {{ name: patient, apiUrl: '{url}', \
+         timeout: 14s }}]"
+    ));
+    for (host, seconds) in [("hasty", 1..3), ("patient", 13..17)] {
+        let token = made(&simulator, NewToken::classic(host, "acme-ci"));
+        simulator.script(host, vec![Reply::Stall]);
+        let begin = Instant::now();
+        let heard = github.ask(&token, Probe::Identity, host, Line::Kept).await;
+        assert_eq!(deferred(&heard), Some(Reason::TimedOut), "{host}");
+        assert!(seconds.contains(&begin.elapsed().as_secs()), "{host}: {:?}", begin.elapsed());
+    }
 }
 
 #[tokio::test]

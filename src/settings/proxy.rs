@@ -1,0 +1,152 @@
+//! The way through a proxy to a host that cannot be reached directly.
+
+use std::{fmt, fs, path::PathBuf};
+
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+/// The proxy of a host. The operator asks it for a tunnel (CONNECT), so it sees neither token nor answer.
+#[derive(Clone)]
+pub struct Proxy {
+    url: Url,
+    credentials: Option<(String, SecretString)>,
+    no_proxy: Vec<String>,
+}
+
+/// A proxy as the file gives it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProxyInput {
+    /// Its URL, as in `http://proxy.example.com:3128`.
+    pub url: String,
+    /// The path of a file with `user:password`.
+    pub credentials_file: Option<PathBuf>,
+    /// Names, addresses and networks that are reached without it.
+    #[serde(default)]
+    pub no_proxy: Vec<String>,
+}
+
+impl Proxy {
+    /// The proxy for the HTTP client.
+    ///
+    /// # Errors
+    ///
+    /// If the client does not take the URL.
+    pub fn for_client(&self) -> reqwest::Result<reqwest::Proxy> {
+        let proxy = reqwest::Proxy::all(self.url.clone())?;
+        let proxy = proxy.no_proxy(reqwest::NoProxy::from_string(&self.no_proxy.join(",")));
+        Ok(match &self.credentials {
+            Some((user, password)) => proxy.basic_auth(user, password.expose_secret()),
+            None => proxy,
+        })
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxy").field("url", &self.url.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl ProxyInput {
+    /// The proxy, or the field that is wrong and why.
+    pub(super) fn checked(self) -> Result<Proxy, (&'static str, String)> {
+        let url = url(&self.url).map_err(|message| ("proxy.url", message))?;
+        let credentials = self.credentials_file.as_deref().map(|path| {
+            let read = fs::read_to_string(path).map_err(|error| error.to_string());
+            let credentials = read.and_then(|text| credentials(&text));
+            credentials.map_err(|message| ("proxy.credentialsFile", format!("{}: {message}", path.display())))
+        });
+        if let Some(wrong) = self.no_proxy.iter().find(|entry| !is_entry(entry)) {
+            let message = format!(
+                "{wrong:?} is not a host name, an address or a network, as in example.com, 10.0.0.7 or 10.0.0.0/8"
+            );
+            return Err(("proxy.noProxy", message));
+        }
+        Ok(Proxy { url, credentials: credentials.transpose()?, no_proxy: self.no_proxy })
+    }
+}
+
+/// An `http` or `https` URL of a host, with nothing else in it.
+fn url(text: &str) -> Result<Url, String> {
+    // Not repeated here: it may have a password in it.
+    let url = Url::parse(text)
+        .map_err(|error| format!("not a URL ({error}): write it as in http://proxy.example.com:3128"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(
+            "it has a user or password: put them into a file, and name that as credentialsFile".to_owned()
+        );
+    }
+    match url.scheme() {
+        "http" | "https" if url.has_host() => {}
+        other => return Err(format!("{other} is not supported: use an http or https proxy")),
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("{text} has a path, query or fragment, which a proxy does not have"));
+    }
+    Ok(url)
+}
+
+/// User and password from `user:password`, with or without a newline at the end.
+fn credentials(text: &str) -> Result<(String, SecretString), String> {
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    let plain = !line.chars().any(char::is_control);
+    match line.split_once(':').filter(|(user, _)| plain && !user.is_empty()) {
+        Some((user, password)) => Ok((user.to_owned(), password.into())),
+        None => Err("it does not hold user:password on one line".to_owned()),
+    }
+}
+
+fn is_entry(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:/*_".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_an_http_or_https_url_without_anything_secret_in_it() {
+        let rows = [
+            ("http://proxy.example.com:3128", ""),
+            ("https://proxy.example.com", ""),
+            ("http://10.0.0.7:3128/", ""),
+            ("proxy.example.com:3128", "use an http or https proxy"),
+            ("socks5://proxy.example.com", "use an http or https proxy"),
+            ("proxy", "not a URL"),
+            ("http://proxy.example.com/path", "has a path"),
+        ];
+        for (text, words) in rows {
+            match url(text) {
+                Ok(_) => assert_eq!(words, "", "{text}"),
+                Err(message) => assert!(!words.is_empty() && message.contains(words), "{text}: {message}"),
+            }
+        }
+        let message = url("http://user:hunter2@proxy.example.com").unwrap_err();
+        assert!(message.contains("credentialsFile") && !message.contains("hunter2"), "{message}");
+    }
+
+    #[test]
+    fn credentials_are_a_user_and_a_password_on_one_line() {
+        for text in ["bot:a:b", "bot:a:b\n", "bot:a:b\r\n"] {
+            let (user, password) = credentials(text).unwrap();
+            assert_eq!((user.as_str(), password.expose_secret()), ("bot", "a:b"), "{text:?}");
+        }
+        for text in ["", "bot", ":secret", "bot:a\nbot:b\n"] {
+            let message = credentials(text).unwrap_err();
+            assert!(message.contains("user:password"), "{text:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_does_not_show_its_password() {
+        let proxy = Proxy {
+            url: url("http://proxy.example.com").unwrap(),
+            credentials: Some(("bot".to_owned(), "hunter2".into())),
+            no_proxy: Vec::new(),
+        };
+        assert!(!format!("{proxy:?}").contains("hunter2"));
+    }
+}
