@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use control_plane::{Program, binaries};
+use control_plane::{Options, Program, binaries};
 use github_pat_operator::{
     api,
     settings::{self, Settings, SettingsInput, from_yaml},
@@ -61,7 +61,8 @@ async fn the_api_server_takes_every_manifest_by_the_letter() {
 
 #[tokio::test]
 async fn with_the_rights_of_the_chart_a_token_is_published_and_each_right_is_used() {
-    let world = World::audited().await;
+    // The right to list is used where the API server sends no list as a stream.
+    let world = World::with(Options { audit: true, paged_lists: true, ..Options::default() }).await;
     world.namespace(RELEASE).await;
     let manifests = rendered(&[]);
     for manifest in &manifests {
@@ -187,6 +188,13 @@ async fn every_value() -> tempfile::NamedTempFile {
             "registry": "containers.ghe.example.com:5000",
             "concurrency": 4,
             "caBundle": github.ca_pem().unwrap(),
+            "connectTimeout": "5s",
+            "timeout": "20s",
+            "proxy": {
+                "url": "http://proxy.example.com:3128",
+                "credentialsSecret": { "name": "egress", "key": "login" },
+                "noProxy": ["10.0.0.0/8"],
+            },
         },
         "acme.ghe.com": { "apiUrl": "https://api.acme.ghe.com" },
     });
@@ -242,9 +250,15 @@ fn settings(manifests: &[Value], directory: &Path) -> Settings {
 }
 
 fn read_settings(manifests: &[Value], directory: &Path) -> Result<Settings, settings::Error> {
+    let proxies = directory.join("proxies");
     for (name, text) in of_kind(manifests, "ConfigMap")["data"].as_object().unwrap() {
-        let text = text.as_str().unwrap().replace(MOUNTED, directory.to_str().unwrap());
-        fs::write(directory.join(name), text).unwrap();
+        let text = text.as_str().unwrap().replace(&format!("{MOUNTED}-proxies"), proxies.to_str().unwrap());
+        fs::write(directory.join(name), text.replace(MOUNTED, directory.to_str().unwrap())).unwrap();
+    }
+    let volumes = of_kind(manifests, "Deployment")["spec"]["template"]["spec"]["volumes"].as_array().unwrap();
+    for volume in volumes.iter().filter_map(|volume| volume["name"].as_str()?.strip_prefix("proxy-")) {
+        fs::create_dir_all(proxies.join(volume)).unwrap();
+        fs::write(proxies.join(volume).join("credentials"), "bot:x").unwrap();
     }
     let container = &of_kind(manifests, "Deployment")["spec"]["template"]["spec"]["containers"][0];
     assert_eq!(container["args"], json!(["run", format!("--config={MOUNTED}/settings.yaml")]));

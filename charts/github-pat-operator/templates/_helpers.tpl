@@ -56,9 +56,24 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if $given.caBundle }}
 {{- $_ := set $host "caBundle" (printf "/etc/github-pat-operator/%s" (include "github-pat-operator.caBundle" $index)) }}
 {{- end }}
+{{- if $given.proxy }}
+{{- $proxy := omit $given.proxy "credentialsSecret" }}
+{{- if not $proxy.noProxy }}
+{{- $proxy = omit $proxy "noProxy" }}
+{{- end }}
+{{- if $given.proxy.credentialsSecret }}
+{{- $_ := set $proxy "credentialsFile" (printf "%s/credentials" (include "github-pat-operator.proxy" $index)) }}
+{{- end }}
+{{- $_ := set $host "proxy" $proxy }}
+{{- end }}
 {{- $hosts = append $hosts $host }}
 {{- end }}
 {{- set $file "hosts" $hosts | toYaml }}
+{{- end }}
+
+{{/* The folder with the credentials of the proxy of the host at this index. */}}
+{{- define "github-pat-operator.proxy" -}}
+/etc/github-pat-operator-proxies/{{ . }}
 {{- end }}
 
 {{/* The file with the certificates of the host at this index. */}}

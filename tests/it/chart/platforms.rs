@@ -19,8 +19,10 @@ async fn what_is_given_for_the_pod_stands_in_it() {
     let container = &pod["containers"][0];
     assert_eq!(container["env"], values["extraEnv"]);
     assert_eq!(container["securityContext"]["privileged"], values["securityContext"]["privileged"]);
-    assert_eq!(container["volumeMounts"][1], values["extraVolumeMounts"][0]);
-    assert_eq!(pod["volumes"][1], values["extraVolumes"][0]);
+    let proxy = json!({ "name": "proxy-1", "secret": { "secretName": "egress", "items": [{ "key": "login", "path": "credentials" }] } });
+    assert_eq!(pod["volumes"].as_array().unwrap()[1..], [proxy, values["extraVolumes"][0].clone()]);
+    assert_eq!(container["volumeMounts"][1]["name"], "proxy-1");
+    assert_eq!(container["volumeMounts"][2], values["extraVolumeMounts"][0]);
     let account = of_kind(&manifests, "ServiceAccount");
     assert_eq!(account["metadata"]["annotations"], values["serviceAccount"]["annotations"]);
 }
@@ -117,5 +119,8 @@ fn helm_takes_the_values_that_the_pages_show() {
             taken.push(block.split(':').next().unwrap().to_owned());
         }
     }
-    assert_eq!(taken, ["podSecurityContext", "hostAliases", "extraVolumes", "settings", "settings"]);
+    assert_eq!(
+        taken,
+        ["podSecurityContext", "settings", "hostAliases", "extraVolumes", "settings", "settings"]
+    );
 }

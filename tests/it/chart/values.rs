@@ -26,12 +26,14 @@ fn without_values_the_settings_are_the_defaults_of_the_operator() {
 }
 
 #[tokio::test]
-async fn a_certificate_among_the_values_is_trusted_for_its_host() {
+async fn certificates_and_proxies_among_the_values_are_those_of_their_hosts() {
     let values = every_value().await;
     let directory = tempfile::tempdir().unwrap();
     let settings = settings(&rendered(&["--values", values.path().to_str().unwrap()]), directory.path());
     let trusted = |name: &str| settings.host(name).unwrap().ca_bundle.len();
     assert_eq!((trusted("ghe.example.com"), trusted("acme.ghe.com")), (1, 0));
+    let proxied = |name: &str| settings.host(name).unwrap().proxy.is_some();
+    assert_eq!((proxied("ghe.example.com"), proxied("acme.ghe.com")), (true, false));
 }
 
 #[tokio::test]
@@ -160,8 +162,6 @@ fn a_value_that_would_do_nothing_or_harm_is_refused_by_name() {
         ("hostAliases=[{\"ip\": \"10.0.0.5\"}]".to_owned(), "missing property 'hostnames'"),
         ("dnsConfig={\"ndots\": 2}".to_owned(), "'ndots' not allowed"),
         ("settings.hosts={\"GHE\": {\"apiUrl\": \"https://a\"}}".to_owned(), "'GHE' not allowed"),
-        ("settings.hosts={\"a\": {}}".to_owned(), "missing property 'apiUrl'"),
-        ("settings.hosts={\"a\": {\"apiUrl\": null}}".to_owned(), "/settings/hosts/a/apiUrl"),
         (
             "settings.hosts={\"a\": {\"apiUrl\": \"https://a\", \"name\": \"a\"}}".to_owned(),
             "/settings/hosts/a/name",
@@ -182,7 +182,18 @@ fn a_value_that_would_do_nothing_or_harm_is_refused_by_name() {
         (host(json!({ "webUrl": "https://[::1]:65536" })), "/settings/hosts/0/webUrl"),
         (host(json!({ "concurrency": "many" })), "/settings/hosts/0/concurrency"),
         (host(json!({ "caBundle": "/etc/ca.pem" })), "/settings/hosts/0/caBundle"),
-        (host(json!({ "proxy": "http://p" })), "'proxy' not allowed"),
+        (host(json!({ "proxy": "http://p" })), "/settings/hosts/0/proxy"),
+        (host(json!({ "proxy": {} })), "missing property 'url'"),
+        (host(json!({ "proxy": { "url": "http://me:you@p" } })), "/settings/hosts/0/proxy/url"),
+        (
+            host(json!({ "proxy": { "url": "http://p", "credentialsFile": "/a" } })),
+            "'credentialsFile' not allowed",
+        ),
+        (
+            host(json!({ "proxy": { "url": "http://p", "credentialsSecret": { "name": "a" } } })),
+            "missing property 'key'",
+        ),
+        (host(json!({ "timeout": "soon" })), "/settings/hosts/0/timeout"),
     ];
     for (value, words) in rows {
         let output = template(&["--set-json", &value]);
