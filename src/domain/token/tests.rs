@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::Reason;
 
 fn parse(text: &str) -> Result<Token, Finding> {
     Token::try_from(text.as_bytes())
