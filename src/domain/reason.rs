@@ -61,6 +61,8 @@ reasons! {
     ApiServerUnavailable = Wait,
     /// The key holds nothing.
     TokenEmpty = Mend,
+    /// The key holds what a tool should have replaced by the token.
+    Placeholder = Mend,
     /// The key holds a token and something around or inside it.
     TokenMalformed = Mend,
     /// The key holds something that is no GitHub token.
@@ -283,6 +285,7 @@ mod tests {
             KeyNotFound,
             SecretForbidden,
             TokenEmpty,
+            Placeholder,
             TokenMalformed,
             NotAToken,
             RefreshToken,

@@ -3,6 +3,7 @@
 //! Only a [`Token`] is ever sent to GitHub and only a [`Token`] is ever hashed, so whatever else a Secret holds cannot leave
 //! the process. No message here holds any part of what was read.
 
+mod placeholder;
 mod recognise;
 
 use std::fmt;
@@ -22,6 +23,10 @@ const LONGEST: usize = 4096;
 /// The shortest part after the prefix that counts as a token. Known tokens have 36 and more; below 20 a value could be
 /// guessed from its hash, so it is not hashed and not sent.
 const SHORTEST_BODY: usize = 20;
+/// How long classic tokens are, and those of apps until 2026.
+const CLASSIC_LENGTH: usize = 40;
+/// How long fine-grained tokens are.
+const FINE_GRAINED_LENGTH: usize = 93;
 /// So many characters of a token in a row are not shown.
 const QUOTED: usize = 12;
 /// A Secret for Docker has base64 in its data, which the API has in base64 again.
@@ -247,15 +252,28 @@ impl Token {
     pub fn doubt(&self) -> Option<Doubt> {
         let text = self.expose();
         let (expected, matches) = match self.kind {
-            TokenKind::FineGrained => (93, fine_grained_checksum_matches(text)),
-            TokenKind::AppInstallation if text.len() != 40 => return None,
-            _ => (40, classic_checksum_matches(text)),
+            TokenKind::FineGrained => (FINE_GRAINED_LENGTH, fine_grained_checksum_matches(text)),
+            TokenKind::AppInstallation if text.len() != CLASSIC_LENGTH => return None,
+            _ => (CLASSIC_LENGTH, classic_checksum_matches(text)),
         };
         if text.len() != expected {
             return Some(Doubt::Length);
         }
         (!matches).then_some(Doubt::Checksum)
     }
+}
+
+/// The parts of the text that begin like a token and are long enough to be one.
+fn tokens(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
+    words.filter(|word| is_long_enough(word))
+}
+
+/// True if it begins like a token and is long enough to be one.
+fn is_long_enough(text: &str) -> bool {
+    PREFIXES
+        .iter()
+        .any(|(prefix, _)| text.strip_prefix(prefix).is_some_and(|body| body.len() >= SHORTEST_BODY))
 }
 
 /// True if the text has twelve bytes of the secret in a row, or has them in base64 that is nested no deeper than this.

@@ -3,16 +3,22 @@
 //! No sentence has any part of the text in it.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use zeroize::Zeroizing;
 
 use super::{
     super::{Finding, Reason},
-    PREFIXES, SHORTEST_BODY, TokenKind,
+    CLASSIC_LENGTH, FINE_GRAINED_LENGTH, PREFIXES, SHORTEST_BODY, TokenKind, is_long_enough,
+    placeholder::placeholder,
+    tokens,
 };
 
 /// The kind of token that the text is, or what it is instead.
 pub(super) fn recognise(text: &str) -> Result<TokenKind, Finding> {
     if text.is_empty() {
         return Err(Finding::new(Reason::TokenEmpty, "the value is empty: store the token in it"));
+    }
+    if let Some(finding) = placeholder(text) {
+        return Err(finding);
     }
     for (prefix, kind) in PREFIXES {
         let Some(body) = text.strip_prefix(prefix) else { continue };
@@ -24,7 +30,10 @@ pub(super) fn recognise(text: &str) -> Result<TokenKind, Finding> {
                 "the value begins like a token and is too short to be one: copy the whole token",
             ));
         }
-        return Ok(*kind);
+        return match pasted_together(text) {
+            Some((one, other)) => Err(several(one == other)),
+            None => Ok(*kind),
+        };
     }
     if text.starts_with("ghr_") {
         return Err(Finding::new(
@@ -51,72 +60,131 @@ const fn belongs(kind: TokenKind, byte: u8) -> bool {
         || (matches!(kind, TokenKind::AppInstallation | TokenKind::AppUser) && matches!(byte, b'.' | b'-'))
 }
 
+/// The two tokens that were pasted with nothing between them: the same twice, or the first as long as tokens of its kind are.
+fn pasted_together(text: &str) -> Option<(&str, &str)> {
+    let parted = [text.len() / 2, CLASSIC_LENGTH, FINE_GRAINED_LENGTH].into_iter();
+    parted.filter_map(|length| text.split_at_checked(length)).find(|(one, other)| {
+        let is_one = one == other || matches!(one.len(), CLASSIC_LENGTH | FINE_GRAINED_LENGTH);
+        is_one && is_long_enough(one) && is_long_enough(other)
+    })
+}
+
+fn several(same: bool) -> Finding {
+    malformed(if same {
+        "the value holds the same token twice: store it once"
+    } else {
+        "the value holds more than one token: store the one that is meant, alone"
+    })
+}
+
 /// What stands around or inside a token, for a text that is none.
 fn around(text: &str) -> Finding {
-    let lower = text.to_ascii_lowercase();
-    let trimmed = text.trim();
-    if trimmed.is_empty() {
+    if text.trim().is_empty() {
         return Finding::new(
             Reason::TokenEmpty,
             "the value is nothing but white space: store the token in it",
         );
     }
+    if let Some(sentence) = encoded(text).or_else(|| container(text)) {
+        return malformed(sentence);
+    }
+    let found: Vec<_> = tokens(text).collect();
+    if let [first, others @ ..] = found.as_slice()
+        && !others.is_empty()
+    {
+        return several(others.iter().all(|other| other == first));
+    }
+    match close_to_the_token(text) {
+        Some(sentence) => malformed(sentence),
+        None => Finding::new(
+            Reason::NotAToken,
+            "the value is no GitHub token, which begins with ghp_ or github_pat_; it was not sent anywhere: \
+             check the name and the key of the Secret",
+        ),
+    }
+}
+
+/// What the text is in base64, which the API has in base64 once more.
+fn encoded(text: &str) -> Option<&'static str> {
     let joined: String = text.split_whitespace().collect();
-    if is_doubly_encoded(&joined) {
-        return malformed(
+    let inner = BASE64_STANDARD.decode(joined).ok().and_then(|bytes| String::from_utf8(bytes).ok())?;
+    let inner = Zeroizing::new(inner);
+    if begins_like_a_token(&inner) {
+        return Some(
             "the value is a token encoded in base64 twice: put it under stringData, or encode it once",
         );
     }
-    if text.ends_with('\r') || text.contains("\r\n") {
-        return malformed("the value has a Windows line end (CR LF): save it without one");
-    }
-    if text.contains('\n') {
-        return malformed("the value has more than one line: store the token alone");
-    }
-    if trimmed.starts_with(['"', '\'']) || trimmed.ends_with(['"', '\'']) {
-        return malformed("the value has quotes around it: store it without them");
-    }
-    if lower.starts_with("bearer ") || lower.starts_with("token ") || lower.starts_with("basic ") {
-        return malformed(
-            "the value begins with the name of an authorization scheme, as in \"Bearer \": store the token alone",
-        );
-    }
-    if text.starts_with('{') || text.starts_with('[') {
-        return malformed("the value is JSON: store the token alone, or name the key that holds it");
-    }
-    if lower.starts_with("https://") || lower.starts_with("http://") {
-        return malformed("the value is a URL: store the token alone");
-    }
-    let tokenlike = |part: &str| PREFIXES.iter().any(|(prefix, _)| part.starts_with(prefix));
-    if trimmed.len() < text.len() && tokenlike(trimmed) && !trimmed.contains(char::is_whitespace) {
-        return malformed("the value has white space around the token: store the token alone");
-    }
-    if text.contains(char::is_whitespace) && tokenlike(trimmed) {
-        return malformed("the value has white space inside the token: copy the token again, in one piece");
-    }
-    if text.split([':', '=']).skip(1).map(str::trim).any(tokenlike) {
-        return malformed(
-            "the value has a name before the token, as in user:token or NAME=token: store the token alone",
-        );
-    }
-    if tokenlike(text) {
-        return malformed(
-            "the value begins like a token and has characters that no token has: copy the token again",
-        );
-    }
-    Finding::new(
-        Reason::NotAToken,
-        "the value is no GitHub token, which begins with ghp_ or github_pat_; it was not sent anywhere: \
-         check the name and the key of the Secret",
+    tokens(&inner).next()?;
+    Some(
+        "the value is a user name and a token in base64, as in the header of basic authentication or the auth of a Docker \
+         configuration: store the token alone",
     )
 }
 
-fn is_doubly_encoded(text: &str) -> bool {
-    let decoded = BASE64_STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    decoded.is_some_and(|inner| recognise_prefix(&inner))
+/// What the text is, if it is of a form that has room for a token among other things.
+fn container(text: &str) -> Option<&'static str> {
+    let trimmed = text.trim();
+    let bare = trimmed.trim_matches(|character: char| "<>(){}$ ".contains(character));
+    if bare.len() < trimmed.len() && begins_like_a_token(bare) {
+        return Some("the value has brackets around the token: store it without them");
+    }
+    if is_netrc(text) {
+        return Some(
+            "the value is an entry of a netrc file: store the token alone, which stands behind the word password",
+        );
+    }
+    if trimmed.starts_with(['{', '[']) {
+        return Some("the value is JSON: store the token alone, or name the key that holds it");
+    }
+    let lower = trimmed.to_ascii_lowercase();
+    if text.contains("://") && tokens(text).next().is_some() {
+        return Some("the value is a URL with a token in it: store the token alone, without the URL");
+    }
+    (lower.starts_with("https://") || lower.starts_with("http://"))
+        .then_some("the value is a URL: store the token alone")
 }
 
-fn recognise_prefix(text: &str) -> bool {
+/// True for `machine NAME login NAME password TOKEN`, on one line or several.
+///
+/// Source: <https://www.gnu.org/software/inetutils/manual/html_node/The-_002enetrc-file.html>
+fn is_netrc(text: &str) -> bool {
+    let mut words = text.split_whitespace();
+    matches!(words.next(), Some("machine" | "default")) && words.any(|word| word == "password")
+}
+
+/// What stands directly before, behind or in the token, if there is one.
+fn close_to_the_token(text: &str) -> Option<&'static str> {
+    let (trimmed, lower) = (text.trim(), text.to_ascii_lowercase());
+    if text.ends_with('\r') || text.contains("\r\n") {
+        return Some("the value has a Windows line end (CR LF): save it without one");
+    }
+    if text.contains('\n') {
+        return Some("the value has more than one line: store the token alone");
+    }
+    if trimmed.starts_with(['"', '\'', '`']) || trimmed.ends_with(['"', '\'', '`']) {
+        return Some("the value has quotes around it: store it without them");
+    }
+    if lower.starts_with("bearer ") || lower.starts_with("token ") || lower.starts_with("basic ") {
+        return Some(
+            "the value begins with the name of an authorization scheme, as in \"Bearer \": store the token alone",
+        );
+    }
+    if trimmed.len() < text.len() && begins_like_a_token(trimmed) && !trimmed.contains(char::is_whitespace) {
+        return Some("the value has white space around the token: store the token alone");
+    }
+    if text.contains(char::is_whitespace) && begins_like_a_token(trimmed) {
+        return Some("the value has white space inside the token: copy the token again, in one piece");
+    }
+    if text.split([':', '=']).skip(1).map(str::trim).any(begins_like_a_token) {
+        return Some(
+            "the value has a name before the token, as in user:token or NAME=token: store the token alone",
+        );
+    }
+    begins_like_a_token(text)
+        .then_some("the value begins like a token and has characters that no token has: copy the token again")
+}
+
+fn begins_like_a_token(text: &str) -> bool {
     PREFIXES.iter().any(|(prefix, _)| text.starts_with(prefix))
 }
 

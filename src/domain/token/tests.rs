@@ -76,7 +76,7 @@ fn one_trailing_newline_is_taken_off_and_told() {
 
 #[test]
 fn whatever_else_people_store_is_refused_with_its_own_sentence() {
-    let token = classic();
+    let (token, other) = (classic(), fine_grained());
     let rows: Vec<(&str, Vec<u8>, Reason, &str)> = vec![
         ("empty", vec![], Reason::TokenEmpty, "empty"),
         ("a newline alone", b"\n".to_vec(), Reason::TokenEmpty, "empty"),
@@ -107,7 +107,56 @@ fn whatever_else_people_store_is_refused_with_its_own_sentence() {
             Reason::TokenMalformed,
             "twice",
         ),
-        ("a URL", format!("https://me:{token}@github.com").into(), Reason::TokenMalformed, "URL"),
+        (
+            "base64 of user:token",
+            BASE64_STANDARD.encode(format!("me:{token}\n")).into(),
+            Reason::TokenMalformed,
+            "a user name and a token in base64",
+        ),
+        (
+            "netrc",
+            format!("machine github.com login me password {token}").into(),
+            Reason::TokenMalformed,
+            "netrc file",
+        ),
+        (
+            "netrc on lines",
+            format!("machine github.com\n  login me\n  password {token}\n").into(),
+            Reason::TokenMalformed,
+            "netrc file",
+        ),
+        ("two tokens", format!("{token}\n{other}").into(), Reason::TokenMalformed, "more than one token"),
+        ("two on a line", format!("{token}, {other}").into(), Reason::TokenMalformed, "more than one token"),
+        ("two in one", [&*token, &*other].concat().into(), Reason::TokenMalformed, "more than one token"),
+        (
+            "fine-grained and classic",
+            [&*other, &*token].concat().into(),
+            Reason::TokenMalformed,
+            "more than one",
+        ),
+        ("the same twice", token.repeat(2).into(), Reason::TokenMalformed, "the same token twice"),
+        ("fine-grained twice", other.repeat(2).into(), Reason::TokenMalformed, "the same token twice"),
+        (
+            "the same on two lines",
+            format!("{token}\r\n{token}").into(),
+            Reason::TokenMalformed,
+            "the same token twice",
+        ),
+        ("brackets", format!("<{token}>").into(), Reason::TokenMalformed, "brackets around"),
+        ("braces", format!("{{{{ {token} }}}}").into(), Reason::TokenMalformed, "brackets around"),
+        (
+            "a URL",
+            format!("https://me:{token}@github.com").into(),
+            Reason::TokenMalformed,
+            "a URL with a token in it",
+        ),
+        (
+            "a URL without one",
+            b"https://github.com/settings/tokens".to_vec(),
+            Reason::TokenMalformed,
+            "is a URL: ",
+        ),
+        ("JSON on lines", format!("{{\n  \"a\": \"{token}\"\n}}").into(), Reason::TokenMalformed, "JSON"),
         ("JSON", format!("{{\"token\":\"{token}\"}}").into(), Reason::TokenMalformed, "JSON"),
         ("cut", b"ghp_abc".to_vec(), Reason::TokenMalformed, "too short"),
         ("over 4 KiB", format!("{token}{}", "A".repeat(4096)).into(), Reason::TokenMalformed, "4 KiB"),
@@ -121,6 +170,52 @@ fn whatever_else_people_store_is_refused_with_its_own_sentence() {
         let finding = Token::try_from(bytes.as_slice()).expect_err(name);
         assert_eq!(finding.reason, reason, "{name}: {}", finding.message);
         assert!(finding.message.contains(words), "{name}: {}", finding.message);
+    }
+}
+
+#[test]
+fn a_placeholder_is_named_with_the_tool_that_should_have_replaced_it() {
+    let shown = ["ghp_", "****"].concat();
+    let left_out = ["github_pat_", &"x".repeat(82)].concat();
+    let rows = [
+        ("ENC[AES256_GCM,data:b3B0aW9uYWw=,iv:aXY=,tag:dGFn,type:str]", "SOPS"),
+        ("$ANSIBLE_VAULT;1.1;AES256\n6638643965", "Ansible Vault"),
+        ("<path:kv/data/github#pat>", "argocd-vault-plugin"),
+        ("<path:kv/data/github#pat#2 | base64encode>", "argocd-vault-plugin"),
+        ("<github-pat>", "angle brackets"),
+        ("vault:secret/data/github#PAT", "Bank-Vaults"),
+        (">>vault:secret/data/github#PAT", "Bank-Vaults"),
+        ("${vault:secret/data/github#PAT}", "Bank-Vaults"),
+        ("ref+vault://secret/github#/pat", "vals"),
+        ("secretref+awssecrets://github/pat", "vals"),
+        ("op://ci/github/credential", "1Password"),
+        ("OP://ci/github/credential\n", "1Password"),
+        ("akv://ci/github-pat", "akv"),
+        ("${{ secrets.PAT }}", "GitHub Actions"),
+        ("{{ .Values.token }}", "Helm"),
+        ("{{- .Values.token | b64enc -}}", "Helm"),
+        ("${GITHUB_TOKEN}", "envsubst"),
+        ("${github_token:=none}", "envsubst"),
+        ("$GITHUB_TOKEN", "envsubst"),
+        ("$(GITHUB_TOKEN)", "container's env"),
+        ("***", "logs"),
+        ("xxxxxxxx", "logs"),
+        (shown.as_str(), "left out"),
+        (left_out.as_str(), "left out"),
+        (" ChangeMe ", "filled in"),
+        ("[REDACTED]", "filled in"),
+    ];
+    for (text, words) in rows {
+        let finding = parse(text).expect_err(text);
+        assert_eq!(finding.reason, Reason::Placeholder, "{text}: {}", finding.message);
+        assert!(finding.message.contains(words), "{text}: {}", finding.message);
+        assert!(finding.message.contains(": "), "{text} needs a remedy: {}", finding.message);
+        let lower = finding.message.to_lowercase();
+        assert!(!lower.contains(&text.trim().to_lowercase()), "{text}: {}", finding.message);
+    }
+    for text in ["<html></html>", "$ecret", "$", "<", "{{", "xy", "**", "vault:no-key", "<a> <b>"] {
+        let finding = parse(text).expect_err(text);
+        assert_ne!(finding.reason, Reason::Placeholder, "{text}: {}", finding.message);
     }
 }
 
@@ -166,6 +261,21 @@ proptest! {
             && text.len() > 30
         {
             prop_assert!(!finding.message.contains(text));
+        }
+    }
+
+    #[test]
+    fn no_part_of_a_placeholder_or_of_what_has_a_token_in_it_is_repeated(
+        before in "(|[$][{]|[{][{]|<path:|<|op://|ref[+]|vault:|ENC\\[AES256_GCM,|machine |https://|[{]|\"|Bearer )",
+        prefix in "(|gh[pousr]_|github_pat_)",
+        body in "[0-9A-Za-z+/=.,]{24,80}",
+        behind in "(|[}]|[}][}]|>|#a|\\]| password|@)",
+    ) {
+        let text = [before, prefix, body.clone(), behind].concat();
+        if let Err(finding) = Token::try_from(text.as_bytes()) {
+            for part in body.as_bytes().windows(8).map(|part| str::from_utf8(part).unwrap()) {
+                prop_assert!(!finding.message.contains(part), "{}", finding.message);
+            }
         }
     }
 
