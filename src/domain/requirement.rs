@@ -35,9 +35,9 @@ fn scope_names(_: &mut SchemaGenerator) -> Schema {
         "maxItems": 64,
         "items": {
             "type": "string",
-            "maxLength": 64,
+            "maxLength": scopes::LONGEST,
             "x-kubernetes-validations": [{
-                "rule": "self.matches('^[a-z_]+(:[a-z_]+)?$')",
+                "rule": format!("self.matches('{}')", scopes::PATTERN),
                 "message": "each of scopes must be one classic scope as GitHub writes it, such as repo or read:org",
             }],
         },

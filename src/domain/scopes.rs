@@ -30,6 +30,19 @@ impl<S: AsRef<str>> FromIterator<S> for Scopes {
     }
 }
 
+/// The pattern of a scope, as the resource takes it and GitHub writes it: every scope of GitHub's list has this form.
+pub const PATTERN: &str = "^[a-z_]+(:[a-z_]+)?$";
+/// The longest scope that is taken, in characters.
+pub const LONGEST: usize = 64;
+
+/// True if the text has the form of a scope.
+pub fn is_scope(text: &str) -> bool {
+    let is_word =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    text.len() <= LONGEST
+        && text.split_once(':').map_or_else(|| is_word(text), |(one, other)| is_word(one) && is_word(other))
+}
+
 /// What each scope includes directly.
 const INCLUDES: &[(&str, &[&str])] = &[
     (
@@ -112,6 +125,36 @@ mod tests {
         ];
         for (name, granted, demanded, lacking) in rows {
             assert_eq!(missing(&texts(demanded), &granted.iter().collect()), *lacking, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_scope_of_github_has_the_form_of_one_and_other_texts_have_not() {
+        let known = INCLUDES.iter().flat_map(|(name, included)| included.iter().chain([name]));
+        for scope in known.copied().chain([
+            "notifications",
+            "site_admin",
+            "delete:packages",
+            "write:network_configurations",
+        ]) {
+            assert!(is_scope(scope), "{scope}");
+        }
+        let long = "a".repeat(LONGEST + 1);
+        for text in [
+            "",
+            ":",
+            "repo:",
+            ":repo",
+            "a:b:c",
+            "Repo",
+            "repo status",
+            "<script>",
+            "repo;gist",
+            "répo",
+            "repo\u{1b}",
+            &long,
+        ] {
+            assert!(!is_scope(text), "{text:?}");
         }
     }
 

@@ -5,7 +5,7 @@ use reqwest::header::HeaderMap;
 
 use crate::domain::{
     answer::{Expiry, RateLimit},
-    scopes::Scopes,
+    scopes::{Scopes, is_scope},
 };
 
 /// More than the API lists; the rest of a longer list is not kept, so that a status stays small.
@@ -19,16 +19,15 @@ pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// The classic scopes; `None` if there is no such header, which is not the same as an empty one.
 ///
 /// <https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps>; recorded answers hold them in any
-/// order, with or without those that others imply, on one line or several.
+/// order, with or without those that others imply, on one line or several. What has not the form of a scope is left out: the
+/// status shows them.
 pub(super) fn scopes(headers: &HeaderMap) -> Option<Scopes> {
     let mut lines = headers.get_all("x-oauth-scopes").iter().peekable();
     lines.peek()?;
     let mut scopes: Vec<&str> = Vec::new();
     for line in lines {
         for scope in line.to_str().unwrap_or_default().split(',').map(str::trim) {
-            let plausible =
-                !scope.is_empty() && scope.len() <= 64 && scope.bytes().all(|byte| byte.is_ascii_graphic());
-            if plausible && scopes.len() < MOST_SCOPES && !scopes.contains(&scope) {
+            if is_scope(scope) && scopes.len() < MOST_SCOPES && !scopes.contains(&scope) {
                 scopes.push(scope);
             }
         }
@@ -164,11 +163,16 @@ mod tests {
     fn an_absent_list_of_scopes_is_not_an_empty_one() {
         let mut two_lines = headers(&[("x-oauth-scopes", "repo,gist")]);
         two_lines.append("x-oauth-scopes", HeaderValue::from_static(" user, repo"));
-        let rows: [(&str, HeaderMap, Option<Vec<&str>>); 5] = [
+        let rows: [(&str, HeaderMap, Option<Vec<&str>>); 6] = [
             ("absent", HeaderMap::new(), None),
             ("empty", headers(&[("x-oauth-scopes", "")]), Some(vec![])),
             ("one", headers(&[("x-oauth-scopes", "repo")]), Some(vec!["repo"])),
             ("unknown ones are kept", headers(&[("x-oauth-scopes", "a:b, c")]), Some(vec!["a:b", "c"])),
+            (
+                "what is no scope is left out",
+                headers(&[("x-oauth-scopes", "repo, <script>, read:org:x, GIST, user email, gist")]),
+                Some(vec!["repo", "gist"]),
+            ),
             ("two lines, one scope twice", two_lines, Some(vec!["repo", "gist", "user"])),
         ];
         for (name, headers, expected) in rows {

@@ -72,20 +72,33 @@ pub fn interpret(kind: TokenKind, response: &Response, now: Timestamp) -> Reply 
 /// 200 is an acceptance only with the login and id of a user; a captive portal answers 200 too.
 fn user(kind: TokenKind, response: &Response) -> Reply {
     match serde_json::from_slice::<User>(&response.body) {
-        Ok(user) if is_login(&user.login) => {
+        Ok(user) if is_login(&user.login) && user.id > 0 => {
             granted(kind, Some(Account { login: user.login.into(), id: user.id }), response)
         }
         _ => defer(Reason::NotTheApi),
     }
 }
 
-/// GitHub's grammar for logins, with the underscore of managed users and the suffix of bots:
+/// The longest login, with the suffix of a managed user.
 /// <https://docs.github.com/en/enterprise-cloud@latest/admin/managing-iam/iam-configuration-reference/username-considerations-for-external-authentication>
+const LONGEST_LOGIN: usize = 39;
+
+/// Letters, digits and hyphens. New logins have single hyphens between other characters; older accounts have them anywhere, and
+/// keep working: <https://github.com/shinnn/github-username-regex/issues/7>.
+///
+/// The login of a managed user has an underscore and the enterprise's short code at its end (see [`LONGEST_LOGIN`]), that of an
+/// app the suffix `[bot]`.
 fn is_login(login: &str) -> bool {
-    let name = login.strip_suffix("[bot]").unwrap_or(login);
-    !name.is_empty()
-        && name.len() <= 100
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    let is_name = |name: &str| {
+        name.bytes().any(|byte| byte.is_ascii_alphanumeric())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let is_short_code =
+        |code: &str| !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let login = login.strip_suffix("[bot]").unwrap_or(login);
+    let managed = login.split_once('_');
+    login.len() <= LONGEST_LOGIN
+        && managed.map_or_else(|| is_name(login), |(name, code)| is_name(name) && is_short_code(code))
 }
 
 fn unauthorized(response: &Response, said: &Said) -> Reply {

@@ -99,8 +99,33 @@ fn a_user_with_login_and_id_is_an_acceptance() {
 }
 
 #[test]
+fn every_login_that_github_has_is_taken() {
+    let longest = "a".repeat(39);
+    let longest_managed = format!("{}_octo", "a".repeat(34));
+    // The last ones were made when hyphens were allowed anywhere.
+    for login in [
+        "a",
+        "0",
+        "octo-cat-1",
+        &longest,
+        &longest_managed,
+        "octo_admin",
+        "mona-cat_acme",
+        "github-actions[bot]",
+        "artur-",
+        "-ACE-",
+        "0----0",
+    ] {
+        let body = format!(r#"{{"login":"{login}","id":583231}}"#);
+        assert_eq!(reply(Classic, 200, &[], body.as_bytes()), accepted(login, None, None), "{login}");
+    }
+}
+
+#[test]
 fn what_is_not_a_user_is_not_githubs_api() {
     let huge = format!(r#"{{"login":"{}","id":1}}"#, "a".repeat(60_000));
+    let long = format!(r#"{{"login":"{}","id":1}}"#, "a".repeat(40));
+    let long_managed = format!(r#"{{"login":"{}_octo","id":1}}"#, "a".repeat(35));
     let rows = [
         ("a captive portal", UNICORN),
         ("nothing", ""),
@@ -118,6 +143,18 @@ fn what_is_not_a_user_is_not_githubs_api() {
         ("a login of other letters", r#"{"login":"öctocat","id":1}"#),
         ("a colon, which basic auth splits at", r#"{"login":"octo:cat","id":1}"#),
         ("a huge login", &huge),
+        ("a login of 40 characters", &long),
+        ("a managed login of 40 characters", &long_managed),
+        ("an underscore at the end", r#"{"login":"octocat_","id":1}"#),
+        ("an underscore at the beginning", r#"{"login":"_octo","id":1}"#),
+        ("two underscores", r#"{"login":"octo_cat_acme","id":1}"#),
+        ("a hyphen in the short code", r#"{"login":"octo_ac-me","id":1}"#),
+        ("hyphens alone", r#"{"login":"---","id":1}"#),
+        ("a dot", r#"{"login":"octo.cat","id":1}"#),
+        ("two suffixes", r#"{"login":"octo[bot][bot]","id":1}"#),
+        ("markup", r#"{"login":"<script>","id":1}"#),
+        ("the id is zero", r#"{"login":"octocat","id":0}"#),
+        ("the id is negative", r#"{"login":"octocat","id":-1}"#),
         ("cut", r#"{"login":"octocat","id":1"#),
         ("two objects", r#"{"login":"octocat","id":1}{}"#),
         ("an error with 200", r#"{"message":"Bad credentials"}"#),
