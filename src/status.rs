@@ -12,7 +12,7 @@ use crate::{
         answer::{Expiry, Grant},
         decide::{Decision, Found, Host, Observation, Plan, Stand},
         reason::Severity,
-        token::Description,
+        token::{Description, Doubt},
     },
 };
 
@@ -230,9 +230,22 @@ fn secret_resolved(outcome: &Outcome<'_>) -> Verdict {
 
 fn authenticated(outcome: &Outcome<'_>) -> Verdict {
     let judgement = &outcome.decision.judgement;
-    judged(&judgement.identity, |grant| {
+    let mut verdict = judged(&judgement.identity, |grant| {
         judgement.earlier.clone().unwrap_or_else(|| Finding::new(Reason::Accepted, accepted(grant)))
-    })
+    });
+    let doubt = outcome.seen.token.yes().and_then(|token| token.doubt);
+    if let Some(doubt) = doubt.filter(|_| verdict.finding.reason == Reason::BadCredentials) {
+        verdict.finding.message = likely_cause(doubt);
+    }
+    verdict
+}
+
+/// Why GitHub refused the token, where its shape tells more than GitHub does.
+fn likely_cause(doubt: Doubt) -> String {
+    format!(
+        "GitHub refused the token (401 Bad credentials), and {}: copy the whole token again, or make a new one",
+        doubt.words()
+    )
 }
 
 fn accepted(grant: &Grant) -> String {

@@ -132,3 +132,28 @@ fn a_raised_interval_is_named_in_ready_whatever_else_it_says() {
         assert_eq!(message.ends_with(note), !seen.demand.suspend, "{name}: {message}");
     }
 }
+
+#[test]
+fn a_refused_token_whose_shape_is_doubtful_is_told_so_in_ready_too() {
+    // Without the words of the doubt, GitHub's own ambiguity is told.
+    let rows = [
+        (None, "belongs to another host"),
+        (
+            Some(Doubt::Checksum),
+            "its checksum does not match, it may have been mistyped: copy the whole token again",
+        ),
+        (Some(Doubt::Length), "its length is unusual, it may have been cut: copy the whole token again"),
+    ];
+    for (doubt, words) in rows {
+        let refused = good().refused(T + 60).refused(T + 120).with(|seen| {
+            if let Judged::Yes(token) = &mut seen.token {
+                token.doubt = doubt;
+            }
+        });
+        let status = status(None, &refused);
+        for type_ in ["Ready", "Authenticated"] {
+            let message = &status.condition(type_).unwrap().message;
+            assert!(message.contains(words), "{type_}, {doubt:?}: {message}");
+        }
+    }
+}
