@@ -5,7 +5,9 @@ mod check;
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use crate::{
-    api, github,
+    api,
+    domain::token::Token,
+    github,
     settings::{self, Settings, SettingsInput},
     telemetry,
 };
@@ -108,6 +110,11 @@ fn file(path: Option<PathBuf>) -> Result<SettingsInput, Error> {
 
 fn yaml(value: &impl serde::Serialize) -> Result<String, Error> {
     serde_saphyr::to_string(value).map_err(|error| Error::Print(error.to_string()))
+}
+
+/// True if the word may have a token in it, so that no message may repeat it.
+pub fn holds_a_token(word: &str) -> bool {
+    Token::may_be_in(word)
 }
 
 /// A reader that hangs up early is no failure of ours.

@@ -36,6 +36,13 @@ async fn start() -> ExitCode {
                 WRONG_USAGE,
             );
         }
+        Err(error) if repeats_a_token(&error) => {
+            return failed(
+                "the command line has what looks like a token, which other users of the machine can see there: give it by \
+                 --secret-file, GITHUB_TOKEN or standard input",
+                WRONG_USAGE,
+            );
+        }
         Err(error) => {
             let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             let printed = error.print().is_ok();
@@ -56,6 +63,15 @@ fn names_a_word(error: &clap::Error) -> bool {
         _ => None,
     };
     matches!(word, Some(ContextValue::String(word)) if !word.starts_with('-'))
+}
+
+/// True if clap's message would repeat what may be a token.
+fn repeats_a_token(error: &clap::Error) -> bool {
+    error.context().any(|(_, value)| match value {
+        ContextValue::String(word) => cli::holds_a_token(word),
+        ContextValue::Strings(words) => words.iter().any(|word| cli::holds_a_token(word)),
+        _ => false,
+    })
 }
 
 fn failed(message: &str, code: u8) -> ExitCode {

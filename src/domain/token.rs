@@ -224,6 +224,11 @@ impl Token {
         PREFIXES.iter().any(|(prefix, _)| text.contains(prefix)) || text.contains("ghr_")
     }
 
+    /// True if the text has a part that begins like a token and is as long as one; a file name such as `ghp_ci.txt` has none.
+    pub fn may_be_in(text: &str) -> bool {
+        tokens(text).next().is_some() || text.split("ghr_").skip(1).any(|rest| rest.len() >= SHORTEST_BODY)
+    }
+
     /// True if the text has any twelve characters of the token in a row, plainly, in base64, or in base64 within base64 as in a
     /// Secret for Docker: who repeats what was sent must not bring it into a status or log.
     pub fn shows_in(&self, text: &str) -> bool {

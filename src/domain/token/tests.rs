@@ -248,6 +248,18 @@ fn a_text_that_repeats_a_part_of_the_token_is_known() {
 }
 
 #[test]
+fn a_text_that_may_have_a_token_in_it_is_told_from_a_name() {
+    for text in
+        [classic(), fine_grained(), format!("--token={}", classic()), ["ghr_", &"a".repeat(76)].concat()]
+    {
+        assert!(Token::may_be_in(&text));
+    }
+    for text in ["ghp_ci.txt", "/home/me/github_pat_of_ci", "connection.yaml", ""] {
+        assert!(!Token::may_be_in(text), "{text}");
+    }
+}
+
+#[test]
 fn a_token_does_not_show_itself() {
     let token = parse(&classic()).unwrap();
     assert_eq!(format!("{token:?}"), "Token(Classic)");

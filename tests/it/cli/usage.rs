@@ -72,6 +72,8 @@ async fn wrong_usage_is_one_sentence_that_names_what_is_wrong() {
         ("a token as an argument", words(&format!("check {token}")), "it may be a token"),
         ("a token as a flag", words(&format!("check --token={token}")), "--token"),
         ("a token as a subcommand", words(&token), "it may be a token"),
+        ("a token as a value", words(&format!("check --output {token}")), "looks like a token"),
+        ("a token as a duration", words(&format!("check --confirm-after {token}")), "looks like a token"),
         ("no subcommand", Vec::new(), "Usage"),
         (
             "run with a wrong setting",
