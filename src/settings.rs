@@ -6,6 +6,7 @@
 mod host;
 mod proxy;
 mod range;
+mod yaml;
 
 use std::{
     fs,
@@ -15,11 +16,12 @@ use std::{
 
 use jiff::SignedDuration;
 use reqwest::header::HeaderValue;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 
 pub use host::{Host, HostInput};
 pub use proxy::{Proxy, ProxyInput};
 pub use range::Range;
+pub use yaml::{documents, from_value, from_yaml, unread};
 
 use crate::domain::{
     duration::Duration,
@@ -129,22 +131,22 @@ pub struct SettingsInput {
     #[arg(long, env = "GITHUB_PAT_OPERATOR_INCIDENT_HOLD", value_name = "DURATION")]
     pub incident_hold: Option<Duration>,
     /// How many failed logins the operator allows itself per hour and GitHub host, which counts them against the address
-    #[arg(long, env = "GITHUB_PAT_OPERATOR_FAILED_LOGINS_PER_HOUR", value_name = "NUMBER")]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_FAILED_LOGINS_PER_HOUR", value_name = "NUMBER", value_parser = whole_number)]
     pub failed_logins_per_hour: Option<i64>,
     /// The share of each namespace in them; not above --failed-logins-per-hour
-    #[arg(long, env = "GITHUB_PAT_OPERATOR_FAILED_LOGINS_PER_NAMESPACE", value_name = "NUMBER")]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_FAILED_LOGINS_PER_NAMESPACE", value_name = "NUMBER", value_parser = whole_number)]
     pub failed_logins_per_namespace: Option<i64>,
     /// How many questions a GitHub host is asked per minute at most
-    #[arg(long, env = "GITHUB_PAT_OPERATOR_QUESTIONS_PER_MINUTE", value_name = "NUMBER")]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_QUESTIONS_PER_MINUTE", value_name = "NUMBER", value_parser = whole_number)]
     pub questions_per_minute: Option<i64>,
     /// How many connections are reconciled at once
-    #[arg(long, env = "GITHUB_PAT_OPERATOR_CONCURRENCY", value_name = "NUMBER")]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_CONCURRENCY", value_name = "NUMBER", value_parser = whole_number)]
     pub concurrency: Option<i64>,
     /// The X-GitHub-Api-Version header [default: 2022-11-28]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_GITHUB_API_VERSION", value_name = "DATE")]
     pub github_api_version: Option<String>,
     /// Where /livez and /readyz are served [default: 127.0.0.1:8080]
-    #[arg(long, env = "GITHUB_PAT_OPERATOR_LISTEN", value_name = "ADDRESS:PORT")]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_LISTEN", value_name = "ADDRESS:PORT", value_parser = address)]
     pub listen: Option<SocketAddr>,
     /// How log lines look [default: text]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_LOG_FORMAT")]
@@ -161,7 +163,7 @@ pub struct SettingsInput {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be read.
-    #[error("cannot read the settings file {}: {source}", path.display())]
+    #[error("cannot read the settings file {}: {}", path.display(), unread(source))]
     Read {
         /// The file.
         path: PathBuf,
@@ -307,25 +309,14 @@ fn api_version(given: Option<String>) -> Result<HeaderValue, Error> {
     })
 }
 
-/// The value that the YAML text is.
-///
-/// # Errors
-///
-/// One line that names the field and says what is wrong with it.
-pub fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    let value: serde_json::Value =
-        serde_saphyr::from_str(text).map_err(|error| one_line(&error.to_string()))?;
-    if value.is_array() {
-        return Err("it is a list, where fields with names are wanted".to_owned());
-    }
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        let (path, message) = (error.path().to_string(), one_line(&error.inner().to_string()));
-        if path == "." { message } else { format!("{path}: {message}") }
-    })
+/// A whole number from the command line or the environment.
+fn whole_number(text: &str) -> Result<i64, &'static str> {
+    text.parse().map_err(|_| "write a whole number")
 }
 
-fn one_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().trim().to_owned()
+/// An address from the command line or the environment.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("write {}", yaml::ADDRESS))
 }
 
 #[cfg(test)]

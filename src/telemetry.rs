@@ -13,7 +13,10 @@ use crate::settings::LogFormat;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The directives are wrong.
-    #[error("the setting logFilter is wrong: {0}")]
+    #[error(
+        "the setting logFilter is wrong: write levels (off, error, warn, info, debug or trace) and targets with levels, as in \
+         warn,kube=debug"
+    )]
     Filter(#[from] tracing_subscriber::filter::ParseError),
     /// No such target can be.
     #[error(

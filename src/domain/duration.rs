@@ -4,14 +4,14 @@ use std::{borrow::Cow, fmt, str::FromStr};
 
 use jiff::SignedDuration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// A length of time in whole seconds, not negative.
 ///
 /// Written as hours, minutes and seconds, each with up to five digits, largest first: Go's notation without fractions,
 /// which is what `metav1.Duration` reads. At most 99999h99999m99999s, so nothing computed from it can overflow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(into = "String")]
 pub struct Duration(SignedDuration);
 
 /// The rule by which the API server holds the field of this name to the notation and to the bounds, with one sentence for all
@@ -81,11 +81,24 @@ impl FromStr for Duration {
     }
 }
 
-impl TryFrom<String> for Duration {
-    type Error = NotADuration;
+impl<'de> Deserialize<'de> for Duration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Text)
+    }
+}
 
-    fn try_from(text: String) -> Result<Self, NotADuration> {
-        text.parse()
+/// Reads a duration from a text, and says of anything else that a duration is wanted.
+struct Text;
+
+impl de::Visitor<'_> for Text {
+    type Value = Duration;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a duration such as 30m, 1h30m or 720h")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
+        text.parse().map_err(E::custom)
     }
 }
 

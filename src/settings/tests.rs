@@ -117,7 +117,7 @@ fn a_wrong_setting_is_named_with_what_would_be_right() {
             "hosts[0].proxy",
             "plain http",
         ),
-        ("nosuch: 1", "nosuch", "unknown"),
+        ("nosuch: 1", "nosuch", "no field: remove it"),
         ("[", "settings.yaml", "wrong"),
         ("[30s, 5s]", "settings.yaml", "a list"),
     ];

@@ -1,6 +1,7 @@
 //! The binary from outside: what it exits with, what it prints, and what it never prints.
 
 mod usage;
+mod words;
 
 use std::{
     fs::{self, File},

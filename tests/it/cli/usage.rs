@@ -32,7 +32,11 @@ async fn wrong_usage_is_one_sentence_that_names_what_is_wrong() {
             words(&format!("check -f {other_kind}")),
             "apiVersion must be githubpat.dev/v1alpha1",
         ),
-        ("two documents", words(&format!("check -f {}", file(&two))), "multiple YAML documents"),
+        (
+            "two documents",
+            words(&format!("check -f {}", file(&two))),
+            "it has 2 documents, with --- between them: keep one",
+        ),
         (
             "an unknown field of a manifest",
             words(&format!("check -f {}", manifest("require: { scope: [repo] }"))),
@@ -46,7 +50,7 @@ async fn wrong_usage_is_one_sentence_that_names_what_is_wrong() {
         (
             "a wrong duration",
             words(&format!("check -f {}", manifest("interval: soon"))),
-            "spec.interval: not a duration",
+            "spec.interval: \"soon\" is not a duration",
         ),
         (
             "an unknown kind",
@@ -57,7 +61,7 @@ async fn wrong_usage_is_one_sentence_that_names_what_is_wrong() {
         (
             "an unknown setting",
             words(&format!("check --config {}", file("nosuch: 1"))),
-            "unknown field `nosuch`",
+            "nosuch is no field: remove it, or write one of minimumInterval",
         ),
         (
             "a wrong setting",
