@@ -1,6 +1,7 @@
 //! The subcommands: `run`, `crds`, `check`.
 
 mod check;
+mod manifest;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
@@ -13,6 +14,9 @@ use crate::{
 };
 pub use check::Check;
 use clap::{Parser, Subcommand};
+
+/// How messages call it.
+const STANDARD_INPUT: &str = "standard input";
 
 /// Cert-manager for GitHub personal access tokens: asks GitHub whether they work, says so in Kubernetes, and hands proven ones to
 /// workloads.
@@ -115,6 +119,15 @@ fn yaml(value: &impl serde::Serialize) -> Result<String, Error> {
 /// True if the word may have a token in it, so that no message may repeat it.
 pub fn holds_a_token(word: &str) -> bool {
     Token::may_be_in(word)
+}
+
+/// A word of the command line or of a file as a message may repeat it: people put a token where a name belongs.
+fn shown(word: &str) -> String {
+    if holds_a_token(word) {
+        "what looks like a token (not repeated here)".to_owned()
+    } else {
+        word.to_owned()
+    }
 }
 
 /// A reader that hangs up early is no failure of ours.

@@ -12,16 +12,16 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 
-use super::{Error, file, print};
+use super::{
+    Error, STANDARD_INPUT, file,
+    manifest::{self, Manifest, SecretValue},
+    print, shown,
+};
 use crate::{
-    api::{
-        self, ConditionStatus, GithubPatConnection, GithubPatConnectionSpec as Spec,
-        GithubPatConnectionStatus as Status,
-    },
+    api::{ConditionStatus, GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status},
     domain::{
-        Finding, Judged,
+        Finding, Judged, Reason,
         decide::{Decision, Demand, Host, Observation, Stand, decide},
         duration::Duration,
         knowledge::Knowledge,
@@ -32,31 +32,41 @@ use crate::{
     github::Github,
     links::links,
     prober::{Asked, Asker, Known, Prober},
-    settings::{CONFIRM_AFTER, Settings, SettingsInput, from_yaml},
+    settings::{CONFIRM_AFTER, Settings, SettingsInput, unread},
     status::{self, Before, Outcome},
     telemetry,
 };
 
-const API_VERSION: &str = "githubpat.dev/v1alpha1";
-const KIND: &str = "GithubPatConnection";
-/// Where the schema of the spec is in the definition.
-const SPEC_SCHEMA: &str = "/spec/versions/0/schema/openAPIV3Schema/properties/spec";
-const STANDARD_INPUT: &str = "standard input";
 /// How long a pipe may take if GITHUB_TOKEN is set too.
 const PIPE_DEADLINE: time::Duration = time::Duration::from_secs(5);
 /// Longer than any token with what people put around it.
 const LONGEST_INPUT: u64 = 64 * 1024;
 
+/// What each exit code means; README.md has the same.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  usable: Ready is True, also while the token expires soon
+  1  not usable: Ready is False. There is no token or something else in its place, GitHub refused the token twice, it has
+     expired or misses a requirement, an output cannot hold it, or GitHub restricts the token or its account
+  2  undetermined: Ready is Unknown. GitHub gave no clear answer, or refused the token once; or check itself failed
+  3  wrong usage: an argument, a file, a variable or a setting is wrong, and nothing was asked";
+
 /// Judges one token without Kubernetes. The token comes on standard input, from --secret-file or from GITHUB_TOKEN, never as an
 /// argument, since other users see arguments.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
 pub struct Check {
-    /// The file that holds the token; else a file or pipe on standard input, else GITHUB_TOKEN, else what is typed
+    /// The file that holds the token; else the Secret of the manifest, else a file or pipe on standard input, else
+    /// GITHUB_TOKEN, else what is typed
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
-    /// A manifest of a GithubPatConnection, whose host and requirements are judged
+    /// A manifest with a GithubPatConnection, whose host and requirements are judged; it may have the Secret too, and - is
+    /// standard input
     #[arg(short = 'f', long = "filename", value_name = "FILE")]
-    connection: Option<PathBuf>,
+    manifest: Option<PathBuf>,
+    /// Which GithubPatConnection of the manifest, if there are several: its name, or NAMESPACE/NAME
+    #[arg(long, requires = "manifest")]
+    name: Option<String>,
     /// The GitHub host, by its name in the settings [default: that of the manifest, else github.com]
     #[arg(long)]
     host: Option<String>,
@@ -85,7 +95,11 @@ pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
     let given = SettingsInput { confirm_after: Some(check.confirm_after), ..SettingsInput::default() };
     let settings = Settings::new(given, file(check.config)?)?;
     telemetry::start(settings.log_format, &check.log_filter)?;
-    let spec = spec(check.connection.as_deref(), check.host)?;
+    let Manifest { mut spec, secret } = match &check.manifest {
+        Some(path) => manifest::read(path, check.name.as_deref())?,
+        None => Manifest { spec: without_demands()?, secret: None },
+    };
+    spec.host = check.host.unwrap_or(spec.host);
     let Some(host) = settings.host(&spec.host) else {
         let known: Vec<_> = settings.hosts.iter().map(|host| host.name.as_str()).collect();
         return Err(Error::Usage(format!(
@@ -94,12 +108,27 @@ pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
             known.join(", ")
         )));
     };
-    let (source, bytes) = input(check.secret_file.as_deref())?;
+    let is_taken = check.manifest.as_deref().is_some_and(manifest::is_standard_input);
+    let (source, token) = match secret.filter(|_| check.secret_file.is_none()) {
+        Some(SecretValue { source, value: Some(bytes) }) => (source, parsed(&bytes)),
+        Some(SecretValue { source, value: None }) => {
+            let message = format!(
+                "it has no key {}: add it, or name another in spec.secretRef.key",
+                shown(&spec.secret_ref.key)
+            );
+            (source, Err(Finding::new(Reason::KeyNotFound, message)))
+        }
+        None => {
+            let (source, bytes) = input(check.secret_file.as_deref(), is_taken)?;
+            (source, parsed(&bytes))
+        }
+    };
     let github = Github::new(&settings)?;
     let known = Host { name: host.name.as_str().into(), registry: host.registry.clone() };
-    let token = Token::try_from(bytes.as_slice())
-        .map_err(|finding| Finding { message: format!("{source}: {}", finding.message), ..finding });
-    let token = token.map_or_else(|finding| Judged::No(vec![finding]), Judged::Yes);
+    let token = token.map_or_else(
+        |finding| Judged::No(vec![Finding { message: format!("{source}: {}", finding.message), ..finding }]),
+        Judged::Yes,
+    );
     let seen = ask(github, &spec, known, &settings, token).await;
     let decision = decide(&seen);
     let status = judged(&seen, &decision, host, &spec, &source);
@@ -116,68 +145,33 @@ pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
     })
 }
 
-/// The manifest's spec, or one without demands.
-fn spec(path: Option<&Path>, host: Option<String>) -> Result<Spec, Error> {
-    let mut spec = match path {
-        Some(path) => manifest(path)?,
-        None => serde_json::from_value(serde_json::json!({ "secretRef": { "name": "token" } }))
-            .map_err(|error| Error::Print(error.to_string()))?,
-    };
-    if let Some(host) = host {
-        spec.host = host;
-    }
-    Ok(spec)
+/// The spec of a connection that demands nothing.
+fn without_demands() -> Result<Spec, Error> {
+    serde_json::from_value(serde_json::json!({ "secretRef": { "name": "token" } }))
+        .map_err(|error| Error::Print(error.to_string()))
 }
 
-fn manifest(path: &Path) -> Result<Spec, Error> {
-    let wrong =
-        |message: String| Error::Usage(format!("{} is wrong: {message}", shown(&path.display().to_string())));
-    let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    let manifest: Value = from_yaml(&text).map_err(wrong)?;
-    for (field, expected) in [("apiVersion", API_VERSION), ("kind", KIND)] {
-        if manifest.get(field).and_then(Value::as_str) != Some(expected) {
-            return Err(wrong(format!("{field} must be {expected}")));
-        }
-    }
-    let schema = serde_json::to_value(api::definition()).map_err(|error| Error::Print(error.to_string()))?;
-    if let (Some(spec), Some(schema)) = (manifest.get("spec"), schema.pointer(SPEC_SCHEMA))
-        && let Some(field) = unknown_field("spec", spec, schema)
-    {
-        return Err(wrong(format!("{field} is no field of a {KIND}")));
-    }
-    let connection: GithubPatConnection = from_yaml(&text).map_err(wrong)?;
-    Ok(connection.spec)
-}
-
-/// The first field that the schema does not have; a demand in a misspelt field would be none, and the token found usable.
-fn unknown_field(path: &str, value: &Value, schema: &Value) -> Option<String> {
-    match value {
-        Value::Object(fields) => fields.iter().find_map(|(name, value)| {
-            let path = format!("{path}.{name}");
-            match schema.get("properties").and_then(|properties| properties.get(name)) {
-                Some(schema) => unknown_field(&path, value, schema),
-                None => Some(path),
-            }
-        }),
-        Value::Array(items) => {
-            let schema = schema.get("items")?;
-            items
-                .iter()
-                .enumerate()
-                .find_map(|(index, item)| unknown_field(&format!("{path}[{index}]"), item, schema))
-        }
-        _ => None,
-    }
+fn parsed(bytes: &[u8]) -> Result<Token, Finding> {
+    Token::try_from(bytes)
 }
 
 /// The bytes of the token and where they stood: in the file that is named, on standard input if a file or a pipe hands some over,
-/// in the variable, or typed.
-fn input(secret_file: Option<&Path>) -> Result<(String, Vec<u8>), Error> {
+/// in the variable, or typed. Standard input has no token if the manifest was taken from it.
+fn input(secret_file: Option<&Path>, is_taken: bool) -> Result<(String, Vec<u8>), Error> {
     if let Some(path) = secret_file {
         let name = shown(&path.display().to_string());
         return read(fs::File::open(path), &name).map(|bytes| (name, bytes));
     }
-    match std::env::var_os("GITHUB_TOKEN").filter(|token| !token.is_empty()) {
+    let variable = std::env::var_os("GITHUB_TOKEN").filter(|token| !token.is_empty());
+    if is_taken {
+        return variable.map(|token| ("GITHUB_TOKEN".to_owned(), token.into_encoded_bytes())).ok_or_else(|| {
+            Error::Usage(format!(
+                "{STANDARD_INPUT} has the manifest and not the Secret that the connection names: add the Secret, or give the \
+                 token by --secret-file or GITHUB_TOKEN"
+            ))
+        });
+    }
+    match variable {
         Some(token) => Ok(match handed_over() {
             Some(bytes) => (STANDARD_INPUT.to_owned(), bytes),
             None => ("GITHUB_TOKEN".to_owned(), token.into_encoded_bytes()),
@@ -197,18 +191,10 @@ fn handed_over() -> Option<Vec<u8>> {
     receiver.recv_timeout(PIPE_DEADLINE).ok()?.ok().filter(|bytes| !bytes.is_empty())
 }
 
-/// A word of the command line as a message may repeat it: people put a token where a name belongs.
-fn shown(word: &str) -> String {
-    match Token::try_from(word.as_bytes()) {
-        Ok(_) => "what looks like a token (not repeated here)".to_owned(),
-        Err(_) => word.to_owned(),
-    }
-}
-
 fn read(source: std::io::Result<impl Read>, name: &str) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let read = source.and_then(|source| source.take(LONGEST_INPUT).read_to_end(&mut bytes));
-    read.map(|_| bytes).map_err(|error| Error::Usage(format!("cannot read {name}: {error}")))
+    read.map(|_| bytes).map_err(|error| Error::Usage(format!("cannot read {name}: {}", unread(&error))))
 }
 
 /// What the prober hears about the token.

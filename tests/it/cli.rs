@@ -1,5 +1,6 @@
 //! The binary from outside: what it exits with, what it prints, and what it never prints.
 
+mod manifests;
 mod usage;
 mod words;
 
@@ -54,6 +55,8 @@ async fn check_says_by_its_exit_code_whether_the_token_is_usable() {
     let body = r#"{"login":"acme-ci","id":1}"#.to_owned();
     let bare = Reply::Answer { status: 200, headers: Vec::new(), body };
     let one = |reply: Reply| vec![reply];
+    let saml = r#"{"message":"Resource protected by organization SAML enforcement."}"#.to_owned();
+    let saml = Reply::Answer { status: 403, headers: Vec::new(), body: saml };
     let refused_once = vec![Reply::bad_credentials(), Reply::AsUsual];
     let refused_then_out = vec![Reply::bad_credentials(), Reply::Status(503)];
     // Name, kind, what happens to it, spec of the manifest if there is one, exit code, words of the output, questions.
@@ -104,6 +107,8 @@ async fn check_says_by_its_exit_code_whether_the_token_is_usable() {
             2,
         ),
         ("refused", TokenKind::Classic, vec![Reply::bad_credentials(); 2], "", 1, "BadCredentials", 2),
+        // It needs a person, though GitHub says nothing against the token.
+        ("restricted", TokenKind::Classic, one(saml), "", 1, "AccessRestricted", 1),
         ("half", TokenKind::Classic, refused_then_out, "", 2, "ServerError", 2),
         (
             "limited",

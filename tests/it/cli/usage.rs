@@ -15,7 +15,7 @@ async fn wrong_usage_is_one_sentence_that_names_what_is_wrong() {
     let manifest = |spec: &str| desk.manifest(spec);
     let other_kind =
         file("apiVersion: v1\nkind: Secret\nmetadata: { name: a }\nspec: { secretRef: { name: a } }\n");
-    let two = format!("{}\n---\n{}", "apiVersion: v1", "kind: Secret");
+    let two = "{ apiVersion: v1, kind: Secret }\n---\n{ apiVersion: v1, kind: ConfigMap }";
     let rows: Vec<(&str, Vec<String>, &str)> = vec![
         (
             "an unknown host",
@@ -26,17 +26,17 @@ async fn wrong_usage_is_one_sentence_that_names_what_is_wrong() {
         ("a folder for a token", words("check --secret-file /"), "cannot read /"),
         ("no such manifest", words("check -f /no/such"), "/no/such"),
         ("bad YAML", words(&format!("check -f {}", file("a: ["))), "file.yaml is wrong"),
-        ("an empty manifest", words(&format!("check -f {}", file(""))), "apiVersion"),
+        (
+            "an empty manifest",
+            words(&format!("check -f {}", file(""))),
+            "has no GithubPatConnection: name the file",
+        ),
         (
             "another kind",
             words(&format!("check -f {other_kind}")),
-            "apiVersion must be githubpat.dev/v1alpha1",
+            "has no GithubPatConnection but Secret: name the file",
         ),
-        (
-            "two documents",
-            words(&format!("check -f {}", file(&two))),
-            "it has 2 documents, with --- between them: keep one",
-        ),
+        ("two of other kinds", words(&format!("check -f {}", file(two))), "but ConfigMap, Secret"),
         (
             "an unknown field of a manifest",
             words(&format!("check -f {}", manifest("require: { scope: [repo] }"))),
@@ -78,6 +78,7 @@ async fn wrong_usage_is_one_sentence_that_names_what_is_wrong() {
         ("a token as a subcommand", words(&token), "it may be a token"),
         ("a token as a value", words(&format!("check --output {token}")), "looks like a token"),
         ("a token as a duration", words(&format!("check --confirm-after {token}")), "looks like a token"),
+        ("a token as a file", words(&format!("check -f {token}")), "there is no such file"),
         ("no subcommand", Vec::new(), "Usage"),
         (
             "run with a wrong setting",
@@ -115,7 +116,11 @@ async fn wrong_usage_is_one_sentence_that_names_what_is_wrong() {
 async fn help_and_version_are_given_and_crds_are_the_checked_in_ones() {
     for (arguments, expected) in [
         ("--help", "Usage: github-pat-operator <COMMAND>"),
-        ("check --help", "0 usable, 1 not usable, 2 undetermined, 3 wrong usage"),
+        ("--help", "0 usable, 1 not usable, 2 undetermined, 3 wrong usage"),
+        (
+            "check --help",
+            "3  wrong usage: an argument, a file, a variable or a setting is wrong, and nothing was asked",
+        ),
         ("run --help", "--minimum-interval"),
         ("--version", concat!("github-pat-operator ", env!("CARGO_PKG_VERSION"))),
     ] {
@@ -127,6 +132,20 @@ async fn help_and_version_are_given_and_crds_are_the_checked_in_ones() {
     let printed = run(&["crds"], b"", &[]).await;
     assert_eq!((printed.code, printed.err.as_str()), (0, ""));
     assert!(printed.out == fs::read_to_string(path).unwrap(), "run: {BINARY} crds > {path}");
+}
+
+#[tokio::test]
+async fn the_exit_codes_of_the_readme_are_those_of_the_help() {
+    let help = run(&["check", "--help"], b"", &[]).await.out;
+    let codes = help.split_once("Exit codes:\n").unwrap().1.replace("\n     ", " ");
+    let codes: Vec<_> = codes.lines().map(|line| line.trim().split_once("  ").unwrap()).collect();
+    assert_eq!(codes.iter().map(|(code, _)| *code).collect::<Vec<_>>(), ["0", "1", "2", "3"]);
+    let readme =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap().replace('`', "");
+    for (code, meaning) in codes {
+        let rows = [format!("\n| {code} | {meaning} |\n"), format!("\n| {code} | {meaning}. |\n")];
+        assert!(rows.iter().any(|row| readme.contains(row)), "README.md lacks: {code} {meaning}");
+    }
 }
 
 #[test]
