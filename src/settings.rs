@@ -6,6 +6,7 @@
 mod host;
 mod proxy;
 mod range;
+mod url;
 mod yaml;
 
 use std::{

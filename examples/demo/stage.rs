@@ -214,7 +214,10 @@ impl Stage {
             self.plane.directory().join("operator.log").display()
         ))?;
         loop {
-            self.screen.draw().await?;
+            // Whatever is done to the cluster, as a CustomResourceDefinition deleted, does not end it.
+            if let Err(error) = self.screen.draw().await {
+                show::line(&format!("the table cannot be shown now: {error}"))?;
+            }
             self.changed.changed().await?;
         }
     }

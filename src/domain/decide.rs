@@ -300,6 +300,7 @@ fn requirements(seen: &Observation) -> (Judged<()>, Option<Finding>) {
     let judge = |grant| judge(seen, token, grant, seen.github_now());
     let grant = seen.knowledge.grant.as_ref().map(|(grant, _)| grant);
     match (judge(grant), seen.knowledge.before.as_deref()) {
+        (Judged::Yes(()) | Judged::Unknown(_), _) if seen.host.yes().is_none() => (host_unknown(), None),
         (Judged::Yes(()), _) if grant.is_none() => {
             let message = "GitHub has not accepted the token yet, so nothing is known of it";
             (Judged::unknown(Reason::NotDetermined, message), None)
@@ -313,9 +314,20 @@ fn requirements(seen: &Observation) -> (Judged<()>, Option<Finding>) {
     }
 }
 
+/// What may have been known of the token before belongs to another host.
+fn host_unknown<T>() -> Judged<T> {
+    let message = "the host that spec.host names is not known, so nothing is known of the token on it";
+    Judged::unknown(Reason::NotDetermined, message)
+}
+
 fn expiry(seen: &Observation) -> Judged<Expiry> {
-    let grant = seen.token.yes().and(seen.knowledge.grant.as_ref());
-    let Some((grant, _)) = grant else {
+    if seen.token.yes().is_none() {
+        return Judged::unknown(Reason::NotDetermined, "there is no token whose end could be known");
+    }
+    if seen.host.yes().is_none() {
+        return host_unknown();
+    }
+    let Some((grant, _)) = &seen.knowledge.grant else {
         return Judged::unknown(Reason::NotDetermined, "GitHub has not told yet when the token expires");
     };
     match grant.expiry {

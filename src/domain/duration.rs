@@ -18,13 +18,15 @@ pub struct Duration(SignedDuration);
 /// that can be wrong.
 pub fn rules(field: &str, least: &str, most: &str) -> serde_json::Value {
     let pattern = Duration::PATTERN;
+    let is_long = most.parse().is_ok_and(|most: Duration| most >= Duration::hours(720));
+    let examples = if is_long { "30m, 1h30m or 720h" } else { "30m or 1h30m" };
     serde_json::json!([{
         "rule": format!(
             "self != '' && self.matches('{pattern}') && duration(self) >= duration('{least}') && \
              duration(self) <= duration('{most}')"
         ),
         "message": format!(
-            "{field} must be a duration from {least} to {most}, written as hours, minutes and seconds: 30m, 1h30m or 720h"
+            "{field} must be a duration from {least} to {most}, written as hours, minutes and seconds: {examples}"
         ),
     }])
 }

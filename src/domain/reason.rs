@@ -231,6 +231,7 @@ impl Reason {
             self,
             Reason::SpecUnreadable
                 | Reason::TokenMalformed
+                | Reason::Placeholder
                 | Reason::NotAToken
                 | Reason::RefreshToken
                 | Reason::LegacyToken

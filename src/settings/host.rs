@@ -11,7 +11,7 @@ use rustls::{
 };
 use serde::Deserialize;
 
-use super::{CONNECT_TIMEOUT, Error, HOST_CONCURRENCY, Proxy, ProxyInput, TIMEOUT};
+use super::{CONNECT_TIMEOUT, Error, HOST_CONCURRENCY, Proxy, ProxyInput, TIMEOUT, url::parsed};
 use crate::domain::duration::Duration;
 
 /// One GitHub: github.com, an Enterprise Server, a tenant of ghe.com, or a simulator.
@@ -176,7 +176,7 @@ impl HostInput {
 
 /// An `https` URL, or an `http` one of a loopback address, without user, query and fragment.
 fn checked_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("{text:?} is not a URL: {error}"))?;
+    let url = parsed(text, "https://ghe.example.com/api/v3")?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("a URL with a user or password is not taken".to_owned());
     }

@@ -6,6 +6,8 @@ use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::url::parsed;
+
 /// The proxy of a host. The operator asks it for a tunnel (CONNECT), so it sees neither token nor answer.
 #[derive(Clone)]
 pub struct Proxy {
@@ -71,8 +73,7 @@ impl ProxyInput {
 /// An `http` or `https` URL of a host, with nothing else in it.
 fn url(text: &str) -> Result<Url, String> {
     // Not repeated here: it may have a password in it.
-    let url = Url::parse(text)
-        .map_err(|error| format!("not a URL ({error}): write it as in http://proxy.example.com:3128"))?;
+    let url = parsed(text, "http://proxy.example.com:3128")?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(
             "it has a user or password: put them into a file, and name that as credentialsFile".to_owned()

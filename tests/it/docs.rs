@@ -313,3 +313,33 @@ fn tokens(text: &str) -> impl Iterator<Item = &str> {
         })
     })
 }
+
+#[test]
+fn every_sentence_that_troubleshooting_explains_is_one_of_the_operator() {
+    let mut sources = String::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else {
+                sources += &fs::read_to_string(entry).unwrap();
+            }
+        }
+    }
+    // As the compiler joins the lines of a text.
+    let joined: Vec<&str> = sources.split("\\\n").map(str::trim_start).collect();
+    let sources = joined.join("");
+    let page = read("docs/troubleshooting.md");
+    let sentences: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect();
+    assert!(sentences.len() > 10);
+    for part in sentences
+        .iter()
+        .flat_map(|sentence| sentence.split('…'))
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+    {
+        assert!(sources.contains(part), "nothing says {part:?}");
+    }
+}
