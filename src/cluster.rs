@@ -80,11 +80,6 @@ impl Fault {
         self.code() == Some(403)
     }
 
-    /// True if a ResourceQuota is spent.
-    pub fn is_quota(&self) -> bool {
-        self.refusal_status().is_some_and(|status| matches!(refusal(status), Refusal::Quota(_)))
-    }
-
     /// True if the namespace is being deleted, which is no fault at all.
     pub fn is_terminating(&self) -> bool {
         self.refusal_status().is_some_and(|status| refusal(status) == Refusal::NamespaceTerminating)

@@ -99,8 +99,10 @@ impl Github {
             let failed = |source| Error::Tls { host: host.name.clone(), source };
             let kept = client(host).and_then(ClientBuilder::build).map_err(failed)?;
             let fresh = client(host).and_then(|client| client.pool_max_idle_per_host(0).build());
-            let (fresh, proxied) = (fresh.map_err(failed)?, host.proxy.is_some());
-            Ok((host.name.clone(), Lines { user: host.endpoint("user"), kept, fresh, proxied }))
+            let (fresh, user) = (fresh.map_err(failed)?, host.endpoint("user"));
+            let name = user.host_str().unwrap_or_default();
+            let proxied = host.proxy.as_ref().is_some_and(|proxy| !proxy.skips(name));
+            Ok((host.name.clone(), Lines { user, kept, fresh, proxied }))
         };
         let hosts = settings.hosts.iter().map(lines).collect::<Result<_, _>>()?;
         Ok(Github { hosts, api_version: settings.github_api_version.clone() })

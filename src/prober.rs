@@ -136,6 +136,11 @@ impl Prober {
         let Some(host) = self.hosts.get(&subject.host) else {
             return Asked::NotNow(Deferral::new(Reason::HostUnknown));
         };
+        // The answer would land on another token.
+        if token.hashed() != subject.token {
+            tracing::error!(host = %subject.host, "a question about another token than its subject; please report this");
+            return Asked::NotNow(Deferral::new(Reason::QuestionFailed));
+        }
         let question = Question {
             token,
             hashed: subject.token,

@@ -234,7 +234,10 @@ fn authenticated(outcome: &Outcome<'_>) -> Verdict {
         judgement.earlier.clone().unwrap_or_else(|| Finding::new(Reason::Accepted, accepted(grant)))
     });
     let doubt = outcome.seen.token.yes().and_then(|token| token.doubt);
-    if let Some(doubt) = doubt.filter(|_| verdict.finding.reason == Reason::BadCredentials) {
+    // One that was accepted before was not mistyped.
+    let is_likely =
+        verdict.finding.reason == Reason::BadCredentials && !outcome.seen.knowledge.accepted_before();
+    if let Some(doubt) = doubt.filter(|_| is_likely) {
         verdict.finding.message = likely_cause(doubt);
     }
     verdict

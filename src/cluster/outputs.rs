@@ -27,6 +27,8 @@ use crate::{
     },
 };
 
+/// Where `kubectl apply` keeps what it applied, with the data of a Secret: an old token would stay in it.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "github-pat-operator");
 
 /// The connection as the owner of its outputs.
@@ -104,7 +106,7 @@ async fn recreate(
     let name = &output.secret_name;
     let Some(before) = unchanged(secrets, name, seen).await? else { return Ok(Done::Conflict) };
     let mut secret = made(owner, output, payload, proof);
-    let ours = |key: &str| key == MANAGED_BY.0 || key.starts_with(DOMAIN);
+    let ours = |key: &str| key == MANAGED_BY.0 || key == LAST_APPLIED || key.starts_with(DOMAIN);
     let others =
         |map: Option<BTreeMap<String, String>>| map.into_iter().flatten().filter(|(key, _)| !ours(key));
     secret.labels_mut().extend(others(before.metadata.labels));
@@ -128,7 +130,7 @@ async fn create(client: &Client, owner: Owner<'_>, secret: &Secret) -> Result<Do
 }
 
 /// Asks the API server whether it would take the new output, so that the old one is not deleted for nothing. That one of the same
-/// name stands is known, and a quota may be spent by that very one.
+/// name stands is known. A quota that is spent keeps the old one too: what a deletion frees is not free at once.
 ///
 /// # Errors
 ///
@@ -136,7 +138,7 @@ async fn create(client: &Client, owner: Owner<'_>, secret: &Secret) -> Result<Do
 async fn rehearse(client: &Client, owner: Owner<'_>, secret: &Secret) -> Result<(), Fault> {
     let params = PostParams { dry_run: true, ..params() };
     match write(client, owner, None, secret, &params).await {
-        Err(fault) if !fault.is_already_there() && !fault.is_quota() => Err(fault),
+        Err(fault) if !fault.is_already_there() => Err(fault),
         _ => Ok(()),
     }
 }
@@ -180,7 +182,7 @@ async fn replace(
 fn own(secret: &mut Secret, owner: Owner<'_>) {
     secret.labels_mut().insert(OWNER_LABEL.to_owned(), owner.uid.to_owned());
     secret.labels_mut().insert(MANAGED_BY.0.to_owned(), MANAGED_BY.1.to_owned());
-    secret.annotations_mut().remove(ADOPT);
+    secret.annotations_mut().retain(|key, _| key != ADOPT && key != LAST_APPLIED);
     let references = secret.owner_references_mut();
     references.retain(|reference| reference.uid == owner.uid || !is_ours(reference));
     if !references.iter().any(|reference| reference.uid == owner.uid) {

@@ -22,6 +22,8 @@ pub const OWNER_LABEL: &str = "githubpat.dev/connection-uid";
 
 /// The annotation that lets the connection of this name take over a Secret that nobody owns.
 pub const ADOPT: &str = "githubpat.dev/adopt";
+/// The longest name of an object.
+const LONGEST_NAME: usize = 253;
 /// The annotation of an output that names its connection.
 pub const CONNECTION: &str = "githubpat.dev/connection";
 
@@ -145,6 +147,9 @@ impl SecretEntry {
         };
         let leaving = leaving.map(|finalizers| Box::new(finalizers.to_vec()));
         // What an earlier connection left has the label of that one.
+        // A longer value is no name, and would be kept.
+        let [adopt, connection] =
+            [adopt, connection].map(|name| name.filter(|name| name.len() <= LONGEST_NAME));
         let given = adopt.map(|name| Heir { name: name.into(), of: None });
         let left = connection.zip(label).map(|(name, uid)| Heir { name: name.into(), of: Some(uid.into()) });
         let heir = given.or(left);

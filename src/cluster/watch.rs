@@ -4,8 +4,10 @@
 //! after the restore of a backup; a watch from a later version would then wait in silence:
 //! <https://kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd/#restoring-an-etcd-cluster>.
 //!
-//! The list comes as a stream of objects, of which one at a time is held, or in pages from an API server that does not do that:
-//! <https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists>.
+//! The first list comes as a stream of objects, of which one at a time is held:
+//! <https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists>. It may be a moment old, which harms nobody who
+//! knows nothing yet; the watch that follows tells the rest. Later lists outweigh what is known, so they come in consistent pages,
+//! as the first one does from an API server that sends no stream.
 
 use std::{
     fmt::Debug,
@@ -129,6 +131,9 @@ async fn followed<K>(
                         if !matches!(event, watcher::Event::Init) {
                             failures = 0;
                             told = None;
+                        }
+                        if matches!(event, watcher::Event::InitDone) {
+                            config = paged.clone();
                         }
                         follow(event);
                     }

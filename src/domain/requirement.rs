@@ -80,7 +80,7 @@ pub struct Expectation {
     /// The login of the account, in any case. It changes when the account is renamed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 100), extend("x-kubernetes-validations" = [{
-        "rule": "self.matches('^[a-zA-Z0-9][-_a-zA-Z0-9]*$')",
+        "rule": "self.matches('^[-_a-zA-Z0-9]+([[]bot[]])?$')",
         "message": "login must be that of a GitHub account, such as octocat, without @",
     }]))]
     pub login: Option<String>,

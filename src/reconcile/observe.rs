@@ -1,6 +1,6 @@
 //! Sees what a decision needs: what is known of the cluster and of the token, and reads what is due. It judges nothing.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Context, Failure, records::Record};
 use crate::{
@@ -28,6 +28,9 @@ use crate::{
     },
     prober::{Asked, Asker},
 };
+
+/// However many request it, a token is asked about no sooner after a question than this.
+const BETWEEN_REQUESTS: SignedDuration = SignedDuration::from_secs(5);
 
 /// What was seen of one connection.
 pub(super) struct Observed {
@@ -216,19 +219,34 @@ impl Look<'_> {
         }
     }
 
-    /// True if the annotation asks for a question that was not asked yet.
+    /// True if the annotation asks for a question that was not asked yet, and there is a token to ask its host about. What was
+    /// known of another token or host is kept, and must not be asked for.
     fn is_requested(&self, seen: &Observation) -> bool {
         let handled = self.handled_request();
         let requested = self.connection.requested.as_deref();
-        requested.is_some() && requested != handled && !seen.demand.suspend && self.record.subject.is_some()
+        requested.is_some() && requested != handled && !seen.demand.suspend && self.is_current(seen)
+    }
+
+    /// True if the token in the source, on the host that the spec names, is the subject.
+    fn is_current(&self, seen: &Observation) -> bool {
+        let now = seen.token.yes().zip(seen.host.yes());
+        self.record.subject.as_ref().is_some_and(|subject| {
+            now.is_some_and(|(token, host)| subject.token == token.hashed && subject.host == host.name)
+        })
     }
 
     /// When to ask because the annotation requests it: at once, but one request no sooner after another than the settings allow
     /// for questions, so that nobody can spend the budgets of all by requests.
     fn requested_at(&self, seen: &Observation) -> Option<Timestamp> {
         let before = self.record.asked_on_request.map(Timestamp::from).filter(|asked| *asked <= seen.now);
+        // Others may request the same of the same token.
+        let apart = seen.past.asked.map(|asked| later(asked, BETWEEN_REQUESTS));
+        // A confirmation is believed only after the pause that it is to have.
+        let refused = seen.knowledge.refused.filter(|refused| !refused.is_believed());
+        let confirmed = refused.map(|refused| later(refused.last, seen.timing.confirm_after));
         let soonest = before.map(|asked| later(asked, seen.timing.minimum_interval));
-        let at = soonest.into_iter().chain(seen.not_before).fold(seen.now, Timestamp::max);
+        let soonest = [soonest, apart, confirmed, seen.not_before].into_iter().flatten();
+        let at = soonest.fold(seen.now, Timestamp::max);
         self.is_requested(seen).then_some(at)
     }
 

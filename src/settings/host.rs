@@ -181,13 +181,13 @@ fn checked_url(text: &str) -> Result<Url, String> {
         return Err("a URL with a user or password is not taken".to_owned());
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(format!("{text} has a query or fragment, which a root cannot have"));
+        return Err("it has a query or fragment, which a root does not have: leave them out".to_owned());
     }
     match url.scheme() {
         "https" => Ok(url),
         "http" if is_loopback(&url) => Ok(url),
-        "http" => Err(format!("{text} is plain http, which is taken for loopback addresses only: use https")),
-        _ => Err(format!("{text} is not an https URL")),
+        "http" => Err("it is plain http, which is taken for loopback addresses only: use https".to_owned()),
+        _ => Err("it is not an https URL: use https".to_owned()),
     }
 }
 

@@ -45,6 +45,16 @@ impl Proxy {
     }
 }
 
+impl Proxy {
+    /// True if this host is reached without it.
+    pub fn skips(&self, host: &str) -> bool {
+        self.no_proxy.iter().any(|entry| {
+            let name = entry.trim_start_matches('.');
+            entry == "*" || host == name || host.strip_suffix(name).is_some_and(|front| front.ends_with('.'))
+        })
+    }
+}
+
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Proxy").field("url", &self.url.as_str()).finish_non_exhaustive()
@@ -84,7 +94,9 @@ fn url(text: &str) -> Result<Url, String> {
         other => return Err(format!("{other} is not supported: use an http or https proxy")),
     }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(format!("{text} has a path, query or fragment, which a proxy does not have"));
+        return Err(
+            "it has a path, query or fragment, which a proxy does not have: leave them out".to_owned()
+        );
     }
     Ok(url)
 }
@@ -149,5 +161,24 @@ mod tests {
             no_proxy: Vec::new(),
         };
         assert!(!format!("{proxy:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_host_that_is_named_goes_without_the_proxy() {
+        let skips = |entry: &str, host: &str| {
+            let no_proxy = vec![entry.to_owned()];
+            Proxy { url: url("http://proxy.example.com").unwrap(), credentials: None, no_proxy }.skips(host)
+        };
+        let rows = [
+            ("ghe.example.com", "ghe.example.com", true),
+            ("example.com", "ghe.example.com", true),
+            (".example.com", "ghe.example.com", true),
+            ("*", "ghe.example.com", true),
+            ("xample.com", "ghe.example.com", false),
+            ("other.example.com", "ghe.example.com", false),
+        ];
+        for (entry, host, expected) in rows {
+            assert_eq!(skips(entry, host), expected, "{entry} {host}");
+        }
     }
 }

@@ -309,3 +309,39 @@ async fn connections_with_one_token_are_served_by_one_question() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_request_sends_no_token_to_a_host_that_the_spec_no_longer_names() {
+    let world = World::start().await;
+    let _operator = world.operator().await;
+    world.secret("ci", &world.github.token(NewToken::classic("first", "acme-ci"))).await;
+    world.connection("ci", json!({ "interval": "24h" })).await;
+    world.ready("ci", "True", "Ready").await;
+    let request = |at: &str| json!({ "metadata": { "annotations": { "githubpat.dev/requestedAt": at } } });
+    let rows = [
+        ("another host and another token", json!({ "host": "unknown.example.com" }), "second", "HostUnknown"),
+        ("a bad paste", json!({}), "no token at all", "NotAToken"),
+    ];
+    for (name, spec, value, reason) in rows {
+        let second = world.github.token(NewToken::classic(name, "octocat"));
+        let text = if value == "second" { second } else { value.to_owned() };
+        let asked = world.github.calls().len();
+        world.change("ci", spec).await;
+        world.secret("ci", &text).await;
+        let patch = kube::api::Patch::Merge(request(name));
+        world.connections().patch("ci", &kube::api::PatchParams::default(), &patch).await.unwrap();
+        world
+            .until("ci", |seen| {
+                is_so(seen, "Ready", "False", reason) || is_so(seen, "Ready", "Unknown", reason)
+            })
+            .await;
+        // Another connection is judged meanwhile, so whatever was to be asked was asked.
+        let marker = format!("marker-{reason}").to_lowercase();
+        world.secret(&marker, &world.github.token(NewToken::classic(&marker, "acme-ci"))).await;
+        world.connection(&marker, json!({ "secretRef": { "name": marker } })).await;
+        world.ready(&marker, "True", "Ready").await;
+        let calls = world.github.calls();
+        let strangers = calls[asked..].iter().filter(|call| call.token.as_deref() != Some(marker.as_str()));
+        assert_eq!(strangers.count(), 0, "{name}");
+    }
+}

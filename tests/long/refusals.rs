@@ -356,3 +356,26 @@ async fn many_tokens_that_are_really_revoked_are_condemned_after_the_incident() 
     let failed = world.github.statistics().failed_logins;
     eprintln!("{failed} failed logins of {} tokens", names.len());
 }
+
+#[tokio::test]
+async fn a_request_does_not_confirm_a_refusal_before_its_pause() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let settings = world.settings().replace("confirmAfter: 1s", "confirmAfter: 20s");
+    let _operator = world.operator_with_settings(&settings).await;
+    ours.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
+    ours.connection("ci", json!({ "interval": "24h" })).await;
+    ours.ready("ci", "True", "Ready").await;
+    world.github.script("ci", vec![Reply::bad_credentials()]);
+    ours.request("ci", "1").await;
+    until_asked(&world.github, "ci", 2).await;
+    ours.request("ci", "2").await;
+    ours.until("ci", |seen| {
+        seen.status.as_ref().is_some_and(|status| status.last_handled_request.as_deref() == Some("2"))
+    })
+    .await;
+    let asked: Vec<_> = questions(&world.github, "ci").into_iter().map(|(at, _)| at).collect();
+    let pause = asked[2].duration_since(asked[1]);
+    assert!(pause >= SignedDuration::from_secs(19), "{pause}: {asked:?}");
+    ours.ready("ci", "True", "Ready").await;
+}

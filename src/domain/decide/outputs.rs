@@ -374,8 +374,8 @@ pub fn foreign(name: &str) -> Finding {
         Reason::ForeignSecret,
         format!(
             "Secret {name} exists and was not made by this connection, so it is left alone: \
-             give the output another name, delete the Secret, or let this connection take it over with the annotation \
-             githubpat.dev/adopt and the connection's name as its value"
+             give the output another name, delete the Secret, or, if nothing else owns it, let this connection take it over \
+             with the annotation githubpat.dev/adopt and the connection's name as its value"
         ),
     )
 }

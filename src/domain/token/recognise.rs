@@ -106,15 +106,15 @@ fn around(text: &str) -> Finding {
 
 /// What the text is in base64, which the API has in base64 once more.
 fn encoded(text: &str) -> Option<&'static str> {
-    let joined: String = text.split_whitespace().collect();
-    let inner = BASE64_STANDARD.decode(joined).ok().and_then(|bytes| String::from_utf8(bytes).ok())?;
-    let inner = Zeroizing::new(inner);
-    if begins_like_a_token(&inner) {
+    let joined = Zeroizing::new(text.split_whitespace().collect::<String>());
+    let inner = Zeroizing::new(BASE64_STANDARD.decode(joined.as_bytes()).ok()?);
+    let inner = std::str::from_utf8(&inner).ok()?;
+    if begins_like_a_token(inner) {
         return Some(
             "the value is a token encoded in base64 twice: put it under stringData, or encode it once",
         );
     }
-    tokens(&inner).next()?;
+    tokens(inner).next()?;
     Some(
         "the value is a user name and a token in base64, as in the header of basic authentication or the auth of a Docker \
          configuration: store the token alone",

@@ -145,11 +145,15 @@ fn a_refused_token_whose_shape_is_doubtful_is_told_so_in_ready_too() {
         (Some(Doubt::Length), "its length is unusual, it may have been cut: copy the whole token again"),
     ];
     for (doubt, words) in rows {
-        let refused = good().refused(T + 60).refused(T + 120).with(|seen| {
+        let doubtful = |seen: &mut Observation| {
             if let Judged::Yes(token) = &mut seen.token {
                 token.doubt = doubt;
             }
-        });
+        };
+        let worked = good().refused(T + 60).refused(T + 120).with(doubtful);
+        let message = &status(None, &worked).condition("Ready").unwrap().message.clone();
+        assert!(message.contains("it was revoked"), "what worked was not mistyped: {message}");
+        let refused = seen().refused(T + 60).refused(T + 120).with(doubtful);
         let status = status(None, &refused);
         for type_ in ["Ready", "Authenticated"] {
             let message = &status.condition(type_).unwrap().message;
