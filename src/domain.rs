@@ -17,6 +17,7 @@
 //! | deferral | nothing was said about the token; it says why, and when to ask again |
 //! | knowledge | what is known of a subject, and since when |
 //! | incident | a host refuses many tokens that it accepted before, so its refusals are not believed |
+//! | expectation | the account whose token a connection expects |
 //! | requirement | what a connection demands of its token |
 //! | finding | one thing that is wrong or unknown: a *reason* for machines, a sentence for people |
 //! | severity | how much a reason matters; `Ready` follows from it |
@@ -24,8 +25,9 @@
 //! | output | a Secret that hands the token to workloads; its *layout* says how |
 //! | stamp | what an output shall hold, without the bytes |
 //! | stand | what stands under the name of an output |
+//! | heir | the connection that may take over a Secret that nobody owns |
 //! | conflict | an object is no longer what was seen |
-//! | requeue | when to look at a connection again |
+//! | requeue | when to reconcile a connection again |
 
 pub mod answer;
 pub mod backoff;

@@ -38,7 +38,7 @@ use crate::{
     settings::Settings,
 };
 use act::act;
-use observe::Look;
+use observe::Observer;
 pub use queue::{Priority, Queue};
 use records::{Record, Records};
 use report::Reported;
@@ -49,7 +49,7 @@ const DEADLINE: Duration = Duration::from_secs(25);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 /// Failed reads are retried silently this many times; the API server mostly answers the next one.
 const SILENT_RETRIES: u32 = 3;
-/// An answer of GitHub wakes the connection; if none came for so long, it looks again by itself.
+/// An answer of GitHub wakes the connection; if none came for so long, it is requeued.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// What may be asked in less than this is waited for as long.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
@@ -219,13 +219,13 @@ async fn contained(
     record: &mut Record,
     ctx: &Context,
 ) -> Next {
-    let looking = AssertUnwindSafe(async {
+    let reconciled = AssertUnwindSafe(async {
         match spec {
-            Ok(spec) => look(connection, spec, record, ctx).await,
+            Ok(spec) => pass(connection, spec, record, ctx).await,
             Err(error) => report::unreadable(connection, error, record, ctx).await,
         }
     });
-    match tokio::time::timeout(DEADLINE, looking.catch_unwind()).await {
+    match tokio::time::timeout(DEADLINE, reconciled.catch_unwind()).await {
         Ok(Ok(next)) => next,
         Ok(Err(_)) => {
             tracing::error!(connection = %connection.key, "the reconcile panicked; please report this");
@@ -248,19 +248,20 @@ fn put_back(connection: &Connection, record: Box<Record>, ctx: &Context) {
     }
 }
 
-async fn look(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &Context) -> Next {
+/// One pass: observe, decide, act, report.
+async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &Context) -> Next {
     if spec.suspend && report::says_suspended(connection) {
         return Next::Wait;
     }
     let started = Instant::now();
-    let mut look = Look { connection, spec, ctx, record };
-    let mut observed = look.observe().await;
+    let mut observer = Observer { connection, spec, ctx, record };
+    let mut observed = observer.observe().await;
     let (bytes, outputs) = {
         let missing = decide(&observed.seen).missing;
         (missing.bytes, missing.outputs.into_iter().map(str::to_owned).collect::<Vec<_>>())
     };
     if bytes || !outputs.is_empty() {
-        look.complete(&mut observed, bytes, &outputs).await;
+        observer.complete(&mut observed, bytes, &outputs).await;
     }
     if observed.moved {
         return Next::After(Duration::ZERO);

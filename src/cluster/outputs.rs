@@ -14,7 +14,7 @@ use super::{
     Fault,
     connections::FIELD_MANAGER,
     object::{DOMAIN, ObjectKey},
-    secrets::{ADOPT, CONNECTION, OWNER_LABEL, SecretEntry, SecretMeta, entry, is_ours, look},
+    secrets::{ADOPT, CONNECTION, OWNER_LABEL, SecretEntry, SecretMeta, entry, is_ours, read_meta},
     within,
 };
 use crate::{
@@ -60,9 +60,9 @@ pub enum Done {
     Leaving(SecretEntry),
     /// It belongs to nobody now.
     Released(SecretEntry),
-    /// A Secret of that name stands there that was not known: look again.
+    /// A Secret of that name stands there that was not known: reconcile again.
     Taken(SecretEntry),
-    /// It is no longer in the state that was seen: look again.
+    /// It is no longer in the state that was seen: reconcile again.
     Conflict,
 }
 
@@ -123,7 +123,7 @@ async fn create(client: &Client, owner: Owner<'_>, secret: &Secret) -> Result<Do
         Ok(created) => Ok(Done::Written(created)),
         Err(fault) if fault.is_already_there() => {
             let key = owner.key.beside(&secret.name_any());
-            Ok(look(client, &key).await?.map_or(Done::Conflict, Done::Taken))
+            Ok(read_meta(client, &key).await?.map_or(Done::Conflict, Done::Taken))
         }
         Err(fault) => conflict_or(fault),
     }

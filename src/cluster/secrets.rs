@@ -214,7 +214,7 @@ pub async fn read(client: &Client, key: &ObjectKey) -> Result<Option<Read>, Faul
 /// # Errors
 ///
 /// If the API server does not tell.
-pub async fn look(client: &Client, key: &ObjectKey) -> Result<Option<SecretEntry>, Fault> {
+pub async fn read_meta(client: &Client, key: &ObjectKey) -> Result<Option<SecretEntry>, Fault> {
     let secrets = Api::<SecretMeta>::namespaced(client.clone(), key.namespace());
     Ok(within(secrets.get_opt(key.name())).await?.map(|secret| secret.entry))
 }

@@ -165,7 +165,7 @@ impl Acting<'_, '_> {
     fn conflict(&mut self, name: &str) {
         let (count, pause) = self.record.contentions.of(name).conflict(Instant::now());
         tracing::warn!(connection = %self.connection.key, secret = name, count, requeue_after = ?pause,
-            "an output changed while it was written; it is looked at again");
+            "an output changed while it was written; it is reconciled again");
         self.record.forget_output(name);
         self.acted.pause = Some(pause);
     }

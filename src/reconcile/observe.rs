@@ -38,21 +38,21 @@ pub(super) struct Observed {
     pub(super) seen: Observation,
     /// What could not be read.
     pub(super) failures: Vec<Failure>,
-    /// The source held another token than a moment ago: look again.
+    /// The source held another token than a moment ago: reconcile again.
     pub(super) moved: bool,
     /// When to ask because the annotation requests it, if that was not done yet.
     pub(super) requested_at: Option<Timestamp>,
 }
 
-/// What belongs to one look at one connection.
-pub(super) struct Look<'a> {
+/// What one reconcile of one connection observes with.
+pub(super) struct Observer<'a> {
     pub(super) connection: &'a Connection,
     pub(super) spec: &'a Spec,
     pub(super) ctx: &'a Context,
     pub(super) record: &'a mut Record,
 }
 
-impl Look<'_> {
+impl Observer<'_> {
     /// The only place of a reconcile that reads the clock. A question that is due is handed to the prober, which nobody waits for.
     pub(super) async fn observe(&mut self) -> Observed {
         let now = Timestamp::now();
@@ -147,7 +147,7 @@ impl Look<'_> {
         (token, bytes, None)
     }
 
-    /// The bytes of the token, read a moment ago. If the source holds another token by now, the look begins anew.
+    /// The bytes of the token, read a moment ago. If the source holds another token by now, the reconcile begins anew.
     async fn bytes(&mut self, observed: &mut Observed) {
         if observed.seen.bytes.is_some() {
             return;

@@ -22,7 +22,7 @@ pub enum Priority {
     New,
     /// Something has changed, or an instant was reached.
     Changed,
-    /// It was judged before; only a look whether it is as it was.
+    /// It was judged before; it is only checked whether it is as it was.
     Known,
 }
 

@@ -207,7 +207,7 @@ fn may_write(connection: &Connection, record: &mut Record) -> Result<(), Duratio
 async fn conflict(connection: &Connection, record: &mut Record, ctx: &Context) -> Reported {
     let (count, pause) = record.contentions.of(STATUS).conflict(Instant::now());
     tracing::warn!(connection = %connection.key, count, requeue_after = ?pause,
-        "the connection changed while its status was written; it is looked at again");
+        "the connection changed while its status was written; it is reconciled again");
     match connections::get(&ctx.client, &connection.key).await {
         Ok(Some(now)) => learn(&connection.resource_version, now, ctx),
         Ok(None) => return gone(connection, ctx),

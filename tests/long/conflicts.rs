@@ -124,7 +124,7 @@ async fn after_etcd_went_back_to_an_earlier_state_the_operator_follows_what_stan
     let conflicts = requests[restored.min(requests.len())..].iter().filter(|event| event.code == 409).count();
     eprintln!("{conflicts} conflicts after the restore");
     assert!(conflicts <= 12, "conflicts back off: {conflicts}");
-    assert!(conflicts == 0 || operator.log().contains("it is looked at again"), "conflicts are logged");
+    assert!(conflicts == 0 || operator.log().contains("it is reconciled again"), "conflicts are logged");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! When GitHub may be asked about a token again, and when to look again.
+//! When GitHub may be asked about a token again, and when to requeue.
 //!
 //! Time is an argument: nothing here reads a clock or draws a random number. The instants at which a token is due are fixed by
 //! the token, so they are the same after a restart and need not be stored.
@@ -13,8 +13,8 @@ use super::{
     Subject,
 };
 
-/// The longest pause between two looks.
-const LONGEST_LOOK: SignedDuration = SignedDuration::from_hours(24);
+/// The longest pause between two reconciles.
+const LONGEST_REQUEUE: SignedDuration = SignedDuration::from_hours(24);
 /// The first pause after a deferral, if `minimum_interval` is not longer.
 const SHORTEST_PAUSE: SignedDuration = SignedDuration::from_secs(10);
 /// How long after the expiry the question comes that shall confirm it, and none before it: clocks may differ a little, and an
@@ -134,7 +134,7 @@ fn wanted(
     Some(if regular < ends { regular } else { later(ends, AFTER_EXPIRY) })
 }
 
-/// When to look again: at once if a question is due, else at the earliest of the given instants that lies ahead; between one
+/// When to requeue: at once if a question is due, else at the earliest of the given instants that lies ahead; between one
 /// second and a day from now.
 pub fn requeue_after(
     now: Timestamp,
@@ -142,7 +142,7 @@ pub fn requeue_after(
     instants: impl IntoIterator<Item = Timestamp>,
 ) -> SignedDuration {
     let ahead = instants.into_iter().filter(|at| *at > now).chain(due).map(|at| at.duration_since(now)).min();
-    ahead.unwrap_or(LONGEST_LOOK).clamp(SignedDuration::from_secs(1), LONGEST_LOOK)
+    ahead.unwrap_or(LONGEST_REQUEUE).clamp(SignedDuration::from_secs(1), LONGEST_REQUEUE)
 }
 
 /// The next of the token's own instants, which are `phase + k × interval`; at once if the operator was away for longer.

@@ -1,4 +1,4 @@
-//! When GitHub is asked, when the connection is looked at again, and when there is nothing to say yet.
+//! When GitHub is asked, when the connection is requeued, and when there is nothing to say yet.
 
 use super::*;
 

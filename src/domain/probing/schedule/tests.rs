@@ -351,8 +351,8 @@ fn the_next_look_is_the_earliest_instant_ahead_within_a_second_and_a_day() {
         ("a second", &[T + 1], 1),
     ];
     for (name, instants, expected) in rows {
-        let look = requeue_after(at(T), None, instants.iter().map(|second| at(*second)));
-        assert_eq!(look, SignedDuration::from_secs(expected), "{name}");
+        let pause = requeue_after(at(T), None, instants.iter().map(|second| at(*second)));
+        assert_eq!(pause, SignedDuration::from_secs(expected), "{name}");
     }
     let soon = at(T) + SignedDuration::from_millis(3);
     assert_eq!(requeue_after(at(T), None, [soon]), SignedDuration::from_secs(1), "never less than a second");
@@ -406,8 +406,8 @@ proptest! {
             Timing { interval, minimum_interval: heartbeat, confirm_after, heartbeat, trust_for: interval };
         let past = Past { since, asked, released };
         let due = due(&subject(1, "github.com"), &knowledge, past, ends, &timing);
-        let look = requeue_after(since, due, []);
-        prop_assert!(look >= SignedDuration::from_secs(1) && look <= LONGEST_LOOK);
+        let pause = requeue_after(since, due, []);
+        prop_assert!(pause >= SignedDuration::from_secs(1) && pause <= LONGEST_REQUEUE);
     }
 
     #[test]
