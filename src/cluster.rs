@@ -37,7 +37,7 @@ pub enum Fault {
 
 /// Who or what refused a request, as far as the API server's answer tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Refusal {
+enum Denial {
     /// The namespace is being deleted: nothing can be created in it, and all of it goes.
     NamespaceTerminating,
     /// RBAC.
@@ -82,7 +82,7 @@ impl Fault {
 
     /// True if the namespace is being deleted, which is no fault at all.
     pub fn is_terminating(&self) -> bool {
-        self.refusal_status().is_some_and(|status| refusal(status) == Refusal::NamespaceTerminating)
+        self.refusal_status().is_some_and(|status| refusal(status) == Denial::NamespaceTerminating)
     }
 
     /// What to do about it, as the end of a sentence. The same words each time.
@@ -91,19 +91,19 @@ impl Fault {
             return "the operator tries again soon".to_owned();
         };
         match refusal(status) {
-            Refusal::Forbidden => {
+            Denial::Forbidden => {
                 format!("give the operator's ServiceAccount {verbs} on Secrets in this namespace (RBAC)")
             }
-            Refusal::Quota(Some(name)) => format!("raise the ResourceQuota {name} or free some of it"),
-            Refusal::Quota(None) => "raise the ResourceQuota of the namespace or free some of it".to_owned(),
-            Refusal::Policy(name) => {
+            Denial::Quota(Some(name)) => format!("raise the ResourceQuota {name} or free some of it"),
+            Denial::Quota(None) => "raise the ResourceQuota of the namespace or free some of it".to_owned(),
+            Denial::Policy(name) => {
                 format!(
                     "the admission policy or webhook {name} refused it: have its owner allow the operator's Secrets"
                 )
             }
-            Refusal::NamespaceTerminating => "the namespace is being deleted".to_owned(),
-            Refusal::Busy => "the API server is busy; the operator tries again soon".to_owned(),
-            Refusal::Invalid | Refusal::Other => {
+            Denial::NamespaceTerminating => "the namespace is being deleted".to_owned(),
+            Denial::Busy => "the API server is busy; the operator tries again soon".to_owned(),
+            Denial::Invalid | Denial::Other => {
                 "the operator tries again; its log has the API server's words".to_owned()
             }
         }
@@ -146,25 +146,25 @@ fn innermost(error: &dyn std::error::Error) -> String {
 /// Who refused. The API server tells policies, webhooks and quotas apart in its sentence only:
 /// <https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/>,
 /// <https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/>.
-fn refusal(status: &Status) -> Refusal {
+fn refusal(status: &Status) -> Denial {
     let causes = status.details.iter().flat_map(|details| &details.causes);
     if causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating") {
-        return Refusal::NamespaceTerminating;
+        return Denial::NamespaceTerminating;
     }
     let message = status.message.as_str();
     for introduction in ["ValidatingAdmissionPolicy '", WEBHOOK] {
         if let Some(name) = quoted(message, introduction) {
-            return Refusal::Policy(name);
+            return Denial::Policy(name);
         }
     }
     if message.contains("exceeded quota") {
-        return Refusal::Quota(message.split("exceeded quota: ").nth(1).and_then(word));
+        return Denial::Quota(message.split("exceeded quota: ").nth(1).and_then(word));
     }
     match status.code {
-        403 => Refusal::Forbidden,
-        422 | 400 => Refusal::Invalid,
-        429 | 500..=599 => Refusal::Busy,
-        _ => Refusal::Other,
+        403 => Denial::Forbidden,
+        422 | 400 => Denial::Invalid,
+        429 | 500..=599 => Denial::Busy,
+        _ => Denial::Other,
     }
 }
 

@@ -16,12 +16,18 @@
 //! | answer | GitHub has spoken about the token: granted or refused |
 //! | deferral | nothing was said about the token; it says why, and when to ask again |
 //! | knowledge | what is known of a subject, and since when |
+//! | snapshot | the knowledge of a subject at one instant, and whether a question is on its way |
+//! | flaw | what is unusual about the form of a token, which may have been cut or mistyped |
+//! | doubt | what speaks against an acceptance and is not believed yet: a deferral, or one refusal |
 //! | incident | a host refuses many tokens that it accepted before, so its refusals are not believed |
 //! | expectation | the account whose token a connection expects |
 //! | requirement | what a connection demands of its token |
-//! | finding | one thing that is wrong or unknown: a *reason* for machines, a sentence for people |
+//! | verdict | whether something holds of a token: yes, no, or unknown; a *judgement* is all verdicts on one token |
+//! | finding | why a verdict is what it is: a *reason* for machines, a sentence for people |
 //! | severity | how much a reason matters; `Ready` follows from it |
-//! | condition | one aspect of a connection in its status |
+//! | condition | what the status says of one verdict; a *draft* until it has its instants |
+//! | pass | one reconcile of one connection: observe, decide, act, report |
+//! | change | one write to an output; its *outcome* is what the API server made of it |
 //! | output | a Secret that hands the token to workloads; its *layout* says how |
 //! | stamp | what an output shall hold, without the bytes |
 //! | stand | what stands under the name of an output |
@@ -46,7 +52,7 @@ pub mod version;
 
 pub use self::reason::Reason;
 
-/// What is wrong or unknown, and what to do about it.
+/// Why a verdict is what it is, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// For machines; documented in `docs/reasons.md`.
@@ -62,9 +68,9 @@ impl Finding {
     }
 }
 
-/// The outcome of a judgement: it holds, it does not, or nobody can tell yet.
+/// Whether something holds of a token: it does, it does not, or nobody can tell yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Judged<T> {
+pub enum Verdict<T> {
     /// It holds, and this is what was found.
     Yes(T),
     /// It does not; at least one finding, the most important first.
@@ -73,27 +79,27 @@ pub enum Judged<T> {
     Unknown(Finding),
 }
 
-impl<T> Judged<T> {
+impl<T> Verdict<T> {
     /// What was found, if it holds.
     pub fn yes(&self) -> Option<&T> {
         match self {
-            Judged::Yes(value) => Some(value),
-            Judged::No(_) | Judged::Unknown(_) => None,
+            Verdict::Yes(value) => Some(value),
+            Verdict::No(_) | Verdict::Unknown(_) => None,
         }
     }
 
     /// True if it definitely does not hold.
     pub fn is_no(&self) -> bool {
-        matches!(self, Judged::No(_))
+        matches!(self, Verdict::No(_))
     }
 
     /// The single finding that speaks against it.
     pub fn no(reason: Reason, message: impl Into<String>) -> Self {
-        Judged::No(vec![Finding::new(reason, message)])
+        Verdict::No(vec![Finding::new(reason, message)])
     }
 
     /// Undetermined, for this reason.
     pub fn unknown(reason: Reason, message: impl Into<String>) -> Self {
-        Judged::Unknown(Finding::new(reason, message))
+        Verdict::Unknown(Finding::new(reason, message))
     }
 }

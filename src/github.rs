@@ -62,7 +62,7 @@ pub enum Line {
 
 /// What came of a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heard {
+pub struct Exchange {
     /// When the host was asked.
     pub at: Timestamp,
     /// When its response was read to the end, or failed.
@@ -109,9 +109,9 @@ impl Github {
     }
 
     /// Asks the host about the token, once. Never fails: what cannot be asked is a deferral.
-    pub async fn ask(&self, token: &Token, probe: Probe, host: &str, line: Line) -> Heard {
+    pub async fn ask(&self, token: &Token, probe: Probe, host: &str, line: Line) -> Exchange {
         let at = Timestamp::now();
-        let Some(lines) = self.hosts.get(host) else { return Heard::nothing(at, Reason::HostUnknown) };
+        let Some(lines) = self.hosts.get(host) else { return Exchange::nothing(at, Reason::HostUnknown) };
         let client = if line == Line::Fresh { &lines.fresh } else { &lines.kept };
         let Probe::Identity = probe;
         let response = match get(client, lines.user.clone(), token, self.api_version.clone()).await {
@@ -120,13 +120,13 @@ impl Github {
                 let Failed { reason, cause } = if lines.proxied { failed.of_proxy() } else { failed };
                 let cause = if token.shows_in(&cause) { "it repeats the token".to_owned() } else { cause };
                 tracing::warn!(host, reason = reason.as_str(), cause, "no response");
-                return Heard::nothing(at, reason);
+                return Exchange::nothing(at, reason);
             }
         };
         let answered = Timestamp::now();
         tracing::debug!(host, status = response.status.as_u16(), "GitHub replied");
         let marked = Some(&response.headers).filter(|_| response.is_marked());
-        Heard {
+        Exchange {
             at,
             answered,
             reply: without_echo(interpret(token.kind(), &response, answered), token),
@@ -136,10 +136,10 @@ impl Github {
     }
 }
 
-impl Heard {
+impl Exchange {
     fn nothing(at: Timestamp, reason: Reason) -> Self {
         let reply = Reply::Deferral(Deferral::new(reason));
-        Heard { at, answered: Timestamp::now(), reply, date: None, limit: None }
+        Exchange { at, answered: Timestamp::now(), reply, date: None, limit: None }
     }
 }
 

@@ -62,7 +62,7 @@ pub struct Asker<'a> {
 
 /// What this process has heard from a host about a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known {
+pub struct Snapshot {
     /// The replies.
     pub knowledge: Knowledge,
     /// When the host was asked last.
@@ -122,7 +122,7 @@ impl Prober {
 
     /// Asks about the token, if nobody is asking already; never waits.
     ///
-    /// What keeps a question back because of the host (a breaker, an incident) is also kept as heard, so that [`Prober::heard`]
+    /// What keeps a question back because of the host (a breaker, an incident) is also kept as heard, so that [`Prober::snapshot`]
     /// shows it.
     pub fn ask(
         &self,
@@ -162,8 +162,8 @@ impl Prober {
     }
 
     /// What this process has heard about the token; `None` if it was never asked about.
-    pub fn heard(&self, subject: &Subject) -> Option<Known> {
-        self.hosts.get(&subject.host)?.heard(&subject.token)
+    pub fn snapshot(&self, subject: &Subject) -> Option<Snapshot> {
+        self.hosts.get(&subject.host)?.snapshot(&subject.token)
     }
 
     /// How much the clock of the host is ahead of ours.
@@ -189,7 +189,7 @@ impl Prober {
     }
 }
 
-impl Known {
+impl Snapshot {
     /// What the schedule needs of the time before; `since` is when this process first saw the token on the host.
     pub const fn past(&self, since: Timestamp) -> Past {
         Past { since, asked: self.asked, released: self.released }

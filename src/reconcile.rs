@@ -41,7 +41,6 @@ use act::act;
 use observe::Observer;
 pub use queue::{Priority, Queue};
 use records::{Record, Records};
-use report::Reported;
 
 /// How long one reconcile may take: several calls to the API server, each with a deadline of its own.
 const DEADLINE: Duration = Duration::from_secs(25);
@@ -272,24 +271,24 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
         return Next::Failed;
     }
     let decision = decide(&observed.seen);
-    let acted = act(&decision, &observed, connection, record, ctx).await;
-    tell(connection, observed.failures.iter().chain(&acted.failures), observed.seen.bytes.as_ref());
-    let reported = report::report(connection, spec, &observed, &decision, &acted, record, ctx).await;
+    let outcomes = act(&decision, &observed, connection, record, ctx).await;
+    tell(connection, observed.failures.iter().chain(&outcomes.failures), observed.seen.bytes.as_ref());
+    let reported = report::report(connection, spec, &observed, &decision, &outcomes, record, ctx).await;
     // The bytes of the token are kept no longer than its question is on its way.
     record.held = record.held.take().filter(|_| observed.seen.pending);
-    let has_failed = !observed.failures.is_empty() || !acted.failures.is_empty();
+    let has_failed = !observed.failures.is_empty() || !outcomes.failures.is_empty();
     let pause = match reported {
-        Reported::Failed => return Next::Failed,
-        Reported::Later(pause) => Some(pause),
-        Reported::Said if acted.terminating => return Next::Wait,
-        Reported::Said => None,
+        Next::Failed | Next::FailedOr(_) => return Next::Failed,
+        Next::After(pause) => Some(pause),
+        Next::Wait if outcomes.terminating => return Next::Wait,
+        Next::Wait => None,
     };
     let due = decision.requeue_after.unsigned_abs();
     let due = if observed.seen.pending { due.min(LONGEST_WAIT) } else { due };
     let requested = observed.requested_at.map(|at| at.duration_since(observed.seen.now).unsigned_abs());
     let due =
         requested.map_or(due, |wait| wait.max(SHORTEST_WAIT).min(due)).saturating_sub(started.elapsed());
-    let next = pause.into_iter().chain(acted.pause).fold(due, Duration::min);
+    let next = pause.into_iter().chain(outcomes.pause).fold(due, Duration::min);
     if has_failed { Next::FailedOr(next) } else { Next::After(next) }
 }
 

@@ -5,20 +5,20 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     api::{
         CONDITION_TYPES, Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status,
-        Links, OutputStatus, RefusedStatus, STALLED, StatusSummary, TokenStatus, time,
+        Links, OutputStatus, RefusedStatus, SEE_READY, STALLED, StatusSummary, TokenStatus, time,
     },
     domain::{
-        Finding, Judged, Reason,
+        Finding, Reason, Verdict,
         answer::{Expiry, Grant},
         decide::{Decision, Found, Host, Observation, Plan, Stand},
         reason::Severity,
-        token::{Description, Doubt},
+        token::{Description, Flaw},
     },
 };
 
 /// All that a status is made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Outcome<'a> {
+pub struct Pass<'a> {
     /// What was seen.
     pub seen: &'a Observation,
     /// What was decided.
@@ -50,12 +50,21 @@ pub struct Before<'a> {
 /// whatever a Secret, a webhook or a spec brings into a sentence.
 const LONGEST_MESSAGE: usize = 4096;
 
-struct Verdict {
+/// A condition before it has its instants.
+#[derive(Clone)]
+struct Draft {
     status: ConditionStatus,
     finding: Finding,
 }
 
-type Judge = fn(&Outcome<'_>) -> Verdict;
+impl Draft {
+    /// The same reason in another condition, whose message need not be written again.
+    fn repeated(&self, status: ConditionStatus) -> Draft {
+        says(status, self.finding.reason, SEE_READY.to_owned())
+    }
+}
+
+type Judge = fn(&Pass<'_>) -> Draft;
 
 /// Who judges the conditions after `Ready`, in the order in which they speak for it.
 const JUDGES: [Judge; 5] = [secret_resolved, authenticated, requirements_met, not_expiring, published];
@@ -65,24 +74,24 @@ fn judges() -> impl Iterator<Item = (&'static str, Judge)> {
     CONDITION_TYPES.into_iter().skip(1).zip(JUDGES)
 }
 
-/// The status after this outcome; `None` if it says what stands there already.
-pub fn next(before: Before<'_>, generation: Option<i64>, outcome: &Outcome<'_>) -> Option<Status> {
+/// The status after this pass; `None` if it says what stands there already.
+pub fn next(before: Before<'_>, generation: Option<i64>, pass: &Pass<'_>) -> Option<Status> {
     let summary = before.summary;
     let status = Status {
         observed_generation: generation,
-        conditions: conditions(before, generation, outcome),
-        token: token(summary, outcome),
-        outputs: outputs(summary, outcome),
+        conditions: conditions(before, generation, pass),
+        token: token(summary, pass),
+        outputs: outputs(summary, pass),
         deferral: match summary {
-            Some(summary) if outcome.seen.demand.suspend => summary.deferral.as_deref().cloned(),
-            _ => outcome.seen.token.yes().and(outcome.seen.knowledge.deferred).map(DeferralStatus::from),
+            Some(summary) if pass.seen.demand.suspend => summary.deferral.as_deref().cloned(),
+            _ => pass.seen.token.yes().and(pass.seen.knowledge.deferred).map(DeferralStatus::from),
         },
-        next_check_at: outcome.decision.due.map(time),
-        last_handled_request: outcome.handled_request.map(str::to_owned),
-        links: outcome.links.cloned(),
+        next_check_at: pass.decision.due.map(time),
+        last_handled_request: pass.handled_request.map(str::to_owned),
+        links: pass.links.cloned(),
     };
     let is_said = summary.is_some_and(|summary| {
-        summary.says_the_same(&status) && !is_overdue(&status, summary, outcome.seen.timing.heartbeat)
+        summary.says_the_same(&status) && !is_overdue(&status, summary, pass.seen.timing.heartbeat)
     });
     (!is_said).then_some(status)
 }
@@ -110,15 +119,17 @@ pub fn unreadable(
     now: Timestamp,
 ) -> Option<Status> {
     let message = format!("the resource cannot be read ({error}): mend the field and apply it anew");
-    let verdict = |status| says(status, Reason::SpecUnreadable, message.clone());
-    let conditions = CONDITION_TYPES.into_iter().map(|type_| {
-        let status = if type_ == "Ready" { ConditionStatus::False } else { ConditionStatus::Unknown };
-        condition(type_, verdict(status), summary, generation, now)
-    });
-    let stalled = condition(STALLED, verdict(ConditionStatus::True), summary, generation, now);
+    let ready = says(ConditionStatus::False, Reason::SpecUnreadable, message);
+    let others = judges().map(|(type_, _)| (type_, ready.repeated(ConditionStatus::Unknown)));
+    let stalled = (STALLED, ready.repeated(ConditionStatus::True));
+    let dated = |(type_, draft)| condition(type_, draft, summary, generation, now);
     let status = Status {
         observed_generation: generation,
-        conditions: conditions.chain([stalled]).collect(),
+        conditions: std::iter::once(("Ready", ready.clone()))
+            .chain(others)
+            .chain([stalled])
+            .map(dated)
+            .collect(),
         token: summary.and_then(|summary| summary.token.as_deref().cloned()),
         outputs: summary.map(|summary| summary.outputs.to_vec()).unwrap_or_default(),
         deferral: summary.and_then(|summary| summary.deferral.as_deref().cloned()),
@@ -130,43 +141,60 @@ pub fn unreadable(
     (!summary.is_some_and(|summary| summary.says_the_same(&status))).then_some(status)
 }
 
-fn conditions(before: Before<'_>, generation: Option<i64>, outcome: &Outcome<'_>) -> Vec<Condition> {
-    let (summary, now) = (before.summary, outcome.seen.now);
-    if outcome.seen.demand.suspend {
-        let kept = |type_: &str| before.conditions.iter().find(|condition| condition.type_ == type_).cloned();
+fn conditions(before: Before<'_>, generation: Option<i64>, pass: &Pass<'_>) -> Vec<Condition> {
+    let (summary, now) = (before.summary, pass.seen.now);
+    let dated = |(type_, draft)| condition(type_, draft, summary, generation, now);
+    if pass.seen.demand.suspend {
+        let ready = suspended();
         let others = judges().map(|(type_, _)| {
-            kept(type_).unwrap_or_else(|| condition(type_, suspended(), summary, generation, now))
+            kept(before.conditions, type_)
+                .unwrap_or_else(|| dated((type_, ready.repeated(ConditionStatus::Unknown))))
         });
-        return std::iter::once(condition("Ready", suspended(), summary, generation, now))
-            .chain(others)
-            .collect();
+        let others: Vec<_> = others.collect();
+        return std::iter::once(dated(("Ready", ready))).chain(others).collect();
     }
-    let judged: Vec<_> = judges().map(|(type_, judge)| (type_, judge(outcome))).collect();
-    let ready = ready(&judged, outcome);
+    let mut drafts: Vec<_> = judges().map(|(type_, judge)| (type_, judge(pass))).collect();
+    let mut ready = ready(&drafts);
+    for (_, draft) in &mut drafts {
+        if draft.finding.message == ready.finding.message {
+            *draft = draft.repeated(draft.status);
+        }
+    }
+    ready.finding.message += &raised(pass);
     let stalled = stalled(&ready);
     std::iter::once(("Ready", ready))
-        .chain(judged)
+        .chain(drafts)
         .chain(stalled.map(|stalled| (STALLED, stalled)))
-        .map(|(type_, verdict)| condition(type_, verdict, summary, generation, now))
+        .map(dated)
         .collect()
+}
+
+/// The condition as it stands, with its message in full: the message of Ready is about to be another one.
+fn kept(conditions: &[Condition], type_: &str) -> Option<Condition> {
+    let find = |type_: &str| conditions.iter().find(|condition| condition.type_ == type_);
+    let (mut condition, ready) = (find(type_)?.clone(), find("Ready")?);
+    if condition.message == SEE_READY && ready.reason != Reason::Suspended.as_str() {
+        condition.message.clone_from(&ready.message);
+    }
+    Some(condition)
 }
 
 fn condition(
     type_: &str,
-    verdict: Verdict,
+    draft: Draft,
     summary: Option<&StatusSummary>,
     generation: Option<i64>,
     now: Timestamp,
 ) -> Condition {
     let unchanged = summary
         .and_then(|summary| summary.condition(type_))
-        .filter(|before| before.status == verdict.status)
+        .filter(|before| before.status == draft.status)
         .and_then(|before| before.at());
     Condition {
         type_: type_.to_owned(),
-        status: verdict.status,
-        reason: verdict.finding.reason.as_str().to_owned(),
-        message: bounded(verdict.finding.message),
+        status: draft.status,
+        reason: draft.finding.reason.as_str().to_owned(),
+        message: bounded(draft.finding.message),
         last_transition_time: time(unchanged.unwrap_or(now)),
         observed_generation: generation,
     }
@@ -180,74 +208,74 @@ fn bounded(message: String) -> String {
 }
 
 /// The first of the gravest findings speaks: False for what a person must mend, Unknown for what nobody knows, else True.
-fn ready(judged: &[(&str, Verdict)], outcome: &Outcome<'_>) -> Verdict {
-    let note = outcome.raised_from.map_or_else(String::new, |asked| {
-        let (asked, given) = (asked.as_secs(), outcome.seen.timing.interval.as_secs());
-        format!("; spec.interval of {asked}s is below the administrator's minimum and was raised to {given}s")
-    });
+fn ready(drafts: &[(&str, Draft)]) -> Draft {
     // What holds is worth a note at most.
-    let gravity = |verdict: &Verdict| match verdict.status {
-        ConditionStatus::True => verdict.finding.reason.severity().min(Severity::Note),
-        ConditionStatus::False | ConditionStatus::Unknown => verdict.finding.reason.severity(),
+    let gravity = |draft: &Draft| match draft.status {
+        ConditionStatus::True => draft.finding.reason.severity().min(Severity::Note),
+        ConditionStatus::False | ConditionStatus::Unknown => draft.finding.reason.severity(),
     };
     // `max_by_key` gives the last of equals, and the first is wanted.
-    let Some((_, gravest)) = judged.iter().rev().max_by_key(|(_, verdict)| gravity(verdict)) else {
+    let Some((_, gravest)) = drafts.iter().rev().max_by_key(|(_, draft)| gravity(draft)) else {
         return holds(Reason::Ready, "there is nothing to judge");
     };
     let status = match gravity(gravest) {
         Severity::Fine => {
-            return holds(
-                Reason::Ready,
-                format!("GitHub accepts the token and every requirement holds{note}"),
-            );
+            return holds(Reason::Ready, "GitHub accepts the token and every requirement holds");
         }
         Severity::Note => ConditionStatus::True,
         Severity::Wait => ConditionStatus::Unknown,
         Severity::Mend => ConditionStatus::False,
     };
-    says(status, gravest.finding.reason, format!("{}{note}", gravest.finding.message))
+    Draft { status, ..gravest.clone() }
+}
+
+/// What `Ready` also says if the interval of the spec was raised.
+fn raised(pass: &Pass<'_>) -> String {
+    pass.raised_from.map_or_else(String::new, |asked| {
+        let (asked, given) = (asked.as_secs(), pass.seen.timing.interval.as_secs());
+        format!("; spec.interval of {asked}s is below the administrator's minimum and was raised to {given}s")
+    })
 }
 
 /// There while nothing but a person makes the connection Ready.
-fn stalled(ready: &Verdict) -> Option<Verdict> {
+fn stalled(ready: &Draft) -> Option<Draft> {
     let stalls = ready.status == ConditionStatus::False && ready.finding.reason.stalls();
-    stalls.then(|| says(ConditionStatus::True, ready.finding.reason, ready.finding.message.clone()))
+    stalls.then(|| ready.repeated(ConditionStatus::True))
 }
 
-fn secret_resolved(outcome: &Outcome<'_>) -> Verdict {
-    judged(&outcome.seen.token, |token| {
-        let mut message = format!("{} holds a {}", outcome.source, token.kind.words());
+fn secret_resolved(pass: &Pass<'_>) -> Draft {
+    draft(&pass.seen.token, |token| {
+        let mut message = format!("{} holds a {}", pass.source, token.kind.words());
         if token.trailing_newline {
             message += "; one newline at its end was taken off, which others who read it may send along";
         }
-        if let Some(doubt) = token.doubt {
+        if let Some(flaw) = token.flaw {
             message += "; ";
-            message += doubt.words();
+            message += flaw.words();
         }
         Finding::new(Reason::Resolved, message)
     })
 }
 
-fn authenticated(outcome: &Outcome<'_>) -> Verdict {
-    let judgement = &outcome.decision.judgement;
-    let mut verdict = judged(&judgement.identity, |grant| {
+fn authenticated(pass: &Pass<'_>) -> Draft {
+    let judgement = &pass.decision.judgement;
+    let mut draft = draft(&judgement.identity, |grant| {
         judgement.earlier.clone().unwrap_or_else(|| Finding::new(Reason::Accepted, accepted(grant)))
     });
-    let doubt = outcome.seen.token.yes().and_then(|token| token.doubt);
+    let flaw = pass.seen.token.yes().and_then(|token| token.flaw);
     // One that was accepted before was not mistyped.
-    let is_likely =
-        verdict.finding.reason == Reason::BadCredentials && !outcome.seen.knowledge.accepted_before();
-    if let Some(doubt) = doubt.filter(|_| is_likely) {
-        verdict.finding.message = likely_cause(doubt);
+    let is_likely = draft.finding.reason == Reason::BadCredentials && !pass.seen.knowledge.accepted_before();
+    if let Some(flaw) = flaw.filter(|_| is_likely) {
+        draft.finding.message = likely_cause(flaw);
     }
-    verdict
+    draft
 }
 
 /// Why GitHub refused the token, where its shape tells more than GitHub does.
-fn likely_cause(doubt: Doubt) -> String {
+fn likely_cause(flaw: Flaw) -> String {
     format!(
         "GitHub refused the token (401 Bad credentials), and {}: copy the whole token again, or make a new one",
-        doubt.words()
+        flaw.words()
     )
 }
 
@@ -258,16 +286,16 @@ fn accepted(grant: &Grant) -> String {
     }
 }
 
-fn requirements_met(outcome: &Outcome<'_>) -> Verdict {
-    let judgement = &outcome.decision.judgement;
-    judged(&judgement.requirements, |()| {
+fn requirements_met(pass: &Pass<'_>) -> Draft {
+    let judgement = &pass.decision.judgement;
+    draft(&judgement.requirements, |()| {
         let met = || Finding::new(Reason::RequirementsMet, "the token meets every requirement");
         judgement.doubted.clone().unwrap_or_else(met)
     })
 }
 
-fn not_expiring(outcome: &Outcome<'_>) -> Verdict {
-    judged(&outcome.decision.judgement.expiry, |expiry| match expiry {
+fn not_expiring(pass: &Pass<'_>) -> Draft {
+    draft(&pass.decision.judgement.expiry, |expiry| match expiry {
         Expiry::At(at) => Finding::new(Reason::NotExpiring, format!("the token expires at {at}")),
         Expiry::Never | Expiry::Unreadable | Expiry::Implausible(_) => {
             Finding::new(Reason::NeverExpires, "GitHub named no expiry")
@@ -275,15 +303,15 @@ fn not_expiring(outcome: &Outcome<'_>) -> Verdict {
     })
 }
 
-fn published(outcome: &Outcome<'_>) -> Verdict {
+fn published(pass: &Pass<'_>) -> Draft {
     let against: Vec<Finding> =
-        outcome.stands.iter().filter_map(|(name, stand)| speaks_against(name, stand)).collect();
+        pass.stands.iter().filter_map(|(name, stand)| speaks_against(name, stand)).collect();
     if !against.is_empty() {
         return fails(ConditionStatus::False, against);
     }
-    let wanted = outcome.stands.len();
-    let all = |wish: fn(&Stand) -> bool| outcome.stands.iter().all(|(_, stand)| wish(stand));
-    match outcome.decision.plan {
+    let wanted = pass.stands.len();
+    let all = |wish: fn(&Stand) -> bool| pass.stands.iter().all(|(_, stand)| wish(stand));
+    match pass.decision.plan {
         Plan::NothingRequested => holds(Reason::NothingRequested, "spec.publish asks for no output"),
         Plan::Write if !all(|stand| *stand == Stand::Wanted) => {
             let message =
@@ -296,8 +324,8 @@ fn published(outcome: &Outcome<'_>) -> Verdict {
             Reason::Retained,
             "the outputs keep the token, which GitHub accepted before; nothing else is written to them",
         ),
-        Plan::Keep => kept(outcome, wanted),
-        Plan::Withdraw => withdrawn(outcome, wanted),
+        Plan::Keep => retained(pass, wanted),
+        Plan::Withdraw => withdrawn(pass, wanted),
     }
 }
 
@@ -316,14 +344,14 @@ fn speaks_against(name: &str, stand: &Stand) -> Option<Finding> {
     }
 }
 
-fn kept(outcome: &Outcome<'_>, wanted: usize) -> Verdict {
-    let judgement = &outcome.decision.judgement;
-    let against = outcome.seen.token.is_no() || judgement.identity.is_no() || judgement.requirements.is_no();
+fn retained(pass: &Pass<'_>, wanted: usize) -> Draft {
+    let judgement = &pass.decision.judgement;
+    let against = pass.seen.token.is_no() || judgement.identity.is_no() || judgement.requirements.is_no();
     if !against {
         let message = "nothing is written to the outputs before GitHub has accepted the token";
         return says(ConditionStatus::Unknown, Reason::NotDetermined, message.to_owned());
     }
-    let message = match standing(outcome) {
+    let message = match standing(pass) {
         0 => "the token is not written to the outputs until it is good".to_owned(),
         earlier => format!(
             "the token is not written to the outputs until it is good; {earlier} of {wanted} keep the one that was \
@@ -333,71 +361,71 @@ fn kept(outcome: &Outcome<'_>, wanted: usize) -> Verdict {
     says(ConditionStatus::False, Reason::Withheld, message)
 }
 
-fn withdrawn(outcome: &Outcome<'_>, wanted: usize) -> Verdict {
-    match standing(outcome) {
+fn withdrawn(pass: &Pass<'_>, wanted: usize) -> Draft {
+    match standing(pass) {
         0 => {
             let message =
                 "the outputs were deleted, since spec.onInvalid is Withdraw and the token is of no use";
             says(ConditionStatus::False, Reason::Withdrawn, message.to_owned())
         }
         // They hold an earlier token, against which nobody has said anything.
-        _ => kept(outcome, wanted),
+        _ => retained(pass, wanted),
     }
 }
 
 /// How many outputs stand.
-fn standing(outcome: &Outcome<'_>) -> usize {
-    outcome.stands.iter().filter(|(_, stand)| stand.is_ours()).count()
+fn standing(pass: &Pass<'_>) -> usize {
+    pass.stands.iter().filter(|(_, stand)| stand.is_ours()).count()
 }
 
-fn judged<T>(judged: &Judged<T>, good: impl FnOnce(&T) -> Finding) -> Verdict {
-    match judged {
-        Judged::Yes(value) => Verdict { status: ConditionStatus::True, finding: good(value) },
-        Judged::No(findings) => fails(ConditionStatus::False, findings.clone()),
-        Judged::Unknown(finding) => Verdict { status: ConditionStatus::Unknown, finding: finding.clone() },
+fn draft<T>(verdict: &Verdict<T>, good: impl FnOnce(&T) -> Finding) -> Draft {
+    match verdict {
+        Verdict::Yes(value) => Draft { status: ConditionStatus::True, finding: good(value) },
+        Verdict::No(findings) => fails(ConditionStatus::False, findings.clone()),
+        Verdict::Unknown(finding) => Draft { status: ConditionStatus::Unknown, finding: finding.clone() },
     }
 }
 
 /// The first finding's reason, and every finding's sentence.
-fn fails(status: ConditionStatus, findings: Vec<Finding>) -> Verdict {
+fn fails(status: ConditionStatus, findings: Vec<Finding>) -> Draft {
     let reason = findings.first().map_or(Reason::NotDetermined, |finding| finding.reason);
     let messages: Vec<_> = findings.into_iter().map(|finding| finding.message).collect();
     says(status, reason, messages.join("; "))
 }
 
-fn holds(reason: Reason, message: impl Into<String>) -> Verdict {
+fn holds(reason: Reason, message: impl Into<String>) -> Draft {
     says(ConditionStatus::True, reason, message.into())
 }
 
-fn says(status: ConditionStatus, reason: Reason, message: String) -> Verdict {
-    Verdict { status, finding: Finding::new(reason, message) }
+fn says(status: ConditionStatus, reason: Reason, message: String) -> Draft {
+    Draft { status, finding: Finding::new(reason, message) }
 }
 
-fn suspended() -> Verdict {
+fn suspended() -> Draft {
     let message = "spec.suspend is set: GitHub is not asked and nothing is written; unset it to go on";
     says(ConditionStatus::Unknown, Reason::Suspended, message.to_owned())
 }
 
 /// What is known of the token in the Secret; or what was known before, while there is none or its host is not known.
-fn token(summary: Option<&StatusSummary>, outcome: &Outcome<'_>) -> Option<TokenStatus> {
-    match (outcome.seen.token.yes(), outcome.seen.host.yes()) {
-        (Some(token), Some(host)) if !outcome.seen.demand.suspend => Some(known(token, host, outcome)),
+fn token(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Option<TokenStatus> {
+    match (pass.seen.token.yes(), pass.seen.host.yes()) {
+        (Some(token), Some(host)) if !pass.seen.demand.suspend => Some(known(token, host, pass)),
         _ => summary.and_then(|summary| summary.token.as_deref().cloned()),
     }
 }
 
-fn known(token: &Description, host: &Host, outcome: &Outcome<'_>) -> TokenStatus {
-    let knowledge = &outcome.seen.knowledge;
+fn known(token: &Description, host: &Host, pass: &Pass<'_>) -> TokenStatus {
+    let knowledge = &pass.seen.knowledge;
     // What is not believed yet must not be all that the next process remembers.
-    let believed = outcome.decision.judgement.doubted.as_ref().and(knowledge.before.as_deref());
+    let believed = pass.decision.judgement.doubted.as_ref().and(knowledge.before.as_deref());
     let grant = believed.or(knowledge.grant.as_ref().map(|(grant, _)| grant));
     let account = grant.and_then(|grant| grant.account.clone());
     TokenStatus {
-        secret_name: outcome.secret_name.to_owned(),
+        secret_name: pass.secret_name.to_owned(),
         host: host.name.to_string(),
         kind: token.kind,
         hashed_token: token.hashed,
-        doubt: token.doubt,
+        flaw: token.flaw,
         login: account.as_ref().map(|account| account.login.to_string()),
         user_id: account.map(|account| account.id),
         scopes: grant
@@ -416,29 +444,28 @@ fn known(token: &Description, host: &Host, outcome: &Outcome<'_>) -> TokenStatus
 }
 
 /// True if an output of this connection stood under that name, whatever became of the change.
-fn is_ours(outcome: &Outcome<'_>, name: &str) -> bool {
-    outcome.seen.found.iter().any(|found| matches!(found, Found::Ours { name: ours, .. } if ours == name))
+fn is_ours(pass: &Pass<'_>, name: &str) -> bool {
+    pass.seen.found.iter().any(|found| matches!(found, Found::Ours { name: ours, .. } if ours == name))
 }
 
 /// The named outputs that stand and are ours.
-fn outputs(summary: Option<&StatusSummary>, outcome: &Outcome<'_>) -> Vec<OutputStatus> {
+fn outputs(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Vec<OutputStatus> {
     let before = summary.map(|summary| &*summary.outputs).unwrap_or_default();
-    if outcome.seen.demand.suspend {
+    if pass.seen.demand.suspend {
         return before.to_vec();
     }
     let stood_as =
         |name: &str| before.iter().find(|output| output.secret_name == name).map(|output| output.format);
-    let standing =
-        outcome.seen.demand.outputs.iter().zip(outcome.stands).filter_map(|(output, (name, stand))| {
-            let format = match stand {
-                Stand::Wanted => output.format,
-                // It keeps the layout in which it was written.
-                Stand::Other | Stand::Leaving(_) => stood_as(name)?,
-                Stand::Refused(_) if is_ours(outcome, name) => stood_as(name)?,
-                Stand::Absent | Stand::Refused(_) => return None,
-            };
-            Some(OutputStatus { secret_name: (*name).to_owned(), format })
-        });
+    let standing = pass.seen.demand.outputs.iter().zip(pass.stands).filter_map(|(output, (name, stand))| {
+        let format = match stand {
+            Stand::Wanted => output.format,
+            // It keeps the layout in which it was written.
+            Stand::Other | Stand::Leaving(_) => stood_as(name)?,
+            Stand::Refused(_) if is_ours(pass, name) => stood_as(name)?,
+            Stand::Absent | Stand::Refused(_) => return None,
+        };
+        Some(OutputStatus { secret_name: (*name).to_owned(), format })
+    });
     standing.collect()
 }
 

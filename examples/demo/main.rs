@@ -244,7 +244,7 @@ async fn your_own(stage: &mut Stage) -> Result<(), Failed> {
         .step(
             "the token in GITHUB_TOKEN is stored for the real github.com",
             "what GitHub says about it",
-            &[Expected::Judged("yours")],
+            &[Expected::Verdict("yours")],
         )
         .await
 }

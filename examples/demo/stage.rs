@@ -73,7 +73,7 @@ pub(crate) enum Expected {
     /// None of the connections that are watched over was ever anything but Ready.
     NeverShaken,
     /// A connection of which GitHub has been asked, whatever came of it.
-    Judged(&'static str),
+    Verdict(&'static str),
 }
 
 /// The connection is Ready or not, for this reason.
@@ -252,7 +252,7 @@ impl Stage {
                 !self.github.calls().iter().any(strangers)
             }
             Expected::NeverShaken => self.seen().shaken.is_empty(),
-            Expected::Judged(name) => {
+            Expected::Verdict(name) => {
                 let condition = self.condition(name, "Ready");
                 condition.is_some_and(|(_, reason)| reason != "Pending" && reason != "NotAskedYet")
             }

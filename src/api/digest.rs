@@ -15,7 +15,7 @@ use crate::domain::{
     knowledge::Knowledge,
     probing::logins::FailedLogin,
     second::Second,
-    token::{Doubt, HashedToken},
+    token::{Flaw, HashedToken},
 };
 
 /// A status as it stands in the cluster.
@@ -93,10 +93,10 @@ impl StatusDigest {
     /// The host and the failed logins that it remembers of the token, for a connection of this namespace: the first and the last
     /// of those in a row, and whether the last is to be confirmed.
     pub fn failed_logins(&self, namespace: &str) -> Option<(&str, Vec<FailedLogin>, bool)> {
-        let TokenStatus { host, hashed_token: token, doubt, refused, first_proven_at, .. } =
+        let TokenStatus { host, hashed_token: token, flaw, refused, first_proven_at, .. } =
             &self.remembers.as_ref()?.token;
         let refused = refused.as_ref().filter(|refused| refused.reason == Reason::BadCredentials.as_str())?;
-        let dubious = *doubt == Some(Doubt::Checksum) && first_proven_at.is_none();
+        let dubious = *flaw == Some(Flaw::Checksum) && first_proven_at.is_none();
         let login = |at| FailedLogin { at, token: *token, namespace: namespace.into(), dubious };
         let (is_first, instants) = (refused.count <= 1, [refused.first.0, refused.last.0]);
         let logins = instants.into_iter().take(if is_first { 1 } else { 2 }).map(login).collect();
@@ -169,7 +169,7 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
             host,
             kind,
             hashed_token,
-            doubt,
+            flaw,
             login,
             user_id,
             scopes,
@@ -180,7 +180,7 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
             checked_at: _,
             refused,
         } = token;
-        (secret_name, host, kind, hashed_token, doubt, login, user_id, scopes).hash(hasher);
+        (secret_name, host, kind, hashed_token, flaw, login, user_id, scopes).hash(hasher);
         let (expires_at, first_proven_at) =
             (expires_at.as_ref().map(second), first_proven_at.as_ref().map(second));
         (expires_at, expiry_unreadable, expiry_implausible, first_proven_at).hash(hasher);

@@ -11,7 +11,7 @@ use crate::domain::{
     knowledge::{BELIEVED, Deferred, Knowledge, Refused},
     output::Format,
     scopes::Scopes,
-    token::{Doubt, HashedToken, TokenKind},
+    token::{Flaw, HashedToken, TokenKind},
 };
 
 /// What is known of the connection. Every instant says when something happened.
@@ -114,7 +114,7 @@ pub struct TokenStatus {
     pub hashed_token: HashedToken,
     /// Why it may have been cut or mistyped, if its shape is unusual.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub doubt: Option<Doubt>,
+    pub flaw: Option<Flaw>,
     /// The login of its account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login: Option<String>,
@@ -195,10 +195,19 @@ pub struct Links {
     pub create_token: String,
 }
 
+/// Stands for the message of a condition that `Ready` gives in full, so that it is written once.
+pub const SEE_READY: &str = "see the message of Ready";
+
 impl GithubPatConnectionStatus {
     /// The condition of this type.
     pub fn condition(&self, type_: &str) -> Option<&Condition> {
         self.conditions.iter().find(|condition| condition.type_ == type_)
+    }
+
+    /// The message of this condition, in full where it refers to that of `Ready`.
+    pub fn message(&self, type_: &str) -> Option<&str> {
+        let message = |type_| self.condition(type_).map(|condition| &*condition.message);
+        message(type_).and_then(|own| if own == SEE_READY { message("Ready") } else { Some(own) })
     }
 }
 
@@ -328,7 +337,7 @@ mod tests {
             host: "github.com".to_owned(),
             kind: TokenKind::Classic,
             hashed_token: hashed("a"),
-            doubt: None,
+            flaw: None,
             login: None,
             user_id: None,
             scopes: None,

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     api::{ConditionStatus, GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status},
     domain::{
-        Finding, Judged, Reason,
+        Finding, Reason, Verdict,
         decide::{Decision, Demand, Host, Observation, Stand, decide},
         duration::Duration,
         knowledge::Knowledge,
@@ -31,9 +31,9 @@ use crate::{
     },
     github::Github,
     links::links,
-    prober::{Asked, Asker, Known, Prober},
+    prober::{Asked, Asker, Prober, Snapshot},
     settings::{CONFIRM_AFTER, Settings, SettingsInput, unread},
-    status::{self, Before, Outcome},
+    status::{self, Before, Pass},
     telemetry,
 };
 
@@ -101,11 +101,11 @@ pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
     };
     spec.host = check.host.unwrap_or(spec.host);
     let Some(host) = settings.host(&spec.host) else {
-        let known: Vec<_> = settings.hosts.iter().map(|host| host.name.as_str()).collect();
+        let snapshot: Vec<_> = settings.hosts.iter().map(|host| host.name.as_str()).collect();
         return Err(Error::Usage(format!(
             "there is no host {} in the settings: name one of {}",
             shown(&spec.host),
-            known.join(", ")
+            snapshot.join(", ")
         )));
     };
     let is_taken = check.manifest.as_deref().is_some_and(manifest::is_standard_input);
@@ -124,12 +124,12 @@ pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
         }
     };
     let github = Github::new(&settings)?;
-    let known = Host { name: host.name.as_str().into(), registry: host.registry.clone() };
+    let snapshot = Host { name: host.name.as_str().into(), registry: host.registry.clone() };
     let token = token.map_or_else(
-        |finding| Judged::No(vec![Finding { message: format!("{source}: {}", finding.message), ..finding }]),
-        Judged::Yes,
+        |finding| Verdict::No(vec![Finding { message: format!("{source}: {}", finding.message), ..finding }]),
+        Verdict::Yes,
     );
-    let seen = ask(github, &spec, known, &settings, token).await;
+    let seen = ask(github, &spec, snapshot, &settings, token).await;
     let decision = decide(&seen);
     let status = judged(&seen, &decision, host, &spec, &source);
     print(&match check.output {
@@ -203,15 +203,15 @@ async fn ask(
     spec: &Spec,
     host: Host,
     settings: &Settings,
-    token: Judged<Token>,
+    token: Verdict<Token>,
 ) -> Observation {
     let now = Timestamp::now();
     let subject = |token: &Token| Subject { host: host.name.clone(), token: token.hashed() };
     let asked = token.yes().map(|token| (token.clone(), subject(token)));
     let described = match token {
-        Judged::Yes(token) => Judged::Yes(token.describe()),
-        Judged::No(findings) => Judged::No(findings),
-        Judged::Unknown(finding) => Judged::Unknown(finding),
+        Verdict::Yes(token) => Verdict::Yes(token.describe()),
+        Verdict::No(findings) => Verdict::No(findings),
+        Verdict::Unknown(finding) => Verdict::Unknown(finding),
     };
     let (prober, workers) = Prober::new(github, [(host.name.clone(), limits(settings))]);
     let mut seen = Observation {
@@ -219,7 +219,7 @@ async fn ask(
         skew: SignedDuration::ZERO,
         token: described,
         bytes: asked.as_ref().map(|(token, _)| token.clone()),
-        host: Judged::Yes(host.clone()),
+        host: Verdict::Yes(host.clone()),
         knowledge: Knowledge::default(),
         heard_refusal: false,
         past: Past { since: now, asked: None, released: None },
@@ -230,15 +230,15 @@ async fn ask(
         found: Vec::new(),
     };
     let Some((token, subject)) = asked else { return seen };
-    let known = tokio::select! {
-        known = confirmed(&prober, &token, &subject, settings.confirm_after) => known,
+    let snapshot = tokio::select! {
+        snapshot = confirmed(&prober, &token, &subject, settings.confirm_after) => snapshot,
         () = workers.run() => None,
     };
     seen.now = Timestamp::now();
     seen.skew = prober.clock_offset(&host.name);
-    if let Some(known) = known {
-        seen.past = known.past(now);
-        seen.knowledge = known.knowledge;
+    if let Some(snapshot) = snapshot {
+        seen.past = snapshot.past(now);
+        seen.knowledge = snapshot.knowledge;
     }
     seen
 }
@@ -249,23 +249,23 @@ async fn confirmed(
     token: &Token,
     subject: &Subject,
     confirm_after: SignedDuration,
-) -> Option<Known> {
-    let known = answer(prober, token, subject, Urgency::New).await?;
-    if known.knowledge.refused.is_none() {
-        return Some(known);
+) -> Option<Snapshot> {
+    let snapshot = answer(prober, token, subject, Urgency::New).await?;
+    if snapshot.knowledge.refused.is_none() {
+        return Some(snapshot);
     }
     tokio::time::sleep(confirm_after.unsigned_abs()).await;
     answer(prober, token, subject, Urgency::Confirm).await
 }
 
-/// What is known once the question has been asked.
-async fn answer(prober: &Prober, token: &Token, subject: &Subject, urgency: Urgency) -> Option<Known> {
+/// What is snapshot once the question has been asked.
+async fn answer(prober: &Prober, token: &Token, subject: &Subject, urgency: Urgency) -> Option<Snapshot> {
     let asker = Asker { namespace: "", accepted_before: false, condemned: false, account: None };
     let asked = prober.ask(token.clone(), subject, Probe::Identity, urgency, &asker, Timestamp::now());
     if asked == Asked::Pending {
         prober.changes().next().await;
     }
-    prober.heard(subject)
+    prober.snapshot(subject)
 }
 
 /// Wide enough for two questions.
@@ -298,7 +298,7 @@ fn judged(
     });
     let stands: Vec<_> = stands.collect();
     let links = links(host, "github-pat-operator check", spec);
-    let outcome = Outcome {
+    let pass = Pass {
         seen,
         decision,
         stands: &stands,
@@ -308,7 +308,7 @@ fn judged(
         raised_from: None,
         handled_request: None,
     };
-    let mut status = status::next(Before::default(), None, &outcome).unwrap_or_default();
+    let mut status = status::next(Before::default(), None, &pass).unwrap_or_default();
     status.conditions.retain(|condition| condition.type_ != "Published" || refused);
     status.outputs.clear();
     status.next_check_at = None;

@@ -60,7 +60,7 @@ pub struct Index {
 struct Inner {
     connections: HashMap<ObjectKey, Arc<Connection>>,
     /// The Secrets that a connection names, exist or not, and those that one has made.
-    secrets: HashMap<ObjectKey, Box<Known>>,
+    secrets: HashMap<ObjectKey, Box<Slot>>,
     /// The owners by their uid.
     owners: HashMap<Arc<str>, Owner>,
     /// What a list that is under way has not brought yet.
@@ -70,7 +70,7 @@ struct Inner {
 
 /// What is known of a Secret.
 #[derive(Debug, Default)]
-struct Known {
+struct Slot {
     /// The Secret, if there is one.
     entry: Option<SecretEntry>,
     /// The connections that name it.
@@ -379,7 +379,7 @@ impl Inner {
     }
 
     /// A Secret that nobody names is kept only while it is somebody's output.
-    fn change(&mut self, key: &ObjectKey, change: impl FnOnce(&mut Known)) {
+    fn change(&mut self, key: &ObjectKey, change: impl FnOnce(&mut Slot)) {
         let Some(known) = self.secrets.get_mut(key) else { return };
         change(known);
         let is_ours = known.entry.as_ref().is_some_and(|entry| entry.is_output);

@@ -51,7 +51,7 @@ pub struct Proof {
 
 /// What became of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Done {
+pub enum Outcome {
     /// The Secret holds what it shall, in this state.
     Written(SecretEntry),
     /// The Secret is gone.
@@ -76,7 +76,7 @@ pub async fn apply(
     owner: Owner<'_>,
     change: &Change,
     proof: Option<Proof>,
-) -> Result<Done, Fault> {
+) -> Result<Outcome, Fault> {
     let secrets = Api::<Secret>::namespaced(client.clone(), owner.key.namespace());
     match change {
         Change::Create { output, payload } => {
@@ -102,9 +102,9 @@ async fn recreate(
     seen: &Version,
     payload: &Payload,
     proof: Option<Proof>,
-) -> Result<Done, Fault> {
+) -> Result<Outcome, Fault> {
     let name = &output.secret_name;
-    let Some(before) = unchanged(secrets, name, seen).await? else { return Ok(Done::Conflict) };
+    let Some(before) = unchanged(secrets, name, seen).await? else { return Ok(Outcome::Conflict) };
     let mut secret = made(owner, output, payload, proof);
     let ours = |key: &str| key == MANAGED_BY.0 || key == LAST_APPLIED || key.starts_with(DOMAIN);
     let others =
@@ -113,17 +113,17 @@ async fn recreate(
     secret.annotations_mut().extend(others(before.metadata.annotations));
     rehearse(client, owner, &secret).await?;
     match delete(secrets, name, seen).await? {
-        Done::Gone => create(client, owner, &secret).await,
+        Outcome::Gone => create(client, owner, &secret).await,
         other => Ok(other),
     }
 }
 
-async fn create(client: &Client, owner: Owner<'_>, secret: &Secret) -> Result<Done, Fault> {
+async fn create(client: &Client, owner: Owner<'_>, secret: &Secret) -> Result<Outcome, Fault> {
     match write(client, owner, None, secret, &params()).await {
-        Ok(created) => Ok(Done::Written(created)),
+        Ok(created) => Ok(Outcome::Written(created)),
         Err(fault) if fault.is_already_there() => {
             let key = owner.key.beside(&secret.name_any());
-            Ok(read_meta(client, &key).await?.map_or(Done::Conflict, Done::Taken))
+            Ok(read_meta(client, &key).await?.map_or(Outcome::Conflict, Outcome::Taken))
         }
         Err(fault) => conflict_or(fault),
     }
@@ -166,14 +166,14 @@ async fn replace(
     seen: &Version,
     payload: &Payload,
     proof: Option<Proof>,
-) -> Result<Done, Fault> {
+) -> Result<Outcome, Fault> {
     let name = &output.secret_name;
-    let Some(mut secret) = unchanged(secrets, name, seen).await? else { return Ok(Done::Conflict) };
+    let Some(mut secret) = unchanged(secrets, name, seen).await? else { return Ok(Outcome::Conflict) };
     secret.data = Some(data(payload));
     own(&mut secret, owner);
     secret.annotations_mut().extend(annotations(owner, output, proof));
     match write(client, owner, Some(name), &secret, &params()).await {
-        Ok(replaced) => Ok(Done::Written(replaced)),
+        Ok(replaced) => Ok(Outcome::Written(replaced)),
         Err(fault) => conflict_or(fault),
     }
 }
@@ -190,7 +190,7 @@ fn own(secret: &mut Secret, owner: Owner<'_>) {
     }
 }
 
-async fn delete(secrets: &Api<Secret>, name: &str, seen: &Version) -> Result<Done, Fault> {
+async fn delete(secrets: &Api<Secret>, name: &str, seen: &Version) -> Result<Outcome, Fault> {
     let preconditions = Preconditions {
         uid: Some(seen.uid.to_string()),
         resource_version: Some(seen.resource_version.to_string()),
@@ -198,10 +198,10 @@ async fn delete(secrets: &Api<Secret>, name: &str, seen: &Version) -> Result<Don
     let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
     match within(secrets.delete(name, &params)).await {
         Ok(deleted) => Ok(match deleted.left().filter(|secret| !secret.finalizers().is_empty()) {
-            Some(leaving) => Done::Leaving(entry(&leaving)),
-            None => Done::Gone,
+            Some(leaving) => Outcome::Leaving(entry(&leaving)),
+            None => Outcome::Gone,
         }),
-        Err(fault) if fault.is_not_found() => Ok(Done::Gone),
+        Err(fault) if fault.is_not_found() => Ok(Outcome::Gone),
         Err(fault) => conflict_or(fault),
     }
 }
@@ -213,13 +213,13 @@ async fn release(
     owner: Owner<'_>,
     name: &str,
     seen: &Version,
-) -> Result<Done, Fault> {
-    let Some(mut secret) = unchanged(secrets, name, seen).await? else { return Ok(Done::Conflict) };
+) -> Result<Outcome, Fault> {
+    let Some(mut secret) = unchanged(secrets, name, seen).await? else { return Ok(Outcome::Conflict) };
     secret.labels_mut().retain(|key, _| key != OWNER_LABEL && key != MANAGED_BY.0);
     secret.annotations_mut().retain(|key, _| !ANNOTATIONS.contains(&key.as_str()));
     secret.owner_references_mut().retain(|reference| reference.uid != owner.uid);
     match write(client, owner, Some(name), &secret, &params()).await {
-        Ok(released) => Ok(Done::Released(released)),
+        Ok(released) => Ok(Outcome::Released(released)),
         Err(fault) => conflict_or(fault),
     }
 }
@@ -249,8 +249,8 @@ async fn write(
     Ok(written.await?.entry)
 }
 
-fn conflict_or(fault: Fault) -> Result<Done, Fault> {
-    if fault.is_conflict() { Ok(Done::Conflict) } else { Err(fault) }
+fn conflict_or(fault: Fault) -> Result<Outcome, Fault> {
+    if fault.is_conflict() { Ok(Outcome::Conflict) } else { Err(fault) }
 }
 
 fn params() -> PostParams {

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Finding, Judged, Reason,
+    Finding, Reason, Verdict,
     answer::{Expiry, Grant},
     knowledge::Knowledge,
     output::Output,
@@ -53,11 +53,11 @@ pub struct Observation {
     /// How much GitHub's clock is ahead of ours.
     pub skew: SignedDuration,
     /// The token in the Secret.
-    pub token: Judged<Description>,
+    pub token: Verdict<Description>,
     /// Its bytes, if they were read a moment ago.
     pub bytes: Option<Token>,
     /// The host that `spec.host` names.
-    pub host: Judged<Host>,
+    pub host: Verdict<Host>,
     /// What is known of the token on that host.
     pub knowledge: Knowledge,
     /// Whether this process has heard a refusal, and not only read of it in the status.
@@ -99,15 +99,15 @@ pub struct Demand {
 #[derive(Clone, Debug)]
 pub struct Judgement<'a> {
     /// GitHub accepts it.
-    pub identity: Judged<&'a Grant>,
+    pub identity: Verdict<&'a Grant>,
     /// Why the acceptance is an earlier one, if it is.
     pub earlier: Option<Finding>,
     /// It meets the requirements.
-    pub requirements: Judged<()>,
+    pub requirements: Verdict<()>,
     /// Why it may not any more, if only the last answer speaks against it.
     pub doubted: Option<Finding>,
     /// It does not end soon.
-    pub expiry: Judged<Expiry>,
+    pub expiry: Verdict<Expiry>,
 }
 
 /// What to do and to say.
@@ -201,36 +201,36 @@ pub fn decide(seen: &Observation) -> Decision<'_> {
 }
 
 /// Whether GitHub accepts the token, and why that is an earlier answer if it is.
-fn identity(seen: &Observation) -> (Judged<&Grant>, Option<Finding>) {
-    if let Judged::Unknown(finding) = &seen.host {
-        return (Judged::Unknown(finding.clone()), None);
+fn identity(seen: &Observation) -> (Verdict<&Grant>, Option<Finding>) {
+    if let Verdict::Unknown(finding) = &seen.host {
+        return (Verdict::Unknown(finding.clone()), None);
     }
     if seen.token.yes().is_none() {
-        return (Judged::unknown(Reason::NoToken, "there is no token to ask GitHub about"), None);
+        return (Verdict::unknown(Reason::NoToken, "there is no token to ask GitHub about"), None);
     }
     if let Some(refused) = seen.knowledge.believed_refusal() {
         let expired = seen.ends().is_some_and(|ends| ends <= refused.last);
-        return (Judged::No(vec![if expired { expired_finding(seen) } else { refused.into() }]), None);
+        return (Verdict::No(vec![if expired { expired_finding(seen) } else { refused.into() }]), None);
     }
     if seen.has_ended() {
-        return (Judged::No(vec![expired_finding(seen)]), None);
+        return (Verdict::No(vec![expired_finding(seen)]), None);
     }
     match (&seen.knowledge.grant, doubt(&seen.knowledge)) {
-        (Some((grant, _)), None) if seen.is_fresh() => (Judged::Yes(grant), None),
+        (Some((grant, _)), None) if seen.is_fresh() => (Verdict::Yes(grant), None),
         (Some((grant, at)), Some((doubt, since))) if seen.now < later(since, seen.timing.trust_for) => {
             let message = format!("GitHub accepted the token at {at}; since {since}, {}", doubt.message);
             let reason = match doubt.reason {
                 Reason::HostRefusesMany => Reason::HostRefusesMany,
                 _ => Reason::AcceptedEarlier,
             };
-            (Judged::Yes(grant), Some(Finding::new(reason, message)))
+            (Verdict::Yes(grant), Some(Finding::new(reason, message)))
         }
         (_, Some((doubt, since))) => {
             let message = format!("since {since}, {}", doubt.message);
-            (Judged::unknown(doubt.reason, message), None)
+            (Verdict::unknown(doubt.reason, message), None)
         }
         (_, None) => {
-            (Judged::unknown(Reason::NotAskedYet, "GitHub has not been asked about the token yet"), None)
+            (Verdict::unknown(Reason::NotAskedYet, "GitHub has not been asked about the token yet"), None)
         }
     }
 }
@@ -285,7 +285,7 @@ fn is_only_remembered(seen: &Observation, judgement: &Judgement<'_>) -> bool {
 }
 
 /// Whether the token would meet the requirements at this instant by GitHub's clock, if GitHub had said this.
-fn judge(seen: &Observation, token: &Description, grant: Option<&Grant>, now: Timestamp) -> Judged<()> {
+fn judge(seen: &Observation, token: &Description, grant: Option<&Grant>, now: Timestamp) -> Verdict<()> {
     let first_proven = seen.knowledge.first_proven;
     let Demand { requirement, expectation, .. } = &seen.demand;
     requirement.judge(expectation, &Evidence { kind: token.kind, grant, first_proven, now })
@@ -293,68 +293,68 @@ fn judge(seen: &Observation, token: &Description, grant: Option<&Grant>, now: Ti
 
 /// Whether the token meets the requirements. One answer that speaks against a token which met them before is not believed; the
 /// next one decides.
-fn requirements(seen: &Observation) -> (Judged<()>, Option<Finding>) {
+fn requirements(seen: &Observation) -> (Verdict<()>, Option<Finding>) {
     let Some(token) = seen.token.yes() else {
-        return (Judged::unknown(Reason::NotDetermined, "there is no token to judge"), None);
+        return (Verdict::unknown(Reason::NotDetermined, "there is no token to judge"), None);
     };
     let judge = |grant| judge(seen, token, grant, seen.github_now());
     let grant = seen.knowledge.grant.as_ref().map(|(grant, _)| grant);
     match (judge(grant), seen.knowledge.before.as_deref()) {
-        (Judged::Yes(()) | Judged::Unknown(_), _) if seen.host.yes().is_none() => (host_unknown(), None),
-        (Judged::Yes(()), _) if grant.is_none() => {
+        (Verdict::Yes(()) | Verdict::Unknown(_), _) if seen.host.yes().is_none() => (host_unknown(), None),
+        (Verdict::Yes(()), _) if grant.is_none() => {
             let message = "GitHub has not accepted the token yet, so nothing is known of it";
-            (Judged::unknown(Reason::NotDetermined, message), None)
+            (Verdict::unknown(Reason::NotDetermined, message), None)
         }
-        (Judged::No(findings), Some(before)) if judge(Some(before)).yes().is_some() => {
+        (Verdict::No(findings), Some(before)) if judge(Some(before)).yes().is_some() => {
             let messages: Vec<_> = findings.into_iter().map(|finding| finding.message).collect();
             let message = format!("one answer is not believed, the next decides: {}", messages.join("; "));
-            (Judged::Yes(()), Some(Finding::new(Reason::ViolatedOnce, message)))
+            (Verdict::Yes(()), Some(Finding::new(Reason::ViolatedOnce, message)))
         }
         (judged, _) => (judged, None),
     }
 }
 
 /// What may have been known of the token before belongs to another host.
-fn host_unknown<T>() -> Judged<T> {
+fn host_unknown<T>() -> Verdict<T> {
     let message = "the host that spec.host names is not known, so nothing is known of the token on it";
-    Judged::unknown(Reason::NotDetermined, message)
+    Verdict::unknown(Reason::NotDetermined, message)
 }
 
-fn expiry(seen: &Observation) -> Judged<Expiry> {
+fn expiry(seen: &Observation) -> Verdict<Expiry> {
     if seen.token.yes().is_none() {
-        return Judged::unknown(Reason::NotDetermined, "there is no token whose end could be known");
+        return Verdict::unknown(Reason::NotDetermined, "there is no token whose end could be known");
     }
     if seen.host.yes().is_none() {
         return host_unknown();
     }
     let Some((grant, _)) = &seen.knowledge.grant else {
-        return Judged::unknown(Reason::NotDetermined, "GitHub has not told yet when the token expires");
+        return Verdict::unknown(Reason::NotDetermined, "GitHub has not told yet when the token expires");
     };
     match grant.expiry {
-        Expiry::Never => Judged::Yes(Expiry::Never),
-        Expiry::Unreadable => Judged::unknown(
+        Expiry::Never => Verdict::Yes(Expiry::Never),
+        Expiry::Unreadable => Verdict::unknown(
             Reason::ExpiryUnreadable,
             "GitHub named an expiry in a form that could not be read: look for a newer version of this operator",
         ),
-        Expiry::Implausible(at) => Judged::unknown(
+        Expiry::Implausible(at) => Verdict::unknown(
             Reason::ExpiryImplausible,
             format!(
                 "GitHub accepts the token and names {at}, which had passed, as its end: the operator does not use this \
                  date; see on GitHub when the token ends"
             ),
         ),
-        Expiry::At(_) if seen.has_ended() => Judged::No(vec![expired_finding(seen)]),
+        Expiry::At(_) if seen.has_ended() => Verdict::No(vec![expired_finding(seen)]),
         Expiry::At(at) => {
             let left = at.duration_since(seen.github_now());
             match seen.demand.warn_before.iter().filter(|warning| left <= **warning).min() {
-                Some(warning) => Judged::no(
+                Some(warning) => Verdict::no(
                     Reason::ExpiresSoon,
                     format!(
                         "the token expires at {at}, in less than {}: make a new one in time",
                         hours(*warning)
                     ),
                 ),
-                None => Judged::Yes(Expiry::At(at)),
+                None => Verdict::Yes(Expiry::At(at)),
             }
         }
     }

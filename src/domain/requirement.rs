@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Finding, Judged, Reason,
+    Finding, Reason, Verdict,
     answer::{Expiry, Grant},
     duration::{self, Duration},
     scopes,
@@ -92,9 +92,9 @@ pub struct Expectation {
 
 impl Expectation {
     /// Whether the token is of the account that is expected.
-    pub fn judge(&self, grant: Option<&Grant>) -> Judged<()> {
+    pub fn judge(&self, grant: Option<&Grant>) -> Verdict<()> {
         if *self == Expectation::default() {
-            return Judged::Yes(());
+            return Verdict::Yes(());
         }
         let Some(grant) = grant else { return not_determined() };
         let account = grant.account.as_ref();
@@ -102,7 +102,7 @@ impl Expectation {
             |login: &String| account.is_some_and(|account| account.login.eq_ignore_ascii_case(login));
         let is_id = |id: i64| account.is_some_and(|account| account.id == id);
         if self.login.as_ref().is_none_or(is_login) && self.user_id.is_none_or(is_id) {
-            return Judged::Yes(());
+            return Verdict::Yes(());
         }
         let wanted = [self.login.clone(), self.user_id.map(|id| format!("id {id}"))];
         let wanted: Vec<_> = wanted.into_iter().flatten().collect();
@@ -110,7 +110,7 @@ impl Expectation {
             || "belongs to an app installation and no account".to_owned(),
             |account| format!("belongs to {} (id {})", account.login, account.id),
         );
-        Judged::no(
+        Verdict::no(
             Reason::AnotherAccount,
             format!(
                 "the token {found}, and spec.expect names {}: store a token of that account, or change spec.expect",
@@ -133,35 +133,35 @@ pub struct Evidence<'a> {
     pub now: Timestamp,
 }
 
-type Rule = fn(&Requirement, &Evidence<'_>) -> Judged<()>;
+type Rule = fn(&Requirement, &Evidence<'_>) -> Verdict<()>;
 
 /// Every rule, the most important first.
 const RULES: &[Rule] = &[kind, scope, expiry];
 
 impl Requirement {
     /// Whether the expectation and all rules hold: every violation, else the first thing that is not known.
-    pub fn judge(&self, expectation: &Expectation, evidence: &Evidence<'_>) -> Judged<()> {
+    pub fn judge(&self, expectation: &Expectation, evidence: &Evidence<'_>) -> Verdict<()> {
         let mut violations = Vec::new();
         let mut unknown = None;
         let rules = RULES.iter().map(|rule| rule(self, evidence));
         for judged in std::iter::once(expectation.judge(evidence.grant)).chain(rules) {
             match judged {
-                Judged::Yes(()) => {}
-                Judged::No(found) => violations.extend(found),
-                Judged::Unknown(finding) => unknown = unknown.or(Some(finding)),
+                Verdict::Yes(()) => {}
+                Verdict::No(found) => violations.extend(found),
+                Verdict::Unknown(finding) => unknown = unknown.or(Some(finding)),
             }
         }
         match unknown {
-            _ if !violations.is_empty() => Judged::No(violations),
-            Some(finding) => Judged::Unknown(finding),
-            None => Judged::Yes(()),
+            _ if !violations.is_empty() => Verdict::No(violations),
+            Some(finding) => Verdict::Unknown(finding),
+            None => Verdict::Yes(()),
         }
     }
 }
 
-fn kind(demanded: &Requirement, evidence: &Evidence<'_>) -> Judged<()> {
+fn kind(demanded: &Requirement, evidence: &Evidence<'_>) -> Verdict<()> {
     if demanded.kinds.contains(&evidence.kind) {
-        return Judged::Yes(());
+        return Verdict::Yes(());
     }
     let allowed: Vec<_> = demanded.kinds.iter().map(|kind| format!("{kind:?}")).collect();
     let why = match evidence.kind {
@@ -172,7 +172,7 @@ fn kind(demanded: &Requirement, evidence: &Evidence<'_>) -> Judged<()> {
             "it lives for an hour and is renewed elsewhere; store a personal access token"
         }
     };
-    Judged::no(
+    Verdict::no(
         Reason::KindNotAllowed,
         format!(
             "the token is a {} ({:?}), and require.kinds allows {}: {why}, or name its kind there",
@@ -183,12 +183,12 @@ fn kind(demanded: &Requirement, evidence: &Evidence<'_>) -> Judged<()> {
     )
 }
 
-fn scope(demanded: &Requirement, evidence: &Evidence<'_>) -> Judged<()> {
+fn scope(demanded: &Requirement, evidence: &Evidence<'_>) -> Verdict<()> {
     if demanded.scopes.is_empty() {
-        return Judged::Yes(());
+        return Verdict::Yes(());
     }
     if !evidence.kind.has_scopes() {
-        return Judged::no(
+        return Verdict::no(
             Reason::ScopesNotApplicable,
             format!(
                 "require.scopes demands {}, and a {} has no scopes: use a classic token, or demand no scopes",
@@ -199,16 +199,16 @@ fn scope(demanded: &Requirement, evidence: &Evidence<'_>) -> Judged<()> {
     }
     let Some(grant) = evidence.grant else { return not_determined() };
     let Some(granted) = &grant.scopes else {
-        return Judged::unknown(
+        return Verdict::unknown(
             Reason::ScopesUnknown,
             "GitHub sent no list of scopes with its answer: look for a proxy that strips the X-OAuth-Scopes header",
         );
     };
     let missing = scopes::missing(&demanded.scopes, granted);
     if missing.is_empty() {
-        return Judged::Yes(());
+        return Verdict::Yes(());
     }
-    Judged::no(
+    Verdict::no(
         Reason::ScopeMissing,
         format!(
             "the token lacks the scope{} {}: edit it under Settings, Developer settings, Tokens (classic); \
@@ -219,10 +219,10 @@ fn scope(demanded: &Requirement, evidence: &Evidence<'_>) -> Judged<()> {
     )
 }
 
-fn expiry(demanded: &Requirement, evidence: &Evidence<'_>) -> Judged<()> {
+fn expiry(demanded: &Requirement, evidence: &Evidence<'_>) -> Verdict<()> {
     let rule = demanded.expiry;
     if !rule.required && rule.max_lifetime.is_none() && rule.min_remaining.is_none() {
-        return Judged::Yes(());
+        return Verdict::Yes(());
     }
     let Some(grant) = evidence.grant else { return not_determined() };
     match grant.expiry {
@@ -232,26 +232,26 @@ fn expiry(demanded: &Requirement, evidence: &Evidence<'_>) -> Judged<()> {
         Expiry::At(at) => {
             let found: Vec<_> =
                 [lifetime(rule, at, evidence), remaining(rule, at, evidence)].into_iter().flatten().collect();
-            if found.is_empty() { Judged::Yes(()) } else { Judged::No(found) }
+            if found.is_empty() { Verdict::Yes(()) } else { Verdict::No(found) }
         }
     }
 }
 
-fn never(rule: ExpiryRule) -> Judged<()> {
+fn never(rule: ExpiryRule) -> Verdict<()> {
     if rule.required {
-        return Judged::no(
+        return Verdict::no(
             Reason::ExpiryRequired,
             "require.expiry.required is set, and the token never expires: make one with an expiry",
         );
     }
     match rule.max_lifetime {
-        Some(longest) => Judged::no(
+        Some(longest) => Verdict::no(
             Reason::LifetimeTooLong,
             format!(
                 "the token never expires, and require.expiry.maxLifetime is {longest}: make one with an expiry"
             ),
         ),
-        None => Judged::Yes(()),
+        None => Verdict::Yes(()),
     }
 }
 
@@ -282,19 +282,22 @@ fn remaining(rule: ExpiryRule, at: Timestamp, evidence: &Evidence<'_>) -> Option
     })
 }
 
-fn not_determined() -> Judged<()> {
-    Judged::unknown(Reason::NotDetermined, "GitHub has not accepted the token yet, so nothing is known of it")
+fn not_determined() -> Verdict<()> {
+    Verdict::unknown(
+        Reason::NotDetermined,
+        "GitHub has not accepted the token yet, so nothing is known of it",
+    )
 }
 
-fn implausible() -> Judged<()> {
-    Judged::unknown(
+fn implausible() -> Verdict<()> {
+    Verdict::unknown(
         Reason::NotDetermined,
         "GitHub accepts the token and names an end that had passed, so that nobody can tell when it ends: make a new one",
     )
 }
 
-fn unreadable() -> Judged<()> {
-    Judged::unknown(
+fn unreadable() -> Verdict<()> {
+    Verdict::unknown(
         Reason::NotDetermined,
         "GitHub named an expiry in a form that could not be read: look for a newer version of this operator",
     )
@@ -316,11 +319,11 @@ mod tests {
         Grant { account: Some(Account { login: "octocat".into(), id: 1 }), scopes, expiry }
     }
 
-    fn reasons(judged: &Judged<()>) -> (&'static str, Vec<Reason>) {
+    fn reasons(judged: &Verdict<()>) -> (&'static str, Vec<Reason>) {
         match judged {
-            Judged::Yes(()) => ("True", vec![]),
-            Judged::No(found) => ("False", found.iter().map(|finding| finding.reason).collect()),
-            Judged::Unknown(finding) => ("Unknown", vec![finding.reason]),
+            Verdict::Yes(()) => ("True", vec![]),
+            Verdict::No(found) => ("False", found.iter().map(|finding| finding.reason).collect()),
+            Verdict::Unknown(finding) => ("Unknown", vec![finding.reason]),
         }
     }
 
@@ -509,10 +512,10 @@ mod tests {
         for (name, expected, account, met) in rows {
             let judged = expected.judge(Some(&grant(account)));
             assert_eq!(judged.yes().is_some(), met, "{name}");
-            if let Judged::No(findings) = judged {
+            if let Verdict::No(findings) = judged {
                 assert_eq!(findings[0].reason, Reason::AnotherAccount, "{name}");
             }
         }
-        assert!(matches!(expected(None, Some(7)).judge(None), Judged::Unknown(_)));
+        assert!(matches!(expected(None, Some(7)).judge(None), Verdict::Unknown(_)));
     }
 }

@@ -123,19 +123,19 @@ impl TryFrom<String> for HashedToken {
 
 /// Why a token may have been cut or mistyped: said, never judged, since GitHub asks to treat tokens as opaque.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum Doubt {
+pub enum Flaw {
     /// Its length is not that of any known token of its kind.
     Length,
     /// Its checksum does not match.
     Checksum,
 }
 
-impl Doubt {
-    /// The doubt as a clause.
+impl Flaw {
+    /// The flaw as a clause.
     pub const fn words(self) -> &'static str {
         match self {
-            Doubt::Length => "its length is unusual, it may have been cut",
-            Doubt::Checksum => "its checksum does not match, it may have been mistyped",
+            Flaw::Length => "its length is unusual, it may have been cut",
+            Flaw::Checksum => "its checksum does not match, it may have been mistyped",
         }
     }
 }
@@ -150,7 +150,7 @@ pub struct Description {
     /// True if the value in the Secret ended in a newline, which some consumers would send along.
     pub trailing_newline: bool,
     /// Whether its shape differs from what is known of its kind.
-    pub doubt: Option<Doubt>,
+    pub flaw: Option<Flaw>,
 }
 
 impl fmt::Debug for Token {
@@ -241,7 +241,7 @@ impl Token {
             kind: self.kind,
             hashed: self.hashed(),
             trailing_newline: self.trailing_newline,
-            doubt: self.doubt(),
+            flaw: self.flaw(),
         }
     }
 
@@ -254,7 +254,7 @@ impl Token {
     ///
     /// Lengths and checksums: <https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/>;
     /// the checksum of fine-grained tokens is not documented. Installation tokens vary in length since 2026.
-    pub fn doubt(&self) -> Option<Doubt> {
+    pub fn flaw(&self) -> Option<Flaw> {
         let text = self.expose();
         let (expected, matches) = match self.kind {
             TokenKind::FineGrained => (FINE_GRAINED_LENGTH, fine_grained_checksum_matches(text)),
@@ -262,9 +262,9 @@ impl Token {
             _ => (CLASSIC_LENGTH, classic_checksum_matches(text)),
         };
         if text.len() != expected {
-            return Some(Doubt::Length);
+            return Some(Flaw::Length);
         }
-        (!matches).then_some(Doubt::Checksum)
+        (!matches).then_some(Flaw::Checksum)
     }
 }
 

@@ -32,14 +32,14 @@ pub struct Response {
 impl Response {
     /// True if it shows that GitHub itself made it: by a header, or by the page that an error points to.
     pub(super) fn is_marked(&self) -> bool {
-        headers::marked(&self.headers) || Said::of(self).points_to_documentation()
+        headers::marked(&self.headers) || ErrorBody::of(self).points_to_documentation()
     }
 }
 
 /// The part of an error body that is looked at, in lower case; everything may be missing or of another form.
 /// <https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api>
 #[derive(Clone, Debug)]
-struct Said {
+struct ErrorBody {
     message: String,
     documentation_url: String,
 }
@@ -54,7 +54,7 @@ struct User {
 
 /// What the response says about a token of this kind.
 pub fn interpret(kind: TokenKind, response: &Response, now: Timestamp) -> Reply {
-    let said = Said::of(response);
+    let said = ErrorBody::of(response);
     match response.status.as_u16() {
         200 => user(kind, response),
         304 => defer(Reason::UnexpectedAnswer),
@@ -101,7 +101,7 @@ fn is_login(login: &str) -> bool {
         && managed.map_or_else(|| is_name(login), |(name, code)| is_name(name) && is_short_code(code))
 }
 
-fn unauthorized(response: &Response, said: &Said) -> Reply {
+fn unauthorized(response: &Response, said: &ErrorBody) -> Reply {
     if said.names(&["bad credentials"]) && response.is_marked() {
         return refuse(Refusal::BadCredentials);
     }
@@ -117,7 +117,7 @@ fn unauthorized(response: &Response, said: &Said) -> Reply {
 }
 
 /// A dozen different 403s, of which one speaks against the token. A limit comes as 403 or as 429.
-fn forbidden(kind: TokenKind, response: &Response, said: &Said, now: Timestamp) -> Reply {
+fn forbidden(kind: TokenKind, response: &Response, said: &ErrorBody, now: Timestamp) -> Reply {
     if let Some(limit) = limit(response, &said.or_page(response)) {
         return limited(limit, response, now);
     }
@@ -141,7 +141,7 @@ fn forbidden(kind: TokenKind, response: &Response, said: &Said, now: Timestamp) 
 }
 
 /// Which limit holds, if one does.
-fn limit(response: &Response, said: &Said) -> Option<Reason> {
+fn limit(response: &Response, said: &ErrorBody) -> Option<Reason> {
     let headers = &response.headers;
     if said.names(&["secondary rate limit", "abuse detection"])
         || said.points_to(&["secondary-rate-limit", "abuse-rate-limit"])
@@ -157,13 +157,13 @@ fn limit(response: &Response, said: &Said) -> Option<Reason> {
     said.names(&["login attempt exceeded", "login attempts exceeded"]).then_some(Reason::LoginLocked)
 }
 
-impl Said {
+impl ErrorBody {
     /// What the body says, as far as it is JSON of that form; whatever its content type claims.
     fn of(response: &Response) -> Self {
         let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
         let text =
             |field: &str| body.get(field).and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
-        Said { message: text("message"), documentation_url: text("documentation_url") }
+        ErrorBody { message: text("message"), documentation_url: text("documentation_url") }
     }
 
     /// The body itself in place of a message, where it is a page: edges before GitHub answer so. Never ground for a refusal.
@@ -172,7 +172,7 @@ impl Said {
             return self.clone();
         }
         let message = String::from_utf8_lossy(&response.body).to_ascii_lowercase();
-        Said { message, documentation_url: self.documentation_url.clone() }
+        ErrorBody { message, documentation_url: self.documentation_url.clone() }
     }
 
     fn names(&self, words: &[&str]) -> bool {

@@ -10,7 +10,7 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered}
 use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::Notify, time};
 
-use super::{Asked, Changes, Known, ledger::Ledger};
+use super::{Asked, Changes, Snapshot, ledger::Ledger};
 use crate::{
     domain::{
         Reason,
@@ -18,12 +18,12 @@ use crate::{
         probe::Probe,
         probing::{
             Limits, Question, Urgency,
-            admission::{Admission, Effect, Step, Told},
+            admission::{Admission, Effect, Metadata, Step},
             logins::FailedLogin,
         },
         token::{HashedToken, Token},
     },
-    github::{Heard, Line},
+    github::{Exchange, Line},
 };
 
 /// The worker looks at the clock as often as this, which may have been set.
@@ -32,7 +32,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 const DEADLINE: Duration = Duration::from_secs(70);
 
 /// Asks one question.
-pub(super) type Ask = Arc<dyn Fn(Token, Probe, Arc<str>, Line) -> BoxFuture<'static, Heard> + Send + Sync>;
+pub(super) type Ask = Arc<dyn Fn(Token, Probe, Arc<str>, Line) -> BoxFuture<'static, Exchange> + Send + Sync>;
 /// Reads the clock.
 pub(super) type Now = fn() -> Timestamp;
 
@@ -64,7 +64,7 @@ struct Due {
 }
 
 /// What the worker does.
-enum Todo {
+enum Work {
     Ask(Due),
     Wait(Option<Timestamp>),
 }
@@ -94,8 +94,8 @@ impl Host {
     }
 
     /// What was heard about the token.
-    pub(super) fn heard(&self, token: &HashedToken) -> Option<Known> {
-        self.lock().heard(token)
+    pub(super) fn snapshot(&self, token: &HashedToken) -> Option<Snapshot> {
+        self.lock().snapshot(token)
     }
 
     /// How much its clock is ahead of ours.
@@ -122,11 +122,11 @@ impl Host {
         let mut asking = FuturesUnordered::new();
         loop {
             match self.step(now()) {
-                Todo::Ask(due) => asking.push(self.clone().asked(ask.clone(), due, now)),
-                Todo::Wait(at) => {
+                Work::Ask(due) => asking.push(self.clone().asked(ask.clone(), due, now)),
+                Work::Wait(at) => {
                     let sleep = at.map_or(LONGEST_SLEEP, |at| until(at, now()));
                     tokio::select! {
-                        Some((question, heard)) = asking.next() => self.answered(question, heard),
+                        Some((question, exchange)) = asking.next() => self.answered(question, exchange),
                         () = self.wake.notified() => {}
                         () = time::sleep(sleep) => {}
                     }
@@ -136,27 +136,27 @@ impl Host {
     }
 
     /// Asks, and keeps a panic from everyone else.
-    async fn asked(self: Arc<Self>, ask: Ask, due: Due, now: Now) -> (Question, Heard) {
+    async fn asked(self: Arc<Self>, ask: Ask, due: Due, now: Now) -> (Question, Exchange) {
         let Due { question, line } = due;
         let at = now();
         let (token, host) = (question.token.clone(), self.name.clone());
         let answer = AssertUnwindSafe(async { ask(token, question.probe, host, line).await }).catch_unwind();
         let failed = |reason| {
             let reply = Reply::Deferral(Deferral::new(reason));
-            Heard { at, answered: now(), reply, date: None, limit: None }
+            Exchange { at, answered: now(), reply, date: None, limit: None }
         };
-        let heard = match time::timeout(DEADLINE, answer).await {
-            Ok(Ok(heard)) => heard,
+        let exchange = match time::timeout(DEADLINE, answer).await {
+            Ok(Ok(exchange)) => exchange,
             Ok(Err(_)) => {
                 tracing::error!(host = %self.name, "a question panicked; please report this");
                 failed(Reason::QuestionFailed)
             }
             Err(_) => failed(Reason::TimedOut),
         };
-        (question, heard)
+        (question, exchange)
     }
 
-    fn step(&self, now: Timestamp) -> Todo {
+    fn step(&self, now: Timestamp) -> Work {
         let mut state = self.lock();
         let before = state.trouble();
         let (todo, changed) = state.step(now);
@@ -166,10 +166,10 @@ impl Host {
         todo
     }
 
-    fn answered(&self, question: Question, heard: Heard) {
+    fn answered(&self, question: Question, exchange: Exchange) {
         let mut state = self.lock();
         let before = state.trouble();
-        let changed = state.answered(&question, heard);
+        let changed = state.answered(&question, exchange);
         self.log(before, state.trouble());
         drop(state);
         self.tell(changed);
@@ -234,9 +234,9 @@ impl State {
         (Asked::NotNow(why.deferral), if news { vec![token] } else { Vec::new() })
     }
 
-    fn heard(&self, token: &HashedToken) -> Option<Known> {
+    fn snapshot(&self, token: &HashedToken) -> Option<Snapshot> {
         let entry = self.ledger.get(token)?;
-        Some(Known {
+        Some(Snapshot {
             knowledge: entry.knowledge(),
             asked: entry.asked,
             released: self.admission.released(),
@@ -253,7 +253,7 @@ impl State {
     }
 
     /// What the worker does next, and of which tokens something changed.
-    fn step(&mut self, now: Timestamp) -> (Todo, Vec<HashedToken>) {
+    fn step(&mut self, now: Timestamp) -> (Work, Vec<HashedToken>) {
         let mut changed = Vec::new();
         if now < self.told_time {
             self.admission.set_back(now);
@@ -275,11 +275,11 @@ impl State {
             Step::Ask(question) => {
                 self.looks_at = Some(now);
                 let line = self.line(&question);
-                Todo::Ask(Due { question, line })
+                Work::Ask(Due { question, line })
             }
             Step::Wait(at) => {
                 self.looks_at = at;
-                Todo::Wait(at)
+                Work::Wait(at)
             }
         };
         (todo, changed)
@@ -296,7 +296,7 @@ impl State {
     }
 
     /// Takes in what came of a question; gives the tokens of which something changed.
-    fn answered(&mut self, question: &Question, heard: Heard) -> Vec<HashedToken> {
+    fn answered(&mut self, question: &Question, exchange: Exchange) -> Vec<HashedToken> {
         let token = question.hashed;
         let entry = self.ledger.get(&token);
         let counts = entry.is_some_and(|entry| {
@@ -305,12 +305,13 @@ impl State {
                 && !entry.was_held
                 && !entry.refused().is_some_and(|refused| refused.is_believed())
         });
-        let github_now = self.admission.clock().at(heard.date, heard.answered);
-        let effect = self.admission.answered(question, &heard.reply, told(&heard, github_now), counts);
+        let github_now = self.admission.clock().at(exchange.date, exchange.answered);
+        let effect =
+            self.admission.answered(question, &exchange.reply, metadata(&exchange, github_now), counts);
         let mut changed = Vec::new();
         // Nobody uses a token any more that has no entry.
         if let Some(entry) = self.ledger.get_mut(&token) {
-            entry.asked = Some(heard.at);
+            entry.asked = Some(exchange.at);
             let needed = if question.urgency == Urgency::Dubious && !entry.accepted_before {
                 1
             } else if entry.was_held {
@@ -320,17 +321,17 @@ impl State {
             };
             match effect.held {
                 true if question.condemned => {
-                    entry.defer(Deferral::new(Reason::HostRefusesMany), heard.at);
+                    entry.defer(Deferral::new(Reason::HostRefusesMany), exchange.at);
                 }
-                true => entry.hold(heard.at),
+                true => entry.hold(exchange.at),
                 false => {
-                    let reply = plausible(heard.reply, github_now, entry.expiry());
-                    entry.learn(reply, needed, heard.at);
+                    let reply = plausible(exchange.reply, github_now, entry.expiry());
+                    entry.learn(reply, needed, exchange.at);
                 }
             }
             changed.push(token);
         }
-        self.apply(&effect, heard.at, &mut changed);
+        self.apply(&effect, exchange.at, &mut changed);
         changed
     }
 
@@ -362,18 +363,18 @@ impl State {
 }
 
 /// What an answer tells beside its reply. The limit that comes with a refusal is that of the address.
-fn told(heard: &Heard, github_now: Timestamp) -> Told {
-    let granted = matches!(heard.reply, Reply::Answer(Answer::Granted(_)));
-    let limit = heard.limit.filter(|_| granted);
+fn metadata(exchange: &Exchange, github_now: Timestamp) -> Metadata {
+    let granted = matches!(exchange.reply, Reply::Answer(Answer::Granted(_)));
+    let limit = exchange.limit.filter(|_| granted);
     let spent = limit.filter(|limit| limit.remaining == 0);
     let spent_until = spent.and_then(|limit| {
         let left = SignedDuration::from_secs(limit.reset.saturating_sub(github_now.as_second()));
-        heard.answered.checked_add(left.min(RateLimit::LONGEST)).ok()
+        exchange.answered.checked_add(left.min(RateLimit::LONGEST)).ok()
     });
     // The edge of a host that gives no answer has a clock of its own.
-    let date = heard.date.filter(|_| matches!(heard.reply, Reply::Answer(_)));
-    Told {
-        answered: heard.answered,
+    let date = exchange.date.filter(|_| matches!(exchange.reply, Reply::Answer(_)));
+    Metadata {
+        answered: exchange.answered,
         date,
         limit: limit.and_then(|limit| u32::try_from(limit.limit).ok()),
         spent_until,

@@ -6,15 +6,15 @@ use crate::{
         answer::{Answer, Expiry, Grant, Reply},
         probing::tests::{LIMITS_OF_TESTS, question_of},
     },
-    github::Heard,
+    github::Exchange,
 };
 
 const ASKER: Asker<'_> = Asker { namespace: "a", accepted_before: false, condemned: false, account: None };
 
-fn accepted() -> Heard {
+fn accepted() -> Exchange {
     let grant = Grant { account: None, scopes: None, expiry: Expiry::Never };
     let reply = Reply::Answer(Answer::Granted(grant));
-    Heard { at: Timestamp::now(), answered: Timestamp::now(), reply, date: None, limit: None }
+    Exchange { at: Timestamp::now(), answered: Timestamp::now(), reply, date: None, limit: None }
 }
 
 fn subject(host: &str, number: usize) -> Subject {
@@ -47,7 +47,7 @@ async fn one_question_serves_all_who_ask_it_and_a_panic_harms_only_its_own() {
     }
     for _ in 0..3 {
         let changed = prober.changes().next().await;
-        let known = prober.heard(&changed).unwrap();
+        let known = prober.snapshot(&changed).unwrap();
         let reason = known.knowledge.deferred.map(|deferred| deferred.deferral.reason);
         let expected = (changed.token == bad).then_some(Reason::QuestionFailed);
         assert_eq!((reason, known.pending), (expected, false));
@@ -77,7 +77,7 @@ async fn a_host_that_never_answers_delays_nobody_on_another() {
     assert_eq!(changed, subject("one", 1));
     assert!(begin.elapsed() < Duration::from_secs(1));
     prober.forget(&changed);
-    assert_eq!(prober.heard(&changed), None);
+    assert_eq!(prober.snapshot(&changed), None);
 }
 
 #[tokio::test]

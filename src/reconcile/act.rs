@@ -12,7 +12,7 @@ use super::{
 use crate::{
     cluster::{
         connections::Connection,
-        outputs::{self, Done, Owner, Proof},
+        outputs::{self, Outcome, Owner, Proof},
     },
     domain::{
         Finding, Reason,
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// What became of the changes.
-pub(super) struct Acted<'a> {
+pub(super) struct Outcomes<'a> {
     /// What stands under the name of each output.
     pub(super) stands: Vec<(&'a str, Stand)>,
     /// What the API server refused.
@@ -34,7 +34,7 @@ pub(super) struct Acted<'a> {
 }
 
 struct Acting<'a, 'b> {
-    acted: Acted<'a>,
+    outcomes: Outcomes<'a>,
     observed: &'b Observed,
     connection: &'b Connection,
     record: &'b mut Record,
@@ -49,36 +49,37 @@ pub(super) async fn act<'a>(
     connection: &Connection,
     record: &mut Record,
     ctx: &Context,
-) -> Acted<'a> {
+) -> Outcomes<'a> {
     let unread = observed.failures.iter().filter(|failure| failure.fault.is_forbidden());
     let unread: Vec<_> = unread.map(|failure| (failure.secret.as_str(), failure.finding())).collect();
     let stands = decision.stands.iter().map(|(name, stand)| {
         let refused = unread.iter().find(|(unread, _)| unread == name).map(|(_, finding)| finding.clone());
         (*name, refused.map_or_else(|| stand.clone(), Stand::Refused))
     });
-    let acted = Acted { stands: stands.collect(), failures: Vec::new(), pause: None, terminating: false };
-    let mut acting = Acting { acted, observed, connection, record, ctx };
+    let outcomes =
+        Outcomes { stands: stands.collect(), failures: Vec::new(), pause: None, terminating: false };
+    let mut acting = Acting { outcomes, observed, connection, record, ctx };
     for change in &decision.changes {
         acting.make(change).await;
     }
-    if acting.acted.stands.iter().all(|(_, stand)| stand.is_ours()) {
+    if acting.outcomes.stands.iter().all(|(_, stand)| stand.is_ours()) {
         for change in &decision.leftovers {
             acting.make(change).await;
         }
     }
-    acting.acted
+    acting.outcomes
 }
 
 impl Acting<'_, '_> {
     async fn make(&mut self, change: &Change) {
-        if self.acted.terminating || !self.may_write(change) {
+        if self.outcomes.terminating || !self.may_write(change) {
             return;
         }
         let owner = Owner { key: &self.connection.key, uid: &self.connection.uid };
         match outputs::apply(&self.ctx.client, owner, change, self.proof()).await {
             Ok(done) => self.done(change, done),
             Err(fault) if fault.is_terminating() => {
-                self.acted.terminating = true;
+                self.outcomes.terminating = true;
                 let message = "the namespace is being deleted, so nothing is written in it";
                 let finding = Finding::new(Reason::NamespaceTerminating, message);
                 self.stands(change.name(), Stand::Refused(finding));
@@ -92,7 +93,7 @@ impl Acting<'_, '_> {
                 };
                 let failure = Failure { doing, secret: change.name().to_owned(), verbs, fault };
                 self.stands(change.name(), Stand::Refused(failure.finding()));
-                self.acted.failures.push(failure);
+                self.outcomes.failures.push(failure);
             }
         }
     }
@@ -116,49 +117,49 @@ impl Acting<'_, '_> {
             }
             Ok(_) => true,
             Err(pause) => {
-                self.acted.pause = Some(self.acted.pause.map_or(pause, |before| before.min(pause)));
+                self.outcomes.pause = Some(self.outcomes.pause.map_or(pause, |before| before.min(pause)));
                 false
             }
         }
     }
 
-    fn done(&mut self, change: &Change, done: Done) {
+    fn done(&mut self, change: &Change, done: Outcome) {
         let (name, key) = (change.name(), self.connection.key.beside(change.name()));
         match done {
-            Done::Written(entry) => {
+            Outcome::Written(entry) => {
                 self.log(change);
                 let stamp = self.stamp(name);
                 self.record.verify(name, &entry.version, stamp, Holds::Wanted, true);
                 self.ctx.index.wrote_secret(&key, entry);
                 self.stands(name, Stand::Wanted);
             }
-            Done::Gone => {
+            Outcome::Gone => {
                 self.log(change);
                 self.record.forget_output(name);
                 self.ctx.index.read_secret(&key, change.version(), None);
                 self.stands(name, Stand::Absent);
             }
-            Done::Leaving(entry) => {
+            Outcome::Leaving(entry) => {
                 self.log(change);
                 let finalizers = entry.leaving.as_deref().cloned().unwrap_or_default();
                 self.ctx.index.wrote_secret(&key, entry);
                 self.stands(name, Stand::Leaving(finalizers));
             }
-            Done::Released(entry) => {
+            Outcome::Released(entry) => {
                 self.log(change);
                 self.ctx.index.wrote_secret(&key, entry);
             }
-            Done::Taken(entry) => {
+            Outcome::Taken(entry) => {
                 let is_ours = entry.owner() == Some(&self.connection.uid);
                 let may_adopt = self.ctx.index.may_adopt(self.connection, &entry);
                 self.ctx.index.wrote_secret(&key, entry);
                 if is_ours || may_adopt {
-                    self.acted.pause = Some(Duration::ZERO);
+                    self.outcomes.pause = Some(Duration::ZERO);
                 } else {
                     self.stands(name, Stand::Refused(foreign(name)));
                 }
             }
-            Done::Conflict => self.conflict(name),
+            Outcome::Conflict => self.conflict(name),
         }
     }
 
@@ -167,11 +168,11 @@ impl Acting<'_, '_> {
         tracing::warn!(connection = %self.connection.key, secret = name, count, requeue_after = ?pause,
             "an output changed while it was written; it is reconciled again");
         self.record.forget_output(name);
-        self.acted.pause = Some(pause);
+        self.outcomes.pause = Some(pause);
     }
 
     fn stands(&mut self, name: &str, stand: Stand) {
-        if let Some((_, stands)) = self.acted.stands.iter_mut().find(|(known, _)| *known == name) {
+        if let Some((_, stands)) = self.outcomes.stands.iter_mut().find(|(known, _)| *known == name) {
             *stands = stand;
         }
     }

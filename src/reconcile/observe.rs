@@ -12,7 +12,7 @@ use crate::{
         secrets::{self, SecretEntry},
     },
     domain::{
-        Finding, Judged, Reason,
+        Finding, Reason, Verdict,
         answer::Grant,
         decide::{Found, Host, Observation, holds},
         knowledge::{Deferred, Knowledge},
@@ -23,7 +23,7 @@ use crate::{
             schedule::{Past, later},
         },
         second::Second,
-        token::{Description, Doubt, Token},
+        token::{Description, Flaw, Token},
         version::Version,
     },
     prober::{Asked, Asker},
@@ -106,10 +106,10 @@ impl Observer<'_> {
     }
 
     /// What the source holds: known if it is in the state in which it was read last, else read.
-    async fn source(&mut self) -> (Judged<Description>, Option<Token>, Option<Failure>) {
+    async fn source(&mut self) -> (Verdict<Description>, Option<Token>, Option<Failure>) {
         if self.spec.suspend {
             let message = "spec.suspend is set, so the Secret is not read";
-            return (Judged::unknown(Reason::Suspended, message), None, None);
+            return (Verdict::unknown(Reason::Suspended, message), None, None);
         }
         let reference = &self.spec.secret_ref;
         let version = self.version(&reference.name);
@@ -119,7 +119,7 @@ impl Observer<'_> {
         }
     }
 
-    async fn read_source(&mut self) -> (Judged<Description>, Option<Token>, Option<Failure>) {
+    async fn read_source(&mut self) -> (Verdict<Description>, Option<Token>, Option<Failure>) {
         let reference = &self.spec.secret_ref;
         let key = self.connection.key.beside(&reference.name);
         let before = self.version(&reference.name);
@@ -134,14 +134,14 @@ impl Observer<'_> {
         };
         let (entry, parsed) = match read {
             Some(read) => (Some(read.entry), parse(&read.payload.data, reference)),
-            None => (None, Judged::No(vec![missing(reference)])),
+            None => (None, Verdict::No(vec![missing(reference)])),
         };
         let version = entry.as_ref().map(|entry| entry.version.clone());
         self.ctx.index.read_secret(&key, before.as_ref(), entry);
         let (token, bytes) = match parsed {
-            Judged::Yes(token) => (Judged::Yes(token.describe()), Some(token)),
-            Judged::No(findings) => (Judged::No(findings), None),
-            Judged::Unknown(finding) => (Judged::Unknown(finding), None),
+            Verdict::Yes(token) => (Verdict::Yes(token.describe()), Some(token)),
+            Verdict::No(findings) => (Verdict::No(findings), None),
+            Verdict::Unknown(finding) => (Verdict::Unknown(finding), None),
         };
         self.record.read_source(reference, version.as_ref(), token.clone());
         (token, bytes, None)
@@ -165,7 +165,7 @@ impl Observer<'_> {
     }
 
     /// Keeps track of which token on which host this connection uses.
-    fn subject(&mut self, token: &Judged<Description>, host: &Judged<Host>, now: Timestamp) {
+    fn subject(&mut self, token: &Verdict<Description>, host: &Verdict<Host>, now: Timestamp) {
         let subject =
             token.yes().zip(host.yes()).map(|(token, host)| self.ctx.subject(&host.name, token.hashed));
         // What is known of the last token is kept until another one is there: its Secret may come back as it was.
@@ -188,18 +188,18 @@ impl Observer<'_> {
         if seen.token.yes().is_none() || seen.host.yes().is_none() {
             return;
         }
-        let heard = self.ctx.prober.heard(subject);
-        if let Some(heard) = &heard {
-            seen.pending = heard.pending;
-            seen.heard_refusal = heard.knowledge.refused.is_some();
-            seen.past = heard.past(self.record.since.into()).by(seen.now);
-            if heard.knowledge.grant.is_some() && !heard.knowledge.heard_one_acceptance() {
+        let snapshot = self.ctx.prober.snapshot(subject);
+        if let Some(snapshot) = &snapshot {
+            seen.pending = snapshot.pending;
+            seen.heard_refusal = snapshot.knowledge.refused.is_some();
+            seen.past = snapshot.past(self.record.since.into()).by(seen.now);
+            if snapshot.knowledge.grant.is_some() && !snapshot.knowledge.heard_one_acceptance() {
                 self.record.remembered = None;
             }
         }
-        seen.knowledge = match (self.record.remembered.as_deref(), heard) {
-            (Some(remembered), Some(heard)) => remembered.overlaid(&heard.knowledge),
-            (None, Some(heard)) => heard.knowledge,
+        seen.knowledge = match (self.record.remembered.as_deref(), snapshot) {
+            (Some(remembered), Some(snapshot)) => remembered.overlaid(&snapshot.knowledge),
+            (None, Some(snapshot)) => snapshot.knowledge,
             (Some(remembered), None) => remembered.clone(),
             (None, None) => Knowledge::default(),
         };
@@ -254,7 +254,7 @@ impl Observer<'_> {
         self.requested_at(seen).is_some_and(|at| at <= seen.now)
     }
 
-    /// The request that was last acted on, by this process or the one before.
+    /// The request that was last outcomes on, by this process or the one before.
     pub(super) fn handled_request(&self) -> Option<&str> {
         let before =
             self.connection.status.as_ref().and_then(|status| status.last_handled_request.as_deref());
@@ -322,7 +322,7 @@ impl Observer<'_> {
     fn urgency(&self, seen: &Observation) -> Urgency {
         let (knowledge, token) = (&seen.knowledge, seen.token.yes());
         let is_dubious =
-            token.is_some_and(|token| token.doubt == Some(Doubt::Checksum)) && self.spec.host == "github.com";
+            token.is_some_and(|token| token.flaw == Some(Flaw::Checksum)) && self.spec.host == "github.com";
         let before = self.connection.status.as_ref().and_then(|status| status.token);
         let rotated = before.is_some_and(|before| token.is_none_or(|token| before != token.hashed));
         match (knowledge.grant.is_some(), knowledge.refused.is_some(), knowledge.deferred.is_some()) {
@@ -438,17 +438,17 @@ fn remembered(status: Option<&StatusDigest>, subject: &Subject) -> Option<Box<Kn
 fn parse(
     data: &std::collections::BTreeMap<String, zeroize::Zeroizing<Vec<u8>>>,
     reference: &SecretKeyRef,
-) -> Judged<Token> {
+) -> Verdict<Token> {
     let SecretKeyRef { name, key } = reference;
     let Some(value) = data.get(key) else {
         let message =
             format!("Secret {name} has no key {key}: add it, or name another in spec.secretRef.key");
-        return Judged::no(Reason::KeyNotFound, message);
+        return Verdict::no(Reason::KeyNotFound, message);
     };
     match Token::try_from(value.as_slice()) {
-        Ok(token) => Judged::Yes(token),
+        Ok(token) => Verdict::Yes(token),
         Err(Finding { reason, message }) => {
-            Judged::no(reason, format!("Secret {name}, key {key}: {message}"))
+            Verdict::no(reason, format!("Secret {name}, key {key}: {message}"))
         }
     }
 }
@@ -460,19 +460,19 @@ fn missing(reference: &SecretKeyRef) -> Finding {
     Finding::new(Reason::SecretNotFound, message)
 }
 
-fn unread(reference: &SecretKeyRef, fault: &Fault) -> Judged<Description> {
+fn unread(reference: &SecretKeyRef, fault: &Fault) -> Verdict<Description> {
     let name = &reference.name;
     if fault.is_forbidden() {
         let message = format!("the operator may not read Secret {name}: {}", fault.advice("get"));
-        return Judged::no(Reason::SecretForbidden, message);
+        return Verdict::no(Reason::SecretForbidden, message);
     }
     let message = format!("the API server did not say what Secret {name} holds; it is asked again soon");
-    Judged::unknown(Reason::ApiServerUnavailable, message)
+    Verdict::unknown(Reason::ApiServerUnavailable, message)
 }
 
-fn host(ctx: &Context, name: &str) -> Judged<Host> {
+fn host(ctx: &Context, name: &str) -> Verdict<Host> {
     match ctx.settings.host(name) {
-        Some(host) => Judged::Yes(Host { name: ctx.host(&host.name), registry: host.registry.clone() }),
+        Some(host) => Verdict::Yes(Host { name: ctx.host(&host.name), registry: host.registry.clone() }),
         None => {
             let known: Vec<_> = ctx.settings.hosts.iter().map(|host| host.name.as_str()).collect();
             let message = format!(
@@ -480,7 +480,7 @@ fn host(ctx: &Context, name: &str) -> Judged<Host> {
                  administrator add it",
                 known.join(", ")
             );
-            Judged::unknown(Reason::HostUnknown, message)
+            Verdict::unknown(Reason::HostUnknown, message)
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     api::SecretKeyRef,
     cluster::object::{Few, ObjectKey},
     domain::{
-        Judged,
+        Verdict,
         decide::Holds,
         knowledge::{Deferred, Knowledge},
         output::Stamp,
@@ -50,7 +50,7 @@ pub(super) struct Record {
     pub(super) held: Option<Box<Held>>,
     /// Why the prober does not take a question at present.
     pub(super) not_now: Option<Box<Deferred>>,
-    /// The request that was acted on in this process.
+    /// The request that was outcomes on in this process.
     pub(super) handled_request: Option<Box<str>>,
     /// When GitHub was last asked because of a request.
     pub(super) asked_on_request: Option<Second>,
@@ -70,7 +70,7 @@ pub(super) struct Record {
 #[derive(Debug)]
 pub(super) struct Source {
     state: u64,
-    pub(super) token: Judged<Description>,
+    pub(super) token: Verdict<Description>,
 }
 
 /// What an output holds, in which state of it, compared with what. Name, state and stamp are kept as sums.
@@ -132,7 +132,7 @@ impl Record {
         &self,
         reference: &SecretKeyRef,
         version: Option<&Version>,
-    ) -> Option<&Judged<Description>> {
+    ) -> Option<&Verdict<Description>> {
         // That there was none is never taken for known: an event may have been on its way.
         let source = self.source.as_ref().filter(|_| version.is_some())?;
         (source.state == state(reference, version)).then_some(&source.token)
@@ -143,7 +143,7 @@ impl Record {
         &mut self,
         reference: &SecretKeyRef,
         version: Option<&Version>,
-        token: Judged<Description>,
+        token: Verdict<Description>,
     ) {
         self.source = Some(Source { state: state(reference, version), token });
     }
@@ -330,7 +330,7 @@ mod tests {
     #[test]
     fn what_was_read_holds_for_one_key_of_one_state_of_the_source() {
         let mut record = record();
-        let token = Judged::Yes(token("a").describe());
+        let token = Verdict::Yes(token("a").describe());
         record.read_source(&reference("token"), Some(&version("7")), token.clone());
         assert_eq!(record.source(&reference("token"), Some(&version("7"))), Some(&token));
         for (key, state) in [("token", Some("8")), ("token", None), ("other", Some("7"))] {
@@ -345,7 +345,7 @@ mod tests {
         record.read_source(
             &reference("token"),
             None,
-            Judged::no(crate::domain::Reason::SecretNotFound, "none"),
+            Verdict::no(crate::domain::Reason::SecretNotFound, "none"),
         );
         assert_eq!(record.source(&reference("token"), None), None);
     }

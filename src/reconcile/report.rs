@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     Context, Next,
-    act::Acted,
+    act::Outcomes,
     contention::STATUS,
     observe::Observed,
     records::{Record, Written, sum},
@@ -23,7 +23,7 @@ use crate::{
     },
     domain::{Reason, decide::Decision, version::ResourceVersion},
     links::links,
-    status::{self, Before, Outcome},
+    status::{self, Before, Pass},
 };
 
 /// The first answer about a token mostly comes within this; a status that says "not asked yet" would be two writes for one.
@@ -31,28 +31,19 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A connection that was never judged says `Pending` by the default of the schema, so its first status can wait longer.
 const PATIENCE_WITH_NEW: Duration = Duration::from_secs(30);
 
-/// What became of the status.
-pub(super) enum Reported {
-    /// It says what was found.
-    Said,
-    /// It is written after this pause.
-    Later(Duration),
-    /// The API server did not take it.
-    Failed,
-}
-
-/// Writes the status if it says something new; also after a conflict or a failure, of which it tells.
+/// Writes the status if it says something new; also after a conflict or a failure, of which it tells. Gives when to come again
+/// for what could not be written now.
 pub(super) async fn report(
     connection: &Connection,
     spec: &Spec,
     observed: &Observed,
     decision: &Decision<'_>,
-    acted: &Acted<'_>,
+    outcomes: &Outcomes<'_>,
     record: &mut Record,
     ctx: &Context,
-) -> Reported {
+) -> Next {
     if let Some(pause) = awaits(connection, observed, record) {
-        return Reported::Later(pause);
+        return Next::After(pause);
     }
     let asked = spec.interval.get();
     let host = ctx.settings.host(&spec.host);
@@ -60,17 +51,17 @@ pub(super) async fn report(
     let source = format!("Secret {}", spec.secret_ref.name);
     let before = connection.status.as_ref().and_then(|status| status.last_handled_request.as_deref());
     let handled_request = record.handled_request.clone();
-    let outcome = Outcome {
+    let pass = Pass {
         source: &source,
         seen: &observed.seen,
         decision,
-        stands: &acted.stands,
+        stands: &outcomes.stands,
         secret_name: &spec.secret_ref.name,
         links: links.as_ref(),
         raised_from: (asked < ctx.settings.minimum_interval).then_some(asked),
         handled_request: handled_request.as_deref().or(before),
     };
-    let say = |before: Before<'_>| status::next(before, connection.generation, &outcome);
+    let say = |before: Before<'_>| status::next(before, connection.generation, &pass);
     say_it(connection, say, observed.seen.timing.heartbeat, record, ctx).await
 }
 
@@ -82,8 +73,8 @@ async fn say_it(
     heartbeat: SignedDuration,
     record: &mut Record,
     ctx: &Context,
-) -> Reported {
-    let Some(draft) = say(Before::default()) else { return Reported::Said };
+) -> Next {
+    let Some(draft) = say(Before::default()) else { return Next::Wait };
     let Some(stands) = connection.status.as_ref().filter(|stands| stands.observed_generation.is_some())
     else {
         return write(connection, &draft, record, ctx).await;
@@ -94,7 +85,7 @@ async fn say_it(
     // A draft without a token keeps the instant of the one that stands.
     let has_aged = checked_at.is_some() && status::has_aged(checked_at, stands.checked_at(), heartbeat);
     if is_said && !has_aged {
-        return Reported::Said;
+        return Next::Wait;
     }
     let (now, status) = match connections::live(&ctx.client, &connection.key).await {
         Ok(Some(live)) => live,
@@ -103,7 +94,7 @@ async fn say_it(
     };
     if now.uid != connection.uid || now.generation != connection.generation {
         learn(&connection.resource_version, now, ctx);
-        return Reported::Later(Duration::ZERO);
+        return Next::After(Duration::ZERO);
     }
     let summary = StatusSummary::from(status.clone());
     match say(Before { summary: Some(&summary), conditions: &status.conditions }) {
@@ -111,7 +102,7 @@ async fn say_it(
         // What the draft lacks is kept from the status that stands.
         None => {
             record.said = Some(sum(&same));
-            Reported::Said
+            Next::Wait
         }
     }
 }
@@ -155,16 +146,12 @@ pub(super) async fn unreadable(
     }
     let now = Timestamp::now();
     let say = |before: Before<'_>| status::unreadable(before.summary, connection.generation, error, now);
-    match say_it(connection, say, SignedDuration::MAX, record, ctx).await {
-        Reported::Said => Next::Wait,
-        Reported::Later(pause) => Next::After(pause),
-        Reported::Failed => Next::Failed,
-    }
+    say_it(connection, say, SignedDuration::MAX, record, ctx).await
 }
 
-async fn write(connection: &Connection, status: &Status, record: &mut Record, ctx: &Context) -> Reported {
+async fn write(connection: &Connection, status: &Status, record: &mut Record, ctx: &Context) -> Next {
     if let Err(pause) = may_write(connection, record) {
-        return Reported::Later(pause);
+        return Next::After(pause);
     }
     match connections::write_status(&ctx.client, connection, status).await {
         Ok(written) => {
@@ -175,7 +162,7 @@ async fn write(connection: &Connection, status: &Status, record: &mut Record, ct
             });
             let is_taken = record.subject.is_some();
             ctx.index.saw_connection(if is_taken { written.without_memory() } else { written });
-            Reported::Said
+            Next::Wait
         }
         Err(fault) if fault.is_conflict() => conflict(connection, record, ctx).await,
         Err(fault) => failed(connection, &fault),
@@ -204,7 +191,7 @@ fn may_write(connection: &Connection, record: &mut Record) -> Result<(), Duratio
 }
 
 /// The connection is not what the index says: it is read past every cache.
-async fn conflict(connection: &Connection, record: &mut Record, ctx: &Context) -> Reported {
+async fn conflict(connection: &Connection, record: &mut Record, ctx: &Context) -> Next {
     let (count, pause) = record.contentions.of(STATUS).conflict(Instant::now());
     tracing::warn!(connection = %connection.key, count, requeue_after = ?pause,
         "the connection changed while its status was written; it is reconciled again");
@@ -213,7 +200,7 @@ async fn conflict(connection: &Connection, record: &mut Record, ctx: &Context) -
         Ok(None) => return gone(connection, ctx),
         Err(fault) => return failed(connection, &fault),
     }
-    Reported::Later(pause)
+    Next::After(pause)
 }
 
 /// Takes in a connection that was read past every cache. If it is older than what was known, the cluster has gone back in time, as
@@ -226,16 +213,16 @@ fn learn(before: &ResourceVersion, now: Connection, ctx: &Context) {
     }
 }
 
-fn gone(connection: &Connection, ctx: &Context) -> Reported {
+fn gone(connection: &Connection, ctx: &Context) -> Next {
     if let Some(woken) = ctx.index.lost_connection(&connection.key, &connection.uid) {
         ctx.wake(woken);
     }
-    Reported::Said
+    Next::Wait
 }
 
-fn failed(connection: &Connection, fault: &Fault) -> Reported {
+fn failed(connection: &Connection, fault: &Fault) -> Next {
     tracing::warn!(connection = %connection.key, error = %fault, said = fault.said(None), "the status was not written");
-    Reported::Failed
+    Next::Failed
 }
 
 /// One line for each change of the judgement.

@@ -70,7 +70,7 @@ impl Observation {
 
     fn has_no_token(self, reason: Reason) -> Self {
         self.with(|seen| {
-            seen.token = Judged::no(reason, "bad");
+            seen.token = Verdict::no(reason, "bad");
             seen.bytes = None;
             seen.knowledge = Knowledge::default();
         })
@@ -78,7 +78,7 @@ impl Observation {
 
     fn has_no_host(self) -> Self {
         self.with(|seen| {
-            seen.host = Judged::unknown(Reason::HostUnknown, "no such host");
+            seen.host = Verdict::unknown(Reason::HostUnknown, "no such host");
             seen.knowledge = Knowledge::default();
         })
     }
@@ -89,7 +89,7 @@ fn histories() -> Vec<(&'static str, Observation)> {
     let dated = || seen().accepted(T, Expiry::At(at(T + 90 * DAY))).finds(&[ours("out", Holds::Wanted)]);
     let soon = || good().accepted(T, Expiry::At(at(T + DAY)));
     let unread = |seen: &mut Observation| {
-        seen.token = Judged::unknown(Reason::ApiServerUnavailable, "silent");
+        seen.token = Verdict::unknown(Reason::ApiServerUnavailable, "silent");
         seen.knowledge = Knowledge::default();
     };
     let incident = |seen: &mut Observation| seen.knowledge.take_back(Reason::HostRefusesMany, seen.now);
@@ -177,7 +177,7 @@ fn written_with(
 ) -> Option<Status> {
     let links = Links { create_token: "https://github.com/settings/tokens/new".to_owned() };
     let (decision, summary) = (decide(seen), previous.cloned().map(StatusSummary::from));
-    let outcome = Outcome {
+    let pass = Pass {
         seen,
         decision: &decision,
         stands: &stands(&decision, refused),
@@ -189,7 +189,7 @@ fn written_with(
     };
     let kept = previous.filter(|_| seen.demand.suspend).map(|status| status.conditions.as_slice());
     let before = Before { summary: summary.as_ref(), conditions: kept.unwrap_or_default() };
-    next(before, Some(3), &outcome)
+    next(before, Some(3), &pass)
 }
 
 /// What stands after a look at this.
@@ -244,7 +244,7 @@ fn a_transition_time_moves_only_with_the_status() {
 fn a_newline_and_a_doubt_are_told_with_the_secret() {
     let pasted = ["ghp_", &"a".repeat(30), "\n"].concat();
     let odd = Token::try_from(pasted.as_bytes()).unwrap();
-    let status = status(None, &seen().with(|seen| seen.token = Judged::Yes(odd.describe())));
+    let status = status(None, &seen().with(|seen| seen.token = Verdict::Yes(odd.describe())));
     let message = &status.condition("SecretResolved").unwrap().message;
     assert!(
         message.starts_with("Secret pat holds a classic personal access token; one newline"),
@@ -258,7 +258,7 @@ fn a_newline_and_a_doubt_are_told_with_the_secret() {
 fn a_status_stays_small_and_within_the_schema() {
     let endless = "€".repeat(100_000);
     let refused = [("out", Finding::new(Reason::WriteFailed, endless.clone()))];
-    let bad = seen().with(|seen| seen.token = Judged::no(Reason::KeyNotFound, endless.clone()));
+    let bad = seen().with(|seen| seen.token = Verdict::no(Reason::KeyNotFound, endless.clone()));
     let unwritten = written_with(None, &seen().accepted(T, Expiry::Never), &refused, None).unwrap();
     for status in [status(None, &bad), unwritten] {
         assert!(status.conditions.iter().all(|condition| condition.message.chars().count() <= 4096));
@@ -281,7 +281,7 @@ fn an_unreadable_connection_says_so_in_all_six_conditions_and_forgets_nothing() 
     assert_eq!((&shown[..6], shown[6]), (&expected[..], (STALLED, "True")));
     for condition in &unread.conditions {
         assert_eq!((&*condition.reason, condition.observed_generation), ("SpecUnreadable", Some(4)));
-        assert!(condition.message.contains(error), "{}", condition.message);
+        assert!(unread.message(&condition.type_).unwrap().contains(error), "{}", condition.message);
         assert_eq!(condition.last_transition_time.0, at(T + 99), "each of them was True");
     }
     assert_eq!((unread.observed_generation, unread.next_check_at.clone()), (Some(4), None));
@@ -297,7 +297,7 @@ fn an_unreadable_connection_says_so_in_all_six_conditions_and_forgets_nothing() 
     let times = again.conditions.iter().map(|condition| condition.last_transition_time.0);
     assert!(times.eq(vec![at(T + 99); 7]), "and no transition");
     let other = unreadable(Some(&summary), Some(4), "spec.host: missing", at(T + DAY)).unwrap();
-    assert!(other.conditions.iter().all(|condition| condition.message.contains("spec.host: missing")));
+    assert!(other.message("Ready").unwrap().contains("spec.host: missing"));
 }
 
 #[test]

@@ -26,7 +26,7 @@ use github_pat_operator::{
         probe::Probe,
         token::Token,
     },
-    github::{Github, Heard, Line},
+    github::{Exchange, Github, Line},
     settings::{Settings, SettingsInput, from_yaml},
 };
 use github_simulator::{Call, ExpiryLayout, NewToken, Reply, Simulator};
@@ -433,14 +433,14 @@ fn made(simulator: &Simulator, new: NewToken) -> Token {
     Token::try_from(simulator.token(new).as_bytes()).unwrap()
 }
 
-fn deferred(heard: &Heard) -> Option<Reason> {
+fn deferred(heard: &Exchange) -> Option<Reason> {
     match &heard.reply {
         Said::Deferral(deferral) => Some(deferral.reason),
         Said::Answer(_) => None,
     }
 }
 
-fn login(heard: &Heard) -> Option<String> {
+fn login(heard: &Exchange) -> Option<String> {
     match &heard.reply {
         Said::Answer(Answer::Granted(grant)) => {
             grant.account.as_ref().map(|account| account.login.to_string())

@@ -150,10 +150,14 @@ impl World {
         seen.unwrap_or_else(|_| panic!("{name} did not become so; last seen: {}", shown(last.as_ref())))
     }
 
-    /// The connection once a condition has this status and reason, and speaks of the present generation.
+    /// The condition once it has this status and reason, and speaks of the present generation; its message in full.
     pub(crate) async fn condition(&self, name: &str, type_: &str, status: &str, reason: &str) -> Condition {
         let connection = self.until(name, |seen| is_so(seen, type_, status, reason)).await;
-        connection.status.unwrap().condition(type_).unwrap().clone()
+        let status = connection.status.unwrap();
+        Condition {
+            message: status.message(type_).unwrap().to_owned(),
+            ..status.condition(type_).unwrap().clone()
+        }
     }
 
     /// The connection once it is Ready, for this reason.

@@ -136,7 +136,7 @@ impl<'a> Tenant<'a> {
     /// The connection once a condition has this status and reason.
     pub(crate) async fn condition(&self, name: &str, type_: &str, status: &str, reason: &str) -> String {
         let connection = self.until(name, |seen| is_so(seen, type_, status, reason)).await;
-        connection.status.unwrap().condition(type_).unwrap().message.clone()
+        connection.status.unwrap().message(type_).unwrap().to_owned()
     }
 
     /// Waits until the Secret is so; `None` stands for one that does not exist.

@@ -12,7 +12,7 @@ async fn made(
     change: &Change,
     version: &str,
     finalizers: &[&str],
-) -> (Result<Done, Fault>, Vec<(String, Value)>) {
+) -> (Result<Outcome, Fault>, Vec<(String, Value)>) {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let (log, version, finalizers) = (asked.clone(), version.to_owned(), json!(finalizers));
     let server = tower::service_fn(move |request: Request<Body>| {
@@ -57,7 +57,7 @@ fn output() -> Output {
 async fn a_deletion_names_the_very_state_that_goes() {
     let change = Change::Delete { name: "out".to_owned(), version: version() };
     let (outcome, asked) = made(&change, "7", &[]).await;
-    assert_eq!(outcome.unwrap(), Done::Gone);
+    assert_eq!(outcome.unwrap(), Outcome::Gone);
     let [(method, body)] = asked.as_slice() else { panic!("{asked:?}") };
     assert_eq!(
         (method.as_str(), &body["preconditions"]),
@@ -69,12 +69,12 @@ async fn a_deletion_names_the_very_state_that_goes() {
 async fn a_secret_with_finalizers_is_not_made_anew_before_it_is_gone() {
     let change = Change::Recreate { output: output(), version: version(), payload: payload() };
     let (outcome, asked) = made(&change, "7", &["example.com/hold"]).await;
-    assert!(matches!(outcome.unwrap(), Done::Leaving(_)));
+    assert!(matches!(outcome.unwrap(), Outcome::Leaving(_)));
     let methods =
         |asked: &[(String, Value)]| asked.iter().map(|(method, _)| method.clone()).collect::<Vec<_>>();
     assert_eq!(methods(&asked), ["GET", "POST, dry run", "DELETE"], "no POST follows");
     let (outcome, asked) = made(&change, "7", &[]).await;
-    assert!(matches!(outcome.unwrap(), Done::Written(_)));
+    assert!(matches!(outcome.unwrap(), Outcome::Written(_)));
     assert_eq!(methods(&asked), ["GET", "POST, dry run", "DELETE", "POST"]);
     let (_, body) = asked.last().unwrap();
     let meta = &body["metadata"];
@@ -86,7 +86,7 @@ async fn a_secret_with_finalizers_is_not_made_anew_before_it_is_gone() {
 async fn an_update_replaces_the_state_that_was_seen_and_no_other() {
     let change = Change::Replace { output: output(), version: version(), payload: payload() };
     let (outcome, asked) = made(&change, "7", &[]).await;
-    assert!(matches!(outcome.unwrap(), Done::Written(_)));
+    assert!(matches!(outcome.unwrap(), Outcome::Written(_)));
     let (method, body) = asked.last().unwrap();
     let meta = &body["metadata"];
     assert_eq!(
@@ -97,7 +97,7 @@ async fn an_update_replaces_the_state_that_was_seen_and_no_other() {
     assert_eq!(body["data"]["token"], "eA==");
 
     let (outcome, asked) = made(&change, "8", &[]).await;
-    assert_eq!(outcome.unwrap(), Done::Conflict);
+    assert_eq!(outcome.unwrap(), Outcome::Conflict);
     assert!(asked.iter().all(|(method, _)| method == "GET"), "{asked:?}");
 }
 
@@ -105,7 +105,7 @@ async fn an_update_replaces_the_state_that_was_seen_and_no_other() {
 async fn what_is_released_loses_what_makes_it_ours_and_nothing_else() {
     let change = Change::Release { name: "out".to_owned(), version: version() };
     let (outcome, asked) = made(&change, "7", &[]).await;
-    assert!(matches!(outcome.unwrap(), Done::Released(_)));
+    assert!(matches!(outcome.unwrap(), Outcome::Released(_)));
     let meta = &asked.last().unwrap().1["metadata"];
     assert_eq!(meta["labels"], json!({ "kept": "yes" }));
     assert_eq!(meta["annotations"], json!({ "mine": "yes" }));

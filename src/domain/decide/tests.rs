@@ -49,9 +49,9 @@ pub(crate) fn seen() -> Observation {
     Observation {
         now: at(T),
         skew: SignedDuration::ZERO,
-        token: Judged::Yes(token.describe()),
+        token: Verdict::Yes(token.describe()),
         bytes: Some(token),
-        host: Judged::Yes(Host { name: "github.com".into(), registry: Some("ghcr.io".to_owned()) }),
+        host: Verdict::Yes(Host { name: "github.com".into(), registry: Some("ghcr.io".to_owned()) }),
         knowledge: Knowledge::default(),
         heard_refusal: false,
         not_before: None,
@@ -136,7 +136,7 @@ impl Observation {
     fn stores(self, letter: &str) -> Self {
         let token = token("ghp_", letter);
         self.with(|seen| {
-            seen.token = Judged::Yes(token.describe());
+            seen.token = Verdict::Yes(token.describe());
             seen.bytes = Some(token);
             seen.knowledge = Knowledge::default();
         })
@@ -187,11 +187,11 @@ fn changes(decision: &Decision<'_>) -> String {
     if last.is_empty() { first } else { format!("{first} | {last}") }
 }
 
-fn word<T>(judged: &Judged<T>) -> (&'static str, Option<Reason>) {
+fn word<T>(judged: &Verdict<T>) -> (&'static str, Option<Reason>) {
     match judged {
-        Judged::Yes(_) => ("True", None),
-        Judged::No(found) => ("False", found.first().map(|finding| finding.reason)),
-        Judged::Unknown(finding) => ("Unknown", Some(finding.reason)),
+        Verdict::Yes(_) => ("True", None),
+        Verdict::No(found) => ("False", found.first().map(|finding| finding.reason)),
+        Verdict::Unknown(finding) => ("Unknown", Some(finding.reason)),
     }
 }
 

@@ -64,7 +64,7 @@ pub enum Step {
 
 /// What an answer said beside its reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct Metadata {
     /// When it came, by our clock.
     pub answered: Timestamp,
     /// Its date.
@@ -167,16 +167,22 @@ impl Admission {
     }
 
     /// Takes in what came of a question. `counts` tells that the token was accepted before, and that a refusal of it is news.
-    pub fn answered(&mut self, question: &Question, reply: &Reply, told: Told, counts: bool) -> Effect {
-        let now = told.answered;
+    pub fn answered(
+        &mut self,
+        question: &Question,
+        reply: &Reply,
+        metadata: Metadata,
+        counts: bool,
+    ) -> Effect {
+        let now = metadata.answered;
         self.asking.remove(&question.key());
         if !question.accepted_before {
             self.logins.risk_over(question);
         }
         if let Some(account) = question.account.or_else(|| account(reply)) {
-            self.hear_of_account(account, told);
+            self.hear_of_account(account, metadata);
         }
-        self.hear_date(told);
+        self.hear_date(metadata);
         let mut effect = Effect::default();
         match reply {
             Reply::Deferral(deferral) => self.deferred(question, *deferral, now),
@@ -282,18 +288,18 @@ impl Admission {
         }
     }
 
-    fn hear_of_account(&mut self, account: i64, told: Told) {
-        if let Some(limit) = told.limit {
+    fn hear_of_account(&mut self, account: i64, metadata: Metadata) {
+        if let Some(limit) = metadata.limit {
             self.accounts.told(account, limit);
         }
-        if let Some(until) = told.spent_until.filter(|until| *until > told.answered) {
+        if let Some(until) = metadata.spent_until.filter(|until| *until > metadata.answered) {
             self.accounts.block(account, until);
         }
     }
 
-    fn hear_date(&mut self, told: Told) {
-        if let Some(date) = told.date {
-            self.clock.tell(date, told.answered);
+    fn hear_date(&mut self, metadata: Metadata) {
+        if let Some(date) = metadata.date {
+            self.clock.tell(date, metadata.answered);
         }
     }
 

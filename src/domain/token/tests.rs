@@ -35,7 +35,7 @@ fn an_installation_token_of_2026_is_a_token() {
     let text =
         ["ghs_", "123456_", &"eyJ-x_y".repeat(24), ".", &"a".repeat(200), ".", &"b".repeat(100)].concat();
     let token = parse(&text).unwrap();
-    assert_eq!((token.kind(), token.doubt()), (TokenKind::AppInstallation, None));
+    assert_eq!((token.kind(), token.flaw()), (TokenKind::AppInstallation, None));
 }
 
 #[test]
@@ -50,20 +50,20 @@ fn checksums_are_those_of_github() {
     ];
     for (name, body, checksum) in rows {
         for prefix in ["ghp_", "gho_", "ghu_", "ghs_"] {
-            assert_eq!(parse(&[prefix, &body, checksum].concat()).unwrap().doubt(), None, "{prefix} {name}");
+            assert_eq!(parse(&[prefix, &body, checksum].concat()).unwrap().flaw(), None, "{prefix} {name}");
         }
         let wrong = parse(&["ghp_", &body, "4gfFC3"].concat()).unwrap();
-        assert_eq!(wrong.doubt(), Some(Doubt::Checksum), "{name}");
+        assert_eq!(wrong.flaw(), Some(Flaw::Checksum), "{name}");
     }
-    assert_eq!(parse(&fine_grained()).unwrap().doubt(), None);
+    assert_eq!(parse(&fine_grained()).unwrap().flaw(), None);
     let mistyped = fine_grained().replace("Synthetic", "Synthetik");
-    assert_eq!(parse(&mistyped).unwrap().doubt(), Some(Doubt::Checksum));
+    assert_eq!(parse(&mistyped).unwrap().flaw(), Some(Flaw::Checksum));
 }
 
 #[test]
 fn an_unusual_length_is_a_doubt_and_no_more() {
     for text in [[&classic(), "x"].concat(), fine_grained().chars().take(80).collect()] {
-        assert_eq!(parse(&text).unwrap().doubt(), Some(Doubt::Length));
+        assert_eq!(parse(&text).unwrap().flaw(), Some(Flaw::Length));
     }
 }
 

@@ -106,11 +106,11 @@ impl World {
             loop {
                 let (todo, news) = self.state.step(at(second));
                 changed.extend(news);
-                let Todo::Ask(due) = todo else { break };
+                let Work::Ask(due) = todo else { break };
                 let number = number(&due.question);
                 let reply = (self.host)(number, second);
                 self.asked.push((number, second, reply.clone()));
-                let heard = Heard { at: at(second), answered: at(second), reply, date: None, limit: None };
+                let heard = Exchange { at: at(second), answered: at(second), reply, date: None, limit: None };
                 changed.extend(self.state.answered(&due.question, heard));
             }
             if changed.is_empty() {
@@ -132,7 +132,7 @@ impl World {
         }
         self.looks += 1;
         let question = connection.question.clone();
-        let known = self.state.heard(&question.hashed);
+        let known = self.state.snapshot(&question.hashed);
         let knowledge = self.knowledge(index);
         let since = at(connection.since);
         let past = known
@@ -172,7 +172,7 @@ impl World {
 
     fn knowledge(&self, index: usize) -> Knowledge {
         let connection = &self.connections[index];
-        let heard = self.state.heard(&connection.question.hashed);
+        let heard = self.state.snapshot(&connection.question.hashed);
         connection.remembered.overlaid(&heard.map(|known| known.knowledge).unwrap_or_default())
     }
 
@@ -410,10 +410,10 @@ fn a_limit_that_an_answer_announces_is_kept() {
         let mut world = World::new(LIMITS_OF_TESTS, |_, _| accepts(1));
         let question = Question { account: Some(1), ..question_of(1, "a") };
         world.state.ask(question.clone(), at(0));
-        let Todo::Ask(_) = world.state.step(at(0)).0 else { panic!("it is asked") };
+        let Work::Ask(_) = world.state.step(at(0)).0 else { panic!("it is asked") };
         let limit = RateLimit { limit: 5000, remaining: 0, reset: at(reset).as_second() };
         let date = date.map(at);
-        let heard = Heard { at: at(0), answered: at(0), reply: accepts(1), date, limit: Some(limit) };
+        let heard = Exchange { at: at(0), answered: at(0), reply: accepts(1), date, limit: Some(limit) };
         world.state.answered(&question, heard);
         let (asked, _) = world.state.ask(Question { account: Some(1), ..question_of(2, "a") }, at(1));
         let spent = Deferral { reason: Reason::RateLimited, until: Some(at(until)) };
@@ -428,9 +428,9 @@ fn a_wrong_date_is_counted_and_moves_nothing() {
     let mut world = World::new(LIMITS_OF_TESTS, |_, _| accepts(1));
     for (number, date) in [3, 3, 400 * DAY, 3].into_iter().enumerate() {
         world.state.ask(question_of(number, "a"), at(0));
-        let Todo::Ask(due) = world.state.step(at(0)).0 else { panic!("it is asked") };
+        let Work::Ask(due) = world.state.step(at(0)).0 else { panic!("it is asked") };
         let heard =
-            Heard { at: at(0), answered: at(0), reply: accepts(1), date: Some(at(date)), limit: None };
+            Exchange { at: at(0), answered: at(0), reply: accepts(1), date: Some(at(date)), limit: None };
         world.state.answered(&due.question, heard);
     }
     let clock = world.state.admission.clock();
@@ -443,14 +443,14 @@ fn nothing_is_kept_of_tokens_that_nobody_uses_any_more() {
     for number in 0..100_000 {
         let question = question_of(number, "a");
         world.state.ask(question.clone(), at(number as i64));
-        let Todo::Ask(due) = world.state.step(at(number as i64)).0 else { panic!("it is asked") };
+        let Work::Ask(due) = world.state.step(at(number as i64)).0 else { panic!("it is asked") };
         let second = at(number as i64);
         if number % 3 == 0 {
             world.state.admission.forget(&question.hashed);
             world.state.ledger.forget(&question.hashed);
         }
         let heard =
-            Heard { at: second, answered: second, reply: accepts(number as i64), date: None, limit: None };
+            Exchange { at: second, answered: second, reply: accepts(number as i64), date: None, limit: None };
         let changed = world.state.answered(&due.question, heard);
         assert_eq!(changed.is_empty(), number % 3 == 0, "the answer of a forgotten token is dropped");
         if number >= 1000 {
@@ -474,9 +474,9 @@ fn a_stall_is_work_that_the_worker_does_not_look_at() {
     assert_eq!(host.stalled(at(0)), None);
     host.ask(question_of(1, "a"), at(0));
     assert_eq!(host.stalled(at(31)), Some(31 * second));
-    let Todo::Ask(_) = host.step(at(31)) else { panic!("it is asked") };
+    let Work::Ask(_) = host.step(at(31)) else { panic!("it is asked") };
     assert_eq!(host.stalled(at(62)), Some(31 * second), "the next step comes at once");
-    let Todo::Wait(None) = host.step(at(62)) else { panic!("there is nothing to do") };
+    let Work::Wait(None) = host.step(at(62)) else { panic!("there is nothing to do") };
     assert_eq!(host.stalled(at(1000)), None, "a question on its way has a deadline of its own");
 }
 
@@ -488,17 +488,18 @@ fn hosts_know_nothing_of_each_other() {
         one.ask(question_of(number, "a"), at(0));
     }
     for _ in 0..3 {
-        let Todo::Ask(due) = one.step(at(0)) else { panic!("it is asked") };
+        let Work::Ask(due) = one.step(at(0)) else { panic!("it is asked") };
         let reply = defers(Reason::TimedOut);
-        one.answered(due.question, Heard { at: at(0), answered: at(10), reply, date: None, limit: None });
+        one.answered(due.question, Exchange { at: at(0), answered: at(10), reply, date: None, limit: None });
     }
     let is_silent = |host: &Host| host.lock().admission.breaker().open().is_some();
     assert!(is_silent(&one) && !is_silent(&other));
     let new = one.ask(question_of(9, "a"), at(10));
     assert!(matches!(new, Asked::NotNow(Deferral { reason: Reason::TimedOut, .. })), "{new:?}");
-    assert_eq!(one.heard(&question_of(9, "a").hashed).unwrap().knowledge.deferred.unwrap().since, at(10));
+    assert_eq!(one.snapshot(&question_of(9, "a").hashed).unwrap().knowledge.deferred.unwrap().since, at(10));
     assert_eq!(other.ask(question_of(9, "a"), at(10)), Asked::Pending);
     let known: BTreeMap<_, _> =
-        [(1, one.heard(&question_of(1, "a").hashed)), (2, other.heard(&question_of(1, "a").hashed))].into();
+        [(1, one.snapshot(&question_of(1, "a").hashed)), (2, other.snapshot(&question_of(1, "a").hashed))]
+            .into();
     assert!(known[&1].is_some() && known[&2].is_none());
 }

@@ -15,7 +15,7 @@ fn the_outputs_are_those_that_stand_once_the_changes_are_made() {
     let relaid = Holds::Other { same_token: true, fixed: true };
     let no_registry = |seen: &mut Observation| {
         format(DockerConfigJson)(seen);
-        seen.host = Judged::Yes(Host { name: "github.com".into(), registry: None });
+        seen.host = Verdict::Yes(Host { name: "github.com".into(), registry: None });
     };
     let rows = [
         ("created now", seen().accepted(T, Expiry::Never), Some(Opaque), ("True", "Published")),
@@ -102,7 +102,7 @@ fn a_secret_that_will_not_go_is_told_with_its_finalizers() {
     for (name, seen) in rows {
         let status = status(None, &seen.finds(&[leaving("out")]));
         assert_eq!(said(&status, "Published"), ("False", "Leaving"), "{name}");
-        let message = &status.condition("Published").unwrap().message;
+        let message = status.message("Published").unwrap();
         assert!(
             message.contains("Secret out ") && message.contains("example.com/backup"),
             "{name}: {message}"
@@ -121,7 +121,7 @@ fn each_output_that_cannot_be_written_is_named() {
     let seen = good().with(two).finds(&[leaving("one"), others("two")]);
     let status = status(None, &seen);
     assert_eq!(said(&status, "Published"), ("False", "Leaving"), "the first one's reason");
-    let message = &status.condition("Published").unwrap().message;
+    let message = status.message("Published").unwrap();
     assert!(message.contains("Secret one ") && message.contains("Secret two "), "{message}");
 }
 
@@ -131,7 +131,7 @@ fn an_output_that_changed_while_it_was_written_is_looked_at_again() {
     let decision = decide(&seen);
     // A conflict: what stood before stands still, whatever it is.
     let stands = decision.stands.clone();
-    let outcome = Outcome {
+    let pass = Pass {
         seen: &seen,
         decision: &decision,
         stands: &stands,
@@ -141,6 +141,6 @@ fn an_output_that_changed_while_it_was_written_is_looked_at_again() {
         raised_from: None,
         handled_request: None,
     };
-    let verdict = published(&outcome);
-    assert_eq!((verdict.status, verdict.finding.reason), (ConditionStatus::Unknown, Reason::NotDetermined));
+    let draft = published(&pass);
+    assert_eq!((draft.status, draft.finding.reason), (ConditionStatus::Unknown, Reason::NotDetermined));
 }

@@ -7,7 +7,7 @@ fn ready_sums_up() {
     let soon = || good().accepted(T, Expiry::At(at(T + DAY)));
     let incident = |seen: &mut Observation| seen.knowledge.take_back(Reason::HostRefusesMany, seen.now);
     let unread =
-        |seen: &mut Observation| seen.token = Judged::unknown(Reason::ApiServerUnavailable, "silent");
+        |seen: &mut Observation| seen.token = Verdict::unknown(Reason::ApiServerUnavailable, "silent");
     let rows = [
         ("good", good(), ("True", "Ready")),
         ("new", seen(), ("Unknown", "NotAskedYet")),
@@ -66,22 +66,10 @@ fn of(reasons: &[Reason]) -> (&'static str, Reason) {
 }
 
 fn of_conditions(conditions: &[(ConditionStatus, Reason)]) -> (&'static str, Reason) {
-    let (seen, links) = (seen(), None);
-    let decision = decide(&seen);
-    let outcome = Outcome {
-        seen: &seen,
-        decision: &decision,
-        stands: &[],
-        source: "Secret pat",
-        secret_name: "pat",
-        links,
-        raised_from: None,
-        handled_request: None,
-    };
-    let judged: Vec<_> =
+    let drafts: Vec<_> =
         conditions.iter().map(|(status, reason)| ("", says(*status, *reason, String::new()))).collect();
-    let verdict = super::ready(&judged, &outcome);
-    (verdict.status.as_str(), verdict.finding.reason)
+    let draft = super::ready(&drafts);
+    (draft.status.as_str(), draft.finding.reason)
 }
 
 #[test]
@@ -134,20 +122,30 @@ fn a_raised_interval_is_named_in_ready_whatever_else_it_says() {
 }
 
 #[test]
+fn what_ready_says_is_written_once() {
+    for (name, seen) in histories() {
+        let status = status(None, &seen);
+        let ready = &status.condition("Ready").unwrap().message;
+        let same = status.conditions.iter().filter(|condition| condition.message == *ready);
+        assert_eq!(same.count(), 1, "{name}: {:#?}", status.conditions);
+    }
+}
+
+#[test]
 fn a_refused_token_whose_shape_is_doubtful_is_told_so_in_ready_too() {
-    // Without the words of the doubt, GitHub's own ambiguity is told.
+    // Without the words of the flaw, GitHub's own ambiguity is told.
     let rows = [
         (None, "belongs to another host"),
         (
-            Some(Doubt::Checksum),
+            Some(Flaw::Checksum),
             "its checksum does not match, it may have been mistyped: copy the whole token again",
         ),
-        (Some(Doubt::Length), "its length is unusual, it may have been cut: copy the whole token again"),
+        (Some(Flaw::Length), "its length is unusual, it may have been cut: copy the whole token again"),
     ];
-    for (doubt, words) in rows {
+    for (flaw, words) in rows {
         let doubtful = |seen: &mut Observation| {
-            if let Judged::Yes(token) = &mut seen.token {
-                token.doubt = doubt;
+            if let Verdict::Yes(token) = &mut seen.token {
+                token.flaw = flaw;
             }
         };
         let worked = good().refused(T + 60).refused(T + 120).with(doubtful);
@@ -156,8 +154,8 @@ fn a_refused_token_whose_shape_is_doubtful_is_told_so_in_ready_too() {
         let refused = seen().refused(T + 60).refused(T + 120).with(doubtful);
         let status = status(None, &refused);
         for type_ in ["Ready", "Authenticated"] {
-            let message = &status.condition(type_).unwrap().message;
-            assert!(message.contains(words), "{type_}, {doubt:?}: {message}");
+            let message = status.message(type_).unwrap();
+            assert!(message.contains(words), "{type_}, {flaw:?}: {message}");
         }
     }
 }

@@ -28,8 +28,8 @@ fn a_question_is_asked_when_it_is_due_and_not_twice_at_once() {
         ("the host takes none yet", seen().with(|seen| seen.not_before = Some(at(T + 1))), false),
         ("the host takes one again", seen().with(|seen| seen.not_before = Some(at(T))), true),
         ("suspended", seen().with(|seen| seen.demand.suspend = true), false),
-        ("no token", seen().with(|seen| seen.token = Judged::no(Reason::TokenEmpty, "none")), false),
-        ("no host", seen().with(|seen| seen.host = Judged::unknown(Reason::HostUnknown, "?")), false),
+        ("no token", seen().with(|seen| seen.token = Verdict::no(Reason::TokenEmpty, "none")), false),
+        ("no host", seen().with(|seen| seen.host = Verdict::unknown(Reason::HostUnknown, "?")), false),
     ];
     for (name, seen, is_due) in rows {
         assert_eq!(seen.is_due(), is_due, "{name}");

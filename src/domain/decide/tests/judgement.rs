@@ -148,7 +148,7 @@ fn a_token_expires_at_its_instant_by_githubs_clock() {
         assert_eq!((word(&judgement.identity), word(&judgement.expiry)), (identity, expiry), "{name}");
     }
     let ended = ends(0).at(T + HOUR);
-    let Judged::No(findings) = decide(&ended).judgement.expiry else { panic!() };
+    let Verdict::No(findings) = decide(&ended).judgement.expiry else { panic!() };
     assert!(findings[0].message.contains("expired at 2026-03-01T12:00:00Z"));
 }
 
@@ -166,7 +166,7 @@ fn a_warning_comes_at_each_threshold() {
     for (name, seen, expected) in rows {
         let judgement = decide(&seen).judgement;
         let message = match &judgement.expiry {
-            Judged::No(findings) => Some(findings[0].message.as_str()),
+            Verdict::No(findings) => Some(findings[0].message.as_str()),
             _ => None,
         };
         assert_eq!(message.is_some(), expected.is_some(), "{name}");
@@ -197,7 +197,7 @@ fn what_is_known_of_the_expiry_is_said() {
             "known, but the source holds no token now",
             seen()
                 .accepted(T, Expiry::Never)
-                .with(|seen| seen.token = Judged::no(Reason::TokenEmpty, "none")),
+                .with(|seen| seen.token = Verdict::no(Reason::TokenEmpty, "none")),
             unknown(Reason::NotDetermined),
         ),
     ];
@@ -208,12 +208,12 @@ fn what_is_known_of_the_expiry_is_said() {
 
 #[test]
 fn an_unknown_host_outweighs_what_else_is_unknown() {
-    let unnamed = seen().with(|seen| seen.host = Judged::unknown(Reason::HostUnknown, "?"));
+    let unnamed = seen().with(|seen| seen.host = Verdict::unknown(Reason::HostUnknown, "?"));
     assert_eq!(word(&decide(&unnamed).judgement.identity), unknown(Reason::HostUnknown));
-    let neither = unnamed.with(|seen| seen.token = Judged::no(Reason::TokenEmpty, "none"));
+    let neither = unnamed.with(|seen| seen.token = Verdict::no(Reason::TokenEmpty, "none"));
     let judgement = decide(&neither).judgement;
     assert_eq!(word(&judgement.identity), unknown(Reason::HostUnknown));
     assert_eq!(word(&judgement.requirements), unknown(Reason::NotDetermined));
-    let no_token = seen().with(|seen| seen.token = Judged::no(Reason::TokenEmpty, "none"));
+    let no_token = seen().with(|seen| seen.token = Verdict::no(Reason::TokenEmpty, "none"));
     assert_eq!(word(&decide(&no_token).judgement.identity), unknown(Reason::NoToken));
 }

@@ -44,7 +44,7 @@ fn what_is_to_be_written_or_compared_is_read_first() {
         ),
         (
             "no token",
-            proven().finds(&unread()).with(|seen| seen.token = Judged::no(Reason::TokenEmpty, "none")),
+            proven().finds(&unread()).with(|seen| seen.token = Verdict::no(Reason::TokenEmpty, "none")),
             false,
             &[],
         ),

@@ -41,8 +41,8 @@ fn nothing_is_written_before_the_token_is_proven_to_meet_the_requirements() {
         scope(seen);
         seen.knowledge.grant.as_mut().unwrap().0.scopes = None;
     };
-    let missing = |seen: &mut Observation| seen.token = Judged::no(Reason::SecretNotFound, "none");
-    let unread = |seen: &mut Observation| seen.token = Judged::unknown(Reason::ApiServerUnavailable, "?");
+    let missing = |seen: &mut Observation| seen.token = Verdict::no(Reason::SecretNotFound, "none");
+    let unread = |seen: &mut Observation| seen.token = Verdict::unknown(Reason::ApiServerUnavailable, "?");
     let proven = || seen().accepted(T, Expiry::Never);
     let rows = [
         ("not asked", seen()),
@@ -108,7 +108,7 @@ fn a_format_that_does_not_suit_the_token_keeps_no_other_output_back() {
     let fine_grained = seen()
         .with(|seen| {
             let token = token("github_pat_", "a");
-            (seen.token, seen.bytes) = (Judged::Yes(token.describe()), Some(token));
+            (seen.token, seen.bytes) = (Verdict::Yes(token.describe()), Some(token));
             seen.demand.outputs = vec![out("pull", Format::DockerConfigJson), out("git", Format::BasicAuth)];
         })
         .accepted(T, Expiry::Never);
@@ -153,7 +153,7 @@ fn what_is_no_longer_named_goes_last_whatever_the_token() {
         ("nothing is named", seen().with(|seen| seen.demand.outputs.clear()), " | delete three"),
         (
             "no token",
-            seen().with(|seen| seen.token = Judged::no(Reason::SecretNotFound, "none")),
+            seen().with(|seen| seen.token = Verdict::no(Reason::SecretNotFound, "none")),
             " | delete three",
         ),
     ];

@@ -73,10 +73,10 @@ fn happens(mut seen: Observation, event: &Event) -> Observation {
             (seen.token, seen.bytes) = match stored {
                 Stored::Token(prefix, letter) => {
                     let token = token(prefix, &letter.to_string());
-                    (Judged::Yes(token.describe()), Some(token))
+                    (Verdict::Yes(token.describe()), Some(token))
                 }
-                Stored::Nothing => (Judged::no(Reason::SecretNotFound, "none"), None),
-                Stored::Unread => (Judged::unknown(Reason::ApiServerUnavailable, "?"), None),
+                Stored::Nothing => (Verdict::no(Reason::SecretNotFound, "none"), None),
+                Stored::Unread => (Verdict::unknown(Reason::ApiServerUnavailable, "?"), None),
             };
             seen
         }

@@ -24,17 +24,17 @@ fn outputs_are_withdrawn_only_on_githubs_lasting_word_or_the_requirements() {
         seen.hears(second, Reply::Answer(Answer::Refused(Refusal::AccountSuspended)))
     };
     let host = |seen: &mut Observation| {
-        seen.host = Judged::unknown(Reason::HostUnknown, "?");
+        seen.host = Verdict::unknown(Reason::HostUnknown, "?");
         seen.knowledge = Knowledge::default();
     };
     let bad = |reason| {
         move |seen: &mut Observation| {
-            seen.token = Judged::no(reason, "bad");
+            seen.token = Verdict::no(reason, "bad");
             seen.knowledge = Knowledge::default();
         }
     };
     let unread = |seen: &mut Observation| {
-        seen.token = Judged::unknown(Reason::ApiServerUnavailable, "?");
+        seen.token = Verdict::unknown(Reason::ApiServerUnavailable, "?");
         seen.knowledge = Knowledge::default();
     };
     // The plan with Retain, and that with Withdraw.
