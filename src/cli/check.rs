@@ -258,7 +258,7 @@ async fn confirmed(
     answer(prober, token, subject, Urgency::Confirm).await
 }
 
-/// What is snapshot once the question has been asked.
+/// What is known once the question has been asked.
 async fn answer(prober: &Prober, token: &Token, subject: &Subject, urgency: Urgency) -> Option<Snapshot> {
     let asker = Asker { namespace: "", accepted_before: false, condemned: false, account: None };
     let asked = prober.ask(token.clone(), subject, Probe::Identity, urgency, &asker, Timestamp::now());

@@ -50,7 +50,7 @@ pub(super) struct Record {
     pub(super) held: Option<Box<Held>>,
     /// Why the prober does not take a question at present.
     pub(super) not_now: Option<Box<Deferred>>,
-    /// The request that was outcomes on in this process.
+    /// The request that was acted on in this process.
     pub(super) handled_request: Option<Box<str>>,
     /// When GitHub was last asked because of a request.
     pub(super) asked_on_request: Option<Second>,

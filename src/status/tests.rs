@@ -6,6 +6,7 @@ mod ready;
 
 use super::*;
 use crate::domain::{
+    Verdict,
     answer::{Deferral, Reply},
     decide::{
         Found, Holds, OnInvalid, decide,
@@ -13,7 +14,7 @@ use crate::domain::{
     },
     knowledge::Knowledge,
     output::{Format, Output},
-    token::Token,
+    token::{Flaw, Token},
 };
 
 const HOUR: i64 = 3600;

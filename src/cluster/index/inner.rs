@@ -1,0 +1,215 @@
+//! What the lock of the index guards, and how it is kept in step with itself.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use super::{
+    super::{
+        connections::Connection,
+        object::{Few, ObjectKey},
+        secrets::{Heir, SecretEntry},
+    },
+    Woken,
+};
+
+/// What is known.
+#[derive(Debug, Default)]
+pub(super) struct Inner {
+    pub(super) connections: HashMap<ObjectKey, Arc<Connection>>,
+    /// The Secrets that a connection names, exist or not, and those that one has made.
+    pub(super) secrets: HashMap<ObjectKey, Box<Slot>>,
+    /// The owners by their uid.
+    pub(super) owners: HashMap<Arc<str>, Owner>,
+    /// What a list that is under way has not brought yet.
+    pub(super) unlisted_connections: HashSet<ObjectKey>,
+    pub(super) unlisted_secrets: HashSet<ObjectKey>,
+}
+
+/// What is known of a Secret.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    /// The Secret, if there is one.
+    pub(super) entry: Option<SecretEntry>,
+    /// The connections that name it.
+    named_by: Few,
+}
+
+/// Whose uid stands in our label and in an owner reference of Secrets.
+#[derive(Debug, Default)]
+pub(super) struct Owner {
+    /// The connection that has the uid.
+    connection: Option<ObjectKey>,
+    /// The Secrets.
+    pub(super) outputs: Few,
+}
+
+impl Inner {
+    /// The Secret of this name, if there is one.
+    pub(super) fn secret(&self, key: &ObjectKey) -> Option<&SecretEntry> {
+        self.secrets.get(key)?.entry.as_ref()
+    }
+
+    pub(super) fn take_connection(
+        &mut self,
+        mut connection: Connection,
+        woken: impl FnOnce(ObjectKey) -> Woken,
+    ) -> Option<Woken> {
+        let known = self.connections.get(&connection.key).cloned();
+        // Name and uid are kept once.
+        if let Some(known) = known.as_ref().filter(|known| known.uid == connection.uid) {
+            connection.key = known.key.clone();
+            connection.uid = known.uid.clone();
+        }
+        let key = connection.key.clone();
+        if known.as_ref().is_some_and(|known| {
+            known.uid == connection.uid && known.resource_version == connection.resource_version
+        }) {
+            return None;
+        }
+        let is_new = !connection.is_known();
+        self.rename(known.as_deref(), Some(&connection));
+        if let Some(known) = known.filter(|known| known.uid != connection.uid) {
+            self.orphan(&known);
+        }
+        let owner = self.owners.entry(connection.uid.clone()).or_default();
+        owner.connection.get_or_insert_with(|| key.clone());
+        self.connections.insert(key.clone(), Arc::new(connection));
+        Some(if is_new { Woken::New(key) } else { woken(key) })
+    }
+
+    pub(super) fn drop_connection(&mut self, key: &ObjectKey) {
+        if let Some(connection) = self.connections.remove(key) {
+            self.rename(Some(&connection), None);
+            self.orphan(&connection);
+        }
+    }
+
+    /// A connection is gone: what it has made may be taken over by one that is created anew with its name.
+    fn orphan(&mut self, connection: &Connection) {
+        let outputs = self.owners.get(&connection.uid).map(|owner| owner.outputs.clone()).unwrap_or_default();
+        for output in outputs.iter().filter(|output| output.namespace() == connection.key.namespace()) {
+            self.change(output, |known| {
+                if let Some(entry) = &mut known.entry {
+                    let (name, of) = (connection.key.name().into(), Some(connection.uid.clone()));
+                    entry.heir = Some(Box::new(Heir { name, of }));
+                }
+            });
+        }
+        self.disown(&connection.uid, |owner| owner.connection = None);
+    }
+
+    /// Keeps `named_by` in step with the Secrets that a connection names, before and after.
+    fn rename(&mut self, before: Option<&Connection>, after: Option<&Connection>) {
+        if before.map(|connection| &connection.spec) == after.map(|connection| &connection.spec) {
+            return;
+        }
+        let named = |connection: Option<&Connection>| {
+            let secrets = connection.map(|connection| (connection, connection.spec.secrets()));
+            secrets.map_or_else(Vec::new, |(connection, secrets)| {
+                secrets.iter().map(|secret| (connection.key.beside(secret), connection.key.clone())).collect()
+            })
+        };
+        let (before, after) = (named(before), named(after));
+        // What is still named stays as it is known.
+        for (secret, connection) in before.iter().filter(|named| !after.contains(named)) {
+            self.change(secret, |known| known.named_by.retain(|naming| naming != connection));
+        }
+        for (secret, connection) in after.into_iter().filter(|named| !before.contains(named)) {
+            let known = self.secrets.entry(secret).or_default();
+            if !known.named_by.contains(&connection) {
+                known.named_by.push(connection);
+            }
+        }
+    }
+
+    /// A Secret that nobody names is kept only while it is somebody's output.
+    fn change(&mut self, key: &ObjectKey, change: impl FnOnce(&mut Slot)) {
+        let Some(known) = self.secrets.get_mut(key) else { return };
+        change(known);
+        let is_ours = known.entry.as_ref().is_some_and(|entry| entry.is_output);
+        if known.named_by.is_empty() && !is_ours {
+            self.secrets.remove(key);
+        }
+    }
+
+    /// An owner without a connection is kept only while there are outputs of it.
+    fn disown(&mut self, uid: &Arc<str>, change: impl FnOnce(&mut Owner)) {
+        let Some(owner) = self.owners.get_mut(uid) else { return };
+        change(owner);
+        if owner.connection.is_none() && owner.outputs.is_empty() {
+            self.owners.remove(uid);
+        }
+    }
+
+    pub(super) fn is_outdated(&self, key: &ObjectKey, entry: Option<&SecretEntry>) -> bool {
+        let Some((known, entry)) = self.secret(key).zip(entry) else { return false };
+        entry.version.resource_version.is_older(&known.version.resource_version)
+    }
+
+    pub(super) fn take_secret(&mut self, key: &ObjectKey, mut entry: Option<SecretEntry>) -> Vec<Woken> {
+        // The uid of a connection is kept once.
+        if let Some(owner) = entry.as_mut().and_then(|entry| entry.bound_to.as_mut())
+            && let Some((uid, _)) = self.owners.get_key_value(owner)
+        {
+            *owner = uid.clone();
+        }
+        // Nobody takes over what has a living owner, so the name is not kept.
+        if let Some(entry) = entry.as_mut().filter(|entry| self.is_owned(entry)) {
+            entry.heir = None;
+        }
+        let before = self.secret(key);
+        if before == entry.as_ref() && entry.is_some() {
+            return Vec::new();
+        }
+        let owner = |entry: Option<&SecretEntry>| entry.and_then(SecretEntry::owner).cloned();
+        let owners = [owner(before), owner(entry.as_ref())];
+        // The key that is known already is kept once.
+        let known = self.secrets.get_key_value(key).map(|(known, _)| known.clone());
+        let key = known.unwrap_or_else(|| key.clone());
+        self.reown(&key, &owners);
+        if owners.iter().any(Option::is_some) {
+            self.secrets.entry(key.clone()).or_default();
+        }
+        let concerned = self.concerned(&key, &owners);
+        self.change(&key, |known| known.entry = entry);
+        concerned
+    }
+
+    /// True if the connection to which the Secret is bound lives.
+    pub(super) fn is_owned(&self, entry: &SecretEntry) -> bool {
+        entry.bound_to.as_ref().is_some_and(|uid| self.lives(uid))
+    }
+
+    pub(super) fn lives(&self, uid: &Arc<str>) -> bool {
+        self.owners.get(uid).is_some_and(|owner| owner.connection.is_some())
+    }
+
+    /// Keeps the outputs of the owners in step with the owner of a Secret before and after.
+    fn reown(&mut self, key: &ObjectKey, [before, after]: &[Option<Arc<str>>; 2]) {
+        if before == after {
+            return;
+        }
+        if let Some(uid) = before {
+            self.disown(uid, |owner| owner.outputs.retain(|output| output != key));
+        }
+        if let Some(uid) = after {
+            self.owners.entry(uid.clone()).or_default().outputs.push(key.clone());
+        }
+    }
+
+    /// Who names the Secret, and who has made it.
+    fn concerned(&self, key: &ObjectKey, owners: &[Option<Arc<str>>]) -> Vec<Woken> {
+        let known = self.secrets.get(key);
+        let mut concerned: Few = known.map(|known| known.named_by.clone()).unwrap_or_default();
+        let owners = owners.iter().flatten().filter_map(|uid| self.owners.get(uid));
+        for maker in owners.filter_map(|owner| owner.connection.as_ref()) {
+            // A Secret of another namespace belongs to no connection of this one, whatever its labels say.
+            if maker.namespace() == key.namespace() && !concerned.contains(maker) {
+                concerned.push(maker.clone());
+            }
+        }
+        concerned.into_iter().map(Woken::Changed).collect()
+    }
+}

@@ -1,0 +1,205 @@
+//! What is known of the token, and the question about it if one is due.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Observed, Observer};
+use crate::{
+    api::StatusDigest,
+    domain::{
+        Reason, Verdict,
+        decide::{Host, Observation},
+        knowledge::{Deferred, Knowledge},
+        probe::Probe,
+        probing::{Subject, Urgency, schedule::later},
+        second::Second,
+        token::{Description, Flaw},
+    },
+    prober::{Asked, Asker},
+};
+
+/// However many request it, a token is asked about no sooner after a question than this.
+const BETWEEN_REQUESTS: SignedDuration = SignedDuration::from_secs(5);
+
+impl Observer<'_> {
+    /// Keeps track of which token on which host this connection uses.
+    pub(super) fn subject(&mut self, token: &Verdict<Description>, host: &Verdict<Host>, now: Timestamp) {
+        let subject =
+            token.yes().zip(host.yes()).map(|(token, host)| self.ctx.subject(&host.name, token.hashed));
+        // What is known of the last token is kept until another one is there: its Secret may come back as it was.
+        let Some(subject) = subject.filter(|subject| Some(subject) != self.record.subject.as_ref()) else {
+            return;
+        };
+        let (key, before) = (&self.connection.key, self.record.subject.as_ref());
+        self.ctx.records.share(key, before, &subject, |unused| self.ctx.prober.forget(unused));
+        self.record.since = now.into();
+        self.record.not_now = None;
+        self.record.remembered = remembered(self.connection.status.as_ref(), &subject);
+        self.record.first_proven =
+            self.record.remembered.as_ref().and_then(|remembered| remembered.first_proven).map(Second::from);
+        self.record.subject = Some(subject);
+    }
+
+    /// What this process has heard of the token, and before that what the connection's own status remembers.
+    pub(super) fn recall(&mut self, seen: &mut Observation) {
+        let Some(subject) = &self.record.subject else { return };
+        if seen.token.yes().is_none() || seen.host.yes().is_none() {
+            return;
+        }
+        let snapshot = self.ctx.prober.snapshot(subject);
+        if let Some(snapshot) = &snapshot {
+            seen.pending = snapshot.pending;
+            seen.heard_refusal = snapshot.knowledge.refused.is_some();
+            seen.past = snapshot.past(self.record.since.into()).by(seen.now);
+            if snapshot.knowledge.grant.is_some() && !snapshot.knowledge.heard_one_acceptance() {
+                self.record.remembered = None;
+            }
+        }
+        seen.knowledge = match (self.record.remembered.as_deref(), snapshot) {
+            (Some(remembered), Some(snapshot)) => remembered.overlaid(&snapshot.knowledge),
+            (None, Some(snapshot)) => snapshot.knowledge,
+            (Some(remembered), None) => remembered.clone(),
+            (None, None) => Knowledge::default(),
+        };
+        let first = self
+            .record
+            .first_proven
+            .map(Timestamp::from)
+            .into_iter()
+            .chain(seen.knowledge.first_proven)
+            .min();
+        seen.knowledge.first_proven = first.filter(|_| seen.knowledge.grant.is_some());
+        // An acceptance since then answers the question that was not taken.
+        let accepted = seen.knowledge.grant.as_ref().map(|(_, at)| *at);
+        self.record.not_now = self.record.not_now.take().filter(|not_now| accepted <= Some(not_now.since));
+        if seen.knowledge.deferred.is_none() && !seen.pending {
+            seen.knowledge.deferred = self.record.not_now.as_deref().copied();
+        }
+    }
+
+    /// True if the annotation asks for a question that was not asked yet, and there is a token to ask its host about. What was
+    /// known of another token or host is kept, and must not be asked for.
+    fn is_requested(&self, seen: &Observation) -> bool {
+        let handled = self.handled_request();
+        let requested = self.connection.requested.as_deref();
+        requested.is_some() && requested != handled && !seen.demand.suspend && self.is_current(seen)
+    }
+
+    /// True if the token in the source, on the host that the spec names, is the subject.
+    fn is_current(&self, seen: &Observation) -> bool {
+        let now = seen.token.yes().zip(seen.host.yes());
+        self.record.subject.as_ref().is_some_and(|subject| {
+            now.is_some_and(|(token, host)| subject.token == token.hashed && subject.host == host.name)
+        })
+    }
+
+    /// When to ask because the annotation requests it: at once, but one request no sooner after another than the settings allow
+    /// for questions, so that nobody can spend the budgets of all by requests.
+    pub(super) fn requested_at(&self, seen: &Observation) -> Option<Timestamp> {
+        let before = self.record.asked_on_request.map(Timestamp::from).filter(|asked| *asked <= seen.now);
+        // Others may request the same of the same token.
+        let apart = seen.past.asked.map(|asked| later(asked, BETWEEN_REQUESTS));
+        // A confirmation is believed only after the pause that it is to have.
+        let refused = seen.knowledge.refused.filter(|refused| !refused.is_believed());
+        let confirmed = refused.map(|refused| later(refused.last, seen.timing.confirm_after));
+        let soonest = before.map(|asked| later(asked, seen.timing.minimum_interval));
+        let soonest = [soonest, apart, confirmed, seen.not_before].into_iter().flatten();
+        let at = soonest.fold(seen.now, Timestamp::max);
+        self.is_requested(seen).then_some(at)
+    }
+
+    pub(super) fn is_request_due(&self, seen: &Observation) -> bool {
+        self.requested_at(seen).is_some_and(|at| at <= seen.now)
+    }
+
+    /// The request that was last acted on, by this process or the one before.
+    fn handled_request(&self) -> Option<&str> {
+        let before =
+            self.connection.status.as_ref().and_then(|status| status.last_handled_request.as_deref());
+        self.record.handled_request.as_deref().or(before)
+    }
+
+    pub(super) async fn ask(&mut self, observed: &mut Observed) {
+        self.bytes(observed).await;
+        let (Some(token), Some(subject)) = (observed.seen.bytes.clone(), self.record.subject.clone()) else {
+            return;
+        };
+        // While the source was read, another connection may have asked about the same token, and have been answered.
+        observed.seen.now = Timestamp::now();
+        self.recall(&mut observed.seen);
+        let requested = self.is_request_due(&observed.seen);
+        if !requested && !observed.seen.is_due() {
+            return;
+        }
+        let urgency = if requested { Urgency::New } else { self.urgency(&observed.seen) };
+        let knowledge = &observed.seen.knowledge;
+        let asker = Asker {
+            namespace: self.connection.key.namespace(),
+            accepted_before: knowledge.grant.is_some(),
+            condemned: knowledge.believed_refusal().is_some(),
+            account: knowledge
+                .grant
+                .as_ref()
+                .and_then(|(grant, _)| grant.account.as_ref())
+                .map(|account| account.id),
+        };
+        match self.ctx.prober.ask(
+            token.clone(),
+            &subject,
+            Probe::Identity,
+            urgency,
+            &asker,
+            observed.seen.now,
+        ) {
+            Asked::Pending => {
+                let version = self.version(&self.spec.secret_ref.name);
+                self.record.hold(&self.spec.secret_ref, version.as_ref(), token);
+                self.record.not_now = None;
+                observed.seen.pending = true;
+                if requested {
+                    self.record.handled_request = self.connection.requested.clone();
+                    self.record.asked_on_request = Some(observed.seen.now.into());
+                }
+            }
+            Asked::NotNow(deferral) => {
+                observed.seen.not_before = deferral.until;
+                // A busy host is news only about a token of which nothing is known.
+                let is_known = knowledge.grant.is_some() || knowledge.refused.is_some();
+                if deferral.reason != Reason::HostBusy || !is_known {
+                    let since = whole_seconds(observed.seen.now);
+                    self.record
+                        .not_now
+                        .get_or_insert_with(|| Box::new(Deferred { since, deferral }))
+                        .deferral = deferral;
+                }
+                self.recall(&mut observed.seen);
+            }
+        }
+    }
+
+    fn urgency(&self, seen: &Observation) -> Urgency {
+        let (knowledge, token) = (&seen.knowledge, seen.token.yes());
+        let is_dubious =
+            token.is_some_and(|token| token.flaw == Some(Flaw::Checksum)) && self.spec.host == "github.com";
+        let before = self.connection.status.as_ref().and_then(|status| status.token);
+        let rotated = before.is_some_and(|before| token.is_none_or(|token| before != token.hashed));
+        match (knowledge.grant.is_some(), knowledge.refused.is_some(), knowledge.deferred.is_some()) {
+            (false, _, _) if is_dubious => Urgency::Dubious,
+            (_, true, _) => Urgency::Confirm,
+            (_, _, true) => Urgency::Retry,
+            (true, _, _) => Urgency::Routine,
+            (false, false, false) if rotated => Urgency::Rotated,
+            (false, false, false) => Urgency::New,
+        }
+    }
+}
+
+/// The instant as a status keeps it, so that a sentence that names it is the same after a restart.
+fn whole_seconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
+/// What the status remembers of the token, if it remembers anything.
+fn remembered(status: Option<&StatusDigest>, subject: &Subject) -> Option<Box<Knowledge>> {
+    let knowledge = status?.knowledge(subject.token, &subject.host);
+    (knowledge != Knowledge::default()).then(|| Box::new(knowledge))
+}

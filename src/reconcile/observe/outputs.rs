@@ -1,0 +1,92 @@
+//! What stands under the names of the outputs.
+
+use super::{Observer, stamp};
+use crate::{
+    cluster::{
+        Fault,
+        object::ObjectKey,
+        secrets::{self, SecretEntry},
+    },
+    domain::{
+        answer::Grant,
+        decide::{Found, Observation, holds},
+        output::{Output, Payload, Stamp},
+        token::Token,
+    },
+};
+
+impl Observer<'_> {
+    /// What stands under the names of the outputs, and which outputs of before are not named any more.
+    pub(super) fn found(&self, seen: &Observation) -> Vec<Found> {
+        let source = &self.spec.secret_ref.name;
+        let bound = self.entry(source).filter(|entry| entry.bound_to.as_ref() == Some(&self.connection.uid));
+        if self.spec.suspend {
+            // Only what has become the source matters: it must not go with the connection.
+            return bound.map(|entry| self.classify(source, &entry, None)).into_iter().collect();
+        }
+        let bound = bound.filter(|entry| !entry.is_output).map(|entry| self.classify(source, &entry, None));
+        let named = self.spec.publish.iter().filter_map(|output| {
+            let entry = self.entry(&output.secret_name)?;
+            Some(self.classify(&output.secret_name, &entry, stamp(seen, output)))
+        });
+        let owned = self.ctx.index.owned(self.connection);
+        let is_named =
+            |key: &ObjectKey| self.spec.publish.iter().any(|output| output.secret_name == key.name());
+        let others = owned.iter().filter(|key| !is_named(key)).filter_map(|key| {
+            let entry = self.ctx.index.secret(key)?;
+            Some(self.classify(key.name(), &entry, None))
+        });
+        named.chain(others).chain(bound).collect()
+    }
+
+    fn classify(&self, name: &str, entry: &SecretEntry, stamp: Option<Stamp>) -> Found {
+        let name = name.to_owned();
+        if let Some(finalizers) = &entry.leaving {
+            return Found::Leaving { name, finalizers: finalizers.to_vec() };
+        }
+        if entry.bound_to.as_ref() != Some(&self.connection.uid) {
+            if !self.ctx.index.may_adopt(self.connection, entry) {
+                return Found::Foreign { name };
+            }
+            let holds = self.record.holds(&name, &entry.version, stamp);
+            return Found::Adoptable { name, version: entry.version.clone(), holds };
+        }
+        if !entry.is_output {
+            return Found::Bound { name, version: entry.version.clone() };
+        }
+        let holds = self.record.holds(&name, &entry.version, stamp);
+        Found::Ours { name, version: entry.version.clone(), holds }
+    }
+
+    /// Reads one output and compares it with what it shall hold.
+    pub(super) async fn output(&mut self, seen: &mut Observation, name: &str) -> Result<(), Fault> {
+        let key = self.connection.key.beside(name);
+        let Some(token) = &seen.bytes else { return Ok(()) };
+        let before = self.version(name);
+        let read = secrets::read(&self.ctx.client, &key).await?;
+        let output = self.spec.publish.iter().find(|output| output.secret_name == name);
+        let stamp = output.and_then(|output| stamp(seen, output));
+        if let Some(read) = &read {
+            let grant = seen.knowledge.grant.as_ref().map(|(grant, _)| grant);
+            let wanted = wanted(output, token, grant, seen.registry());
+            let compared = holds(&read.payload, read.immutable, token, wanted.as_ref());
+            self.record.verify(name, &read.entry.version, stamp, compared, false);
+        }
+        let entry = read.map(|read| read.entry);
+        self.ctx.index.read_secret(&key, before.as_ref(), entry.clone());
+        seen.found.retain(|found| {
+            !matches!(found, Found::Ours { name: known, .. } | Found::Adoptable { name: known, .. } if known == name)
+        });
+        seen.found.extend(entry.map(|entry| self.classify(name, &entry, stamp)));
+        Ok(())
+    }
+}
+
+fn wanted(
+    output: Option<&Output>,
+    token: &Token,
+    grant: Option<&Grant>,
+    registry: Option<&str>,
+) -> Option<Payload> {
+    output?.payload(token, grant?, registry).ok()
+}

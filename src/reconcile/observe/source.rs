@@ -1,0 +1,108 @@
+//! The Secret that the token is read from.
+
+use std::collections::BTreeMap;
+
+use zeroize::Zeroizing;
+
+use super::{super::Failure, Observed, Observer};
+use crate::{
+    api::SecretKeyRef,
+    cluster::{Fault, secrets},
+    domain::{
+        Finding, Reason, Verdict,
+        token::{Description, Token},
+    },
+};
+
+impl Observer<'_> {
+    /// What the source holds: known if it is in the state in which it was read last, else read.
+    pub(super) async fn source(&mut self) -> (Verdict<Description>, Option<Token>, Option<Failure>) {
+        if self.spec.suspend {
+            let message = "spec.suspend is set, so the Secret is not read";
+            return (Verdict::unknown(Reason::Suspended, message), None, None);
+        }
+        let reference = &self.spec.secret_ref;
+        let version = self.version(&reference.name);
+        match self.record.source(reference, version.as_ref()).cloned() {
+            Some(token) => (token, None, None),
+            None => self.read_source().await,
+        }
+    }
+
+    async fn read_source(&mut self) -> (Verdict<Description>, Option<Token>, Option<Failure>) {
+        let reference = &self.spec.secret_ref;
+        let key = self.connection.key.beside(&reference.name);
+        let before = self.version(&reference.name);
+        let read = match secrets::read(&self.ctx.client, &key).await {
+            Ok(read) => read,
+            Err(fault) => {
+                self.record.source = None;
+                let token = unread(reference, &fault);
+                let failure = Failure { doing: "read", secret: reference.name.clone(), verbs: "get", fault };
+                return (token, None, Some(failure));
+            }
+        };
+        let (entry, parsed) = match read {
+            Some(read) => (Some(read.entry), parse(&read.payload.data, reference)),
+            None => (None, Verdict::No(vec![missing(reference)])),
+        };
+        let version = entry.as_ref().map(|entry| entry.version.clone());
+        self.ctx.index.read_secret(&key, before.as_ref(), entry);
+        let (token, bytes) = match parsed {
+            Verdict::Yes(token) => (Verdict::Yes(token.describe()), Some(token)),
+            Verdict::No(findings) => (Verdict::No(findings), None),
+            Verdict::Unknown(finding) => (Verdict::Unknown(finding), None),
+        };
+        self.record.read_source(reference, version.as_ref(), token.clone());
+        (token, bytes, None)
+    }
+
+    /// The bytes of the token, read a moment ago. If the source holds another token by now, the reconcile begins anew.
+    pub(super) async fn bytes(&mut self, observed: &mut Observed) {
+        if observed.seen.bytes.is_some() {
+            return;
+        }
+        let reference = &self.spec.secret_ref;
+        let version = self.version(&reference.name);
+        observed.seen.bytes = self.record.release(reference, version.as_ref());
+        if observed.seen.bytes.is_some() {
+            return;
+        }
+        let (token, bytes, failure) = self.read_source().await;
+        observed.moved = failure.is_none() && token != observed.seen.token;
+        observed.seen.bytes = bytes.filter(|_| !observed.moved);
+        observed.failures.extend(failure);
+    }
+}
+
+fn parse(data: &BTreeMap<String, Zeroizing<Vec<u8>>>, reference: &SecretKeyRef) -> Verdict<Token> {
+    let SecretKeyRef { name, key } = reference;
+    let Some(value) = data.get(key) else {
+        let message =
+            format!("Secret {name} has no key {key}: add it, or name another in spec.secretRef.key");
+        return Verdict::no(Reason::KeyNotFound, message);
+    };
+    match Token::try_from(value.as_slice()) {
+        Ok(token) => Verdict::Yes(token),
+        Err(Finding { reason, message }) => {
+            Verdict::no(reason, format!("Secret {name}, key {key}: {message}"))
+        }
+    }
+}
+
+fn missing(reference: &SecretKeyRef) -> Finding {
+    let SecretKeyRef { name, key } = reference;
+    let message =
+        format!("there is no Secret {name} in the namespace: create it with the token under the key {key}");
+    Finding::new(Reason::SecretNotFound, message)
+}
+
+fn unread(reference: &SecretKeyRef, fault: &Fault) -> Verdict<Description> {
+    let name = &reference.name;
+    if fault.is_forbidden() {
+        let message = format!("the operator may not read Secret {name}: {}", fault.advice("get"));
+        return Verdict::no(Reason::SecretForbidden, message);
+    }
+    let message = format!("the API server did not say what Secret {name} holds; it is asked again soon");
+    Verdict::unknown(Reason::ApiServerUnavailable, message)
+}

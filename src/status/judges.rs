@@ -1,0 +1,162 @@
+//! What the status says of each verdict, one function a condition.
+
+use super::{Draft, Pass, holds, says};
+use crate::{
+    api::ConditionStatus,
+    domain::{
+        Finding, Reason, Verdict,
+        answer::{Expiry, Grant},
+        decide::{Plan, Stand},
+        token::Flaw,
+    },
+};
+
+pub(super) fn secret_resolved(pass: &Pass<'_>) -> Draft {
+    draft(&pass.seen.token, |token| {
+        let mut message = format!("{} holds a {}", pass.source, token.kind.words());
+        if token.trailing_newline {
+            message += "; one newline at its end was taken off, which others who read it may send along";
+        }
+        if let Some(flaw) = token.flaw {
+            message += "; ";
+            message += flaw.words();
+        }
+        Finding::new(Reason::Resolved, message)
+    })
+}
+
+pub(super) fn authenticated(pass: &Pass<'_>) -> Draft {
+    let judgement = &pass.decision.judgement;
+    let mut draft = draft(&judgement.identity, |grant| {
+        judgement.earlier.clone().unwrap_or_else(|| Finding::new(Reason::Accepted, accepted(grant)))
+    });
+    let flaw = pass.seen.token.yes().and_then(|token| token.flaw);
+    // One that was accepted before was not mistyped.
+    let is_likely = draft.finding.reason == Reason::BadCredentials && !pass.seen.knowledge.accepted_before();
+    if let Some(flaw) = flaw.filter(|_| is_likely) {
+        draft.finding.message = likely_cause(flaw);
+    }
+    draft
+}
+
+/// Why GitHub refused the token, where its shape tells more than GitHub does.
+fn likely_cause(flaw: Flaw) -> String {
+    format!(
+        "GitHub refused the token (401 Bad credentials), and {}: copy the whole token again, or make a new one",
+        flaw.words()
+    )
+}
+
+fn accepted(grant: &Grant) -> String {
+    match &grant.account {
+        Some(account) => format!("GitHub accepts the token of {} (id {})", account.login, account.id),
+        None => "GitHub accepts the token of an app installation".to_owned(),
+    }
+}
+
+pub(super) fn requirements_met(pass: &Pass<'_>) -> Draft {
+    let judgement = &pass.decision.judgement;
+    draft(&judgement.requirements, |()| {
+        let met = || Finding::new(Reason::RequirementsMet, "the token meets every requirement");
+        judgement.doubted.clone().unwrap_or_else(met)
+    })
+}
+
+pub(super) fn not_expiring(pass: &Pass<'_>) -> Draft {
+    draft(&pass.decision.judgement.expiry, |expiry| match expiry {
+        Expiry::At(at) => Finding::new(Reason::NotExpiring, format!("the token expires at {at}")),
+        Expiry::Never | Expiry::Unreadable | Expiry::Implausible(_) => {
+            Finding::new(Reason::NeverExpires, "GitHub named no expiry")
+        }
+    })
+}
+
+pub(super) fn published(pass: &Pass<'_>) -> Draft {
+    let against: Vec<Finding> =
+        pass.stands.iter().filter_map(|(name, stand)| speaks_against(name, stand)).collect();
+    if !against.is_empty() {
+        return fails(ConditionStatus::False, against);
+    }
+    let wanted = pass.stands.len();
+    let all = |wish: fn(&Stand) -> bool| pass.stands.iter().all(|(_, stand)| wish(stand));
+    match pass.decision.plan {
+        Plan::NothingRequested => holds(Reason::NothingRequested, "spec.publish asks for no output"),
+        Plan::Write if !all(|stand| *stand == Stand::Wanted) => {
+            let message =
+                "an output could not be read, or changed while it was written; the operator retries";
+            says(ConditionStatus::Unknown, Reason::NotDetermined, message.to_owned())
+        }
+        Plan::Write if wanted == 1 => holds(Reason::Published, "the output holds the token"),
+        Plan::Write => holds(Reason::Published, format!("all {wanted} outputs hold the token")),
+        Plan::Keep if all(|stand| *stand == Stand::Wanted) => holds(
+            Reason::Retained,
+            "the outputs keep the token, which GitHub accepted before; nothing else is written to them",
+        ),
+        Plan::Keep => retained(pass, wanted),
+        Plan::Withdraw => withdrawn(pass, wanted),
+    }
+}
+
+/// What of an output a person must mend, whatever the plan.
+fn speaks_against(name: &str, stand: &Stand) -> Option<Finding> {
+    match stand {
+        Stand::Refused(finding) => Some(finding.clone()),
+        Stand::Leaving(finalizers) => Some(Finding::new(
+            Reason::Leaving,
+            format!(
+                "Secret {name} is being deleted and waits for its finalizers ({}): have whoever set them remove them",
+                finalizers.join(", ")
+            ),
+        )),
+        Stand::Wanted | Stand::Other | Stand::Absent => None,
+    }
+}
+
+fn retained(pass: &Pass<'_>, wanted: usize) -> Draft {
+    let judgement = &pass.decision.judgement;
+    let against = pass.seen.token.is_no() || judgement.identity.is_no() || judgement.requirements.is_no();
+    if !against {
+        let message = "nothing is written to the outputs before GitHub has accepted the token";
+        return says(ConditionStatus::Unknown, Reason::NotDetermined, message.to_owned());
+    }
+    let message = match standing(pass) {
+        0 => "the token is not written to the outputs until it is good".to_owned(),
+        earlier => format!(
+            "the token is not written to the outputs until it is good; {earlier} of {wanted} keep the one that was \
+             proven before"
+        ),
+    };
+    says(ConditionStatus::False, Reason::Withheld, message)
+}
+
+fn withdrawn(pass: &Pass<'_>, wanted: usize) -> Draft {
+    match standing(pass) {
+        0 => {
+            let message =
+                "the outputs were deleted, since spec.onInvalid is Withdraw and the token is of no use";
+            says(ConditionStatus::False, Reason::Withdrawn, message.to_owned())
+        }
+        // They hold an earlier token, against which nobody has said anything.
+        _ => retained(pass, wanted),
+    }
+}
+
+/// How many outputs stand.
+fn standing(pass: &Pass<'_>) -> usize {
+    pass.stands.iter().filter(|(_, stand)| stand.is_ours()).count()
+}
+
+fn draft<T>(verdict: &Verdict<T>, good: impl FnOnce(&T) -> Finding) -> Draft {
+    match verdict {
+        Verdict::Yes(value) => Draft { status: ConditionStatus::True, finding: good(value) },
+        Verdict::No(findings) => fails(ConditionStatus::False, findings.clone()),
+        Verdict::Unknown(finding) => Draft { status: ConditionStatus::Unknown, finding: finding.clone() },
+    }
+}
+
+/// The first finding's reason, and every finding's sentence.
+fn fails(status: ConditionStatus, findings: Vec<Finding>) -> Draft {
+    let reason = findings.first().map_or(Reason::NotDetermined, |finding| finding.reason);
+    let messages: Vec<_> = findings.into_iter().map(|finding| finding.message).collect();
+    says(status, reason, messages.join("; "))
+}
