@@ -42,8 +42,16 @@ pub(crate) struct Scene<'a> {
     /// Whose budget the answer shows.
     pub(crate) rate: Rate,
     pub(crate) bearer: Option<&'a Token>,
-    /// What a fine-grained token would need for the path.
+    pub(crate) accepted: Accepted,
+}
+
+/// What the endpoint would accept, whatever the token has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Accepted {
+    /// Of a fine-grained token.
     pub(crate) permissions: &'static str,
+    /// Of a classic one, any of them; empty if it needs none.
+    pub(crate) scopes: &'static [&'static str],
 }
 
 impl Answer {
@@ -72,7 +80,7 @@ impl Answer {
             headers.extend(list([("content-type", "application/json; charset=utf-8".to_owned())]));
         }
         if let (Some(token), false) = (scene.bearer, matches!(status, 401 | 304)) {
-            headers.extend(told_of(token, scene.permissions, scene.now));
+            headers.extend(told_of(token, scene.accepted, scene.now));
         }
         headers.extend(rated(scene.rate));
         headers.extend(versioned(scene.version));
@@ -104,18 +112,18 @@ impl Answer {
 /// Sources: <https://docs.github.com/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps> for the scopes,
 /// <https://docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api> for the permissions, recorded answers for
 /// client id and expiry, and for the empty scopes of `ghu_` tokens.
-fn told_of(token: &Token, permissions: &str, now: Timestamp) -> Headers {
+fn told_of(token: &Token, accepted: Accepted, now: Timestamp) -> Headers {
     let mut headers = Headers::new();
     let mut add = |name: &str, value: &str| headers.push((name.to_owned(), value.to_owned()));
     if token.kind.has_scopes() || token.kind == TokenKind::AppUser {
         add("x-oauth-scopes", &token.scopes.join(", "));
-        add("x-accepted-oauth-scopes", "");
+        add("x-accepted-oauth-scopes", &accepted.scopes.join(", "));
     }
     if let Some(id) = &token.client_id {
         add("x-oauth-client-id", id);
     }
     if token.kind == TokenKind::FineGrained {
-        add("x-accepted-github-permissions", permissions);
+        add("x-accepted-github-permissions", accepted.permissions);
     }
     let tells_expiry = !matches!(token.kind, TokenKind::Installation | TokenKind::StatelessInstallation);
     let expires = token.expires.filter(|_| tells_expiry);

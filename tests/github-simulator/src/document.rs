@@ -12,6 +12,8 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::net::IpAddr;
 
+pub(crate) mod hosted;
+
 /// The user object, with the fields of recorded answers of 2026.
 pub(crate) fn user(account: &Account) -> String {
     let (id, login) = (account.id, &account.login);

@@ -22,6 +22,11 @@ pub struct NewToken {
     pub(crate) layout: Layout,
     pub(crate) client_id: Option<String>,
     pub(crate) origin: Origin,
+    pub(crate) owner: Option<String>,
+    pub(crate) permissions: Vec<(String, String)>,
+    /// `None` is every repository of the resource owner.
+    pub(crate) repositories: Option<Vec<String>>,
+    pub(crate) lifetime_days: Option<u32>,
 }
 
 /// How `GitHub-Authentication-Token-Expiration` writes the instant.
@@ -97,6 +102,10 @@ impl NewToken {
             layout: Layout::Utc,
             client_id,
             origin: Origin::Random,
+            owner: None,
+            permissions: Vec::new(),
+            repositories: None,
+            lifetime_days: None,
         }
     }
 
@@ -111,6 +120,39 @@ impl NewToken {
     #[must_use]
     pub fn expires(mut self, at: Timestamp) -> NewToken {
         self.expires = Some(at);
+        self
+    }
+
+    /// Made for so many days: it expires then, unless [`expires`](Self::expires) says when, and policies on lifetimes go by it.
+    /// Without it a token was made for the time from its making to its expiry.
+    #[must_use]
+    pub fn lifetime_days(mut self, days: u32) -> NewToken {
+        self.lifetime_days = Some(days);
+        self
+    }
+
+    /// Made for the resources of this organization or account, for fine-grained tokens. Without it they are made for those of
+    /// the account itself.
+    ///
+    /// It is good for an organization only as long as its user is a member.
+    #[must_use]
+    pub fn owner(mut self, name: &str) -> NewToken {
+        self.owner = Some(name.to_owned());
+        self
+    }
+
+    /// With these permissions, `("contents", "read")`, for fine-grained tokens. `metadata` is always there to read.
+    #[must_use]
+    pub fn permissions(mut self, pairs: &[(&str, &str)]) -> NewToken {
+        self.permissions =
+            pairs.iter().map(|(key, level)| ((*key).to_owned(), (*level).to_owned())).collect();
+        self
+    }
+
+    /// For these repositories of its resource owner alone, `owner/name`, for fine-grained tokens. Without it for all.
+    #[must_use]
+    pub fn repositories(mut self, names: &[&str]) -> NewToken {
+        self.repositories = Some(names.iter().map(|name| (*name).to_owned()).collect());
         self
     }
 

@@ -17,6 +17,14 @@ impl Refused {
         Refused::new("token", format!("there is no token named `{name}`"))
     }
 
+    pub(crate) fn no_organization(name: &str) -> Refused {
+        Refused::new("organization", format!("there is no organization named `{name}`"))
+    }
+
+    pub(crate) fn no_repository(name: &str) -> Refused {
+        Refused::new("repository", format!("there is no repository named `{name}`"))
+    }
+
     pub(crate) fn no_account(login: &str) -> Refused {
         Refused::new("login", format!("there is no account `{login}`"))
     }

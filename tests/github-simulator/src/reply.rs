@@ -1,6 +1,10 @@
 //! Answers that a test puts in place of the usual ones, and the documented refusals among them.
 
-use crate::refusal::Refused;
+use crate::{
+    policy::{SSO_PAGE, sso_url, text},
+    refusal::Refused,
+    token::TokenKind,
+};
 use axum::http::{HeaderName, HeaderValue};
 use jiff::SignedDuration;
 use serde_json::json;
@@ -150,42 +154,31 @@ impl Reply {
     ///
     /// Source: <https://docs.github.com/rest/authentication/authenticating-to-the-rest-api>; text from third-party reports.
     pub fn saml_required(organization: &str) -> Reply {
-        let url = format!("https://github.com/orgs/{organization}/sso?authorization_request=SIMULATED");
-        Reply::error(
-            403,
-            "Resource protected by organization SAML enforcement. You must grant your Personal Access token access to \
-             this organization.",
-            "https://docs.github.com/articles/authenticating-to-a-github-organization-with-saml-single-sign-on/",
-        )
-        .with_header("x-github-sso", &format!("required; url={url}"))
+        let text = text::saml_required(TokenKind::Classic, false);
+        let url = sso_url(organization);
+        Reply::error(403, &text, SSO_PAGE).with_header("x-github-sso", &format!("required; url={url}"))
     }
 
     /// 403 from an address that an organisation does not allow; text from third-party reports.
     pub fn ip_not_allowed(organization: &str) -> Reply {
-        let message = format!(
-            "Although you appear to have the correct authorization credentials, the `{organization}` organization has an \
-             IP allow list enabled, and your IP address is not permitted to access this resource."
-        );
-        Reply::error(403, &message, "https://docs.github.com/rest")
+        Reply::error(403, &text::ip_not_allowed(organization), "https://docs.github.com/rest")
     }
 
     /// 403 for an organisation without personal access tokens (classic); text from third-party reports.
     pub fn classic_forbidden(organization: &str) -> Reply {
-        let message = format!(
-            "`{organization}` forbids access via a personal access token (classic). Please use a GitHub App, OAuth App, \
-             or a personal access token with fine-grained permissions."
-        );
-        Reply::error(403, &message, "https://docs.github.com/rest")
+        Reply::error(403, &text::classic_forbidden(organization), "https://docs.github.com/rest")
+    }
+
+    /// 403 for an organisation without fine-grained personal access tokens; text from third-party reports.
+    pub fn fine_grained_forbidden(organization: &str) -> Reply {
+        Reply::error(403, &text::fine_grained_forbidden(organization), "https://docs.github.com/rest")
     }
 
     /// 403 for a fine-grained token that lives longer than an organisation wants; text from third-party reports.
     pub fn lifetime_too_long(organization: &str, days: u32) -> Reply {
-        let message = format!(
-            "The '{organization}' organization forbids access via a fine-grained personal access tokens if the token's \
-             lifetime is greater than {days} days. Please adjust your token's lifetime at the following URL: \
-             https://github.com/settings/personal-access-tokens/1"
-        );
-        Reply::error(403, &message, "https://docs.github.com/rest")
+        let owner = format!("'{organization}' organization");
+        let text = text::lifetime_too_long(TokenKind::FineGrained, &owner, days, 1);
+        Reply::error(403, &text, "https://docs.github.com/rest")
     }
 
     /// 404: not there, or not for this token; GitHub does not say which.

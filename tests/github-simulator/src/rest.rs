@@ -7,25 +7,13 @@ use crate::{
     answer::{Answer, Manner, Scene, VERSIONS, http_date},
     budget::{Rate, WhenSpent},
     document,
+    question::Question,
     reply::{Outage, Reply},
     token::TokenKind,
     world::{Token, World},
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use std::net::IpAddr;
-
-/// A request as far as answers depend on it.
-pub(crate) struct Question {
-    /// In capitals.
-    pub(crate) method: String,
-    /// Path and query.
-    pub(crate) path: String,
-    /// Names in lower case.
-    pub(crate) headers: Vec<(String, String)>,
-    /// Where it came from.
-    pub(crate) address: IpAddr,
-}
 
 /// What is done with a request.
 #[derive(Debug)]
@@ -33,47 +21,6 @@ pub(crate) enum Outcome {
     Answer(Answer),
     Cut,
     Stall,
-}
-
-impl Question {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
-    }
-
-    /// The path without query and without the prefix of Enterprise Servers.
-    fn route(&self) -> &str {
-        let path = self.path.split('?').next().unwrap_or_default();
-        path.strip_prefix("/api/v3").filter(|rest| rest.starts_with('/')).unwrap_or(path)
-    }
-
-    fn reads(&self) -> bool {
-        matches!(self.method.as_str(), "GET" | "HEAD")
-    }
-
-    /// The API version it is answered with; `None` if it asks for one that is not supported.
-    fn version(&self) -> Option<&'static str> {
-        match self.header("x-github-api-version") {
-            None => VERSIONS.first().copied(),
-            Some(asked) => VERSIONS.into_iter().find(|version| *version == asked),
-        }
-    }
-
-    /// The token in `Authorization`: `Bearer`, `token`, or the password of `Basic`.
-    ///
-    /// Source: <https://docs.github.com/rest/authentication/authenticating-to-the-rest-api>.
-    fn credential(&self) -> Option<String> {
-        let value = self.header("authorization")?.trim();
-        let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
-        let rest = rest.trim();
-        if scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("token") {
-            return Some(rest.to_owned());
-        }
-        let password = || {
-            let pair = String::from_utf8(STANDARD.decode(rest).ok()?).ok()?;
-            pair.split_once(':').map(|(_, password)| password.to_owned())
-        };
-        Some(scheme.eq_ignore_ascii_case("basic").then(password).flatten().unwrap_or_default())
-    }
 }
 
 impl Outcome {
@@ -186,7 +133,8 @@ impl World {
             (Some(text), _) if text.split('.').count() == 3 && token.is_none() => document::undecodable(),
             (Some(_), _) => document::error(Reply::bad_credentials()),
             (None, "/user") => document::error(Reply::requires_authentication()),
-            (None, _) => document::error(Reply::not_found()),
+            (None, _) if !question.reads() => document::error(Reply::not_found()),
+            (None, _) => self.inventory.answer(question, None, self.scheme),
         };
         self.reject(answer, question, now)
     }
@@ -238,7 +186,7 @@ impl World {
             ("/user", None) if is_app => document::error(Reply::not_for_integrations()),
             ("/user", None) if unchanged => document::cached(304, tag, String::new()),
             ("/user", None) => document::cached(200, tag, user),
-            _ => document::error(Reply::not_found()),
+            _ => self.inventory.answer(question, Some(token), self.scheme),
         };
         self.dress(answer, question, version, rate, Some(token), now)
     }
@@ -253,12 +201,9 @@ impl World {
         now: Timestamp,
     ) -> Outcome {
         let request_id = self.request_id(now);
-        let permissions = match question.route() {
-            "/user" | "/rate_limit" => "allows_permissionless_access=true",
-            _ => "metadata=read",
-        };
+        let accepted = self.inventory.accepted(question.route());
         let scene =
-            Scene { now, date: self.date(now), version, request_id: &request_id, rate, bearer, permissions };
+            Scene { now, date: self.date(now), version, request_id: &request_id, rate, bearer, accepted };
         Outcome::Answer(answer.dressed(&scene))
     }
 

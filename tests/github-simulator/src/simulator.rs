@@ -21,6 +21,8 @@ use std::{
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_rustls::TlsAcceptor;
 
+mod hosting;
+
 /// A running GitHub on loopback. It stops when dropped, and its connections with it.
 ///
 /// What its methods change holds from the next request on.
@@ -67,7 +69,7 @@ impl Simulator {
             Some(identity) => (Some(identity.ca_pem), Some(TlsAcceptor::from(identity.config))),
             None => (None, None),
         };
-        let shared = Arc::new(Shared::new());
+        let shared = Arc::new(Shared::new(if tls { "https" } else { "http" }));
         let server = tokio::spawn(serve(listener, acceptor, Arc::clone(&shared)));
         Ok(Simulator { shared, address, ca_pem, server })
     }
@@ -110,10 +112,13 @@ impl Simulator {
     ///
     /// # Panics
     ///
-    /// If its name or login is empty, if it is to have scopes and its kind has none, or if another token has its text.
+    /// If its name or login is empty, if it is to have scopes or permissions that its kind cannot have, or if another token has
+    /// its text.
     #[track_caller]
     pub fn token(&self, new: NewToken) -> String {
-        accepted(self.world().make(new))
+        let mut world = self.world();
+        let now = world.now(Timestamp::now());
+        accepted(world.make(new, now))
     }
 
     /// The text of a token; `None` if there is none of that name.

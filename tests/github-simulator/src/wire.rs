@@ -5,8 +5,9 @@ use crate::{
     answer::{Answer, Manner},
     body::{Drip, Huge},
     journal::{Call, Journal},
+    question::Question,
     reply::Outage,
-    rest::{Outcome, Question},
+    rest::Outcome,
     statistics::Glimpse,
     world::World,
 };
@@ -63,8 +64,9 @@ impl Drop for Open {
 }
 
 impl Shared {
-    pub(crate) fn new() -> Shared {
-        Shared { world: Mutex::new(World::new()), journal: Journal::new() }
+    /// `scheme` is how it is reached: `http` or `https`.
+    pub(crate) fn new(scheme: &'static str) -> Shared {
+        Shared { world: Mutex::new(World::new(scheme)), journal: Journal::new() }
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {

@@ -142,7 +142,7 @@ impl TokenWish {
         }
         new.client_id = self.client_id.or(new.client_id);
         new.origin = self.seed.map_or(Origin::Random, Origin::Seed);
-        let text = world.make(new)?;
+        let text = world.make(new, now)?;
         world.set_revoked(&self.name, self.revoked)?;
         Ok(text)
     }

@@ -4,15 +4,18 @@
 
 use crate::{
     budget::{AddressLimit, Budget},
+    grant::{self, Grant, Selection},
+    inventory::Inventory,
     new_token::{Layout, NewToken, Origin, sorted},
     refusal::Refused,
     reply::{Outage, Reply},
+    repository,
     token::{self, TokenKind},
     whom::{Chosen, Whom},
 };
 use jiff::{SignedDuration, Timestamp};
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     net::IpAddr,
     time::Duration,
 };
@@ -21,6 +24,8 @@ use std::{
 const BEGINNING: usize = 4;
 
 pub(crate) struct World {
+    /// How this host is reached: `http` or `https`.
+    pub(crate) scheme: &'static str,
     /// By login in lower case: logins differ without regard to case.
     accounts: BTreeMap<String, Account>,
     /// Of all accounts.
@@ -31,6 +36,7 @@ pub(crate) struct World {
     texts: HashMap<String, String>,
     /// How those texts begin, so that most of what has none of them is seen at once.
     beginnings: HashSet<Vec<u8>>,
+    pub(crate) inventory: Inventory,
     address_limit: AddressLimit,
     addresses: HashMap<IpAddr, Budget>,
     pub(crate) refused: Chosen,
@@ -63,6 +69,15 @@ pub(crate) struct Token {
     pub(crate) claimed_expiry: Option<SignedDuration>,
     pub(crate) layout: Layout,
     pub(crate) client_id: Option<String>,
+    /// What a fine-grained token was granted; others have no use for it.
+    pub(crate) grant: Grant,
+    /// Organizations with single sign-on for which it was authorised, in lower case.
+    pub(crate) authorized: BTreeSet<String>,
+    /// The number at the end of its page in the settings.
+    pub(crate) id: u32,
+    created: Timestamp,
+    /// How long it was made for, if that is not told by its expiry.
+    lifetime_days: Option<u32>,
     revoked: bool,
 }
 
@@ -71,16 +86,27 @@ impl Token {
     pub(crate) fn is_live(&self, now: Timestamp) -> bool {
         !self.revoked && self.kind != TokenKind::Refresh && self.expires.is_none_or(|at| now < at)
     }
+
+    /// Whether it was made for more than so many days, or for ever.
+    pub(crate) fn lives_longer_than(&self, days: u32) -> bool {
+        match (self.lifetime_days, self.expires) {
+            (Some(lifetime), _) => lifetime > days,
+            (None, None) => true,
+            (None, Some(at)) => at.duration_since(self.created) > self::days(days),
+        }
+    }
 }
 
 impl World {
-    pub(crate) fn new() -> World {
+    pub(crate) fn new(scheme: &'static str) -> World {
         World {
+            scheme,
             accounts: BTreeMap::new(),
             ids: HashSet::new(),
             tokens: BTreeMap::new(),
             texts: HashMap::new(),
             beginnings: HashSet::new(),
+            inventory: Inventory::default(),
             address_limit: AddressLimit::default(),
             addresses: HashMap::new(),
             refused: Chosen::default(),
@@ -121,8 +147,8 @@ impl World {
         self.accounts.get_mut(&login.to_lowercase()).ok_or_else(|| Refused::no_account(login))
     }
 
-    /// Makes a token, in place of one of the same name.
-    pub(crate) fn make(&mut self, new: NewToken) -> Result<String, Refused> {
+    /// Makes a token, in place of one of the same name. `now` is when.
+    pub(crate) fn make(&mut self, new: NewToken, now: Timestamp) -> Result<String, Refused> {
         if new.name.is_empty() {
             return Err(Refused::new("name", "a token needs one"));
         }
@@ -132,6 +158,7 @@ impl World {
         if !new.scopes.is_empty() && !new.kind.has_scopes() {
             return Err(Refused::new("scopes", format!("a token of kind {:?} has none", new.kind)));
         }
+        let grant = grant_of(&new)?;
         let owner = self.account(&new.login).id;
         let text = match new.origin {
             Origin::Random => token::compose(new.kind, owner, &mut self.random),
@@ -143,13 +170,19 @@ impl World {
         }
         self.texts.insert(text.clone(), new.name.clone());
         self.beginnings.insert(text.bytes().take(BEGINNING).collect());
+        let lifetime = new.lifetime_days.and_then(|length| now.checked_add(days(length)).ok());
         let token = Token {
+            id: (crc32fast::hash(new.name.as_bytes()) % 9_000_000).saturating_add(1_000_000),
             name: new.name,
             login: new.login,
             kind: new.kind,
             text: text.clone(),
             scopes: sorted(new.scopes),
-            expires: new.expires,
+            expires: new.expires.or(lifetime),
+            grant,
+            authorized: BTreeSet::new(),
+            created: now,
+            lifetime_days: new.lifetime_days,
             claimed_expiry: None,
             layout: new.layout,
             client_id: new.client_id,
@@ -184,6 +217,43 @@ impl World {
             return Err(Refused::new("scopes", format!("a token of kind {:?} has none", token.kind)));
         }
         token.scopes = sorted(scopes);
+        Ok(())
+    }
+
+    pub(crate) fn set_permissions<'a>(
+        &mut self,
+        name: &str,
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<(), Refused> {
+        self.fine_grained(name, "permissions")?.permissions = grant::permissions(pairs)?;
+        Ok(())
+    }
+
+    /// `None` is every repository of the resource owner.
+    pub(crate) fn set_repositories(&mut self, name: &str, names: Option<&[String]>) -> Result<(), Refused> {
+        self.fine_grained(name, "repositories")?.selection = selection(names)?;
+        Ok(())
+    }
+
+    pub(crate) fn approve(&mut self, name: &str) -> Result<(), Refused> {
+        self.fine_grained(name, "token")?.approved = true;
+        Ok(())
+    }
+
+    /// Authorises a token for an organization with single sign-on, or takes it back.
+    pub(crate) fn set_authorized(&mut self, name: &str, organization: &str, is: bool) -> Result<(), Refused> {
+        if self.inventory.organization(organization).is_none() {
+            return Err(Refused::no_organization(organization));
+        }
+        let token = self.known_token(name)?;
+        if !token.kind.has_scopes() {
+            return Err(Refused::new("token", format!("a token of kind {:?} is not authorised", token.kind)));
+        }
+        let organization = organization.to_lowercase();
+        match is {
+            true => token.authorized.insert(organization),
+            false => token.authorized.remove(&organization),
+        };
         Ok(())
     }
 
@@ -280,4 +350,36 @@ impl World {
     fn known_token(&mut self, name: &str) -> Result<&mut Token, Refused> {
         self.tokens.get_mut(name).ok_or_else(|| Refused::no_token(name))
     }
+
+    fn fine_grained(&mut self, name: &str, field: &'static str) -> Result<&mut Grant, Refused> {
+        let token = self.known_token(name)?;
+        match token.kind {
+            TokenKind::FineGrained => Ok(&mut token.grant),
+            kind => Err(Refused::new(field, format!("a token of kind {kind:?} has none"))),
+        }
+    }
+}
+
+fn grant_of(new: &NewToken) -> Result<Grant, Refused> {
+    let says_more = new.owner.is_some() || !new.permissions.is_empty() || new.repositories.is_some();
+    if says_more && new.kind != TokenKind::FineGrained {
+        return Err(Refused::new("permissions", format!("a token of kind {:?} has no grant", new.kind)));
+    }
+    let owner = new.owner.as_ref().unwrap_or(&new.login).to_lowercase();
+    let pairs = new.permissions.iter().map(|(key, level)| (key.as_str(), level.as_str()));
+    let permissions = grant::permissions(pairs)?;
+    Ok(Grant { owner, permissions, selection: selection(new.repositories.as_deref())?, approved: false })
+}
+
+fn selection(names: Option<&[String]>) -> Result<Selection, Refused> {
+    match names {
+        None => Ok(Selection::All),
+        Some(names) => {
+            names.iter().map(|name| repository::key(name)).collect::<Result<_, _>>().map(Selection::Of)
+        }
+    }
+}
+
+fn days(count: u32) -> SignedDuration {
+    SignedDuration::from_hours(i64::from(count).saturating_mul(24))
 }

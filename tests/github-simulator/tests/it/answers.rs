@@ -379,7 +379,10 @@ async fn a_path_can_be_given_an_answer_for_one_token() {
     let look = |text: &str| get(&github, "/api/v3/orgs/acme?x=1").bearer_auth(text).send();
     let response = look(&text).await.unwrap();
     assert_eq!(response.status(), 200);
-    assert_eq!(header(&response, "x-accepted-github-permissions").as_deref(), Some("metadata=read"));
+    assert_eq!(
+        header(&response, "x-accepted-github-permissions").as_deref(),
+        Some("allows_permissionless_access=true")
+    );
     assert_eq!(json(response).await["login"], "acme");
     assert_eq!(look(&other).await.unwrap().status(), 404);
     github.at_path("ci", "/orgs/acme", Reply::AsUsual);

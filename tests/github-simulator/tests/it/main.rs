@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod agreement;
+#[cfg(test)]
 mod answers;
 #[cfg(test)]
 mod binary;
@@ -12,6 +14,8 @@ mod budget;
 mod client;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod gates;
 #[cfg(test)]
 mod incidents;
 #[cfg(test)]

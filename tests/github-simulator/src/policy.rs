@@ -1,0 +1,147 @@
+//! What the policies of an organization refuse, and in which words.
+
+use crate::{
+    answer::Answer, document, inventory::Inventory, organization::Organization, reply::Reply,
+    token::TokenKind, world::Token,
+};
+
+/// What of an organization a request touches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Touch {
+    Organization,
+    /// A repository that is not public, or not there.
+    Repository,
+    PublicRepository,
+}
+
+/// A policy that refuses a token.
+pub(crate) enum Breach<'a> {
+    Classic(&'a str),
+    FineGrained(&'a str),
+    Lifetime { token: &'a Token, days: u32, organization: &'a Organization },
+    Sso { token: &'a Token, organization: &'a Organization },
+    Address(&'a str),
+}
+
+impl Inventory {
+    /// The policy of this owner that refuses a token, if its owner is an organization.
+    ///
+    /// Bans leave public reads alone, as GitHub documents. All others bite there too: lifetime (NixOS/org#247), single sign-on
+    /// of members (ossf/scorecard#1504), and address (cli/cli#12150, aquasecurity/trivy#10567).
+    pub(crate) fn breach<'a>(&'a self, owner: &str, token: &'a Token, touch: Touch) -> Option<Breach<'a>> {
+        let organization = self.organization(owner)?;
+        let (name, policy) = (organization.name.as_str(), &organization.policy);
+        let is_classic = matches!(token.kind, TokenKind::Classic | TokenKind::Legacy);
+        let is_private = touch != Touch::PublicRepository;
+        if policy.forbids_classic && is_classic && is_private {
+            return Some(Breach::Classic(name));
+        }
+        if policy.forbids_fine_grained && token.kind == TokenKind::FineGrained && is_private {
+            return Some(Breach::FineGrained(name));
+        }
+        if let Some(days) = policy.longest(token.kind).filter(|days| token.lives_longer_than(*days)) {
+            return Some(Breach::Lifetime { token, days, organization });
+        }
+        if self.hides(organization, token) {
+            return Some(Breach::Sso { token, organization });
+        }
+        policy.allows_no_address.then_some(Breach::Address(name))
+    }
+
+    /// Whether single sign-on of an organization keeps a member's token out.
+    pub(crate) fn hides(&self, organization: &Organization, token: &Token) -> bool {
+        organization.policy.sso
+            && token.kind.has_scopes()
+            && organization.has_member(&token.login)
+            && !token.authorized.contains(&organization.name.to_lowercase())
+    }
+}
+
+impl Breach<'_> {
+    /// As the REST API says it.
+    pub(crate) fn answer(&self) -> Answer {
+        document::error(match self {
+            Breach::Sso { organization, .. } => {
+                let reply = Reply::error(403, &self.message(), SSO_PAGE);
+                reply.with_header("x-github-sso", &format!("required; url={}", sso_url(&organization.name)))
+            }
+            _ => Reply::error(403, &self.message(), "https://docs.github.com/rest"),
+        })
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Breach::Classic(name) => text::classic_forbidden(name),
+            Breach::FineGrained(name) => text::fine_grained_forbidden(name),
+            Breach::Lifetime { token, days, organization } => {
+                let owner = match &organization.policy.enterprise {
+                    Some(enterprise) => format!("'{enterprise}' enterprise"),
+                    None => format!("'{}' organization", organization.name),
+                };
+                text::lifetime_too_long(token.kind, &owner, *days, token.id)
+            }
+            Breach::Sso { token, organization } => {
+                text::saml_required(token.kind, organization.policy.enterprise.is_some())
+            }
+            Breach::Address(name) => text::ip_not_allowed(name),
+        }
+    }
+}
+
+pub(crate) const SSO_PAGE: &str =
+    "https://docs.github.com/articles/authenticating-to-a-github-organization-with-saml-single-sign-on/";
+
+/// Where a token is authorised; GitHub's own request is an opaque text that is good for an hour.
+pub(crate) fn sso_url(organization: &str) -> String {
+    format!("https://github.com/orgs/{organization}/sso?authorization_request=SIMULATED")
+}
+
+/// The messages of the REST API, all from third-party reports.
+pub(crate) mod text {
+    use crate::token::TokenKind;
+
+    pub(crate) fn classic_forbidden(organization: &str) -> String {
+        format!(
+            "`{organization}` forbids access via a personal access token (classic). Please use a GitHub App, OAuth App, \
+             or a personal access token with fine-grained permissions."
+        )
+    }
+
+    /// mislav/hub#3363.
+    pub(crate) fn fine_grained_forbidden(organization: &str) -> String {
+        format!(
+            "`{organization}` forbids access via a personal access token with fine-grained permissions. Please use a \
+             GitHub App, or an OAuth App."
+        )
+    }
+
+    /// NixOS/org#247 and GladysAssistant/v4-website#408 for an organization, HHS/simpler-grants-gov#2547 and
+    /// flcdrg/au-packages#197 for an enterprise. `owner` is its quoted name and what it is.
+    pub(crate) fn lifetime_too_long(kind: TokenKind, owner: &str, days: u32, token: u32) -> String {
+        let (kind, page) = match kind {
+            TokenKind::FineGrained => ("fine-grained personal access tokens", "personal-access-tokens"),
+            _ => ("personal access tokens (classic)", "tokens"),
+        };
+        format!(
+            "The {owner} forbids access via a {kind} if the token's lifetime is greater than {days} days. Please adjust \
+             your token's lifetime at the following URL: https://github.com/settings/{page}/{token}"
+        )
+    }
+
+    /// ossf/scorecard#1504 for personal access tokens, microsoft/winget-create#628 for tokens of apps.
+    pub(crate) fn saml_required(kind: TokenKind, by_enterprise: bool) -> String {
+        let kind = if kind == TokenKind::OAuth { "OAuth" } else { "Personal Access" };
+        let whole = if by_enterprise { "an organization within this business" } else { "this organization" };
+        format!(
+            "Resource protected by organization SAML enforcement. You must grant your {kind} token access to {whole}."
+        )
+    }
+
+    /// RayLabsHQ/gitea-mirror#46.
+    pub(crate) fn ip_not_allowed(organization: &str) -> String {
+        format!(
+            "Although you appear to have the correct authorization credentials, the `{organization}` organization has an \
+             IP allow list enabled, and your IP address is not permitted to access this resource."
+        )
+    }
+}
