@@ -5,13 +5,16 @@
 mod fault;
 mod headers;
 mod identity;
+mod proof;
+mod response;
+mod target;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use reqwest::{
     Client, ClientBuilder, StatusCode, Url,
-    header::{ACCEPT, AUTHORIZATION, HeaderValue},
+    header::{ACCEPT, AUTHORIZATION, HeaderValue, LOCATION},
     redirect,
 };
 
@@ -20,11 +23,13 @@ use crate::{
         Reason,
         answer::{Answer, Deferral, RateLimit, Reply},
         probe::Probe,
+        proof::Proof,
         token::Token,
     },
     settings::{Host, Settings},
 };
-pub use identity::{Response, interpret};
+pub use identity::interpret;
+pub use response::Response;
 
 /// A user object has about 2 KiB.
 const LONGEST_BODY: usize = 64 * 1024;
@@ -44,11 +49,9 @@ pub struct Github {
 /// The ways to one host.
 #[derive(Debug)]
 struct Lines {
-    user: Url,
+    host: Host,
     kept: Client,
     fresh: Client,
-    /// Whether a proxy is on the way.
-    proxied: bool,
 }
 
 /// Over which connection to ask.
@@ -99,10 +102,7 @@ impl Github {
             let failed = |source| Error::Tls { host: host.name.clone(), source };
             let kept = client(host).and_then(ClientBuilder::build).map_err(failed)?;
             let fresh = client(host).and_then(|client| client.pool_max_idle_per_host(0).build());
-            let (fresh, user) = (fresh.map_err(failed)?, host.endpoint("user"));
-            let name = user.host_str().unwrap_or_default();
-            let proxied = host.proxy.as_ref().is_some_and(|proxy| !proxy.skips(name));
-            Ok((host.name.clone(), Lines { user, kept, fresh, proxied }))
+            Ok((host.name.clone(), Lines { host: host.clone(), kept, fresh: fresh.map_err(failed)? }))
         };
         let hosts = settings.hosts.iter().map(lines).collect::<Result<_, _>>()?;
         Ok(Github { hosts, api_version: settings.github_api_version.clone() })
@@ -112,12 +112,12 @@ impl Github {
     pub async fn ask(&self, token: &Token, probe: Probe, host: &str, line: Line) -> Exchange {
         let at = Timestamp::now();
         let Some(lines) = self.hosts.get(host) else { return Exchange::nothing(at, Reason::HostUnknown) };
-        let client = if line == Line::Fresh { &lines.fresh } else { &lines.kept };
-        let Probe::Identity = probe;
-        let response = match get(client, lines.user.clone(), token, self.api_version.clone()).await {
+        let Some(url) = target::url(&lines.host, &probe) else {
+            return Exchange::nothing(at, Reason::RegistryUnknown);
+        };
+        let response = match lines.ask(&probe, url, token, line, &self.api_version).await {
             Ok(response) => response,
-            Err(failed) => {
-                let Failed { reason, cause } = if lines.proxied { failed.of_proxy() } else { failed };
+            Err(Failed { reason, cause }) => {
                 let cause = if token.shows_in(&cause) { "it repeats the token".to_owned() } else { cause };
                 tracing::warn!(host, reason = reason.as_str(), cause, "no response");
                 return Exchange::nothing(at, reason);
@@ -125,14 +125,55 @@ impl Github {
         };
         let answered = Timestamp::now();
         tracing::debug!(host, status = response.status.as_u16(), "GitHub replied");
-        let marked = Some(&response.headers).filter(|_| response.is_marked());
+        let marked = Some(&response.headers).filter(|_| response.is_marked() && probe.is_of_api());
+        let reply = match probe {
+            Probe::Identity => without_echo(interpret(token.kind(), &response, answered), token),
+            probe => without_echo(proof::interpret(&probe, &response, answered), token),
+        };
         Exchange {
             at,
             answered,
-            reply: without_echo(interpret(token.kind(), &response, answered), token),
+            reply,
             date: marked.and_then(headers::date),
             limit: marked.and_then(headers::rate_limit),
         }
+    }
+}
+
+impl Lines {
+    /// Asks once; once more where a repository has moved to.
+    async fn ask(
+        &self,
+        probe: &Probe,
+        url: Url,
+        token: &Token,
+        line: Line,
+        api_version: &HeaderValue,
+    ) -> Result<Response, Failed> {
+        let client = if line == Line::Fresh { &self.fresh } else { &self.kept };
+        let response = self.get(client, probe, url, token, api_version).await?;
+        if !response.status.is_redirection() || *probe == Probe::Identity || !probe.is_of_api() {
+            return Ok(response);
+        }
+        let location = response.headers.get(LOCATION).and_then(|location| location.to_str().ok());
+        match location.and_then(|location| target::moved(&self.host, location)) {
+            Some(url) => self.get(client, probe, url, token, api_version).await,
+            None => Ok(response),
+        }
+    }
+
+    async fn get(
+        &self,
+        client: &Client,
+        probe: &Probe,
+        url: Url,
+        token: &Token,
+        api_version: &HeaderValue,
+    ) -> Result<Response, Failed> {
+        let name = url.host_str().unwrap_or_default();
+        let proxied = self.host.proxy.as_ref().is_some_and(|proxy| !proxy.skips(name));
+        let got = get(client, probe, url, token, api_version.clone()).await;
+        got.map_err(|failed| if proxied { failed.of_proxy() } else { failed })
     }
 }
 
@@ -166,6 +207,9 @@ impl From<reqwest::Error> for Failed {
 
 /// A host that answers with parts of the token in its texts is no GitHub, or a hostile one; nothing of it may reach a status.
 fn without_echo(mut reply: Reply, token: &Token) -> Reply {
+    if let Reply::Answer(Answer::Proof(Proof::Held(facts))) = &mut reply {
+        facts.moved_to = facts.moved_to.take().filter(|name| !token.shows_in(name));
+    }
     if let Reply::Answer(Answer::Granted(grant)) = &mut reply {
         if grant.account.as_ref().is_some_and(|account| token.shows_in(&account.login)) {
             return Reply::Deferral(Deferral::new(Reason::NotTheApi));
@@ -177,28 +221,50 @@ fn without_echo(mut reply: Reply, token: &Token) -> Reply {
     reply
 }
 
-async fn get(client: &Client, url: Url, token: &Token, api_version: HeaderValue) -> Result<Response, Failed> {
-    let bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()));
-    let unsent =
-        |_| Failed { reason: Reason::RequestRejected, cause: "the token is no header value".to_owned() };
-    let mut bearer = bearer.map_err(unsent)?;
-    bearer.set_sensitive(true);
-    let request = client
-        .get(url)
-        .header(AUTHORIZATION, bearer)
-        .header(ACCEPT, "application/vnd.github+json")
-        .header("x-github-api-version", api_version);
+async fn get(
+    client: &Client,
+    probe: &Probe,
+    url: Url,
+    token: &Token,
+    api_version: HeaderValue,
+) -> Result<Response, Failed> {
+    let request = if probe.is_of_api() {
+        let request = client.get(url).header(ACCEPT, "application/vnd.github+json");
+        request.header("x-github-api-version", api_version).header(AUTHORIZATION, bearer(token)?)
+    } else {
+        // Any user name is taken beside a token:
+        // https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/managing-your-personal-access-tokens
+        client.get(url).basic_auth("x-access-token", Some(token.expose()))
+    };
     let mut response = request.send().await?;
     let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
-        if body.len().saturating_add(chunk.len()) > LONGEST_BODY {
+        let room = LONGEST_BODY.saturating_sub(body.len());
+        if chunk.len() > room {
+            if is_told_by_its_beginning(probe) {
+                body.extend(chunk.iter().take(room));
+                break;
+            }
             let reason = if status == StatusCode::OK { Reason::NotTheApi } else { Reason::UnexpectedAnswer };
             return Err(Failed { reason, cause: format!("the body is longer than {LONGEST_BODY} bytes") });
         }
         body.extend_from_slice(&chunk);
     }
     Ok(Response { status, headers, body })
+}
+
+fn bearer(token: &Token) -> Result<HeaderValue, Failed> {
+    let unsent =
+        |_| Failed { reason: Reason::RequestRejected, cause: "the token is no header value".to_owned() };
+    let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose())).map_err(unsent)?;
+    bearer.set_sensitive(true);
+    Ok(bearer)
+}
+
+/// A list of one item may be long, and so is the list of references of a large repository.
+const fn is_told_by_its_beginning(probe: &Probe) -> bool {
+    matches!(probe, Probe::Push(_) | Probe::Permission(..))
 }
 
 fn client(host: &Host) -> reqwest::Result<ClientBuilder> {

@@ -69,7 +69,7 @@ pub struct Snapshot {
     pub asked: Option<Timestamp>,
     /// When a breaker of the host closed or an incident of it ended last.
     pub released: Option<Timestamp>,
-    /// True if a question waits or is on its way.
+    /// True if the question about identity waits or is on its way.
     pub pending: bool,
 }
 
@@ -164,6 +164,11 @@ impl Prober {
     /// What this process has heard about the token; `None` if it was never asked about.
     pub fn snapshot(&self, subject: &Subject) -> Option<Snapshot> {
         self.hosts.get(&subject.host)?.snapshot(&subject.token)
+    }
+
+    /// True if this question about the token waits or is on its way.
+    pub fn is_pending(&self, subject: &Subject, probe: &Probe) -> bool {
+        self.hosts.get(&subject.host).is_some_and(|host| host.is_pending(&subject.token, probe))
     }
 
     /// How much the clock of the host is ahead of ours.

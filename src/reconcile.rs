@@ -275,7 +275,8 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     tell(connection, observed.failures.iter().chain(&outcomes.failures), observed.seen.bytes.as_ref());
     let reported = report::report(connection, spec, &observed, &decision, &outcomes, record, ctx).await;
     // The bytes of the token are kept no longer than its question is on its way.
-    record.held = record.held.take().filter(|_| observed.seen.pending);
+    let is_pending = observed.seen.pending || !observed.seen.pending_proofs.is_empty();
+    record.held = record.held.take().filter(|_| is_pending);
     let has_failed = !observed.failures.is_empty() || !outcomes.failures.is_empty();
     let pause = match reported {
         Next::Failed | Next::FailedOr(_) => return Next::Failed,
@@ -284,7 +285,7 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
         Next::Wait => None,
     };
     let due = decision.requeue_after.unsigned_abs();
-    let due = if observed.seen.pending { due.min(LONGEST_WAIT) } else { due };
+    let due = if is_pending { due.min(LONGEST_WAIT) } else { due };
     let requested = observed.requested_at.map(|at| at.duration_since(observed.seen.now).unsigned_abs());
     let due =
         requested.map_or(due, |wait| wait.max(SHORTEST_WAIT).min(due)).saturating_sub(started.elapsed());

@@ -38,6 +38,7 @@ const MINIMUM_INTERVAL: Range = Range::duration("minimumInterval", MINUTE, 10, 2
 const TRUST_FOR: Range = Range::duration("trustFor", 24 * HOUR, MINUTE, 720 * HOUR);
 /// How long after a first refusal the confirming question may come.
 pub const CONFIRM_AFTER: Range = Range::duration("confirmAfter", MINUTE, 1, HOUR);
+const PROOF_INTERVAL: Range = Range::duration("proofInterval", 6 * HOUR, MINUTE, 168 * HOUR);
 const HEARTBEAT: Range = Range::duration("heartbeat", HOUR, MINUTE, 24 * HOUR);
 const INCIDENT_HOLD: Range = Range::duration("incidentHold", 30 * MINUTE, MINUTE, 24 * HOUR);
 const FAILED_LOGINS_PER_HOUR: Range = Range::count("failedLoginsPerHour", 30, 1, 10_000);
@@ -53,11 +54,12 @@ const CONNECT_TIMEOUT: Range = Range::duration("hosts[].connectTimeout", 3, 1, 3
 const TIMEOUT: Range = Range::duration("hosts[].timeout", 10, 1, MINUTE);
 
 /// Every setting with bounds, those of a host as `hosts[].name`.
-pub const RANGES: [Range; 12] = [
+pub const RANGES: [Range; 13] = [
     MINIMUM_INTERVAL,
     TRUST_FOR,
     CONFIRM_AFTER,
     HEARTBEAT,
+    PROOF_INTERVAL,
     INCIDENT_HOLD,
     FAILED_LOGINS_PER_HOUR,
     FAILED_LOGINS_PER_NAMESPACE,
@@ -81,6 +83,8 @@ pub struct Settings {
     pub confirm_after: SignedDuration,
     /// How old `checkedAt` in a status may become.
     pub heartbeat: SignedDuration,
+    /// How far apart the questions are whether an accepted token serves its purposes.
+    pub proof_interval: SignedDuration,
     /// How long the refusals of a host that refuses many tokens at once are not believed.
     pub incident_hold: SignedDuration,
     /// How many failed logins the operator allows itself per hour and host.
@@ -128,6 +132,9 @@ pub struct SettingsInput {
     /// How old checkedAt in a status may become before it is written anew
     #[arg(long, env = "GITHUB_PAT_OPERATOR_HEARTBEAT", value_name = "DURATION")]
     pub heartbeat: Option<Duration>,
+    /// How far apart the questions are whether an accepted token serves its purposes
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_PROOF_INTERVAL", value_name = "DURATION")]
+    pub proof_interval: Option<Duration>,
     /// How long the refusals of a host that refuses many tokens at once are not believed
     #[arg(long, env = "GITHUB_PAT_OPERATOR_INCIDENT_HOLD", value_name = "DURATION")]
     pub incident_hold: Option<Duration>,
@@ -226,6 +233,7 @@ impl Settings {
             trust_for: duration(TRUST_FOR, outer.trust_for, inner.trust_for)?,
             confirm_after: duration(CONFIRM_AFTER, outer.confirm_after, inner.confirm_after)?,
             heartbeat: duration(HEARTBEAT, outer.heartbeat, inner.heartbeat)?,
+            proof_interval: duration(PROOF_INTERVAL, outer.proof_interval, inner.proof_interval)?,
             incident_hold: duration(INCIDENT_HOLD, outer.incident_hold, inner.incident_hold)?,
             failed_logins_per_hour: FAILED_LOGINS_PER_HOUR
                 .checked_number(outer.failed_logins_per_hour.or(inner.failed_logins_per_hour))?,
@@ -250,6 +258,7 @@ impl Settings {
             confirm_after: self.confirm_after,
             heartbeat: self.heartbeat,
             trust_for: self.trust_for,
+            proof_interval: self.proof_interval,
         }
     }
 

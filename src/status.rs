@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     api::{
         CONDITION_TYPES, Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status,
-        Links, OutputStatus, RefusedStatus, SEE_READY, STALLED, StatusSummary, TokenStatus, time,
+        Links, OutputStatus, RefusedStatus, RequirementStatus, SEE_READY, STALLED, StatusSummary,
+        TokenStatus, time,
     },
     domain::{
         Finding, Reason,
@@ -84,6 +85,7 @@ pub fn next(before: Before<'_>, generation: Option<i64>, pass: &Pass<'_>) -> Opt
         observed_generation: generation,
         conditions: conditions(before, generation, pass),
         token: token(summary, pass),
+        requirements: requirements(summary, pass),
         outputs: outputs(summary, pass),
         deferral: match summary {
             Some(summary) if pass.seen.demand.suspend => summary.deferral.as_deref().cloned(),
@@ -134,6 +136,7 @@ pub fn unreadable(
             .map(dated)
             .collect(),
         token: summary.and_then(|summary| summary.token.as_deref().cloned()),
+        requirements: summary.map(|summary| summary.requirements.to_vec()).unwrap_or_default(),
         outputs: summary.map(|summary| summary.outputs.to_vec()).unwrap_or_default(),
         deferral: summary.and_then(|summary| summary.deferral.as_deref().cloned()),
         next_check_at: None,
@@ -267,6 +270,16 @@ fn token(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Option<TokenStatus
     }
 }
 
+/// One line a demand, as long as there is a token; what was known before else.
+fn requirements(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Vec<RequirementStatus> {
+    match (pass.seen.token.yes(), pass.seen.host.yes()) {
+        (Some(_), Some(_)) if !pass.seen.demand.suspend => {
+            pass.decision.judgement.lines.iter().map(RequirementStatus::from).collect()
+        }
+        _ => summary.map(|summary| summary.requirements.to_vec()).unwrap_or_default(),
+    }
+}
+
 fn known(token: &Description, host: &Host, pass: &Pass<'_>) -> TokenStatus {
     let knowledge = &pass.seen.knowledge;
     // What is not believed yet must not be all that the next process remembers.
@@ -290,6 +303,7 @@ fn known(token: &Description, host: &Host, pass: &Pass<'_>) -> TokenStatus {
         }),
         expiry_unreadable: grant.is_some_and(|grant| grant.expiry == Expiry::Unreadable),
         expiry_implausible: grant.is_some_and(|grant| matches!(grant.expiry, Expiry::Implausible(_))),
+        excess: pass.decision.judgement.excess.iter().map(|scope| (*scope).to_owned()).collect(),
         first_proven_at: knowledge.first_proven.map(time),
         checked_at: knowledge.grant.as_ref().map(|(_, at)| time(*at)),
         refused: knowledge.refused.map(RefusedStatus::from),

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
     Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status, RefusedStatus,
-    TokenStatus, status::knowledge,
+    RequirementStatus, TokenStatus, status::knowledge,
 };
 use crate::domain::{
     Reason,
@@ -42,6 +42,7 @@ pub struct StatusDigest {
 struct Remembered {
     token: TokenStatus,
     deferral: Option<DeferralStatus>,
+    requirements: Vec<RequirementStatus>,
 }
 
 impl From<Status> for StatusDigest {
@@ -49,14 +50,14 @@ impl From<Status> for StatusDigest {
         let sum = sum(&status);
         let ready = status.condition("Ready");
         let ready = ready.and_then(|ready| Some((ready.status, ready.reason.parse().ok()?)));
-        let deferral = status.deferral;
+        let (deferral, requirements) = (status.deferral, status.requirements);
         StatusDigest {
             sum,
             observed_generation: status.observed_generation,
             ready,
             token: status.token.as_ref().map(|token| token.hashed_token),
             checked_at: status.token.as_ref().and_then(checked_at),
-            remembers: status.token.map(|token| Box::new(Remembered { token, deferral })),
+            remembers: status.token.map(|token| Box::new(Remembered { token, deferral, requirements })),
             last_handled_request: status.last_handled_request.map(Into::into),
         }
     }
@@ -87,7 +88,8 @@ impl StatusDigest {
     pub fn knowledge(&self, hashed: HashedToken, host: &str) -> Knowledge {
         let remembers = self.remembers.as_deref();
         let deferral = remembers.and_then(|remembers| remembers.deferral.as_ref());
-        knowledge(remembers.map(|remembers| &remembers.token), deferral, hashed, host)
+        let requirements = remembers.map(|remembers| &*remembers.requirements).unwrap_or_default();
+        knowledge(remembers.map(|remembers| &remembers.token), deferral, requirements, hashed, host)
     }
 
     /// The host and the failed logins that it remembers of the token, for a connection of this namespace: the first and the last
@@ -148,6 +150,7 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
         observed_generation,
         conditions,
         token,
+        requirements,
         outputs,
         deferral,
         next_check_at: _,
@@ -159,6 +162,21 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
         conditions
     {
         (type_, status, reason, message, observed_generation).hash(hasher);
+    }
+    for RequirementStatus {
+        kind,
+        name,
+        state,
+        reason,
+        on,
+        visibility,
+        archived,
+        moved_to,
+        longest_days,
+        at: _,
+    } in requirements
+    {
+        (kind, name, state, reason, on, visibility, archived, moved_to, longest_days).hash(hasher);
     }
     let deferral = deferral.as_ref();
     deferral.map(|DeferralStatus { since, reason, not_before: _ }| (second(since), reason)).hash(hasher);
@@ -176,6 +194,7 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
             expires_at,
             expiry_unreadable,
             expiry_implausible,
+            excess,
             first_proven_at,
             checked_at: _,
             refused,
@@ -183,7 +202,7 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
         (secret_name, host, kind, hashed_token, flaw, login, user_id, scopes).hash(hasher);
         let (expires_at, first_proven_at) =
             (expires_at.as_ref().map(second), first_proven_at.as_ref().map(second));
-        (expires_at, expiry_unreadable, expiry_implausible, first_proven_at).hash(hasher);
+        (expires_at, expiry_unreadable, expiry_implausible, first_proven_at, excess).hash(hasher);
         let refused = refused.as_ref();
         refused
             .map(|RefusedStatus { reason, count, needed, first, last }| {

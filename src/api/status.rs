@@ -6,10 +6,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 use crate::domain::{
-    Reason,
+    Finding, Reason,
     answer::{Account, Deferral, Expiry, Grant, Refusal},
     knowledge::{BELIEVED, Deferred, Knowledge, Refused},
     output::Format,
+    proof::{Facts, Visibility},
+    requirement::{self, Kind, Line, State},
     scopes::Scopes,
     token::{Flaw, HashedToken, TokenKind},
 };
@@ -28,6 +30,10 @@ pub struct GithubPatConnectionStatus {
     /// The token that was last seen in the Secret.
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenStatus>,
+    /// The demands that GitHub is asked about, one line each.
+    #[serde(default, deserialize_with = "readable_items", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["kind", "name"]))]
+    pub requirements: Vec<RequirementStatus>,
     /// The Secrets that hold a proven token for workloads.
     #[serde(default, deserialize_with = "readable_items", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["secretName"]))]
@@ -134,6 +140,10 @@ pub struct TokenStatus {
     /// Set if the expiry had passed when GitHub accepted the token; it counts for nothing then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub expiry_implausible: bool,
+    /// Scopes beyond those that are demanded, which nobody needs by what the connection says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    pub excess: Vec<String>,
     /// When GitHub was first seen to accept it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_proven_at: Option<Time>,
@@ -162,6 +172,75 @@ pub struct RefusedStatus {
     pub first: Time,
     /// The last of them.
     pub last: Time,
+}
+
+/// One demand that GitHub is asked about, and what is known of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RequirementStatus {
+    /// What is demanded.
+    pub kind: Kind,
+    /// Of what, as in acme/app or contents: write.
+    pub name: String,
+    /// Whether it is met; Unproven if no request that only reads can tell.
+    pub state: State,
+    /// Why, in one word for machines; docs/reasons.md explains each.
+    pub reason: String,
+    /// On which repository or organization a permission was proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<String>,
+    /// Who sees the repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<Visibility>,
+    /// Set if the repository is archived.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub archived: bool,
+    /// The name that the repository has now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<String>,
+    /// The longest lifetime in days that the policy of the organization allows, if GitHub named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longest_days: Option<i32>,
+    /// GitHub said so at this instant or later; refreshed like checkedAt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
+}
+
+impl From<&Line> for RequirementStatus {
+    fn from(line: &Line) -> Self {
+        RequirementStatus {
+            kind: line.kind,
+            name: line.name.clone(),
+            state: line.state,
+            reason: line.finding.reason.as_str().to_owned(),
+            on: line.on.clone().filter(|on| !on.is_empty()),
+            visibility: line.facts.visibility,
+            archived: line.facts.archived,
+            moved_to: line.facts.moved_to.as_deref().map(str::to_owned),
+            longest_days: line.days.map(i32::from),
+            at: line.at.map(time),
+        }
+    }
+}
+
+impl RequirementStatus {
+    /// The line that it was made of, without its sentence; `None` if a later version wrote it.
+    pub(crate) fn line(&self) -> Option<Line> {
+        Some(Line {
+            kind: self.kind,
+            name: self.name.clone(),
+            on: Some(self.on.clone().unwrap_or_default()),
+            state: self.state,
+            finding: Finding::new(self.reason.parse().ok()?, String::new()),
+            facts: Facts {
+                visibility: self.visibility,
+                archived: self.archived,
+                moved_to: self.moved_to.as_deref().map(Into::into),
+            },
+            days: self.longest_days.and_then(|days| days.try_into().ok()),
+            at: self.at.as_ref().map(|at| at.0),
+        })
+    }
 }
 
 /// A Secret that holds a proven token.
@@ -215,6 +294,7 @@ impl GithubPatConnectionStatus {
 pub(super) fn knowledge(
     token: Option<&TokenStatus>,
     deferral: Option<&DeferralStatus>,
+    requirements: &[RequirementStatus],
     hashed: HashedToken,
     host: &str,
 ) -> Knowledge {
@@ -231,6 +311,9 @@ pub(super) fn knowledge(
         deferred: deferral
             .and_then(DeferralStatus::remembered)
             .filter(|deferred| accepted.is_none_or(|accepted| deferred.since >= accepted)),
+        proofs: requirement::remembered(
+            &requirements.iter().filter_map(RequirementStatus::line).collect::<Vec<_>>(),
+        ),
     }
 }
 
@@ -344,6 +427,7 @@ mod tests {
             expires_at: None,
             expiry_unreadable: false,
             expiry_implausible: false,
+            excess: Vec::new(),
             first_proven_at: accepted.map(|accepted| time(at(accepted))),
             checked_at: accepted.map(|accepted| time(at(accepted))),
             refused,
@@ -360,7 +444,7 @@ mod tests {
             ("both within a second", status(Some(20), Some((1, 20, 20))), Some(20), None),
         ];
         for (name, status, accepted, refused) in rows {
-            let known = knowledge(Some(&status), None, hashed("a"), "github.com");
+            let known = knowledge(Some(&status), None, &[], hashed("a"), "github.com");
             assert_eq!(known.grant.map(|(_, at)| at.as_second()), accepted, "{name}");
             assert_eq!(known.refused.map(|refused| refused.count), refused, "{name}");
         }
@@ -377,12 +461,12 @@ mod tests {
             ("another host", hashed("a"), "ghe.example.com", false),
         ];
         for (name, hashed, host, counts) in rows {
-            let known = knowledge(Some(&token), Some(&deferral), hashed, host);
+            let known = knowledge(Some(&token), Some(&deferral), &[], hashed, host);
             let parts = (known.grant.is_some(), known.refused.is_some(), known.deferred.is_some());
             assert_eq!(parts, (counts, counts, counts), "{name}");
             assert_eq!(known == Knowledge::default(), !counts, "{name}");
         }
-        let none = knowledge(None, Some(&deferral), hashed("a"), "github.com");
+        let none = knowledge(None, Some(&deferral), &[], hashed("a"), "github.com");
         assert_eq!(none, Knowledge::default(), "a deferral of no token");
     }
 

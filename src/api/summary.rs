@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{
-    ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status, OutputStatus, TokenStatus,
-    digest::sum_with_transitions,
+    ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status, OutputStatus, RequirementStatus,
+    TokenStatus, digest::sum_with_transitions,
 };
 use crate::domain::Reason;
 
@@ -30,6 +30,8 @@ pub struct StatusSummary {
     transitions: Box<[Transition]>,
     /// The token that was last seen in the Secret.
     pub token: Option<Box<TokenStatus>>,
+    /// The demands that GitHub is asked about.
+    pub requirements: Box<[RequirementStatus]>,
     /// The outputs that stood.
     pub outputs: Box<[OutputStatus]>,
     /// The deferral, if one held.
@@ -74,6 +76,7 @@ impl From<Status> for StatusSummary {
             observed_generation: status.observed_generation,
             transitions: transitions.collect(),
             token: status.token.map(Box::new),
+            requirements: status.requirements.into(),
             outputs: status.outputs.into(),
             deferral: status.deferral.map(Box::new),
             last_handled_request: status.last_handled_request.map(Into::into),

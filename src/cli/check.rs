@@ -226,6 +226,8 @@ async fn ask(
         demand: Demand { suspend: false, ..spec.demand() },
         timing: settings.timing(spec.interval),
         pending: false,
+        pending_proofs: Vec::new(),
+        requested: None,
         not_before: None,
         found: Vec::new(),
     };

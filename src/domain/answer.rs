@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Reason, scopes::Scopes};
+use super::{Reason, proof::Proof, scopes::Scopes};
 
 /// The text, and what a person with a proxy must know.
 macro_rules! without_proxy {
@@ -27,6 +27,8 @@ pub enum Answer {
     Granted(Grant),
     /// It did not.
     Refused(Refusal),
+    /// It showed whether the token serves one purpose.
+    Proof(Proof),
 }
 
 /// What an acceptance tells.

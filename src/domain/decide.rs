@@ -15,11 +15,12 @@ use super::{
     answer::{Expiry, Grant},
     knowledge::Knowledge,
     output::Output,
+    probe::Probe,
     probing::{
         Subject,
         schedule::{self, Past, Timing, earlier, later},
     },
-    requirement::{Evidence, Expectation, Requirement},
+    requirement::{Evidence, Expectation, Line, Requirement},
     token::{Description, Token},
 };
 pub use outputs::{Change, Found, Holds, Missing, Plan, Stand, foreign, holds};
@@ -64,8 +65,12 @@ pub struct Observation {
     pub heard_refusal: bool,
     /// What the process knows of the time before.
     pub past: Past,
-    /// Whether a question about the token is on its way.
+    /// Whether the question about identity is on its way.
     pub pending: bool,
+    /// The other questions that are on their way.
+    pub pending_proofs: Vec<Probe>,
+    /// When somebody last asked for all questions at once.
+    pub requested: Option<Timestamp>,
     /// Before which instant no question is taken, because of the host or of what was spent.
     pub not_before: Option<Timestamp>,
     /// What the connection demands.
@@ -104,6 +109,10 @@ pub struct Judgement<'a> {
     pub earlier: Option<Finding>,
     /// It meets the requirements.
     pub requirements: Verdict<()>,
+    /// The demands that GitHub must be asked about, one line each.
+    pub lines: Vec<Line>,
+    /// Scopes beyond those that are demanded.
+    pub excess: Vec<&'a str>,
     /// Why it may not any more, if only the last answer speaks against it.
     pub doubted: Option<Finding>,
     /// It does not end soon.
@@ -153,12 +162,44 @@ impl Observation {
         !self.pending && self.due().is_some_and(|due| due <= self.now)
     }
 
+    /// The questions beside identity that are of use now. There are none before GitHub has accepted the token, nor while something
+    /// speaks against that.
+    pub fn probes(&self) -> Vec<Probe> {
+        let (Some(token), Some(_)) = (self.token.yes(), self.host.yes()) else { return Vec::new() };
+        let is_doubted = self.knowledge.refused.is_some() || self.knowledge.deferred.is_some();
+        if self.demand.suspend || is_doubted || !self.is_fresh() || self.has_ended() {
+            return Vec::new();
+        }
+        let grant = self.knowledge.grant.as_ref().map(|(grant, _)| grant);
+        self.demand.requirement.probes(&evidence(self, token, grant, self.github_now()))
+    }
+
+    /// The same that are not on their way, each with the instant at which it is due.
+    pub fn proofs_due(&self) -> Vec<(Probe, Timestamp)> {
+        let (Some(token), Some(host)) = (self.token.yes(), self.host.yes()) else { return Vec::new() };
+        if self.pending {
+            return Vec::new();
+        }
+        let subject = Subject { host: host.name.clone(), token: token.hashed };
+        let due = |probe: Probe| {
+            let proven = self.knowledge.proofs.get(&probe);
+            let at = schedule::proof_due(&subject, &probe, proven, self.past, self.requested, &self.timing);
+            (probe, at)
+        };
+        self.probes().into_iter().filter(|probe| !self.pending_proofs.contains(probe)).map(due).collect()
+    }
+
     /// True while the first answer about this token is on its way, so that there is nothing to say of it yet: what a status
     /// remembers of refusals is about to be confirmed or disproved.
     pub fn awaits_first_answer(&self) -> bool {
         let knows_nothing =
             if self.knowledge.refused.is_some() { !self.heard_refusal } else { !self.is_fresh() };
-        self.pending && self.knowledge.deferred.is_none() && knows_nothing
+        self.pending && self.knowledge.deferred.is_none() && knows_nothing || self.awaits_first_proof()
+    }
+
+    /// True while the first answer about one of its purposes is on its way.
+    fn awaits_first_proof(&self) -> bool {
+        self.pending_proofs.iter().any(|probe| !self.knowledge.proofs.contains_key(probe))
     }
 
     /// True if the last acceptance is young enough to speak for itself.
@@ -186,7 +227,9 @@ impl Observation {
 pub fn decide(seen: &Observation) -> Decision<'_> {
     let (identity, earlier) = identity(seen);
     let (requirements, doubted) = requirements(seen);
-    let judgement = Judgement { identity, earlier, requirements, doubted, expiry: expiry(seen) };
+    let (lines, excess) = demands(seen);
+    let judgement =
+        Judgement { identity, earlier, requirements, lines, excess, doubted, expiry: expiry(seen) };
     let outputs = outputs::outputs(seen, &judgement);
     Decision {
         judgement,
@@ -286,9 +329,35 @@ fn is_only_remembered(seen: &Observation, judgement: &Judgement<'_>) -> bool {
 
 /// Whether the token would meet the requirements at this instant by GitHub's clock, if GitHub had said this.
 fn judge(seen: &Observation, token: &Description, grant: Option<&Grant>, now: Timestamp) -> Verdict<()> {
-    let first_proven = seen.knowledge.first_proven;
     let Demand { requirement, expectation, .. } = &seen.demand;
-    requirement.judge(expectation, &Evidence { kind: token.kind, grant, first_proven, now })
+    requirement.judge(expectation, &evidence(seen, token, grant, now))
+}
+
+/// What the requirements are judged by.
+fn evidence<'a>(
+    seen: &'a Observation,
+    token: &Description,
+    grant: Option<&'a Grant>,
+    now: Timestamp,
+) -> Evidence<'a> {
+    Evidence {
+        kind: token.kind,
+        grant,
+        first_proven: seen.knowledge.first_proven,
+        proofs: &seen.knowledge.proofs,
+        has_registry: seen.registry().is_some(),
+        needed: seen.demand.outputs.iter().find_map(Output::needed_scope),
+        now,
+    }
+}
+
+/// One line for each demand that GitHub must be asked about, and the scopes that nobody demands, as far as there is a token and its
+/// host is known.
+fn demands(seen: &Observation) -> (Vec<Line>, Vec<&str>) {
+    let (Some(token), Some(_)) = (seen.token.yes(), seen.host.yes()) else { return (Vec::new(), Vec::new()) };
+    let grant = seen.knowledge.grant.as_ref().map(|(grant, _)| grant);
+    let evidence = evidence(seen, token, grant, seen.github_now());
+    (seen.demand.requirement.lines(&evidence), seen.demand.requirement.excess_of(&evidence))
 }
 
 /// Whether the token meets the requirements. One answer that speaks against a token which met them before is not believed; the
@@ -372,6 +441,7 @@ fn requeue_after(seen: &Observation) -> SignedDuration {
     let instants = [ends, remaining.and_then(before_end), trusted];
     let warnings = seen.demand.warn_before.iter().map(|warning| before_end(*warning));
     let due = seen.due().filter(|_| !seen.pending);
+    let due = due.into_iter().chain(seen.proofs_due().into_iter().map(|(_, at)| at)).min();
     schedule::requeue_after(seen.now, due, instants.into_iter().chain(warnings).flatten())
 }
 

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     Finding, Reason,
     answer::{Answer, Deferral, Expiry, Grant, Refusal, Reply},
+    proof::{self, Proofs},
 };
 
 /// What is remembered of one token on one host. Deferred never erases an answer.
@@ -20,6 +21,8 @@ pub struct Knowledge {
     pub first_proven: Option<Timestamp>,
     /// The deferred since the last answer.
     pub deferred: Option<Deferred>,
+    /// What GitHub showed beside identity.
+    pub proofs: Proofs,
 }
 
 /// How many refusals in a row are believed.
@@ -89,6 +92,7 @@ impl Knowledge {
     /// add to those that are remembered.
     pub fn overlaid(&self, heard: &Knowledge) -> Knowledge {
         let mut knowledge = if heard.grant.is_some() { heard.clone() } else { self.clone() };
+        knowledge.proofs = proof::overlaid(&self.proofs, &heard.proofs);
         if heard.heard_one_acceptance() {
             let before = self.grant.as_ref().map(|(grant, _)| grant);
             let other = before
@@ -140,6 +144,8 @@ impl Knowledge {
                 self.refused = Some(once.after(self.refused));
                 self.deferred = None;
             }
+            // Proofs are learnt one by one, each under its probe.
+            Reply::Answer(Answer::Proof(_)) => {}
             Reply::Deferral(deferral) => {
                 let before = self.deferred;
                 let since = before.map_or(at, |deferred| deferred.since);

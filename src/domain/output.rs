@@ -129,6 +129,11 @@ pub struct Stamp {
 }
 
 impl Output {
+    /// The classic scope that its consumers need, if they need one.
+    pub fn needed_scope(&self) -> Option<&'static str> {
+        (self.format == Format::DockerConfigJson && !self.public_only).then_some(docker::PULLS)
+    }
+
     /// What the Secret shall hold for a token that GitHub accepted.
     ///
     /// # Errors

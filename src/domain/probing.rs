@@ -103,8 +103,8 @@ pub struct Question {
 
 impl Question {
     /// What may be asked only once at a time.
-    pub const fn key(&self) -> Key {
-        (self.hashed, self.probe)
+    pub fn key(&self) -> Key {
+        (self.hashed, self.probe.clone())
     }
 }
 

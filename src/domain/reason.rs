@@ -185,6 +185,63 @@ reasons! {
     LifetimeTooLong = Mend,
     /// Less than `minRemaining` is left.
     RemainingTooShort = Mend,
+    /// No token can meet the demands.
+    DemandImpossible = Mend,
+    /// The token has a scope that `require.forbid` names.
+    ScopeForbidden = Mend,
+    /// The token has scopes beyond those that are demanded.
+    ExcessScopes = Mend,
+    /// A demand cannot be proven, and `require.unproven` is Refuse.
+    NotProven = Mend,
+
+    /// GitHub has shown that the demand is met.
+    Proven = Fine,
+    /// GitHub has not been asked about the demand yet, or its answer is to be confirmed.
+    ProofAwaited = Wait,
+    /// The organization wants the token authorized for its single sign-on.
+    SsoRequired = Mend,
+    /// The organization lets no classic token in.
+    ClassicTokensForbidden = Mend,
+    /// The organization lets no fine-grained token in.
+    FineGrainedTokensForbidden = Mend,
+    /// The organization lets no token in that lives so long.
+    LifetimeForbidden = Mend,
+    /// The organization's list of addresses does not have that of the cluster.
+    AddressForbidden = Mend,
+    /// The organization has not approved the app.
+    AppForbidden = Mend,
+    /// GitHub knows no such organization.
+    OrganizationNotFound = Mend,
+    /// The account is no member of the organization.
+    NotAMember = Mend,
+    /// The account has not accepted its invitation to the organization.
+    MembershipPending = Mend,
+    /// GitHub does not show the membership to this token.
+    MembershipNotShown = Note,
+    /// GitHub does not tell whether a fine-grained token covers the organization.
+    CoverageNotProvable = Note,
+    /// GitHub shows the token no such repository.
+    RepositoryNotVisible = Mend,
+    /// The repository is archived, and a push is demanded.
+    RepositoryArchived = Mend,
+    /// GitHub blocks the repository.
+    RepositoryBlocked = Mend,
+    /// Git refuses a push.
+    PushRefused = Mend,
+    /// The fine-grained token lacks the permission.
+    PermissionMissing = Mend,
+    /// The fine-grained token has a permission that `require.forbid` names.
+    PermissionForbidden = Mend,
+    /// No request that only reads proves the level.
+    WriteNotProvable = Note,
+    /// Everybody has it on public repositories.
+    PublicRepository = Note,
+    /// No request that only reads proves the permission.
+    NotProvable = Note,
+    /// The account's role is too low, or a feature is off.
+    RoleOrFeature = Note,
+    /// The registry does not let the token pull the image.
+    PackageRefused = Mend,
 
     /// The expiry is far away.
     NotExpiring = Fine,
@@ -247,6 +304,26 @@ impl Reason {
                 | Reason::ExpiryRequired
                 | Reason::LifetimeTooLong
                 | Reason::RemainingTooShort
+                | Reason::DemandImpossible
+                | Reason::ScopeForbidden
+                | Reason::ExcessScopes
+                | Reason::NotProven
+                | Reason::SsoRequired
+                | Reason::ClassicTokensForbidden
+                | Reason::FineGrainedTokensForbidden
+                | Reason::LifetimeForbidden
+                | Reason::AddressForbidden
+                | Reason::AppForbidden
+                | Reason::OrganizationNotFound
+                | Reason::NotAMember
+                | Reason::MembershipPending
+                | Reason::RepositoryNotVisible
+                | Reason::RepositoryArchived
+                | Reason::RepositoryBlocked
+                | Reason::PushRefused
+                | Reason::PermissionMissing
+                | Reason::PermissionForbidden
+                | Reason::PackageRefused
                 | Reason::FormatNeedsClassic
                 | Reason::FormatNeedsScope
         )
@@ -273,13 +350,25 @@ mod tests {
             Resolved,
             Accepted,
             RequirementsMet,
+            Proven,
             NotExpiring,
             NeverExpires,
             Published,
             NothingRequested,
             Retained,
         ];
-        let note = [AcceptedEarlier, ViolatedOnce, ExpiresSoon, ExpiryImplausible];
+        let note = [
+            AcceptedEarlier,
+            ViolatedOnce,
+            MembershipNotShown,
+            CoverageNotProvable,
+            WriteNotProvable,
+            PublicRepository,
+            NotProvable,
+            RoleOrFeature,
+            ExpiresSoon,
+            ExpiryImplausible,
+        ];
         let mend = [
             SpecUnreadable,
             SecretNotFound,
@@ -304,6 +393,26 @@ mod tests {
             ExpiryRequired,
             LifetimeTooLong,
             RemainingTooShort,
+            DemandImpossible,
+            ScopeForbidden,
+            ExcessScopes,
+            NotProven,
+            SsoRequired,
+            ClassicTokensForbidden,
+            FineGrainedTokensForbidden,
+            LifetimeForbidden,
+            AddressForbidden,
+            AppForbidden,
+            OrganizationNotFound,
+            NotAMember,
+            MembershipPending,
+            RepositoryNotVisible,
+            RepositoryArchived,
+            RepositoryBlocked,
+            PushRefused,
+            PermissionMissing,
+            PermissionForbidden,
+            PackageRefused,
             Withheld,
             Withdrawn,
             Leaving,

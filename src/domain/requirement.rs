@@ -4,16 +4,38 @@
 
 mod expectation;
 mod expiry;
+mod forbid;
+mod impossible;
 mod kind;
+mod line;
+mod organization;
+mod package;
+mod permission;
+mod repository;
 mod scope;
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::{Reason, Verdict, answer::Grant, scopes, token::TokenKind};
+use super::{
+    Reason, Verdict,
+    answer::Grant,
+    permission::Level,
+    probe::Probe,
+    proof::{Proof, Proofs, Proven},
+    scopes,
+    token::TokenKind,
+};
 pub use expectation::Expectation;
 pub use expiry::ExpiryRule;
+pub use forbid::{Excess, Forbid, Unproven};
+pub use line::{Kind, Line, State, remembered};
+pub use organization::OrganizationDemand;
+pub use package::PackageDemand;
+pub use repository::{Access, RepositoryDemand};
 
 /// What the token must be and have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -22,12 +44,41 @@ pub struct Requirement {
     /// The kinds of token that are allowed. Tokens of other kinds are asked about too, and are then refused by name.
     #[schemars(length(min = 1, max = 5), extend("x-kubernetes-list-type" = "set"))]
     pub kinds: Vec<TokenKind>,
-    /// Classic scopes that the token must have, itself or by a larger scope: `repo` satisfies `public_repo`. Fine-grained
-    /// tokens have no scopes, so they do not satisfy any.
+    /// Classic scopes that the token must have, itself or by a larger scope: `repo` satisfies `public_repo`. They bind tokens that
+    /// have scopes. A fine-grained token has none; it is refused unless `permissions` says what it needs.
     #[schemars(schema_with = "scope_names")]
     pub scopes: Vec<String>,
+    /// Permissions that a fine-grained token must have, by GitHub's keys, as in `contents: write`. They bind fine-grained tokens.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "forbid::permissions")]
+    pub permissions: BTreeMap<String, Level>,
+    /// Organizations that must let the token in, and of which its account must be a member.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub organizations: Vec<OrganizationDemand>,
+    /// Repositories that the token must see, or to which git must take its pushes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub repositories: Vec<RepositoryDemand>,
+    /// Container images that the token must be able to pull from the host's registry. GitHub's takes classic tokens only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub packages: Vec<PackageDemand>,
+    /// What the token must not have.
+    #[serde(skip_serializing_if = "is_default")]
+    pub forbid: Forbid,
+    /// What becomes of a token with scopes beyond `scopes`: Report lists them in the status, Refuse makes the requirements fail.
+    #[serde(skip_serializing_if = "is_default")]
+    pub excess: Excess,
+    /// What becomes of what no request that only reads can prove: Accept counts it as met, Refuse makes the requirements fail.
+    #[serde(skip_serializing_if = "is_default")]
+    pub unproven: Unproven,
     /// What is demanded of the token's expiry.
     pub expiry: ExpiryRule,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn scope_names(_: &mut SchemaGenerator) -> Schema {
@@ -49,7 +100,18 @@ fn scope_names(_: &mut SchemaGenerator) -> Schema {
 impl Default for Requirement {
     fn default() -> Self {
         let kinds = vec![TokenKind::Classic, TokenKind::FineGrained];
-        Requirement { kinds, scopes: Vec::new(), expiry: ExpiryRule::default() }
+        Requirement {
+            kinds,
+            scopes: Vec::new(),
+            permissions: BTreeMap::new(),
+            organizations: Vec::new(),
+            repositories: Vec::new(),
+            packages: Vec::new(),
+            forbid: Forbid::default(),
+            excess: Excess::default(),
+            unproven: Unproven::default(),
+            expiry: ExpiryRule::default(),
+        }
     }
 }
 
@@ -62,22 +124,55 @@ pub struct Evidence<'a> {
     pub grant: Option<&'a Grant>,
     /// When it was accepted first.
     pub first_proven: Option<Timestamp>,
+    /// What GitHub showed beside identity.
+    pub proofs: &'a Proofs,
+    /// Whether the settings name a registry of the host.
+    pub has_registry: bool,
+    /// The scope that an output needs, if one does.
+    pub needed: Option<&'static str>,
     /// The present instant by GitHub's clock.
     pub now: Timestamp,
 }
 
+impl<'a> Evidence<'a> {
+    fn proven(&self, probe: &Probe) -> Option<&'a Proven> {
+        self.proofs.get(probe)
+    }
+
+    fn proof(&self, probe: &Probe) -> Option<&'a Proof> {
+        self.proven(probe)?.proof()
+    }
+}
+
 type Rule = fn(&Requirement, &Evidence<'_>) -> Verdict<()>;
 
-/// Every rule, the most important first.
-const RULES: &[Rule] = &[kind::kind, scope::scope, expiry::expiry];
+/// Every rule that needs nothing but what GitHub says of the token itself, the most important first.
+const RULES: &[Rule] =
+    &[impossible::impossible, kind::kind, scope::scope, forbid::scopes, forbid::excess, expiry::expiry];
+
+/// A kind of demand that GitHub is asked about: its lines, and the questions that are of use now.
+struct Asked {
+    lines: fn(&Requirement, &Evidence<'_>) -> Vec<Line>,
+    probes: fn(&Requirement, &Evidence<'_>) -> Vec<Probe>,
+}
+
+/// Every kind of demand that GitHub is asked about, the most important first.
+const ASKED: &[Asked] = &[
+    Asked { lines: organization::lines, probes: organization::probes },
+    Asked { lines: repository::lines, probes: repository::probes },
+    Asked { lines: permission::lines, probes: permission::probes },
+    Asked { lines: package::lines, probes: package::probes },
+];
 
 impl Requirement {
     /// Whether the expectation and all rules hold: every violation, else the first thing that is not known.
     pub fn judge(&self, expectation: &Expectation, evidence: &Evidence<'_>) -> Verdict<()> {
         let mut violations = Vec::new();
         let mut unknown = None;
+        let lines = self.lines(evidence);
         let rules = RULES.iter().map(|rule| rule(self, evidence));
-        for verdict in std::iter::once(expectation.judge(evidence.grant)).chain(rules) {
+        let asked = lines.iter().map(Line::verdict).chain([self.unproven(&lines)]);
+        for verdict in std::iter::once(expectation.judge(evidence.grant)).chain(rules).chain(asked) {
             match verdict {
                 Verdict::Yes(()) => {}
                 Verdict::No(found) => violations.extend(found),
@@ -89,6 +184,38 @@ impl Requirement {
             Some(finding) => Verdict::Unknown(finding),
             None => Verdict::Yes(()),
         }
+    }
+
+    /// One line for each demand that GitHub must be asked about.
+    pub fn lines(&self, evidence: &Evidence<'_>) -> Vec<Line> {
+        ASKED.iter().flat_map(|asked| (asked.lines)(self, evidence)).collect()
+    }
+
+    /// What GitHub is to be asked beside identity, each once. What one answer decides may bring further questions.
+    pub fn probes(&self, evidence: &Evidence<'_>) -> Vec<Probe> {
+        let mut probes: Vec<_> = ASKED.iter().flat_map(|asked| (asked.probes)(self, evidence)).collect();
+        let mut seen = std::collections::BTreeSet::new();
+        probes.retain(|probe| seen.insert(probe.clone()));
+        probes
+    }
+
+    /// Whether everything is proven, if the connection refuses what is not.
+    fn unproven(&self, lines: &[Line]) -> Verdict<()> {
+        let unproven: Vec<_> = lines
+            .iter()
+            .filter(|line| line.state == State::Unproven)
+            .map(|line| line.name.as_str())
+            .collect();
+        if self.unproven == Unproven::Accept || unproven.is_empty() {
+            return Verdict::Yes(());
+        }
+        Verdict::no(
+            Reason::NotProven,
+            format!(
+                "no request that only reads proves {}, and require.unproven is Refuse; status.requirements says why",
+                unproven.join(", ")
+            ),
+        )
     }
 }
 

@@ -4,45 +4,17 @@
 //! before it may use the same words. Texts of GitHub are matched, without regard to case, and never passed on.
 
 use jiff::Timestamp;
-use reqwest::{StatusCode, Url, header::HeaderMap};
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::headers;
+use super::{
+    headers,
+    response::{ErrorBody, Response, defer, limit, limited},
+};
 use crate::domain::{
     Reason,
-    answer::{Account, Answer, Deferral, Grant, Refusal, Reply},
+    answer::{Account, Answer, Grant, Refusal, Reply},
     token::TokenKind,
 };
-
-/// Where the pages are that errors point to, those of Enterprise Servers included; both hosts are in recorded answers.
-const DOCUMENTATION: [&str; 2] = ["docs.github.com", "developer.github.com"];
-
-/// A response, read to its end.
-#[derive(Debug)]
-pub struct Response {
-    /// The status.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: Vec<u8>,
-}
-
-impl Response {
-    /// True if it shows that GitHub itself made it: by a header, or by the page that an error points to.
-    pub(super) fn is_marked(&self) -> bool {
-        headers::marked(&self.headers) || ErrorBody::of(self).points_to_documentation()
-    }
-}
-
-/// The part of an error body that is looked at, in lower case; everything may be missing or of another form.
-/// <https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api>
-#[derive(Clone, Debug)]
-struct ErrorBody {
-    message: String,
-    documentation_url: String,
-}
 
 /// The part of a user that is looked at.
 /// <https://docs.github.com/en/rest/users/users#get-the-authenticated-user>
@@ -140,55 +112,6 @@ fn forbidden(kind: TokenKind, response: &Response, said: &ErrorBody, now: Timest
     defer(Reason::UnexpectedAnswer)
 }
 
-/// Which limit holds, if one does.
-fn limit(response: &Response, said: &ErrorBody) -> Option<Reason> {
-    let headers = &response.headers;
-    if said.names(&["secondary rate limit", "abuse detection"])
-        || said.points_to(&["secondary-rate-limit", "abuse-rate-limit"])
-    {
-        return Some(Reason::SecondaryRateLimited);
-    }
-    if headers::nothing_remains(headers) || said.names(&["rate limit"]) || said.points_to(&["rate-limit"]) {
-        return Some(Reason::RateLimited);
-    }
-    if response.status == StatusCode::TOO_MANY_REQUESTS || headers.contains_key("retry-after") {
-        return Some(Reason::SecondaryRateLimited);
-    }
-    said.names(&["login attempt exceeded", "login attempts exceeded"]).then_some(Reason::LoginLocked)
-}
-
-impl ErrorBody {
-    /// What the body says, as far as it is JSON of that form; whatever its content type claims.
-    fn of(response: &Response) -> Self {
-        let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
-        let text =
-            |field: &str| body.get(field).and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
-        ErrorBody { message: text("message"), documentation_url: text("documentation_url") }
-    }
-
-    /// The body itself in place of a message, where it is a page: edges before GitHub answer so. Never ground for a refusal.
-    fn or_page(&self, response: &Response) -> Self {
-        if !self.message.is_empty() {
-            return self.clone();
-        }
-        let message = String::from_utf8_lossy(&response.body).to_ascii_lowercase();
-        ErrorBody { message, documentation_url: self.documentation_url.clone() }
-    }
-
-    fn names(&self, words: &[&str]) -> bool {
-        words.iter().any(|word| self.message.contains(word))
-    }
-
-    fn points_to_documentation(&self) -> bool {
-        let page = Url::parse(&self.documentation_url);
-        page.is_ok_and(|page| page.host_str().is_some_and(|host| DOCUMENTATION.contains(&host)))
-    }
-
-    fn points_to(&self, words: &[&str]) -> bool {
-        words.iter().any(|word| self.documentation_url.contains(word))
-    }
-}
-
 fn granted(kind: TokenKind, account: Option<Account>, response: &Response) -> Reply {
     let headers = &response.headers;
     Reply::Answer(Answer::Granted(Grant {
@@ -201,14 +124,6 @@ fn granted(kind: TokenKind, account: Option<Account>, response: &Response) -> Re
 
 fn refuse(refusal: Refusal) -> Reply {
     Reply::Answer(Answer::Refused(refusal))
-}
-
-fn limited(reason: Reason, response: &Response, now: Timestamp) -> Reply {
-    Reply::Deferral(Deferral { reason, until: headers::not_before(&response.headers, now) })
-}
-
-fn defer(reason: Reason) -> Reply {
-    Reply::Deferral(Deferral::new(reason))
 }
 
 #[cfg(test)]

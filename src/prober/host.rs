@@ -98,6 +98,11 @@ impl Host {
         self.lock().snapshot(token)
     }
 
+    /// True if this question about the token waits or is on its way.
+    pub(super) fn is_pending(&self, token: &HashedToken, probe: &Probe) -> bool {
+        self.lock().is_pending(token, probe)
+    }
+
     /// How much its clock is ahead of ours.
     pub(super) fn clock_offset(&self) -> SignedDuration {
         self.lock().admission.clock().offset()
@@ -139,8 +144,8 @@ impl Host {
     async fn asked(self: Arc<Self>, ask: Ask, due: Due, now: Now) -> (Question, Exchange) {
         let Due { question, line } = due;
         let at = now();
-        let (token, host) = (question.token.clone(), self.name.clone());
-        let answer = AssertUnwindSafe(async { ask(token, question.probe, host, line).await }).catch_unwind();
+        let (token, probe, host) = (question.token.clone(), question.probe.clone(), self.name.clone());
+        let answer = AssertUnwindSafe(async { ask(token, probe, host, line).await }).catch_unwind();
         let failed = |reason| {
             let reply = Reply::Deferral(Deferral::new(reason));
             Exchange { at, answered: now(), reply, date: None, limit: None }
@@ -220,7 +225,7 @@ struct Trouble {
 
 impl State {
     fn ask(&mut self, mut question: Question, now: Timestamp) -> (Asked, Vec<HashedToken>) {
-        let token = question.hashed;
+        let (token, probe) = (question.hashed, question.probe.clone());
         let entry = self.ledger.open(token);
         entry.accepted_before |= question.accepted_before;
         question.accepted_before = entry.accepted_before;
@@ -230,8 +235,16 @@ impl State {
             self.unseen.get_or_insert(now);
             return (Asked::Pending, Vec::new());
         };
+        if probe != Probe::Identity {
+            let news = self.ledger.open(token).turn_away(&probe, why.deferral, now);
+            return (Asked::NotNow(why.deferral), if news { vec![token] } else { Vec::new() });
+        }
         let news = why.keep.is_some_and(|keep| self.ledger.open(token).defer(keep, now));
         (Asked::NotNow(why.deferral), if news { vec![token] } else { Vec::new() })
+    }
+
+    fn is_pending(&self, token: &HashedToken, probe: &Probe) -> bool {
+        self.admission.is_pending(&(*token, probe.clone()))
     }
 
     fn snapshot(&self, token: &HashedToken) -> Option<Snapshot> {
@@ -240,7 +253,7 @@ impl State {
             knowledge: entry.knowledge(),
             asked: entry.asked,
             released: self.admission.released(),
-            pending: Probe::ALL.iter().any(|probe| self.admission.is_pending(&(*token, *probe))),
+            pending: self.admission.is_pending(&(*token, Probe::Identity)),
         })
     }
 
@@ -265,8 +278,14 @@ impl State {
         }
         let next = self.admission.next(now);
         for (question, why) in next.turned_away {
-            if let (Some(keep), Some(entry)) = (why.keep, self.ledger.get_mut(&question.hashed)) {
-                entry.defer(keep, now);
+            match (why.keep, self.ledger.get_mut(&question.hashed)) {
+                (_, Some(entry)) if question.probe != Probe::Identity => {
+                    entry.turn_away(&question.probe, why.deferral, now);
+                }
+                (Some(keep), Some(entry)) => {
+                    entry.defer(keep, now);
+                }
+                _ => {}
             }
             changed.push(question.hashed);
         }
@@ -310,7 +329,10 @@ impl State {
             self.admission.answered(question, &exchange.reply, metadata(&exchange, github_now), counts);
         let mut changed = Vec::new();
         // Nobody uses a token any more that has no entry.
-        if let Some(entry) = self.ledger.get_mut(&token) {
+        if let Some(entry) = self.ledger.get_mut(&token).filter(|_| question.probe != Probe::Identity) {
+            entry.prove(&question.probe, exchange.reply, exchange.at);
+            changed.push(token);
+        } else if let Some(entry) = self.ledger.get_mut(&token) {
             entry.asked = Some(exchange.at);
             let needed = if question.urgency == Urgency::Dubious && !entry.accepted_before {
                 1

@@ -8,6 +8,8 @@ use crate::domain::{
     Reason,
     answer::{Answer, Deferral, Expiry, Grant, Reply},
     knowledge::{Deferred, Knowledge, Refused},
+    probe::Probe,
+    proof::Proofs,
     second::Second,
     token::HashedToken,
 };
@@ -23,7 +25,7 @@ pub(super) struct Ledger {
 pub(super) struct Entry {
     grant: Option<(Grant, Timestamp)>,
     first_proven: Option<Second>,
-    doubts: Option<Box<Doubts>>,
+    rest: Option<Box<Rest>>,
     /// When it was asked about last.
     pub(super) asked: Option<Timestamp>,
     /// True if it was accepted before, by what this process or a connection's status knows.
@@ -32,12 +34,13 @@ pub(super) struct Entry {
     pub(super) was_held: bool,
 }
 
-/// What speaks against an acceptance, or may.
+/// What speaks against an acceptance, or may, and what was proven beside identity.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Doubts {
+struct Rest {
     before: Option<Box<Grant>>,
     refused: Option<Refused>,
     deferred: Option<Deferred>,
+    proofs: Proofs,
 }
 
 impl Ledger {
@@ -90,9 +93,9 @@ impl Ledger {
 impl Entry {
     /// The replies.
     pub(super) fn knowledge(&self) -> Knowledge {
-        let Doubts { before, refused, deferred } = self.doubts.as_deref().cloned().unwrap_or_default();
+        let Rest { before, refused, deferred, proofs } = self.rest.as_deref().cloned().unwrap_or_default();
         let (grant, first_proven) = (self.grant.clone(), self.first_proven.map(Timestamp::from));
-        Knowledge { grant, before, refused, first_proven, deferred }
+        Knowledge { grant, before, refused, first_proven, deferred, proofs }
     }
 
     /// The account of the token, if it was told.
@@ -108,23 +111,23 @@ impl Entry {
 
     /// The refusals since the last acceptance.
     pub(super) fn refused(&self) -> Option<Refused> {
-        self.doubts.as_ref()?.refused
+        self.rest.as_ref()?.refused
     }
 
     /// What was deferred since the last answer.
     pub(super) fn deferred(&self) -> Option<Deferral> {
-        Some(self.doubts.as_ref()?.deferred?.deferral)
+        Some(self.rest.as_ref()?.deferred?.deferral)
     }
 
     fn change(&mut self, change: impl FnOnce(&mut Knowledge)) {
-        let Doubts { before, refused, deferred } = *self.doubts.take().unwrap_or_default();
+        let Rest { before, refused, deferred, proofs } = *self.rest.take().unwrap_or_default();
         let (grant, first_proven) = (self.grant.take(), self.first_proven.map(Timestamp::from));
-        let mut knowledge = Knowledge { grant, before, refused, first_proven, deferred };
+        let mut knowledge = Knowledge { grant, before, refused, first_proven, deferred, proofs };
         change(&mut knowledge);
-        let Knowledge { grant, before, refused, first_proven, deferred } = knowledge;
+        let Knowledge { grant, before, refused, first_proven, deferred, proofs } = knowledge;
         (self.grant, self.first_proven) = (grant, first_proven.map(Second::from));
-        let doubts = Doubts { before, refused, deferred };
-        self.doubts = (doubts != Doubts::default()).then(|| Box::new(doubts));
+        let rest = Rest { before, refused, deferred, proofs };
+        self.rest = (rest != Rest::default()).then(|| Box::new(rest));
     }
 
     /// Takes in the reply to a question. `needed` is how many refusals make one believed.
@@ -136,11 +139,35 @@ impl Entry {
         self.change(|knowledge| knowledge.learn_of(reply, needed, asked));
     }
 
+    /// Takes in the reply to a question about one purpose of the token.
+    pub(super) fn prove(&mut self, probe: &Probe, reply: Reply, asked: Timestamp) {
+        self.change(|knowledge| {
+            let proven = knowledge.proofs.entry(probe.clone()).or_default();
+            match reply {
+                Reply::Answer(Answer::Proof(proof)) => proven.learn(proof, asked),
+                Reply::Deferral(deferral) => proven.defer(deferral, asked),
+                // Whether the token is good is for the question about identity to tell.
+                Reply::Answer(_) => proven.defer(Deferral::new(Reason::UnexplainedUnauthorized), asked),
+            }
+        });
+    }
+
+    /// Keeps that a question about one purpose was not taken. True if that is news.
+    pub(super) fn turn_away(&mut self, probe: &Probe, deferral: Deferral, now: Timestamp) -> bool {
+        let reason = |entry: &Entry| {
+            let proven = entry.rest.as_ref()?.proofs.get(probe)?;
+            proven.deferred.map(|deferred| deferred.deferral.reason)
+        };
+        let before = reason(self);
+        self.change(|knowledge| knowledge.proofs.entry(probe.clone()).or_default().defer(deferral, now));
+        before != Some(deferral.reason)
+    }
+
     /// Keeps a deferral of the whole host for this token. True if that is news.
     pub(super) fn defer(&mut self, deferral: Deferral, now: Timestamp) -> bool {
-        let before = self.doubts.as_ref().and_then(|doubts| doubts.deferred);
+        let before = self.rest.as_ref().and_then(|rest| rest.deferred);
         self.change(|knowledge| knowledge.learn(Reply::Deferral(deferral), now));
-        self.doubts.as_ref().and_then(|doubts| doubts.deferred) != before
+        self.rest.as_ref().and_then(|rest| rest.deferred) != before
     }
 
     /// Takes back what the host refused during an incident.

@@ -62,6 +62,8 @@ impl Observer<'_> {
                     released: None,
                 },
                 pending: false,
+                pending_proofs: Vec::new(),
+                requested: self.record.asked_on_request.map(Timestamp::from).filter(|asked| *asked <= now),
                 not_before: None,
                 demand: self.spec.demand(),
                 timing: self.ctx.settings.timing(self.spec.interval),
@@ -75,6 +77,7 @@ impl Observer<'_> {
         if observed.seen.is_due() || self.is_request_due(&observed.seen) {
             self.ask(&mut observed).await;
         }
+        self.ask_proofs(&mut observed).await;
         observed.requested_at = self.requested_at(&observed.seen);
         observed.seen.found = self.found(&observed.seen);
         observed

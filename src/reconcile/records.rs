@@ -58,6 +58,8 @@ pub(super) struct Record {
     pub(super) written: Option<Written>,
     /// The draft that was found to say what stands in the cluster, and what stands there, by one sum of both.
     pub(super) said: Option<u64>,
+    /// When the bytes were read that this pass has, if it has them.
+    pub(super) read_at: Option<Instant>,
     /// Since when the first answer about the token is awaited.
     pub(super) awaiting: Option<Instant>,
     /// Other writers of the same objects.
@@ -121,6 +123,7 @@ impl Record {
             asked_on_request: None,
             written: None,
             said: None,
+            read_at: None,
             awaiting: None,
             contentions: Contentions::default(),
             failures: 0,
@@ -146,16 +149,19 @@ impl Record {
         token: Verdict<Description>,
     ) {
         self.source = Some(Source { state: state(reference, version), token });
+        self.read_at = Some(Instant::now());
     }
 
-    /// Keeps the bytes while a question about them is on its way.
+    /// Keeps the bytes while a question about them is on its way, for no longer after they were read.
     pub(super) fn hold(&mut self, reference: &SecretKeyRef, version: Option<&Version>, token: Token) {
-        self.held = Some(Box::new(Held { state: state(reference, version), at: Instant::now(), token }));
+        let at = self.read_at.unwrap_or_else(Instant::now);
+        self.held = Some(Box::new(Held { state: state(reference, version), at, token }));
     }
 
     /// The bytes that were held, if they were read a moment ago and the source is still in that state.
     pub(super) fn release(&mut self, reference: &SecretKeyRef, version: Option<&Version>) -> Option<Token> {
         let held = self.held.take()?;
+        self.read_at = Some(held.at);
         (held.is_young() && held.state == state(reference, version)).then_some(held.token)
     }
 

@@ -201,6 +201,7 @@ fn a_setting_may_be_what_its_bounds_say_and_no_more() {
         ("trustFor", ["59s", "1m", "720h", "720h1s"], "heartbeat: 1m"),
         ("confirmAfter", ["0s", "1s", "1h", "1h1s"], ""),
         ("heartbeat", ["59s", "1m", "24h", "24h1s"], ""),
+        ("proofInterval", ["59s", "1m", "168h", "168h1s"], ""),
         ("incidentHold", ["59s", "1m", "24h", "24h1s"], ""),
         ("failedLoginsPerHour", ["0", "1", "10000", "10001"], "failedLoginsPerNamespace: 1"),
         ("failedLoginsPerNamespace", ["0", "1", "10000", "10001"], "failedLoginsPerHour: 10000"),

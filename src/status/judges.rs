@@ -7,6 +7,7 @@ use crate::{
         Finding, Reason, Verdict,
         answer::{Expiry, Grant},
         decide::{Plan, Stand},
+        requirement::{Line, State},
         token::Flaw,
     },
 };
@@ -57,9 +58,22 @@ fn accepted(grant: &Grant) -> String {
 pub(super) fn requirements_met(pass: &Pass<'_>) -> Draft {
     let judgement = &pass.decision.judgement;
     draft(&judgement.requirements, |()| {
-        let met = || Finding::new(Reason::RequirementsMet, "the token meets every requirement");
+        let met = || Finding::new(Reason::RequirementsMet, met(&judgement.lines));
         judgement.doubted.clone().unwrap_or_else(met)
     })
+}
+
+/// That the token meets every requirement, and which of them nobody can prove.
+fn met(lines: &[Line]) -> String {
+    let unproven = lines.iter().filter(|line| line.state == State::Unproven);
+    let unproven: Vec<_> = unproven.map(|line| format!("{} ({})", line.name, line.finding.message)).collect();
+    match unproven.as_slice() {
+        [] => "the token meets every requirement".to_owned(),
+        unproven => format!(
+            "the token meets every requirement that can be proven; not proven: {}",
+            unproven.join("; ")
+        ),
+    }
 }
 
 pub(super) fn not_expiring(pass: &Pass<'_>) -> Draft {

@@ -132,7 +132,20 @@ impl World {
         name: &str,
         reached: impl Fn(&GithubPatConnection) -> bool,
     ) -> GithubPatConnection {
-        let mut last = None;
+        let seen = self.comes_to_be(name, reached).await;
+        if let Some(seen) = seen {
+            return seen;
+        }
+        let last = self.connections().get(name).await.ok();
+        panic!("{name} did not become so; last seen: {}", shown(last.as_ref()))
+    }
+
+    /// The same; `None` if it does not become so soon.
+    pub(crate) async fn comes_to_be(
+        &self,
+        name: &str,
+        reached: impl Fn(&GithubPatConnection) -> bool,
+    ) -> Option<GithubPatConnection> {
         let seen = tokio::time::timeout(SOON, async {
             let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
             let events = watcher(self.connections(), config).default_backoff().applied_objects();
@@ -142,12 +155,11 @@ impl World {
                 if reached(&connection) {
                     return connection;
                 }
-                last = Some(connection);
             }
             unreachable!("a watch does not end")
         })
         .await;
-        seen.unwrap_or_else(|_| panic!("{name} did not become so; last seen: {}", shown(last.as_ref())))
+        seen.ok()
     }
 
     /// The condition once it has this status and reason, and speaks of the present generation; its message in full.

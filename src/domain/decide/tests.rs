@@ -57,6 +57,8 @@ pub(crate) fn seen() -> Observation {
         not_before: None,
         past: Past { since: at(T - DAY), asked: None, released: None },
         pending: false,
+        pending_proofs: Vec::new(),
+        requested: None,
         demand: Demand {
             source: "source".to_owned(),
             expectation: Expectation::default(),
@@ -72,6 +74,7 @@ pub(crate) fn seen() -> Observation {
             confirm_after: SignedDuration::from_secs(60),
             heartbeat: SignedDuration::from_hours(1),
             trust_for: SignedDuration::from_hours(24),
+            proof_interval: SignedDuration::from_hours(6),
         },
         found: Vec::new(),
     }

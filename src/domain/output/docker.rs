@@ -17,7 +17,7 @@ pub(super) const LAYOUT: Layout = Layout {
 };
 
 /// What pulling a private image needs.
-const PULLS: &str = "read:packages";
+pub(super) const PULLS: &str = "read:packages";
 
 fn entries(material: &Material<'_>) -> Vec<Entry> {
     let (username, text) = (material.username, material.token.expose());

@@ -10,6 +10,7 @@ use super::{
     super::{
         Reason,
         answer::{Answer, Deferral, Refusal, Reply},
+        probe::Probe,
         token::HashedToken,
     },
     Key, Limits, Question,
@@ -184,11 +185,23 @@ impl Admission {
         }
         self.hear_date(metadata);
         let mut effect = Effect::default();
+        if !question.probe.is_of_api() {
+            // Git and the registry have troubles of their own.
+            self.breaker.recall(&question.hashed);
+            self.incident.recall(&question.hashed, false);
+            return effect;
+        }
         match reply {
             Reply::Deferral(deferral) => self.deferred(question, *deferral, now),
             Reply::Answer(answer) => {
                 effect.ends_trouble = self.breaker.answered();
                 match answer {
+                    // Only identity tells whether a token is good.
+                    Answer::Proof(_) => self.incident.deferred(&question.hashed, None, now),
+                    Answer::Refused(Refusal::BadCredentials) if question.probe != Probe::Identity => {
+                        self.logins.failed(question, &self.limits, now);
+                        self.incident.deferred(&question.hashed, None, now);
+                    }
                     Answer::Granted(_) => self.accepted(&question.hashed, &mut effect, now),
                     Answer::Refused(Refusal::BadCredentials) => {
                         self.refused(question, counts, &mut effect, now)
@@ -228,10 +241,8 @@ impl Admission {
 
     /// Nobody wants to know about the token any more.
     pub fn forget(&mut self, token: &HashedToken) {
-        for probe in super::super::probe::Probe::ALL {
-            if self.queue.remove(&(*token, *probe)).is_some() {
-                self.breaker.recall(token);
-            }
+        if self.queue.remove_all(token) {
+            self.breaker.recall(token);
         }
         self.incident.recall(token, true);
         self.logins.settle(token);

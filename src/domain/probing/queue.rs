@@ -9,7 +9,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::super::{Reason, answer::Deferral};
+use super::super::{Reason, answer::Deferral, token::HashedToken};
 use super::{Key, Question, Urgency};
 
 /// More than this do not wait; who comes then is told to come again.
@@ -120,6 +120,15 @@ impl Queue {
     pub fn remove(&mut self, key: &Key) -> Option<Question> {
         let urgency = self.waiting.remove(key)?;
         self.lanes.get_mut(urgency as usize)?.remove(key)
+    }
+}
+
+impl Queue {
+    /// Takes out every question about the token; true if there was one.
+    pub fn remove_all(&mut self, token: &HashedToken) -> bool {
+        let of_token = |key: &&Key| key.0 == *token;
+        let keys: Vec<Key> = self.waiting.keys().filter(of_token).cloned().collect();
+        keys.iter().filter(|key| self.remove(key).is_some()).count() > 0
     }
 }
 

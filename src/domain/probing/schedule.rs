@@ -9,6 +9,8 @@ use super::{
     super::{
         Reason,
         knowledge::{Deferred, Knowledge, Refused},
+        probe::Probe,
+        proof::Proven,
     },
     Subject,
 };
@@ -46,6 +48,8 @@ pub struct Timing {
     pub heartbeat: SignedDuration,
     /// How long an acceptance is trusted while GitHub gives no answer.
     pub trust_for: SignedDuration,
+    /// How far apart the instants are at which the other questions about a token are due.
+    pub proof_interval: SignedDuration,
 }
 
 impl Timing {
@@ -134,6 +138,39 @@ fn wanted(
     Some(if regular < ends { regular } else { later(ends, AFTER_EXPIRY) })
 }
 
+/// When GitHub is to be asked whether the token serves one purpose. What has passed is due at once.
+///
+/// `requested` is when somebody last asked for all questions at once.
+pub fn proof_due(
+    subject: &Subject,
+    probe: &Probe,
+    proven: Option<&Proven>,
+    past: Past,
+    requested: Option<Timestamp>,
+    timing: &Timing,
+) -> Timestamp {
+    let Some(proven) = proven else { return past.since };
+    let past = Past { asked: proven.asked, ..past };
+    if let Some(requested) = requested.filter(|requested| past.last() < *requested) {
+        return requested;
+    }
+    if let Some(deferred) = proven.deferred {
+        return after_deferral(deferred, past, timing);
+    }
+    if let Some((_, doubted)) = proven.doubted {
+        return later(doubted.min(past.last()), timing.confirm_after);
+    }
+    let Some((proof, at)) = &proven.last else { return past.since };
+    // What is denied is mostly mended soon after it is told.
+    let interval =
+        if proof.is_held() { timing.proof_interval } else { timing.interval.min(timing.proof_interval) };
+    let share = share(subject, Some(probe), interval.as_secs());
+    if past.asked.is_none() && later(*at, interval.saturating_add(timing.heartbeat)) < past.since {
+        return past.since;
+    }
+    instant_after(share, past.last(), interval)
+}
+
 /// When to requeue: at once if a question is due, else at the earliest of the given instants that lies ahead; between one
 /// second and a day from now.
 pub fn requeue_after(
@@ -157,8 +194,12 @@ fn regular(subject: &Subject, accepted: Timestamp, past: Past, timing: &Timing) 
 }
 
 fn next_instant(subject: &Subject, after: Timestamp, interval: SignedDuration) -> Timestamp {
+    instant_after(share(subject, None, interval.as_secs()), after, interval)
+}
+
+/// The first instant behind `after` of those at `phase` in each interval.
+fn instant_after(phase: i64, after: Timestamp, interval: SignedDuration) -> Timestamp {
     let interval = interval.as_secs().max(1);
-    let phase = share(subject, interval);
     let passed = after.as_second().saturating_sub(phase).rem_euclid(interval);
     let wait = interval.saturating_sub(passed);
     let whole = Timestamp::from_second(after.as_second()).unwrap_or(after);
@@ -248,12 +289,15 @@ fn doubled(times: usize) -> SignedDuration {
     REFUSED.0.saturating_mul(1_i32 << times.min(10)).min(REFUSED.1)
 }
 
-/// A number below `of` that belongs to the token and host, evenly spread over all of them.
-fn share(subject: &Subject, of: i64) -> i64 {
+/// A number below `of` that belongs to the token and host, and to the question if it is not about identity, evenly spread over all.
+fn share(subject: &Subject, probe: Option<&Probe>, of: i64) -> i64 {
     let mut hash = crc32fast::Hasher::new();
     hash.update(subject.host.as_bytes());
     hash.update(&[0]);
     hash.update(subject.token.as_bytes());
+    if let Some(probe) = probe {
+        hash.update(format!("{probe:?}").as_bytes());
+    }
     i64::from(hash.finalize()).checked_rem(of).unwrap_or(0)
 }
 

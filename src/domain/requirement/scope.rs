@@ -1,7 +1,7 @@
 //! Which classic scopes the token must have.
 
 use super::{
-    super::{Reason, Verdict, scopes},
+    super::{Reason, Verdict, scopes, token::TokenKind},
     Evidence, Requirement, not_determined,
 };
 
@@ -11,6 +11,9 @@ pub(super) fn scope(demanded: &Requirement, evidence: &Evidence<'_>) -> Verdict<
         return Verdict::Yes(());
     }
     if !evidence.kind.has_scopes() {
+        if evidence.kind == TokenKind::FineGrained && !demanded.permissions.is_empty() {
+            return Verdict::Yes(());
+        }
         return Verdict::no(
             Reason::ScopesNotApplicable,
             format!(
@@ -21,12 +24,7 @@ pub(super) fn scope(demanded: &Requirement, evidence: &Evidence<'_>) -> Verdict<
         );
     }
     let Some(grant) = evidence.grant else { return not_determined() };
-    let Some(granted) = &grant.scopes else {
-        return Verdict::unknown(
-            Reason::ScopesUnknown,
-            "GitHub sent no list of scopes with its answer: look for a proxy that strips the X-OAuth-Scopes header",
-        );
-    };
+    let Some(granted) = &grant.scopes else { return unknown() };
     let missing = scopes::missing(&demanded.scopes, granted);
     if missing.is_empty() {
         return Verdict::Yes(());
@@ -39,5 +37,13 @@ pub(super) fn scope(demanded: &Requirement, evidence: &Evidence<'_>) -> Verdict<
             if missing.len() > 1 { "s" } else { "" },
             missing.join(", ")
         ),
+    )
+}
+
+/// GitHub did not say which scopes the token has.
+pub(super) fn unknown() -> Verdict<()> {
+    Verdict::unknown(
+        Reason::ScopesUnknown,
+        "GitHub sent no list of scopes with its answer: look for a proxy that strips the X-OAuth-Scopes header",
     )
 }

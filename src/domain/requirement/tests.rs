@@ -1,3 +1,5 @@
+mod lines;
+
 use super::*;
 use crate::domain::{
     answer::{Account, Expiry},
@@ -25,7 +27,12 @@ fn reasons(judged: &Verdict<()>) -> (&'static str, Vec<Reason>) {
 
 fn demand(kinds: &[TokenKind], scopes: &[&str], expiry: ExpiryRule) -> Requirement {
     let kinds = if kinds.is_empty() { Requirement::default().kinds } else { kinds.to_vec() };
-    Requirement { kinds, scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(), expiry }
+    Requirement {
+        kinds,
+        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        expiry,
+        ..Requirement::default()
+    }
 }
 
 #[test]
@@ -163,8 +170,15 @@ fn each_rule_says_what_it_found() {
         ),
     ];
     for (name, demanded, kind, grant, status, expected) in rows {
-        let evidence =
-            Evidence { kind, grant: grant.as_ref(), first_proven: Some(at(99 * DAY)), now: at(100 * DAY) };
+        let evidence = Evidence {
+            kind,
+            grant: grant.as_ref(),
+            first_proven: Some(at(99 * DAY)),
+            now: at(100 * DAY),
+            proofs: &Proofs::new(),
+            has_registry: true,
+            needed: None,
+        };
         assert_eq!(
             reasons(&demanded.judge(&Expectation::default(), &evidence)),
             (status, expected),

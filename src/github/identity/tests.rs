@@ -2,10 +2,13 @@
 
 use TokenKind::{AppInstallation, AppUser, Classic, FineGrained, OAuth};
 use jiff::SignedDuration;
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::{
+    StatusCode,
+    header::{HeaderMap, HeaderName, HeaderValue},
+};
 
 use super::*;
-use crate::domain::answer::Expiry;
+use crate::domain::answer::{Deferral, Expiry};
 
 type Row<'a> = (&'a str, TokenKind, u16, &'a [(&'a str, &'a str)], &'a str, Reply);
 

@@ -81,6 +81,7 @@ impl World {
                 confirm_after: LIMITS_OF_TESTS.confirm_after,
                 heartbeat: SignedDuration::from_hours(1),
                 trust_for: SignedDuration::from_hours(24),
+                proof_interval: SignedDuration::from_hours(6),
             };
             let (remembered, dubious) = (Knowledge::default(), false);
             let connection = Connection {

@@ -51,7 +51,7 @@ impl Observer<'_> {
             seen.heard_refusal = snapshot.knowledge.refused.is_some();
             seen.past = snapshot.past(self.record.since.into()).by(seen.now);
             if snapshot.knowledge.grant.is_some() && !snapshot.knowledge.heard_one_acceptance() {
-                self.record.remembered = None;
+                self.record.remembered = self.record.remembered.take().and_then(proofs_alone);
             }
         }
         seen.knowledge = match (self.record.remembered.as_deref(), snapshot) {
@@ -68,6 +68,8 @@ impl Observer<'_> {
             .chain(seen.knowledge.first_proven)
             .min();
         seen.knowledge.first_proven = first.filter(|_| seen.knowledge.grant.is_some());
+        let is_pending = |probe: &Probe| self.ctx.prober.is_pending(subject, probe);
+        seen.pending_proofs = seen.probes().into_iter().filter(is_pending).collect();
         // An acceptance since then answers the question that was not taken.
         let accepted = seen.knowledge.grant.as_ref().map(|(_, at)| *at);
         self.record.not_now = self.record.not_now.take().filter(|not_now| accepted <= Some(not_now.since));
@@ -176,6 +178,45 @@ impl Observer<'_> {
         }
     }
 
+    /// Asks what else is due: whether the token serves its purposes.
+    pub(super) async fn ask_proofs(&mut self, observed: &mut Observed) {
+        let now = observed.seen.now;
+        let due = observed.seen.proofs_due().into_iter().filter(|(_, at)| *at <= now);
+        let due: Vec<Probe> = due.map(|(probe, _)| probe).collect();
+        if due.is_empty() || observed.moved {
+            return;
+        }
+        self.bytes(observed).await;
+        let (Some(token), Some(subject)) = (observed.seen.bytes.clone(), self.record.subject.clone()) else {
+            return;
+        };
+        let knowledge = &observed.seen.knowledge;
+        let account = knowledge.grant.as_ref().and_then(|(grant, _)| grant.account.as_ref());
+        let asker = Asker {
+            namespace: self.connection.key.namespace(),
+            accepted_before: true,
+            condemned: false,
+            account: account.map(|account| account.id),
+        };
+        let mut is_pending = false;
+        for probe in due {
+            let proven = knowledge.proofs.get(&probe);
+            let urgency = match proven.map(|proven| (proven.deferred.is_some(), proven.doubted.is_some())) {
+                None => Urgency::New,
+                Some((true, _)) => Urgency::Retry,
+                Some((false, true)) => Urgency::Confirm,
+                Some((false, false)) => Urgency::Routine,
+            };
+            let asked = self.ctx.prober.ask(token.clone(), &subject, probe, urgency, &asker, now);
+            is_pending |= asked == Asked::Pending;
+        }
+        if is_pending {
+            let version = self.version(&self.spec.secret_ref.name);
+            self.record.hold(&self.spec.secret_ref, version.as_ref(), token);
+        }
+        self.recall(&mut observed.seen);
+    }
+
     fn urgency(&self, seen: &Observation) -> Urgency {
         let (knowledge, token) = (&seen.knowledge, seen.token.yes());
         let is_dubious =
@@ -196,6 +237,12 @@ impl Observer<'_> {
 /// The instant as a status keeps it, so that a sentence that names it is the same after a restart.
 fn whole_seconds(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
+/// What was proven beside identity, which a second acceptance does not confirm.
+fn proofs_alone(remembered: Box<Knowledge>) -> Option<Box<Knowledge>> {
+    let proofs = remembered.proofs;
+    (!proofs.is_empty()).then(|| Box::new(Knowledge { proofs, ..Knowledge::default() }))
 }
 
 /// What the status remembers of the token, if it remembers anything.

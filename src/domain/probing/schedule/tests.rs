@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::{
     answer::{Account, Answer, Deferral, Expiry, Grant, Refusal, Reply},
+    proof::Proofs,
     token::{HashedToken, Token},
 };
 
@@ -19,6 +20,7 @@ const PACE: Timing = Timing {
     confirm_after: SignedDuration::from_secs(60),
     heartbeat: SignedDuration::from_hours(1),
     trust_for: SignedDuration::from_hours(24),
+    proof_interval: SignedDuration::from_hours(6),
 };
 
 fn at(second: i64) -> Timestamp {
@@ -389,7 +391,7 @@ fn any_memory(instant: impl Strategy<Value = Timestamp> + Clone) -> impl Strateg
     let parts = (prop::option::of(instant), prop::option::of(refused), prop::option::of(deferred));
     parts.prop_map(|(grant, refused, deferred)| {
         let grant = grant.map(|at| (Grant { account: None, scopes: None, expiry: Expiry::Never }, at));
-        Knowledge { grant, before: None, refused, first_proven: None, deferred }
+        Knowledge { grant, before: None, refused, first_proven: None, deferred, proofs: Proofs::new() }
     })
 }
 
@@ -403,7 +405,7 @@ proptest! {
         (interval, confirm_after, heartbeat) in (any_length(), any_length(), any_length()),
     ) {
         let timing =
-            Timing { interval, minimum_interval: heartbeat, confirm_after, heartbeat, trust_for: interval };
+            Timing { interval, minimum_interval: heartbeat, confirm_after, heartbeat, trust_for: interval, proof_interval: interval };
         let past = Past { since, asked, released };
         let due = due(&subject(1, "github.com"), &knowledge, past, ends, &timing);
         let pause = requeue_after(since, due, []);

@@ -1,0 +1,201 @@
+//! Which permissions a fine-grained token must have, and which it must not have.
+//!
+//! A fine-grained token has one set of permissions for all its repositories, so that one of them suffices to prove a permission; it
+//! is the first private one among those that are demanded.
+
+use std::collections::BTreeMap;
+
+use super::{
+    super::{
+        Reason,
+        permission::{Level, Permission, Resource, Row, find, nearest, never},
+        probe::Probe,
+        proof::{Denial, Facts, Proof, Visibility},
+        token::TokenKind,
+    },
+    Evidence, Requirement,
+    line::{Kind, Line, State, policy},
+};
+
+/// One line a permission.
+pub(super) fn lines(demanded: &Requirement, evidence: &Evidence<'_>) -> Vec<Line> {
+    if evidence.kind != TokenKind::FineGrained {
+        return Vec::new();
+    }
+    let of = |kind, permissions: &BTreeMap<String, Level>| {
+        let lines = permissions.iter().map(|(key, level)| line(kind, key, *level, demanded, evidence));
+        lines.collect::<Vec<_>>()
+    };
+    let mut lines = of(Kind::Permission, &demanded.permissions);
+    lines.extend(of(Kind::ForbiddenPermission, &demanded.forbid.permissions));
+    lines
+}
+
+/// What is to be asked.
+pub(super) fn probes(demanded: &Requirement, evidence: &Evidence<'_>) -> Vec<Probe> {
+    if evidence.kind != TokenKind::FineGrained {
+        return Vec::new();
+    }
+    let all = demanded.permissions.iter().chain(&demanded.forbid.permissions);
+    let probe = |(key, level): (&String, &Level)| {
+        let row = find(key)?;
+        let permission = Permission::provable(row, *level)?;
+        match target(row, permission, demanded, evidence) {
+            Target::On(target) => Some(Probe::Permission(permission, target.into())),
+            Target::Awaited | Target::Open | Target::Missing => None,
+        }
+    };
+    all.filter_map(probe).collect()
+}
+
+/// On what a permission is to be proven.
+enum Target {
+    /// On this.
+    On(String),
+    /// Nobody knows yet whether a repository is private.
+    Awaited,
+    /// On none: every repository is public, and the GET is answered there to everybody.
+    Open,
+    /// On none: no repository or organization is demanded.
+    Missing,
+}
+
+fn target(row: &Row, permission: Permission, demanded: &Requirement, evidence: &Evidence<'_>) -> Target {
+    let is_open = permission.get().is_some_and(|get| get.open);
+    match row.resource {
+        Resource::Account => Target::On(String::new()),
+        // The organization behind public repositories is no secret, so an open GET proves nothing there either.
+        Resource::Organization if is_open => Target::Open,
+        Resource::Organization => {
+            let first = demanded.organizations.first().map(|demand| demand.name.to_ascii_lowercase());
+            first.map_or(Target::Missing, Target::On)
+        }
+        Resource::Repository => {
+            let seen: Vec<_> = demanded
+                .repositories
+                .iter()
+                .filter_map(|demand| Probe::repository(&demand.name))
+                .map(|probe| (evidence.proven(&probe).and_then(|proven| proven.facts().cloned()), probe))
+                .collect();
+            let hides = |facts: &Option<Facts>| {
+                facts.as_ref().is_some_and(|facts| facts.visibility != Some(Visibility::Public))
+            };
+            let (hidden, visible) =
+                (seen.iter().find(|(facts, _)| hides(facts)), seen.iter().find(|(facts, _)| facts.is_some()));
+            let is_awaited = seen.iter().any(|(_, probe)| evidence.proof(probe).is_none());
+            match (hidden, visible) {
+                (Some((_, probe)), _) => Target::On(probe.target().to_owned()),
+                _ if seen.is_empty() => Target::Missing,
+                _ if is_awaited => Target::Awaited,
+                (None, Some((_, probe))) if !is_open => Target::On(probe.target().to_owned()),
+                (None, Some(_)) => Target::Open,
+                (None, None) => Target::Awaited,
+            }
+        }
+    }
+}
+
+fn line(kind: Kind, key: &str, level: Level, demanded: &Requirement, evidence: &Evidence<'_>) -> Line {
+    let line = Line::new(kind, format!("{key}: {}", level.as_str()));
+    let Some(row) = find(key) else { return unknown(line, key) };
+    if !row.levels.contains(&level) {
+        let levels: Vec<_> = row.levels.iter().map(|level| level.as_str()).collect();
+        let message =
+            format!("GitHub has this permission as {} only: correct the level", levels.join(" or "));
+        return line.is(State::NotMet, Reason::DemandImpossible, message);
+    }
+    let Some(permission) = Permission::provable(row, level) else {
+        return line.is(
+            State::Unproven,
+            Reason::NotProvable,
+            "no request that only reads tells whether the token has it: look at the token's page on GitHub",
+        );
+    };
+    match target(row, permission, demanded, evidence) {
+        Target::On(on) => {
+            let probe = Probe::Permission(permission, on.as_str().into());
+            let line = Line { on: Some(on), ..line };
+            proven(line, level, permission, &probe, evidence)
+        }
+        Target::Awaited => {
+            line.is(State::Unknown, Reason::ProofAwaited, "it is asked about once the token sees a repository")
+        }
+        Target::Open => line.is(
+            State::Unproven,
+            Reason::PublicRepository,
+            "GitHub answers this to everybody on public repositories: demand a private repository to prove it",
+        ),
+        Target::Missing => {
+            let (what, field) = match row.resource {
+                Resource::Organization => ("an organization", "require.organizations"),
+                Resource::Repository | Resource::Account => ("a repository", "require.repositories"),
+            };
+            let message = format!("there is nothing to prove it on: name {what} in {field}");
+            line.is(State::Unproven, Reason::NotProvable, message)
+        }
+    }
+}
+
+fn unknown(line: Line, key: &str) -> Line {
+    let message = match (never(key), nearest(key).as_slice()) {
+        (Some(instead), _) => format!("fine-grained tokens cannot have this permission: {instead}"),
+        (None, []) => "GitHub has no such permission of fine-grained tokens".to_owned(),
+        (None, nearest) => {
+            format!(
+                "GitHub has no such permission of fine-grained tokens; the nearest are {}",
+                nearest.join(", ")
+            )
+        }
+    };
+    line.is(State::NotMet, Reason::DemandImpossible, message)
+}
+
+/// What the answer to the GET says about the demand.
+fn proven(line: Line, level: Level, permission: Permission, probe: &Probe, evidence: &Evidence<'_>) -> Line {
+    let is_forbidden = line.kind == Kind::ForbiddenPermission;
+    let proven = evidence.proven(probe);
+    let (line, proof) = match proven.and_then(|proven| proven.proof().map(|proof| (proven, proof))) {
+        // The absence of a permission is what a forbidden one must show, so one answer that shows it suffices.
+        None if is_forbidden && proven.is_some_and(|proven| proven.doubted.is_some()) => {
+            return line.is(State::Unknown, Reason::ProofAwaited, "the answer of GitHub is to be confirmed");
+        }
+        None => return line.awaits(proven),
+        Some((proven, proof)) => (line.by(proven), proof),
+    };
+    match proof {
+        Proof::Held(_) if is_forbidden && permission.level() >= level => line.is(
+            State::NotMet,
+            Reason::PermissionForbidden,
+            "the token has it, and require.forbid does not allow it: edit the token on GitHub and take it away",
+        ),
+        Proof::Held(_) if is_forbidden || permission.level() < level => line.is(
+            State::Unproven,
+            Reason::WriteNotProvable,
+            format!(
+                "the token can read it; no request that only reads tells whether it can {} it too",
+                level.as_str()
+            ),
+        ),
+        Proof::Held(_) => line.met(),
+        Proof::Denied(Denial::PermissionMissing) if is_forbidden => {
+            line.is(State::Met, Reason::Proven, "the token does not have it")
+        }
+        Proof::Denied(Denial::PermissionMissing) => line.is(
+            State::NotMet,
+            Reason::PermissionMissing,
+            "the token lacks it: edit the token on GitHub, tick it, and have an owner of the organization approve that if asked; \
+             the value stays the same",
+        ),
+        Proof::Denied(denial) => {
+            let owner = probe.target().split('/').next().unwrap_or_default();
+            match policy(*denial, owner) {
+                Some(finding) => line.is(State::NotMet, finding.reason, finding.message),
+                None => line.is(
+                    State::Unproven,
+                    Reason::RoleOrFeature,
+                    "GitHub's answer names no cause: the account's role may be too low, or the feature is off",
+                ),
+            }
+        }
+    }
+}
