@@ -1,12 +1,14 @@
 //! What is known of one token on one host, and the rules by which it changes.
 
+mod proven;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Finding, Reason,
     answer::{Answer, Deferral, Expiry, Grant, Refusal, Reply},
-    proof::{self, Proofs},
 };
+pub use proven::{Proofs, Proven};
 
 /// What is remembered of one token on one host. Deferred never erases an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,7 +94,7 @@ impl Knowledge {
     /// add to those that are remembered.
     pub fn overlaid(&self, heard: &Knowledge) -> Knowledge {
         let mut knowledge = if heard.grant.is_some() { heard.clone() } else { self.clone() };
-        knowledge.proofs = proof::overlaid(&self.proofs, &heard.proofs);
+        knowledge.proofs = proven::overlaid(&self.proofs, &heard.proofs);
         if heard.heard_one_acceptance() {
             let before = self.grant.as_ref().map(|(grant, _)| grant);
             let other = before

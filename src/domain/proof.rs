@@ -1,12 +1,9 @@
-//! What GitHub showed about one purpose of a token, and the rules by which that is remembered.
+//! What GitHub may show about one purpose of a token.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use super::{answer::Deferral, knowledge::Deferred, probe::Probe};
 
 /// What a reply to a probe other than that of identity showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,172 +69,9 @@ pub enum Denial {
     Refused,
 }
 
-/// What is remembered of one probe about one token.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Proven {
-    /// What is believed, and the instant of the last answer that said so.
-    pub last: Option<(Proof, Timestamp)>,
-    /// A first answer that speaks against the token. The next one decides.
-    pub doubted: Option<(Denial, Timestamp)>,
-    /// The questions since that brought no answer.
-    pub deferred: Option<Deferred>,
-    /// When it was asked last, in this process.
-    pub asked: Option<Timestamp>,
-}
-
-/// What is remembered of a token beside its identity.
-pub type Proofs = BTreeMap<Probe, Proven>;
-
 impl Proof {
     /// True if nothing speaks against the token.
     pub const fn is_held(&self) -> bool {
         matches!(self, Proof::Held(_))
-    }
-}
-
-impl Proven {
-    /// What was believed at this instant, as a status remembers it.
-    pub const fn remembered(proof: Proof, at: Timestamp) -> Self {
-        Proven { last: Some((proof, at)), doubted: None, deferred: None, asked: None }
-    }
-
-    /// Takes in an answer. One that speaks against the token is believed when it comes twice, like a refusal.
-    pub fn learn(&mut self, proof: Proof, at: Timestamp) {
-        let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
-        let was_denied = matches!(self.last, Some((Proof::Denied(_), _)));
-        self.asked = Some(at);
-        self.deferred = None;
-        match proof {
-            Proof::Denied(denial) if !was_denied && self.doubted.is_none() => {
-                self.doubted = Some((denial, at))
-            }
-            proof => {
-                self.doubted = None;
-                self.last = Some((proof, at));
-            }
-        }
-    }
-
-    /// Keeps that there was no answer. What was proven stays.
-    pub fn defer(&mut self, deferral: Deferral, at: Timestamp) {
-        let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
-        let since = self.deferred.map_or(at, |deferred| deferred.since);
-        self.asked = Some(at);
-        self.deferred = Some(Deferred { since, deferral });
-    }
-
-    /// What is believed.
-    pub fn proof(&self) -> Option<&Proof> {
-        self.last.as_ref().map(|(proof, _)| proof)
-    }
-
-    /// What is believed: that the token has it, and what else the answer told.
-    pub fn facts(&self) -> Option<&Facts> {
-        match self.proof() {
-            Some(Proof::Held(facts)) => Some(facts),
-            _ => None,
-        }
-    }
-
-    /// What a connection may hold true: what its own status remembers, under what this process heard.
-    #[must_use]
-    pub fn overlaid(&self, heard: &Proven) -> Proven {
-        let mut proven = heard.clone();
-        match (&self.last, &heard.last) {
-            (Some((before, at)), None) => {
-                proven.last = Some((before.clone(), *at));
-                // The status says that it was denied before, so this process need not hear it twice.
-                if let (Proof::Denied(_), Some((denial, at))) = (before, proven.doubted) {
-                    proven.last = Some((Proof::Denied(denial), at));
-                    proven.doubted = None;
-                }
-            }
-            _ => {}
-        }
-        proven
-    }
-}
-
-/// The proofs of a status under those that this process heard.
-#[must_use]
-pub fn overlaid(remembered: &Proofs, heard: &Proofs) -> Proofs {
-    let mut proofs = remembered.clone();
-    for (probe, heard) in heard {
-        let proven = proofs.get(probe).map_or_else(|| heard.clone(), |before| before.overlaid(heard));
-        proofs.insert(probe.clone(), proven);
-    }
-    proofs
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::Reason;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    const NO: Proof = Proof::Denied(Denial::NotFound);
-
-    fn yes() -> Proof {
-        Proof::Held(Facts::default())
-    }
-
-    /// What is known after these answers at seconds 1, 2, ...
-    fn known(answers: &[Proof]) -> Proven {
-        let mut proven = Proven::default();
-        for (second, proof) in (1..).zip(answers) {
-            proven.learn(proof.clone(), at(second));
-        }
-        proven
-    }
-
-    #[test]
-    fn what_speaks_against_a_token_is_believed_when_it_comes_twice() {
-        let sso = Proof::Denied(Denial::SsoRequired);
-        let rows: [(&str, &[Proof], Option<Proof>, bool); 8] = [
-            ("nothing", &[], None, false),
-            ("held", &[yes()], Some(yes()), false),
-            ("denied once", &[NO], None, true),
-            ("denied twice", &[NO, NO], Some(NO), false),
-            ("denied in two ways", &[NO, sso.clone()], Some(sso.clone()), false),
-            ("held, then denied once", &[yes(), NO], Some(yes()), true),
-            ("held, then denied twice", &[yes(), NO, NO], Some(NO), false),
-            ("denied, then in another way", &[NO, NO, sso.clone()], Some(sso), false),
-        ];
-        for (name, answers, believed, doubted) in rows {
-            let proven = known(answers);
-            assert_eq!((proven.proof(), proven.doubted.is_some()), (believed.as_ref(), doubted), "{name}");
-        }
-        let healed = known(&[NO, NO, yes()]);
-        assert_eq!((healed.proof(), healed.doubted), (Some(&yes()), None), "an acceptance needs no second");
-    }
-
-    #[test]
-    fn silence_erases_nothing() {
-        let mut proven = known(&[yes(), NO]);
-        proven.defer(Deferral::new(Reason::ServerError), at(9));
-        proven.defer(Deferral::new(Reason::TimedOut), at(12));
-        assert_eq!((proven.proof(), proven.doubted), (Some(&yes()), Some((Denial::NotFound, at(2)))));
-        assert_eq!(proven.deferred.map(|deferred| deferred.since), Some(at(9)));
-        proven.learn(yes(), at(15));
-        assert_eq!(proven.deferred, None);
-    }
-
-    #[test]
-    fn what_a_status_remembers_lies_under_what_was_heard() {
-        let probe = Probe::repository("acme/app").unwrap();
-        let other = Probe::repository("acme/lib").unwrap();
-        let of = |probe: &Probe, proven: Proven| Proofs::from([(probe.clone(), proven)]);
-        let remembered = of(&probe, Proven::remembered(yes(), at(1)));
-        let denied = of(&probe, Proven::remembered(NO, at(1)));
-        assert_eq!(overlaid(&remembered, &Proofs::new()), remembered);
-        let once = overlaid(&remembered, &of(&probe, known(&[NO])));
-        assert_eq!((once[&probe].proof(), once[&probe].doubted.is_some()), (Some(&yes()), true));
-        let again = overlaid(&denied, &of(&probe, known(&[NO])));
-        assert_eq!((again[&probe].proof(), again[&probe].doubted), (Some(&NO), None), "it was denied before");
-        assert_eq!(overlaid(&remembered, &of(&probe, known(&[NO, NO])))[&probe].proof(), Some(&NO));
-        assert_eq!(overlaid(&remembered, &of(&other, known(&[NO]))).len(), 2, "each for itself");
     }
 }

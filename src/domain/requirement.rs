@@ -23,9 +23,10 @@ use serde::{Deserialize, Serialize};
 use super::{
     Reason, Verdict,
     answer::Grant,
+    knowledge::{Proofs, Proven},
     permission::Level,
     probe::Probe,
-    proof::{Proof, Proofs, Proven},
+    proof::Proof,
     scopes,
     token::TokenKind,
 };

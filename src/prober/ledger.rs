@@ -7,9 +7,8 @@ use jiff::Timestamp;
 use crate::domain::{
     Reason,
     answer::{Answer, Deferral, Expiry, Grant, Reply},
-    knowledge::{Deferred, Knowledge, Refused},
+    knowledge::{Deferred, Knowledge, Proofs, Refused},
     probe::Probe,
-    proof::Proofs,
     second::Second,
     token::HashedToken,
 };

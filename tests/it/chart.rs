@@ -221,6 +221,7 @@ async fn every_value() -> tempfile::NamedTempFile {
         "dnsConfig": { "nameservers": ["10.0.0.53"], "searches": ["example.com"], "options": [{ "name": "edns0" }] },
         "settings": {
             "minimumInterval": "10s", "trustFor": "48h", "confirmAfter": "2m", "heartbeat": "2h", "concurrency": 8,
+            "proofInterval": "12h",
             "incidentHold": "1h", "failedLoginsPerHour": 60, "failedLoginsPerNamespace": 10, "questionsPerMinute": 10,
             "githubApiVersion": "2026-03-10", "logFormat": "text", "logFilter": "debug", "hosts": hosts,
         },

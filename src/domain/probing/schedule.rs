@@ -8,9 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     super::{
         Reason,
-        knowledge::{Deferred, Knowledge, Refused},
+        knowledge::{Deferred, Knowledge, Proven, Refused},
         probe::Probe,
-        proof::Proven,
     },
     Subject,
 };

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{
     Finding, Reason, Verdict,
+    knowledge::{Proofs, Proven},
     permission::{Level, Permission},
     probe::Probe,
-    proof::{Denial, Facts, Proof, Proofs, Proven},
+    proof::{Denial, Facts, Proof},
 };
 
 /// What is demanded.

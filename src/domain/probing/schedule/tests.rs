@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::{
     answer::{Account, Answer, Deferral, Expiry, Grant, Refusal, Reply},
-    proof::Proofs,
+    knowledge::Proofs,
     token::{HashedToken, Token},
 };
 

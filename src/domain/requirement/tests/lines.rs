@@ -6,8 +6,9 @@ use proptest::prelude::*;
 
 use super::super::{
     super::{
+        knowledge::{Proofs, Proven},
         permission::Permission,
-        proof::{Denial, Facts, Proof, Proofs, Proven, Visibility},
+        proof::{Denial, Facts, Proof, Visibility},
     },
     *,
 };
@@ -379,9 +380,8 @@ fn each_answer_is_told_with_its_reason() {
         ("a package of a fine-grained token", fine, vec![], Kind::Package, app, NotMet, DemandImpossible),
     ];
     for (name, token, proofs, kind, line, state, reason) in rows {
-        let proofs = proofs
-            .into_iter()
-            .map(|(probe, proof)| (probe, super::super::super::proof::Proven::remembered(proof, at(1))));
+        let proofs =
+            proofs.into_iter().map(|(probe, proof)| (probe, super::super::Proven::remembered(proof, at(1))));
         let proofs: Proofs = proofs.collect();
         let lines = demanded().lines(&evidence(token, &proofs));
         assert_eq!(told(&lines, kind, line), (state, reason), "{name}");
@@ -517,7 +517,7 @@ proptest! {
                     _ => Proof::Denied(denial),
                 },
             };
-            proofs.insert(probe, Proven::remembered(proof, at(1)));
+            proofs.insert(probe, super::super::Proven::remembered(proof, at(1)));
         }
         let demanded = demanded();
         let lines = demanded.lines(&evidence(kind, &proofs));
