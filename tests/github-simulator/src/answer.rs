@@ -91,6 +91,16 @@ impl Answer {
         Answer { headers, ..self }
     }
 
+    /// The same with those of these headers that it has not got.
+    pub(crate) fn with_missing<const N: usize>(mut self, others: [(&str, String); N]) -> Answer {
+        for (name, value) in others {
+            if !self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)) {
+                self.headers.push((name.to_owned(), value));
+            }
+        }
+        self
+    }
+
     /// The same with this `Date`.
     pub(crate) fn dated(mut self, date: Timestamp) -> Answer {
         self.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("date"));

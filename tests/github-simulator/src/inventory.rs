@@ -1,4 +1,4 @@
-//! What GitHub hosts: organizations and repositories, and who may do what in them.
+//! What GitHub hosts: organizations, repositories and packages, and who may do what in them.
 
 use crate::{
     grant::{Grant, Selection},
@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Inventory {
     organizations: BTreeMap<String, Organization>,
     repositories: BTreeMap<String, Repository>,
+    /// Container images, by `owner/name`.
+    packages: BTreeMap<String, Visibility>,
 }
 
 impl Inventory {
@@ -48,6 +50,11 @@ impl Inventory {
         let NewRepository { name, visibility, state, .. } = new;
         self.repositories.insert(key, Repository { id, name, visibility, state, former, collaborators });
         Ok(id)
+    }
+
+    pub(crate) fn add_package(&mut self, name: &str, visibility: Visibility) -> Result<(), Refused> {
+        self.packages.insert(repository::key(name)?, visibility);
+        Ok(())
     }
 
     pub(crate) fn set_member(&mut self, organization: &str, login: &str, role: Role) -> Result<(), Refused> {
@@ -105,6 +112,10 @@ impl Inventory {
         self.repositories.values().find(|repository| repository.id.to_string() == id)
     }
 
+    pub(crate) fn package(&self, name: &str) -> Option<Visibility> {
+        self.packages.get(&name.to_lowercase()).copied()
+    }
+
     /// What a user may do in a repository, apart from what everyone may; `None` without any part in it.
     pub(crate) fn access(&self, repository: &Repository, login: &str) -> Option<Access> {
         let login = login.to_lowercase();
@@ -157,6 +168,21 @@ impl Inventory {
                     Some(Role::Pending) | None => false,
                 },
             }
+    }
+
+    /// Whether a user may pull a package: as the repository of its name says, else as a member of its owner.
+    pub(crate) fn pulls(&self, name: &str, login: &str) -> bool {
+        let owner = name.split('/').next().unwrap_or_default();
+        let is_member = || match self.organization(owner) {
+            Some(organization) => organization.has_member(login),
+            None => owner.eq_ignore_ascii_case(login),
+        };
+        match (self.package(name), self.repository(name)) {
+            (None, _) => false,
+            (Some(Visibility::Public), _) => true,
+            (Some(Visibility::Private), Some(repository)) => self.access(repository, login).is_some(),
+            (Some(_), _) => is_member(),
+        }
     }
 
     fn known(&mut self, name: &str) -> Result<&mut Organization, Refused> {

@@ -1,6 +1,10 @@
-//! A GitHub for tests and for the demo: it answers `GET /user` and `GET /rate_limit` as documented, over plain HTTP or TLS.
+//! A GitHub for tests and for the demo: it answers as documented, over plain HTTP or TLS.
 //!
-//! A test makes accounts and tokens, changes them while the product runs, and reads in a log what was asked how often.
+//! It knows `GET /user` and `GET /rate_limit`; organizations with their policies and members, repositories, and the endpoints
+//! that prove a permission; the advertisement with which git begins, and the token endpoint of the container registry. It only
+//! reads: nothing that a request says changes anything.
+//!
+//! A test makes accounts, tokens, organizations and repositories, changes them while the product runs, and reads in a log what was asked how often.
 //! Tokens are made at run time with good prefixes and checksums; the log has their names, never their texts.
 //!
 //! ```no_run
@@ -26,6 +30,7 @@ mod budget;
 mod document;
 mod endpoint;
 mod error;
+mod git;
 mod grant;
 mod inventory;
 mod journal;
@@ -34,11 +39,13 @@ mod organization;
 mod policy;
 mod question;
 mod refusal;
+mod registry;
 mod reply;
 mod repository;
 mod resource;
 mod rest;
 mod scope;
+mod service;
 mod settings;
 mod simulator;
 mod statistics;

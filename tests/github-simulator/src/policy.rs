@@ -69,6 +69,31 @@ impl Breach<'_> {
         })
     }
 
+    /// As git's server says it, which the client shows behind `remote: `.
+    ///
+    /// Sources: os-climate/os_c_data_commons#366 for the ban, desktop/desktop#9055 and #11805 for single sign-on. The others
+    /// were not recorded from git: they are the texts of the REST API.
+    pub(crate) fn git_text(&self) -> String {
+        match self {
+            Breach::Classic(_) => {
+                "Personal access tokens (classic) are forbidden from accessing this repository.".to_owned()
+            }
+            Breach::Sso { token, organization } => {
+                let remedy = match token.kind {
+                    TokenKind::OAuth => {
+                        "you must re-authorize the OAuth Application `GitHub CLI`.".to_owned()
+                    }
+                    _ => format!("visit {}\nand try your request again.", sso_url(&organization.name)),
+                };
+                let name = &organization.name;
+                format!(
+                    "The `{name}' organization has enabled or enforced SAML SSO. To access\nthis repository, {remedy}"
+                )
+            }
+            Breach::FineGrained(_) | Breach::Lifetime { .. } | Breach::Address(_) => self.message(),
+        }
+    }
+
     fn message(&self) -> String {
         match self {
             Breach::Classic(name) => text::classic_forbidden(name),

@@ -16,6 +16,14 @@ pub(crate) struct Question {
     pub(crate) address: IpAddr,
 }
 
+/// The part of GitHub that a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Service {
+    Rest,
+    Git,
+    Registry,
+}
+
 impl Question {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
@@ -33,6 +41,11 @@ impl Question {
         path.strip_prefix(self.prefix()).unwrap_or(path)
     }
 
+    /// The path with its query, without the prefix of Enterprise Servers.
+    pub(crate) fn target(&self) -> &str {
+        self.path.strip_prefix(self.prefix()).unwrap_or(&self.path)
+    }
+
     /// The value of a parameter of the query, as it stands there.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         let (_, query) = self.path.split_once('?')?;
@@ -41,6 +54,14 @@ impl Question {
             .filter_map(|pair| pair.split_once('='))
             .find(|(own, _)| *own == name)
             .map(|(_, value)| value)
+    }
+
+    pub(crate) fn service(&self) -> Service {
+        match self.route() {
+            route if route.ends_with("/info/refs") => Service::Git,
+            "/token" => Service::Registry,
+            _ => Service::Rest,
+        }
     }
 
     pub(crate) fn reads(&self) -> bool {
@@ -53,6 +74,12 @@ impl Question {
             None => VERSIONS.first().copied(),
             Some(asked) => VERSIONS.into_iter().find(|version| *version == asked),
         }
+    }
+
+    /// Whether the credentials are basic ones.
+    pub(crate) fn is_basic(&self) -> bool {
+        let scheme = self.header("authorization").and_then(|value| value.trim().split(' ').next());
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic"))
     }
 
     /// The token in `Authorization`: `Bearer`, `token`, or the password of `Basic`.

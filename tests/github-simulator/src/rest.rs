@@ -1,13 +1,14 @@
 //! What GitHub answers to a request.
 //!
 //! Order of decisions: outage, missing `User-Agent`, locked address, mass refusal, script, API version, credentials, budget,
-//! suspension, path. GitHub documents no order; this one lets every refusal be seen on its own.
+//! suspension, fixed answer, path. GitHub documents no order; this one lets every refusal be seen on its own. `resource` has the
+//! order of what comes at a path.
 
 use crate::{
     answer::{Answer, Manner, Scene, VERSIONS, http_date},
     budget::{Rate, WhenSpent},
     document,
-    question::Question,
+    question::{Question, Service},
     reply::{Outage, Reply},
     token::TokenKind,
     world::{Token, World},
@@ -56,6 +57,12 @@ impl World {
             _ if credential.is_some() && self.is_locked_out(question, now) => {
                 self.reject(document::error(Reply::login_locked()), question, now)
             }
+            _ if credential.is_some()
+                && self.refused.has(name.as_deref())
+                && question.service() != Service::Rest =>
+            {
+                self.beside(question, true, None, now)
+            }
             _ if credential.is_some() && self.refused.has(name.as_deref()) => {
                 self.reject(document::error(Reply::bad_credentials()), question, now)
             }
@@ -74,7 +81,7 @@ impl World {
     ) -> Outcome {
         let reply = token.map_or(Reply::AsUsual, |token| match self.next_reply(&token.name) {
             Reply::AsUsual => {
-                let fixed = self.fixed(&token.name, question.route()).filter(|reply| reply.is_usual());
+                let fixed = self.fixed(&token.name, question).filter(|reply| reply.is_usual());
                 fixed.cloned().unwrap_or(Reply::AsUsual)
             }
             reply => reply,
@@ -114,12 +121,16 @@ impl World {
         token: Option<&Token>,
         now: Timestamp,
     ) -> Outcome {
+        let live = token.filter(|token| token.is_live(now));
+        if question.service() != Service::Rest {
+            return self.beside(question, credential.is_some(), live, now);
+        }
         let Some(version) = question.version() else {
             let rate = self.address(question.address).rate(now);
             let asked = question.header("x-github-api-version").unwrap_or_default();
             return self.dress(document::unsupported_version(asked), question, VERSIONS[0], rate, None, now);
         };
-        if let Some(token) = token.filter(|token| token.is_live(now)) {
+        if let Some(token) = live {
             return self.for_bearer(question, version, token, now);
         }
         if credential.is_none() && question.route() == "/rate_limit" {
@@ -172,7 +183,7 @@ impl World {
         let spent =
             if free { Ok(self.account(&token.login).budget.rate(now)) } else { self.spend(token, now) };
         let rate = spent.unwrap_or_else(|rate| rate);
-        let fixed = self.fixed(&token.name, route).filter(|reply| !reply.is_usual()).cloned();
+        let fixed = self.fixed(&token.name, question).filter(|reply| !reply.is_usual()).cloned();
         let is_app = matches!(token.kind, TokenKind::Installation | TokenKind::StatelessInstallation);
         let answer = match (route, fixed) {
             _ if spent.is_err() => document::over_limit(id),
@@ -220,7 +231,7 @@ impl World {
     }
 
     /// Four random groups and the time, as in recorded answers.
-    fn request_id(&mut self, now: Timestamp) -> String {
+    pub(crate) fn request_id(&mut self, now: Timestamp) -> String {
         let mut group = |range| self.random.u32(range);
         let (a, b) = (group(0x1000..0xFFFF), group(0x1000..0xF_FFFF));
         let (c, d) = (group(0x10_0000..0xFFF_FFFF), group(0x10_0000..0xFFF_FFFF));
@@ -229,7 +240,7 @@ impl World {
 }
 
 /// A reply of a test: an answer that is still to be dressed, or an outcome as it stands.
-fn written(reply: Reply, user: String, date: Timestamp) -> Result<Answer, Outcome> {
+pub(crate) fn written(reply: Reply, user: String, date: Timestamp) -> Result<Answer, Outcome> {
     match reply {
         Reply::Github { status, headers, body } => {
             Ok(Answer { status, headers, body, manner: Manner::Whole })

@@ -272,9 +272,10 @@ impl Simulator {
         accepted(self.world().set_script(token_name, replies));
     }
 
-    /// What a path answers to a token from now on, as long as the token lives: `/orgs/acme`, without query and `/api/v3`.
+    /// What a path answers to a token from now on, as long as the token lives: `/orgs/acme`, without `/api/v3`, with its query
+    /// for that alone or without for any.
     ///
-    /// [`Reply::AsUsual`] takes it back. Paths that are not known answer 404.
+    /// [`Reply::AsUsual`] takes it back.
     ///
     /// # Panics
     ///

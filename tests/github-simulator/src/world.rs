@@ -7,6 +7,7 @@ use crate::{
     grant::{self, Grant, Selection},
     inventory::Inventory,
     new_token::{Layout, NewToken, Origin, sorted},
+    question::Question,
     refusal::Refused,
     reply::{Outage, Reply},
     repository,
@@ -322,12 +323,14 @@ impl World {
         Ok(())
     }
 
-    pub(crate) fn fixed(&self, name: &str, path: &str) -> Option<&Reply> {
+    /// The answer fixed for a path with its query, else for the path alone.
+    pub(crate) fn fixed(&self, name: &str, question: &Question) -> Option<&Reply> {
         // Most worlds have none, and a look-up makes two texts.
         if self.fixed.is_empty() {
             return None;
         }
-        self.fixed.get(&(name.to_owned(), path.to_owned()))
+        let at = |path: &str| self.fixed.get(&(name.to_owned(), path.to_owned()));
+        at(question.target()).or_else(|| at(question.route()))
     }
 
     /// The same without the text of any token that was ever made here.

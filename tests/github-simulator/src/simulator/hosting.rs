@@ -1,9 +1,9 @@
-//! The part of the handle on what GitHub hosts: organizations, repositories, and what tokens may do there.
+//! The part of the handle on what GitHub hosts: organizations, repositories, packages, and what tokens may do there.
 
 use crate::{
     organization::{NewOrganization, Role},
     refusal::accepted,
-    repository::{Access, NewRepository},
+    repository::{Access, NewRepository, Visibility},
     simulator::Simulator,
 };
 
@@ -62,6 +62,16 @@ impl Simulator {
     #[track_caller]
     pub fn collaborator(&self, repository: &str, login: &str, access: Access) {
         accepted(self.world().inventory.set_collaborator(repository, login, access));
+    }
+
+    /// A container image in the registry of this host, `owner/name`.
+    ///
+    /// # Panics
+    ///
+    /// If its name is not like `owner/name`.
+    #[track_caller]
+    pub fn package(&self, name: &str, visibility: Visibility) {
+        accepted(self.world().inventory.add_package(name, visibility));
     }
 
     /// Gives a fine-grained token these permissions in place of its others.

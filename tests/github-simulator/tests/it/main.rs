@@ -17,11 +17,17 @@ mod faults;
 #[cfg(test)]
 mod gates;
 #[cfg(test)]
+mod git;
+#[cfg(test)]
+mod hosting;
+#[cfg(test)]
 mod incidents;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
 mod log;
+#[cfg(test)]
+mod registry;
 #[cfg(test)]
 mod statistics;
 #[cfg(test)]
