@@ -37,7 +37,7 @@ pub enum Fault {
 
 /// Who or what refused a request, as far as the API server's answer tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Denial {
+enum Cause {
     /// The namespace is being deleted: nothing can be created in it, and all of it goes.
     NamespaceTerminating,
     /// RBAC.
@@ -46,6 +46,8 @@ enum Denial {
     Quota(Option<String>),
     /// A ValidatingAdmissionPolicy or an admission webhook of this name.
     Policy(String),
+    /// An admission webhook of this name, which the API server could not ask.
+    BrokenWebhook(String),
     /// Too many requests, or a server that is not ready.
     Busy,
     /// The object is not acceptable.
@@ -57,12 +59,12 @@ enum Denial {
 impl Fault {
     /// The HTTP status of the API server's refusal.
     pub fn code(&self) -> Option<u16> {
-        self.refusal_status().map(|status| status.code)
+        self.api_status().map(|status| status.code)
     }
 
     /// True if the API server has no such object. A 404 without this reason comes from something before it, such as a proxy.
     pub fn is_not_found(&self) -> bool {
-        self.refusal_status().is_some_and(|status| status.code == 404 && status.reason == "NotFound")
+        self.api_status().is_some_and(|status| status.code == 404 && status.reason == "NotFound")
     }
 
     /// True if what the call was about has changed meanwhile.
@@ -72,7 +74,7 @@ impl Fault {
 
     /// True if it exists already.
     pub fn is_already_there(&self) -> bool {
-        self.refusal_status().is_some_and(|status| status.code == 409 && status.reason == "AlreadyExists")
+        self.api_status().is_some_and(|status| status.code == 409 && status.reason == "AlreadyExists")
     }
 
     /// True if RBAC, a quota or a policy forbids it, so that it does not pass by itself.
@@ -82,28 +84,31 @@ impl Fault {
 
     /// True if the namespace is being deleted, which is no fault at all.
     pub fn is_terminating(&self) -> bool {
-        self.refusal_status().is_some_and(|status| refusal(status) == Denial::NamespaceTerminating)
+        self.api_status().is_some_and(|status| cause(status) == Cause::NamespaceTerminating)
     }
 
     /// What to do about it, as the end of a sentence. The same words each time.
     pub fn advice(&self, verbs: &str) -> String {
-        let Some(status) = self.refusal_status() else {
+        let Some(status) = self.api_status() else {
             return "the operator tries again soon".to_owned();
         };
-        match refusal(status) {
-            Denial::Forbidden => {
+        match cause(status) {
+            Cause::Forbidden => {
                 format!("give the operator's ServiceAccount {verbs} on Secrets in this namespace (RBAC)")
             }
-            Denial::Quota(Some(name)) => format!("raise the ResourceQuota {name} or free some of it"),
-            Denial::Quota(None) => "raise the ResourceQuota of the namespace or free some of it".to_owned(),
-            Denial::Policy(name) => {
+            Cause::Quota(Some(name)) => format!("raise the ResourceQuota {name} or free some of it"),
+            Cause::Quota(None) => "raise the ResourceQuota of the namespace or free some of it".to_owned(),
+            Cause::Policy(name) => {
                 format!(
                     "the admission policy or webhook {name} refused it: have its owner allow the operator's Secrets"
                 )
             }
-            Denial::NamespaceTerminating => "the namespace is being deleted".to_owned(),
-            Denial::Busy => "the API server is busy; the operator tries again soon".to_owned(),
-            Denial::Invalid | Denial::Other => {
+            Cause::BrokenWebhook(name) => {
+                format!("the API server could not ask the admission webhook {name}: have its owner repair it")
+            }
+            Cause::NamespaceTerminating => "the namespace is being deleted".to_owned(),
+            Cause::Busy => "the API server is busy; the operator tries again soon".to_owned(),
+            Cause::Invalid | Cause::Other => {
                 "the operator tries again; its log has the API server's words".to_owned()
             }
         }
@@ -126,7 +131,7 @@ impl Fault {
         }
     }
 
-    fn refusal_status(&self) -> Option<&Status> {
+    fn api_status(&self) -> Option<&Status> {
         match self {
             Fault::Kube(kube::Error::Api(status)) => Some(status),
             _ => None,
@@ -146,25 +151,28 @@ fn innermost(error: &dyn std::error::Error) -> String {
 /// Who refused. The API server tells policies, webhooks and quotas apart in its sentence only:
 /// <https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/>,
 /// <https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/>.
-fn refusal(status: &Status) -> Denial {
+fn cause(status: &Status) -> Cause {
     let causes = status.details.iter().flat_map(|details| &details.causes);
     if causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating") {
-        return Denial::NamespaceTerminating;
+        return Cause::NamespaceTerminating;
     }
     let message = status.message.as_str();
     for introduction in ["ValidatingAdmissionPolicy '", WEBHOOK] {
         if let Some(name) = quoted(message, introduction) {
-            return Denial::Policy(name);
+            return Cause::Policy(name);
         }
     }
+    if let Some(name) = quoted(message, "failed calling webhook \"") {
+        return Cause::BrokenWebhook(name);
+    }
     if message.contains("exceeded quota") {
-        return Denial::Quota(message.split("exceeded quota: ").nth(1).and_then(word));
+        return Cause::Quota(message.split("exceeded quota: ").nth(1).and_then(word));
     }
     match status.code {
-        403 => Denial::Forbidden,
-        422 | 400 => Denial::Invalid,
-        429 | 500..=599 => Denial::Busy,
-        _ => Denial::Other,
+        403 => Cause::Forbidden,
+        422 | 400 => Cause::Invalid,
+        429 | 500..=599 => Cause::Busy,
+        _ => Cause::Other,
     }
 }
 
@@ -276,6 +284,14 @@ mod tests {
             (
                 refused(400, "", "admission webhook \"guard.example.com\" denied the request: x"),
                 "admission policy or webhook guard.example.com refused",
+            ),
+            (
+                refused(
+                    500,
+                    "InternalError",
+                    "Internal error occurred: failed calling webhook \"guard.example.com\": failed to call webhook: x",
+                ),
+                "could not ask the admission webhook guard.example.com",
             ),
             (refused(503, "ServiceUnavailable", "not ready"), "busy"),
             (Fault::Late, "tries again soon"),

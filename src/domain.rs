@@ -11,17 +11,19 @@
 //! | token | a text of the form of a GitHub token; its *description* is what may be kept of it |
 //! | host | a GitHub instance, by its name in the settings |
 //! | subject | a token on a host: what knowledge belongs to |
-//! | probe | one question to GitHub about a token |
+//! | probe | what can be asked of GitHub about a token |
+//! | question | a probe about one token that waits or is on its way |
 //! | reply | what came back: an *answer* or a *deferral* |
 //! | answer | GitHub has spoken about the token: granted or refused |
-//! | deferral | nothing was said about the token; it says why, and when to ask again |
+//! | deferral | a reply: nothing was said about the token; it says why, and when to ask again |
 //! | knowledge | what is known of a subject, and since when |
 //! | snapshot | the knowledge of a subject at one instant, and whether a question is on its way |
+//! | proof | what a reply to a probe other than identity showed: held, or denied |
 //! | flaw | what is unusual about the form of a token, which may have been cut or mistyped |
 //! | doubt | what speaks against an acceptance and is not believed yet: a deferral, or one refusal |
 //! | incident | a host refuses many tokens that it accepted before, so its refusals are not believed |
 //! | expectation | the account whose token a connection expects |
-//! | requirement | what a connection demands of its token |
+//! | requirement | what a connection demands of its token; a *line* is one demand that GitHub is asked about |
 //! | verdict | whether something holds of a token: yes, no, or unknown; a *judgement* is all verdicts on one token |
 //! | finding | why a verdict is what it is: a *reason* for machines, a sentence for people |
 //! | severity | how much a reason matters; `Ready` follows from it |

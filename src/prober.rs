@@ -33,6 +33,7 @@ use host::{Ask, Host, Now};
 pub struct Prober {
     hosts: Arc<BTreeMap<Arc<str>, Arc<Host>>>,
     changes: Changes,
+    now: Now,
 }
 
 /// The workers, one a host. Nothing is asked unless they run.
@@ -69,6 +70,8 @@ pub struct Snapshot {
     pub asked: Option<Timestamp>,
     /// When a breaker of the host closed or an incident of it ended last.
     pub released: Option<Timestamp>,
+    /// Whether the last question came sooner after the one before than `minimum_interval`.
+    pub hurried: bool,
     /// True if the question about identity waits or is on its way.
     pub pending: bool,
 }
@@ -117,7 +120,7 @@ impl Prober {
         let work =
             |host: &Arc<Host>| -> BoxFuture<'static, ()> { Box::pin(host.clone().work(ask.clone(), now)) };
         let workers = Workers(hosts.values().map(work).collect());
-        (Prober { hosts: Arc::new(hosts), changes }, workers)
+        (Prober { hosts: Arc::new(hosts), changes, now }, workers)
     }
 
     /// Asks about the token, if nobody is asking already; never waits.
@@ -181,10 +184,17 @@ impl Prober {
         self.changes.clone()
     }
 
-    /// Drops what is known of the token: no connection uses it any more.
+    /// A connection uses the token.
+    pub fn keep(&self, subject: &Subject) {
+        if let Some(host) = self.hosts.get(&subject.host) {
+            host.keep(&subject.token);
+        }
+    }
+
+    /// No connection uses the token any more: what is known of it is dropped after a while.
     pub fn forget(&self, subject: &Subject) {
         if let Some(host) = self.hosts.get(&subject.host) {
-            host.forget(&subject.token);
+            host.forget(&subject.token, (self.now)());
         }
     }
 
@@ -197,7 +207,7 @@ impl Prober {
 impl Snapshot {
     /// What the schedule needs of the time before; `since` is when this process first saw the token on the host.
     pub const fn past(&self, since: Timestamp) -> Past {
-        Past { since, asked: self.asked, released: self.released }
+        Past { since, asked: self.asked, released: self.released, hurried: self.hurried }
     }
 }
 

@@ -249,7 +249,7 @@ fn put_back(connection: &Connection, record: Box<Record>, ctx: &Context) {
 
 /// One pass: observe, decide, act, report.
 async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &Context) -> Next {
-    if spec.suspend && report::says_suspended(connection) {
+    if spec.suspend && report::says_suspended(connection, record) {
         return Next::Wait;
     }
     let started = Instant::now();
@@ -262,11 +262,11 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     if bytes || !outputs.is_empty() {
         observer.complete(&mut observed, bytes, &outputs).await;
     }
-    if observed.moved {
+    if observed.conflict {
         return Next::After(Duration::ZERO);
     }
-    let passes = |failure: &Failure| !failure.fault.is_forbidden();
-    if record.failures < SILENT_RETRIES && observed.failures.iter().any(passes) {
+    let is_transient = |failure: &Failure| !failure.fault.is_forbidden();
+    if record.failures < SILENT_RETRIES && observed.failures.iter().any(is_transient) {
         tell(connection, &observed.failures, None);
         return Next::Failed;
     }

@@ -259,6 +259,7 @@ impl Settings {
             heartbeat: self.heartbeat,
             trust_for: self.trust_for,
             proof_interval: self.proof_interval,
+            follows: false,
         }
     }
 

@@ -14,6 +14,7 @@ use crate::{
         Finding, Reason,
         answer::Expiry,
         decide::{Decision, Found, Host, Observation, Stand},
+        probing::schedule,
         reason::Severity,
         token::Description,
     },
@@ -29,6 +30,8 @@ pub struct Pass<'a> {
     pub decision: &'a Decision<'a>,
     /// What stands under the name of each output now.
     pub stands: &'a [(&'a str, Stand)],
+    /// What of former outputs will not go.
+    pub others: &'a [(String, Stand)],
     /// Where the token was read from, as a sentence names it.
     pub source: &'a str,
     /// The same as the status names it.
@@ -96,7 +99,10 @@ pub fn next(before: Before<'_>, generation: Option<i64>, pass: &Pass<'_>) -> Opt
         links: pass.links.cloned(),
     };
     let is_said = summary.is_some_and(|summary| {
-        summary.says_the_same(&status) && !is_overdue(&status, summary, pass.seen.timing.heartbeat)
+        let is_strange = summary.next_check_at.is_some_and(|at| at > schedule::latest(pass.seen.now));
+        summary.says_the_same(&status)
+            && !is_strange
+            && !is_overdue(&status, summary, pass.seen.timing.heartbeat)
     });
     (!is_said).then_some(status)
 }
@@ -195,7 +201,9 @@ fn condition(
     let unchanged = summary
         .and_then(|summary| summary.condition(type_))
         .filter(|before| before.status == draft.status)
-        .and_then(|before| before.at());
+        .and_then(|before| before.at())
+        // What lies ahead was written by a clock that was wrong, or by somebody else.
+        .filter(|at| *at <= now);
     Condition {
         type_: type_.to_owned(),
         status: draft.status,
@@ -321,8 +329,14 @@ fn outputs(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Vec<OutputStatus
     if pass.seen.demand.suspend {
         return before.to_vec();
     }
-    let stood_as =
-        |name: &str| before.iter().find(|output| output.secret_name == name).map(|output| output.format);
+    let stood_as = |name: &str| {
+        let found = pass.seen.found.iter().find_map(|found| match found {
+            Found::Ours { name: ours, format, .. } if ours == name => *format,
+            _ => None,
+        });
+        let before = || before.iter().find(|output| output.secret_name == name).map(|output| output.format);
+        found.or_else(before)
+    };
     let standing = pass.seen.demand.outputs.iter().zip(pass.stands).filter_map(|(output, (name, stand))| {
         let format = match stand {
             Stand::Wanted => output.format,

@@ -13,12 +13,12 @@ use super::{
 use crate::domain::{
     Reason,
     knowledge::Knowledge,
-    probing::logins::FailedLogin,
+    probing::{logins::FailedLogin, schedule},
     second::Second,
     token::{Flaw, HashedToken},
 };
 
-/// A status as it stands in the cluster.
+/// Whether another status says the same as the one in the cluster, and little more.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StatusDigest {
     /// Equal for two statuses that say the same, whenever they began to.
@@ -31,6 +31,10 @@ pub struct StatusDigest {
     pub token: Option<HashedToken>,
     /// When GitHub had accepted it, as `checkedAt` says.
     checked_at: Option<Second>,
+    /// When the token was to be asked about at the latest.
+    next_check_at: Option<Second>,
+    /// The latest instant at which a condition changed.
+    changed: Option<Second>,
     /// What it remembers of the token, until somebody has taken it.
     remembers: Option<Box<Remembered>>,
     /// The request that was last acted on.
@@ -57,6 +61,8 @@ impl From<Status> for StatusDigest {
             ready,
             token: status.token.as_ref().map(|token| token.hashed_token),
             checked_at: status.token.as_ref().and_then(checked_at),
+            next_check_at: status.next_check_at.map(|at| at.0.into()),
+            changed: status.conditions.iter().map(|seen| Second::from(seen.last_transition_time.0)).max(),
             remembers: status.token.map(|token| Box::new(Remembered { token, deferral, requirements })),
             last_handled_request: status.last_handled_request.map(Into::into),
         }
@@ -82,6 +88,12 @@ impl StatusDigest {
     /// When GitHub had accepted the token, as `checkedAt` says.
     pub fn checked_at(&self) -> Option<Timestamp> {
         self.checked_at.map(Timestamp::from)
+    }
+
+    /// True if it names instants that this operator does not write: a change ahead of now, or a check that lies too far ahead.
+    pub fn is_strange(&self, now: Timestamp) -> bool {
+        let is_after = |at: Option<Second>, other| at.is_some_and(|at| Timestamp::from(at) > other);
+        is_after(self.next_check_at, schedule::latest(now)) || is_after(self.changed, now)
     }
 
     /// What it remembers of that token on that host; nothing of any other.

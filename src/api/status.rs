@@ -356,7 +356,7 @@ impl DeferralStatus {
     fn remembered(&self) -> Option<Deferred> {
         let reason = self.reason.parse().ok()?;
         let until = self.not_before.as_ref().map(|at| at.0);
-        Some(Deferred { since: self.since.0, deferral: Deferral { reason, until } })
+        Some(Deferred::first(Deferral { reason, until }, self.since.0))
     }
 }
 

@@ -19,11 +19,11 @@ fn all_types() -> impl Iterator<Item = &'static str> {
     CONDITION_TYPES.into_iter().chain([STALLED])
 }
 
-/// A status as it stands in the cluster.
+/// A status as it stands in the cluster, without its sentences.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StatusSummary {
     /// Equal for two statuses that say the same, instants of checks aside.
-    digest: u64,
+    sum: u64,
     /// The generation that it speaks of.
     pub observed_generation: Option<i64>,
     /// Of each condition of ours.
@@ -36,6 +36,8 @@ pub struct StatusSummary {
     pub outputs: Box<[OutputStatus]>,
     /// The deferral, if one held.
     pub deferral: Option<Box<DeferralStatus>>,
+    /// When the token was to be asked about at the latest.
+    pub next_check_at: Option<Timestamp>,
     /// The request that was last acted on.
     pub last_handled_request: Option<Box<str>>,
 }
@@ -61,7 +63,7 @@ impl Transition {
 
 impl From<Status> for StatusSummary {
     fn from(status: Status) -> Self {
-        let digest = sum_with_transitions(&status);
+        let sum = sum_with_transitions(&status);
         let transitions = status.conditions.iter().filter_map(|condition| {
             let type_ = all_types().position(|type_| type_ == condition.type_)?;
             Some(Transition {
@@ -72,13 +74,14 @@ impl From<Status> for StatusSummary {
             })
         });
         StatusSummary {
-            digest,
+            sum,
             observed_generation: status.observed_generation,
             transitions: transitions.collect(),
             token: status.token.map(Box::new),
             requirements: status.requirements.into(),
             outputs: status.outputs.into(),
             deferral: status.deferral.map(Box::new),
+            next_check_at: status.next_check_at.map(|at| at.0),
             last_handled_request: status.last_handled_request.map(Into::into),
         }
     }
@@ -87,7 +90,7 @@ impl From<Status> for StatusSummary {
 impl StatusSummary {
     /// True if that status says the same, apart from `checkedAt` and `nextCheckAt`.
     pub fn says_the_same(&self, status: &Status) -> bool {
-        self.digest == sum_with_transitions(status)
+        self.sum == sum_with_transitions(status)
     }
 
     /// The condition of this type.

@@ -22,7 +22,7 @@ use crate::{
     api::{ConditionStatus, GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status},
     domain::{
         Finding, Reason, Verdict,
-        decide::{Decision, Demand, Host, Observation, Stand, decide},
+        decide::{Decision, Demand, Heard, Host, Observation, Stand, decide},
         duration::Duration,
         knowledge::Knowledge,
         probe::Probe,
@@ -101,11 +101,11 @@ pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
     };
     spec.host = check.host.unwrap_or(spec.host);
     let Some(host) = settings.host(&spec.host) else {
-        let snapshot: Vec<_> = settings.hosts.iter().map(|host| host.name.as_str()).collect();
+        let known: Vec<_> = settings.hosts.iter().map(|host| host.name.as_str()).collect();
         return Err(Error::Usage(format!(
             "there is no host {} in the settings: name one of {}",
             shown(&spec.host),
-            snapshot.join(", ")
+            known.join(", ")
         )));
     };
     let is_taken = check.manifest.as_deref().is_some_and(manifest::is_standard_input);
@@ -124,12 +124,12 @@ pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
         }
     };
     let github = Github::new(&settings)?;
-    let snapshot = Host { name: host.name.as_str().into(), registry: host.registry.clone() };
+    let known = Host { name: host.name.as_str().into(), registry: host.registry.clone() };
     let token = token.map_or_else(
         |finding| Verdict::No(vec![Finding { message: format!("{source}: {}", finding.message), ..finding }]),
         Verdict::Yes,
     );
-    let seen = ask(github, &spec, snapshot, &settings, token).await;
+    let seen = ask(github, &spec, known, &settings, token).await;
     let decision = decide(&seen);
     let status = judged(&seen, &decision, host, &spec, &source);
     print(&match check.output {
@@ -221,13 +221,14 @@ async fn ask(
         bytes: asked.as_ref().map(|(token, _)| token.clone()),
         host: Verdict::Yes(host.clone()),
         knowledge: Knowledge::default(),
-        heard_refusal: false,
-        past: Past { since: now, asked: None, released: None },
+        heard: Heard::default(),
+        past: Past { since: now, asked: None, released: None, hurried: false },
         demand: Demand { suspend: false, ..spec.demand() },
         timing: settings.timing(spec.interval),
         pending: false,
         pending_proofs: Vec::new(),
         requested: None,
+        resumed: None,
         not_before: None,
         found: Vec::new(),
     };
@@ -304,6 +305,7 @@ fn judged(
         seen,
         decision,
         stands: &stands,
+        others: &[],
         source,
         secret_name: source,
         links: Some(&links),

@@ -203,7 +203,7 @@ impl Index {
     /// than what is known is passed over.
     pub fn saw_secret(&self, key: &ObjectKey, entry: SecretEntry) -> Vec<Woken> {
         let mut inner = self.lock();
-        if inner.is_outdated(key, Some(&entry)) {
+        if inner.is_older(key, Some(&entry)) {
             return Vec::new();
         }
         inner.take_secret(key, Some(entry))
@@ -215,7 +215,7 @@ impl Index {
         let mut inner = self.lock();
         let is_as_before = inner.secret(key).map(|known| &known.version) == before;
         let is_news = match &entry {
-            Some(entry) => is_as_before || !inner.is_outdated(key, Some(entry)),
+            Some(entry) => is_as_before || !inner.is_older(key, Some(entry)),
             None => is_as_before,
         };
         if is_news {
@@ -226,7 +226,7 @@ impl Index {
     /// Takes in what was written just now, unless an event has told more since. Nobody is woken.
     pub fn wrote_secret(&self, key: &ObjectKey, entry: SecretEntry) {
         let mut inner = self.lock();
-        if !inner.is_outdated(key, Some(&entry)) {
+        if !inner.is_older(key, Some(&entry)) {
             inner.take_secret(key, Some(entry));
         }
     }

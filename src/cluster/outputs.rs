@@ -14,7 +14,7 @@ use super::{
     Fault,
     connections::FIELD_MANAGER,
     object::{DOMAIN, ObjectKey},
-    secrets::{ADOPT, CONNECTION, OWNER_LABEL, SecretEntry, SecretMeta, entry, is_ours, read_meta},
+    secrets::{ADOPT, CONNECTION, FORMAT, OWNER_LABEL, SecretEntry, SecretMeta, entry, is_ours, read_meta},
     within,
 };
 use crate::{
@@ -269,8 +269,7 @@ fn reference(owner: Owner<'_>) -> OwnerReference {
 }
 
 /// The annotations of an output.
-const ANNOTATIONS: [&str; 4] =
-    [CONNECTION, "githubpat.dev/format", "githubpat.dev/token-hash", "githubpat.dev/proven-at"];
+const ANNOTATIONS: [&str; 4] = [CONNECTION, FORMAT, "githubpat.dev/token-hash", "githubpat.dev/proven-at"];
 
 /// From an output alone one reads what it is: connection, format, the hash that GitHub's audit log has, and when it was proven.
 fn annotations(owner: Owner<'_>, output: &Output, proof: Option<Proof>) -> BTreeMap<String, String> {

@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     api::GithubPatConnection,
-    domain::{output::Payload, version::Version},
+    domain::{
+        output::{Format, Payload},
+        version::Version,
+    },
 };
 
 /// The label whose value is the uid of the connection that made the Secret.
@@ -26,6 +29,8 @@ pub const ADOPT: &str = "githubpat.dev/adopt";
 const LONGEST_NAME: usize = 253;
 /// The annotation of an output that names its connection.
 pub const CONNECTION: &str = "githubpat.dev/connection";
+/// The annotation of an output that names its format.
+pub const FORMAT: &str = "githubpat.dev/format";
 
 /// What the index keeps of a Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +43,8 @@ pub struct SecretEntry {
     pub is_output: bool,
     /// Who may take it over while nobody owns it.
     pub heir: Option<Box<Heir>>,
+    /// The format in which it was written, as its annotation says.
+    pub format: Option<Format>,
     /// The finalizers that it waits for, if it is being deleted.
     pub leaving: Option<Box<Vec<String>>>,
 }
@@ -118,7 +125,7 @@ impl From<&Meta> for SecretEntry {
         SecretEntry::new(
             [metadata.uid.as_deref(), metadata.resource_version.as_deref()],
             metadata.labels.as_ref().and_then(|labels| labels.get(OWNER_LABEL)),
-            [ADOPT, CONNECTION].map(|name| metadata.annotations.as_ref()?.get(name)),
+            [ADOPT, CONNECTION, FORMAT].map(|name| metadata.annotations.as_ref()?.get(name)),
             metadata.owner_references.as_deref().unwrap_or_default(),
             metadata.deletion_timestamp.is_some().then_some(finalizers),
         )
@@ -131,7 +138,7 @@ impl SecretEntry {
     fn new(
         [uid, resource_version]: [Option<&str>; 2],
         label: Option<&str>,
-        [adopt, connection]: [Option<&str>; 2],
+        [adopt, connection, format]: [Option<&str>; 3],
         references: &[OwnerReference],
         leaving: Option<&[String]>,
     ) -> Self {
@@ -153,13 +160,14 @@ impl SecretEntry {
         let given = adopt.map(|name| Heir { name: name.into(), of: None });
         let left = connection.zip(label).map(|(name, uid)| Heir { name: name.into(), of: Some(uid.into()) });
         let heir = given.or(left);
-        let is_anothers =
-            references.iter().any(|reference| reference.controller == Some(true) && !is_ours(reference));
+        let is_anothers = references.iter().any(|reference| !is_ours(reference));
         SecretEntry {
             version,
             bound_to: bound_to.map(Into::into),
             is_output,
             heir: heir.filter(|_| !is_anothers).map(Box::new),
+            format: format
+                .and_then(|word| Format::ALL.iter().copied().find(|format| format.as_str() == word)),
             leaving,
         }
     }
@@ -230,7 +238,7 @@ pub(super) fn entry(secret: &Secret) -> SecretEntry {
     SecretEntry::new(
         [meta.uid.as_deref(), meta.resource_version.as_deref()],
         secret.labels().get(OWNER_LABEL).map(String::as_str),
-        [ADOPT, CONNECTION].map(|name| secret.annotations().get(name).map(String::as_str)),
+        [ADOPT, CONNECTION, FORMAT].map(|name| secret.annotations().get(name).map(String::as_str)),
         secret.owner_references(),
         meta.deletion_timestamp.is_some().then(|| secret.finalizers()),
     )

@@ -13,13 +13,14 @@ use serde::{Deserialize, Serialize};
 use super::{
     Finding, Reason, Verdict,
     answer::{Expiry, Grant},
-    knowledge::Knowledge,
+    knowledge::{Knowledge, Proofs, Proven, Refused},
     output::Output,
     probe::Probe,
     probing::{
         Subject,
         schedule::{self, Past, Timing, earlier, later},
     },
+    proof::Proof,
     requirement::{Evidence, Expectation, Line, Requirement},
     token::{Description, Token},
 };
@@ -46,6 +47,29 @@ pub struct Host {
     pub registry: Option<String>,
 }
 
+/// What this process has heard itself. What a status remembers may come from a backup, so it deletes nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// How many acceptances in a row: none, one, or more.
+    pub acceptances: Acceptances,
+    /// Whether a refusal was heard.
+    pub refusal: bool,
+    /// Whether a question brought no answer.
+    pub deferral: bool,
+}
+
+/// How many acceptances this process has heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Acceptances {
+    /// None.
+    #[default]
+    None,
+    /// One, which is not believed alone where it costs an output.
+    One,
+    /// More than one.
+    Many,
+}
+
 /// Everything that a decision rests on.
 #[derive(Clone, Debug)]
 pub struct Observation {
@@ -61,8 +85,8 @@ pub struct Observation {
     pub host: Verdict<Host>,
     /// What is known of the token on that host.
     pub knowledge: Knowledge,
-    /// Whether this process has heard a refusal, and not only read of it in the status.
-    pub heard_refusal: bool,
+    /// What this process has heard from GitHub, and not only read of in the status.
+    pub heard: Heard,
     /// What the process knows of the time before.
     pub past: Past,
     /// Whether the question about identity is on its way.
@@ -71,6 +95,8 @@ pub struct Observation {
     pub pending_proofs: Vec<Probe>,
     /// When somebody last asked for all questions at once.
     pub requested: Option<Timestamp>,
+    /// When a suspension ended that the status still tells of.
+    pub resumed: Option<Timestamp>,
     /// Before which instant no question is taken, because of the host or of what was spent.
     pub not_before: Option<Timestamp>,
     /// What the connection demands.
@@ -132,6 +158,8 @@ pub struct Decision<'a> {
     pub leftovers: Vec<Change>,
     /// What the outputs are meant to become.
     pub plan: Plan,
+    /// Former outputs that wait for their finalizers.
+    pub others: Vec<(String, Stand)>,
     /// What stands under the name of each output before the changes.
     pub stands: Vec<(&'a str, Stand)>,
     /// When GitHub is to be asked at the latest; `None` if not before the Secret changes.
@@ -153,8 +181,52 @@ impl Observation {
             return None;
         }
         let subject = Subject { host: host.name.clone(), token: token.hashed };
-        let due = schedule::due(&subject, &self.knowledge, self.past, self.ends(), &self.timing)?;
+        let due = schedule::due(&subject, &self.knowledge, self.past, self.ends(), &self.timing);
+        let due = due.into_iter().chain(self.soon()).min()?;
         Some(self.not_before.map_or(due, |at| due.max(at)))
+    }
+
+    /// When the schedule is too slow: what only the status says is to be heard before an output is deleted by it, or before an
+    /// acceptance that has become too old is judged, or before a connection that was suspended goes on.
+    fn soon(&self) -> Option<Timestamp> {
+        let knowledge = &self.knowledge;
+        if let Some(resumed) =
+            self.resumed.filter(|resumed| self.past.asked.is_none_or(|asked| asked < *resumed))
+        {
+            return Some(resumed);
+        }
+        let is_trusted = |(_, since): (Finding, Timestamp)| self.now < later(since, self.timing.trust_for);
+        let is_overdue =
+            knowledge.deferred.is_some() && !self.heard.deferral && !doubt(knowledge).is_some_and(is_trusted);
+        if is_overdue && self.past.asked.is_none() {
+            return Some(self.past.since);
+        }
+        if !self.may_withdraw() {
+            return None;
+        }
+        let heard_refusal = self.heard.refusal || knowledge.refused.is_none();
+        let is_violated = knowledge.refused.is_none() && would_be_useless(self, &knowledge.proofs);
+        match self.heard.acceptances {
+            _ if !heard_refusal && self.past.asked.is_none() => Some(self.past.since),
+            Acceptances::None if is_violated && self.past.asked.is_none() => Some(self.past.since),
+            Acceptances::One if is_violated => {
+                let accepted = knowledge.grant.as_ref().map(|(_, at)| *at)?;
+                Some(later(accepted, self.timing.confirm_after))
+            }
+            _ => None,
+        }
+    }
+
+    /// True if outputs that hold the token would be deleted, were it condemned.
+    fn may_withdraw(&self) -> bool {
+        let holds_it = |found: &Found| {
+            let holds = match found {
+                Found::Ours { holds, .. } => holds,
+                _ => return false,
+            };
+            !matches!(holds, Holds::Other { same_token: false, .. })
+        };
+        self.demand.on_invalid == OnInvalid::Withdraw && self.found.iter().any(holds_it)
     }
 
     /// True if GitHub is to be asked now.
@@ -192,9 +264,13 @@ impl Observation {
     /// True while the first answer about this token is on its way, so that there is nothing to say of it yet: what a status
     /// remembers of refusals is about to be confirmed or disproved.
     pub fn awaits_first_answer(&self) -> bool {
-        let knows_nothing =
-            if self.knowledge.refused.is_some() { !self.heard_refusal } else { !self.is_fresh() };
-        self.pending && self.knowledge.deferred.is_none() && knows_nothing || self.awaits_first_proof()
+        let is_deferred = self.knowledge.deferred.is_some();
+        let knows_nothing = match (is_deferred, self.knowledge.refused.is_some()) {
+            (true, _) => !self.heard.deferral,
+            (false, true) => !self.heard.refusal,
+            (false, false) => !self.is_fresh(),
+        };
+        self.pending && knows_nothing || self.awaits_first_proof()
     }
 
     /// True while the first answer about one of its purposes is on its way.
@@ -205,7 +281,9 @@ impl Observation {
     /// True if the last acceptance is young enough to speak for itself.
     fn is_fresh(&self) -> bool {
         let accepted = self.knowledge.grant.as_ref().map(|(_, at)| *at);
-        accepted.is_some_and(|at| self.now < later(at, self.timing.longest_silence()))
+        // What was said before a suspension is heard again first.
+        let accepted = accepted.filter(|at| self.resumed.is_none_or(|resumed| *at >= resumed));
+        accepted.is_some_and(|at| self.now < later(at, self.timing.stale_after()))
     }
 
     /// The token's expiry by the clock of this process.
@@ -237,6 +315,7 @@ pub fn decide(seen: &Observation) -> Decision<'_> {
         changes: outputs.changes,
         leftovers: outputs.leftovers,
         plan: outputs.plan,
+        others: outputs::others(seen),
         stands: outputs.stands,
         due: seen.due(),
         requeue_after: requeue_after(seen),
@@ -300,31 +379,39 @@ fn expired_finding(seen: &Observation) -> Finding {
 
 /// True once the token is known to be of no use for good, by GitHub's word or by the requirements.
 fn is_condemned(seen: &Observation, judgement: &Judgement<'_>) -> bool {
-    let refused = seen.knowledge.refused.is_some_and(|refused| refused.withdraws());
-    seen.token.yes().is_some() && (refused || has_expired(seen) || is_useless(seen, judgement))
+    is_condemned_by(seen, seen.knowledge.refused)
+        || fails(judgement) && seen.token.yes().is_some() && would_be_useless(seen, &seen.knowledge.proofs)
 }
 
-/// True if a refusal came after the end of the token.
-fn has_expired(seen: &Observation) -> bool {
-    seen.knowledge.refused.zip(seen.ends()).is_some_and(|(refused, ends)| ends <= refused.last)
+/// The same by what this process heard. What only a status remembers may come from a backup, and deletes nothing; and one
+/// acceptance alone is not believed where it costs an output.
+fn is_heard_condemned(seen: &Observation, judgement: &Judgement<'_>) -> bool {
+    let heard = |proven: &Proven| proven.asked.is_some() || proven.proof().is_some_and(Proof::is_held);
+    let proofs = seen.knowledge.proofs.iter().filter(|(_, proven)| heard(proven));
+    let proofs = proofs.map(|(probe, proven)| (probe.clone(), proven.clone())).collect();
+    is_condemned_by(seen, seen.knowledge.refused.filter(|_| seen.heard.refusal))
+        || fails(judgement) && seen.heard.acceptances == Acceptances::Many && would_be_useless(seen, &proofs)
+}
+
+/// True if these refusals condemn it: three of them, or one after its end.
+fn is_condemned_by(seen: &Observation, refused: Option<Refused>) -> bool {
+    let is_refused = refused.is_some_and(|refused| refused.withdraws());
+    let has_expired = refused.zip(seen.ends()).is_some_and(|(refused, ends)| ends <= refused.last);
+    seen.token.yes().is_some() && (is_refused || has_expired)
 }
 
 /// True if GitHub accepts the token and it does not meet the requirements.
-fn is_useless(seen: &Observation, judgement: &Judgement<'_>) -> bool {
-    let Some(token) = seen.token.yes() else { return false };
-    // A clock that was set forward makes a token neither too old nor nearly expired before GitHub has been heard again.
-    let was_useless = seen
-        .knowledge
-        .grant
-        .as_ref()
-        .is_some_and(|(grant, at)| judge(seen, token, Some(grant), later(*at, seen.skew)).is_no());
-    judgement.identity.yes().is_some() && judgement.requirements.is_no() && was_useless
+fn fails(judgement: &Judgement<'_>) -> bool {
+    judgement.identity.yes().is_some() && judgement.requirements.is_no()
 }
 
-/// True if nothing but the status condemns the token, which may come from a backup.
-fn is_only_remembered(seen: &Observation, judgement: &Judgement<'_>) -> bool {
-    let refused = seen.knowledge.refused.filter(|_| !seen.heard_refusal);
-    refused.is_some_and(|refused| refused.withdraws()) && !is_useless(seen, judgement) && !has_expired(seen)
+/// True if the token, as GitHub accepted it last, did not meet the requirements then, by these proofs.
+///
+/// A clock that was set forward makes a token neither too old nor nearly expired before GitHub has been heard again.
+fn would_be_useless(seen: &Observation, proofs: &Proofs) -> bool {
+    let (Some(token), Some((grant, at))) = (seen.token.yes(), &seen.knowledge.grant) else { return false };
+    let evidence = Evidence { proofs, ..evidence(seen, token, Some(grant), later(*at, seen.skew)) };
+    seen.demand.requirement.judge(&seen.demand.expectation, &evidence).is_no()
 }
 
 /// Whether the token would meet the requirements at this instant by GitHub's clock, if GitHub had said this.

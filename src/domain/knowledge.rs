@@ -10,7 +10,7 @@ use super::{
 };
 pub use proven::{Proofs, Proven};
 
-/// What is remembered of one token on one host. Deferred never erases an answer.
+/// What is remembered of one token on one host. A deferral never erases an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Knowledge {
     /// The last acceptance and its instant; a later refusal does not erase it.
@@ -21,7 +21,7 @@ pub struct Knowledge {
     pub refused: Option<Refused>,
     /// The first acceptance of all.
     pub first_proven: Option<Timestamp>,
-    /// The deferred since the last answer.
+    /// The deferrals since the last answer.
     pub deferred: Option<Deferred>,
     /// What GitHub showed beside identity.
     pub proofs: Proofs,
@@ -48,13 +48,44 @@ pub struct Refused {
     pub last: Timestamp,
 }
 
-/// Questions in a row that brought no answer.
+/// Deferrals in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deferred {
     /// The first of them.
     pub since: Timestamp,
-    /// What the last of them brought.
+    /// What the last of them brought, or what the first did if the cause changes from each to the next.
     pub deferral: Deferral,
+    /// Another cause that the last of them brought for the first time.
+    pub other: Option<Reason>,
+}
+
+impl Deferred {
+    /// A first deferral.
+    pub const fn first(deferral: Deferral, since: Timestamp) -> Self {
+        Deferred { since, deferral, other: None }
+    }
+
+    /// The same after one more. A limit is told at once; of causes that take turns only the first is, so that a status is not written
+    /// for each.
+    #[must_use]
+    pub fn then(self, deferral: Deferral) -> Self {
+        let before = self.deferral.reason;
+        let is_outage = self.deferral.is_outage() && deferral.is_outage();
+        let is_limit = matches!(
+            deferral.reason,
+            Reason::RateLimited
+                | Reason::SecondaryRateLimited
+                | Reason::LoginLocked
+                | Reason::HostRefusesMany
+        );
+        let is_told = is_limit || self.other == Some(deferral.reason);
+        let (reason, other) = match deferral.reason {
+            reason if reason == before || is_outage => (before, None),
+            reason if is_told => (reason, None),
+            reason => (before, Some(reason)),
+        };
+        Deferred { deferral: Deferral { reason, ..deferral }, other, ..self }
+    }
 }
 
 impl Refused {
@@ -150,10 +181,8 @@ impl Knowledge {
             Reply::Answer(Answer::Proof(_)) => {}
             Reply::Deferral(deferral) => {
                 let before = self.deferred;
-                let since = before.map_or(at, |deferred| deferred.since);
-                let outage = before.filter(|before| before.deferral.is_outage() && deferral.is_outage());
-                let reason = outage.map_or(deferral.reason, |before| before.deferral.reason);
-                self.deferred = Some(Deferred { since, deferral: Deferral { reason, ..deferral } });
+                let first = || Deferred::first(deferral, at);
+                self.deferred = Some(before.map_or_else(first, |before| before.then(deferral)));
             }
         }
     }
@@ -162,7 +191,7 @@ impl Knowledge {
     pub fn take_back(&mut self, reason: Reason, at: Timestamp) {
         let first = self.refused.take().map_or(at, |refused| refused.first);
         let since = self.deferred.map_or(first, |deferred| deferred.since.min(first));
-        self.deferred = Some(Deferred { since, deferral: Deferral::new(reason) });
+        self.deferred = Some(Deferred::first(Deferral::new(reason), since));
     }
 
     /// True if the last acceptance is the first: nothing that was known before is confirmed by it.

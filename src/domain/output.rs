@@ -63,6 +63,9 @@ struct Material<'a> {
 }
 
 impl Format {
+    /// All there are.
+    pub const ALL: &[Format] = &[Format::Opaque, Format::BasicAuth, Format::DockerConfigJson];
+
     /// The word in the spec.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -8,7 +8,11 @@
 
 mod table;
 
-use std::{cmp::Reverse, fmt};
+use std::{
+    cmp::{Ordering, Reverse},
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -79,19 +83,18 @@ pub struct Row {
 }
 
 /// A permission at the level that a GET proves; read or write.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy)]
 pub struct Permission {
-    row: u16,
+    row: &'static Row,
     level: Level,
 }
 
 impl Permission {
     /// What can be proven of this permission towards this level: the level itself, or a lower one; `None` if nothing can.
     pub fn provable(row: &'static Row, level: Level) -> Option<Permission> {
-        let place = TABLE.iter().position(|known| known.key == row.key)?;
         let is_write = level > Level::Read && row.write.is_some();
         let level = if is_write { Level::Write } else { row.read.map(|_| Level::Read)? };
-        Some(Permission { row: u16::try_from(place).ok()?, level })
+        Some(Permission { row, level })
     }
 
     /// The same by its key and the level that is to be proven, as a status keeps them.
@@ -100,9 +103,8 @@ impl Permission {
     }
 
     /// What is known of it.
-    pub fn row(self) -> &'static Row {
-        // It was made from a place in the table.
-        TABLE.get(usize::from(self.row)).unwrap_or(&TABLE[0])
+    pub const fn row(self) -> &'static Row {
+        self.row
     }
 
     /// The level that its GET proves.
@@ -112,7 +114,38 @@ impl Permission {
 
     /// The GET that proves it.
     pub fn get(self) -> Option<Get> {
-        if self.level == Level::Read { self.row().read } else { self.row().write }
+        if self.level == Level::Read { self.row.read } else { self.row.write }
+    }
+
+    /// What tells it apart: each key stands once.
+    const fn identity(self) -> (&'static str, Level) {
+        (self.row.key, self.level)
+    }
+}
+
+impl PartialEq for Permission {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for Permission {}
+
+impl PartialOrd for Permission {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Permission {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.identity().cmp(&other.identity())
+    }
+}
+
+impl Hash for Permission {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.identity().hash(hasher);
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
             Limits, Question, Urgency,
             admission::{Admission, Effect, Metadata, Step},
             logins::FailedLogin,
+            schedule,
         },
         token::{HashedToken, Token},
     },
@@ -52,7 +53,7 @@ struct State {
     /// Since when a question waits that the worker has not looked at.
     unseen: Option<Timestamp>,
     /// When the worker looks again at the latest.
-    looks_at: Option<Timestamp>,
+    wakes_at: Option<Timestamp>,
     /// What the clock said last.
     told_time: Timestamp,
 }
@@ -63,18 +64,12 @@ struct Due {
     line: Line,
 }
 
-/// What the worker does.
-enum Work {
-    Ask(Due),
-    Wait(Option<Timestamp>),
-}
-
 impl Host {
     /// A host that was not asked yet.
     pub(super) fn new(name: Arc<str>, limits: Limits, changes: Changes) -> Self {
         let (admission, ledger) = (Admission::new(limits), Ledger::default());
         let told_time = Timestamp::MIN;
-        let state = State { admission, ledger, unseen: None, looks_at: None, told_time };
+        let state = State { admission, ledger, unseen: None, wakes_at: None, told_time };
         Host { name, state: Mutex::new(state), wake: Notify::new(), changes }
     }
 
@@ -108,17 +103,23 @@ impl Host {
         self.lock().admission.clock().offset()
     }
 
-    /// Drops what is known of the token.
-    pub(super) fn forget(&self, token: &HashedToken) {
+    /// Somebody uses the token.
+    pub(super) fn keep(&self, token: &HashedToken) {
+        self.lock().ledger.keep(token);
+    }
+
+    /// Nobody uses the token any more.
+    pub(super) fn forget(&self, token: &HashedToken, now: Timestamp) {
         let mut state = self.lock();
         state.admission.forget(token);
-        state.ledger.forget(token);
+        state.ledger.leave(token, now);
+        state.drop_unused(now);
     }
 
     /// For how long work that may go has waited for the worker.
     pub(super) fn stalled(&self, now: Timestamp) -> Option<Duration> {
         let state = self.lock();
-        let since = state.unseen.into_iter().chain(state.looks_at.filter(|at| *at < now)).min()?;
+        let since = state.unseen.into_iter().chain(state.wakes_at.filter(|at| *at < now)).min()?;
         Some(now.duration_since(since).try_into().unwrap_or_default())
     }
 
@@ -127,8 +128,8 @@ impl Host {
         let mut asking = FuturesUnordered::new();
         loop {
             match self.step(now()) {
-                Work::Ask(due) => asking.push(self.clone().asked(ask.clone(), due, now)),
-                Work::Wait(at) => {
+                Step::Ask(due) => asking.push(self.clone().asked(ask.clone(), due, now)),
+                Step::Wait(at) => {
                     let sleep = at.map_or(LONGEST_SLEEP, |at| until(at, now()));
                     tokio::select! {
                         Some((question, exchange)) = asking.next() => self.answered(question, exchange),
@@ -161,7 +162,7 @@ impl Host {
         (question, exchange)
     }
 
-    fn step(&self, now: Timestamp) -> Work {
+    fn step(&self, now: Timestamp) -> Step<Due> {
         let mut state = self.lock();
         let before = state.trouble();
         let (todo, changed) = state.step(now);
@@ -253,6 +254,7 @@ impl State {
             knowledge: entry.knowledge(),
             asked: entry.asked,
             released: self.admission.released(),
+            hurried: entry.hurried,
             pending: self.admission.is_pending(&(*token, Probe::Identity)),
         })
     }
@@ -265,14 +267,21 @@ impl State {
         }
     }
 
+    /// Drops what is known of tokens that nobody has used for as long as they are not asked about again.
+    fn drop_unused(&mut self, now: Timestamp) {
+        let while_ = self.admission.limits().minimum_interval;
+        self.ledger.drop_unused(schedule::earlier(now, while_));
+    }
+
     /// What the worker does next, and of which tokens something changed.
-    fn step(&mut self, now: Timestamp) -> (Work, Vec<HashedToken>) {
+    fn step(&mut self, now: Timestamp) -> (Step<Due>, Vec<HashedToken>) {
         let mut changed = Vec::new();
         if now < self.told_time {
             self.admission.set_back(now);
         }
         self.told_time = now;
-        if self.admission.pass(now) {
+        self.drop_unused(now);
+        if self.admission.lapse(now) {
             self.release();
             changed.extend(self.ledger.deferred());
         }
@@ -292,13 +301,13 @@ impl State {
         self.unseen = None;
         let todo = match next.step {
             Step::Ask(question) => {
-                self.looks_at = Some(now);
+                self.wakes_at = Some(now);
                 let line = self.line(&question);
-                Work::Ask(Due { question, line })
+                Step::Ask(Due { question, line })
             }
             Step::Wait(at) => {
-                self.looks_at = at;
-                Work::Wait(at)
+                self.wakes_at = at;
+                Step::Wait(at)
             }
         };
         (todo, changed)
@@ -327,12 +336,15 @@ impl State {
         let github_now = self.admission.clock().at(exchange.date, exchange.answered);
         let effect =
             self.admission.answered(question, &exchange.reply, metadata(&exchange, github_now), counts);
+        let minimum = self.admission.limits().minimum_interval;
         let mut changed = Vec::new();
         // Nobody uses a token any more that has no entry.
         if let Some(entry) = self.ledger.get_mut(&token).filter(|_| question.probe != Probe::Identity) {
             entry.prove(&question.probe, exchange.reply, exchange.at);
             changed.push(token);
         } else if let Some(entry) = self.ledger.get_mut(&token) {
+            let before = entry.asked.filter(|before| *before <= exchange.at);
+            entry.hurried = before.is_some_and(|before| exchange.at.duration_since(before) < minimum);
             entry.asked = Some(exchange.at);
             let needed = if question.urgency == Urgency::Dubious && !entry.accepted_before {
                 1

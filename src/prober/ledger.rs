@@ -1,6 +1,6 @@
 //! What this process has heard from one host about each token. Nothing here comes from a status.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use jiff::Timestamp;
 
@@ -17,7 +17,12 @@ use crate::domain::{
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     of: HashMap<HashedToken, Box<Entry>>,
+    /// The tokens that nobody uses any more, and since when, the first first.
+    unused: VecDeque<(HashedToken, Timestamp)>,
 }
+
+/// So many tokens that nobody uses are remembered at most.
+const UNUSED: usize = 1024;
 
 /// What was heard about a token. Most tokens are accepted and nothing else is to be said, so the rest has a place of its own.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +34,10 @@ pub(super) struct Entry {
     pub(super) asked: Option<Timestamp>,
     /// True if it was accepted before, by what this process or a connection's status knows.
     pub(super) accepted_before: bool,
+    /// True if it was asked about sooner than `minimum_interval` the last time.
+    pub(super) hurried: bool,
+    /// Since when nobody uses it, if nobody does.
+    unused: Option<Timestamp>,
     /// True if an incident held its refusals back, and it was not accepted since.
     pub(super) was_held: bool,
 }
@@ -63,8 +72,38 @@ impl Ledger {
         self.of.values_mut().map(|entry| &mut **entry)
     }
 
+    /// Somebody uses the token.
+    pub(super) fn keep(&mut self, token: &HashedToken) {
+        if let Some(entry) = self.get_mut(token) {
+            entry.unused = None;
+        }
+    }
+
+    /// Nobody uses the token any more. It is remembered for a while all the same: who takes it out and puts it back again and again
+    /// has it asked about no more often for that.
+    pub(super) fn leave(&mut self, token: &HashedToken, now: Timestamp) {
+        if let Some(entry) = self.get_mut(token) {
+            entry.unused = Some(now);
+            self.unused.push_back((*token, now));
+        }
+    }
+
+    /// Drops what nobody has used since then.
+    pub(super) fn drop_unused(&mut self, since: Timestamp) {
+        while let Some((token, at)) = self.unused.front().copied() {
+            if at > since && self.unused.len() <= UNUSED {
+                return;
+            }
+            self.unused.pop_front();
+            if self.get(&token).is_some_and(|entry| entry.unused == Some(at)) {
+                self.forget(&token);
+            }
+        }
+        self.unused.shrink_to(0);
+    }
+
     /// Drops the entry, and gives memory back when much of it is unused.
-    pub(super) fn forget(&mut self, token: &HashedToken) {
+    fn forget(&mut self, token: &HashedToken) {
         self.of.remove(token);
         if self.of.len().saturating_mul(4) < self.of.capacity() {
             self.of.shrink_to(self.of.len().saturating_mul(2));

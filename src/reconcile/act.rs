@@ -25,6 +25,8 @@ use crate::{
 pub(super) struct Outcomes<'a> {
     /// What stands under the name of each output.
     pub(super) stands: Vec<(&'a str, Stand)>,
+    /// What of former outputs will not go.
+    pub(super) others: Vec<(String, Stand)>,
     /// What the API server refused.
     pub(super) failures: Vec<Failure>,
     /// After which pause to go on with what could not be done yet.
@@ -56,8 +58,13 @@ pub(super) async fn act<'a>(
         let refused = unread.iter().find(|(unread, _)| unread == name).map(|(_, finding)| finding.clone());
         (*name, refused.map_or_else(|| stand.clone(), Stand::Refused))
     });
-    let outcomes =
-        Outcomes { stands: stands.collect(), failures: Vec::new(), pause: None, terminating: false };
+    let outcomes = Outcomes {
+        stands: stands.collect(),
+        others: decision.others.clone(),
+        failures: Vec::new(),
+        pause: None,
+        terminating: false,
+    };
     let mut acting = Acting { outcomes, observed, connection, record, ctx };
     for change in &decision.changes {
         acting.make(change).await;
@@ -102,11 +109,12 @@ impl Acting<'_, '_> {
     fn may_write(&mut self, change: &Change) -> bool {
         let now = Instant::now();
         let stamp = self.stamp(change.name());
-        let is_overtaken = change.writes() && stamp.is_some() && self.record.wrote(change.name(), stamp);
+        // Who undoes what we deleted or released is another writer too.
+        let is_contended = !change.writes() || stamp.is_some() && self.record.wrote(change.name(), stamp);
         let contentions = &mut self.record.contentions;
         let admitted = match contentions.blocked(change.name(), now) {
             Some(pause) => Err(pause),
-            None if is_overtaken => contentions.of(change.name()).admit(now),
+            None if is_contended => contentions.of(change.name()).admit(now),
             None => Ok(0),
         };
         match admitted {
@@ -174,6 +182,8 @@ impl Acting<'_, '_> {
     fn stands(&mut self, name: &str, stand: Stand) {
         if let Some((_, stands)) = self.outcomes.stands.iter_mut().find(|(known, _)| *known == name) {
             *stands = stand;
+        } else if !matches!(stand, Stand::Absent) {
+            self.outcomes.others.push((name.to_owned(), stand));
         }
     }
 

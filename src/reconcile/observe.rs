@@ -12,7 +12,7 @@ use crate::{
     cluster::{connections::Connection, secrets::SecretEntry},
     domain::{
         Reason, Verdict,
-        decide::{Host, Observation},
+        decide::{Heard, Host, Observation},
         knowledge::Knowledge,
         output::{Output, Stamp},
         probing::schedule::Past,
@@ -27,7 +27,7 @@ pub(super) struct Observed {
     /// What could not be read.
     pub(super) failures: Vec<Failure>,
     /// The source held another token than a moment ago: reconcile again.
-    pub(super) moved: bool,
+    pub(super) conflict: bool,
     /// When to ask because the annotation requests it, if that was not done yet.
     pub(super) requested_at: Option<Timestamp>,
 }
@@ -47,6 +47,14 @@ impl Observer<'_> {
         let (token, bytes, failure) = self.source().await;
         let host = host(self.ctx, &self.spec.host);
         self.subject(&token, &host, now);
+        self.resume(now);
+        let mut timing = self.ctx.settings.timing(self.spec.interval);
+        let interval = token.yes().filter(|_| !self.spec.suspend).map(|_| timing.interval);
+        timing.follows = self
+            .record
+            .subject
+            .as_ref()
+            .is_some_and(|subject| self.ctx.records.follows(&self.connection.key, subject, interval));
         let mut observed = Observed {
             seen: Observation {
                 now,
@@ -55,22 +63,24 @@ impl Observer<'_> {
                 bytes,
                 host,
                 knowledge: Knowledge::default(),
-                heard_refusal: false,
+                heard: Heard::default(),
                 past: Past {
                     since: Timestamp::from(self.record.since).min(now),
                     asked: None,
                     released: None,
+                    hurried: false,
                 },
                 pending: false,
                 pending_proofs: Vec::new(),
+                resumed: self.record.resumed.map(Timestamp::from).map(|at| at.min(now)),
                 requested: self.record.asked_on_request.map(Timestamp::from).filter(|asked| *asked <= now),
                 not_before: None,
                 demand: self.spec.demand(),
-                timing: self.ctx.settings.timing(self.spec.interval),
+                timing,
                 found: Vec::new(),
             },
             failures: failure.into_iter().collect(),
-            moved: false,
+            conflict: false,
             requested_at: None,
         };
         self.recall(&mut observed.seen);
@@ -81,6 +91,16 @@ impl Observer<'_> {
         observed.requested_at = self.requested_at(&observed.seen);
         observed.seen.found = self.found(&observed.seen);
         observed
+    }
+
+    /// Keeps since when the connection is no longer suspended, as long as its status says that it is.
+    fn resume(&mut self, now: Timestamp) {
+        let ready = self.connection.status.as_ref().and_then(|status| status.ready);
+        let tells = ready.is_some_and(|(_, reason)| reason == Reason::Suspended);
+        self.record.resumed = self.record.resumed.filter(|_| tells && !self.spec.suspend);
+        if tells && !self.spec.suspend {
+            self.record.resumed.get_or_insert(now.into());
+        }
     }
 
     /// Reads what a first decision found missing: the bytes of the token, and outputs that nobody has looked at.

@@ -3,11 +3,12 @@
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
+    num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
@@ -52,6 +53,8 @@ pub(super) struct Record {
     pub(super) not_now: Option<Box<Deferred>>,
     /// The request that was acted on in this process.
     pub(super) handled_request: Option<Box<str>>,
+    /// When a suspension ended that the status still tells of.
+    pub(super) resumed: Option<Second>,
     /// When GitHub was last asked because of a request.
     pub(super) asked_on_request: Option<Second>,
     /// The status that we wrote last.
@@ -60,6 +63,8 @@ pub(super) struct Record {
     pub(super) said: Option<u64>,
     /// When the bytes were read that this pass has, if it has them.
     pub(super) read_at: Option<Instant>,
+    /// The status of a suspended connection that was found to say all there is to say.
+    pub(super) suspended: Option<u64>,
     /// Since when the first answer about the token is awaited.
     pub(super) awaiting: Option<Instant>,
     /// Other writers of the same objects.
@@ -120,9 +125,11 @@ impl Record {
             held: None,
             not_now: None,
             handled_request: None,
+            resumed: None,
             asked_on_request: None,
             written: None,
             said: None,
+            suspended: None,
             read_at: None,
             awaiting: None,
             contentions: Contentions::default(),
@@ -227,8 +234,11 @@ pub(super) struct Records {
 #[derive(Debug, Default)]
 struct Inner {
     records: HashMap<ObjectKey, Box<Record>>,
-    sharing: HashMap<Subject, Few>,
+    sharing: HashMap<Subject, Sharers>,
 }
+
+/// The connections that share a token, each with its interval in seconds, if it asks at all.
+type Sharers = SmallVec<[(ObjectKey, Option<NonZeroU32>); 1]>;
 
 impl Records {
     /// Takes the record of a connection out; a new one if there is none of this uid. `forget` is told of a token that nobody uses
@@ -256,7 +266,8 @@ impl Records {
 
     /// Who shares this token.
     pub(super) fn sharing(&self, subject: &Subject) -> Few {
-        self.lock().sharing.get(subject).cloned().unwrap_or_default()
+        let inner = self.lock();
+        inner.sharing.get(subject).into_iter().flatten().map(|(key, _)| key.clone()).collect()
     }
 
     /// The connection uses this token now, in place of the one before. `forget` is told of that one if nobody uses it any more,
@@ -270,12 +281,35 @@ impl Records {
     ) {
         let mut inner = self.lock();
         let sharing = inner.sharing.entry(after.clone()).or_default();
-        if !sharing.contains(key) {
-            sharing.push(key.clone());
+        if !sharing.iter().any(|(sharer, _)| sharer == key) {
+            sharing.push((key.clone(), None));
         }
         if let Some(before) = before.filter(|before| *before != after) {
             inner.unshare(key, before, forget);
         }
+    }
+
+    /// Keeps how often this connection has the token asked about; `None` if it does not. True if another one has it asked about more
+    /// often.
+    pub(super) fn follows(
+        &self,
+        key: &ObjectKey,
+        subject: &Subject,
+        interval: Option<SignedDuration>,
+    ) -> bool {
+        let seconds =
+            interval.and_then(|interval| u32::try_from(interval.as_secs()).ok()).and_then(NonZeroU32::new);
+        let mut inner = self.lock();
+        let Some(sharing) = inner.sharing.get_mut(subject) else { return false };
+        let mut follows = false;
+        for (sharer, interval) in sharing {
+            if sharer == key {
+                *interval = seconds;
+            } else {
+                follows |= interval.is_some_and(|interval| seconds.is_some_and(|seconds| interval < seconds));
+            }
+        }
+        follows
     }
 
     /// Forgets a connection, and its token if nobody else uses it.
@@ -301,7 +335,7 @@ impl Inner {
 
     fn unshare(&mut self, key: &ObjectKey, subject: &Subject, forget: impl Fn(&Subject)) {
         let Some(sharing) = self.sharing.get_mut(subject) else { return };
-        sharing.retain(|sharer| sharer != key);
+        sharing.retain(|(sharer, _)| sharer != key);
         if sharing.is_empty() {
             self.sharing.remove(subject);
             forget(subject);

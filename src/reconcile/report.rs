@@ -56,6 +56,7 @@ pub(super) async fn report(
         seen: &observed.seen,
         decision,
         stands: &outcomes.stands,
+        others: &outcomes.others,
         secret_name: &spec.secret_ref.name,
         links: links.as_ref(),
         raised_from: (asked < ctx.settings.minimum_interval).then_some(asked),
@@ -84,7 +85,7 @@ async fn say_it(
     let is_said = same.0 == same.1 || record.said == Some(sum(&same));
     // A draft without a token keeps the instant of the one that stands.
     let has_aged = checked_at.is_some() && status::has_aged(checked_at, stands.checked_at(), heartbeat);
-    if is_said && !has_aged {
+    if is_said && !has_aged && !stands.is_strange(Timestamp::now()) {
         return Next::Wait;
     }
     let (now, status) = match connections::live(&ctx.client, &connection.key).await {
@@ -101,6 +102,7 @@ async fn say_it(
         Some(status) => write(&now, &status, record, ctx).await,
         // What the draft lacks is kept from the status that stands.
         None => {
+            record.suspended = Some(stands.fingerprint());
             record.said = Some(sum(&same));
             Next::Wait
         }
@@ -128,8 +130,14 @@ fn awaits(connection: &Connection, observed: &Observed, record: &mut Record) -> 
 }
 
 /// True if the status says already that this generation is suspended.
-pub(super) fn says_suspended(connection: &Connection) -> bool {
+pub(super) fn says_suspended(connection: &Connection, record: &Record) -> bool {
     let status = connection.status.as_ref().filter(|_| connection.is_known());
+    // What stands there was looked at, or written, by this process.
+    let is_seen = |status: &&StatusDigest| {
+        let written = record.written.is_some_and(|written| written.fingerprint == status.fingerprint());
+        written || record.suspended == Some(status.fingerprint())
+    };
+    let status = status.filter(is_seen).filter(|status| !status.is_strange(Timestamp::now()));
     status.and_then(|status| status.ready).is_some_and(|(_, reason)| reason == Reason::Suspended)
 }
 
@@ -175,8 +183,8 @@ fn may_write(connection: &Connection, record: &mut Record) -> Result<(), Duratio
     let now = Instant::now();
     let stands = connection.status.as_ref().map(|status| status.fingerprint());
     let ours = record.written.filter(|written| Some(written.generation) == connection.generation);
-    let is_overtaken = ours.is_some_and(|written| Some(written.fingerprint) != stands);
-    if !is_overtaken {
+    let is_contended = ours.is_some_and(|written| Some(written.fingerprint) != stands);
+    if !is_contended {
         return match record.contentions.blocked(STATUS, now) {
             Some(pause) => Err(pause),
             None => Ok(()),

@@ -86,8 +86,9 @@ pub(super) fn not_expiring(pass: &Pass<'_>) -> Draft {
 }
 
 pub(super) fn published(pass: &Pass<'_>) -> Draft {
-    let against: Vec<Finding> =
-        pass.stands.iter().filter_map(|(name, stand)| speaks_against(name, stand)).collect();
+    let others = pass.others.iter().map(|(name, stand)| (name.as_str(), stand));
+    let all = pass.stands.iter().map(|(name, stand)| (*name, stand)).chain(others);
+    let against: Vec<Finding> = all.filter_map(|(name, stand)| speaks_against(name, stand)).collect();
     if !against.is_empty() {
         return fails(ConditionStatus::False, against);
     }

@@ -182,6 +182,7 @@ fn written_with(
         seen,
         decision: &decision,
         stands: &stands(&decision, refused),
+        others: &[],
         source: "Secret pat",
         secret_name: "pat",
         links: Some(&links),

@@ -93,7 +93,8 @@ impl Inner {
             self.change(output, |known| {
                 if let Some(entry) = &mut known.entry {
                     let (name, of) = (connection.key.name().into(), Some(connection.uid.clone()));
-                    entry.heir = Some(Box::new(Heir { name, of }));
+                    // Somebody may have given it to another connection.
+                    entry.heir.get_or_insert_with(|| Box::new(Heir { name, of }));
                 }
             });
         }
@@ -143,7 +144,7 @@ impl Inner {
         }
     }
 
-    pub(super) fn is_outdated(&self, key: &ObjectKey, entry: Option<&SecretEntry>) -> bool {
+    pub(super) fn is_older(&self, key: &ObjectKey, entry: Option<&SecretEntry>) -> bool {
         let Some((known, entry)) = self.secret(key).zip(entry) else { return false };
         entry.version.resource_version.is_older(&known.version.resource_version)
     }
@@ -155,9 +156,9 @@ impl Inner {
         {
             *owner = uid.clone();
         }
-        // Nobody takes over what has a living owner, so the name is not kept.
+        // Nobody takes over what has a living owner, so that its own name need not be kept.
         if let Some(entry) = entry.as_mut().filter(|entry| self.is_owned(entry)) {
-            entry.heir = None;
+            entry.heir = entry.heir.take().filter(|heir| heir.of.is_none());
         }
         let before = self.secret(key);
         if before == entry.as_ref() && entry.is_some() {

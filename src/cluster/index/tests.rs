@@ -30,6 +30,7 @@ fn secret(version: &str, owner: Option<&str>) -> SecretEntry {
         bound_to: owner.map(Into::into),
         is_output: owner.is_some(),
         heir: None,
+        format: None,
         leaving: None,
     }
 }

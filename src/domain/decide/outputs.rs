@@ -2,11 +2,11 @@
 
 use super::super::{
     Finding, Reason,
-    output::{Output, Payload},
+    output::{Format, Output, Payload},
     token::Token,
     version::Version,
 };
-use super::{Judgement, Observation, OnInvalid, is_condemned, is_only_remembered};
+use super::{Judgement, Observation, OnInvalid, is_condemned, is_heard_condemned};
 
 /// A Secret that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum Found {
         version: Version,
         /// What it holds.
         holds: Holds,
+        /// The format in which it was written, if it tells.
+        format: Option<Format>,
     },
     /// A Secret that is being deleted and waits for its finalizers.
     Leaving {
@@ -236,8 +238,8 @@ pub(super) fn outputs<'a>(seen: &'a Observation, judgement: &Judgement<'_>) -> O
     match outputs.plan {
         Plan::Write => outputs.write(seen, judgement),
         // What a status remembers deletes nothing: the next question decides.
-        Plan::Withdraw if is_only_remembered(seen, judgement) => {}
-        Plan::Withdraw => outputs.withdraw(seen),
+        Plan::Withdraw if is_heard_condemned(seen, judgement) => outputs.withdraw(seen),
+        Plan::Withdraw => {}
         Plan::Keep => outputs.keep(seen),
         Plan::NothingRequested => {}
     }
@@ -246,6 +248,18 @@ pub(super) fn outputs<'a>(seen: &'a Observation, judgement: &Judgement<'_>) -> O
     // One that holds condemned bytes goes at once.
     outputs.leftovers = leftovers.filter(|leftover| !outputs.changes.contains(leftover)).collect();
     outputs
+}
+
+/// The outputs that are no longer named and wait for their finalizers.
+pub(super) fn others(seen: &Observation) -> Vec<(String, Stand)> {
+    let is_named = |name: &String| seen.demand.outputs.iter().any(|output| output.secret_name == *name);
+    let leaving = seen.found.iter().filter_map(|found| match found {
+        Found::Leaving { name, finalizers } if !is_named(name) => {
+            Some((name.clone(), Stand::Leaving(finalizers.clone())))
+        }
+        _ => None,
+    });
+    leaving.collect()
 }
 
 fn plan(seen: &Observation, judgement: &Judgement<'_>) -> Plan {

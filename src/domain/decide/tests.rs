@@ -53,12 +53,13 @@ pub(crate) fn seen() -> Observation {
         bytes: Some(token),
         host: Verdict::Yes(Host { name: "github.com".into(), registry: Some("ghcr.io".to_owned()) }),
         knowledge: Knowledge::default(),
-        heard_refusal: false,
+        heard: Heard::default(),
         not_before: None,
-        past: Past { since: at(T - DAY), asked: None, released: None },
+        past: Past { since: at(T - DAY), asked: None, released: None, hurried: false },
         pending: false,
         pending_proofs: Vec::new(),
         requested: None,
+        resumed: None,
         demand: Demand {
             source: "source".to_owned(),
             expectation: Expectation::default(),
@@ -75,6 +76,7 @@ pub(crate) fn seen() -> Observation {
             heartbeat: SignedDuration::from_hours(1),
             trust_for: SignedDuration::from_hours(24),
             proof_interval: SignedDuration::from_hours(6),
+            follows: false,
         },
         found: Vec::new(),
     }
@@ -85,8 +87,14 @@ impl Observation {
     pub(crate) fn hears(mut self, second: i64, reply: Reply) -> Self {
         self.now = at(second);
         self.past.asked = Some(self.now);
-        self.heard_refusal |= matches!(reply, Reply::Answer(Answer::Refused(_)));
+        let acceptances = match (&reply, self.heard.acceptances) {
+            (Reply::Answer(Answer::Granted(_)), Acceptances::None) => Acceptances::One,
+            (Reply::Answer(Answer::Granted(_)), _) => Acceptances::Many,
+            (_, before) => before,
+        };
         self.knowledge.learn(reply, self.now);
+        let (refusal, deferral) = (self.knowledge.refused.is_some(), self.knowledge.deferred.is_some());
+        self.heard = Heard { acceptances, refusal, deferral };
         self
     }
 
@@ -151,7 +159,7 @@ fn version(name: &str) -> Version {
 }
 
 pub(crate) fn ours(name: &str, holds: Holds) -> Found {
-    Found::Ours { name: name.to_owned(), version: version(name), holds }
+    Found::Ours { name: name.to_owned(), version: version(name), holds, format: Some(Format::Opaque) }
 }
 
 pub(crate) fn leaving(name: &str) -> Found {

@@ -55,9 +55,9 @@ impl Proven {
     /// Keeps that there was no answer. What was proven stays.
     pub fn defer(&mut self, deferral: Deferral, at: Timestamp) {
         let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
-        let since = self.deferred.map_or(at, |deferred| deferred.since);
+        let first = || Deferred::first(deferral, at);
         self.asked = Some(at);
-        self.deferred = Some(Deferred { since, deferral });
+        self.deferred = Some(self.deferred.map_or_else(first, |before| before.then(deferral)));
     }
 
     /// What is believed.
@@ -77,16 +77,13 @@ impl Proven {
     #[must_use]
     pub fn overlaid(&self, heard: &Proven) -> Proven {
         let mut proven = heard.clone();
-        match (&self.last, &heard.last) {
-            (Some((before, at)), None) => {
-                proven.last = Some((before.clone(), *at));
-                // The status says that it was denied before, so this process need not hear it twice.
-                if let (Proof::Denied(_), Some((denial, at))) = (before, proven.doubted) {
-                    proven.last = Some((Proof::Denied(denial), at));
-                    proven.doubted = None;
-                }
+        if let (Some((before, at)), None) = (&self.last, &heard.last) {
+            proven.last = Some((before.clone(), *at));
+            // The status says that it was denied before, so this process need not hear it twice.
+            if let (Proof::Denied(_), Some((denial, at))) = (before, proven.doubted) {
+                proven.last = Some((Proof::Denied(denial), at));
+                proven.doubted = None;
             }
-            _ => {}
         }
         proven
     }

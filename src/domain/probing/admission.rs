@@ -47,7 +47,7 @@ pub struct Admission {
 
 /// What to do now.
 #[derive(Debug)]
-pub struct Next {
+pub struct Turn {
     /// These wait no longer and were not asked.
     pub turned_away: Vec<(Question, NotNow)>,
     /// What to ask.
@@ -56,9 +56,9 @@ pub struct Next {
 
 /// What the worker does.
 #[derive(Debug)]
-pub enum Step {
+pub enum Step<Q = Question> {
     /// Asks this.
-    Ask(Question),
+    Ask(Q),
     /// Waits until this instant, if there is one, or until something happens.
     Wait(Option<Timestamp>),
 }
@@ -135,8 +135,8 @@ impl Admission {
     }
 
     /// What to do now. What is given to ask counts as on its way.
-    pub fn next(&mut self, now: Timestamp) -> Next {
-        let wait = |at| Next { turned_away: Vec::new(), step: Step::Wait(at) };
+    pub fn next(&mut self, now: Timestamp) -> Turn {
+        let wait = |at| Turn { turned_away: Vec::new(), step: Step::Wait(at) };
         let ends = self.incident.ends(&self.limits);
         if self.queue.is_empty() || self.asking.len() >= usize::from(self.limits.concurrency) {
             return wait(ends);
@@ -153,7 +153,7 @@ impl Admission {
             self.breaker.recall(&question.hashed);
             self.incident.recall(&question.hashed, false);
         }
-        let Some(question) = taken else { return Next { turned_away, step: Step::Wait(ends) } };
+        let Some(question) = taken else { return Turn { turned_away, step: Step::Wait(ends) } };
         self.points.spend(rate, now);
         if let Some(account) = question.account {
             self.accounts.spend(account, &self.limits, now);
@@ -164,7 +164,7 @@ impl Admission {
         self.breaker.send(question.hashed);
         self.incident.send(question.hashed);
         self.asking.insert(question.key());
-        Next { turned_away, step: Step::Ask(question) }
+        Turn { turned_away, step: Step::Ask(question) }
     }
 
     /// Takes in what came of a question. `counts` tells that the token was accepted before, and that a refusal of it is news.
@@ -231,8 +231,8 @@ impl Admission {
     }
 
     /// Ends an incident that has lasted as long as it may.
-    pub fn pass(&mut self, now: Timestamp) -> bool {
-        let has_passed = self.incident.pass(&self.limits, now).is_some();
+    pub fn lapse(&mut self, now: Timestamp) -> bool {
+        let has_passed = self.incident.lapse(&self.limits, now).is_some();
         if has_passed {
             self.released = Some(now);
         }
@@ -246,6 +246,11 @@ impl Admission {
         }
         self.incident.recall(token, true);
         self.logins.settle(token);
+    }
+
+    /// The settings that govern how much the host is asked.
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// The breaker of the host.

@@ -121,7 +121,7 @@ impl Incident {
     }
 
     /// Gives those that are held no longer, if the incident has lasted as long as it may.
-    pub fn pass(&mut self, limits: &Limits, now: Timestamp) -> Option<HashSet<HashedToken>> {
+    pub fn lapse(&mut self, limits: &Limits, now: Timestamp) -> Option<HashSet<HashedToken>> {
         let hold = limits.incident_hold;
         // Nobody is held any more once those who used the tokens are gone.
         let over = |open: &mut Open| {

@@ -1,6 +1,7 @@
 //! The questions that wait for one host, in the order in which they go.
 //!
-//! By urgency, and within each urgency one namespace after the other, so that no tenant's many questions delay another's few.
+//! Every other question goes by urgency, and within each urgency one namespace after the other. The questions between them go one
+//! namespace after the other whatever their urgency, so that no tenant's many urgent questions keep another's from being asked.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -52,6 +53,10 @@ impl NotNow {
 pub struct Queue {
     lanes: [Lane; Urgency::ALL.len()],
     waiting: HashMap<Key, Urgency>,
+    /// The namespaces of the questions that wait, those first that were served longest ago.
+    turns: VecDeque<Arc<str>>,
+    /// Whether the next question goes by the turns of the namespaces.
+    by_turns: bool,
 }
 
 /// The questions of one urgency. The namespace in front is served next, and goes to the back then.
@@ -94,6 +99,9 @@ impl Queue {
         }
         self.remove(&key);
         self.waiting.insert(key, urgency);
+        if !self.turns.contains(&question.namespace) {
+            self.turns.push_front(question.namespace.clone());
+        }
         if let Some(lane) = self.lanes.get_mut(urgency as usize) {
             lane.push(question);
         }
@@ -105,7 +113,14 @@ impl Queue {
         mut gate: impl FnMut(&Question) -> Gate,
     ) -> (Option<Question>, Vec<(Question, NotNow)>) {
         let mut turned_away = Vec::new();
-        let taken = self.lanes.iter_mut().find_map(|lane| lane.take(&mut gate, &mut turned_away));
+        let by_turns = self.by_turns.then(|| self.next_in_turn(&mut gate, &mut turned_away)).flatten();
+        let taken = by_turns
+            .or_else(|| self.lanes.iter_mut().find_map(|lane| lane.take(&mut gate, &mut turned_away)));
+        self.by_turns = !self.by_turns;
+        if let Some(question) = &taken {
+            self.turns.retain(|namespace| *namespace != question.namespace);
+            self.turns.push_back(question.namespace.clone());
+        }
         for question in taken.iter().chain(turned_away.iter().map(|(question, _)| question)) {
             self.waiting.remove(&question.key());
         }
@@ -114,6 +129,19 @@ impl Queue {
             *self = Queue::default();
         }
         (taken, turned_away)
+    }
+
+    /// The most urgent question of the namespace that was served longest ago. What is asked last stays last.
+    fn next_in_turn(
+        &mut self,
+        gate: &mut impl FnMut(&Question) -> Gate,
+        turned_away: &mut Vec<(Question, NotNow)>,
+    ) -> Option<Question> {
+        let lanes = self.lanes.get_mut(..Urgency::Dubious as usize)?;
+        let take = |namespace: &Arc<str>| {
+            lanes.iter_mut().find_map(|lane| lane.take_of(namespace, gate, turned_away))
+        };
+        self.turns.iter().find_map(take)
     }
 
     /// Takes the question out.
@@ -156,6 +184,19 @@ impl Lane {
             }
         }
         None
+    }
+
+    /// The first question of the namespace that may go.
+    fn take_of(
+        &mut self,
+        namespace: &Arc<str>,
+        gate: &mut impl FnMut(&Question) -> Gate,
+        turned_away: &mut Vec<(Question, NotNow)>,
+    ) -> Option<Question> {
+        let (_, questions) = self.namespaces.iter_mut().find(|(known, _)| known == namespace)?;
+        let taken = first(questions, gate, turned_away);
+        self.namespaces.retain(|(_, questions)| !questions.is_empty());
+        taken
     }
 
     fn remove(&mut self, key: &Key) -> Option<Question> {

@@ -49,11 +49,13 @@ pub struct Timing {
     pub trust_for: SignedDuration,
     /// How far apart the instants are at which the other questions about a token are due.
     pub proof_interval: SignedDuration,
+    /// Whether another connection has the same token asked about more often. Its answers serve this one too.
+    pub follows: bool,
 }
 
 impl Timing {
     /// How old an acceptance can be that nothing speaks against: older, and the operator was away for long.
-    pub fn longest_silence(&self) -> SignedDuration {
+    pub fn stale_after(&self) -> SignedDuration {
         self.trust_for.saturating_add(self.interval).saturating_add(self.heartbeat)
     }
 }
@@ -67,6 +69,8 @@ pub struct Past {
     pub asked: Option<Timestamp>,
     /// When a breaker of the host closed or an incident of it ended last: what was deferred before may be asked then.
     pub released: Option<Timestamp>,
+    /// Whether the last question came sooner after the one before than `minimum_interval`, as a confirmation does.
+    pub hurried: bool,
 }
 
 impl Past {
@@ -74,7 +78,7 @@ impl Past {
     pub fn by(self, now: Timestamp) -> Past {
         let passed = |at: &Timestamp| *at <= now;
         let (asked, released) = (self.asked.filter(passed), self.released.filter(passed));
-        Past { since: self.since.min(now), asked, released }
+        Past { since: self.since.min(now), asked, released, hurried: self.hurried }
     }
 
     /// The last question, or the start of this process, before which the last question lies. What is remembered from later
@@ -95,7 +99,9 @@ pub fn due(
     timing: &Timing,
 ) -> Option<Timestamp> {
     let at = wanted(subject, knowledge, past, ends, timing)?;
-    let confirms = knowledge.deferred.is_none()
+    // One confirmation comes sooner, and not another one after it.
+    let confirms = !past.hurried
+        && knowledge.deferred.is_none()
         && (knowledge.refused.is_some_and(|refused| refused.count < 2) || knowledge.before.is_some());
     // Before the first question of this process, what is remembered tells of one at least.
     let asked = past.asked.or_else(|| last_reply(knowledge).map(|at| at.min(past.since)));
@@ -170,6 +176,11 @@ pub fn proof_due(
     instant_after(share, past.last(), interval)
 }
 
+/// The latest instant at which a check may be due: what lies behind it was written by a clock that was wrong, or by somebody else.
+pub fn latest(now: Timestamp) -> Timestamp {
+    later(now, LONGEST_REQUEUE.saturating_mul(2))
+}
+
 /// When to requeue: at once if a question is due, else at the earliest of the given instants that lies ahead; between one
 /// second and a day from now.
 pub fn requeue_after(
@@ -184,7 +195,10 @@ pub fn requeue_after(
 /// The next of the token's own instants, which are `phase + k × interval`; at once if the operator was away for longer.
 fn regular(subject: &Subject, accepted: Timestamp, past: Past, timing: &Timing) -> Timestamp {
     if let Some(asked) = past.asked {
-        return next_instant(subject, asked, timing.interval);
+        return match timing.follows {
+            true => later(asked, timing.interval),
+            false => next_instant(subject, asked, timing.interval),
+        };
     }
     if later(accepted, timing.interval.saturating_add(timing.heartbeat)) < past.since {
         return past.since;

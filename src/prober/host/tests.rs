@@ -66,7 +66,7 @@ struct Connection {
 impl World {
     fn new(limits: Limits, host: fn(usize, i64) -> Reply) -> Self {
         let (admission, ledger) = (Admission::new(limits), Ledger::default());
-        let state = State { admission, ledger, unseen: None, looks_at: None, told_time: Timestamp::MIN };
+        let state = State { admission, ledger, unseen: None, wakes_at: None, told_time: Timestamp::MIN };
         World { state, connections: Vec::new(), host, asked: Vec::new(), looks: 0 }
     }
 
@@ -82,6 +82,7 @@ impl World {
                 heartbeat: SignedDuration::from_hours(1),
                 trust_for: SignedDuration::from_hours(24),
                 proof_interval: SignedDuration::from_hours(6),
+                follows: false,
             };
             let (remembered, dubious) = (Knowledge::default(), false);
             let connection = Connection {
@@ -107,7 +108,7 @@ impl World {
             loop {
                 let (todo, news) = self.state.step(at(second));
                 changed.extend(news);
-                let Work::Ask(due) = todo else { break };
+                let Step::Ask(due) = todo else { break };
                 let number = number(&due.question);
                 let reply = (self.host)(number, second);
                 self.asked.push((number, second, reply.clone()));
@@ -138,7 +139,9 @@ impl World {
         let since = at(connection.since);
         let past = known
             .as_ref()
-            .map_or(super::super::Past { since, asked: None, released: None }, |known| known.past(since));
+            .map_or(super::super::Past { since, asked: None, released: None, hurried: false }, |known| {
+                known.past(since)
+            });
         let subject = Subject { host: "a".into(), token: question.hashed };
         let due = due(&subject, &knowledge, past, None, &connection.timing);
         let due = due.map_or(i64::MAX, |due| due.as_second() - T);
@@ -411,7 +414,7 @@ fn a_limit_that_an_answer_announces_is_kept() {
         let mut world = World::new(LIMITS_OF_TESTS, |_, _| accepts(1));
         let question = Question { account: Some(1), ..question_of(1, "a") };
         world.state.ask(question.clone(), at(0));
-        let Work::Ask(_) = world.state.step(at(0)).0 else { panic!("it is asked") };
+        let Step::Ask(_) = world.state.step(at(0)).0 else { panic!("it is asked") };
         let limit = RateLimit { limit: 5000, remaining: 0, reset: at(reset).as_second() };
         let date = date.map(at);
         let heard = Exchange { at: at(0), answered: at(0), reply: accepts(1), date, limit: Some(limit) };
@@ -429,7 +432,7 @@ fn a_wrong_date_is_counted_and_moves_nothing() {
     let mut world = World::new(LIMITS_OF_TESTS, |_, _| accepts(1));
     for (number, date) in [3, 3, 400 * DAY, 3].into_iter().enumerate() {
         world.state.ask(question_of(number, "a"), at(0));
-        let Work::Ask(due) = world.state.step(at(0)).0 else { panic!("it is asked") };
+        let Step::Ask(due) = world.state.step(at(0)).0 else { panic!("it is asked") };
         let heard =
             Exchange { at: at(0), answered: at(0), reply: accepts(1), date: Some(at(date)), limit: None };
         world.state.answered(&due.question, heard);
@@ -439,28 +442,42 @@ fn a_wrong_date_is_counted_and_moves_nothing() {
 }
 
 #[test]
-fn nothing_is_kept_of_tokens_that_nobody_uses_any_more() {
+fn little_is_kept_of_tokens_that_nobody_uses_any_more_and_nothing_after_a_while() {
     let mut world = World::new(LIMITS_OF_TESTS, |_, _| accepts(1));
-    for number in 0..100_000 {
+    let minimum = LIMITS_OF_TESTS.minimum_interval.as_secs();
+    for number in 0..100_000_usize {
+        let now = at(number as i64);
         let question = question_of(number, "a");
-        world.state.ask(question.clone(), at(number as i64));
-        let Work::Ask(due) = world.state.step(at(number as i64)).0 else { panic!("it is asked") };
-        let second = at(number as i64);
-        if number % 3 == 0 {
-            world.state.admission.forget(&question.hashed);
-            world.state.ledger.forget(&question.hashed);
-        }
-        let heard =
-            Exchange { at: second, answered: second, reply: accepts(number as i64), date: None, limit: None };
-        let changed = world.state.answered(&due.question, heard);
-        assert_eq!(changed.is_empty(), number % 3 == 0, "the answer of a forgotten token is dropped");
-        if number >= 1000 {
-            let old = question_of(number - 1000, "a").hashed;
-            world.state.admission.forget(&old);
-            world.state.ledger.forget(&old);
-        }
+        world.state.ask(question.clone(), now);
+        let Step::Ask(due) = world.state.step(now).0 else { panic!("it is asked") };
+        let exchange =
+            Exchange { at: now, answered: now, reply: accepts(number as i64), date: None, limit: None };
+        world.state.answered(&due.question, exchange);
+        world.state.admission.forget(&question.hashed);
+        world.state.ledger.leave(&question.hashed, now);
+        world.state.drop_unused(now);
+        let (entries, room) = world.state.ledger.size();
+        assert!(entries <= (minimum as usize + 1).min(1025) && room <= 8192, "{entries} in {room}");
     }
-    assert!(world.state.ledger.size() <= (1000, 4000), "{:?}", world.state.ledger.size());
+    world.state.drop_unused(at(100_000 + minimum));
+    assert_eq!(world.state.ledger.size().0, 0);
+}
+
+#[test]
+fn a_token_that_is_taken_out_and_put_back_is_asked_about_no_sooner_for_that() {
+    let mut world = World::new(LIMITS_OF_TESTS, |_, _| accepts(1));
+    let question = question_of(1, "a");
+    world.state.ask(question.clone(), at(0));
+    let Step::Ask(due) = world.state.step(at(0)).0 else { panic!("it is asked") };
+    let exchange = Exchange { at: at(0), answered: at(0), reply: accepts(1), date: None, limit: None };
+    world.state.answered(&due.question, exchange);
+    world.state.ledger.leave(&question.hashed, at(1));
+    world.state.drop_unused(at(2));
+    let snapshot = world.state.snapshot(&question.hashed).unwrap();
+    assert_eq!((snapshot.asked, snapshot.knowledge.grant.is_some()), (Some(at(0)), true));
+    world.state.ledger.keep(&question.hashed);
+    world.state.drop_unused(at(DAY));
+    assert!(world.state.snapshot(&question.hashed).is_some(), "somebody uses it again");
 }
 
 #[test]
@@ -475,9 +492,9 @@ fn a_stall_is_work_that_the_worker_does_not_look_at() {
     assert_eq!(host.stalled(at(0)), None);
     host.ask(question_of(1, "a"), at(0));
     assert_eq!(host.stalled(at(31)), Some(31 * second));
-    let Work::Ask(_) = host.step(at(31)) else { panic!("it is asked") };
+    let Step::Ask(_) = host.step(at(31)) else { panic!("it is asked") };
     assert_eq!(host.stalled(at(62)), Some(31 * second), "the next step comes at once");
-    let Work::Wait(None) = host.step(at(62)) else { panic!("there is nothing to do") };
+    let Step::Wait(None) = host.step(at(62)) else { panic!("there is nothing to do") };
     assert_eq!(host.stalled(at(1000)), None, "a question on its way has a deadline of its own");
 }
 
@@ -489,7 +506,7 @@ fn hosts_know_nothing_of_each_other() {
         one.ask(question_of(number, "a"), at(0));
     }
     for _ in 0..3 {
-        let Work::Ask(due) = one.step(at(0)) else { panic!("it is asked") };
+        let Step::Ask(due) = one.step(at(0)) else { panic!("it is asked") };
         let reply = defers(Reason::TimedOut);
         one.answered(due.question, Exchange { at: at(0), answered: at(10), reply, date: None, limit: None });
     }

@@ -7,7 +7,7 @@ use crate::{
     api::StatusDigest,
     domain::{
         Reason, Verdict,
-        decide::{Host, Observation},
+        decide::{Acceptances, Heard, Host, Observation},
         knowledge::{Deferred, Knowledge},
         probe::Probe,
         probing::{Subject, Urgency, schedule::later},
@@ -31,6 +31,7 @@ impl Observer<'_> {
         };
         let (key, before) = (&self.connection.key, self.record.subject.as_ref());
         self.ctx.records.share(key, before, &subject, |unused| self.ctx.prober.forget(unused));
+        self.ctx.prober.keep(&subject);
         self.record.since = now.into();
         self.record.not_now = None;
         self.record.remembered = remembered(self.connection.status.as_ref(), &subject);
@@ -48,7 +49,15 @@ impl Observer<'_> {
         let snapshot = self.ctx.prober.snapshot(subject);
         if let Some(snapshot) = &snapshot {
             seen.pending = snapshot.pending;
-            seen.heard_refusal = snapshot.knowledge.refused.is_some();
+            seen.heard = Heard {
+                acceptances: match (&snapshot.knowledge.grant, snapshot.knowledge.heard_one_acceptance()) {
+                    (None, _) => Acceptances::None,
+                    (Some(_), true) => Acceptances::One,
+                    (Some(_), false) => Acceptances::Many,
+                },
+                refusal: snapshot.knowledge.refused.is_some(),
+                deferral: snapshot.knowledge.deferred.is_some(),
+            };
             seen.past = snapshot.past(self.record.since.into()).by(seen.now);
             if snapshot.knowledge.grant.is_some() && !snapshot.knowledge.heard_one_acceptance() {
                 self.record.remembered = self.record.remembered.take().and_then(proofs_alone);
@@ -132,7 +141,11 @@ impl Observer<'_> {
         if !requested && !observed.seen.is_due() {
             return;
         }
-        let urgency = if requested { Urgency::New } else { self.urgency(&observed.seen) };
+        let urgency = match self.urgency(&observed.seen) {
+            Urgency::Dubious => Urgency::Dubious,
+            _ if requested => Urgency::New,
+            urgency => urgency,
+        };
         let knowledge = &observed.seen.knowledge;
         let asker = Asker {
             namespace: self.connection.key.namespace(),
@@ -170,7 +183,7 @@ impl Observer<'_> {
                     let since = whole_seconds(observed.seen.now);
                     self.record
                         .not_now
-                        .get_or_insert_with(|| Box::new(Deferred { since, deferral }))
+                        .get_or_insert_with(|| Box::new(Deferred::first(deferral, since)))
                         .deferral = deferral;
                 }
                 self.recall(&mut observed.seen);
@@ -183,7 +196,7 @@ impl Observer<'_> {
         let now = observed.seen.now;
         let due = observed.seen.proofs_due().into_iter().filter(|(_, at)| *at <= now);
         let due: Vec<Probe> = due.map(|(probe, _)| probe).collect();
-        if due.is_empty() || observed.moved {
+        if due.is_empty() || observed.conflict {
             return;
         }
         self.bytes(observed).await;

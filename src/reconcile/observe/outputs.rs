@@ -55,7 +55,7 @@ impl Observer<'_> {
             return Found::Bound { name, version: entry.version.clone() };
         }
         let holds = self.record.holds(&name, &entry.version, stamp);
-        Found::Ours { name, version: entry.version.clone(), holds }
+        Found::Ours { name, version: entry.version.clone(), holds, format: entry.format }
     }
 
     /// Reads one output and compares it with what it shall hold.

@@ -69,8 +69,8 @@ impl Observer<'_> {
             return;
         }
         let (token, bytes, failure) = self.read_source().await;
-        observed.moved = failure.is_none() && token != observed.seen.token;
-        observed.seen.bytes = bytes.filter(|_| !observed.moved);
+        observed.conflict = failure.is_none() && token != observed.seen.token;
+        observed.seen.bytes = bytes.filter(|_| !observed.conflict);
         observed.failures.extend(failure);
     }
 }

@@ -18,7 +18,7 @@ fn restarted(seen: &Observation, status: &Status) -> (Observation, Status) {
     let seen = seen.clone().with(|again| {
         again.knowledge =
             subject.map_or_else(Knowledge::default, |(hashed, host)| digest.knowledge(hashed, &host.name));
-        again.past = Past { since: again.now, asked: None, released: None };
+        again.past = Past { since: again.now, asked: None, released: None, hurried: false };
     });
     (seen, stored)
 }
@@ -181,7 +181,7 @@ fn the_end_of_a_limit_is_told_and_that_of_an_outage_is_not() {
         (Reason::HostRefusesMany, false),
     ];
     for (reason, told) in rows {
-        let deferred = Deferred { since: at(T), deferral: Deferral { reason, until: Some(at(T)) } };
+        let deferred = Deferred::first(Deferral { reason, until: Some(at(T)) }, at(T));
         assert_eq!(DeferralStatus::from(deferred).not_before.is_some(), told, "{reason:?}");
     }
 }

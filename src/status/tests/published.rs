@@ -135,6 +135,7 @@ fn an_output_that_changed_while_it_was_written_is_looked_at_again() {
         seen: &seen,
         decision: &decision,
         stands: &stands,
+        others: &[],
         source: "Secret pat",
         secret_name: "pat",
         links: None,

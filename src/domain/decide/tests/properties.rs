@@ -108,7 +108,7 @@ fn happens(mut seen: Observation, event: &Event) -> Observation {
             seen
         }
         Event::Restarts => {
-            seen.past = Past { since: seen.now, asked: None, released: None };
+            seen.past = Past { since: seen.now, asked: None, released: None, hurried: false };
             seen
         }
     }

@@ -9,7 +9,8 @@ fn withdraw(seen: &mut Observation) {
 #[test]
 fn outputs_are_withdrawn_only_on_githubs_lasting_word_or_the_requirements() {
     use Plan::{Keep, Withdraw, Write};
-    let proven = || seen().accepted(T - HOUR, Expiry::At(at(T + 100 * DAY)));
+    let end = Expiry::At(at(T + 100 * DAY));
+    let proven = || seen().accepted(T - 2 * HOUR, end).accepted(T - HOUR, end);
     let ends = || seen().accepted(T - HOUR, Expiry::At(at(T)));
     let scope = |seen: &mut Observation| seen.demand.requirement.scopes = vec!["gist".to_owned()];
     let unlisted = |seen: &mut Observation| {
@@ -108,16 +109,47 @@ fn refusals_that_only_a_status_remembers_delete_nothing() {
         .condemned(T)
         .published(Holds::Wanted)
         .with(withdraw)
-        .with(|seen| seen.heard_refusal = false);
+        .with(|seen| seen.heard.refusal = false);
     let decision = decide(&remembered);
     assert_eq!((changes(&decision).as_str(), decision.plan), ("", Plan::Withdraw));
     let heard = remembered.clone().refused(T + 300);
     assert_eq!(changes(&decide(&heard)), "delete one, delete two");
-    let scope = remembered.with(|seen| {
-        seen.knowledge.refused = None;
-        seen.demand.requirement.scopes = vec!["gist".to_owned()];
+    let forgotten = remembered.clone().with(|seen| {
+        seen.past = Past { since: seen.now, asked: None, released: None, hurried: false };
     });
-    assert_eq!(changes(&decide(&scope)), "delete one, delete two", "the spec speaks for itself");
+    assert_eq!(forgotten.due(), Some(forgotten.now), "it is asked about at once");
+}
+
+#[test]
+fn one_answer_that_violates_a_requirement_deletes_nothing_and_is_confirmed_soon() {
+    let scope = |seen: &mut Observation| seen.demand.requirement.scopes = vec!["gist".to_owned()];
+    let once = || seen().with(scope).with(withdraw).has(T, &[]).published(Holds::Wanted);
+    assert_eq!((changes(&decide(&once())).as_str(), decide(&once()).plan), ("", Plan::Withdraw));
+    let confirm_after = once().timing.confirm_after.as_secs();
+    assert_eq!(once().due(), Some(at(T + confirm_after)));
+    let twice = once().has(T + confirm_after, &[]);
+    assert_eq!(changes(&decide(&twice)), "delete one, delete two");
+    let other = once().published(OTHER);
+    assert!(other.due() > Some(at(T + confirm_after)), "nothing holds the token, so nothing is in a hurry");
+    let retain = once().with(|seen| seen.demand.on_invalid = OnInvalid::Retain);
+    assert!(retain.due() > Some(at(T + confirm_after)));
+    let restored = once().with(|seen| {
+        seen.heard = Heard::default();
+        seen.past = Past { since: at(T + 5), asked: None, released: None, hurried: false };
+    });
+    assert_eq!((changes(&decide(&restored)).as_str(), restored.due()), ("", Some(at(T + 5))), "of a status");
+}
+
+#[test]
+fn an_expiry_that_only_a_status_remembers_deletes_nothing() {
+    let ended = seen().accepted(T - HOUR, Expiry::At(at(T))).refused(T + 2).with(withdraw);
+    let ended = ended.published(Holds::Wanted);
+    assert_eq!(changes(&decide(&ended)), "delete one, delete two", "heard");
+    let restored = ended.with(|seen| {
+        seen.heard = Heard::default();
+        seen.past = Past { since: at(T + 3), asked: None, released: None, hurried: false };
+    });
+    assert_eq!((changes(&decide(&restored)).as_str(), restored.due()), ("", Some(at(T + 3))));
 }
 
 #[test]

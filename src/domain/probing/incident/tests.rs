@@ -96,9 +96,9 @@ fn it_ends_after_the_hold_at_the_latest() {
     let mut incident = begun(&[(1, 0, true), (2, 5, true), (3, 9, true)]);
     let hold = LIMITS.incident_hold.as_secs();
     assert_eq!(incident.ends(&LIMITS), Some(at(9 + hold)));
-    assert_eq!(incident.pass(&LIMITS, at(8 + hold)), None);
-    assert_eq!(incident.pass(&LIMITS, at(9 + hold)).map(|held| held.len()), Some(3));
-    assert_eq!(incident.pass(&LIMITS, at(9 + hold)), None);
+    assert_eq!(incident.lapse(&LIMITS, at(8 + hold)), None);
+    assert_eq!(incident.lapse(&LIMITS, at(9 + hold)).map(|held| held.len()), Some(3));
+    assert_eq!(incident.lapse(&LIMITS, at(9 + hold)), None);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn a_forgotten_token_does_not_keep_the_scouts_waiting() {
 #[test]
 fn an_incident_ends_when_nobody_uses_the_tokens_any_more_that_it_holds() {
     let mut incident = begun(&[(1, 0, true), (2, 0, true), (3, 0, true)]);
-    assert!(incident.pass(&LIMITS, at(1)).is_none());
+    assert!(incident.lapse(&LIMITS, at(1)).is_none());
     (1..=3).for_each(|number| incident.recall(&token(number), true));
-    assert!(incident.pass(&LIMITS, at(2)).is_some() && incident.since().is_none());
+    assert!(incident.lapse(&LIMITS, at(2)).is_some() && incident.since().is_none());
 }

@@ -21,7 +21,7 @@ fn order(mut queue: Queue, mut gate: impl FnMut(&Question) -> Gate) -> Vec<usize
 #[test]
 fn the_more_urgent_goes_first_and_namespaces_take_turns() {
     use Urgency::{Confirm, Dubious, New, Retry, Rotated, Routine};
-    let rows: [(&str, Queue, &[usize]); 4] = [
+    let rows: [(&str, Queue, &[usize]); 6] = [
         (
             "by urgency",
             queue(&[
@@ -45,7 +45,24 @@ fn the_more_urgent_goes_first_and_namespaces_take_turns() {
                 (5, "b", New),
                 (6, "c", New),
             ]),
-            &[1, 4, 6, 2, 5, 3],
+            &[1, 6, 4, 2, 3, 5],
+        ),
+        (
+            "a flood of urgent ones",
+            queue(&[
+                (1, "flood", Rotated),
+                (2, "flood", Rotated),
+                (3, "flood", Rotated),
+                (4, "flood", Rotated),
+                (5, "b", New),
+                (6, "c", Routine),
+            ]),
+            &[1, 6, 2, 5, 3, 4],
+        ),
+        (
+            "wrong checksums",
+            queue(&[(1, "a", Dubious), (2, "b", Dubious), (3, "c", Routine), (4, "c", Routine)]),
+            &[3, 4, 1, 2],
         ),
         (
             "asked again, more urgently, and less",

@@ -21,6 +21,7 @@ const PACE: Timing = Timing {
     heartbeat: SignedDuration::from_hours(1),
     trust_for: SignedDuration::from_hours(24),
     proof_interval: SignedDuration::from_hours(6),
+    follows: false,
 };
 
 fn at(second: i64) -> Timestamp {
@@ -61,11 +62,11 @@ fn subject(token: usize, host: &str) -> Subject {
 }
 
 fn asked(second: i64) -> Past {
-    Past { since: at(T - 30 * DAY), asked: Some(at(second)), released: None }
+    Past { since: at(T - 30 * DAY), asked: Some(at(second)), released: None, hurried: false }
 }
 
 fn started(second: i64) -> Past {
-    Past { since: at(second), asked: None, released: None }
+    Past { since: at(second), asked: None, released: None, hurried: false }
 }
 
 #[test]
@@ -331,7 +332,12 @@ fn no_host_is_asked_more_often_than_the_minimum_interval_but_for_one_confirmatio
 fn the_end_of_a_hosts_trouble_makes_a_deferred_token_due() {
     let mut knowledge = accepted(T - DAY, None);
     defer(&mut knowledge, Reason::Unreachable, None, T - 5 * HOUR);
-    let released = |asked, released| Past { since: at(T - 30 * DAY), asked, released: Some(at(released)) };
+    let released = |asked, released| Past {
+        since: at(T - 30 * DAY),
+        asked,
+        released: Some(at(released)),
+        hurried: false,
+    };
     let asked = Some(at(T - 10));
     let due = |past| next(&knowledge, past, None).unwrap();
     assert!(due(released(asked, T - 11)) > T + 10, "an end before the last question says nothing");
@@ -387,7 +393,7 @@ fn any_memory(instant: impl Strategy<Value = Timestamp> + Clone) -> impl Strateg
     );
     let deferred = (prop::sample::select(Reason::ALL), instant.clone(), prop::option::of(instant.clone()));
     let deferred =
-        deferred.prop_map(|(reason, since, until)| Deferred { since, deferral: Deferral { reason, until } });
+        deferred.prop_map(|(reason, since, until)| Deferred::first(Deferral { reason, until }, since));
     let parts = (prop::option::of(instant), prop::option::of(refused), prop::option::of(deferred));
     parts.prop_map(|(grant, refused, deferred)| {
         let grant = grant.map(|at| (Grant { account: None, scopes: None, expiry: Expiry::Never }, at));
@@ -405,8 +411,8 @@ proptest! {
         (interval, confirm_after, heartbeat) in (any_length(), any_length(), any_length()),
     ) {
         let timing =
-            Timing { interval, minimum_interval: heartbeat, confirm_after, heartbeat, trust_for: interval, proof_interval: interval };
-        let past = Past { since, asked, released };
+            Timing { interval, minimum_interval: heartbeat, confirm_after, heartbeat, trust_for: interval, proof_interval: interval, follows: false };
+        let past = Past { since, asked, released, hurried: false };
         let due = due(&subject(1, "github.com"), &knowledge, past, ends, &timing);
         let pause = requeue_after(since, due, []);
         prop_assert!(pause >= SignedDuration::from_secs(1) && pause <= LONGEST_REQUEUE);
@@ -428,7 +434,7 @@ proptest! {
                 3 => refuse(&mut knowledge, now),
                 _ => knowledge = accepted(now, ends),
             }
-            let past = Past { since: at(T), asked: Some(at(now)), released: None };
+            let past = Past { since: at(T), asked: Some(at(now)), released: None, hurried: false };
             let Some(due) = next(&knowledge, past, ends) else { break };
             prop_assert!(due >= now + 10 && due >= before, "{reply} at {now}: {due}");
             prop_assert!(due <= now + DAY, "{reply} at {now}: {due}");
