@@ -15,7 +15,7 @@ pub use digest::StatusDigest;
 pub(crate) use status::time;
 pub use status::{
     Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus, Links, OutputStatus,
-    RefusedStatus, RequirementStatus, SEE_READY, TokenStatus,
+    PreviousAccount, RefusedStatus, RequirementStatus, SEE_READY, TokenStatus,
 };
 pub use summary::{CONDITION_TYPES, STALLED, StatusSummary, Transition};
 

@@ -3,6 +3,7 @@
 //! Each call has a deadline and gives its failure as a value.
 
 pub mod connections;
+pub mod events;
 pub mod index;
 pub mod object;
 pub mod outputs;

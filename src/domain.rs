@@ -28,6 +28,7 @@
 //! | finding | why a verdict is what it is: a *reason* for machines, a sentence for people |
 //! | severity | how much a reason matters; `Ready` follows from it |
 //! | condition | what the status says of one verdict; a *draft* until it has its instants |
+//! | event | a change of a connection, told once as an Event of Kubernetes |
 //! | pass | one reconcile of one connection: observe, decide, act, report |
 //! | change | one write to an output; its *outcome* is what the API server made of it |
 //! | output | a Secret that hands the token to workloads; its *layout* says how |
@@ -41,6 +42,7 @@ pub mod answer;
 pub mod backoff;
 pub mod decide;
 pub mod duration;
+pub mod event;
 pub mod knowledge;
 pub mod output;
 pub mod permission;

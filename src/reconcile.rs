@@ -23,6 +23,7 @@ use crate::{
     cluster::{
         Fault,
         connections::Connection,
+        events::Events,
         index::{Index, Woken},
         object::ObjectKey,
         watch::Relist,
@@ -63,6 +64,8 @@ pub struct Context {
     pub settings: Settings,
     /// What is known of the cluster.
     pub index: Arc<Index>,
+    /// What is to be told as Events.
+    pub events: Events,
     /// Has everything listed anew.
     pub relist: Arc<Relist>,
     /// Which connection is next.
@@ -105,6 +108,7 @@ impl Context {
             prober,
             settings,
             index: Arc::default(),
+            events: Events::default(),
             relist: Arc::default(),
             queue: Queue::default(),
             records: Records::default(),
@@ -271,7 +275,11 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
         return Next::Failed;
     }
     let decision = decide(&observed.seen);
-    let outcomes = act(&decision, &observed, connection, record, ctx).await;
+    let mut outcomes = act(&decision, &observed, connection, record, ctx).await;
+    // What a new connection made at first is told by its status.
+    if connection.was_judged() {
+        ctx.events.post(connection, observed.seen.now, outcomes.events.drain(..));
+    }
     tell(connection, observed.failures.iter().chain(&outcomes.failures), observed.seen.bytes.as_ref());
     let reported = report::report(connection, spec, &observed, &decision, &outcomes, record, ctx).await;
     // The bytes of the token are kept no longer than its question is on its way.

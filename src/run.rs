@@ -121,6 +121,11 @@ fn tasks(ctx: &Arc<Context>, probes: TcpListener) -> JoinSet<Result<(), Error>> 
         future::join(reconcile::open(&following), reconcile::follow_answers(&following)).await;
         Err(Error::Task("following GitHub's answers"))
     });
+    let telling = ctx.clone();
+    tasks.spawn(async move {
+        telling.events.send(&telling.client).await;
+        Err(Error::Task("sending Events"))
+    });
     for _ in 0..ctx.settings.concurrency {
         let working = ctx.clone();
         tasks.spawn(async move {

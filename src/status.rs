@@ -1,5 +1,7 @@
 //! Turns a decision, and what stands after acting on it, into conditions. Pure; it also keeps transition times.
 
+mod account;
+mod events;
 mod judges;
 
 use jiff::{SignedDuration, Timestamp};
@@ -19,6 +21,7 @@ use crate::{
         token::Description,
     },
 };
+pub use events::events;
 use judges::{authenticated, not_expiring, published, requirements_met, secret_resolved};
 
 /// All that a status is made of.
@@ -84,10 +87,11 @@ fn judged() -> impl Iterator<Item = (&'static str, Judge)> {
 /// The status after this pass; `None` if it says what stands there already.
 pub fn next(before: Before<'_>, generation: Option<i64>, pass: &Pass<'_>) -> Option<Status> {
     let summary = before.summary;
+    let token = token(summary, pass);
     let status = Status {
         observed_generation: generation,
-        conditions: conditions(before, generation, pass),
-        token: token(summary, pass),
+        conditions: conditions(before, token.as_ref(), generation, pass),
+        token,
         requirements: requirements(summary, pass),
         outputs: outputs(summary, pass),
         deferral: match summary {
@@ -153,7 +157,12 @@ pub fn unreadable(
     (!summary.is_some_and(|summary| summary.says_the_same(&status))).then_some(status)
 }
 
-fn conditions(before: Before<'_>, generation: Option<i64>, pass: &Pass<'_>) -> Vec<Condition> {
+fn conditions(
+    before: Before<'_>,
+    token: Option<&TokenStatus>,
+    generation: Option<i64>,
+    pass: &Pass<'_>,
+) -> Vec<Condition> {
     let (summary, now) = (before.summary, pass.seen.now);
     let dated = |(type_, draft)| condition(type_, draft, summary, generation, now);
     if pass.seen.demand.suspend {
@@ -166,6 +175,10 @@ fn conditions(before: Before<'_>, generation: Option<i64>, pass: &Pass<'_>) -> V
         return std::iter::once(dated(("Ready", ready))).chain(others).collect();
     }
     let mut drafts: Vec<_> = judged().map(|(type_, judge)| (type_, judge(pass))).collect();
+    if let Some(note) = token.and_then(|token| noted(token, pass)) {
+        let accepted = drafts.iter_mut().find(|(_, draft)| draft.finding.reason == Reason::Accepted);
+        accepted.into_iter().for_each(|(_, draft)| draft.finding.message += &note);
+    }
     let mut ready = ready(&drafts);
     for (_, draft) in &mut drafts {
         if draft.finding.message == ready.finding.message {
@@ -243,6 +256,13 @@ fn ready(drafts: &[(&str, Draft)]) -> Draft {
     Draft { status, ..gravest.clone() }
 }
 
+/// What is noted of the account, unless `spec.expect` refuses it, which has its own sentence.
+fn noted(token: &TokenStatus, pass: &Pass<'_>) -> Option<String> {
+    let grant = pass.seen.knowledge.grant.as_ref().map(|(grant, _)| grant);
+    let is_refused = pass.seen.demand.expectation.judge(grant).is_no();
+    account::note(token).filter(|_| !is_refused)
+}
+
 /// What `Ready` also says if the interval of the spec was raised.
 fn raised(pass: &Pass<'_>) -> String {
     pass.raised_from.map_or_else(String::new, |asked| {
@@ -273,7 +293,12 @@ fn suspended() -> Draft {
 /// What is known of the token in the Secret; or what was known before, while there is none or its host is not known.
 fn token(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Option<TokenStatus> {
     match (pass.seen.token.yes(), pass.seen.host.yes()) {
-        (Some(token), Some(host)) if !pass.seen.demand.suspend => Some(known(token, host, pass)),
+        (Some(token), Some(host)) if !pass.seen.demand.suspend => {
+            let known = known(token, host, pass);
+            let expectation = &pass.seen.demand.expectation;
+            let previous_account = account::previous(summary, &known, expectation, pass.seen.now);
+            Some(TokenStatus { previous_account, ..known })
+        }
         _ => summary.and_then(|summary| summary.token.as_deref().cloned()),
     }
 }
@@ -302,6 +327,7 @@ fn known(token: &Description, host: &Host, pass: &Pass<'_>) -> TokenStatus {
         flaw: token.flaw,
         login: account.as_ref().map(|account| account.login.to_string()),
         user_id: account.map(|account| account.id),
+        previous_account: None,
         scopes: grant
             .and_then(|grant| grant.scopes.as_ref())
             .map(|scopes| scopes.iter().map(str::to_owned).collect()),

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
-    Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status, RefusedStatus,
-    RequirementStatus, TokenStatus, status::knowledge,
+    Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status, PreviousAccount,
+    RefusedStatus, RequirementStatus, TokenStatus, status::knowledge,
 };
 use crate::domain::{
     Reason,
@@ -202,6 +202,7 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
             flaw,
             login,
             user_id,
+            previous_account,
             scopes,
             expires_at,
             expiry_unreadable,
@@ -212,6 +213,10 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
             refused,
         } = token;
         (secret_name, host, kind, hashed_token, flaw, login, user_id, scopes).hash(hasher);
+        let previous = previous_account.as_deref();
+        previous
+            .map(|PreviousAccount { login, user_id, until }| (login, user_id, second(until)))
+            .hash(hasher);
         let (expires_at, first_proven_at) =
             (expires_at.as_ref().map(second), first_proven_at.as_ref().map(second));
         (expires_at, expiry_unreadable, expiry_implausible, first_proven_at, excess).hash(hasher);

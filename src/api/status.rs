@@ -127,6 +127,10 @@ pub struct TokenStatus {
     /// The numeric id of its account, which stays when the login is renamed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<i64>,
+    /// Whose token was there before, or what the login was, if that is another one. It goes with the next token of the same
+    /// account, and once spec.expect names the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_account: Option<Box<PreviousAccount>>,
     /// Its classic scopes as GitHub lists them; absent for tokens that have none by nature, empty for a classic token without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-kubernetes-list-type" = "set"))]
@@ -154,6 +158,18 @@ pub struct TokenStatus {
     /// The refusals since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<RefusedStatus>,
+}
+
+/// An account whose token a connection had before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PreviousAccount {
+    /// Its login.
+    pub login: String,
+    /// Its numeric id.
+    pub user_id: i64,
+    /// When the operator saw that it is another one.
+    pub until: Time,
 }
 
 /// Refusals of the token in a row.
@@ -423,6 +439,7 @@ mod tests {
             flaw: None,
             login: None,
             user_id: None,
+            previous_account: None,
             scopes: None,
             expires_at: None,
             expiry_unreadable: false,

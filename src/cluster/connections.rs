@@ -55,6 +55,11 @@ impl Connection {
         Connection { status: self.status.map(StatusDigest::without_memory), ..self }
     }
 
+    /// True if the operator has judged it before, whichever generation of it.
+    pub fn was_judged(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| status.observed_generation.is_some())
+    }
+
     /// True if the operator has judged this generation of it before.
     pub fn is_known(&self) -> bool {
         self.status.as_ref().is_some_and(|status| status.observed_generation == self.generation)

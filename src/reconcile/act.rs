@@ -16,7 +16,8 @@ use crate::{
     },
     domain::{
         Finding, Reason,
-        decide::{Change, Decision, Holds, Stand, foreign},
+        decide::{Change, Decision, Holds, Plan, Stand, foreign},
+        event::{Event, EventType, OUTPUT_DELETED, OUTPUT_RELEASED, OUTPUT_WRITTEN},
         output::Stamp,
     },
 };
@@ -27,6 +28,8 @@ pub(super) struct Outcomes<'a> {
     pub(super) stands: Vec<(&'a str, Stand)>,
     /// What of former outputs will not go.
     pub(super) others: Vec<(String, Stand)>,
+    /// What was changed, to be told as Events.
+    pub(super) events: Vec<Event>,
     /// What the API server refused.
     pub(super) failures: Vec<Failure>,
     /// After which pause to go on with what could not be done yet.
@@ -37,6 +40,10 @@ pub(super) struct Outcomes<'a> {
 
 struct Acting<'a, 'b> {
     outcomes: Outcomes<'a>,
+    /// Whether outputs go because the token is of no use.
+    withdraws: bool,
+    /// Whether the change is one of many against another writer, of which no Event is told.
+    is_repeated: bool,
     observed: &'b Observed,
     connection: &'b Connection,
     record: &'b mut Record,
@@ -61,11 +68,13 @@ pub(super) async fn act<'a>(
     let outcomes = Outcomes {
         stands: stands.collect(),
         others: decision.others.clone(),
+        events: Vec::new(),
         failures: Vec::new(),
         pause: None,
         terminating: false,
     };
-    let mut acting = Acting { outcomes, observed, connection, record, ctx };
+    let withdraws = decision.plan == Plan::Withdraw;
+    let mut acting = Acting { outcomes, withdraws, is_repeated: false, observed, connection, record, ctx };
     for change in &decision.changes {
         acting.make(change).await;
     }
@@ -117,6 +126,7 @@ impl Acting<'_, '_> {
             None if is_contended => contentions.of(change.name()).admit(now),
             None => Ok(0),
         };
+        self.is_repeated = admitted.is_ok_and(|count| count > 1);
         match admitted {
             Ok(count) if count > 1 => {
                 tracing::warn!(connection = %self.connection.key, secret = change.name(), count,
@@ -135,26 +145,26 @@ impl Acting<'_, '_> {
         let (name, key) = (change.name(), self.connection.key.beside(change.name()));
         match done {
             Outcome::Written(entry) => {
-                self.log(change);
+                self.tell(change);
                 let stamp = self.stamp(name);
                 self.record.verify(name, &entry.version, stamp, Holds::Wanted, true);
                 self.ctx.index.wrote_secret(&key, entry);
                 self.stands(name, Stand::Wanted);
             }
             Outcome::Gone => {
-                self.log(change);
+                self.tell(change);
                 self.record.forget_output(name);
                 self.ctx.index.read_secret(&key, change.version(), None);
                 self.stands(name, Stand::Absent);
             }
             Outcome::Leaving(entry) => {
-                self.log(change);
+                self.tell(change);
                 let finalizers = entry.leaving.as_deref().cloned().unwrap_or_default();
                 self.ctx.index.wrote_secret(&key, entry);
                 self.stands(name, Stand::Leaving(finalizers));
             }
             Outcome::Released(entry) => {
-                self.log(change);
+                self.tell(change);
                 self.ctx.index.wrote_secret(&key, entry);
             }
             Outcome::Taken(entry) => {
@@ -198,7 +208,36 @@ impl Acting<'_, '_> {
         Some(Proof { token: token.hashed, at: *at })
     }
 
-    fn log(&self, change: &Change) {
+    fn tell(&mut self, change: &Change) {
         tracing::info!(connection = %self.connection.key, secret = change.name(), change = change.verb(), "output changed");
+        if !self.is_repeated {
+            self.outcomes.events.push(event(change, self.withdraws));
+        }
+    }
+}
+
+/// What a change that was made is told as.
+fn event(change: &Change, withdraws: bool) -> Event {
+    let name = change.name();
+    let normal = |reason, message| Event::new(EventType::Normal, reason, message);
+    match change {
+        Change::Create { .. } => normal(OUTPUT_WRITTEN, format!("Secret {name} was created with the token")),
+        Change::Replace { .. } => normal(OUTPUT_WRITTEN, format!("Secret {name} was updated with the token")),
+        Change::Recreate { .. } => {
+            normal(OUTPUT_WRITTEN, format!("Secret {name} was deleted and created anew with the token"))
+        }
+        Change::Delete { .. } if withdraws => Event::new(
+            EventType::Warning,
+            OUTPUT_DELETED,
+            format!("Secret {name} was deleted, since spec.onInvalid is Withdraw and the token is of no use"),
+        ),
+        Change::Delete { .. } => normal(
+            OUTPUT_DELETED,
+            format!("Secret {name} was deleted, since spec.publish no longer names it"),
+        ),
+        Change::Release { .. } => normal(
+            OUTPUT_RELEASED,
+            format!("Secret {name} is no output any more, since spec.secretRef names it; it is kept"),
+        ),
     }
 }

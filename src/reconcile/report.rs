@@ -21,7 +21,7 @@ use crate::{
         Fault,
         connections::{self, Connection},
     },
-    domain::{Reason, decide::Decision, version::ResourceVersion},
+    domain::{Reason, decide::Decision, event::Event, version::ResourceVersion},
     links::links,
     status::{self, Before, Pass},
 };
@@ -78,7 +78,7 @@ async fn say_it(
     let Some(draft) = say(Before::default()) else { return Next::Wait };
     let Some(stands) = connection.status.as_ref().filter(|stands| stands.observed_generation.is_some())
     else {
-        return write(connection, &draft, record, ctx).await;
+        return write(connection, None, &draft, record, ctx).await;
     };
     let same = (StatusDigest::fingerprint_of(&draft), stands.fingerprint());
     let checked_at = draft.token.as_ref().and_then(|token| token.checked_at.as_ref().map(|at| at.0));
@@ -99,7 +99,7 @@ async fn say_it(
     }
     let summary = StatusSummary::from(status.clone());
     match say(Before { summary: Some(&summary), conditions: &status.conditions }) {
-        Some(status) => write(&now, &status, record, ctx).await,
+        Some(next) => write(&now, Some(&status), &next, record, ctx).await,
         // What the draft lacks is kept from the status that stands.
         None => {
             record.suspended = Some(stands.fingerprint());
@@ -157,13 +157,21 @@ pub(super) async fn unreadable(
     say_it(connection, say, SignedDuration::MAX, record, ctx).await
 }
 
-async fn write(connection: &Connection, status: &Status, record: &mut Record, ctx: &Context) -> Next {
+/// Writes the status in the place of the one before, and tells what is news in it.
+async fn write(
+    connection: &Connection,
+    before: Option<&Status>,
+    status: &Status,
+    record: &mut Record,
+    ctx: &Context,
+) -> Next {
     if let Err(pause) = may_write(connection, record) {
         return Next::After(pause);
     }
     match connections::write_status(&ctx.client, connection, status).await {
         Ok(written) => {
             log(connection, status);
+            tell(connection, before, status, ctx);
             record.written = written.status.as_ref().map(|status| Written {
                 fingerprint: status.fingerprint(),
                 generation: connection.generation.unwrap_or_default(),
@@ -231,6 +239,22 @@ fn gone(connection: &Connection, ctx: &Context) -> Next {
 fn failed(connection: &Connection, fault: &Fault) -> Next {
     tracing::warn!(connection = %connection.key, error = %fault, said = fault.said(None), "the status was not written");
     Next::Failed
+}
+
+/// Has the news told as Events. A process that ends here has not told them, and no other one does.
+fn tell(connection: &Connection, before: Option<&Status>, status: &Status, ctx: &Context) {
+    let events = status::events(before, status);
+    let token = status.token.as_ref();
+    for Event { reason, .. } in events.iter().filter(|event| event.is_of_account()) {
+        let (login, user_id) =
+            (token.and_then(|token| token.login.as_deref()), token.and_then(|token| token.user_id));
+        let before = token.and_then(|token| token.previous_account.as_deref());
+        let (login_before, user_id_before) =
+            (before.map(|before| &*before.login), before.map(|before| before.user_id));
+        tracing::warn!(connection = %connection.key, reason, login, user_id, login_before, user_id_before,
+            "the account of the token is not the one before");
+    }
+    ctx.events.post(connection, Timestamp::now(), events);
 }
 
 /// One line for each change of the judgement.

@@ -8,7 +8,7 @@ use std::{
 
 use github_pat_operator::{
     api::{self, GithubPatConnection},
-    domain::Reason,
+    domain::{Reason, event::REASONS},
     settings::{RANGES, SettingsInput, from_yaml},
 };
 use serde_json::Value;
@@ -33,6 +33,16 @@ fn every_reason_is_explained_and_no_other() {
     }
     let reasons: BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.as_str().to_owned()).collect();
     assert_eq!(explained, reasons);
+}
+
+#[test]
+fn every_reason_of_an_event_stands_in_the_table_and_is_that_of_no_condition() {
+    let page = read("docs/resource.md");
+    let section = page.split("\n## Events\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let told = table_rows(section).map(|cells| cells[0].trim_matches('`').to_owned());
+    let own =
+        told.filter(|reason| reason.parse::<Reason>().is_err() && reason.starts_with(char::is_uppercase));
+    assert_eq!(own.collect::<BTreeSet<_>>(), REASONS.map(str::to_owned).into());
 }
 
 #[test]

@@ -30,6 +30,7 @@ const ARROWS_OF_CLUSTER: &[(&str, &[&str])] = &[
     ("spec", &[]),
     ("secrets", &["object"]),
     ("connections", &["object", "spec"]),
+    ("events", &["connections", "object"]),
     ("index", &["connections", "object", "secrets"]),
     ("outputs", &["connections", "object", "secrets"]),
     ("watch", &["connections", "index", "secrets"]),

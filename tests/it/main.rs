@@ -12,6 +12,7 @@ mod chart;
 mod cli;
 mod crds;
 mod docs;
+mod events;
 mod faults;
 mod github;
 mod image;

@@ -1,0 +1,58 @@
+//! What is told once, when it happens, beside what the status says for as long as it holds.
+
+/// A change of a connection that a person may want to know of afterwards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Whether it is bad news.
+    pub type_: EventType,
+    /// Why, in one word for machines: the reason of a condition, or one of [`REASONS`].
+    pub reason: &'static str,
+    /// One sentence for a person. Never holds any part of a token.
+    pub message: String,
+}
+
+/// Whether an event is bad news, in the words of Kubernetes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventType {
+    /// It is not.
+    Normal,
+    /// A person may have to act.
+    Warning,
+}
+
+impl EventType {
+    /// The word in the Event.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            EventType::Normal => "Normal",
+            EventType::Warning => "Warning",
+        }
+    }
+}
+
+impl Event {
+    /// An event of this type.
+    pub fn new(type_: EventType, reason: &'static str, message: impl Into<String>) -> Self {
+        Event { type_, reason, message: message.into() }
+    }
+
+    /// True if it is about whose token it is.
+    pub fn is_of_account(&self) -> bool {
+        [ACCOUNT_CHANGED, ACCOUNT_RENAMED].contains(&self.reason)
+    }
+}
+
+/// The token is another account's than the one before.
+pub const ACCOUNT_CHANGED: &str = "AccountChanged";
+/// The account of the token has another login.
+pub const ACCOUNT_RENAMED: &str = "AccountRenamed";
+/// An output was created, or holds something else now.
+pub const OUTPUT_WRITTEN: &str = "OutputWritten";
+/// An output was deleted.
+pub const OUTPUT_DELETED: &str = "OutputDeleted";
+/// An output has become the source, and belongs to no connection any more.
+pub const OUTPUT_RELEASED: &str = "OutputReleased";
+
+/// The reasons of events that are no reasons of conditions.
+pub const REASONS: [&str; 5] =
+    [ACCOUNT_CHANGED, ACCOUNT_RENAMED, OUTPUT_WRITTEN, OUTPUT_DELETED, OUTPUT_RELEASED];
