@@ -6,6 +6,7 @@
 mod host;
 mod proxy;
 mod range;
+mod strict;
 mod url;
 mod yaml;
 
@@ -22,7 +23,7 @@ use serde::Deserialize;
 pub use host::{Host, HostInput};
 pub use proxy::{Proxy, ProxyInput};
 pub use range::Range;
-pub use yaml::{documents, from_value, from_yaml, unread};
+pub use yaml::{documents, from_value, from_yaml, unread, with_names};
 
 use crate::domain::{
     duration::Duration,

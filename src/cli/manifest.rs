@@ -10,7 +10,7 @@ use super::{Error, STANDARD_INPUT, shown};
 use crate::{
     api::{self, GithubPatConnectionSpec as Spec},
     domain::{Reason, token::Token},
-    settings::{documents, from_value, unread},
+    settings::{documents, from_value, unread, with_names},
 };
 
 const API_VERSION: &str = "githubpat.dev/v1alpha1";
@@ -62,6 +62,7 @@ fn manifest(text: &str, name: Option<&str>, place: &str) -> Result<Manifest, Str
     if text_at(connection, "/apiVersion") != Some(API_VERSION) {
         return Err(format!("apiVersion of {} must be {API_VERSION}: correct it", label(connection)));
     }
+    with_names("metadata", connection.get("metadata"))?;
     let Some(spec) = connection.get("spec") else { return Err("spec is missing: add it".to_owned()) };
     let schema = serde_json::to_value(api::definition()).unwrap_or_default();
     if let Some(field) = schema.pointer(SPEC_SCHEMA).and_then(|schema| unknown_field("spec", spec, schema)) {
@@ -139,6 +140,9 @@ fn secret<'a>(objects: &'a [Value], connection: &Value, spec: &Spec) -> Option<&
 fn value(secret: &Value, spec: &Spec, place: &str) -> Result<SecretValue, String> {
     let (name, key) = (shown(&spec.secret_ref.name), spec.secret_ref.key.as_str());
     let source = format!("Secret {name} in {place}");
+    for field in ["stringData", "data"] {
+        with_names(&format!("{field} of Secret {name}"), secret.get(field))?;
+    }
     let found = |field: &'static str| {
         secret.get(field)?.get(key).filter(|value| !value.is_null()).map(|value| (field, value))
     };

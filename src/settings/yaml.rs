@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::Segment;
 
+use super::strict::Strict;
 use crate::domain::{duration::NotADuration, token::Token};
 
 /// The longest value that a message repeats, in characters.
@@ -43,13 +44,13 @@ pub fn documents(text: &str) -> Result<Vec<Value>, String> {
     serde_saphyr::from_multiple(text).map_err(|error| no_yaml(error.without_snippet()))
 }
 
-/// What the value is, which stands at this path: `spec`, or nothing for the whole.
+/// What the value is, which stands at this path: `spec`, or nothing for the whole. A list is taken for a list only.
 ///
 /// # Errors
 ///
 /// One line that names the field and says what to write.
 pub fn from_value<T: DeserializeOwned>(path: &str, value: &Value) -> Result<T, String> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
+    serde_path_to_error::deserialize(Strict(value)).map_err(|error| {
         let segments: Vec<_> = error.path().iter().collect();
         let found = segments.iter().try_fold(value, |value, segment| match segment {
             Segment::Seq { index } => value.get(index),
@@ -149,6 +150,18 @@ fn wanted(expected: &str) -> &str {
             "fields with names"
         }
         _ => "another value",
+    }
+}
+
+/// That the value is one of fields with names, if there is one.
+///
+/// # Errors
+///
+/// What to write in place of it.
+pub fn with_names(at: &str, value: Option<&Value>) -> Result<(), String> {
+    match value {
+        None | Some(Value::Null | Value::Object(_)) => Ok(()),
+        other => Err(format!("{at}: write fields with names in place of {}", shown(other))),
     }
 }
 

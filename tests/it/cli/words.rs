@@ -216,6 +216,44 @@ async fn a_wrong_manifest_is_told_in_plain_words() {
         ("an empty spec", format!("{head}spec: {{}}"), "spec.secretRef is missing", "add it"),
         ("null for a spec", format!("{head}spec:"), "spec: ", "write fields with names in place of nothing"),
         (
+            "a list for a spec",
+            format!("{head}spec: [github.com, {{ name: pat }}]"),
+            "spec: ",
+            "write fields with names in place of a list",
+        ),
+        (
+            "a list for metadata",
+            format!("{}spec: {{ secretRef: {{ name: pat }} }}", head.replace("{ name: ci }", "[ci]")),
+            "metadata: ",
+            "write fields with names in place of a list",
+        ),
+        (
+            "a list for a reference",
+            format!("{head}spec: {{ secretRef: [pat, token] }}"),
+            "spec.secretRef: ",
+            "write fields with names in place of a list",
+        ),
+        (
+            "a list for an output",
+            spec("publish: [[a, Opaque]]"),
+            "spec.publish[0]: ",
+            "write fields with names in place of a list",
+        ),
+        (
+            "a list for an expiry",
+            spec("require: { expiry: [true] }"),
+            "spec.require.expiry: ",
+            "write fields with names in place of a list",
+        ),
+        (
+            "a list for the data of a Secret",
+            format!(
+                "kind: Secret\nmetadata: {{ name: pat }}\ndata: [token]\n---\n{head}spec: {{ secretRef: {{ name: pat }} }}"
+            ),
+            "data of Secret pat: ",
+            "write fields with names in place of a list",
+        ),
+        (
             "no name",
             format!("{head}spec: {{ secretRef: {{ key: a }} }}"),
             "spec.secretRef.name is missing",
@@ -434,4 +472,34 @@ fn at(path: &[String], value: &str) -> String {
         part if *part == path[0] => format!("{part}: {text}"),
         part => format!("{{ {part}: {text} }}"),
     })
+}
+
+#[test]
+fn a_list_is_taken_nowhere_for_fields_with_names() {
+    let definition = serde_json::to_value(api::definition()).unwrap();
+    let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    let mut told = 0;
+    for path in paths(schema) {
+        let of = path.iter().fold(schema, |schema, part| match part.as_str() {
+            "" => &schema["items"],
+            part => &schema["properties"][part],
+        });
+        if of["type"] != "object" {
+            continue;
+        }
+        // As many items as it has fields, of which one at least fits.
+        for list in ["[]", "[[a], a, a]", "[a, a, a]", "[true]", "[a, Opaque, true]"] {
+            let text = format!("secretRef: {{ name: a }}\n{}", at(&path, list));
+            let text = if path[0] == "secretRef" { at(&path, list) } else { text };
+            let spec: Value = from_yaml(&text).unwrap();
+            let message = from_value::<GithubPatConnectionSpec>("spec", &spec).unwrap_err();
+            assert!(message.ends_with("write fields with names in place of a list"), "{text}: {message}");
+            told += 1;
+        }
+    }
+    assert!(told >= 25, "{told}");
+    for text in ["hosts: [[a, 'https://a.example.com']]", "hosts: [{ name: a, proxy: ['http://a'] }]"] {
+        let message = from_yaml::<SettingsInput>(text).unwrap_err();
+        assert!(message.ends_with("write fields with names in place of a list"), "{text}: {message}");
+    }
 }
