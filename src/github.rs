@@ -24,7 +24,7 @@ use crate::{
         answer::{Answer, Deferral, RateLimit, Reply},
         probe::Probe,
         proof::Proof,
-        token::Token,
+        token::{LegacyTokens, Token},
     },
     settings::{Host, Settings},
 };
@@ -112,6 +112,13 @@ impl Github {
     pub async fn ask(&self, token: &Token, probe: Probe, host: &str, line: Line) -> Exchange {
         let at = Timestamp::now();
         let Some(lines) = self.hosts.get(host) else { return Exchange::nothing(at, Reason::HostUnknown) };
+        if token.is_legacy() && lines.host.legacy_tokens == LegacyTokens::Refused {
+            tracing::error!(
+                host,
+                "a token of 40 hexadecimal digits is for a host that allows none, and was not sent; please report this"
+            );
+            return Exchange::nothing(at, Reason::QuestionFailed);
+        }
         let Some(url) = target::url(&lines.host, &probe) else {
             return Exchange::nothing(at, Reason::RegistryUnknown);
         };

@@ -108,6 +108,7 @@ pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
             known.join(", ")
         )));
     };
+    let parsed = |bytes: &[u8]| Token::parse(bytes, host.legacy_tokens);
     let is_taken = check.manifest.as_deref().is_some_and(manifest::is_standard_input);
     let (source, token) = match secret.filter(|_| check.secret_file.is_none()) {
         Some(SecretValue { source, value: Some(bytes) }) => (source, parsed(&bytes)),
@@ -149,10 +150,6 @@ pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
 fn without_demands() -> Result<Spec, Error> {
     serde_json::from_value(serde_json::json!({ "secretRef": { "name": "token" } }))
         .map_err(|error| Error::Print(error.to_string()))
-}
-
-fn parsed(bytes: &[u8]) -> Result<Token, Finding> {
-    Token::try_from(bytes)
 }
 
 /// The bytes of the token and where they stood: in the file that is named, on standard input if a file or a pipe hands some over,

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::Finding;
+use super::{Finding, Reason};
 use recognise::{malformed, recognise};
 
 /// The longest value that is looked at, in bytes: far above every known token, far below what servers take as a header.
@@ -66,6 +66,16 @@ impl TokenKind {
     pub const fn has_scopes(self) -> bool {
         matches!(self, TokenKind::Classic | TokenKind::OAuth)
     }
+}
+
+/// Whether 40 hexadecimal digits are taken for a token: the form that tokens had before 2021, and that commits have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum LegacyTokens {
+    /// They are not, so they are sent nowhere.
+    #[default]
+    Refused,
+    /// They are classic tokens, since an administrator has said so of the host.
+    Allowed,
 }
 
 const PREFIXES: &[(&str, TokenKind)] = &[
@@ -176,6 +186,17 @@ impl TryFrom<&[u8]> for Token {
     ///
     /// What else the bytes are, and what to store instead.
     fn try_from(bytes: &[u8]) -> Result<Self, Finding> {
+        Token::parse(bytes, LegacyTokens::Refused)
+    }
+}
+
+impl Token {
+    /// The token that these bytes are, one trailing newline aside.
+    ///
+    /// # Errors
+    ///
+    /// What else the bytes are, and what to store instead.
+    pub fn parse(bytes: &[u8], legacy: LegacyTokens) -> Result<Self, Finding> {
         if bytes.len() > LONGEST {
             return Err(malformed(
                 "the value is longer than 4 KiB, which no token is: store the token alone",
@@ -198,15 +219,23 @@ impl TryFrom<&[u8]> for Token {
             Some(rest) => (rest, true),
             None => (text, false),
         };
-        let kind = recognise(text)?;
+        let kind = match recognise(text) {
+            Err(finding) if finding.reason == Reason::LegacyToken && legacy == LegacyTokens::Allowed => {
+                TokenKind::Classic
+            }
+            recognised => recognised?,
+        };
         Ok(Token { text: SecretString::from(text), kind, trailing_newline })
     }
-}
 
-impl Token {
     /// Its kind, from the prefix.
     pub const fn kind(&self) -> TokenKind {
         self.kind
+    }
+
+    /// True if it has the form of before 2021, so that only some hosts may see it.
+    pub fn is_legacy(&self) -> bool {
+        !PREFIXES.iter().any(|(prefix, _)| self.expose().starts_with(prefix))
     }
 
     /// True if the value in the Secret ended in a newline, which some consumers would send along.
@@ -252,10 +281,13 @@ impl Token {
 
     /// Whether its shape differs from what is known of its kind.
     ///
-    /// Lengths and checksums: <https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/>;
+    /// Nothing is known of the form of before 2021 but its length. Lengths and checksums: <https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/>;
     /// the checksum of fine-grained tokens is not documented. Installation tokens vary in length since 2026.
     pub fn flaw(&self) -> Option<Flaw> {
         let text = self.expose();
+        if self.is_legacy() {
+            return None;
+        }
         let (expected, matches) = match self.kind {
             TokenKind::FineGrained => (FINE_GRAINED_LENGTH, fine_grained_checksum_matches(text)),
             TokenKind::AppInstallation if text.len() != CLASSIC_LENGTH => return None,

@@ -6,7 +6,10 @@ mod source;
 
 use jiff::Timestamp;
 
-use super::{Context, Failure, records::Record};
+use super::{
+    Context, Failure,
+    records::{Reading, Record},
+};
 use crate::{
     api::GithubPatConnectionSpec as Spec,
     cluster::{connections::Connection, secrets::SecretEntry},
@@ -40,7 +43,7 @@ pub(super) struct Observer<'a> {
     pub(super) record: &'a mut Record,
 }
 
-impl Observer<'_> {
+impl<'a> Observer<'a> {
     /// The only place of a reconcile that reads the clock. A question that is due is handed to the prober, which nobody waits for.
     pub(super) async fn observe(&mut self) -> Observed {
         let now = Timestamp::now();
@@ -114,6 +117,12 @@ impl Observer<'_> {
                 observed.failures.push(failure);
             }
         }
+    }
+
+    /// What is read of the source, and what the host lets be taken for a token in it.
+    fn reading(&self) -> Reading<'a> {
+        let legacy = self.ctx.settings.host(&self.spec.host).map(|host| host.legacy_tokens);
+        Reading { reference: &self.spec.secret_ref, legacy: legacy.unwrap_or_default() }
     }
 
     fn entry(&self, name: &str) -> Option<SecretEntry> {

@@ -23,7 +23,7 @@ use crate::{
         output::Stamp,
         probing::Subject,
         second::Second,
-        token::{Description, Token},
+        token::{Description, LegacyTokens, Token},
         version::Version,
     },
 };
@@ -99,6 +99,13 @@ pub(super) struct Held {
     token: Token,
 }
 
+/// What is read of the source, and what is taken for a token in it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading<'a> {
+    pub(super) reference: &'a SecretKeyRef,
+    pub(super) legacy: LegacyTokens,
+}
+
 impl Held {
     fn is_young(&self) -> bool {
         self.at.elapsed() <= BYTES_HELD
@@ -140,36 +147,36 @@ impl Record {
     /// What was read from the source, if it is still in that state.
     pub(super) fn source(
         &self,
-        reference: &SecretKeyRef,
+        reading: Reading<'_>,
         version: Option<&Version>,
     ) -> Option<&Verdict<Description>> {
         // That there was none is never taken for known: an event may have been on its way.
         let source = self.source.as_ref().filter(|_| version.is_some())?;
-        (source.state == state(reference, version)).then_some(&source.token)
+        (source.state == state(reading, version)).then_some(&source.token)
     }
 
     /// Keeps what was read from the source in this state.
     pub(super) fn read_source(
         &mut self,
-        reference: &SecretKeyRef,
+        reading: Reading<'_>,
         version: Option<&Version>,
         token: Verdict<Description>,
     ) {
-        self.source = Some(Source { state: state(reference, version), token });
+        self.source = Some(Source { state: state(reading, version), token });
         self.read_at = Some(Instant::now());
     }
 
     /// Keeps the bytes while a question about them is on its way, for no longer after they were read.
-    pub(super) fn hold(&mut self, reference: &SecretKeyRef, version: Option<&Version>, token: Token) {
+    pub(super) fn hold(&mut self, reading: Reading<'_>, version: Option<&Version>, token: Token) {
         let at = self.read_at.unwrap_or_else(Instant::now);
-        self.held = Some(Box::new(Held { state: state(reference, version), at, token }));
+        self.held = Some(Box::new(Held { state: state(reading, version), at, token }));
     }
 
     /// The bytes that were held, if they were read a moment ago and the source is still in that state.
-    pub(super) fn release(&mut self, reference: &SecretKeyRef, version: Option<&Version>) -> Option<Token> {
+    pub(super) fn release(&mut self, reading: Reading<'_>, version: Option<&Version>) -> Option<Token> {
         let held = self.held.take()?;
         self.read_at = Some(held.at);
-        (held.is_young() && held.state == state(reference, version)).then_some(held.token)
+        (held.is_young() && held.state == state(reading, version)).then_some(held.token)
     }
 
     /// Drops the bytes that are held, unless they are of use still.
@@ -212,9 +219,9 @@ impl Record {
 }
 
 /// One number for the part of the source that is read, in one state.
-fn state(reference: &SecretKeyRef, version: Option<&Version>) -> u64 {
+fn state(reading: Reading<'_>, version: Option<&Version>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (&reference.name, &reference.key, version).hash(&mut hasher);
+    (&reading.reference.name, &reading.reference.key, reading.legacy, version).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -355,6 +362,11 @@ mod tests {
         SecretKeyRef { name: "pat".to_owned(), key: key.to_owned() }
     }
 
+    /// What is read where 40 hexadecimal digits are no token.
+    fn of(reference: &SecretKeyRef) -> Reading<'_> {
+        Reading { reference, legacy: LegacyTokens::Refused }
+    }
+
     fn token(letter: &str) -> Token {
         Token::try_from(["ghp_", &letter.repeat(36)].concat().as_bytes()).unwrap()
     }
@@ -371,37 +383,44 @@ mod tests {
     fn what_was_read_holds_for_one_key_of_one_state_of_the_source() {
         let mut record = record();
         let token = Verdict::Yes(token("a").describe());
-        record.read_source(&reference("token"), Some(&version("7")), token.clone());
-        assert_eq!(record.source(&reference("token"), Some(&version("7"))), Some(&token));
+        record.read_source(of(&reference("token")), Some(&version("7")), token.clone());
+        assert_eq!(record.source(of(&reference("token")), Some(&version("7"))), Some(&token));
         for (key, state) in [("token", Some("8")), ("token", None), ("other", Some("7"))] {
             let state = state.map(version);
-            assert_eq!(record.source(&reference(key), state.as_ref()), None, "{key} {state:?}");
+            assert_eq!(record.source(of(&reference(key)), state.as_ref()), None, "{key} {state:?}");
         }
+        let reference = reference("token");
+        let allowed = Reading { legacy: LegacyTokens::Allowed, ..of(&reference) };
+        assert_eq!(
+            record.source(allowed, Some(&version("7"))),
+            None,
+            "another host takes other values for tokens"
+        );
     }
 
     #[test]
     fn that_there_was_no_secret_is_looked_at_again() {
         let mut record = record();
         record.read_source(
-            &reference("token"),
+            of(&reference("token")),
             None,
             Verdict::no(crate::domain::Reason::SecretNotFound, "none"),
         );
-        assert_eq!(record.source(&reference("token"), None), None);
+        assert_eq!(record.source(of(&reference("token")), None), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn bytes_are_used_once_soon_and_in_the_same_state_only() {
         let mut record = record();
         let (reference, seven, eight) = (reference("token"), version("7"), version("8"));
-        record.hold(&reference, Some(&seven), token("a"));
-        assert!(record.release(&reference, Some(&eight)).is_none(), "the source has changed");
-        record.hold(&reference, Some(&seven), token("a"));
-        assert_eq!(record.release(&reference, Some(&seven)), Some(token("a")));
-        assert!(record.release(&reference, Some(&seven)).is_none(), "used already");
-        record.hold(&reference, Some(&seven), token("a"));
+        record.hold(of(&reference), Some(&seven), token("a"));
+        assert!(record.release(of(&reference), Some(&eight)).is_none(), "the source has changed");
+        record.hold(of(&reference), Some(&seven), token("a"));
+        assert_eq!(record.release(of(&reference), Some(&seven)), Some(token("a")));
+        assert!(record.release(of(&reference), Some(&seven)).is_none(), "used already");
+        record.hold(of(&reference), Some(&seven), token("a"));
         tokio::time::advance(Duration::from_secs(3)).await;
-        assert!(record.release(&reference, Some(&seven)).is_none(), "read too long ago");
+        assert!(record.release(of(&reference), Some(&seven)).is_none(), "read too long ago");
     }
 
     #[test]

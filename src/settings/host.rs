@@ -12,7 +12,7 @@ use rustls::{
 use serde::Deserialize;
 
 use super::{CONNECT_TIMEOUT, Error, HOST_CONCURRENCY, Proxy, ProxyInput, TIMEOUT, url::parsed};
-use crate::domain::duration::Duration;
+use crate::domain::{duration::Duration, token::LegacyTokens};
 
 /// One GitHub: github.com, an Enterprise Server, a tenant of ghe.com, or a simulator.
 #[derive(Clone, Debug)]
@@ -35,6 +35,8 @@ pub struct Host {
     pub connect_timeout: SignedDuration,
     /// How long a question may take, its answer read to the end.
     pub timeout: SignedDuration,
+    /// Whether it is sent tokens of the form of before 2021.
+    pub legacy_tokens: LegacyTokens,
 }
 
 /// A host as the file gives it.
@@ -59,6 +61,8 @@ pub struct HostInput {
     pub connect_timeout: Option<Duration>,
     /// How long a question may take.
     pub timeout: Option<Duration>,
+    /// Whether 40 hexadecimal digits are a token on it.
+    pub legacy_tokens: Option<bool>,
 }
 
 /// What is known of github.com without any entry. An entry of that name replaces what it gives and nothing else.
@@ -159,6 +163,15 @@ impl HostInput {
             let message = "it is above timeout, which includes it: lower it, or raise timeout";
             return Err(wrong("connectTimeout", message.to_owned()));
         }
+        let legacy_tokens = match self.legacy_tokens {
+            Some(true) if is_built_in || is_run_by_github(&api_url) => {
+                let message = "github.com and ghe.com have other tokens than 40 hexadecimal digits, so those are never sent there: leave \
+                               it out, it is for an Enterprise Server";
+                return Err(wrong("legacyTokens", message.to_owned()));
+            }
+            Some(true) => LegacyTokens::Allowed,
+            _ => LegacyTokens::Refused,
+        };
         let web_url = web_url.as_str().trim_end_matches('/').to_owned();
         Ok(Host {
             name: self.name,
@@ -170,6 +183,7 @@ impl HostInput {
             proxy,
             connect_timeout: connect_timeout.min(timeout),
             timeout,
+            legacy_tokens,
         })
     }
 }
@@ -189,6 +203,14 @@ fn checked_url(text: &str) -> Result<Url, String> {
         "http" => Err("it is plain http, which is taken for loopback addresses only: use https".to_owned()),
         _ => Err("it is not an https URL: use https".to_owned()),
     }
+}
+
+/// True for github.com and the tenants of ghe.com.
+fn is_run_by_github(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    ["github.com", "ghe.com"]
+        .iter()
+        .any(|domain| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
 }
 
 /// A hint for the roots of pages that are often given as the root of the API:

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::token::LegacyTokens;
 
 fn settings(yaml: &str) -> Result<Settings, Error> {
     let directory = tempfile::tempdir().unwrap();
@@ -53,6 +54,22 @@ fn a_wrong_setting_is_named_with_what_would_be_right() {
         ("hosts: [{ name: a, apiUrl: 'https://me:you@ghe.example.com' }]", "hosts[0].apiUrl", "user"),
         ("hosts: [{ name: a, apiUrl: 'https://ghe.example.com/?a=b' }]", "hosts[0].apiUrl", "query"),
         ("hosts: [{ name: a, apiUrl: 'no url' }]", "hosts[0].apiUrl", "URL"),
+        ("hosts: [{ name: github.com, legacyTokens: true }]", "hosts[0].legacyTokens", "Enterprise Server"),
+        (
+            "hosts: [{ name: github.com, apiUrl: 'https://ghe.example.com', legacyTokens: true }]",
+            "hosts[0].legacyTokens",
+            "never sent",
+        ),
+        (
+            "hosts: [{ name: a, apiUrl: 'https://API.github.com.', legacyTokens: true }]",
+            "hosts[0].legacyTokens",
+            "never sent",
+        ),
+        (
+            "hosts: [{ name: a, apiUrl: 'https://api.acme.ghe.com', legacyTokens: true }]",
+            "hosts[0].legacyTokens",
+            "never sent",
+        ),
         ("hosts: [{ name: A_b, apiUrl: 'https://a.example.com' }]", "hosts[0].name", "lower case"),
         ("hosts: [{ name: a, apiUrl: 'https://a.example.com', webUrl: x }]", "hosts[0].webUrl", "URL"),
         (
@@ -261,4 +278,18 @@ fn budgets_and_hold_are_read_from_flag_and_file() {
     assert_eq!(settings.incident_hold, SignedDuration::from_hours(2));
     assert_eq!((settings.failed_logins_per_hour, settings.failed_logins_per_namespace), (40, 8));
     assert_eq!(settings.questions_per_minute, 100);
+}
+
+#[test]
+fn an_enterprise_server_may_have_tokens_of_40_hexadecimal_digits_and_nobody_has_them_by_default() {
+    let hosts = "hosts:
+      - { name: old, apiUrl: 'https://notgithub.com/api/v3', legacyTokens: true }
+      - { name: new, apiUrl: 'https://ghe.example.com/api/v3' }
+      - { name: said, apiUrl: 'https://api.acme.ghe.com', legacyTokens: false }";
+    let settings = settings(hosts).unwrap();
+    let legacy = |name: &str| settings.host(name).unwrap().legacy_tokens;
+    assert_eq!(legacy("old"), LegacyTokens::Allowed);
+    for name in ["new", "said", "github.com"] {
+        assert_eq!(legacy(name), LegacyTokens::Refused, "{name}");
+    }
 }

@@ -190,6 +190,7 @@ async fn every_value() -> tempfile::NamedTempFile {
             "caBundle": github.ca_pem().unwrap(),
             "connectTimeout": "5s",
             "timeout": "20s",
+            "legacyTokens": true,
             "proxy": {
                 "url": "http://proxy.example.com:3128",
                 "credentialsSecret": { "name": "egress", "key": "login" },

@@ -1,6 +1,6 @@
 //! From YAML to conditions: what a cluster admin sees.
 
-use github_pat_operator::api::GithubPatConnection;
+use github_pat_operator::{api::GithubPatConnection, domain::token::TokenKind};
 use github_simulator::{ExpiryLayout, NewToken, Outage, Reply};
 use jiff::{SignedDuration, Timestamp};
 use kube::api::{DeleteParams, Patch, PatchParams};
@@ -344,4 +344,28 @@ async fn a_request_sends_no_token_to_a_host_that_the_spec_no_longer_names() {
         let strangers = calls[asked..].iter().filter(|call| call.token.as_deref() != Some(marker.as_str()));
         assert_eq!(strangers.count(), 0, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_token_of_40_hexadecimal_digits_is_sent_to_the_host_that_allows_it_and_to_no_other() {
+    let mut world = World::start().await;
+    world.another_host("modern").await;
+    let settings =
+        world.settings().replacen("{ name: simulated,", "{ name: simulated, legacyTokens: true,", 1);
+    let _operator = world.operator_with_settings(&settings).await;
+    let digits = "0123456789abcdef".repeat(3)[..40].to_owned();
+    for github in [&world.github, world.host("modern")] {
+        github.token(NewToken::classic("old", "acme-ci").text(&digits));
+    }
+    world.secret("ci", &digits).await;
+    let publish = json!([{ "secretName": "out", "format": "BasicAuth" }]);
+    world.connection("ci", json!({ "publish": publish })).await;
+    let token = world.ready("ci", "True", "Ready").await.status.unwrap().token.unwrap();
+    assert_eq!((token.kind, token.flaw), (TokenKind::Classic, None));
+    assert_eq!(world.value("out", "password").await.as_ref(), Some(&digits));
+    world.change("ci", json!({ "host": "modern" })).await;
+    world.ready("ci", "False", "LegacyToken").await;
+    assert_eq!(world.host("modern").calls().len(), 0);
+    world.change("ci", json!({ "host": "simulated" })).await;
+    world.ready("ci", "True", "Ready").await;
 }

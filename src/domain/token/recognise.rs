@@ -44,8 +44,8 @@ pub(super) fn recognise(text: &str) -> Result<TokenKind, Finding> {
     if text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
         return Err(Finding::new(
             Reason::LegacyToken,
-            "the value is 40 hexadecimal digits, which may be a token from before 2021 or a commit and is never sent: \
-             make a new token",
+            "the value is 40 hexadecimal digits, which may be a token from before 2021 or a commit, so it is not sent: \
+             make a new token; if the host is an Enterprise Server with such tokens, an administrator can allow them there",
         ));
     }
     Err(around(text))

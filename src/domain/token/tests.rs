@@ -298,3 +298,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn forty_hexadecimal_digits_are_a_token_where_they_are_allowed_and_nothing_else_becomes_one() {
+    let digits = "0123456789abcdef".repeat(3)[..40].to_owned();
+    let allowed = |text: &str| Token::parse(text.as_bytes(), LegacyTokens::Allowed);
+    for text in [digits.clone(), format!("{digits}\n")] {
+        let token = allowed(&text).unwrap();
+        assert_eq!((token.kind(), token.flaw(), token.is_legacy()), (TokenKind::Classic, None, true));
+        assert_eq!(token.expose(), digits);
+        assert_eq!(Token::try_from(text.as_bytes()).unwrap_err().reason, Reason::LegacyToken);
+    }
+    for text in
+        ["password", &digits[1..], &format!("{digits}0"), &digits.to_uppercase(), &format!(" {digits}")]
+    {
+        assert!(allowed(text).is_err(), "{text}");
+    }
+    let known = ["ghp_", &"a".repeat(36)].concat();
+    assert!(!allowed(&known).unwrap().is_legacy());
+}

@@ -167,7 +167,8 @@ impl Observer<'_> {
         ) {
             Asked::Pending => {
                 let version = self.version(&self.spec.secret_ref.name);
-                self.record.hold(&self.spec.secret_ref, version.as_ref(), token);
+                let reading = self.reading();
+                self.record.hold(reading, version.as_ref(), token);
                 self.record.not_now = None;
                 observed.seen.pending = true;
                 if requested {
@@ -225,7 +226,8 @@ impl Observer<'_> {
         }
         if is_pending {
             let version = self.version(&self.spec.secret_ref.name);
-            self.record.hold(&self.spec.secret_ref, version.as_ref(), token);
+            let reading = self.reading();
+            self.record.hold(reading, version.as_ref(), token);
         }
         self.recall(&mut observed.seen);
     }

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
-use super::{super::Failure, Observed, Observer};
+use super::{
+    super::{Failure, records::Reading},
+    Observed, Observer,
+};
 use crate::{
     api::SecretKeyRef,
     cluster::{Fault, secrets},
     domain::{
         Finding, Reason, Verdict,
-        token::{Description, Token},
+        token::{Description, LegacyTokens, Token},
     },
 };
 
@@ -23,14 +26,14 @@ impl Observer<'_> {
         }
         let reference = &self.spec.secret_ref;
         let version = self.version(&reference.name);
-        match self.record.source(reference, version.as_ref()).cloned() {
+        match self.record.source(self.reading(), version.as_ref()).cloned() {
             Some(token) => (token, None, None),
             None => self.read_source().await,
         }
     }
 
     async fn read_source(&mut self) -> (Verdict<Description>, Option<Token>, Option<Failure>) {
-        let reference = &self.spec.secret_ref;
+        let reading @ Reading { reference, legacy } = self.reading();
         let key = self.connection.key.beside(&reference.name);
         let before = self.version(&reference.name);
         let read = match secrets::read(&self.ctx.client, &key).await {
@@ -43,7 +46,7 @@ impl Observer<'_> {
             }
         };
         let (entry, parsed) = match read {
-            Some(read) => (Some(read.entry), parse(&read.payload.data, reference)),
+            Some(read) => (Some(read.entry), parse(&read.payload.data, reference, legacy)),
             None => (None, Verdict::No(vec![missing(reference)])),
         };
         let version = entry.as_ref().map(|entry| entry.version.clone());
@@ -53,7 +56,7 @@ impl Observer<'_> {
             Verdict::No(findings) => (Verdict::No(findings), None),
             Verdict::Unknown(finding) => (Verdict::Unknown(finding), None),
         };
-        self.record.read_source(reference, version.as_ref(), token.clone());
+        self.record.read_source(reading, version.as_ref(), token.clone());
         (token, bytes, None)
     }
 
@@ -62,9 +65,8 @@ impl Observer<'_> {
         if observed.seen.bytes.is_some() {
             return;
         }
-        let reference = &self.spec.secret_ref;
-        let version = self.version(&reference.name);
-        observed.seen.bytes = self.record.release(reference, version.as_ref());
+        let version = self.version(&self.spec.secret_ref.name);
+        observed.seen.bytes = self.record.release(self.reading(), version.as_ref());
         if observed.seen.bytes.is_some() {
             return;
         }
@@ -75,14 +77,18 @@ impl Observer<'_> {
     }
 }
 
-fn parse(data: &BTreeMap<String, Zeroizing<Vec<u8>>>, reference: &SecretKeyRef) -> Verdict<Token> {
+fn parse(
+    data: &BTreeMap<String, Zeroizing<Vec<u8>>>,
+    reference: &SecretKeyRef,
+    legacy: LegacyTokens,
+) -> Verdict<Token> {
     let SecretKeyRef { name, key } = reference;
     let Some(value) = data.get(key) else {
         let message =
             format!("Secret {name} has no key {key}: add it, or name another in spec.secretRef.key");
         return Verdict::no(Reason::KeyNotFound, message);
     };
-    match Token::try_from(value.as_slice()) {
+    match Token::parse(value, legacy) {
         Ok(token) => Verdict::Yes(token),
         Err(Finding { reason, message }) => {
             Verdict::no(reason, format!("Secret {name}, key {key}: {message}"))

@@ -1,6 +1,7 @@
 //! Which values Helm takes, and what the operator makes of them.
 
 use github_pat_operator::{
+    domain::token::LegacyTokens,
     settings::{LogFormat, RANGES},
     telemetry,
 };
@@ -34,6 +35,9 @@ async fn certificates_and_proxies_among_the_values_are_those_of_their_hosts() {
     assert_eq!((trusted("ghe.example.com"), trusted("acme.ghe.com")), (1, 0));
     let proxied = |name: &str| settings.host(name).unwrap().proxy.is_some();
     assert_eq!((proxied("ghe.example.com"), proxied("acme.ghe.com")), (true, false));
+    let legacy = |name: &str| settings.host(name).unwrap().legacy_tokens;
+    let expected = (LegacyTokens::Allowed, LegacyTokens::Refused);
+    assert_eq!((legacy("ghe.example.com"), legacy("acme.ghe.com")), expected);
 }
 
 #[tokio::test]
