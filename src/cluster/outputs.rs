@@ -49,6 +49,66 @@ pub struct Proof {
     pub at: Timestamp,
 }
 
+/// The labels and annotations that others put on outputs which are gone, for when they are made again. Kept by whoever makes the
+/// changes, who may lose them.
+#[derive(Debug, Default)]
+pub struct Others(Option<Box<Kept>>);
+
+/// By the names of the outputs.
+type Kept = BTreeMap<String, Marks>;
+
+/// Labels and annotations.
+#[derive(Clone, Debug, Default)]
+struct Marks {
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+}
+
+/// More than this of one output is not kept, in bytes: annotations may have 256 KiB.
+const LARGEST_MARKS: usize = 16 * 1024;
+
+impl Others {
+    /// Forgets those of all other outputs.
+    pub fn retain(&mut self, is_named: impl Fn(&str) -> bool) {
+        if let Some(kept) = &mut self.0 {
+            kept.retain(|name, _| is_named(name));
+        }
+        self.0 = self.0.take().filter(|kept| !kept.is_empty());
+    }
+
+    fn keep(&mut self, name: &str, marks: &Marks) {
+        let maps = [&marks.labels, &marks.annotations];
+        let sizes = maps.into_iter().flatten().map(|(key, value)| key.len().saturating_add(value.len()));
+        let size = sizes.fold(0, usize::saturating_add);
+        if (1..=LARGEST_MARKS).contains(&size) {
+            self.0.get_or_insert_default().insert(name.to_owned(), marks.clone());
+        }
+    }
+
+    fn of(&self, name: &str) -> Marks {
+        self.0.as_ref().and_then(|kept| kept.get(name)).cloned().unwrap_or_default()
+    }
+}
+
+impl From<&Secret> for Marks {
+    /// Those that are not ours.
+    fn from(secret: &Secret) -> Self {
+        let ours = |key: &str| key == MANAGED_BY.0 || key == LAST_APPLIED || key.starts_with(DOMAIN);
+        let others = |map: &BTreeMap<String, String>| {
+            let others = map.iter().filter(|(key, _)| !ours(key));
+            others.map(|(key, value)| (key.clone(), value.clone())).collect()
+        };
+        Marks { labels: others(secret.labels()), annotations: others(secret.annotations()) }
+    }
+}
+
+impl Marks {
+    fn put_on(self, secret: &mut Secret) {
+        secret.labels_mut().extend(self.labels);
+        secret.annotations_mut().extend(self.annotations);
+    }
+}
+
 /// What became of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -68,6 +128,9 @@ pub enum Outcome {
 
 /// Makes the change, if the Secret is still in the state that the change was decided on.
 ///
+/// What is created gets the labels and annotations in `others`, and what is deleted leaves its own there; without `others` it is
+/// deleted for good.
+///
 /// # Errors
 ///
 /// What the API server refused, or that it did not answer.
@@ -76,19 +139,33 @@ pub async fn apply(
     owner: Owner<'_>,
     change: &Change,
     proof: Option<Proof>,
+    others: Option<&mut Others>,
 ) -> Result<Outcome, Fault> {
     let secrets = Api::<Secret>::namespaced(client.clone(), owner.key.namespace());
     match change {
         Change::Create { output, payload } => {
-            create(client, owner, &made(owner, output, payload, proof)).await
+            let mut secret = made(owner, output, payload, proof);
+            if let Some(others) = others {
+                others.of(&output.secret_name).put_on(&mut secret);
+            }
+            create(client, owner, &secret).await
         }
         Change::Replace { output, version, payload } => {
             replace(client, &secrets, owner, output, version, payload, proof).await
         }
         Change::Recreate { output, version, payload } => {
-            recreate(client, &secrets, owner, output, version, payload, proof).await
+            let secret = made(owner, output, payload, proof);
+            recreate(client, &secrets, owner, version, secret, others).await
         }
-        Change::Delete { name, version } => delete(&secrets, name, version).await,
+        Change::Delete { name, version } => {
+            if let Some(others) = others {
+                let Some(before) = unchanged(&secrets, name, version).await? else {
+                    return Ok(Outcome::Conflict);
+                };
+                others.keep(name, &Marks::from(&before));
+            }
+            delete(&secrets, name, version).await
+        }
         Change::Release { name, version } => release(client, &secrets, owner, name, version).await,
     }
 }
@@ -98,21 +175,20 @@ async fn recreate(
     client: &Client,
     secrets: &Api<Secret>,
     owner: Owner<'_>,
-    output: &Output,
     seen: &Version,
-    payload: &Payload,
-    proof: Option<Proof>,
+    mut secret: Secret,
+    others: Option<&mut Others>,
 ) -> Result<Outcome, Fault> {
-    let name = &output.secret_name;
-    let Some(before) = unchanged(secrets, name, seen).await? else { return Ok(Outcome::Conflict) };
-    let mut secret = made(owner, output, payload, proof);
-    let ours = |key: &str| key == MANAGED_BY.0 || key == LAST_APPLIED || key.starts_with(DOMAIN);
-    let others =
-        |map: Option<BTreeMap<String, String>>| map.into_iter().flatten().filter(|(key, _)| !ours(key));
-    secret.labels_mut().extend(others(before.metadata.labels));
-    secret.annotations_mut().extend(others(before.metadata.annotations));
+    let name = secret.name_any();
+    let Some(before) = unchanged(secrets, &name, seen).await? else { return Ok(Outcome::Conflict) };
+    let marks = Marks::from(&before);
+    // Should it not be made again now, it will be later.
+    if let Some(others) = others {
+        others.keep(&name, &marks);
+    }
+    marks.put_on(&mut secret);
     rehearse(client, owner, &secret).await?;
-    match delete(secrets, name, seen).await? {
+    match delete(secrets, &name, seen).await? {
         Outcome::Gone => create(client, owner, &secret).await,
         other => Ok(other),
     }

@@ -73,6 +73,8 @@ pub(super) async fn act<'a>(
         pause: None,
         terminating: false,
     };
+    let names = &observed.seen.demand.outputs;
+    record.others.retain(|name| names.iter().any(|output| output.secret_name == name));
     let withdraws = decision.plan == Plan::Withdraw;
     let mut acting = Acting { outcomes, withdraws, is_repeated: false, observed, connection, record, ctx };
     for change in &decision.changes {
@@ -92,7 +94,10 @@ impl Acting<'_, '_> {
             return;
         }
         let owner = Owner { key: &self.connection.key, uid: &self.connection.uid };
-        match outputs::apply(&self.ctx.client, owner, change, self.proof()).await {
+        let is_named = self.is_named(change.name());
+        let proof = self.proof();
+        let others = is_named.then_some(&mut self.record.others);
+        match outputs::apply(&self.ctx.client, owner, change, proof, others).await {
             Ok(done) => self.done(change, done),
             Err(fault) if fault.is_terminating() => {
                 self.outcomes.terminating = true;
@@ -145,6 +150,7 @@ impl Acting<'_, '_> {
         let (name, key) = (change.name(), self.connection.key.beside(change.name()));
         match done {
             Outcome::Written(entry) => {
+                self.record.others.retain(|kept| kept != name);
                 self.tell(change);
                 let stamp = self.stamp(name);
                 self.record.verify(name, &entry.version, stamp, Holds::Wanted, true);
@@ -195,6 +201,10 @@ impl Acting<'_, '_> {
         } else if !matches!(stand, Stand::Absent) {
             self.outcomes.others.push((name.to_owned(), stand));
         }
+    }
+
+    fn is_named(&self, name: &str) -> bool {
+        self.observed.seen.demand.outputs.iter().any(|output| output.secret_name == name)
     }
 
     fn stamp(&self, name: &str) -> Option<Stamp> {

@@ -15,7 +15,10 @@ use tokio::time::Instant;
 use super::contention::Contentions;
 use crate::{
     api::SecretKeyRef,
-    cluster::object::{Few, ObjectKey},
+    cluster::{
+        object::{Few, ObjectKey},
+        outputs::Others,
+    },
     domain::{
         Verdict,
         decide::Holds,
@@ -67,6 +70,8 @@ pub(super) struct Record {
     pub(super) suspended: Option<u64>,
     /// Since when the first answer about the token is awaited.
     pub(super) awaiting: Option<Instant>,
+    /// The labels and annotations of outputs that are gone, for when they are made again.
+    pub(super) others: Others,
     /// Other writers of the same objects.
     pub(super) contentions: Contentions,
     /// Failed reconciles in a row.
@@ -139,6 +144,7 @@ impl Record {
             suspended: None,
             read_at: None,
             awaiting: None,
+            others: Others::default(),
             contentions: Contentions::default(),
             failures: 0,
         }

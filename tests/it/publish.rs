@@ -450,3 +450,22 @@ async fn a_colleagues_token_in_the_place_of_the_bots_is_not_published() {
     world.change("ci", json!({ "publish": output("BasicAuth"), "expect": { "userId": id } })).await;
     world.ready("ci", "True", "Ready").await;
 }
+
+#[tokio::test]
+async fn a_withdrawn_output_comes_back_with_the_labels_and_annotations_of_others() {
+    let world = World::start().await;
+    let _operator = world.operator().await;
+    world.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci").scopes(&["repo"]))).await;
+    world.connection("ci", json!({ "publish": output("Opaque"), "onInvalid": "Withdraw" })).await;
+    world.ready("ci", "True", "Ready").await;
+    let marks = json!({ "metadata": { "labels": { "team": "a" }, "annotations": { "reloader": "yes" } } });
+    world.secrets().patch("out", &PatchParams::default(), &Patch::Merge(marks)).await.unwrap();
+    world.change("ci", json!({ "require": { "scopes": ["gist"] } })).await;
+    world.secret_until("out", |secret| secret.is_none()).await;
+    world.ready("ci", "False", "ScopeMissing").await;
+    world.change("ci", json!({ "require": { "scopes": ["repo"] } })).await;
+    world.ready("ci", "True", "Ready").await;
+    let out = world.secrets().get("out").await.unwrap();
+    assert_eq!(out.labels().get("team").map(String::as_str), Some("a"));
+    assert_eq!(out.annotations().get("reloader").map(String::as_str), Some("yes"));
+}

@@ -13,6 +13,16 @@ async fn made(
     version: &str,
     finalizers: &[&str],
 ) -> (Result<Outcome, Fault>, Vec<(String, Value)>) {
+    made_with(change, version, finalizers, None).await
+}
+
+/// The same, with what is kept of outputs that are gone.
+async fn made_with(
+    change: &Change,
+    version: &str,
+    finalizers: &[&str],
+    others: Option<&mut Others>,
+) -> (Result<Outcome, Fault>, Vec<(String, Value)>) {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let (log, version, finalizers) = (asked.clone(), version.to_owned(), json!(finalizers));
     let server = tower::service_fn(move |request: Request<Body>| {
@@ -36,7 +46,8 @@ async fn made(
         }
     });
     let key = ObjectKey::new("ns", "ci");
-    let outcome = apply(&Client::new(server, "ns"), Owner { key: &key, uid: "owner" }, change, None).await;
+    let outcome =
+        apply(&Client::new(server, "ns"), Owner { key: &key, uid: "owner" }, change, None, others).await;
     let asked = asked.lock().unwrap().clone();
     (outcome, asked)
 }
@@ -110,4 +121,46 @@ async fn what_is_released_loses_what_makes_it_ours_and_nothing_else() {
     assert_eq!(meta["labels"], json!({ "kept": "yes" }));
     assert_eq!(meta["annotations"], json!({ "mine": "yes" }));
     assert_eq!(meta["ownerReferences"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_others_put_on_an_output_outlasts_its_deletion_and_is_forgotten_with_its_name() {
+    let recreate = Change::Recreate { output: output(), version: version(), payload: payload() };
+    let delete = Change::Delete { name: "out".to_owned(), version: version() };
+    let create = Change::Create { output: output(), payload: payload() };
+    let rows = [
+        ("a recreation that waits for a finalizer", &recreate, "7", "GET, POST, dry run, DELETE", true),
+        ("a withdrawal", &delete, "7", "GET, DELETE", true),
+        ("a withdrawal of another state", &delete, "8", "GET", false),
+    ];
+    for (name, gone, state, methods, kept) in rows {
+        let mut others = Others::default();
+        let (_, asked) = made_with(gone, state, &["example.com/hold"], Some(&mut others)).await;
+        let asked: Vec<_> = asked.into_iter().map(|(method, _)| method).collect();
+        assert_eq!(asked.join(", "), methods, "{name}");
+        for is_named in [true, false] {
+            others.retain(|_| is_named);
+            let (_, asked) = made_with(&create, "7", &[], Some(&mut others)).await;
+            let meta = &asked.last().unwrap().1["metadata"];
+            let found = (&meta["labels"]["kept"], &meta["annotations"]["mine"]);
+            let yes = if kept && is_named { json!("yes") } else { Value::Null };
+            assert_eq!(found, (&yes, &yes), "{name}");
+            assert_eq!(meta["labels"][OWNER_LABEL], "owner", "{name}");
+        }
+    }
+}
+
+#[test]
+fn no_more_is_kept_of_an_output_than_its_share() {
+    let marks = |bytes: usize| Marks {
+        annotations: BTreeMap::from([("a".to_owned(), "x".repeat(bytes))]),
+        ..Marks::default()
+    };
+    let mut others = Others::default();
+    for (name, bytes, kept) in [("small", 100, 100), ("large", 200 * 1024, 0)] {
+        others.keep(name, &marks(bytes));
+        assert_eq!(others.of(name).annotations.values().map(String::len).sum::<usize>(), kept, "{name}");
+    }
+    others.keep("empty", &Marks::default());
+    assert_eq!(others.0.as_ref().map(|kept| kept.len()), Some(1));
 }
