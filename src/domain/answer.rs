@@ -178,6 +178,19 @@ impl Deferral {
         )
     }
 
+    /// True if it is about the host and not about the token: it is down, or shows a certificate that is not accepted.
+    pub const fn is_of_host(self) -> bool {
+        matches!(
+            self.reason,
+            Reason::CertificateUnknownAuthority
+                | Reason::CertificateNameMismatch
+                | Reason::CertificateExpired
+                | Reason::CertificateNotYetValid
+                | Reason::CertificateIsAuthority
+                | Reason::TlsFailed
+        ) || self.is_outage()
+    }
+
     /// Cause and remedy. The same words each time, so that a status does not change while nothing else does.
     pub const fn sentence(self) -> &'static str {
         match self.reason {

@@ -1,9 +1,13 @@
 //! One host that is silent holds nobody else up.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
-use github_simulator::{NewToken, Outage};
-use jiff::SignedDuration;
+use github_simulator::{NewToken, Outage, Simulator};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::{
@@ -104,4 +108,74 @@ async fn a_silent_host_that_answers_again_is_asked_about_all_of_its_tokens() {
         ours.until_within(Duration::from_secs(400), name, |seen| is_so(seen, "Ready", "True", "Ready")).await;
     }
     assert_eq!(world.until_written(during + names.len()).await.len(), during + names.len());
+}
+
+/// An address behind which another server can be put.
+struct Door {
+    address: SocketAddr,
+    behind: Arc<Mutex<SocketAddr>>,
+}
+
+impl Door {
+    async fn to(server: &Simulator) -> Door {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let behind = Arc::new(Mutex::new(server.address()));
+        let target = behind.clone();
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let server = *target.lock().unwrap();
+                tokio::spawn(async move {
+                    let mut server = tokio::net::TcpStream::connect(server).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                });
+            }
+        });
+        Door { address, behind }
+    }
+
+    fn put(&self, server: &Simulator) {
+        *self.behind.lock().unwrap() = server.address();
+    }
+}
+
+#[tokio::test]
+async fn once_a_host_has_the_right_certificate_every_connection_that_waits_is_asked_about_within_a_minute() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let wrong = Simulator::start_tls().await.unwrap();
+    let [many, lone] = [Simulator::start_tls().await.unwrap(), Simulator::start_tls().await.unwrap()];
+    let [to_many, to_lone] = [Door::to(&wrong).await, Door::to(&wrong).await];
+    let host = |name: &str, door: &Door, right: &Simulator| {
+        let bundle = world.file("ca.pem", right.ca_pem().unwrap());
+        format!("{{ name: {name}, apiUrl: 'https://{}', caBundle: '{}' }}", door.address, bundle.display())
+    };
+    let hosts = [host("many", &to_many, &many), host("lone", &to_lone, &lone)].join(", ");
+    // The defaults of everything else: minimumInterval is a minute, and so is the longest that a repair may go unnoticed.
+    let _operator = world.operator_with_settings(&format!("hosts: [{hosts}]")).await;
+    let names: Vec<_> = (0..12).map(|number| format!("bot-{number}")).collect();
+    let made = names.iter().map(|name| (name.clone(), many.token(NewToken::classic(name, name))));
+    ours.many(made, &json!({ "host": "many", "interval": "30m" })).await;
+    ours.secret("lone", &lone.token(NewToken::classic("lone", "lone"))).await;
+    ours.connection("lone", json!({ "host": "lone", "interval": "30m" })).await;
+    for name in names.iter().map(String::as_str).chain(["lone"]) {
+        ours.ready(name, "Unknown", "CertificateUnknownAuthority").await;
+    }
+    // Long enough for pauses that double to have become long.
+    tokio::time::sleep(Duration::from_secs(200)).await;
+    let mended = Timestamp::now();
+    to_many.put(&many);
+    to_lone.put(&lone);
+    for (github, name) in names.iter().map(|name| (&many, name.as_str())).chain([(&lone, "lone")]) {
+        let asked =
+            |calls: &[github_simulator::Call]| calls.iter().any(|call| call.token.as_deref() == Some(name));
+        assert!(github.wait_until(Duration::from_secs(400), asked).await, "{name} was asked about");
+        let (first, _) = questions(github, name)[0];
+        let after = first.duration_since(mended);
+        eprintln!("{name}: asked about after {after:#}");
+        assert!(after <= SignedDuration::from_secs(62), "{name} was asked about only after {after:#}");
+    }
+    for name in names.iter().map(String::as_str).chain(["lone"]) {
+        ours.ready(name, "True", "Ready").await;
+    }
 }

@@ -10,9 +10,13 @@ use super::{
 
 /// So many questions in a row that fail open the breaker.
 const IN_A_ROW: u32 = 3;
-/// The first pause between two scouts, and the longest.
-const PAUSES: (SignedDuration, SignedDuration) =
-    (SignedDuration::from_secs(10), SignedDuration::from_mins(5));
+/// The first pause between two scouts.
+const FIRST: SignedDuration = SignedDuration::from_secs(10);
+/// The longest to a host that is down: whoever mends it does not wait for longer than a minute until all that wait are asked about.
+const LONGEST: SignedDuration = SignedDuration::from_secs(30);
+/// The longest to a host that limits everyone. Without a named end GitHub wants pauses that grow:
+/// <https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api>
+const LONGEST_OF_A_LIMIT: SignedDuration = SignedDuration::from_mins(5);
 
 /// Closed while the host answers.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,15 +38,14 @@ pub struct Open {
 /// What a deferral says about the host as a whole. `account_known` tells that a limit is that of one account.
 pub const fn speaks_of_host(reason: Reason, account_known: bool) -> bool {
     match reason {
-        Reason::CertificateUnknownAuthority
-        | Reason::CertificateNameMismatch
-        | Reason::CertificateExpired
-        | Reason::CertificateNotYetValid
-        | Reason::CertificateIsAuthority
-        | Reason::TlsFailed => true,
         Reason::RateLimited | Reason::SecondaryRateLimited => !account_known,
-        reason => Deferral::new(reason).is_outage(),
+        reason => Deferral::new(reason).is_of_host(),
     }
+}
+
+/// The longest pause between two scouts while this is what they bring.
+fn longest(deferral: Deferral) -> SignedDuration {
+    if deferral.is_of_host() { LONGEST } else { LONGEST_OF_A_LIMIT }
 }
 
 impl Breaker {
@@ -95,6 +98,7 @@ impl Breaker {
         if let Some(open) = &mut self.open {
             if of_host {
                 open.deferral = deferral;
+                open.scouting.at_most(longest(deferral));
             }
             open.scouting.came_back(token, deferral.until, now);
             return;
@@ -104,8 +108,8 @@ impl Breaker {
         }
         self.failed = self.failed.saturating_add(1);
         if self.failed >= IN_A_ROW {
-            let next = later(now, PAUSES.0).max(deferral.until.unwrap_or(Timestamp::MIN));
-            let scouting = Scouting::new(next, PAUSES.0.saturating_mul(2), PAUSES.1);
+            let next = later(now, FIRST).max(deferral.until.unwrap_or(Timestamp::MIN));
+            let scouting = Scouting::new(next, FIRST.saturating_mul(2), longest(deferral));
             self.open = Some(Open { since: now, deferral, scouting });
         }
     }

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     super::{
         Reason,
+        answer::Deferral,
         knowledge::{Deferred, Knowledge, Proven, Refused},
         probe::Probe,
     },
@@ -18,6 +19,8 @@ use super::{
 const LONGEST_REQUEUE: SignedDuration = SignedDuration::from_hours(24);
 /// The first pause after a deferral, if `minimum_interval` is not longer.
 const SHORTEST_PAUSE: SignedDuration = SignedDuration::from_secs(10);
+/// The longest pause while the host is down, if `minimum_interval` is not longer.
+const LONGEST_OF_A_HOST: SignedDuration = SignedDuration::from_secs(45);
 /// How long after the expiry the question comes that shall confirm it, and none before it: clocks may differ a little, and an
 /// answer that another asker got just before the expiry must not serve as this one.
 pub const AFTER_EXPIRY: SignedDuration = SignedDuration::from_secs(4);
@@ -264,6 +267,10 @@ fn pauses(reason: Reason, timing: &Timing) -> (SignedDuration, SignedDuration) {
         | Reason::AccessRestricted
         | Reason::AccountRestricted => {
             (shortest.max(SignedDuration::from_secs(60)), longest.max(SignedDuration::from_secs(900)))
+        }
+        // Nobody else may be asking a host with few tokens, and what is mended is to be noticed soon.
+        reason if Deferral::new(reason).is_of_host() => {
+            (shortest, longest.min(shortest.max(LONGEST_OF_A_HOST)))
         }
         _ => (shortest, longest),
     }

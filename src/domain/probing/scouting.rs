@@ -36,6 +36,12 @@ impl Scouting {
         Scouting { out: None, last: None, next, pause: first, longest, turned_away: 0 }
     }
 
+    /// From now on no pause is longer than this.
+    pub fn at_most(&mut self, longest: SignedDuration) {
+        self.longest = longest;
+        self.pause = self.pause.min(longest);
+    }
+
     /// True if this token may be the scout now, or is it already.
     pub fn may(&self, token: &HashedToken, now: Timestamp) -> bool {
         match &self.out {

@@ -69,7 +69,7 @@ fn scouts_go_at_growing_pauses_and_an_answer_closes_it() {
             last = second;
         }
     }
-    assert_eq!(pauses[..7], [10, 20, 40, 80, 160, 300, 300]);
+    assert_eq!(pauses[..7], [10, 20, 30, 30, 30, 30, 30], "who mends it does not wait long");
     assert!(breaker.answered());
     assert!(breaker.lets(&token(1), at(2000)) && breaker.lets(&token(2), at(2000)));
 }
@@ -122,4 +122,21 @@ fn every_way_in_which_a_host_can_be_down_speaks_of_the_host() {
     for reason in [LoginLocked, AccessRestricted, UnexplainedUnauthorized, HostRefusesMany] {
         assert!(!speaks_of_host(reason, false), "{reason:?}");
     }
+}
+
+#[test]
+fn a_host_that_limits_everyone_is_asked_ever_more_rarely_and_one_that_is_down_then_soon_again() {
+    let mut breaker = Breaker::default();
+    (0..3).for_each(|_| fail(&mut breaker, Reason::SecondaryRateLimited, None, 0));
+    let (mut pauses, mut last) = (Vec::new(), 0);
+    for second in 1..1500 {
+        if breaker.lets(&token(1), at(second)) {
+            breaker.send(token(1));
+            let reason = if second < 700 { Reason::SecondaryRateLimited } else { Reason::ConnectionRefused };
+            fail(&mut breaker, reason, None, second);
+            pauses.push(second - last);
+            last = second;
+        }
+    }
+    assert_eq!(pauses[..10], [10, 20, 40, 80, 160, 300, 300, 30, 30, 30]);
 }

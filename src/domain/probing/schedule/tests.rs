@@ -204,12 +204,12 @@ fn a_refusal_before_the_expiry_is_confirmed_and_the_expiry_still_noticed() {
     assert_eq!(next(&knowledge, asked(T + 60), Some(ends)), None);
 }
 
-#[test]
-fn questions_into_a_silence_come_ever_more_seldom() {
+/// The pauses between questions that all bring this.
+fn pauses_of(reason: Reason) -> Vec<i64> {
     let mut knowledge = accepted(T - HOUR, None);
     let (mut last, mut pauses) = (T, Vec::new());
     for _ in 0..12 {
-        defer(&mut knowledge, Reason::Unreachable, None, last);
+        defer(&mut knowledge, reason, None, last);
         let due = next(&knowledge, asked(last), None).unwrap();
         for restart in [last, last + 1, due - 10] {
             let after = next(&knowledge, started(restart.max(last)), None).unwrap();
@@ -218,7 +218,18 @@ fn questions_into_a_silence_come_ever_more_seldom() {
         pauses.push(due - last);
         last = due;
     }
-    assert_eq!(pauses, [10, 20, 40, 80, 160, 320, 640, 1280, 1800, 1800, 1800, 1800]);
+    pauses
+}
+
+#[test]
+fn questions_into_a_silence_come_ever_more_seldom_and_to_a_host_that_is_down_every_minute_at_least() {
+    let seldom = [10, 20, 40, 80, 160, 320, 640, 1280, 1800, 1800, 1800, 1800];
+    for reason in [Reason::NotTheApi, Reason::CredentialsNotReceived, Reason::UnexpectedAnswer] {
+        assert_eq!(pauses_of(reason), seldom, "{reason:?}");
+    }
+    for reason in [Reason::Unreachable, Reason::CertificateUnknownAuthority, Reason::ServerError] {
+        assert_eq!(pauses_of(reason), [10, 20, 40, 45, 45, 45, 45, 45, 45, 45, 45, 45], "{reason:?}");
+    }
 }
 
 #[test]
