@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::future;
 use jiff::Timestamp;
-use kube::Client;
+use kube::{Client, config::Kubeconfig};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -29,6 +29,12 @@ pub enum Error {
     /// There is no cluster to talk to.
     #[error("no cluster to talk to: {0}; set KUBECONFIG or run in a Pod")]
     Config(#[from] kube::config::InferConfigError),
+    /// The kubeconfig names no proxy that there is.
+    #[error(
+        "the proxy-url of the cluster in the kubeconfig is no http or https URL, as in http://proxy.example.com:3128: correct it, \
+         or remove it"
+    )]
+    Proxy,
     /// The cluster cannot be talked to.
     #[error("cannot talk to the cluster: {0}")]
     Client(#[from] kube::Error),
@@ -54,7 +60,9 @@ pub enum Error {
 pub async fn run(settings: Settings) -> Result<(), Error> {
     let (mut terminated, mut interrupted) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let client = Client::try_from(impatient(kube::Config::infer().await?))?;
+    let config = kube::Config::infer().await?;
+    let proxy = Kubeconfig::read().ok().and_then(|kubeconfig| proxy_of(&kubeconfig));
+    let client = Client::try_from(impatient(config, proxy.as_deref())?)?;
     tokio::select! {
         ended = operate(client, settings) => return ended,
         _ = terminated.recv() => {}
@@ -143,13 +151,25 @@ fn health_of(ctx: &Context) -> Health {
 
 /// Each call has a deadline of its own, and what fails is tried again by the reconcile, so the client does not try; the lists
 /// and watches that feed it end when nothing comes for long.
-fn impatient(mut config: kube::Config) -> kube::Config {
+fn impatient(mut config: kube::Config, proxy: Option<&str>) -> Result<kube::Config, Error> {
     config.default_retry = false;
-    // As in a Pod; without it a proxy in the environment keeps the client from being made.
-    config.proxy_url = None;
+    // Proxies of the environment are not used, as for GitHub.
+    config.proxy_url = proxy.map(str::parse).transpose().map_err(|_| Error::Proxy)?;
+    let scheme = config.proxy_url.as_ref().map(|proxy| proxy.scheme_str().unwrap_or_default());
+    if scheme.is_some_and(|scheme| !["http", "https"].contains(&scheme)) {
+        return Err(Error::Proxy);
+    }
     config.read_timeout = Some(LONGEST_SILENCE);
     config.reset_reader_on_write = true;
-    config
+    Ok(config)
+}
+
+/// The proxy that the kubeconfig names for the cluster of its current context.
+fn proxy_of(kubeconfig: &Kubeconfig) -> Option<String> {
+    let current = kubeconfig.current_context.as_ref()?;
+    let context = kubeconfig.contexts.iter().find(|context| context.name == *current)?.context.as_ref()?;
+    let cluster = kubeconfig.clusters.iter().find(|cluster| cluster.name == context.cluster)?;
+    cluster.cluster.as_ref()?.proxy_url.clone().filter(|proxy| !proxy.is_empty())
 }
 
 #[cfg(test)]
@@ -182,8 +202,40 @@ mod tests {
     fn the_client_of_the_api_server_neither_tries_again_nor_waits_for_ever() {
         let mut config = kube::Config::new("https://127.0.0.1:6443".parse().unwrap());
         config.proxy_url = Some("http://127.0.0.1:3128".parse().unwrap());
-        let config = impatient(config);
+        let config = impatient(config, None).unwrap();
         assert!(!config.default_retry && config.proxy_url.is_none());
         assert_eq!((config.read_timeout, config.reset_reader_on_write), (Some(LONGEST_SILENCE), true));
+    }
+
+    #[test]
+    fn the_proxy_is_that_of_the_cluster_in_the_current_context() {
+        let of = |proxy: &str| {
+            let text = serde_json::json!({
+                "current-context": "here",
+                "contexts": [
+                    { "name": "there", "context": { "cluster": "b" } }, { "name": "here", "context": { "cluster": "a" } },
+                ],
+                "clusters": [
+                    { "name": "b", "cluster": { "server": "https://b", "proxy-url": "http://other:1" } },
+                    { "name": "a", "cluster": { "server": "https://a", "proxy-url": proxy } },
+                ],
+            });
+            proxy_of(&Kubeconfig::from_yaml(&text.to_string()).unwrap())
+        };
+        let rows = [
+            ("http://proxy.example.com:3128", Some(true)),
+            ("https://user:word@proxy.example.com", Some(true)),
+            ("socks5://127.0.0.1:1080", Some(false)),
+            ("proxy.example.com:3128", Some(false)),
+            ("http://a b", Some(false)),
+            ("", None),
+        ];
+        for (proxy, is_taken) in rows {
+            let named = of(proxy);
+            assert_eq!(named.is_some(), is_taken.is_some(), "{proxy:?}");
+            let config = kube::Config::new("https://127.0.0.1:6443".parse().unwrap());
+            let made = impatient(config, named.as_deref());
+            assert_eq!(made.is_ok_and(|made| made.proxy_url.is_some()), is_taken == Some(true), "{proxy:?}");
+        }
     }
 }

@@ -22,7 +22,10 @@ use tokio::{
     sync::watch,
 };
 
-use crate::world::{NAMESPACE, SOON, World, from, is_so};
+use crate::{
+    github::proxy::{OPENS, Proxy},
+    world::{NAMESPACE, SOON, World, from, is_so},
+};
 
 #[tokio::test]
 async fn an_api_server_that_streams_no_lists_is_asked_for_pages() {
@@ -299,4 +302,26 @@ async fn what_cannot_be_watched_is_told_once_with_its_own_remedy() {
         assert_eq!(log.matches("cannot watch watched=").count(), 1, "{log}");
         assert!(!log.contains("Status {"), "{log}");
     }
+}
+
+#[tokio::test]
+async fn the_proxy_of_the_kubeconfig_leads_to_the_api_server() {
+    let world = World::start().await;
+    let proxy = Proxy::start(Some("bot:x"), OPENS);
+    let named = proxy.url.replace("http://", "http://bot:x@");
+    let plain = world.plane.user("proxied", Some("system:masters")).unwrap();
+    let mut kubeconfig: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(plain).unwrap()).unwrap();
+    kubeconfig["clusters"][0]["cluster"]["proxy-url"] = named.into();
+    let kubeconfig = world.file("proxied", &kubeconfig.to_string());
+    let _operator = world.operator_as(kubeconfig, &[]).await;
+    world.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
+    world.connection("ci", json!({})).await;
+    world.ready("ci", "True", "Ready").await;
+    let heads = proxy.heads();
+    assert!(!heads.is_empty() && heads.iter().all(|head| head.starts_with("CONNECT ")), "{heads:?}");
+    assert!(
+        heads.iter().all(|head| head.to_lowercase().contains("proxy-authorization: basic ")),
+        "{heads:?}"
+    );
 }

@@ -1,6 +1,6 @@
 //! How GitHub is asked: over real sockets, by hosts that behave and hosts that do not.
 
-mod proxy;
+pub(crate) mod proxy;
 mod tls;
 
 use std::{

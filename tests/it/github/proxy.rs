@@ -11,13 +11,13 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use super::*;
 
 /// An HTTP proxy that opens tunnels for who has these credentials, and notes the head of each request.
-struct Proxy {
-    url: String,
+pub(crate) struct Proxy {
+    pub(crate) url: String,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Proxy {
-    fn start(credentials: Option<&str>, answers: &'static str) -> Proxy {
+    pub(crate) fn start(credentials: Option<&str>, answers: &'static str) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let heads = Arc::new(Mutex::new(Vec::new()));
@@ -32,7 +32,7 @@ impl Proxy {
         Proxy { url, heads }
     }
 
-    fn heads(&self) -> Vec<String> {
+    pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
 }
@@ -65,7 +65,7 @@ fn serve(mut client: TcpStream, heads: &Mutex<Vec<String>>, wanted: Option<&str>
     let _ = sending.join();
 }
 
-const OPENS: &str = "HTTP/1.1 200 Connection established";
+pub(crate) const OPENS: &str = "HTTP/1.1 200 Connection established";
 
 /// The host `github` with these lines for its proxy.
 fn through(url: &str, ca_bundle: &Path, proxy: &str) -> Github {
