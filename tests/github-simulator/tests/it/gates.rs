@@ -4,6 +4,7 @@ use crate::client::{get, json};
 use github_simulator::{
     Access, Feature, NewOrganization, NewRepository, NewToken, Role, Simulator, TokenKind,
 };
+use jiff::{SignedDuration, Timestamp};
 
 const NOT_FOR_TOKEN: &str = "Resource not accessible by personal access token";
 
@@ -96,6 +97,10 @@ fn fine(permissions: &[(&str, &str)]) -> NewToken {
     NewToken::fine_grained("ci", "acme-ci").owner("acme").permissions(permissions)
 }
 
+fn in_days(count: i64) -> Timestamp {
+    Timestamp::now().checked_add(SignedDuration::from_hours(count.saturating_mul(24))).unwrap()
+}
+
 fn public() -> NewRepository {
     NewRepository::public("acme/app")
 }
@@ -128,6 +133,15 @@ async fn policies_bite_first() {
             .of(short())
             .in_(public()),
         Row::new("lives long enough", fine(&[]).lifetime_days(90), 200, "").of(short()),
+        Row::new("ends too late", fine(&[]).expires(in_days(91)), 403, lifetime).of(short()),
+        Row::new("ends soon enough", fine(&[]).expires(in_days(89)), 200, "").of(short()),
+        Row::new(
+            "made long ago for too long",
+            fine(&[]).lifetime_days(91).expires(in_days(1)),
+            403,
+            lifetime,
+        )
+        .of(short()),
         Row::new("lifetime is of another kind", classic(&["repo"]), 200, "").of(short()),
         Row::new("classic lifetime", classic(&["repo"]), 403, "https://github.com/settings/tokens/")
             .of(acme().longest_lifetime(TokenKind::Classic, 30)),
