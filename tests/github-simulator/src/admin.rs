@@ -1,4 +1,4 @@
-//! The admin endpoint: accounts, tokens, changes, calls and statistics as JSON under `/_simulator/`, without credentials.
+//! The admin endpoint: accounts, organizations, repositories, packages, tokens, changes, calls and statistics as JSON under `/_simulator/`, without credentials.
 //!
 //! Its calls are not in the log, and no outage concerns it.
 
@@ -7,7 +7,7 @@ use crate::{
     refusal::Refused,
     statistics::Statistics,
     wire::Shared,
-    wish::{AccountWish, ChangeWish, TokenWish},
+    wish::{AccountWish, ChangeWish, OrganizationWish, PackageWish, RepositoryWish, TokenWish},
 };
 use axum::{
     Json, Router,
@@ -41,6 +41,9 @@ impl From<Refused> for BadRequest {
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/accounts", post(make_account))
+        .route("/organizations", post(make_organization))
+        .route("/repositories", post(make_repository))
+        .route("/packages", post(make_package))
         .route("/tokens", post(make_token))
         .route("/changes", post(change))
         .route("/calls", get(calls).delete(forget))
@@ -59,6 +62,36 @@ async fn make_account(
     let login = wish.login.clone();
     let id = wish.grant(&mut shared.world())?;
     Ok((StatusCode::CREATED, Json(json!({"login": login, "id": id}))))
+}
+
+async fn make_organization(
+    State(shared): State<Arc<Shared>>,
+    body: Bytes,
+) -> Result<(StatusCode, Json<Value>), BadRequest> {
+    let wish: OrganizationWish = parse(&body)?;
+    let name = wish.name.clone();
+    let id = wish.grant(&mut shared.world())?;
+    Ok((StatusCode::CREATED, Json(json!({"name": name, "id": id}))))
+}
+
+async fn make_repository(
+    State(shared): State<Arc<Shared>>,
+    body: Bytes,
+) -> Result<(StatusCode, Json<Value>), BadRequest> {
+    let wish: RepositoryWish = parse(&body)?;
+    let name = wish.name.clone();
+    let id = wish.grant(&mut shared.world())?;
+    Ok((StatusCode::CREATED, Json(json!({"name": name, "id": id}))))
+}
+
+async fn make_package(
+    State(shared): State<Arc<Shared>>,
+    body: Bytes,
+) -> Result<(StatusCode, Json<Value>), BadRequest> {
+    let wish: PackageWish = parse(&body)?;
+    let name = wish.name.clone();
+    wish.grant(&mut shared.world())?;
+    Ok((StatusCode::CREATED, Json(json!({"name": name}))))
 }
 
 async fn make_token(

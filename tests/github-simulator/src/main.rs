@@ -16,7 +16,7 @@ const USAGE: &str = "\
 usage: github-simulator --config FILE.yaml [--listen 127.0.0.1:0] [--tls] [--ca-file FILE.pem] [--print-tokens]
                         [--counts-only]
 
-  --config FILE.yaml   accounts, tokens and changes to begin with; example.yaml explains them
+  --config FILE.yaml   accounts, what they own and use, and changes to begin with; example.yaml explains them
   --listen ADDRESS     a loopback address and port; port 0, the default, is a free one
   --tls                serve https://localhost:PORT with a certificate authority made at the start
   --ca-file FILE.pem   where to write the certificate of that authority

@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Simulator,
-    wish::{AccountWish, ChangeWish, TokenWish},
+    wish::{AccountWish, ChangeWish, OrganizationWish, PackageWish, RepositoryWish, TokenWish},
 };
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -12,12 +12,16 @@ use std::{fs, path::Path};
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct Settings {
     accounts: Vec<AccountWish>,
+    organizations: Vec<OrganizationWish>,
+    repositories: Vec<RepositoryWish>,
+    packages: Vec<PackageWish>,
     tokens: Vec<TokenWish>,
     changes: Vec<ChangeWish>,
 }
 
 impl Simulator {
-    /// Does what a YAML file says: makes its `accounts`, then its `tokens`, then its `changes`, as the admin endpoint would.
+    /// Does what a YAML file says: makes its `accounts`, `organizations`, `repositories`, `packages` and `tokens`, then its
+    /// `changes`, as the admin endpoint would.
     ///
     /// # Errors
     ///
@@ -31,6 +35,15 @@ impl Simulator {
         let now = world.now(Timestamp::now());
         for account in settings.accounts {
             account.grant(&mut world).map_err(|refused| wrong(refused.to_string()))?;
+        }
+        for organization in settings.organizations {
+            organization.grant(&mut world).map_err(|refused| wrong(refused.to_string()))?;
+        }
+        for repository in settings.repositories {
+            repository.grant(&mut world).map_err(|refused| wrong(refused.to_string()))?;
+        }
+        for package in settings.packages {
+            package.grant(&mut world).map_err(|refused| wrong(refused.to_string()))?;
         }
         for token in settings.tokens {
             token.grant(&mut world, now).map_err(|refused| wrong(refused.to_string()))?;

@@ -1,10 +1,12 @@
-//! Wishes in JSON or YAML: accounts, tokens and changes, as the admin endpoint and the settings file take them.
+//! Wishes in JSON or YAML: accounts, tokens, what is hosted, and changes, as the admin endpoint and the settings file take them.
 
 use crate::{
     budget::AddressLimit,
     new_token::{ExpiryLayout, Layout, NewToken, Origin},
+    organization::Role,
     refusal::Refused,
     reply::{Outage, Reply},
+    repository::Access,
     token::TokenKind,
     whom::Whom,
     world::World,
@@ -12,6 +14,10 @@ use crate::{
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use std::{collections::BTreeMap, time::Duration};
+
+mod hosting;
+
+pub(crate) use hosting::{OrganizationWish, PackageWish, RepositoryWish};
 
 /// An account to be made, or changed.
 #[derive(Debug, Deserialize)]
@@ -38,6 +44,16 @@ pub(crate) struct TokenWish {
     seed: Option<u64>,
     #[serde(default)]
     revoked: bool,
+    lifetime_days: Option<u32>,
+    owner: Option<String>,
+    #[serde(default)]
+    permissions: BTreeMap<String, String>,
+    repositories: Option<Vec<String>>,
+    #[serde(default)]
+    approved: bool,
+    /// Organizations with single sign-on.
+    #[serde(default)]
+    authorized_for: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -73,6 +89,14 @@ pub(crate) enum ChangeWish {
     AddressLimit(AddressLimit),
     Script { token: String, replies: Vec<ReplyWish> },
     Path { token: String, path: String, reply: ReplyWish },
+    Member { organization: String, login: String, role: Role },
+    Leave { organization: String, login: String },
+    Collaborator { repository: String, login: String, access: Access },
+    Permissions { token: String, permissions: BTreeMap<String, String> },
+    Repositories { token: String, repositories: Option<Vec<String>> },
+    Approve { token: String },
+    Authorize { token: String, organization: String },
+    Deauthorize { token: String, organization: String },
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -142,8 +166,18 @@ impl TokenWish {
         }
         new.client_id = self.client_id.or(new.client_id);
         new.origin = self.seed.map_or(Origin::Random, Origin::Seed);
+        new.lifetime_days = self.lifetime_days;
+        new.owner = self.owner;
+        new.permissions = self.permissions.into_iter().collect();
+        new.repositories = self.repositories;
         let text = world.make(new, now)?;
         world.set_revoked(&self.name, self.revoked)?;
+        if self.approved {
+            world.approve(&self.name)?;
+        }
+        for organization in self.authorized_for {
+            world.set_authorized(&self.name, &organization, true)?;
+        }
         Ok(text)
     }
 }
@@ -188,6 +222,27 @@ impl ChangeWish {
                 world.set_script(&token, replies.into_iter().map(Reply::from).collect())
             }
             ChangeWish::Path { token, path, reply } => world.set_fixed(&token, &path, reply.into()),
+            ChangeWish::Member { organization, login, role } => {
+                world.inventory.set_member(&organization, &login, role)
+            }
+            ChangeWish::Leave { organization, login } => world.inventory.remove_member(&organization, &login),
+            ChangeWish::Collaborator { repository, login, access } => {
+                world.inventory.set_collaborator(&repository, &login, access)
+            }
+            ChangeWish::Permissions { token, permissions } => {
+                let pairs = permissions.iter().map(|(key, level)| (key.as_str(), level.as_str()));
+                world.set_permissions(&token, pairs)
+            }
+            ChangeWish::Repositories { token, repositories } => {
+                world.set_repositories(&token, repositories.as_deref())
+            }
+            ChangeWish::Approve { token } => world.approve(&token),
+            ChangeWish::Authorize { token, organization } => {
+                world.set_authorized(&token, &organization, true)
+            }
+            ChangeWish::Deauthorize { token, organization } => {
+                world.set_authorized(&token, &organization, false)
+            }
         }
     }
 }

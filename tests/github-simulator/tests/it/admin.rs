@@ -76,6 +76,62 @@ async fn changes_are_those_of_the_library() {
 }
 
 #[tokio::test]
+async fn what_is_hosted_is_made_told_and_changed() {
+    let github = Simulator::start().await.unwrap();
+    let made = [
+        (
+            "organizations",
+            json!({"name": "acme", "sso": true, "needsApproval": true, "members": {"acme-ci": "member"}}),
+        ),
+        (
+            "repositories",
+            json!({"name": "acme/app", "collaborators": {"acme-ci": "push"}, "without": ["issues"]}),
+        ),
+        ("packages", json!({"name": "acme/app", "visibility": "internal"})),
+        (
+            "tokens",
+            json!({
+                "name": "fine", "login": "acme-ci", "kind": "fineGrained", "owner": "acme", "lifetimeDays": 30,
+                "permissions": {"issues": "read"}, "repositories": ["acme/app"], "approved": true,
+            }),
+        ),
+        (
+            "tokens",
+            json!({
+                "name": "old", "login": "acme-ci", "kind": "classic", "scopes": ["repo"], "authorizedFor": ["acme"],
+            }),
+        ),
+    ];
+    for (page, wish) in made {
+        let response = post(&github, page, &wish).await;
+        assert_eq!(response.status(), 201, "{wish}");
+        assert_eq!(json(response).await["name"], wish["name"], "{wish}");
+    }
+    // A change, who asks then, and the status.
+    let rows = [
+        (json!({"approve": {"token": "fine"}}), "fine", 410),
+        (json!({"permissions": {"token": "fine", "permissions": {}}}), "fine", 403),
+        (json!({"repositories": {"token": "fine", "repositories": []}}), "fine", 404),
+        (json!({"repositories": {"token": "fine"}}), "fine", 403),
+        (json!({"deauthorize": {"token": "old", "organization": "acme"}}), "old", 403),
+        (json!({"authorize": {"token": "old", "organization": "acme"}}), "old", 410),
+        (json!({"leave": {"organization": "acme", "login": "acme-ci"}}), "fine", 404),
+        (json!({"member": {"organization": "acme", "login": "acme-ci", "role": "owner"}}), "fine", 403),
+        (
+            json!({"collaborator": {"repository": "acme/app", "login": "acme-ci", "access": "read"}}),
+            "old",
+            410,
+        ),
+    ];
+    for (change, name, status) in rows {
+        let response = post(&github, "changes", &change).await;
+        assert_eq!(response.status(), 204, "{change}: {}", response.text().await.unwrap());
+        let issues = get(&github, "/repos/acme/app/issues").bearer_auth(github.token_text(name).unwrap());
+        assert_eq!(issues.send().await.unwrap().status(), status, "{change}");
+    }
+}
+
+#[tokio::test]
 async fn calls_are_listed_without_those_of_the_endpoint_itself() {
     let github = Simulator::start().await.unwrap();
     let text = github.token(NewToken::classic("ci", "acme-ci"));
@@ -122,6 +178,34 @@ async fn a_bad_wish_is_refused_with_one_sentence_that_names_the_field() {
             json!({"name": "x", "login": "a", "kind": "classic", "expiryLayout": "CEST"}),
             "expiryLayout",
         ),
+        ("tokens", json!({"name": "x", "login": "a", "kind": "classic", "owner": "acme"}), "permissions"),
+        (
+            "tokens",
+            json!({"name": "x", "login": "a", "kind": "fineGrained", "permissions": {"checks": "read"}}),
+            "permissions",
+        ),
+        ("organizations", json!({"name": ""}), "name"),
+        ("organizations", json!({"name": "acme", "longestLifetime": {"oauth": 1}}), "oauth"),
+        ("organizations", json!({"name": "acme", "members": {"a": "boss"}}), "boss"),
+        ("repositories", json!({"name": "app"}), "name"),
+        ("repositories", json!({"name": "acme/app", "without": ["love"]}), "love"),
+        ("packages", json!({"name": "acme/app", "visibility": "odd"}), "odd"),
+        (
+            "changes",
+            json!({"member": {"organization": "typo", "login": "a", "role": "owner"}}),
+            "organization",
+        ),
+        (
+            "changes",
+            json!({"collaborator": {"repository": "a/typo", "login": "a", "access": "read"}}),
+            "repository",
+        ),
+        (
+            "changes",
+            json!({"permissions": {"token": "fine", "permissions": {"contents": "all"}}}),
+            "permissions",
+        ),
+        ("changes", json!({"authorize": {"token": "fine", "organization": "typo"}}), "organization"),
         ("changes", json!({"explode": {}}), "explode"),
         ("changes", json!({"revoke": {"token": "typo"}}), "token"),
         ("changes", json!({"suspend": {"login": "typo"}}), "login"),

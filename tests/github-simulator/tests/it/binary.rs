@@ -32,6 +32,8 @@ async fn it_starts_from_the_example_and_prints_tokens_and_url() {
     let rows = [
         ("ci", vec![200, 200]),
         ("ci-fine", vec![200]),
+        ("reader", vec![200]),
+        ("pusher", vec![200]),
         ("laptop", vec![200]),
         ("app", vec![200]),
         ("actions", vec![403]),
@@ -51,6 +53,26 @@ async fn it_starts_from_the_example_and_prints_tokens_and_url() {
     let organization =
         client.get(format!("{url}/orgs/acme")).bearer_auth(&tokens["ci"]).send().await.unwrap();
     assert_eq!(json(organization).await["login"], "acme");
+    let rows = [
+        ("reader", "/repos/acme/app", 200),
+        ("reader", "/repos/acme/app/issues", 200),
+        ("reader", "/repos/acme/app/pulls", 403),
+        ("reader", "/repos/acme/old", 301),
+        ("pusher", "/repos/acme/app", 200),
+        ("laptop", "/repos/acme/app", 403),
+        ("forever", "/orgs/acme", 403),
+    ];
+    for (name, path, status) in rows {
+        let request = client.get(format!("{url}{path}")).bearer_auth(&tokens[name]);
+        assert_eq!(request.send().await.unwrap().status(), status, "{name} {path}");
+    }
+    for path in [
+        "/acme/app.git/info/refs?service=git-receive-pack",
+        "/token?scope=repository%3Aacme%2Fapp%3Apull&service=here",
+    ] {
+        let request = client.get(format!("{url}{path}")).basic_auth("acme-ci", Some(&tokens["pusher"]));
+        assert_eq!(request.send().await.unwrap().status(), 200, "{path}");
+    }
 }
 
 #[tokio::test]
