@@ -206,6 +206,9 @@ async fn a_moved_repository_redirects_and_a_fixed_reply_wins() {
     assert_eq!(ask(&github, &text, UPLOAD).await.status(), 301);
     github.at_path("ci", "/acme/app.git/info/refs", Reply::Status(500));
     assert_eq!(ask(&github, &text, UPLOAD).await.status(), 500);
+    github.script("ci", vec![Reply::Status(503)]);
+    assert_eq!(ask(&github, &text, UPLOAD).await.status(), 503);
+    assert_eq!(ask(&github, &text, UPLOAD).await.status(), 500);
 }
 
 #[tokio::test]

@@ -128,6 +128,30 @@ async fn single_sign_on_is_told_in_a_header() {
 }
 
 #[tokio::test]
+async fn organizations_are_those_of_the_user_and_memberships_invitations_too() {
+    let github = Simulator::start().await.unwrap();
+    for (name, role) in [("acme", Role::Member), ("beta", Role::Owner), ("later", Role::Pending)] {
+        github.organization(NewOrganization::new(name));
+        github.member(name, "acme-ci", role);
+    }
+    github.organization(NewOrganization::new("foreign"));
+    let (all, invited) = (&["acme", "beta"][..], &["acme", "beta", "later"][..]);
+    let rows = [
+        ("classic", classic(&["read:org"]), "/user/orgs", "/login", all),
+        ("classic", classic(&["read:org"]), "/user/memberships/orgs", "/organization/login", invited),
+        ("fine-grained", fine(&[]), "/user/orgs", "/login", &["acme"]),
+        ("own", NewToken::fine_grained("ci", "acme-ci"), "/user/orgs", "/login", &[]),
+        ("fine-grained", fine(&[]), "/user/memberships/orgs", "/organization/login", invited),
+    ];
+    for (name, token, path, pointer, expected) in rows {
+        github.token(token);
+        let list = json(ask(&github, path).await).await;
+        let names = list.as_array().unwrap().iter().map(|item| item.pointer(pointer).unwrap());
+        assert_eq!(names.collect::<Vec<_>>(), expected, "{name} {path}");
+    }
+}
+
+#[tokio::test]
 async fn headers_tell_what_an_endpoint_accepts() {
     let github = Simulator::start().await.unwrap();
     github.organization(acme());
