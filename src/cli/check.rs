@@ -1,5 +1,7 @@
 //! The same judgement without Kubernetes, about one token.
 
+mod asking;
+
 use std::{
     fmt::Write,
     fs,
@@ -11,8 +13,6 @@ use std::{
     time,
 };
 
-use jiff::{SignedDuration, Timestamp};
-
 use super::{
     Error, STANDARD_INPUT, file,
     manifest::{self, Manifest, SecretValue},
@@ -22,16 +22,12 @@ use crate::{
     api::{ConditionStatus, GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status},
     domain::{
         Finding, Reason, Verdict,
-        decide::{Decision, Demand, Heard, Host, Observation, Stand, decide},
+        decide::{Decision, Host, Observation, Stand, decide},
         duration::Duration,
-        knowledge::Knowledge,
-        probe::Probe,
-        probing::{Limits, Subject, Urgency, schedule::Past},
         token::Token,
     },
     github::Github,
     links::links,
-    prober::{Asked, Asker, Prober, Snapshot},
     settings::{CONFIRM_AFTER, Settings, SettingsInput, unread},
     status::{self, Before, Pass},
     telemetry,
@@ -130,7 +126,7 @@ pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
         |finding| Verdict::No(vec![Finding { message: format!("{source}: {}", finding.message), ..finding }]),
         Verdict::Yes,
     );
-    let seen = ask(github, &spec, known, &settings, token).await;
+    let seen = asking::ask(github, &spec, known, &settings, token).await;
     let decision = decide(&seen);
     let status = judged(&seen, &decision, host, &spec, &source);
     print(&match check.output {
@@ -194,94 +190,6 @@ fn read(source: std::io::Result<impl Read>, name: &str) -> Result<Vec<u8>, Error
     read.map(|_| bytes).map_err(|error| Error::Usage(format!("cannot read {name}: {}", unread(&error))))
 }
 
-/// What the prober hears about the token.
-async fn ask(
-    github: Github,
-    spec: &Spec,
-    host: Host,
-    settings: &Settings,
-    token: Verdict<Token>,
-) -> Observation {
-    let now = Timestamp::now();
-    let subject = |token: &Token| Subject { host: host.name.clone(), token: token.hashed() };
-    let asked = token.yes().map(|token| (token.clone(), subject(token)));
-    let described = match token {
-        Verdict::Yes(token) => Verdict::Yes(token.describe()),
-        Verdict::No(findings) => Verdict::No(findings),
-        Verdict::Unknown(finding) => Verdict::Unknown(finding),
-    };
-    let (prober, workers) = Prober::new(github, [(host.name.clone(), limits(settings))]);
-    let mut seen = Observation {
-        now,
-        skew: SignedDuration::ZERO,
-        token: described,
-        bytes: asked.as_ref().map(|(token, _)| token.clone()),
-        host: Verdict::Yes(host.clone()),
-        knowledge: Knowledge::default(),
-        heard: Heard::default(),
-        past: Past { since: now, asked: None, released: None, hurried: false },
-        demand: Demand { suspend: false, ..spec.demand() },
-        timing: settings.timing(spec.interval),
-        pending: false,
-        pending_proofs: Vec::new(),
-        requested: None,
-        resumed: None,
-        not_before: None,
-        found: Vec::new(),
-    };
-    let Some((token, subject)) = asked else { return seen };
-    let snapshot = tokio::select! {
-        snapshot = confirmed(&prober, &token, &subject, settings.confirm_after) => snapshot,
-        () = workers.run() => None,
-    };
-    seen.now = Timestamp::now();
-    seen.skew = prober.clock_offset(&host.name);
-    if let Some(snapshot) = snapshot {
-        seen.past = snapshot.past(now);
-        seen.knowledge = snapshot.knowledge;
-    }
-    seen
-}
-
-/// One question, and after a first refusal the one that confirms it.
-async fn confirmed(
-    prober: &Prober,
-    token: &Token,
-    subject: &Subject,
-    confirm_after: SignedDuration,
-) -> Option<Snapshot> {
-    let snapshot = answer(prober, token, subject, Urgency::New).await?;
-    if snapshot.knowledge.refused.is_none() {
-        return Some(snapshot);
-    }
-    tokio::time::sleep(confirm_after.unsigned_abs()).await;
-    answer(prober, token, subject, Urgency::Confirm).await
-}
-
-/// What is known once the question has been asked.
-async fn answer(prober: &Prober, token: &Token, subject: &Subject, urgency: Urgency) -> Option<Snapshot> {
-    let asker = Asker { namespace: "", accepted_before: false, condemned: false, account: None };
-    let asked = prober.ask(token.clone(), subject, Probe::Identity, urgency, &asker, Timestamp::now());
-    if asked == Asked::Pending {
-        prober.changes().next().await;
-    }
-    prober.snapshot(subject)
-}
-
-/// Wide enough for two questions.
-fn limits(settings: &Settings) -> Limits {
-    Limits {
-        confirm_after: settings.confirm_after,
-        minimum_interval: settings.minimum_interval,
-        incident_hold: SignedDuration::ZERO,
-        failed_logins_per_hour: 2,
-        failed_logins_per_namespace: 2,
-        points_per_minute: 60,
-        concurrency: 1,
-        account_share: 100,
-    }
-}
-
 /// The status that the operator would write, without outputs, of which only what refuses the token is told.
 fn judged(
     seen: &Observation,
@@ -329,6 +237,10 @@ fn text(status: &Status) -> String {
             condition.reason,
             condition.message
         );
+    }
+    for line in &status.requirements {
+        let name = format!("{:?} {}", line.kind, line.name);
+        let _ = writeln!(text, "{name:<40} {:<9} {}", format!("{:?}", line.state), line.reason);
     }
     let ready = status.condition("Ready").map(|ready| ready.status);
     if let Some(links) = status.links.as_ref().filter(|_| ready == Some(ConditionStatus::False)) {

@@ -52,7 +52,7 @@ struct State {
     ledger: Ledger,
     /// Since when a question waits that the worker has not looked at.
     unseen: Option<Timestamp>,
-    /// When the worker looks again at the latest.
+    /// When the worker wakes at the latest.
     wakes_at: Option<Timestamp>,
     /// What the clock said last.
     told_time: Timestamp,

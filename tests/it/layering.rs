@@ -348,8 +348,9 @@ fn every_module_names_only_those_that_the_architecture_lets_it() {
     }
 }
 
+/// Of the modules below the same parent: a child may name its parent, whose types it works on.
 #[test]
-fn no_two_modules_name_each_other() {
+fn no_two_neighbours_name_each_other() {
     let sources = Sources::of_the_product();
     assert!(sources.texts.len() > 50, "{:?}", sources.texts.keys());
     let above: BTreeSet<Module> = sources

@@ -51,7 +51,7 @@ async fn one_token_of_two_connections_with_two_intervals_has_one_verdict() {
     ours.ready("often", "False", "BadCredentials").await;
     theirs.ready("seldom", "False", "BadCredentials").await;
     theirs.secrets().delete("seldom-out", &DeleteParams::default()).await.unwrap();
-    // Whoever looks at it again finds the same verdict.
+    // A later reconcile comes to the same verdict.
     theirs.change("seldom", json!({ "warnBefore": ["24h"] })).await;
     theirs.ready("seldom", "False", "BadCredentials").await;
     assert_eq!(theirs.value("seldom-out", "token").await, None, "a dead token is not written");

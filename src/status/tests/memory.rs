@@ -24,7 +24,7 @@ fn restarted(seen: &Observation, status: &Status) -> (Observation, Status) {
 }
 
 #[test]
-fn a_second_look_and_a_restart_write_nothing() {
+fn a_second_reconcile_and_a_restart_write_nothing() {
     for (name, seen) in histories() {
         let first = status(None, &seen);
         let again = settled(&seen);

@@ -19,7 +19,7 @@ fn payload(output: &Output, letter: &str) -> Payload {
 }
 
 #[test]
-fn a_proven_token_is_written_and_a_second_look_changes_nothing() {
+fn a_proven_token_is_written_and_a_second_reconcile_changes_nothing() {
     let proven = seen().accepted(T, Expiry::Never);
     let decision = decide(&proven);
     assert_eq!((changes(&decision).as_str(), decision.plan), ("create one, create two", Plan::Write));

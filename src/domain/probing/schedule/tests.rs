@@ -360,7 +360,7 @@ fn the_end_of_a_hosts_trouble_makes_a_deferred_token_due() {
 }
 
 #[test]
-fn the_next_look_is_the_earliest_instant_ahead_within_a_second_and_a_day() {
+fn the_next_reconcile_is_the_earliest_instant_ahead_within_a_second_and_a_day() {
     let rows: [(&str, &[i64], i64); 6] = [
         ("nothing to wait for", &[], DAY),
         ("the earliest", &[T + 300, T + 20, T + 50], 20),
