@@ -15,9 +15,9 @@ pub use digest::StatusDigest;
 pub(crate) use status::time;
 pub use status::{
     Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus, Links, OutputStatus,
-    PreviousAccount, RefusedStatus, RequirementStatus, SEE_READY, TokenStatus,
+    PreviousAccount, ReadyChange, RefusedStatus, RequirementStatus, SEE_READY, TokenStatus,
 };
-pub use summary::{CONDITION_TYPES, STALLED, StatusSummary, Transition};
+pub use summary::{CONDITION_TYPES, RECONCILING, STALLED, StatusSummary, Transition};
 
 use crate::domain::{
     Reason,

@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     api::{
         CONDITION_TYPES, Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status,
-        Links, OutputStatus, RefusedStatus, RequirementStatus, SEE_READY, STALLED, StatusSummary,
-        TokenStatus, time,
+        Links, OutputStatus, RECONCILING, ReadyChange, RefusedStatus, RequirementStatus, SEE_READY, STALLED,
+        StatusSummary, TokenStatus, time,
     },
     domain::{
         Finding, Reason,
@@ -88,9 +88,11 @@ fn judged() -> impl Iterator<Item = (&'static str, Judge)> {
 pub fn next(before: Before<'_>, generation: Option<i64>, pass: &Pass<'_>) -> Option<Status> {
     let summary = before.summary;
     let token = token(summary, pass);
+    let conditions = conditions(before, token.as_ref(), generation, pass);
     let status = Status {
         observed_generation: generation,
-        conditions: conditions(before, token.as_ref(), generation, pass),
+        history: history(summary, &conditions, pass.seen.now),
+        conditions,
         token,
         requirements: requirements(summary, pass),
         outputs: outputs(summary, pass),
@@ -138,13 +140,12 @@ pub fn unreadable(
     let others = judged().map(|(type_, _)| (type_, ready.repeated(ConditionStatus::Unknown)));
     let stalled = (STALLED, ready.repeated(ConditionStatus::True));
     let dated = |(type_, draft)| condition(type_, draft, summary, generation, now);
+    let conditions: Vec<_> =
+        std::iter::once(("Ready", ready.clone())).chain(others).chain([stalled]).map(dated).collect();
     let status = Status {
         observed_generation: generation,
-        conditions: std::iter::once(("Ready", ready.clone()))
-            .chain(others)
-            .chain([stalled])
-            .map(dated)
-            .collect(),
+        history: history(summary, &conditions, now),
+        conditions,
         token: summary.and_then(|summary| summary.token.as_deref().cloned()),
         requirements: summary.map(|summary| summary.requirements.to_vec()).unwrap_or_default(),
         outputs: summary.map(|summary| summary.outputs.to_vec()).unwrap_or_default(),
@@ -155,6 +156,24 @@ pub fn unreadable(
         links: None,
     };
     (!summary.is_some_and(|summary| summary.says_the_same(&status))).then_some(status)
+}
+
+/// So many changes of Ready are kept.
+const HISTORY: usize = 10;
+
+/// The last changes of Ready, and this one if it is one. That a connection is judged for the first time is none: its condition has
+/// the instant.
+fn history(summary: Option<&StatusSummary>, conditions: &[Condition], now: Timestamp) -> Vec<ReadyChange> {
+    let Some(summary) = summary else { return Vec::new() };
+    let mut history = summary.history.to_vec();
+    let before = summary.condition("Ready").filter(|before| before.at().is_some());
+    let (Some(before), Some(ready)) = (before, conditions.first()) else { return history };
+    let is_same =
+        before.status == ready.status && before.reason.is_some_and(|reason| reason.as_str() == ready.reason);
+    if !is_same {
+        history.push(ReadyChange { at: time(now), ready: ready.status, reason: ready.reason.clone() });
+    }
+    history.split_off(history.len().saturating_sub(HISTORY))
 }
 
 fn conditions(
@@ -186,10 +205,11 @@ fn conditions(
         }
     }
     ready.finding.message += &raised(pass);
-    let stalled = stalled(&ready);
+    let (stalled, reconciling) = (stalled(&ready), reconciling(&ready, pass));
     std::iter::once(("Ready", ready))
         .chain(drafts)
         .chain(stalled.map(|stalled| (STALLED, stalled)))
+        .chain(reconciling.map(|reconciling| (RECONCILING, reconciling)))
         .map(dated)
         .collect()
 }
@@ -269,6 +289,14 @@ fn raised(pass: &Pass<'_>) -> String {
         let (asked, given) = (asked.as_secs(), pass.seen.timing.interval.as_secs());
         format!("; spec.interval of {asked}s is below the administrator's minimum and was raised to {given}s")
     })
+}
+
+/// There while the first answer about the token is awaited.
+fn reconciling(ready: &Draft, pass: &Pass<'_>) -> Option<Draft> {
+    let (token, knowledge) = (pass.seen.token.yes(), &pass.seen.knowledge);
+    let is_awaited = token.is_some() && knowledge.grant.is_none() && knowledge.refused.is_none();
+    let is_unknown = ready.status == ConditionStatus::Unknown;
+    (is_unknown && is_awaited).then(|| ready.repeated(ConditionStatus::True))
 }
 
 /// There while nothing but a person makes the connection Ready.

@@ -166,6 +166,8 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
         outputs,
         deferral,
         next_check_at: _,
+        // It changes with Ready.
+        history: _,
         last_handled_request,
         links,
     } = status;

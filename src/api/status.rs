@@ -45,6 +45,10 @@ pub struct GithubPatConnectionStatus {
     /// past while nothing does.
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub next_check_at: Option<Time>,
+    /// The last ten changes of Ready, the latest last.
+    #[serde(default, deserialize_with = "readable_items", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "atomic"))]
+    pub history: Vec<ReadyChange>,
     /// The value of the annotation githubpat.dev/requestedAt that was last acted on: GitHub was asked when it changed.
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
@@ -190,6 +194,18 @@ pub struct RefusedStatus {
     pub last: Time,
 }
 
+/// A change of Ready.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadyChange {
+    /// When it changed.
+    pub at: Time,
+    /// What Ready says since.
+    pub ready: ConditionStatus,
+    /// Why, in one word.
+    pub reason: String,
+}
+
 /// One demand that GitHub is asked about, and what is known of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -286,8 +302,11 @@ pub struct DeferralStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Links {
-    /// GitHub's form for a new token, filled in as far as GitHub allows.
+    /// GitHub's form for a new token, filled in as far as GitHub allows. It may ignore the permissions of a fine-grained token.
     pub create_token: String,
+    /// Where to mend what the first demand lacks that is not met.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act_on: Option<String>,
 }
 
 /// Stands for the message of a condition that `Ready` gives in full, so that it is written once.

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{
-    ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status, OutputStatus, RequirementStatus,
-    TokenStatus, digest::sum_with_transitions,
+    ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status, OutputStatus, ReadyChange,
+    RequirementStatus, TokenStatus, digest::sum_with_transitions,
 };
 use crate::domain::Reason;
 
@@ -15,8 +15,11 @@ pub const CONDITION_TYPES: [&str; 6] =
 /// then: <https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md>.
 pub const STALLED: &str = "Stalled";
 
+/// The type of the condition that is there only while it is True: the first answer about the token is awaited.
+pub const RECONCILING: &str = "Reconciling";
+
 fn all_types() -> impl Iterator<Item = &'static str> {
-    CONDITION_TYPES.into_iter().chain([STALLED])
+    CONDITION_TYPES.into_iter().chain([STALLED, RECONCILING])
 }
 
 /// A status as it stands in the cluster, without its sentences.
@@ -36,6 +39,8 @@ pub struct StatusSummary {
     pub outputs: Box<[OutputStatus]>,
     /// The deferral, if one held.
     pub deferral: Option<Box<DeferralStatus>>,
+    /// The last changes of Ready.
+    pub history: Box<[ReadyChange]>,
     /// When the token was to be asked about at the latest.
     pub next_check_at: Option<Timestamp>,
     /// The request that was last acted on.
@@ -81,6 +86,7 @@ impl From<Status> for StatusSummary {
             requirements: status.requirements.into(),
             outputs: status.outputs.into(),
             deferral: status.deferral.map(Box::new),
+            history: status.history.into(),
             next_check_at: status.next_check_at.map(|at| at.0),
             last_handled_request: status.last_handled_request.map(Into::into),
         }

@@ -205,7 +205,7 @@ fn judged(
         _ => (*name, Stand::Wanted),
     });
     let stands: Vec<_> = stands.collect();
-    let links = links(host, "github-pat-operator check", spec);
+    let links = links(host, "github-pat-operator check", spec, &decision.judgement.lines);
     let pass = Pass {
         seen,
         decision,

@@ -80,6 +80,18 @@ pub enum Expiry {
 const FAR: SignedDuration = SignedDuration::from_hours(24);
 
 impl Expiry {
+    /// The same, no later than this end, which a person declared for a token whose end GitHub does not tell.
+    #[must_use]
+    pub fn no_later_than(self, declared: Option<Timestamp>) -> Expiry {
+        match (self, declared) {
+            (expiry, None) => expiry,
+            (Expiry::At(at), Some(declared)) => Expiry::At(at.min(declared)),
+            (Expiry::Never | Expiry::Unreadable | Expiry::Implausible(_), Some(declared)) => {
+                Expiry::At(declared)
+            }
+        }
+    }
+
     /// The same, if an acceptance at this instant by GitHub's clock named it, after one that named the end `before`.
     ///
     /// The end of a token never changes. An end that had passed is not plausible, and neither is one that moves on as soon as it is

@@ -286,9 +286,22 @@ impl Observation {
         accepted.is_some_and(|at| self.now < later(at, self.timing.stale_after()))
     }
 
+    /// The token's expiry, as GitHub names it or the spec declares it.
+    fn expiry(&self) -> Option<Expiry> {
+        let (grant, _) = self.knowledge.grant.as_ref()?;
+        Some(grant.expiry.no_later_than(self.demand.requirement.expiry.expires_at))
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        match self.expiry() {
+            Some(Expiry::At(at)) => Some(at),
+            _ => None,
+        }
+    }
+
     /// The token's expiry by the clock of this process.
     fn ends(&self) -> Option<Timestamp> {
-        self.knowledge.expires_at().map(|at| earlier(at, self.skew))
+        self.expires_at().map(|at| earlier(at, self.skew))
     }
 
     fn has_ended(&self) -> bool {
@@ -370,7 +383,7 @@ fn doubt(knowledge: &Knowledge) -> Option<(Finding, Timestamp)> {
 }
 
 fn expired_finding(seen: &Observation) -> Finding {
-    let at = seen.knowledge.expires_at().unwrap_or(seen.now);
+    let at = seen.expires_at().unwrap_or(seen.now);
     Finding::new(
         Reason::Expired,
         format!("the token expired at {at}: make a new one and store it in the Secret"),
@@ -483,10 +496,10 @@ fn expiry(seen: &Observation) -> Verdict<Expiry> {
     if seen.host.yes().is_none() {
         return host_unknown();
     }
-    let Some((grant, _)) = &seen.knowledge.grant else {
+    let Some(expiry) = seen.expiry() else {
         return Verdict::unknown(Reason::NotDetermined, "GitHub has not told yet when the token expires");
     };
-    match grant.expiry {
+    match expiry {
         Expiry::Never => Verdict::Yes(Expiry::Never),
         Expiry::Unreadable => Verdict::unknown(
             Reason::ExpiryUnreadable,

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Finding, Reason,
-    answer::{Answer, Deferral, Expiry, Grant, Refusal, Reply},
+    answer::{Answer, Deferral, Grant, Refusal, Reply},
 };
 pub use proven::{Proofs, Proven};
 
@@ -208,14 +208,6 @@ impl Knowledge {
     pub const fn accepted_before(&self) -> bool {
         self.grant.is_some() || self.first_proven.is_some()
     }
-
-    /// The expiry that GitHub named last.
-    pub fn expires_at(&self) -> Option<Timestamp> {
-        match self.grant.as_ref().map(|(grant, _)| grant.expiry) {
-            Some(Expiry::At(at)) => Some(at),
-            _ => None,
-        }
-    }
 }
 
 impl From<Refused> for Finding {
@@ -237,7 +229,10 @@ impl From<Refused> for Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{answer::Account, scopes::Scopes};
+    use crate::domain::{
+        answer::{Account, Expiry},
+        scopes::Scopes,
+    };
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()

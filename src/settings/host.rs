@@ -83,6 +83,9 @@ impl Host {
     /// The URL of a page for people, with a query.
     pub fn page(&self, path: &str, query: &[(&str, &str)]) -> String {
         let page = format!("{}/{path}", self.web_url);
+        if query.is_empty() {
+            return page;
+        }
         Url::parse_with_params(&page, query).map_or(page, String::from)
     }
 

@@ -1,5 +1,7 @@
 //! What the status says of each verdict, one function a condition.
 
+use jiff::SignedDuration;
+
 use super::{Draft, Pass, holds, says};
 use crate::{
     api::ConditionStatus,
@@ -8,7 +10,7 @@ use crate::{
         answer::{Expiry, Grant},
         decide::{Plan, Stand},
         requirement::{Line, State},
-        token::Flaw,
+        token::{Flaw, TokenKind},
     },
 };
 
@@ -80,9 +82,27 @@ pub(super) fn not_expiring(pass: &Pass<'_>) -> Draft {
     draft(&pass.decision.judgement.expiry, |expiry| match expiry {
         Expiry::At(at) => Finding::new(Reason::NotExpiring, format!("the token expires at {at}")),
         Expiry::Never | Expiry::Unreadable | Expiry::Implausible(_) => {
-            Finding::new(Reason::NeverExpires, "GitHub named no expiry")
+            Finding::new(Reason::NeverExpires, format!("the token never expires{}", long_known(pass)))
         }
     })
+}
+
+/// So long after its first proof a classic token is told to be long known. GitHub removes one that nobody has used for a year, and
+/// this operator uses it:
+/// <https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/token-expiration-and-revocation>
+const LONG: SignedDuration = SignedDuration::from_hours(335 * 24);
+
+/// A hint that only this operator may still use the token.
+fn long_known(pass: &Pass<'_>) -> String {
+    let is_classic = pass.seen.token.yes().is_some_and(|token| token.kind == TokenKind::Classic);
+    let first = pass.seen.knowledge.first_proven.filter(|_| is_classic);
+    match first.filter(|first| pass.seen.now.duration_since(*first) >= LONG) {
+        Some(first) => format!(
+            "; the operator has used it since {first}: if nothing else does, revoke it, since GitHub would have removed an \
+             unused one after a year"
+        ),
+        None => String::new(),
+    }
 }
 
 pub(super) fn published(pass: &Pass<'_>) -> Draft {

@@ -23,7 +23,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 /// How long anything may take that should happen at once.
-pub(crate) const SOON: Duration = Duration::from_secs(40);
+pub(crate) const SOON: Duration = Duration::from_secs(90);
 /// The name under which the operator talks to the API server.
 const OPERATOR: &str = "operator";
 /// Where the connections of most tests live.

@@ -1,7 +1,7 @@
 //! When the token may or must end.
 
 use jiff::Timestamp;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -28,6 +28,15 @@ pub struct ExpiryRule {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-kubernetes-validations" = duration::rules("minRemaining", "1m", "99999h")))]
     pub min_remaining: Option<Duration>,
+    /// When the token ends, if GitHub does not tell or tells a later end: it only ever makes the end earlier. As in
+    /// `2027-01-31T00:00:00Z`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "instant")]
+    pub expires_at: Option<Timestamp>,
+}
+
+fn instant(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "format": "date-time" })
 }
 
 /// Whether the end of the token is as demanded.
@@ -37,7 +46,7 @@ pub(super) fn expiry(demanded: &Requirement, evidence: &Evidence<'_>) -> Verdict
         return Verdict::Yes(());
     }
     let Some(grant) = evidence.grant else { return not_determined() };
-    match grant.expiry {
+    match grant.expiry.no_later_than(rule.expires_at) {
         Expiry::Unreadable => unreadable(),
         Expiry::Implausible(_) => implausible(),
         Expiry::Never => never(rule),

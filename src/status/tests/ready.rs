@@ -159,3 +159,40 @@ fn a_refused_token_whose_shape_is_doubtful_is_told_so_in_ready_too() {
         }
     }
 }
+
+#[test]
+fn the_last_ten_changes_of_ready_are_kept_and_the_first_judgement_is_none() {
+    let first = status(None, &good());
+    assert_eq!(first.history, []);
+    let mut last = first;
+    for round in 0..8 {
+        let start = T + 1000 + round * 1000;
+        let refused = good().refused(start).refused(start + 60);
+        last = status(Some(&last), &refused);
+        last = status(Some(&last), &refused.accepted(start + 120, Expiry::At(at(T + 90 * DAY))));
+    }
+    assert_eq!(last.history.len(), 10);
+    let told: Vec<_> = last.history.iter().map(|change| change.reason.as_str()).collect();
+    assert_eq!(told[8..], ["BadCredentials", "Ready"]);
+    assert!(last.history.is_sorted_by_key(|change| change.at.0));
+    let later = good().accepted(T + 20_000, Expiry::At(at(T + 90 * DAY)));
+    assert_eq!(status(Some(&last), &later).history, last.history, "nothing changes");
+}
+
+#[test]
+fn an_answer_that_was_never_given_is_awaited_and_nothing_else_is() {
+    let is_awaited = |seen: &Observation| status(None, seen).condition(RECONCILING).is_some();
+    let rows = [
+        ("not asked yet", seen(), true),
+        ("deferred from the start", seen().unanswered(T), true),
+        ("good", good(), false),
+        ("an outage", good().unanswered(T + 60), false),
+        ("a long outage", good().unanswered(T + 60).at(T + 3 * DAY), false),
+        ("refused", seen().refused(T).refused(T + 60), false),
+        ("no token", seen().has_no_token(Reason::TokenEmpty), false),
+        ("suspended", good().suspended(), false),
+    ];
+    for (name, seen, expected) in rows {
+        assert_eq!(is_awaited(&seen), expected, "{name}");
+    }
+}

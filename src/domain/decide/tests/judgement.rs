@@ -217,3 +217,28 @@ fn an_unknown_host_outweighs_what_else_is_unknown() {
     let no_token = seen().with(|seen| seen.token = Verdict::no(Reason::TokenEmpty, "none"));
     assert_eq!(word(&decide(&no_token).judgement.identity), unknown(Reason::NoToken));
 }
+
+#[test]
+fn an_end_that_the_spec_declares_only_makes_the_end_earlier() {
+    let declares = |second: i64| {
+        move |seen: &mut Observation| seen.demand.requirement.expiry.expires_at = Some(at(second))
+    };
+    let never = || seen().accepted(T, Expiry::Never);
+    let ends = || seen().accepted(T, Expiry::At(at(T + 90 * DAY)));
+    let rows = [
+        ("never", never().with(declares(T + 60 * DAY)), Some(Expiry::At(at(T + 60 * DAY)))),
+        ("an earlier end", ends().with(declares(T + 60 * DAY)), Some(Expiry::At(at(T + 60 * DAY)))),
+        ("a later end", ends().with(declares(T + 100 * DAY)), Some(Expiry::At(at(T + 90 * DAY)))),
+        ("soon", never().with(declares(T + DAY)), None),
+    ];
+    for (name, seen, expected) in rows {
+        assert_eq!(decide(&seen).judgement.expiry.yes().copied(), expected, "{name}");
+    }
+    let ended = never().with(declares(T + HOUR)).at(T + HOUR);
+    let judgement = decide(&ended).judgement;
+    assert!(judgement.identity.is_no() && judgement.expiry.is_no(), "it is over, whatever GitHub says");
+    let demands = never().with(|seen| seen.demand.requirement.expiry.required = true);
+    assert!(decide(&demands).judgement.requirements.is_no());
+    let declared = demands.with(declares(T + 60 * DAY));
+    assert!(decide(&declared).judgement.requirements.yes().is_some());
+}
