@@ -23,7 +23,7 @@ pub struct Expectation {
         "message": "login must be that of a GitHub account, such as octocat, without @",
     }]))]
     pub login: Option<String>,
-    /// The numeric id of the account, which stays when it is renamed.
+    /// The numeric id of the account, which stays when it is renamed. It decides where login is given too.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub user_id: Option<i64>,
@@ -40,7 +40,8 @@ impl Expectation {
         let is_login =
             |login: &String| account.is_some_and(|account| account.login.eq_ignore_ascii_case(login));
         let is_id = |id: i64| account.is_some_and(|account| account.id == id);
-        if self.login.as_ref().is_none_or(is_login) && self.user_id.is_none_or(is_id) {
+        // A login under the same id is that of the same account, which was renamed.
+        if self.user_id.map_or_else(|| self.login.as_ref().is_none_or(is_login), is_id) {
             return Verdict::Yes(());
         }
         let wanted = [self.login.clone(), self.user_id.map(|id| format!("id {id}"))];

@@ -205,6 +205,7 @@ fn a_token_of_another_account_is_told_by_name() {
         ("another login", expected(Some("octocat"), None), bot, false),
         ("another id", expected(None, Some(8)), bot, false),
         ("the login of another id", expected(Some("acme-bot"), Some(8)), bot, false),
+        ("the id under another login", expected(Some("octocat"), Some(7)), bot, true),
         ("no account", expected(Some("acme-bot"), None), None, false),
     ];
     for (name, expected, account, met) in rows {
