@@ -159,11 +159,11 @@ impl Lines {
     ) -> Result<Response, Failed> {
         let client = if line == Line::Fresh { &self.fresh } else { &self.kept };
         let response = self.get(client, probe, url, token, api_version).await?;
-        if !response.status.is_redirection() || *probe == Probe::Identity || !probe.is_of_api() {
+        if !response.status.is_redirection() {
             return Ok(response);
         }
         let location = response.headers.get(LOCATION).and_then(|location| location.to_str().ok());
-        match location.and_then(|location| target::moved(&self.host, location)) {
+        match location.and_then(|location| target::moved(&self.host, probe, location)) {
             Some(url) => self.get(client, probe, url, token, api_version).await,
             None => Ok(response),
         }

@@ -25,7 +25,7 @@ pub(super) fn url(host: &Host, probe: &Probe) -> Option<Url> {
         }
         Probe::Push(name) => {
             let mut url = below(Url::parse(&host.web_url).ok()?, &format!("{name}.git/info/refs"));
-            url.set_query(Some("service=git-receive-pack"));
+            url.set_query(Some(PUSH));
             Some(url)
         }
         Probe::Package(name) => {
@@ -56,15 +56,34 @@ fn below(mut url: Url, path: &str) -> Url {
     url
 }
 
-/// Where a renamed or transferred repository is, if the redirect leads to the same API:
-/// <https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects>
-pub(super) fn moved(host: &Host, location: &str) -> Option<Url> {
-    let root = host.endpoint("");
+/// Where a renamed or transferred repository is, if the redirect leads to the same API, or for a push to the same git endpoint:
+/// <https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects>,
+/// <https://docs.github.com/en/repositories/creating-and-managing-repositories/renaming-a-repository>
+pub(super) fn moved(host: &Host, probe: &Probe, location: &str) -> Option<Url> {
+    let (root, is_repository): (Url, fn(&str) -> bool) = match probe {
+        Probe::Identity | Probe::Package(_) => return None,
+        Probe::Push(_) => (Url::parse(&host.web_url).ok()?, is_git_endpoint),
+        _ => (host.endpoint(""), is_by_number),
+    };
     let url = root.join(location).ok()?;
     let is_same = url.origin() == root.origin() && url.username().is_empty() && url.password().is_none();
-    let rest = url.path().strip_prefix(root.path())?.strip_prefix("repositories/")?;
-    let id = rest.split('/').next()?;
-    (is_same && !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())).then_some(url)
+    let is_push = url.query() == Some(PUSH);
+    let rest = url.path().strip_prefix(root.path())?;
+    (is_same && is_repository(rest) && (is_push || !matches!(probe, Probe::Push(_)))).then_some(url)
+}
+
+/// What git asks before a push: <https://git-scm.com/docs/http-protocol>.
+const PUSH: &str = "service=git-receive-pack";
+
+/// True of `repositories/1` and what lies below it.
+fn is_by_number(path: &str) -> bool {
+    let id = path.strip_prefix("repositories/").and_then(|rest| rest.split('/').next());
+    id.is_some_and(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// True of `owner/name.git/info/refs`.
+fn is_git_endpoint(path: &str) -> bool {
+    path.strip_suffix(".git/info/refs").is_some_and(|name| Probe::push(name).is_some())
 }
 
 #[cfg(test)]
@@ -154,8 +173,31 @@ mod tests {
             ("https://user@ghe.example.com/api/v3/repositories/42", false),
             ("//evil.example.com/api/v3/repositories/42", false),
         ];
+        let repository = Probe::repository("acme/app").unwrap();
         for (location, is_followed) in rows {
-            assert_eq!(moved(&enterprise, location).is_some(), is_followed, "{location}");
+            assert_eq!(moved(&enterprise, &repository, location).is_some(), is_followed, "{location}");
+            assert_eq!(moved(&enterprise, &Probe::Identity, location), None, "{location}");
+            assert_eq!(
+                moved(&enterprise, &Probe::package("acme/app").unwrap(), location),
+                None,
+                "{location}"
+            );
+        }
+        let push = Probe::push("acme/app").unwrap();
+        let rows = [
+            ("https://ghe.example.com/acme/new.git/info/refs?service=git-receive-pack", true),
+            ("/acme/new.git/info/refs?service=git-receive-pack", true),
+            ("https://ghe.example.com/acme/new.git/info/refs?service=git-upload-pack", false),
+            ("https://ghe.example.com/acme/new.git/info/refs", false),
+            ("https://ghe.example.com/acme/new/info/refs?service=git-receive-pack", false),
+            ("https://ghe.example.com/api/v3/repositories/42?service=git-receive-pack", false),
+            ("https://evil.example.com/acme/new.git/info/refs?service=git-receive-pack", false),
+            ("https://user@ghe.example.com/acme/new.git/info/refs?service=git-receive-pack", false),
+            ("http://ghe.example.com/acme/new.git/info/refs?service=git-receive-pack", false),
+            ("https://ghe.example.com/login?service=git-receive-pack", false),
+        ];
+        for (location, is_followed) in rows {
+            assert_eq!(moved(&enterprise, &push, location).is_some(), is_followed, "{location}");
         }
     }
 }
