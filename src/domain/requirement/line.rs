@@ -181,6 +181,7 @@ impl Line {
                     .map(|(permission, on)| Probe::Permission(permission, on.into()));
                 let proven = match self.finding.reason {
                     Reason::WriteNotProvable | Reason::PermissionForbidden => Some(held()),
+                    Reason::CoverageNotProvable => Some(denied(Denial::PermissionMissing)),
                     _ if self.kind == Kind::ForbiddenPermission && self.state == State::Met => {
                         Some(denied(Denial::PermissionMissing))
                     }

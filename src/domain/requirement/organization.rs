@@ -42,7 +42,8 @@ pub(super) fn probes(demanded: &Requirement, evidence: &Evidence<'_>) -> Vec<Pro
     demanded.organizations.iter().filter_map(|demand| of(&demand.name)).flatten().collect()
 }
 
-fn line(name: &str, evidence: &Evidence<'_>) -> Line {
+/// What is known of this organization.
+pub(super) fn line(name: &str, evidence: &Evidence<'_>) -> Line {
     let line = Line::new(Kind::Organization, name);
     let (Some(organization), Some(membership)) = (Probe::organization(name), Probe::membership(name)) else {
         let message = "this is no login of an organization: correct it in require.organizations";

@@ -15,6 +15,7 @@ use super::{
     },
     Evidence, Requirement,
     line::{Kind, Line, State, policy},
+    organization,
 };
 
 /// One line a permission.
@@ -64,7 +65,7 @@ fn target(row: &Row, permission: Permission, demanded: &Requirement, evidence: &
     let is_open = permission.get().is_some_and(|get| get.open);
     match row.resource {
         Resource::Account => Target::On(String::new()),
-        // The organization behind public repositories is no secret, so an open GET proves nothing there either.
+        // Any organization may have something public, and nothing tells whether it has anything else.
         Resource::Organization if is_open => Target::Open,
         Resource::Organization => {
             let first = demanded.organizations.first().map(|demand| demand.name.to_ascii_lowercase());
@@ -120,6 +121,11 @@ fn line(kind: Kind, key: &str, level: Level, demanded: &Requirement, evidence: &
         Target::Awaited => {
             line.is(State::Unknown, Reason::ProofAwaited, "it is asked about once the token sees a repository")
         }
+        Target::Open if row.resource == Resource::Organization => line.is(
+            State::Unproven,
+            Reason::NotProvable,
+            "GitHub answers this to everybody as far as it is public: look at the token's page on GitHub",
+        ),
         Target::Open => line.is(
             State::Unproven,
             Reason::PublicRepository,
@@ -150,6 +156,73 @@ fn unknown(line: Line, key: &str) -> Line {
     line.is(State::NotMet, Reason::DemandImpossible, message)
 }
 
+/// What a refusal for want of the permission says. A token that does not cover a public repository or an organization at all gets the
+/// same one: <https://github.com/octokit/octokit.js/issues/2758>.
+fn missing(line: Line, resource: Resource, is_covered: bool) -> Line {
+    let otherwise = match resource {
+        _ if is_covered => None,
+        Resource::Repository => Some("was made without this repository, or waits for approval"),
+        Resource::Organization | Resource::Account => {
+            Some("was made for another owner, or waits for approval")
+        }
+    };
+    match (line.kind, otherwise) {
+        (Kind::ForbiddenPermission, None) => line.is(State::Met, Reason::Proven, "the token does not have it"),
+        (Kind::ForbiddenPermission, Some(otherwise)) => line.is(
+            State::Unproven,
+            Reason::CoverageNotProvable,
+            format!("the token does not have it, or {otherwise}: demand a private repository too to prove which"),
+        ),
+        (_, None) => line.is(
+            State::NotMet,
+            Reason::PermissionMissing,
+            "the token lacks it: edit the token on GitHub, tick it, and have an owner of the organization approve that if asked; \
+             the value stays the same",
+        ),
+        (_, Some(otherwise)) => line.is(
+            State::NotMet,
+            Reason::PermissionMissing,
+            format!(
+                "the token lacks it, or {otherwise}: look at its page on GitHub, tick what is missing, and have an owner of the \
+                 organization approve that if asked; the value stays the same"
+            ),
+        ),
+    }
+}
+
+/// True if the token is known to cover the repository or organization, so that a refusal speaks of the permission.
+fn covers(permission: Permission, target: &str, evidence: &Evidence<'_>) -> bool {
+    match permission.row().resource {
+        // A token for another owner has no permission of the account.
+        Resource::Account => true,
+        Resource::Organization => organization::line(target, evidence).state == State::Met,
+        Resource::Repository => {
+            let facts = Probe::repository(target)
+                .and_then(|probe| evidence.proven(&probe))
+                .and_then(|proven| proven.facts());
+            facts.is_some_and(|facts| {
+                facts.visibility != Some(Visibility::Public)
+                    || !facts.archived && takes_push(target, evidence)
+                    || has_another(target, evidence)
+            })
+        }
+    }
+}
+
+/// True if git takes a push of the token to the repository.
+fn takes_push(target: &str, evidence: &Evidence<'_>) -> bool {
+    Probe::push(target).and_then(|probe| evidence.proof(&probe)).is_some_and(Proof::is_held)
+}
+
+/// True if a permission was proven on it that not everybody has there.
+fn has_another(target: &str, evidence: &Evidence<'_>) -> bool {
+    evidence.proofs.iter().any(|(probe, proven)| {
+        let Probe::Permission(permission, on) = probe else { return false };
+        let is_of_it = permission.get().is_some_and(|get| !get.open && !get.of_owner) && **on == *target;
+        is_of_it && proven.proof().is_some_and(Proof::is_held)
+    })
+}
+
 /// What the answer to the GET says about the demand.
 fn proven(line: Line, level: Level, permission: Permission, probe: &Probe, evidence: &Evidence<'_>) -> Line {
     let is_forbidden = line.kind == Kind::ForbiddenPermission;
@@ -177,15 +250,10 @@ fn proven(line: Line, level: Level, permission: Permission, probe: &Probe, evide
             ),
         ),
         Proof::Held(_) => line.met(),
-        Proof::Denied(Denial::PermissionMissing) if is_forbidden => {
-            line.is(State::Met, Reason::Proven, "the token does not have it")
+        Proof::Denied(Denial::PermissionMissing) => {
+            let is_covered = covers(permission, probe.target(), evidence);
+            missing(line, permission.row().resource, is_covered)
         }
-        Proof::Denied(Denial::PermissionMissing) => line.is(
-            State::NotMet,
-            Reason::PermissionMissing,
-            "the token lacks it: edit the token on GitHub, tick it, and have an owner of the organization approve that if asked; \
-             the value stays the same",
-        ),
         Proof::Denied(denial) => {
             let owner = probe.target().split('/').next().unwrap_or_default();
             match policy(*denial, owner) {

@@ -99,6 +99,7 @@ fn each_answer_is_told_with_its_reason() {
     let (private, public) = (Some(Visibility::Private), Some(Visibility::Public));
     let (app, acme) = ("acme/app", "acme");
     let repository = |proof: Proof| (Probe::repository(app).unwrap(), proof);
+    let lib = || (Probe::repository("acme/lib").unwrap(), held(public));
     let organization = |proof: Proof| (Probe::organization(acme).unwrap(), proof);
     let membership = |proof: Proof| (Probe::membership(acme).unwrap(), proof);
     let no = |denial| Proof::Denied(denial);
@@ -349,6 +350,52 @@ fn each_answer_is_told_with_its_reason() {
             "administration: read",
             Met,
             Proven,
+        ),
+        (
+            "forbidden, and refused on a public repository",
+            fine,
+            vec![repository(held(public)), lib(), (hooks(), no(Denial::PermissionMissing))],
+            Kind::ForbiddenPermission,
+            "administration: read",
+            Unproven,
+            CoverageNotProvable,
+        ),
+        (
+            "forbidden and absent on a public repository that takes a push",
+            fine,
+            vec![
+                repository(held(public)),
+                lib(),
+                (Probe::push(app).unwrap(), held(None)),
+                (hooks(), no(Denial::PermissionMissing)),
+            ],
+            Kind::ForbiddenPermission,
+            "administration: read",
+            Met,
+            Proven,
+        ),
+        (
+            "forbidden and absent on a public repository of which the token has something else",
+            fine,
+            vec![
+                repository(held(public)),
+                lib(),
+                (secrets(), held(None)),
+                (hooks(), no(Denial::PermissionMissing)),
+            ],
+            Kind::ForbiddenPermission,
+            "administration: read",
+            Met,
+            Proven,
+        ),
+        (
+            "missing on a public repository, or not covered",
+            fine,
+            vec![repository(held(public)), lib(), (secrets(), no(Denial::PermissionMissing))],
+            Kind::Permission,
+            "secrets: read",
+            NotMet,
+            PermissionMissing,
         ),
         (
             "forbidden and there",
