@@ -1,0 +1,183 @@
+//! Which permissions of repositories a fine-grained token has: on which repository it is asked about.
+
+use super::row::{
+    ACME,
+    Given::{Organization, Repository},
+    MEMBER, PRIVATE, PUBLIC,
+    Policy::NeedsApproval,
+    ROW, Row, Seen, Theme, Trait, fine,
+};
+
+pub(super) const THEME: Theme = Theme {
+    title: "Permissions of repositories, by what is demanded",
+    about: "A token has one set of permissions for all its repositories, so each permission is asked about on \
+            one: the first that is not public.",
+    rows: ROWS,
+};
+
+const ROWS: &[Row] = &[
+    Row {
+        name: "permissions without a question of their own",
+        given: &[ACME, MEMBER, PRIVATE],
+        token: fine(&[
+            ("agent_secrets", "read"),
+            ("agent_variables", "read"),
+            ("artifact_metadata", "read"),
+            ("attestations", "read"),
+            ("code_quality", "read"),
+            ("discussions", "read"),
+            ("environments", "read"),
+            ("merge_queues", "read"),
+            ("repository_custom_properties", "read"),
+        ]),
+        require: r#"{"repositories": [{"name": "acme/app"}], "permissions": {"agent_secrets": "read",
+            "agent_variables": "read", "artifact_metadata": "read", "attestations": "read",
+            "code_quality": "read", "discussions": "read", "environments": "read", "merge_queues": "read",
+            "repository_custom_properties": "read"}}"#,
+        lines: &[
+            "Repository acme/app: Met Proven",
+            "Permission agent_secrets: read: Unproven NotProvable",
+            "Permission agent_variables: read: Unproven NotProvable",
+            "Permission artifact_metadata: read: Unproven NotProvable",
+            "Permission attestations: read: Unproven NotProvable",
+            "Permission code_quality: read: Unproven NotProvable",
+            "Permission discussions: read: Unproven NotProvable",
+            "Permission environments: read: Unproven NotProvable",
+            "Permission merge_queues: read: Unproven NotProvable",
+            "Permission repository_custom_properties: read: Unproven NotProvable",
+        ],
+        calls: &[("/repos/acme/app", 1)],
+        ..ROW
+    },
+    Row {
+        name: "permissions without a question of their own, where what is not proven is refused",
+        given: &[ACME, MEMBER, PRIVATE],
+        token: fine(&[("workflows", "write")]),
+        require: r#"{"repositories": [{"name": "acme/app"}], "permissions": {"workflows": "write"},
+            "unproven": "Refuse"}"#,
+        ready: ("False", "NotProven"),
+        lines: &["Repository acme/app: Met Proven", "Permission workflows: write: Unproven NotProvable"],
+        calls: &[("/repos/acme/app", 1)],
+        ..ROW
+    },
+    Row {
+        name: "a private repository beside a public one proves for both",
+        given: &[ACME, MEMBER, PUBLIC, Repository(Seen::Private, "acme/lib", &[])],
+        token: fine(&[("issues", "read")]),
+        require: r#"{"repositories": [{"name": "acme/app"}, {"name": "acme/lib"}],
+            "permissions": {"issues": "read", "contents": "read"}}"#,
+        ready: ("False", "PermissionMissing"),
+        lines: &[
+            "Repository acme/app: Met Proven",
+            "Repository acme/lib: Met Proven",
+            "Permission contents: read: NotMet PermissionMissing",
+            "Permission issues: read: Met Proven",
+        ],
+        calls: &[
+            ("/repos/acme/app", 1),
+            ("/repos/acme/lib", 1),
+            ("/repos/acme/lib/commits?per_page=1", 2),
+            ("/repos/acme/lib/issues?per_page=1", 1),
+        ],
+        ..ROW
+    },
+    Row {
+        name: "a private repository that the token does not see leaves the public one",
+        given: &[ACME, MEMBER, PUBLIC, Repository(Seen::Private, "acme/lib", &[])],
+        token: fine(&[("secrets", "read")]).only(&["acme/app"]),
+        require: r#"{"repositories": [{"name": "acme/app"}, {"name": "acme/lib"}],
+            "permissions": {"issues": "read", "secrets": "read"}}"#,
+        ready: ("False", "RepositoryNotVisible"),
+        lines: &[
+            "Repository acme/app: Met Proven",
+            "Repository acme/lib: NotMet RepositoryNotVisible",
+            "Permission issues: read: Unproven PublicRepository",
+            "Permission secrets: read: Met Proven",
+        ],
+        calls: &[
+            ("/repos/acme/app", 1),
+            ("/repos/acme/lib", 2),
+            ("/repos/acme/app/actions/secrets?per_page=1", 1),
+        ],
+        ..ROW
+    },
+    Row {
+        name: "nothing is asked before the token sees a repository",
+        given: &[ACME, MEMBER, PRIVATE],
+        token: fine(&[("secrets", "read")]).only(&["acme/other"]),
+        require: r#"{"repositories": [{"name": "acme/app"}], "permissions": {"secrets": "read"}}"#,
+        ready: ("False", "RepositoryNotVisible"),
+        lines: &[
+            "Repository acme/app: NotMet RepositoryNotVisible",
+            "Permission secrets: read: Unknown ProofAwaited",
+        ],
+        calls: &[("/repos/acme/app", 2)],
+        ..ROW
+    },
+    Row {
+        name: "no repository is demanded, so there is nothing to ask about",
+        given: &[ACME, MEMBER],
+        token: fine(&[("secrets", "read")]),
+        require: r#"{"permissions": {"secrets": "read"}}"#,
+        lines: &["Permission secrets: read: Unproven NotProvable"],
+        ..ROW
+    },
+    Row {
+        name: "a public repository that is not selected answers like one of which the permission is missing",
+        given: &[ACME, MEMBER, PUBLIC],
+        token: fine(&[("secrets", "read")]).only(&["acme/other"]),
+        require: r#"{"repositories": [{"name": "acme/app"}], "permissions": {"secrets": "read"}}"#,
+        ready: ("False", "PermissionMissing"),
+        says: "made without this repository",
+        lines: &["Repository acme/app: Met Proven", "Permission secrets: read: NotMet PermissionMissing"],
+        calls: &[("/repos/acme/app", 1), ("/repos/acme/app/actions/secrets?per_page=1", 2)],
+        ..ROW
+    },
+    Row {
+        name: "a public repository, and the token waits for approval",
+        given: &[Organization("acme", &[NeedsApproval]), MEMBER, PUBLIC],
+        token: fine(&[("secrets", "read")]),
+        require: r#"{"repositories": [{"name": "acme/app"}], "permissions": {"secrets": "read"}}"#,
+        ready: ("False", "PermissionMissing"),
+        says: "waits for approval",
+        lines: &["Repository acme/app: Met Proven", "Permission secrets: read: NotMet PermissionMissing"],
+        calls: &[("/repos/acme/app", 1), ("/repos/acme/app/actions/secrets?per_page=1", 2)],
+        ..ROW
+    },
+    Row {
+        name: "a renamed private repository",
+        given: &[ACME, MEMBER, Repository(Seen::Private, "acme/app", &[Trait::Was("acme/old")])],
+        token: fine(&[("issues", "read")]),
+        require: r#"{"repositories": [{"name": "acme/old"}], "permissions": {"issues": "read"}}"#,
+        lines: &["Repository acme/old: Met Proven", "Permission issues: read: Met Proven"],
+        calls: &[
+            ("/repos/acme/old", 1),
+            ("/repositories/ID", 1),
+            ("/repos/acme/old/issues?per_page=1", 1),
+            ("/repositories/ID/issues?per_page=1", 1),
+        ],
+        ..ROW
+    },
+    Row {
+        name: "of permissions in one demand, each has its own line",
+        given: &[ACME, MEMBER, PRIVATE],
+        token: fine(&[("contents", "read"), ("issues", "write")]),
+        require: r#"{"repositories": [{"name": "acme/app"}], "permissions": {"contents": "read",
+            "issues": "read", "pull_requests": "read"}}"#,
+        ready: ("False", "PermissionMissing"),
+        says: "permission pull_requests",
+        lines: &[
+            "Repository acme/app: Met Proven",
+            "Permission contents: read: Met Proven",
+            "Permission issues: read: Met Proven",
+            "Permission pull_requests: read: NotMet PermissionMissing",
+        ],
+        calls: &[
+            ("/repos/acme/app", 1),
+            ("/repos/acme/app/commits?per_page=1", 1),
+            ("/repos/acme/app/issues?per_page=1", 1),
+            ("/repos/acme/app/pulls?per_page=1", 2),
+        ],
+        ..ROW
+    },
+];
