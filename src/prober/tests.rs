@@ -3,8 +3,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 use crate::{
     domain::{
-        answer::{Answer, Expiry, Grant, Reply},
+        answer::{Account, Answer, Expiry, Grant, Reply},
+        knowledge::{Proofs, Proven},
+        permission::{Level, Permission},
         probing::tests::{LIMITS_OF_TESTS, question_of},
+        proof::{Denial, Facts, Proof},
     },
     github::Exchange,
 };
@@ -88,4 +91,114 @@ async fn a_subject_that_changes_twice_is_told_once() {
     }
     assert_eq!([changes.next().await, changes.next().await], [subject("one", 1), subject("one", 2)]);
     assert_eq!(changes.pop(), None);
+}
+
+/// Two of each, of every kind of question.
+fn purposes() -> Vec<Probe> {
+    let permission = |key, level| Permission::named(key, level).unwrap();
+    let permissions = [
+        permission("secrets", Level::Read),
+        permission("codespaces", Level::Read),
+        permission("codespaces", Level::Write),
+    ];
+    let names = ["acme", "acme-labs"].into_iter();
+    let of = |owner: &'static str| {
+        let repositories = [format!("{owner}/app"), format!("{owner}/lib")];
+        let of_repository = repositories.into_iter().flat_map(move |name| {
+            let plain = [Probe::repository(&name), Probe::push(&name), Probe::package(&name)];
+            let on = permissions.map(|permission| Some(Probe::Permission(permission, name.as_str().into())));
+            plain.into_iter().chain(on)
+        });
+        of_repository.chain([Probe::organization(owner), Probe::membership(owner)]).flatten()
+    };
+    names.flat_map(of).collect()
+}
+
+/// What a host says about a purpose of a token: by chance, and never twice the same.
+fn verdict(host: &str, number: usize, probe: &Probe) -> (u32, Proof) {
+    let name = format!("{host} {number} {probe:?}");
+    let chance = crc32fast::hash(name.as_bytes());
+    let proof = if chance.is_multiple_of(3) {
+        Proof::Denied(Denial::LifetimeForbidden(u16::try_from(chance % 60_000).ok()))
+    } else {
+        Proof::Held(Facts { moved_to: Some(name.as_str().into()), ..Facts::default() })
+    };
+    (chance, proof)
+}
+
+/// The number of the account of a token on a host.
+fn account(host: &str, number: usize) -> i64 {
+    i64::from(crc32fast::hash(format!("{host} {number}").as_bytes()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_counts_for_its_own_token_host_and_purpose_whatever_else_is_on_its_way() {
+    const TOKENS: usize = 1000;
+    const AT_ONCE: usize = 64;
+    let limits = Limits { concurrency: 64, points_per_minute: 60_000, ..LIMITS_OF_TESTS };
+    let (open, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (opened, seen) = (open.clone(), most.clone());
+    let asking: Ask = Arc::new(move |token, probe, host, _| {
+        let (open, most) = (opened.clone(), seen.clone());
+        Box::pin(async move {
+            let number: usize = token.expose()[4..].parse().unwrap();
+            let (chance, proof) = verdict(&host, number, &probe);
+            most.fetch_max(open.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(u64::from(chance % 97))).await;
+            open.fetch_sub(1, Ordering::SeqCst);
+            let id = account(&host, number);
+            let account = Some(Account { login: format!("ci{id}").as_str().into(), id });
+            let reply = match probe {
+                Probe::Identity => {
+                    Reply::Answer(Answer::Granted(Grant { account, scopes: None, expiry: Expiry::Never }))
+                }
+                _ => Reply::Answer(Answer::Proof(proof)),
+            };
+            Exchange { reply, ..accepted() }
+        })
+    });
+    let hosts = ["one", "other"];
+    let (prober, workers) = Prober::with(asking, hosts.map(|host| (host, limits)), Timestamp::now);
+    tokio::spawn(workers.run());
+    // Each of these questions is asked about some of the tokens, on either host.
+    let purposes = purposes();
+    let chosen = |host: &str, number: usize| -> Vec<Probe> {
+        let is_chosen = |probe: &&Probe| verdict(host, number, probe).0 % 5 == 1;
+        purposes.iter().filter(is_chosen).cloned().chain([Probe::Identity]).collect()
+    };
+    let all = (0..TOKENS).flat_map(|number| hosts.map(|host| (host, number)));
+    let all: Vec<_> = all.map(|(host, number)| (host, number, chosen(host, number))).collect();
+    let asker = Asker { accepted_before: true, ..ASKER };
+    for (host, number, probes) in &all {
+        for probe in probes {
+            let (token, now) = (question_of(*number, "a").token, Timestamp::now());
+            let asked = prober.ask(token, &subject(host, *number), probe.clone(), Urgency::New, &asker, now);
+            assert_eq!(asked, Asked::Pending);
+        }
+        // Later ones come while earlier ones are on their way.
+        if number.is_multiple_of(20) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    let is_pending = |(host, number, probes): &(&str, usize, Vec<Probe>)| {
+        probes.iter().any(|probe| prober.is_pending(&subject(host, *number), probe))
+    };
+    while all.iter().any(is_pending) {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    for (host, number, probes) in all {
+        let known = prober.snapshot(&subject(host, number)).unwrap().knowledge;
+        let told = known.grant.and_then(|(grant, _)| grant.account).map(|account| account.id);
+        assert_eq!(told, Some(account(host, number)), "{host} {number}");
+        let expected = |probe: Probe| {
+            let mut proven = Proven::default();
+            // When it was told is no matter here.
+            let at = known.proofs.get(&probe).and_then(|proven| proven.asked).unwrap_or_default();
+            proven.learn(verdict(host, number, &probe).1, at);
+            (probe, proven)
+        };
+        let purposes = probes.into_iter().filter(|probe| *probe != Probe::Identity);
+        assert_eq!(known.proofs, purposes.map(expected).collect::<Proofs>(), "{host} {number}");
+    }
+    assert_eq!(most.load(Ordering::SeqCst), hosts.len() * AT_ONCE, "as many at a time as are allowed");
 }

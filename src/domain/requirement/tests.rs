@@ -1,4 +1,5 @@
 mod lines;
+mod properties;
 
 use super::*;
 use crate::domain::{

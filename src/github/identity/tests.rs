@@ -1,5 +1,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "instants of a test are small")]
 
+mod properties;
+
 use TokenKind::{AppInstallation, AppUser, Classic, FineGrained, OAuth};
 use jiff::SignedDuration;
 use reqwest::{
