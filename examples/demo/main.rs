@@ -3,6 +3,7 @@
 //! `cargo run --example demo` shows it and keeps running until Ctrl-C; with `-- --once` it ends by itself, with exit code 1 if a
 //! step did not show what it should. With `GITHUB_TOKEN` set, one more connection asks the real github.com about that token.
 
+mod purposes;
 mod show;
 mod stage;
 
@@ -39,6 +40,9 @@ async fn play(once: bool) -> Result<ExitCode, Failed> {
     what_is_no_token(&mut stage).await?;
     github_in_trouble(&mut stage).await?;
     a_bad_paste(&mut stage).await?;
+    purposes::arrange(&stage);
+    purposes::kept_out(&mut stage).await?;
+    purposes::permissions(&mut stage).await?;
     your_own(&mut stage).await?;
     let all_shown = stage.sum_up()?;
     if once {

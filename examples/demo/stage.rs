@@ -62,6 +62,8 @@ struct Seen {
 pub(crate) enum Expected {
     /// A condition of a connection: its name, type, status and reason.
     Condition(&'static str, &'static str, &'static str, &'static str),
+    /// A line of the requirements of a connection: its name, and what the line says.
+    Line(&'static str, &'static str),
     /// A Secret whose key holds the token of this name.
     Output(&'static str, &'static str, &'static str),
     /// A Secret that exists.
@@ -91,9 +93,23 @@ pub(crate) const fn says(
     Expected::Condition(name, type_, status, reason)
 }
 
+/// The requirements of the connection have this line.
+pub(crate) const fn line(name: &'static str, says: &'static str) -> Expected {
+    Expected::Line(name, says)
+}
+
 /// The key of the Secret holds the token of this name.
 pub(crate) const fn output(secret: &'static str, key: &'static str, token: &'static str) -> Expected {
     Expected::Output(secret, key, token)
+}
+
+impl Expected {
+    const fn line(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Expected::Line(name, says) => Some((name, says)),
+            _ => None,
+        }
+    }
 }
 
 impl Stage {
@@ -183,6 +199,12 @@ impl Stage {
         }
         self.screen.draw().await?;
         self.screen.settle();
+        // The table has the reason of Ready and no line of the requirements.
+        for (name, says) in expected.iter().filter_map(|expected| expected.line()) {
+            if self.lines(name).iter().any(|line| line == says) {
+                show::line(&format!("    {name}: {says}"))?;
+            }
+        }
         for expectation in &missing {
             show::line(&format!("    did not show: {expectation:?}"))?;
         }
@@ -239,6 +261,7 @@ impl Stage {
                 let condition = self.condition(name, type_);
                 condition.is_some_and(|(s, r)| s == status && r == reason)
             }
+            Expected::Line(name, says) => self.lines(name).iter().any(|line| line == says),
             Expected::Output(secret, key, token) => {
                 let data = secrets.get_opt(secret).await?.and_then(|secret| secret.data).unwrap_or_default();
                 let text = self.github.token_text(token);
@@ -264,6 +287,13 @@ impl Stage {
         let connection = seen.connections.get(name)?;
         let condition = connection.status.as_ref()?.condition(type_)?;
         Some((condition.status.as_str().to_owned(), condition.reason.clone()))
+    }
+
+    fn lines(&self, name: &str) -> Vec<String> {
+        let seen = self.seen();
+        let lines = seen.connections.get(name).and_then(|connection| connection.status.as_ref());
+        let lines = lines.into_iter().flat_map(|status| &status.requirements);
+        lines.map(|line| format!("{:?} {}: {:?} {}", line.kind, line.name, line.state, line.reason)).collect()
     }
 
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
@@ -301,7 +331,9 @@ async fn install(client: &Client) -> Result<(), Failed> {
 /// Runs the operator in this process, its log in a file beside those of the control plane.
 fn operate(plane: &ControlPlane, client: &Client, github: &Simulator) -> Result<(), Failed> {
     let path = plane.directory().join("settings.yaml");
-    let host = format!("{{ name: github.simulated, apiUrl: '{}', registry: ghcr.simulated }}", github.url());
+    // It is its own registry.
+    let (url, registry) = (github.url(), github.address());
+    let host = format!("{{ name: github.simulated, apiUrl: '{url}', registry: '{registry}' }}");
     std::fs::write(
         &path,
         format!("hosts: [{host}]\nminimumInterval: 10s\nconfirmAfter: 2s\nlisten: 127.0.0.1:0\n"),
