@@ -97,7 +97,8 @@ fn settings(world: &World) -> String {
     let url = world.github.url();
     let registry = url.trim_start_matches("http://");
     format!(
-        "hosts: [{{ name: simulated, apiUrl: '{url}', registry: '{registry}', concurrency: 100 }}]\n\
+        "hosts: [{{ name: simulated, apiUrl: '{url}', registry: '{registry}', concurrency: 100 }},\n\
+         {{ name: bare, apiUrl: '{url}' }}]\n\
          minimumInterval: 10s\nconfirmAfter: 1s\nquestionsPerMinute: 60000\n"
     )
 }
@@ -107,7 +108,8 @@ fn spec(world: &World, index: usize, row: &Row) -> Value {
         let text = named(text, index).replace("ID", &world.github.account(&login(index)).to_string());
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}: {text}", row.name))
     };
-    let mut spec = json!({ "require": read(row.require), "interval": "24h", "warnBefore": [] });
+    let mut spec =
+        json!({ "host": row.host, "require": read(row.require), "interval": "24h", "warnBefore": [] });
     if !row.expect.is_empty() {
         spec["expect"] = read(row.expect);
     }

@@ -50,7 +50,7 @@ pub const TABLE: &[Row] = &[
     row("agent_secrets", Repository, RW, NONE, NONE),
     row("agent_variables", Repository, RW, NONE, NONE),
     row("artifact_metadata", Repository, RW, NONE, NONE),
-    row("attestations", Repository, RW, NONE, NONE),
+    row("attestations", Repository, RW, of_owner("/attestations/repositories"), NONE),
     row("code_quality", Repository, RW, NONE, NONE),
     row("codespaces", Repository, RW, closed("/codespaces", &[]), closed("/codespaces/permissions_check", &[422])),
     row("codespaces_lifecycle_admin", Repository, RW, NONE, NONE),

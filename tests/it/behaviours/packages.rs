@@ -221,4 +221,15 @@ const ROWS: &[Row] = &[
         ],
         ..ROW
     },
+    Row {
+        name: "a host without a registry in the operator's settings",
+        given: &[ACME, MEMBER, Package(Seen::Private, "acme/app")],
+        token: classic(&["read:packages"]),
+        host: "bare",
+        require: r#"{"packages": [{"name": "acme/app"}]}"#,
+        ready: ("False", "RegistryUnknown"),
+        says: "have an administrator add",
+        lines: &["Package acme/app: NotMet RegistryUnknown"],
+        ..ROW
+    },
 ];

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     THEMES,
-    row::{Given, Kind, Policy, Row, Seen, Theme, Token, Trait},
+    row::{Given, Kind, Policy, ROW, Row, Seen, Theme, Token, Trait},
     rows,
 };
 
@@ -186,7 +186,8 @@ fn demand(row: &Row) -> String {
         (value != serde_json::json!({})).then(|| format!("`{field}: {}`", flow(&value)))
     };
     let expect = if row.expect.is_empty() { None } else { read("expect", row.expect) };
-    let parts: Vec<_> = expect.into_iter().chain(read("require", row.require)).collect();
+    let host = (row.host != ROW.host).then(|| "(of a host without a registry)".to_owned());
+    let parts: Vec<_> = host.into_iter().chain(expect).chain(read("require", row.require)).collect();
     parts.join("<br>")
 }
 

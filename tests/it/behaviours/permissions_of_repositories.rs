@@ -23,7 +23,6 @@ const ROWS: &[Row] = &[
             ("agent_secrets", "read"),
             ("agent_variables", "read"),
             ("artifact_metadata", "read"),
-            ("attestations", "read"),
             ("code_quality", "read"),
             ("discussions", "read"),
             ("environments", "read"),
@@ -31,7 +30,7 @@ const ROWS: &[Row] = &[
             ("repository_custom_properties", "read"),
         ]),
         require: r#"{"repositories": [{"name": "acme/app"}], "permissions": {"agent_secrets": "read",
-            "agent_variables": "read", "artifact_metadata": "read", "attestations": "read",
+            "agent_variables": "read", "artifact_metadata": "read",
             "code_quality": "read", "discussions": "read", "environments": "read", "merge_queues": "read",
             "repository_custom_properties": "read"}}"#,
         lines: &[
@@ -39,7 +38,6 @@ const ROWS: &[Row] = &[
             "Permission agent_secrets: read: Unproven NotProvable",
             "Permission agent_variables: read: Unproven NotProvable",
             "Permission artifact_metadata: read: Unproven NotProvable",
-            "Permission attestations: read: Unproven NotProvable",
             "Permission code_quality: read: Unproven NotProvable",
             "Permission discussions: read: Unproven NotProvable",
             "Permission environments: read: Unproven NotProvable",
@@ -178,6 +176,28 @@ const ROWS: &[Row] = &[
             ("/repos/acme/app/issues?per_page=1", 1),
             ("/repos/acme/app/pulls?per_page=1", 2),
         ],
+        ..ROW
+    },
+    Row {
+        name: "attestations are asked about on the organization of the repository",
+        given: &[ACME, MEMBER, PUBLIC],
+        token: fine(&[("attestations", "read")]),
+        require: r#"{"repositories": [{"name": "acme/app"}], "permissions": {"attestations": "read"}}"#,
+        lines: &["Repository acme/app: Met Proven", "Permission attestations: read: Met Proven"],
+        calls: &[("/repos/acme/app", 1), ("/orgs/acme/attestations/repositories?per_page=1", 1)],
+        ..ROW
+    },
+    Row {
+        name: "attestations, and the token lacks the permission",
+        given: &[ACME, MEMBER, PRIVATE],
+        token: fine(&[]),
+        require: r#"{"repositories": [{"name": "acme/app"}], "permissions": {"attestations": "read"}}"#,
+        ready: ("False", "PermissionMissing"),
+        lines: &[
+            "Repository acme/app: Met Proven",
+            "Permission attestations: read: NotMet PermissionMissing",
+        ],
+        calls: &[("/repos/acme/app", 1), ("/orgs/acme/attestations/repositories?per_page=1", 2)],
         ..ROW
     },
 ];

@@ -20,6 +20,8 @@ pub(crate) struct Row {
     pub(crate) given: &'static [Given],
     /// The token.
     pub(crate) token: Token,
+    /// `spec.host`: `simulated`, or `bare`, which is the same without a registry.
+    pub(crate) host: &'static str,
     /// `spec.expect`; `ID` stands for the id of `ci`.
     pub(crate) expect: &'static str,
     /// `spec.require`.
@@ -39,6 +41,7 @@ pub(crate) const ROW: Row = Row {
     name: "",
     given: &[],
     token: classic(&[]),
+    host: "simulated",
     expect: "",
     require: "{}",
     ready: ("True", "Ready"),
