@@ -257,7 +257,7 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
         return Next::Wait;
     }
     let started = Instant::now();
-    let mut observer = Observer { connection, spec, ctx, record };
+    let mut observer = Observer { connection, spec, ctx, record, read_at: None };
     let mut observed = observer.observe().await;
     let (bytes, outputs) = {
         let missing = decide(&observed.seen).missing;

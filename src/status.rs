@@ -105,7 +105,8 @@ pub fn next(before: Before<'_>, generation: Option<i64>, pass: &Pass<'_>) -> Opt
         links: pass.links.cloned(),
     };
     let is_said = summary.is_some_and(|summary| {
-        let is_strange = summary.next_check_at.is_some_and(|at| at > schedule::latest(pass.seen.now));
+        let is_strange =
+            summary.next_check_at.is_some_and(|at| at > schedule::later(pass.seen.now, schedule::FARTHEST));
         summary.says_the_same(&status)
             && !is_strange
             && !is_overdue(&status, summary, pass.seen.timing.heartbeat)

@@ -31,10 +31,8 @@ pub struct StatusDigest {
     pub token: Option<HashedToken>,
     /// When GitHub had accepted it, as `checkedAt` says.
     checked_at: Option<Second>,
-    /// When the token was to be asked about at the latest.
-    next_check_at: Option<Second>,
-    /// The latest instant at which a condition changed.
-    changed: Option<Second>,
+    /// Ahead of now only if somebody else wrote its instants: see [`StatusDigest::is_strange`].
+    newest: Option<Second>,
     /// What it remembers of the token, until somebody has taken it.
     remembers: Option<Box<Remembered>>,
     /// The request that was last acted on.
@@ -54,6 +52,7 @@ impl From<Status> for StatusDigest {
         let sum = sum(&status);
         let ready = status.condition("Ready");
         let ready = ready.and_then(|ready| Some((ready.status, ready.reason.parse().ok()?)));
+        let newest = newest(&status);
         let (deferral, requirements) = (status.deferral, status.requirements);
         StatusDigest {
             sum,
@@ -61,8 +60,7 @@ impl From<Status> for StatusDigest {
             ready,
             token: status.token.as_ref().map(|token| token.hashed_token),
             checked_at: status.token.as_ref().and_then(checked_at),
-            next_check_at: status.next_check_at.map(|at| at.0.into()),
-            changed: status.conditions.iter().map(|seen| Second::from(seen.last_transition_time.0)).max(),
+            newest,
             remembers: status.token.map(|token| Box::new(Remembered { token, deferral, requirements })),
             last_handled_request: status.last_handled_request.map(Into::into),
         }
@@ -92,8 +90,7 @@ impl StatusDigest {
 
     /// True if it names instants that this operator does not write: a change ahead of now, or a check that lies too far ahead.
     pub fn is_strange(&self, now: Timestamp) -> bool {
-        let is_after = |at: Option<Second>, other| at.is_some_and(|at| Timestamp::from(at) > other);
-        is_after(self.next_check_at, schedule::latest(now)) || is_after(self.changed, now)
+        self.newest.is_some_and(|newest| Timestamp::from(newest) > now)
     }
 
     /// What it remembers of that token on that host; nothing of any other.
@@ -127,6 +124,13 @@ impl StatusDigest {
     pub const fn has_memory(&self) -> bool {
         self.remembers.is_some()
     }
+}
+
+/// The latest instant at which a condition changed, or so long before the next check as that may lie ahead.
+fn newest(status: &Status) -> Option<Second> {
+    let changed = status.conditions.iter().map(|seen| seen.last_transition_time.0);
+    let checks = status.next_check_at.iter().map(|at| schedule::earlier(at.0, schedule::FARTHEST));
+    changed.chain(checks).max().map(Second::from)
 }
 
 /// When GitHub accepted the token at the latest.

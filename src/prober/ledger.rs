@@ -37,7 +37,7 @@ pub(super) struct Entry {
     /// True if it was asked about sooner than `minimum_interval` the last time.
     pub(super) hurried: bool,
     /// Since when nobody uses it, if nobody does.
-    unused: Option<Timestamp>,
+    unused: Option<Second>,
     /// True if an incident held its refusals back, and it was not accepted since.
     pub(super) was_held: bool,
 }
@@ -83,7 +83,7 @@ impl Ledger {
     /// has it asked about no more often for that.
     pub(super) fn leave(&mut self, token: &HashedToken, now: Timestamp) {
         if let Some(entry) = self.get_mut(token) {
-            entry.unused = Some(now);
+            entry.unused = Some(now.into());
             self.unused.push_back((*token, now));
         }
     }
@@ -95,7 +95,7 @@ impl Ledger {
                 return;
             }
             self.unused.pop_front();
-            if self.get(&token).is_some_and(|entry| entry.unused == Some(at)) {
+            if self.get(&token).is_some_and(|entry| entry.unused == Some(at.into())) {
                 self.forget(&token);
             }
         }

@@ -5,6 +5,7 @@ mod outputs;
 mod source;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::{
     Context, Failure,
@@ -41,6 +42,8 @@ pub(super) struct Observer<'a> {
     pub(super) spec: &'a Spec,
     pub(super) ctx: &'a Context,
     pub(super) record: &'a mut Record,
+    /// When the bytes were read that it has, if it has them.
+    pub(super) read_at: Option<Instant>,
 }
 
 impl<'a> Observer<'a> {

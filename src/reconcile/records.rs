@@ -60,14 +60,10 @@ pub(super) struct Record {
     pub(super) resumed: Option<Second>,
     /// When GitHub was last asked because of a request.
     pub(super) asked_on_request: Option<Second>,
-    /// The status that we wrote last.
+    /// The status that we wrote last, or found to say all there is to say.
     pub(super) written: Option<Written>,
     /// The draft that was found to say what stands in the cluster, and what stands there, by one sum of both.
     pub(super) said: Option<u64>,
-    /// When the bytes were read that this pass has, if it has them.
-    pub(super) read_at: Option<Instant>,
-    /// The status of a suspended connection that was found to say all there is to say.
-    pub(super) suspended: Option<u64>,
     /// Since when the first answer about the token is awaited.
     pub(super) awaiting: Option<Instant>,
     /// The labels and annotations of outputs that are gone, for when they are made again.
@@ -141,8 +137,6 @@ impl Record {
             asked_on_request: None,
             written: None,
             said: None,
-            suspended: None,
-            read_at: None,
             awaiting: None,
             others: Others::default(),
             contentions: Contentions::default(),
@@ -169,20 +163,27 @@ impl Record {
         token: Verdict<Description>,
     ) {
         self.source = Some(Source { state: state(reading, version), token });
-        self.read_at = Some(Instant::now());
     }
 
-    /// Keeps the bytes while a question about them is on its way, for no longer after they were read.
-    pub(super) fn hold(&mut self, reading: Reading<'_>, version: Option<&Version>, token: Token) {
-        let at = self.read_at.unwrap_or_else(Instant::now);
+    /// Keeps the bytes, which were read then, while a question about them is on its way.
+    pub(super) fn hold(
+        &mut self,
+        reading: Reading<'_>,
+        version: Option<&Version>,
+        token: Token,
+        at: Instant,
+    ) {
         self.held = Some(Box::new(Held { state: state(reading, version), at, token }));
     }
 
     /// The bytes that were held, if they were read a moment ago and the source is still in that state.
-    pub(super) fn release(&mut self, reading: Reading<'_>, version: Option<&Version>) -> Option<Token> {
+    pub(super) fn release(
+        &mut self,
+        reading: Reading<'_>,
+        version: Option<&Version>,
+    ) -> Option<(Token, Instant)> {
         let held = self.held.take()?;
-        self.read_at = Some(held.at);
-        (held.is_young() && held.state == state(reading, version)).then_some(held.token)
+        (held.is_young() && held.state == state(reading, version)).then_some((held.token, held.at))
     }
 
     /// Drops the bytes that are held, unless they are of use still.
@@ -419,12 +420,13 @@ mod tests {
     async fn bytes_are_used_once_soon_and_in_the_same_state_only() {
         let mut record = record();
         let (reference, seven, eight) = (reference("token"), version("7"), version("8"));
-        record.hold(of(&reference), Some(&seven), token("a"));
+        record.hold(of(&reference), Some(&seven), token("a"), Instant::now());
         assert!(record.release(of(&reference), Some(&eight)).is_none(), "the source has changed");
-        record.hold(of(&reference), Some(&seven), token("a"));
-        assert_eq!(record.release(of(&reference), Some(&seven)), Some(token("a")));
+        record.hold(of(&reference), Some(&seven), token("a"), Instant::now());
+        let released = record.release(of(&reference), Some(&seven));
+        assert_eq!(released.map(|(token, _)| token), Some(token("a")));
         assert!(record.release(of(&reference), Some(&seven)).is_none(), "used already");
-        record.hold(of(&reference), Some(&seven), token("a"));
+        record.hold(of(&reference), Some(&seven), token("a"), Instant::now());
         tokio::time::advance(Duration::from_secs(3)).await;
         assert!(record.release(of(&reference), Some(&seven)).is_none(), "read too long ago");
     }

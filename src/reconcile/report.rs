@@ -102,7 +102,8 @@ async fn say_it(
         Some(next) => write(&now, Some(&status), &next, record, ctx).await,
         // What the draft lacks is kept from the status that stands.
         None => {
-            record.suspended = Some(stands.fingerprint());
+            let generation = connection.generation.unwrap_or_default();
+            record.written = Some(Written { fingerprint: stands.fingerprint(), generation });
             record.said = Some(sum(&same));
             Next::Wait
         }
@@ -134,8 +135,7 @@ pub(super) fn says_suspended(connection: &Connection, record: &Record) -> bool {
     let status = connection.status.as_ref().filter(|_| connection.is_known());
     // What stands there was looked at, or written, by this process.
     let is_seen = |status: &&StatusDigest| {
-        let written = record.written.is_some_and(|written| written.fingerprint == status.fingerprint());
-        written || record.suspended == Some(status.fingerprint())
+        record.written.is_some_and(|written| written.fingerprint == status.fingerprint())
     };
     let status = status.filter(is_seen).filter(|status| !status.is_strange(Timestamp::now()));
     status.and_then(|status| status.ready).is_some_and(|(_, reason)| reason == Reason::Suspended)

@@ -17,6 +17,8 @@ use super::{
 
 /// The longest pause between two reconciles.
 const LONGEST_REQUEUE: SignedDuration = SignedDuration::from_hours(24);
+/// A check lies no farther ahead than this: what does was written by a clock that was wrong, or by somebody else.
+pub const FARTHEST: SignedDuration = SignedDuration::from_hours(48);
 /// The first pause after a deferral, if `minimum_interval` is not longer.
 const SHORTEST_PAUSE: SignedDuration = SignedDuration::from_secs(10);
 /// The longest pause while the host is down, if `minimum_interval` is not longer.
@@ -177,11 +179,6 @@ pub fn proof_due(
         return past.since;
     }
     instant_after(share, past.last(), interval)
-}
-
-/// The latest instant at which a check may be due: what lies behind it was written by a clock that was wrong, or by somebody else.
-pub fn latest(now: Timestamp) -> Timestamp {
-    later(now, LONGEST_REQUEUE.saturating_mul(2))
 }
 
 /// When to requeue: at once if a question is due, else at the earliest of the given instants that lies ahead; between one

@@ -1,6 +1,7 @@
 //! What is known of the token, and the question about it if one is due.
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 use super::{Observed, Observer};
 use crate::{
@@ -168,7 +169,8 @@ impl Observer<'_> {
             Asked::Pending => {
                 let version = self.version(&self.spec.secret_ref.name);
                 let reading = self.reading();
-                self.record.hold(reading, version.as_ref(), token);
+                let read_at = self.read_at.unwrap_or_else(Instant::now);
+                self.record.hold(reading, version.as_ref(), token, read_at);
                 self.record.not_now = None;
                 observed.seen.pending = true;
                 if requested {
@@ -227,7 +229,8 @@ impl Observer<'_> {
         if is_pending {
             let version = self.version(&self.spec.secret_ref.name);
             let reading = self.reading();
-            self.record.hold(reading, version.as_ref(), token);
+            let read_at = self.read_at.unwrap_or_else(Instant::now);
+            self.record.hold(reading, version.as_ref(), token, read_at);
         }
         self.recall(&mut observed.seen);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{
@@ -57,6 +58,7 @@ impl Observer<'_> {
             Verdict::Unknown(finding) => (Verdict::Unknown(finding), None),
         };
         self.record.read_source(reading, version.as_ref(), token.clone());
+        self.read_at = Some(Instant::now());
         (token, bytes, None)
     }
 
@@ -66,8 +68,9 @@ impl Observer<'_> {
             return;
         }
         let version = self.version(&self.spec.secret_ref.name);
-        observed.seen.bytes = self.record.release(self.reading(), version.as_ref());
-        if observed.seen.bytes.is_some() {
+        if let Some((token, read_at)) = self.record.release(self.reading(), version.as_ref()) {
+            observed.seen.bytes = Some(token);
+            self.read_at = Some(read_at);
             return;
         }
         let (token, bytes, failure) = self.read_source().await;
