@@ -29,6 +29,7 @@ use crate::{
     settings::{Host, Settings},
 };
 pub use identity::interpret;
+pub use proof::interpret as interpret_proof;
 pub use response::Response;
 
 /// A user object has about 2 KiB.
@@ -135,7 +136,7 @@ impl Github {
         let marked = Some(&response.headers).filter(|_| response.is_marked() && probe.is_of_api());
         let reply = match probe {
             Probe::Identity => without_echo(interpret(token.kind(), &response, answered), token),
-            probe => without_echo(proof::interpret(&probe, &response, answered), token),
+            probe => without_echo(interpret_proof(&probe, &response, answered), token),
         };
         Exchange {
             at,

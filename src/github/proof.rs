@@ -34,8 +34,8 @@ const TEXTS: &[(&[&str], Denial)] = &[
     (&["not accessible by personal access token"], Denial::PermissionMissing),
 ];
 
-/// What the response shows.
-pub(super) fn interpret(probe: &Probe, response: &Response, now: Timestamp) -> Reply {
+/// What the response to this question shows.
+pub fn interpret(probe: &Probe, response: &Response, now: Timestamp) -> Reply {
     let said = ErrorBody::of(response);
     if let Some(reply) = without_word(response, &said, now) {
         return reply;
