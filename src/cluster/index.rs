@@ -171,14 +171,13 @@ impl Index {
         inner.take_connection(connection, Woken::Known)
     }
 
-    /// Forgets a connection.
-    pub fn lost_connection(&self, key: &ObjectKey, uid: &str) -> Option<Woken> {
+    /// Forgets a connection; gives whom that concerns.
+    pub fn lost_connection(&self, key: &ObjectKey, uid: &str) -> Vec<Woken> {
         let mut inner = self.lock();
         if inner.connections.get(key).is_none_or(|known| *known.uid != *uid) {
-            return None;
+            return Vec::new();
         }
-        inner.drop_connection(key);
-        Some(Woken::Gone(key.clone()))
+        inner.drop_connection(key)
     }
 
     /// A list of connections begins.
@@ -187,16 +186,14 @@ impl Index {
         inner.unlisted_connections = inner.connections.keys().cloned().collect();
     }
 
-    /// The list is complete; gives those that are gone.
+    /// The list is complete; gives those that are gone, and whom that concerns.
     pub fn connections_listed(&self) -> Vec<Woken> {
         let mut inner = self.lock();
         let gone = mem::take(&mut inner.unlisted_connections);
-        for key in &gone {
-            inner.drop_connection(key);
-        }
+        let woken = gone.iter().flat_map(|key| inner.drop_connection(key)).collect();
         drop(inner);
         self.listed.send_modify(|listed| listed.connections = true);
-        gone.into_iter().map(Woken::Gone).collect()
+        woken
     }
 
     /// Takes in a Secret that an event told of; gives whom it concerns if it is in another state than was known. What is older

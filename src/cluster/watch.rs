@@ -75,9 +75,7 @@ pub async fn connections(client: Client, index: &Index, relist: &Relist, wake: i
             watcher::Event::InitApply(received) => index.listed(received).into_iter().collect(),
             watcher::Event::InitDone => index.connections_listed(),
             watcher::Event::Apply(received) => index.received(received).into_iter().collect(),
-            watcher::Event::Delete(received) => {
-                index.lost_connection(&received.key, received.uid()).into_iter().collect()
-            }
+            watcher::Event::Delete(received) => index.lost_connection(&received.key, received.uid()),
         };
         woken.into_iter().for_each(&wake);
     };

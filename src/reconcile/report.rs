@@ -230,9 +230,7 @@ fn learn(before: &ResourceVersion, now: Connection, ctx: &Context) {
 }
 
 fn gone(connection: &Connection, ctx: &Context) -> Next {
-    if let Some(woken) = ctx.index.lost_connection(&connection.key, &connection.uid) {
-        ctx.wake(woken);
-    }
+    ctx.index.lost_connection(&connection.key, &connection.uid).into_iter().for_each(|woken| ctx.wake(woken));
     Next::Wait
 }
 

@@ -16,6 +16,7 @@ mod memory;
 mod outputs;
 mod progress;
 mod refusals;
+mod rivals;
 mod sharing;
 mod tenant;
 mod unreadable;

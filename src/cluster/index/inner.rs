@@ -79,26 +79,34 @@ impl Inner {
         Some(if is_new { Woken::New(key) } else { woken(key) })
     }
 
-    pub(super) fn drop_connection(&mut self, key: &ObjectKey) {
+    /// Forgets a connection; gives whom that concerns, itself first.
+    pub(super) fn drop_connection(&mut self, key: &ObjectKey) -> Vec<Woken> {
+        let mut woken = vec![Woken::Gone(key.clone())];
         if let Some(connection) = self.connections.remove(key) {
             self.rename(Some(&connection), None);
-            self.orphan(&connection);
+            woken.extend(self.orphan(&connection).into_iter().map(Woken::Changed));
         }
+        woken
     }
 
-    /// A connection is gone: what it has made may be taken over by one that is created anew with its name.
-    fn orphan(&mut self, connection: &Connection) {
+    /// A connection is gone: what it has made may be taken over by one that is created anew with its name, or by the connections
+    /// that it was given to, which are returned.
+    fn orphan(&mut self, connection: &Connection) -> Vec<ObjectKey> {
         let outputs = self.owners.get(&connection.uid).map(|owner| owner.outputs.clone()).unwrap_or_default();
+        let mut heirs = Vec::new();
         for output in outputs.iter().filter(|output| output.namespace() == connection.key.namespace()) {
             self.change(output, |known| {
                 if let Some(entry) = &mut known.entry {
                     let (name, of) = (connection.key.name().into(), Some(connection.uid.clone()));
                     // Somebody may have given it to another connection.
-                    entry.heir.get_or_insert_with(|| Box::new(Heir { name, of }));
+                    let heir = entry.heir.get_or_insert_with(|| Box::new(Heir { name, of }));
+                    heirs
+                        .extend(known.named_by.iter().filter(|naming| *naming.name() == *heir.name).cloned());
                 }
             });
         }
         self.disown(&connection.uid, |owner| owner.connection = None);
+        heirs
     }
 
     /// Keeps `named_by` in step with the Secrets that a connection names, before and after.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::version::Version;
+use crate::{cluster::secrets::Heir, domain::version::Version};
 
 fn key(name: &str) -> ObjectKey {
     ObjectKey::new("ns", name)
@@ -131,8 +131,8 @@ fn nothing_is_left_of_who_is_gone() {
         index.saw_secret(&key(&format!("{name}-pat")), secret("1", None));
         let output = key(&format!("{name}-out"));
         index.wrote_secret(&output, secret("2", Some(&format!("uid-{name}"))));
-        assert_eq!(index.lost_connection(&key(&name), "another uid"), None);
-        assert_eq!(index.lost_connection(&key(&name), &format!("uid-{name}")), Some(Woken::Gone(key(&name))));
+        assert_eq!(index.lost_connection(&key(&name), "another uid"), []);
+        assert_eq!(index.lost_connection(&key(&name), &format!("uid-{name}")), [Woken::Gone(key(&name))]);
         index.lost_secret(&output, &"s".into());
     }
     let inner = index.lock();
@@ -176,4 +176,23 @@ fn a_connection_that_names_one_more_secret_keeps_what_is_known_of_the_others() {
     index.saw_secret(&key("out"), secret("3", None));
     index.saw_connection(connection("a", "4", &["out", "more"]));
     assert!(index.secret(&key("a-pat")).is_some() && index.secret(&key("out")).is_some());
+}
+
+#[test]
+fn who_may_take_over_an_output_is_told_when_its_connection_is_gone() {
+    let index = Index::default();
+    for (name, version) in [("one", "1"), ("two", "2"), ("three", "3")] {
+        index.saw_connection(connection(name, version, &["out"]));
+    }
+    let given = Heir { name: "two".into(), of: None };
+    let output = SecretEntry { heir: Some(Box::new(given)), ..secret("4", Some("uid-one")) };
+    index.saw_secret(&key("out"), output);
+    let may_adopt = |name: &str| {
+        let connection = index.connection(&key(name)).unwrap();
+        index.may_adopt(&connection, &index.secret(&key("out")).unwrap())
+    };
+    assert!(!may_adopt("two"), "its owner lives");
+    let woken = index.lost_connection(&key("one"), "uid-one");
+    assert_eq!(woken, [Woken::Gone(key("one")), Woken::Changed(key("two"))]);
+    assert_eq!([may_adopt("two"), may_adopt("three")], [true, false]);
 }
