@@ -106,6 +106,9 @@ impl Acting<'_, '_> {
                 self.stands(change.name(), Stand::Refused(finding));
             }
             Err(fault) => {
+                if !change.writes() {
+                    self.record.contentions.forget(change.name());
+                }
                 let (doing, verbs) = match change {
                     Change::Create { .. } => ("create", "create"),
                     Change::Replace { .. } | Change::Release { .. } => ("update", "get and update"),

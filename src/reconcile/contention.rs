@@ -30,6 +30,14 @@ impl Contentions {
     pub(super) fn of(&mut self, object: &str) -> &mut Contention {
         self.0.get_or_insert_default().entry(object.into()).or_default()
     }
+
+    /// This object was not changed after all, so nobody can have undone that.
+    pub(super) fn forget(&mut self, object: &str) {
+        if let Some(objects) = &mut self.0 {
+            objects.remove(object);
+        }
+        self.0 = self.0.take().filter(|objects| !objects.is_empty());
+    }
 }
 
 /// Keeps two writers of one object from chasing each other.
@@ -111,6 +119,14 @@ mod tests {
         assert!(contention.admit(Instant::now()).is_err());
         tokio::time::advance(Duration::from_secs(4)).await;
         assert_eq!(contention.blocked(Instant::now()), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_was_refused_is_no_contention() {
+        let (mut contentions, now) = (Contentions::default(), Instant::now());
+        assert_eq!(contentions.of("out").admit(now), Ok(1));
+        contentions.forget("out");
+        assert_eq!(contentions.blocked("out", now), None);
     }
 
     #[tokio::test(start_paused = true)]

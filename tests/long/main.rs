@@ -11,6 +11,7 @@
 mod clocks;
 mod cold;
 mod conflicts;
+mod forbidden;
 mod hosts;
 mod memory;
 mod outputs;
