@@ -90,6 +90,8 @@ impl<'a> Observer<'a> {
             requested_at: None,
         };
         self.recall(&mut observed.seen);
+        // What a question is worth depends on what stands there, and the other way round.
+        observed.seen.found = self.found(&observed.seen);
         if observed.seen.is_due() || self.is_request_due(&observed.seen) {
             self.ask(&mut observed).await;
         }
