@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use kube::Client;
 
 use crate::{
-    api::GithubPatConnectionSpec as Spec,
+    api::{GithubPatConnectionSpec as Spec, StatusDigest},
     cluster::{
         Fault,
         connections::Connection,
@@ -117,7 +117,7 @@ impl Context {
 
     /// Queues whom an event concerns.
     pub fn wake(&self, woken: Woken) {
-        self.remember_failed_logins(&woken);
+        self.remember_refusals(&woken);
         match woken {
             Woken::New(key) => self.queue.wake(&key, Priority::New),
             Woken::Changed(key) => self.queue.wake(&key, self.priority(&key)),
@@ -129,14 +129,18 @@ impl Context {
         }
     }
 
-    /// While the first list is read, the statuses tell what the process before has spent of the failed logins.
-    fn remember_failed_logins(&self, woken: &Woken) {
+    /// While the first list is read, the statuses tell which tokens were refused, and what the process before has spent of the failed
+    /// logins.
+    fn remember_refusals(&self, woken: &Woken) {
         let (Woken::New(key) | Woken::Known(key)) = woken else { return };
         if self.index.has_listed().borrow().connections {
             return;
         }
         let Some(connection) = self.index.connection(key) else { return };
         let status = connection.status.as_ref();
+        if let Some((host, token, at)) = status.and_then(StatusDigest::refusal) {
+            self.records.remember_refusal(self.subject(host, token), at);
+        }
         let remembered = status.and_then(|status| status.failed_logins(key.namespace()));
         let Some((host, logins, is_unconfirmed)) = remembered else { return };
         let now = Timestamp::now();

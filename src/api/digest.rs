@@ -114,6 +114,12 @@ impl StatusDigest {
         Some((host, logins, is_first && !dubious && first_proven_at.is_none()))
     }
 
+    /// The token that it remembers to have been refused, on which host, and when it was last.
+    pub fn refusal(&self) -> Option<(&str, HashedToken, Timestamp)> {
+        let TokenStatus { host, hashed_token, refused, .. } = &self.remembers.as_ref()?.token;
+        Some((host, *hashed_token, refused.as_ref()?.last.0))
+    }
+
     /// The same without what it remembers: somebody has taken that.
     #[must_use]
     pub fn without_memory(self) -> Self {

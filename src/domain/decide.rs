@@ -95,8 +95,9 @@ pub struct Observation {
     pub pending_proofs: Vec<Probe>,
     /// When somebody last asked for all questions at once.
     pub requested: Option<Timestamp>,
-    /// When a suspension ended that the status still tells of.
-    pub resumed: Option<Timestamp>,
+    /// Before which instant an acceptance does not count, so that GitHub is asked first: when a suspension ended that the status
+    /// still tells of, or when this process found that another status says the opposite.
+    pub distrusted_before: Option<Timestamp>,
     /// Before which instant no question is taken, because of the host or of what was spent.
     pub not_before: Option<Timestamp>,
     /// What the connection demands.
@@ -190,10 +191,9 @@ impl Observation {
     /// acceptance that has become too old is judged, or before a connection that was suspended goes on.
     fn soon(&self) -> Option<Timestamp> {
         let knowledge = &self.knowledge;
-        if let Some(resumed) =
-            self.resumed.filter(|resumed| self.past.asked.is_none_or(|asked| asked < *resumed))
-        {
-            return Some(resumed);
+        let is_unheard = |since: &Timestamp| self.past.asked.is_none_or(|asked| asked < *since);
+        if let Some(since) = self.distrusted_before.filter(is_unheard) {
+            return Some(since);
         }
         let is_trusted = |(_, since): (Finding, Timestamp)| self.now < later(since, self.timing.trust_for);
         let is_overdue =
@@ -281,8 +281,7 @@ impl Observation {
     /// True if the last acceptance is young enough to speak for itself.
     fn is_fresh(&self) -> bool {
         let accepted = self.knowledge.grant.as_ref().map(|(_, at)| *at);
-        // What was said before a suspension is heard again first.
-        let accepted = accepted.filter(|at| self.resumed.is_none_or(|resumed| *at >= resumed));
+        let accepted = accepted.filter(|at| self.distrusted_before.is_none_or(|since| *at >= since));
         accepted.is_some_and(|at| self.now < later(at, self.timing.stale_after()))
     }
 

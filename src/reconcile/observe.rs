@@ -78,7 +78,7 @@ impl<'a> Observer<'a> {
                 },
                 pending: false,
                 pending_proofs: Vec::new(),
-                resumed: self.record.resumed.map(Timestamp::from).map(|at| at.min(now)),
+                distrusted_before: self.distrusted_before().map(|at| at.min(now)),
                 requested: self.record.asked_on_request.map(Timestamp::from).filter(|asked| *asked <= now),
                 not_before: None,
                 demand: self.spec.demand(),
@@ -99,6 +99,12 @@ impl<'a> Observer<'a> {
         observed.requested_at = self.requested_at(&observed.seen);
         observed.seen.found = self.found(&observed.seen);
         observed
+    }
+
+    /// Before which instant an acceptance does not count.
+    fn distrusted_before(&self) -> Option<Timestamp> {
+        let contested = self.record.is_contested.then_some(self.record.since);
+        self.record.resumed.or(contested).map(Timestamp::from)
     }
 
     /// Keeps since when the connection is no longer suspended, as long as its status says that it is.

@@ -58,6 +58,8 @@ pub(super) struct Record {
     pub(super) handled_request: Option<Box<str>>,
     /// When a suspension ended that the status still tells of.
     pub(super) resumed: Option<Second>,
+    /// Whether the status of another connection remembers that the token was refused since this one's says it was accepted.
+    pub(super) is_contested: bool,
     /// When GitHub was last asked because of a request.
     pub(super) asked_on_request: Option<Second>,
     /// The status that we wrote last, or found to say all there is to say.
@@ -134,6 +136,7 @@ impl Record {
             not_now: None,
             handled_request: None,
             resumed: None,
+            is_contested: false,
             asked_on_request: None,
             written: None,
             said: None,
@@ -249,6 +252,8 @@ pub(super) struct Records {
 struct Inner {
     records: HashMap<ObjectKey, Box<Record>>,
     sharing: HashMap<Subject, Sharers>,
+    /// When the tokens were refused last that a status of the first list remembers as refused.
+    refused: HashMap<Subject, Second>,
 }
 
 /// The connections that share a token, each with its interval in seconds, if it asks at all.
@@ -303,6 +308,18 @@ impl Records {
         }
     }
 
+    /// Keeps that a status remembers a refusal of the token.
+    pub(super) fn remember_refusal(&self, subject: Subject, at: Timestamp) {
+        let mut inner = self.lock();
+        let last = inner.refused.entry(subject).or_insert(at.into());
+        *last = Timestamp::from(*last).max(at).into();
+    }
+
+    /// True if some status remembers that the token was refused after this instant.
+    pub(super) fn is_refused_since(&self, subject: &Subject, accepted: Timestamp) -> bool {
+        self.lock().refused.get(subject).is_some_and(|at| Timestamp::from(*at) > accepted)
+    }
+
     /// Keeps how often this connection has the token asked about; `None` if it does not. True if another one has it asked about more
     /// often.
     pub(super) fn follows(
@@ -352,6 +369,7 @@ impl Inner {
         sharing.retain(|(sharer, _)| sharer != key);
         if sharing.is_empty() {
             self.sharing.remove(subject);
+            self.refused.remove(subject);
             forget(subject);
         }
     }
@@ -440,6 +458,20 @@ mod tests {
         assert!(record.wrote("out", None));
         record.verify("found", &seven, None, other, false);
         assert!(!record.wrote("found", None), "it stood there before this process");
+    }
+
+    #[test]
+    fn a_refusal_that_a_status_remembers_contests_what_was_accepted_before() {
+        let (records, one) = (Records::default(), subject("h", "a"));
+        let at = |second| Timestamp::from_second(second).unwrap();
+        records.remember_refusal(one.clone(), at(9));
+        records.remember_refusal(one.clone(), at(5));
+        assert_eq!([8, 9].map(|second| records.is_refused_since(&one, at(second))), [true, false]);
+        assert!(!records.is_refused_since(&subject("i", "a"), at(1)), "another host");
+        let key = ObjectKey::new("x", "a");
+        records.share(&key, None, &one, |_| {});
+        records.share(&key, Some(&one), &subject("i", "a"), |_| {});
+        assert!(!records.is_refused_since(&one, at(1)), "nobody uses it any more");
     }
 
     #[test]

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use control_plane::AuditEvent;
 use futures::{StreamExt, pin_mut};
-use github_pat_operator::api::GithubPatConnection;
 use github_simulator::NewToken;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::{
     ResourceExt,
     api::{DeleteParams, Patch, PatchParams, PostParams},
@@ -15,8 +14,8 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::{
-    tenant::{Tenant, questions, until_asked, within},
-    world::{NAMESPACE, World, from, is_so},
+    tenant::{self, Tenant, questions, until_asked, within},
+    world::{NAMESPACE, World, is_so},
 };
 
 fn spec(name: &str) -> Value {
@@ -26,18 +25,8 @@ fn spec(name: &str) -> Value {
     })
 }
 
-/// Puts a whole status in place of the one that stands, as `kubectl replace --subresource=status` does.
-async fn replace_status(tenant: Tenant<'_>, name: &str, change: impl Fn(&mut Value)) {
-    let connection = tenant.connections().get(name).await.unwrap();
-    let mut whole = serde_json::to_value(&connection).unwrap();
-    change(&mut whole["status"]);
-    let changed: GithubPatConnection = from(whole);
-    tenant.connections().replace_status(name, &PostParams::default(), &changed).await.unwrap();
-}
-
 fn ago(hours: i64) -> String {
-    (Timestamp::from_second(Timestamp::now().as_second()).unwrap() - SignedDuration::from_hours(hours))
-        .to_string()
+    tenant::ago(hours * 3600)
 }
 
 fn writes_to(world: &World, name: &str) -> Vec<AuditEvent> {
@@ -135,7 +124,7 @@ async fn what_is_not_said_any_more_goes_from_the_status_whoever_owns_it() {
     ours.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
     ours.connection("ci", spec("ci")).await;
     ours.ready("ci", "True", "Ready").await;
-    replace_status(ours, "ci", |status| {
+    ours.replace_status("ci", |status| {
         status["token"]["refused"] =
             json!({ "reason": "BadCredentials", "count": 2, "first": ago(2), "last": ago(1) });
         status["deferral"] = json!({ "since": ago(1), "reason": "ServerError" });
@@ -173,28 +162,30 @@ async fn a_status_of_another_time_token_or_host_deletes_nothing_at_the_next_star
     let foreign = ours.until("older", |_| true).await.status.unwrap().token.unwrap().hashed_token;
     operator.stop().await;
     let refused = json!({ "reason": "BadCredentials", "count": 3, "first": ago(3), "last": ago(2) });
-    replace_status(ours, "older", |status| status["token"]["refused"] = refused.clone()).await;
+    ours.replace_status("older", |status| status["token"]["refused"] = refused.clone()).await;
     let recent = json!({ "reason": "BadCredentials", "count": 3, "first": ago(1), "last": ago(0) });
-    replace_status(ours, "token", |status| {
+    ours.replace_status("token", |status| {
         status["token"]["hashedToken"] = json!(foreign);
         status["token"]["checkedAt"] = json!(ago(4));
         status["token"]["refused"] = recent.clone();
     })
     .await;
-    replace_status(theirs, "host", |status| {
-        status["token"]["host"] = json!("github.com");
-        status["token"]["checkedAt"] = json!(ago(4));
-        status["token"]["refused"] = recent.clone();
-    })
-    .await;
-    replace_status(theirs, "expired", |status| {
-        status["token"]["hashedToken"] = json!(foreign);
-        status["token"]["expiresAt"] = json!(ago(4));
-        status["token"]["refused"] = recent.clone();
-    })
-    .await;
+    theirs
+        .replace_status("host", |status| {
+            status["token"]["host"] = json!("github.com");
+            status["token"]["checkedAt"] = json!(ago(4));
+            status["token"]["refused"] = recent.clone();
+        })
+        .await;
+    theirs
+        .replace_status("expired", |status| {
+            status["token"]["hashedToken"] = json!(foreign);
+            status["token"]["expiresAt"] = json!(ago(4));
+            status["token"]["refused"] = recent.clone();
+        })
+        .await;
     // A backup from a time when the same token was refused, and was accepted before that.
-    replace_status(ours, "backup", |status| {
+    ours.replace_status("backup", |status| {
         status["token"]["checkedAt"] = json!(ago(4));
         status["token"]["refused"] = refused.clone();
     })

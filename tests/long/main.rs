@@ -17,6 +17,7 @@ mod memory;
 mod outputs;
 mod progress;
 mod refusals;
+mod restored;
 mod rivals;
 mod sharing;
 mod tenant;

@@ -86,6 +86,15 @@ impl<'a> Tenant<'a> {
         self.connections().patch(name, &PatchParams::default(), &patch).await.unwrap()
     }
 
+    /// Puts a whole status in place of the one that stands, as `kubectl replace --subresource=status` does.
+    pub(crate) async fn replace_status(&self, name: &str, change: impl Fn(&mut Value)) {
+        let connection = self.connections().get(name).await.unwrap();
+        let mut whole = serde_json::to_value(&connection).unwrap();
+        change(&mut whole["status"]);
+        let changed: GithubPatConnection = from(whole);
+        self.connections().replace_status(name, &PostParams::default(), &changed).await.unwrap();
+    }
+
     /// Asks for a question now.
     pub(crate) async fn request(&self, name: &str, at: &str) {
         let patch =
@@ -205,6 +214,11 @@ pub(crate) async fn within(deadline: Duration, what: &str, reached: impl AsyncFn
         }
     });
     assert!(waited.await.is_ok(), "{what}: not within {deadline:?}");
+}
+
+/// So many seconds ago, in whole ones, as a status has it.
+pub(crate) fn ago(seconds: i64) -> String {
+    in_(-seconds).to_string()
 }
 
 /// So many seconds from now, in whole ones.

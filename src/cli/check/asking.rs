@@ -48,7 +48,7 @@ pub(super) async fn ask(
         pending: false,
         pending_proofs: Vec::new(),
         requested: None,
-        resumed: None,
+        distrusted_before: None,
         not_before: None,
         found: Vec::new(),
     };

@@ -273,7 +273,8 @@ fn plan(seen: &Observation, judgement: &Judgement<'_>) -> Plan {
         return Plan::Withdraw;
     }
     let proven = judgement.identity.yes().is_some() && judgement.requirements.yes().is_some();
-    if proven { Plan::Write } else { Plan::Keep }
+    // Nobody is given a token that was refused before the next answer has come.
+    if proven && seen.knowledge.refused.is_none() { Plan::Write } else { Plan::Keep }
 }
 
 impl<'a> Outputs<'a> {

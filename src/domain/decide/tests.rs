@@ -59,7 +59,7 @@ pub(crate) fn seen() -> Observation {
         pending: false,
         pending_proofs: Vec::new(),
         requested: None,
-        resumed: None,
+        distrusted_before: None,
         demand: Demand {
             source: "source".to_owned(),
             expectation: Expectation::default(),

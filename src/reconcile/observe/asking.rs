@@ -38,6 +38,10 @@ impl Observer<'_> {
         self.record.remembered = remembered(self.connection.status.as_ref(), &subject);
         self.record.first_proven =
             self.record.remembered.as_ref().and_then(|remembered| remembered.first_proven).map(Second::from);
+        let remembered = self.record.remembered.as_ref().filter(|remembered| remembered.refused.is_none());
+        let accepted = remembered.and_then(|remembered| remembered.grant.as_ref());
+        self.record.is_contested =
+            accepted.is_some_and(|(_, at)| self.ctx.records.is_refused_since(&subject, *at));
         self.record.subject = Some(subject);
     }
 

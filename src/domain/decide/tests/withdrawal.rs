@@ -41,7 +41,8 @@ fn outputs_are_withdrawn_only_on_githubs_lasting_word_or_the_requirements() {
     // The plan with Retain, and that with Withdraw.
     let rows = [
         ("good", proven(), Write, Write),
-        ("refused once", proven().refused(T), Write, Write),
+        ("refused once", proven().refused(T), Keep, Keep),
+        ("refused once, then accepted", proven().refused(T - 60).accepted(T, end), Write, Write),
         ("refused twice", proven().refused(T - 60).refused(T), Keep, Keep),
         ("refused twice over a day", proven().refused(T - 60).refused(T + DAY), Keep, Keep),
         ("thrice, a second too fast", proven().refused(T).refused(T + 60).refused(T + 599), Keep, Keep),
@@ -54,7 +55,7 @@ fn outputs_are_withdrawn_only_on_githubs_lasting_word_or_the_requirements() {
             Write,
             Write,
         ),
-        ("suspended once", suspended(proven(), T), Write, Write),
+        ("suspended once", suspended(proven(), T), Keep, Keep),
         ("suspended twice", suspended(suspended(proven(), T - 60), T), Keep, Keep),
         ("suspended thrice", suspended(suspended(suspended(proven(), T - 660), T - 600), T), Keep, Withdraw),
         ("expired, not confirmed", ends().at(T), Keep, Keep),
