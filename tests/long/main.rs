@@ -11,8 +11,10 @@
 mod clocks;
 mod cold;
 mod conflicts;
+mod fairness;
 mod forbidden;
 mod hosts;
+mod lists;
 mod memory;
 mod outputs;
 mod progress;

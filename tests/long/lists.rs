@@ -1,0 +1,49 @@
+//! How everything is listed.
+
+use control_plane::AuditEvent;
+use github_simulator::NewToken;
+use serde_json::json;
+
+use crate::{
+    tenant::Tenant,
+    world::{NAMESPACE, World},
+};
+
+#[tokio::test]
+async fn the_first_list_comes_as_a_stream_and_later_ones_in_pages() {
+    let mut world = World::audited().await;
+    // More than fit on one page of Secrets.
+    for number in 0..12 {
+        world.secret(&format!("unrelated-{number}"), "x").await;
+    }
+    let operator = world.operator().await;
+    world.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
+    world.connection("ci", json!({})).await;
+    world.ready("ci", "True", "Ready").await;
+    let lists = |world: &World| {
+        let lists = world.requests().into_iter().filter(|event| event.verb == "list" && event.code == 200);
+        lists.collect::<Vec<AuditEvent>>()
+    };
+    assert_eq!(lists(&world), []);
+
+    world.plane.stop_api_server().unwrap();
+    operator.until_logged("cannot watch").await;
+    world.plane.start_api_server().await.unwrap();
+    let ours = Tenant::of(&world, NAMESPACE);
+    ours.secret("ci", &world.github.token(NewToken::classic("next", "next"))).await;
+    ours.until("ci", |seen| {
+        let token = seen.status.as_ref().and_then(|status| status.token.as_ref());
+        token.is_some_and(|token| token.login.as_deref() == Some("next"))
+    })
+    .await;
+    let lists = lists(&world);
+    let of = |resource: &str| lists.iter().filter(|event| event.resource == resource).collect::<Vec<_>>();
+    let (connections, secrets) = (of("githubpatconnections"), of("secrets"));
+    assert!(!connections.is_empty() && secrets.len() >= 2, "{lists:?}");
+    for (pages, limit) in [(connections, "limit=300"), (secrets, "limit=10")] {
+        for (number, page) in pages.into_iter().enumerate() {
+            assert!(page.uri.contains(limit), "{page:?}");
+            assert_eq!(page.uri.contains("continue="), number > 0, "{page:?}");
+        }
+    }
+}
