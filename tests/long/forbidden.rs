@@ -197,9 +197,11 @@ async fn in_a_namespace_that_is_being_deleted_that_is_said_once_and_nothing_is_w
     }
     let written = || {
         let requests = world.requests().into_iter().filter(AuditEvent::is_write);
-        requests.filter(|event| event.namespace == "team-b").count()
+        let requests = requests.filter(|event| event.namespace == "team-b");
+        requests.map(|event| (event.verb, event.name, event.code)).collect::<Vec<_>>()
     };
-    ticks(&world, 1).await;
+    // Ten seconds at least, in which the Events are told.
+    ticks(&world, 2).await;
     let before = written();
     ticks(&world, 2).await;
     assert_eq!(written(), before);

@@ -127,6 +127,7 @@ async fn a_connection_that_was_suspended_while_its_token_died_writes_it_nowhere(
     }
     world.github.revoke("shared");
     world.github.revoke("alone");
+    ours.ready("often", "False", "BadCredentials").await;
     let gone = async |name: &str| {
         theirs.secrets().delete(&format!("{name}-out"), &DeleteParams::default()).await.unwrap();
         theirs.change(name, json!({ "suspend": false })).await;
@@ -134,7 +135,6 @@ async fn a_connection_that_was_suspended_while_its_token_died_writes_it_nowhere(
         theirs.value(&format!("{name}-out"), "token").await
     };
     assert_eq!(gone("alone").await, None, "without a restart");
-    ours.ready("often", "False", "BadCredentials").await;
     operator.stop().await;
     let _operator = world.operator().await;
     assert_eq!(gone("seldom").await, None, "after a restart");
