@@ -70,7 +70,7 @@ pub struct Snapshot {
     pub asked: Option<Timestamp>,
     /// When a breaker of the host closed or an incident of it ended last.
     pub released: Option<Timestamp>,
-    /// Whether the last question came sooner after the one before than `minimum_interval`.
+    /// Whether the last question confirmed something, sooner after the one before than `minimum_interval`.
     pub hurried: bool,
     /// True if the question about identity waits or is on its way.
     pub pending: bool,

@@ -344,7 +344,9 @@ impl State {
             changed.push(token);
         } else if let Some(entry) = self.ledger.get_mut(&token) {
             let before = entry.asked.filter(|before| *before <= exchange.at);
-            entry.hurried = before.is_some_and(|before| exchange.at.duration_since(before) < minimum);
+            let is_soon = before.is_some_and(|before| exchange.at.duration_since(before) < minimum);
+            // What somebody requested comes soon too, and is confirmed like any other.
+            entry.hurried = is_soon && entry.awaits_confirmation();
             entry.asked = Some(exchange.at);
             let needed = if question.urgency == Urgency::Dubious && !entry.accepted_before {
                 1

@@ -34,7 +34,7 @@ pub(super) struct Entry {
     pub(super) asked: Option<Timestamp>,
     /// True if it was accepted before, by what this process or a connection's status knows.
     pub(super) accepted_before: bool,
-    /// True if it was asked about sooner than `minimum_interval` the last time.
+    /// True if the last question confirmed something, sooner after the one before than `minimum_interval`.
     pub(super) hurried: bool,
     /// Since when nobody uses it, if nobody does.
     unused: Option<Second>,
@@ -150,6 +150,11 @@ impl Entry {
     /// The refusals since the last acceptance.
     pub(super) fn refused(&self) -> Option<Refused> {
         self.rest.as_ref()?.refused
+    }
+
+    /// True if the next answer confirms or disproves the last one.
+    pub(super) fn awaits_confirmation(&self) -> bool {
+        self.rest.as_ref().is_some_and(|rest| rest.refused.is_some() || rest.before.is_some())
     }
 
     /// What was deferred since the last answer.

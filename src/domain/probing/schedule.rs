@@ -74,7 +74,7 @@ pub struct Past {
     pub asked: Option<Timestamp>,
     /// When a breaker of the host closed or an incident of it ended last: what was deferred before may be asked then.
     pub released: Option<Timestamp>,
-    /// Whether the last question came sooner after the one before than `minimum_interval`, as a confirmation does.
+    /// Whether the last question was a confirmation, and came sooner after the one before than `minimum_interval`.
     pub hurried: bool,
 }
 

@@ -481,6 +481,30 @@ fn a_token_that_is_taken_out_and_put_back_is_asked_about_no_sooner_for_that() {
 }
 
 #[test]
+fn what_was_requested_soon_is_confirmed_like_any_other_and_a_confirmation_is_not() {
+    let mut world = World::new(LIMITS_OF_TESTS, |_, _| accepts(1));
+    let question = question_of(1, "a");
+    let rows = [
+        ("the first", 0, accepts(1), false),
+        ("a request", 5, refuses(), false),
+        ("its confirmation", 10, accepts(1), true),
+        ("at its instant", 100, refuses(), false),
+        ("its confirmation", 110, refuses(), true),
+    ];
+    for (name, second, reply, hurried) in rows {
+        world.state.ask(question.clone(), at(second));
+        let Step::Ask(due) = world.state.step(at(second)).0 else { panic!("{name} is asked") };
+        let exchange = Exchange { at: at(second), answered: at(second), reply, date: None, limit: None };
+        world.state.answered(&due.question, exchange);
+        assert_eq!(
+            world.state.snapshot(&question.hashed).map(|snapshot| snapshot.hurried),
+            Some(hurried),
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn an_entry_is_small() {
     assert!(Ledger::bytes_of_an_entry() <= 192, "{} bytes", Ledger::bytes_of_an_entry());
 }
