@@ -26,7 +26,7 @@ use crate::{
         proof::Proof,
         token::{LegacyTokens, Token},
     },
-    settings::{Host, Settings},
+    settings::{self, Host, Settings},
 };
 pub use identity::interpret;
 pub use proof::interpret as interpret_proof;
@@ -178,6 +178,10 @@ impl Lines {
         token: &Token,
         api_version: &HeaderValue,
     ) -> Result<Response, Failed> {
+        if url.scheme() == "http" && !settings::is_loopback(&url) {
+            let cause = "a token goes in clear text to this machine only; please report this".to_owned();
+            return Err(Failed { reason: Reason::QuestionFailed, cause });
+        }
         let name = url.host_str().unwrap_or_default();
         let proxied = self.host.proxy.as_ref().is_some_and(|proxy| !proxy.skips(name));
         let got = get(client, probe, url, token, api_version.clone()).await;

@@ -72,6 +72,8 @@ pub struct Snapshot {
     pub released: Option<Timestamp>,
     /// Whether the last question confirmed something, sooner after the one before than `minimum_interval`.
     pub hurried: bool,
+    /// Whether the answer to another question said since that the token is no good.
+    pub suspected: bool,
     /// True if the question about identity waits or is on its way.
     pub pending: bool,
 }
@@ -207,7 +209,13 @@ impl Prober {
 impl Snapshot {
     /// What the schedule needs of the time before; `since` is when this process first saw the token on the host.
     pub const fn past(&self, since: Timestamp) -> Past {
-        Past { since, asked: self.asked, released: self.released, hurried: self.hurried }
+        Past {
+            since,
+            asked: self.asked,
+            released: self.released,
+            hurried: self.hurried,
+            suspected: self.suspected,
+        }
     }
 }
 

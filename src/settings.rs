@@ -20,7 +20,7 @@ use jiff::SignedDuration;
 use reqwest::header::HeaderValue;
 use serde::Deserialize;
 
-pub use host::{Host, HostInput};
+pub use host::{Host, HostInput, is_loopback};
 pub use proxy::{Proxy, ProxyInput};
 pub use range::Range;
 pub use yaml::{documents, from_value, from_yaml, unread, with_names};

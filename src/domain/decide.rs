@@ -249,13 +249,17 @@ impl Observation {
     /// The same that are not on their way, each with the instant at which it is due.
     pub fn proofs_due(&self) -> Vec<(Probe, Timestamp)> {
         let (Some(token), Some(host)) = (self.token.yes(), self.host.yes()) else { return Vec::new() };
-        if self.pending {
+        // What was refused to another question is for identity to tell first.
+        if self.pending || self.past.suspected {
             return Vec::new();
         }
         let subject = Subject { host: host.name.clone(), token: token.hashed };
         let due = |probe: Probe| {
             let proven = self.knowledge.proofs.get(&probe);
-            let at = schedule::proof_due(&subject, &probe, proven, self.past, self.requested, &self.timing);
+            let unwanted = self.demand.requirement.forbids(&probe);
+            let past = self.past;
+            let at =
+                schedule::proof_due(&subject, &probe, proven, unwanted, past, self.requested, &self.timing);
             (probe, at)
         };
         self.probes().into_iter().filter(|probe| !self.pending_proofs.contains(probe)).map(due).collect()
@@ -398,8 +402,14 @@ fn is_condemned(seen: &Observation, judgement: &Judgement<'_>) -> bool {
 /// The same by what this process heard. What only a status remembers may come from a backup, and deletes nothing; and one
 /// acceptance alone is not believed where it costs an output.
 fn is_heard_condemned(seen: &Observation, judgement: &Judgement<'_>) -> bool {
-    let heard = |proven: &Proven| proven.asked.is_some() || proven.proof().is_some_and(Proof::is_held);
-    let proofs = seen.knowledge.proofs.iter().filter(|(_, proven)| heard(proven));
+    // What only shows the way to other questions need not be heard twice.
+    let leads = |probe: &Probe, proven: &Proven| {
+        proven.heard >= 1
+            && matches!(probe, Probe::Organization(_) | Probe::Repository(_))
+            && proven.proof().is_some_and(Proof::is_held)
+    };
+    let heard = |probe: &Probe, proven: &Proven| proven.heard >= 2 || leads(probe, proven);
+    let proofs = seen.knowledge.proofs.iter().filter(|(probe, proven)| heard(probe, proven));
     let proofs = proofs.map(|(probe, proven)| (probe.clone(), proven.clone())).collect();
     is_condemned_by(seen, seen.knowledge.refused.filter(|_| seen.heard.refusal))
         || fails(judgement) && seen.heard.acceptances == Acceptances::Many && would_be_useless(seen, &proofs)

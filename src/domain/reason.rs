@@ -196,6 +196,8 @@ reasons! {
 
     /// GitHub has shown that the demand is met.
     Proven = Fine,
+    /// Another proof shows that the token covers the organization.
+    Covered = Fine,
     /// GitHub has not been asked about the demand yet, or its answer is to be confirmed.
     ProofAwaited = Wait,
     /// The organization wants the token authorized for its single sign-on.
@@ -351,6 +353,7 @@ mod tests {
             Accepted,
             RequirementsMet,
             Proven,
+            Covered,
             NotExpiring,
             NeverExpires,
             Published,

@@ -24,7 +24,7 @@ use super::{
     Reason, Verdict,
     answer::Grant,
     knowledge::{Proofs, Proven},
-    permission::Level,
+    permission::{Level, Permission},
     probe::Probe,
     proof::Proof,
     scopes,
@@ -198,6 +198,37 @@ impl Requirement {
         let mut seen = std::collections::BTreeSet::new();
         probes.retain(|probe| seen.insert(probe.clone()));
         probes
+    }
+
+    /// True if the connection forbids what this question proves.
+    pub fn forbids(&self, probe: &Probe) -> bool {
+        let Probe::Permission(permission, _) = probe else { return false };
+        let forbidden = self.forbid.permissions.get(permission.row().key);
+        forbidden.is_some_and(|level| permission.level() >= *level)
+    }
+
+    /// True if the question belongs to a demand: what others demand of the same token, or this connection did before, proves nothing
+    /// here.
+    pub fn asks(&self, probe: &Probe) -> bool {
+        let is = |name: &str, other: &str| name.eq_ignore_ascii_case(other);
+        match probe {
+            Probe::Identity => true,
+            Probe::Organization(name) | Probe::Membership(name) => {
+                self.organizations.iter().any(|demand| is(&demand.name, name))
+            }
+            Probe::Repository(name) => self.repositories.iter().any(|demand| is(&demand.name, name)),
+            Probe::Push(name) => {
+                let pushes =
+                    |demand: &RepositoryDemand| demand.access == Access::Push && is(&demand.name, name);
+                self.repositories.iter().any(pushes)
+            }
+            Probe::Package(name) => self.packages.iter().any(|demand| is(&demand.name, name)),
+            Probe::Permission(permission, _) => {
+                let all = self.permissions.iter().chain(&self.forbid.permissions);
+                let provable = |(key, level): (&String, &Level)| Permission::named(key, *level);
+                all.filter_map(provable).any(|provable| provable == *permission)
+            }
+        }
     }
 
     /// Whether everything is proven, if the connection refuses what is not.

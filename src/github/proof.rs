@@ -23,11 +23,11 @@ use crate::domain::{
 /// <https://github.com/cli/cli/issues/12150> (addresses), <https://github.com/chaoss/grimoirelab-perceval/issues/733> (apps).
 const TEXTS: &[(&[&str], Denial)] = &[
     (&["token's lifetime is greater than"], Denial::LifetimeForbidden(None)),
-    (&["saml"], Denial::SsoRequired),
     (&["forbids access via a personal access token (classic)"], Denial::ClassicForbidden),
     (&["personal access tokens (classic) are forbidden"], Denial::ClassicForbidden),
     (&["forbids access via a personal access token with fine-grained"], Denial::FineGrainedForbidden),
     (&["forbids access via a fine-grained personal access token"], Denial::FineGrainedForbidden),
+    (&["saml enforcement", "saml sso"], Denial::SsoRequired),
     (&["ip allow list"], Denial::AddressForbidden),
     (&["oauth app access restrictions"], Denial::AppForbidden),
     (&["repository access blocked"], Denial::Blocked),
@@ -41,7 +41,7 @@ pub fn interpret(probe: &Probe, response: &Response, now: Timestamp) -> Reply {
         return reply;
     }
     match probe {
-        Probe::Package(_) => registry(response, &said),
+        Probe::Package(_) => registry(response),
         Probe::Push(_) => push(response, &said),
         _ => api(probe, response, &said),
     }
@@ -75,6 +75,8 @@ fn api(probe: &Probe, response: &Response, said: &ErrorBody) -> Reply {
         (Probe::Repository(name), 200) => {
             object::<Repository>(response).map_or_else(strange, |found| found.proof(name))
         }
+        // A retired version of the API is answered with 410 too.
+        (Probe::Permission(..), 410) if !said.names(&["issues"]) => defer(Reason::ApiVersionRejected),
         (Probe::Permission(permission, _), status) if shows(*permission, status) => held(),
         (_, 401) if said.names(&["bad credentials"]) => {
             Reply::Answer(Answer::Refused(Refusal::BadCredentials))
@@ -135,12 +137,14 @@ fn push(response: &Response, said: &ErrorBody) -> Reply {
 
 /// The exchange for a token of the registry. Its 403 speaks of the right on the image, or of a dead token, which only identity
 /// tells: <https://github.com/oras-project/oras/issues/1161>.
-fn registry(response: &Response, _: &ErrorBody) -> Reply {
+fn registry(response: &Response) -> Reply {
     let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
     let code = body.pointer("/errors/0/code").and_then(Value::as_str).unwrap_or_default();
     let has_token = ["token", "access_token"].iter().any(|name| body.get(name).is_some_and(Value::is_string));
     match (response.status.as_u16(), code) {
         (200, _) if has_token => held(),
+        // A mirror or gateway before it speaks the same language.
+        (401 | 403 | 404, _) if !response.is_marked() => defer(Reason::UnexpectedAnswer),
         (401 | 403, "DENIED" | "UNAUTHORIZED") => denied(Denial::Refused),
         (404, "NAME_UNKNOWN") => denied(Denial::NotFound),
         (300..=399, _) => defer(Reason::Redirected),

@@ -7,7 +7,7 @@ use crate::{
         permission::{Get, Permission, Resource},
         probe::Probe,
     },
-    settings::Host,
+    settings::{self, Host},
 };
 
 /// The URL of the question; `None` if the host has no registry in the settings.
@@ -30,12 +30,18 @@ pub(super) fn url(host: &Host, probe: &Probe) -> Option<Url> {
         }
         Probe::Package(name) => {
             let registry = host.registry.as_deref()?;
-            let scheme = if host.is_plain() { "http" } else { "https" };
+            // Only a registry on this machine is asked without TLS, whatever the API is.
+            let scheme = if host.is_plain() && is_loopback(registry) { "http" } else { "https" };
             let scope = format!("repository:{name}:pull");
             let query = [("scope", &*scope), ("service", registry)];
             Url::parse_with_params(&format!("{scheme}://{registry}/token"), query).ok()
         }
     }
+}
+
+fn is_loopback(registry: &str) -> bool {
+    let host = Url::parse(&format!("http://{registry}")).ok();
+    host.is_some_and(|url| settings::is_loopback(&url))
 }
 
 fn path(permission: Permission, get: Get, target: &str) -> String {
@@ -105,6 +111,10 @@ mod tests {
         let enterprise = host(
             r#"{"hosts": [{"name": "ghe", "apiUrl": "https://ghe.example.com/api/v3", "registry": "containers.ghe.example.com"}]}"#,
         );
+        let plain = host(r#"{"hosts": [{"name": "github.com", "apiUrl": "http://127.0.0.1:8080"}]}"#);
+        let simulated = host(
+            r#"{"hosts": [{"name": "simulated", "apiUrl": "http://127.0.0.1:8080", "registry": "127.0.0.1:5000"}]}"#,
+        );
         let permission = |key, level, target: &str| {
             Probe::Permission(Permission::named(key, level).unwrap(), target.into())
         };
@@ -149,6 +159,17 @@ mod tests {
                 &enterprise,
                 Probe::push("acme/app"),
                 "https://ghe.example.com/acme/app.git/info/refs?service=git-receive-pack".to_owned(),
+            ),
+            (
+                &plain,
+                Probe::package("acme/app"),
+                "https://ghcr.io/token?scope=repository%3Aacme%2Fapp%3Apull&service=ghcr.io".to_owned(),
+            ),
+            (
+                &simulated,
+                Probe::package("acme/app"),
+                "http://127.0.0.1:5000/token?scope=repository%3Aacme%2Fapp%3Apull&service=127.0.0.1%3A5000"
+                    .to_owned(),
             ),
         ];
         for (host, probe, expected) in rows {

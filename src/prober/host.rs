@@ -237,7 +237,7 @@ impl State {
             return (Asked::Pending, Vec::new());
         };
         if probe != Probe::Identity {
-            let news = self.ledger.open(token).turn_away(&probe, why.deferral, now);
+            let news = self.ledger.open(token).turn_away(&probe, why.keep.unwrap_or(why.deferral), now);
             return (Asked::NotNow(why.deferral), if news { vec![token] } else { Vec::new() });
         }
         let news = why.keep.is_some_and(|keep| self.ledger.open(token).defer(keep, now));
@@ -255,6 +255,7 @@ impl State {
             asked: entry.asked,
             released: self.admission.released(),
             hurried: entry.hurried,
+            suspected: entry.suspected,
             pending: self.admission.is_pending(&(*token, Probe::Identity)),
         })
     }
@@ -289,7 +290,7 @@ impl State {
         for (question, why) in next.turned_away {
             match (why.keep, self.ledger.get_mut(&question.hashed)) {
                 (_, Some(entry)) if question.probe != Probe::Identity => {
-                    entry.turn_away(&question.probe, why.deferral, now);
+                    entry.turn_away(&question.probe, why.keep.unwrap_or(why.deferral), now);
                 }
                 (Some(keep), Some(entry)) => {
                     entry.defer(keep, now);
@@ -348,6 +349,7 @@ impl State {
             // What somebody requested comes soon too, and is confirmed like any other.
             entry.hurried = is_soon && entry.awaits_confirmation();
             entry.asked = Some(exchange.at);
+            entry.suspected = false;
             let needed = if question.urgency == Urgency::Dubious && !entry.accepted_before {
                 1
             } else if entry.was_held {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::domain::{
     Reason,
     answer::{Answer, Deferral, Expiry, Grant, Reply},
-    knowledge::{Deferred, Knowledge, Proofs, Refused},
+    knowledge::{Deferred, Knowledge, Proofs, Proven, Refused},
     probe::Probe,
     second::Second,
     token::HashedToken,
@@ -21,6 +21,8 @@ pub(super) struct Ledger {
     unused: VecDeque<(HashedToken, Timestamp)>,
 }
 
+/// So many purposes of a token are remembered at most.
+const PURPOSES: usize = 256;
 /// So many tokens that nobody uses are remembered at most.
 const UNUSED: usize = 1024;
 
@@ -36,6 +38,8 @@ pub(super) struct Entry {
     pub(super) accepted_before: bool,
     /// True if the last question confirmed something, sooner after the one before than `minimum_interval`.
     pub(super) hurried: bool,
+    /// True if the answer to a question beside identity said since that the token is no good.
+    pub(super) suspected: bool,
     /// Since when nobody uses it, if nobody does.
     unused: Option<Second>,
     /// True if an incident held its refusals back, and it was not accepted since.
@@ -124,7 +128,7 @@ impl Ledger {
 
     /// The tokens about which the last question brought no answer.
     pub(super) fn deferred(&self) -> impl Iterator<Item = HashedToken> {
-        self.of.iter().filter(|(_, entry)| entry.deferred().is_some()).map(|(token, _)| *token)
+        self.of.iter().filter(|(_, entry)| entry.is_deferred()).map(|(token, _)| *token)
     }
 }
 
@@ -162,6 +166,13 @@ impl Entry {
         Some(self.rest.as_ref()?.deferred?.deferral)
     }
 
+    /// True if the last question about it, or about one of its purposes, brought no answer.
+    fn is_deferred(&self) -> bool {
+        self.rest.as_ref().is_some_and(|rest| {
+            rest.deferred.is_some() || rest.proofs.values().any(|proven| proven.deferred.is_some())
+        })
+    }
+
     fn change(&mut self, change: impl FnOnce(&mut Knowledge)) {
         let Rest { before, refused, deferred, proofs } = *self.rest.take().unwrap_or_default();
         let (grant, first_proven) = (self.grant.take(), self.first_proven.map(Timestamp::from));
@@ -182,15 +193,30 @@ impl Entry {
         self.change(|knowledge| knowledge.learn_of(reply, needed, asked));
     }
 
-    /// Takes in the reply to a question about one purpose of the token.
+    /// Takes in the reply to a question about one purpose of the token. Whether the token is good is for identity to tell, which is
+    /// due at once if this reply speaks against it.
     pub(super) fn prove(&mut self, probe: &Probe, reply: Reply, asked: Timestamp) {
+        let is_refused = matches!(reply, Reply::Answer(Answer::Refused(_)));
+        let is_first_denial = |proven: &Proven| proven.heard == 1 && proven.doubted.is_some();
+        self.purpose(probe, |proven| match reply {
+            Reply::Answer(Answer::Proof(proof)) => proven.learn(proof, asked),
+            Reply::Deferral(deferral) => proven.defer(deferral, asked),
+            Reply::Answer(_) => proven.defer(Deferral::new(Reason::UnexplainedUnauthorized), asked),
+        });
+        // A registry answers in the same way to a token that is dead.
+        let proven = self.rest.as_ref().and_then(|rest| rest.proofs.get(probe));
+        let is_denied = matches!(probe, Probe::Package(_)) && proven.is_some_and(is_first_denial);
+        self.suspected |= is_refused || is_denied;
+    }
+
+    /// Changes what is known of one purpose. So many are kept at most; that which was asked about longest ago goes.
+    fn purpose(&mut self, probe: &Probe, change: impl FnOnce(&mut Proven)) {
         self.change(|knowledge| {
-            let proven = knowledge.proofs.entry(probe.clone()).or_default();
-            match reply {
-                Reply::Answer(Answer::Proof(proof)) => proven.learn(proof, asked),
-                Reply::Deferral(deferral) => proven.defer(deferral, asked),
-                // Whether the token is good is for the question about identity to tell.
-                Reply::Answer(_) => proven.defer(Deferral::new(Reason::UnexplainedUnauthorized), asked),
+            change(knowledge.proofs.entry(probe.clone()).or_default());
+            if knowledge.proofs.len() > PURPOSES {
+                let oldest = knowledge.proofs.iter().min_by_key(|(_, proven)| proven.asked);
+                let oldest = oldest.map(|(probe, _)| probe.clone());
+                oldest.and_then(|oldest| knowledge.proofs.remove(&oldest));
             }
         });
     }
@@ -202,7 +228,7 @@ impl Entry {
             proven.deferred.map(|deferred| deferred.deferral.reason)
         };
         let before = reason(self);
-        self.change(|knowledge| knowledge.proofs.entry(probe.clone()).or_default().defer(deferral, now));
+        self.purpose(probe, |proven| proven.defer(deferral, now));
         before != Some(deferral.reason)
     }
 

@@ -75,6 +75,7 @@ impl<'a> Observer<'a> {
                     asked: None,
                     released: None,
                     hurried: false,
+                    suspected: false,
                 },
                 pending: false,
                 pending_proofs: Vec::new(),

@@ -224,7 +224,8 @@ fn misses_api(url: &Url) -> Option<String> {
     has_pages.then(|| format!("{host} has no API: it is at https://api.{host}"))
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// True if the URL leads to this machine.
+pub fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())

@@ -42,7 +42,7 @@ pub(super) async fn ask(
         host: Verdict::Yes(host),
         knowledge: Knowledge::default(),
         heard: Heard::default(),
-        past: Past { since: now, asked: None, released: None, hurried: false },
+        past: Past { since: now, asked: None, released: None, hurried: false, suspected: false },
         demand: Demand { suspend: false, ..spec.demand() },
         timing: settings.timing(spec.interval),
         pending: false,

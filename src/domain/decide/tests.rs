@@ -55,7 +55,7 @@ pub(crate) fn seen() -> Observation {
         knowledge: Knowledge::default(),
         heard: Heard::default(),
         not_before: None,
-        past: Past { since: at(T - DAY), asked: None, released: None, hurried: false },
+        past: Past { since: at(T - DAY), asked: None, released: None, hurried: false, suspected: false },
         pending: false,
         pending_proofs: Vec::new(),
         requested: None,

@@ -24,6 +24,8 @@ pub struct Proven {
     pub deferred: Option<Deferred>,
     /// When it was asked last, in this process.
     pub asked: Option<Timestamp>,
+    /// How many answers in a row this process heard that say the same: held, or denied.
+    pub heard: u8,
 }
 
 /// What is remembered of a token beside its identity.
@@ -32,13 +34,15 @@ pub type Proofs = BTreeMap<Probe, Proven>;
 impl Proven {
     /// What was believed at this instant, as a status remembers it.
     pub const fn remembered(proof: Proof, at: Timestamp) -> Self {
-        Proven { last: Some((proof, at)), doubted: None, deferred: None, asked: None }
+        Proven { last: Some((proof, at)), doubted: None, deferred: None, asked: None, heard: 0 }
     }
 
     /// Takes in an answer. One that speaks against the token is believed when it comes twice, like a refusal.
     pub fn learn(&mut self, proof: Proof, at: Timestamp) {
         let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
         let was_denied = matches!(self.last, Some((Proof::Denied(_), _)));
+        let denied = self.doubted.is_some() || was_denied;
+        self.heard = if denied == proof.is_held() { 1 } else { self.heard.saturating_add(1) };
         self.asked = Some(at);
         self.deferred = None;
         match proof {
@@ -58,6 +62,17 @@ impl Proven {
         let first = || Deferred::first(deferral, at);
         self.asked = Some(at);
         self.deferred = Some(self.deferred.map_or_else(first, |before| before.then(deferral)));
+    }
+
+    /// The same, without what lies ahead: the clock was set back since.
+    #[must_use]
+    pub fn by(mut self, now: Timestamp) -> Self {
+        self.asked = self.asked.filter(|at| *at <= now);
+        let back = |at: &mut Timestamp| *at = (*at).min(now);
+        self.last.iter_mut().for_each(|(_, at)| back(at));
+        self.doubted.iter_mut().for_each(|(_, at)| back(at));
+        self.deferred.iter_mut().for_each(|deferred| back(&mut deferred.since));
+        self
     }
 
     /// What is believed.

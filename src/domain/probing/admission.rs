@@ -123,8 +123,10 @@ impl Admission {
         if let Gate::NotNow(why) = self.gate(&question, now) {
             return Err(why);
         }
-        self.breaker.send(key.0);
-        self.incident.send(key.0);
+        if question.probe.is_of_api() {
+            self.breaker.send(key.0);
+            self.incident.send(key.0);
+        }
         self.queue.push(question);
         Ok(())
     }
@@ -149,7 +151,7 @@ impl Admission {
         let mut queue = std::mem::take(&mut self.queue);
         let (taken, turned_away) = queue.take(|question| self.gate(question, now));
         self.queue = queue;
-        for (question, _) in &turned_away {
+        for (question, _) in turned_away.iter().filter(|(question, _)| question.probe.is_of_api()) {
             self.breaker.recall(&question.hashed);
             self.incident.recall(&question.hashed, false);
         }
@@ -161,8 +163,10 @@ impl Admission {
         if !question.accepted_before {
             self.logins.risk(&question, &self.limits, now);
         }
-        self.breaker.send(question.hashed);
-        self.incident.send(question.hashed);
+        if question.probe.is_of_api() {
+            self.breaker.send(question.hashed);
+            self.incident.send(question.hashed);
+        }
         self.asking.insert(question.key());
         Turn { turned_away, step: Step::Ask(question) }
     }
@@ -187,8 +191,6 @@ impl Admission {
         let mut effect = Effect::default();
         if !question.probe.is_of_api() {
             // Git and the registry have troubles of their own.
-            self.breaker.recall(&question.hashed);
-            self.incident.recall(&question.hashed, false);
             return effect;
         }
         match reply {
@@ -275,6 +277,12 @@ impl Admission {
 
     /// Whether a question may go.
     fn gate(&mut self, question: &Question, now: Timestamp) -> Gate {
+        if !question.probe.is_of_api() {
+            // Git and the registry hold no more than a part of the places, lest one that stalls keep the API from being asked.
+            let others = self.asking.iter().filter(|(_, probe)| !probe.is_of_api()).count();
+            let places = usize::from(self.limits.concurrency).div_euclid(4).max(1);
+            return if others < places { Gate::Go } else { Gate::Wait };
+        }
         let token = &question.hashed;
         if let Some(until) = question.account.and_then(|account| self.accounts.blocked(account, now)) {
             return Gate::NotNow(NotNow::until(Reason::RateLimited, until));
@@ -321,7 +329,9 @@ impl Admission {
 
     fn deferred(&mut self, question: &Question, deferral: Deferral, now: Timestamp) {
         let (token, account) = (&question.hashed, question.account);
-        let of_host = breaker::speaks_of_host(deferral.reason, account.is_some());
+        // One endpoint that fails is not the host; everybody asks that of identity.
+        let of_host =
+            question.probe == Probe::Identity && breaker::speaks_of_host(deferral.reason, account.is_some());
         self.breaker.deferred(token, deferral, of_host, now);
         self.incident.deferred(token, deferral.until, now);
         let is_limit = matches!(deferral.reason, Reason::RateLimited | Reason::SecondaryRateLimited);

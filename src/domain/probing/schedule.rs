@@ -11,6 +11,7 @@ use super::{
         answer::Deferral,
         knowledge::{Deferred, Knowledge, Proven, Refused},
         probe::Probe,
+        proof::Proof,
     },
     Subject,
 };
@@ -76,6 +77,8 @@ pub struct Past {
     pub released: Option<Timestamp>,
     /// Whether the last question was a confirmation, and came sooner after the one before than `minimum_interval`.
     pub hurried: bool,
+    /// Whether an answer to another question said that the token is no good, which identity is to tell.
+    pub suspected: bool,
 }
 
 impl Past {
@@ -83,7 +86,7 @@ impl Past {
     pub fn by(self, now: Timestamp) -> Past {
         let passed = |at: &Timestamp| *at <= now;
         let (asked, released) = (self.asked.filter(passed), self.released.filter(passed));
-        Past { since: self.since.min(now), asked, released, hurried: self.hurried }
+        Past { since: self.since.min(now), asked, released, ..self }
     }
 
     /// The last question, or the start of this process, before which the last question lies. What is remembered from later
@@ -131,7 +134,7 @@ fn wanted(
     let refused =
         knowledge.refused.map(|refused| after_refusal(refused, accepted_before, past, ends, timing));
     if let Some(deferred) = knowledge.deferred {
-        let again = after_deferral(deferred, past, timing);
+        let again = after_deferral(deferred, past, true, timing);
         return refused.map_or(Some(again), |due| due.map(|due| due.max(again)));
     }
     if let Some(due) = refused {
@@ -143,6 +146,9 @@ fn wanted(
     if knowledge.before.is_some() {
         return Some(later(accepted.min(past.last()), timing.confirm_after));
     }
+    if past.suspected {
+        return Some(past.last());
+    }
     let regular = regular(subject, accepted, past, timing);
     let Some(ends) = ends.filter(|ends| accepted < later(*ends, AFTER_EXPIRY)) else { return Some(regular) };
     Some(if regular < ends { regular } else { later(ends, AFTER_EXPIRY) })
@@ -150,30 +156,39 @@ fn wanted(
 
 /// When GitHub is to be asked whether the token serves one purpose. What has passed is due at once.
 ///
-/// `requested` is when somebody last asked for all questions at once.
+/// `unwanted` tells that the connection forbids what the question proves; `requested` is when somebody last asked for all questions
+/// at once.
 pub fn proof_due(
     subject: &Subject,
     probe: &Probe,
     proven: Option<&Proven>,
+    unwanted: bool,
     past: Past,
     requested: Option<Timestamp>,
     timing: &Timing,
 ) -> Timestamp {
     let Some(proven) = proven else { return past.since };
     let past = Past { asked: proven.asked, ..past };
+    let speaks_against = |proof: &Proof| proof.is_held() == unwanted;
+    // One answer is confirmed after a pause, whoever is in a hurry.
+    let once =
+        proven.last.as_ref().filter(|(proof, _)| proven.heard == 1 && unwanted && speaks_against(proof));
+    let doubted = proven.doubted.map(|(_, at)| at).or(once.map(|(_, at)| *at));
+    let confirmed = doubted.map(|at| later(at.min(past.last()), timing.confirm_after));
     if let Some(requested) = requested.filter(|requested| past.last() < *requested) {
-        return requested;
+        return confirmed.map_or(requested, |at| at.max(requested));
     }
     if let Some(deferred) = proven.deferred {
-        return after_deferral(deferred, past, timing);
+        let again = after_deferral(deferred, past, probe.is_of_api(), timing);
+        return confirmed.map_or(again, |at| at.max(again));
     }
-    if let Some((_, doubted)) = proven.doubted {
-        return later(doubted.min(past.last()), timing.confirm_after);
+    if let Some(confirmed) = confirmed {
+        return confirmed;
     }
     let Some((proof, at)) = &proven.last else { return past.since };
-    // What is denied is mostly mended soon after it is told.
-    let interval =
-        if proof.is_held() { timing.proof_interval } else { timing.interval.min(timing.proof_interval) };
+    // What speaks against the token is mostly mended soon after it is told.
+    let often = timing.interval.min(timing.proof_interval);
+    let interval = if speaks_against(proof) { often } else { timing.proof_interval };
     let share = share(subject, Some(probe), interval.as_secs());
     if past.asked.is_none() && later(*at, interval.saturating_add(timing.heartbeat)) < past.since {
         return past.since;
@@ -221,9 +236,9 @@ fn instant_after(phase: i64, after: Timestamp, interval: SignedDuration) -> Time
 
 /// The first of the instants of a growing pause that lies behind the last question, by the first pause at least, and not
 /// before GitHub wants it; sooner if the trouble of the host is over.
-fn after_deferral(deferred: Deferred, past: Past, timing: &Timing) -> Timestamp {
+fn after_deferral(deferred: Deferred, past: Past, of_api: bool, timing: &Timing) -> Timestamp {
     let last = past.last();
-    let (first, longest) = pauses(deferred.deferral.reason, timing);
+    let (first, longest) = pauses(deferred.deferral.reason, of_api, timing);
     let until = deferred.deferral.until.map(|until| later(until, SignedDuration::from_secs(1)));
     if let Some(until) = until.filter(|until| *until > last) {
         return until;
@@ -251,7 +266,7 @@ fn growing(since: Timestamp, last: Timestamp, first: SignedDuration, longest: Si
 
 /// The first and the longest pause. A limit without a named end asks for a minute at least, growing:
 /// <https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api>
-fn pauses(reason: Reason, timing: &Timing) -> (SignedDuration, SignedDuration) {
+fn pauses(reason: Reason, of_api: bool, timing: &Timing) -> (SignedDuration, SignedDuration) {
     let shortest = timing.minimum_interval.max(SHORTEST_PAUSE);
     let longest = timing.interval.max(shortest);
     match reason {
@@ -266,7 +281,7 @@ fn pauses(reason: Reason, timing: &Timing) -> (SignedDuration, SignedDuration) {
             (shortest.max(SignedDuration::from_secs(60)), longest.max(SignedDuration::from_secs(900)))
         }
         // Nobody else may be asking a host with few tokens, and what is mended is to be noticed soon.
-        reason if Deferral::new(reason).is_of_host() => {
+        reason if of_api && Deferral::new(reason).is_of_host() => {
             (shortest, longest.min(shortest.max(LONGEST_OF_A_HOST)))
         }
         _ => (shortest, longest),

@@ -148,7 +148,8 @@ impl Line {
         let denial = denial(self.finding.reason, self.days);
         let name = &*self.name;
         let by_denial = || match (self.state, denial) {
-            (State::Met, _) => Some(held()),
+            (State::Met, None) => Some(held()),
+            (State::Met, Some(denial)) => Some(denied(denial)),
             (State::NotMet | State::Unproven, Some(denial)) => Some(denied(denial)),
             _ => None,
         };
@@ -216,7 +217,10 @@ fn denial(reason: Reason, days: Option<u16>) -> Option<Denial> {
         Reason::RepositoryBlocked => Denial::Blocked,
         Reason::PermissionMissing => Denial::PermissionMissing,
         Reason::PushRefused | Reason::PackageRefused => Denial::Refused,
-        Reason::MembershipNotShown | Reason::CoverageNotProvable | Reason::RoleOrFeature => Denial::Undecided,
+        Reason::MembershipNotShown
+        | Reason::Covered
+        | Reason::CoverageNotProvable
+        | Reason::RoleOrFeature => Denial::Undecided,
         _ => return None,
     })
 }

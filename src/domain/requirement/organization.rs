@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     super::{
         Reason,
+        permission::Resource,
         probe::Probe,
         proof::{Denial, Proof, Visibility},
         token::TokenKind,
@@ -81,7 +82,13 @@ fn without_membership(line: Line, name: &str, denial: Denial, evidence: &Evidenc
         return line.is(State::NotMet, finding.reason, finding.message);
     }
     match denial {
-        Denial::NotFound => line.is(
+        _ if covers(name, evidence) => line.is(
+            State::Met,
+            Reason::Covered,
+            "a private repository or a permission of it is proven, so the token covers it",
+        ),
+        // A fine-grained token for another owner gets this too.
+        Denial::NotFound if evidence.kind != TokenKind::FineGrained => line.is(
             State::NotMet,
             Reason::NotAMember,
             format!("the account of the token is no member of {name}: have an owner of {name} invite it"),
@@ -91,7 +98,6 @@ fn without_membership(line: Line, name: &str, denial: Denial, evidence: &Evidenc
             Reason::MembershipPending,
             format!("the account of the token has not accepted its invitation yet: accept it at github.com/orgs/{name}/invitation"),
         ),
-        _ if covers(name, evidence) => line.met(),
         _ if evidence.kind == TokenKind::FineGrained => line.is(
             State::Unproven,
             Reason::CoverageNotProvable,
@@ -113,14 +119,13 @@ fn covers(name: &str, evidence: &Evidence<'_>) -> bool {
     let name = name.to_ascii_lowercase();
     let is_of = |target: &str| target.split('/').next() == Some(&*name);
     evidence.proofs.iter().any(|(probe, proven)| match probe {
-        Probe::Repository(target) => {
-            is_of(target)
-                && proven
-                    .facts()
-                    .is_some_and(|facts| facts.visibility.is_some_and(|seen| seen != Visibility::Public))
-        }
+        Probe::Repository(target) => proven.facts().is_some_and(|facts| {
+            let is_hidden = facts.visibility.is_some_and(|seen| seen != Visibility::Public);
+            is_hidden && is_of(&facts.moved_to.as_deref().unwrap_or(target).to_ascii_lowercase())
+        }),
         Probe::Permission(permission, target) => {
             is_of(target)
+                && permission.row().resource == Resource::Organization
                 && permission.get().is_some_and(|get| !get.open)
                 && proven.proof().is_some_and(Proof::is_held)
         }

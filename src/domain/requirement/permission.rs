@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::{
     super::{
         Reason,
+        knowledge::Proven,
         permission::{Level, Permission, Resource, Row, find, nearest, never},
         probe::Probe,
         proof::{Denial, Facts, Proof, Visibility},
@@ -85,15 +86,21 @@ fn target(row: &Row, permission: Permission, demanded: &Requirement, evidence: &
                 (seen.iter().find(|(facts, _)| hides(facts)), seen.iter().find(|(facts, _)| facts.is_some()));
             let is_awaited = seen.iter().any(|(_, probe)| evidence.proof(probe).is_none());
             match (hidden, visible) {
-                (Some((_, probe)), _) => Target::On(probe.target().to_owned()),
+                (Some((facts, probe)), _) => Target::On(place(facts, probe)),
                 _ if seen.is_empty() => Target::Missing,
                 _ if is_awaited => Target::Awaited,
-                (None, Some((_, probe))) if !is_open => Target::On(probe.target().to_owned()),
+                (None, Some((facts, probe))) if !is_open => Target::On(place(facts, probe)),
                 (None, Some(_)) => Target::Open,
                 (None, None) => Target::Awaited,
             }
         }
     }
+}
+
+/// Where a repository is now.
+fn place(facts: &Option<Facts>, probe: &Probe) -> String {
+    let moved = facts.as_ref().and_then(|facts| facts.moved_to.as_deref());
+    moved.unwrap_or_else(|| probe.target()).to_ascii_lowercase()
 }
 
 fn line(kind: Kind, key: &str, level: Level, demanded: &Requirement, evidence: &Evidence<'_>) -> Line {
@@ -197,9 +204,12 @@ fn covers(permission: Permission, target: &str, evidence: &Evidence<'_>) -> bool
         Resource::Account => true,
         Resource::Organization => organization::line(target, evidence).state == State::Met,
         Resource::Repository => {
-            let facts = Probe::repository(target)
-                .and_then(|probe| evidence.proven(&probe))
-                .and_then(|proven| proven.facts());
+            let is_it = |(probe, proven): (&Probe, &'_ Proven)| {
+                let facts = proven.facts().cloned();
+                matches!(probe, Probe::Repository(_)) && place(&facts, probe) == *target
+            };
+            let facts =
+                evidence.proofs.iter().find(|found| is_it(*found)).and_then(|(_, proven)| proven.facts());
             facts.is_some_and(|facts| {
                 facts.visibility != Some(Visibility::Public)
                     || !facts.archived && takes_push(target, evidence)
@@ -223,6 +233,11 @@ fn has_another(target: &str, evidence: &Evidence<'_>) -> bool {
     })
 }
 
+/// True if one answer shows what must not be there, which the next one is to confirm.
+fn is_heard_once(evidence: &Evidence<'_>, probe: &Probe) -> bool {
+    evidence.proven(probe).is_some_and(|proven| proven.heard == 1)
+}
+
 /// What the answer to the GET says about the demand.
 fn proven(line: Line, level: Level, permission: Permission, probe: &Probe, evidence: &Evidence<'_>) -> Line {
     let is_forbidden = line.kind == Kind::ForbiddenPermission;
@@ -236,6 +251,9 @@ fn proven(line: Line, level: Level, permission: Permission, probe: &Probe, evide
         Some((proven, proof)) => (line.by(proven), proof),
     };
     match proof {
+        Proof::Held(_) if is_forbidden && permission.level() >= level && is_heard_once(evidence, probe) => {
+            line.is(State::Unknown, Reason::ProofAwaited, "the answer of GitHub is to be confirmed")
+        }
         Proof::Held(_) if is_forbidden && permission.level() >= level => line.is(
             State::NotMet,
             Reason::PermissionForbidden,

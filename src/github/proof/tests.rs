@@ -197,7 +197,8 @@ fn the_statuses_of_a_permission_tell_whether_it_is_there() {
         ("codespaces", Level::Read, 422, no_answer(Reason::UnexpectedAnswer)),
     ];
     for (key, level, status, expected) in rows {
-        let told = reply(&permission(key, level), status, &[MARK], &message("Not Found"));
+        let text = if status == 410 { "Issues has been disabled in this repository." } else { "Not Found" };
+        let told = reply(&permission(key, level), status, &[MARK], &message(text));
         assert_eq!(told, expected, "{key} {level:?} {status}");
     }
 }
@@ -212,6 +213,7 @@ fn git_shows_by_its_advertisement_that_it_takes_a_push() {
     );
     let rows = [
         (403, "Permission to acme/app.git denied to octocat.", Denial::Refused),
+        (403, "Permission to acme/saml-proxy.git denied to octocat.", Denial::Refused),
         (403, "Write access to repository not granted.", Denial::Refused),
         (
             403,
@@ -244,7 +246,8 @@ fn the_registry_has_verdicts_of_its_own() {
         (403, "<html>blocked</html>".to_owned(), no_answer(Reason::UnexpectedAnswer)),
         (401, "<html>proxy</html>".to_owned(), no_answer(Reason::UnexpectedAnswer)),
     ];
+    assert_eq!(reply(&probe, 403, &[], &errors("DENIED")), no_answer(Reason::UnexpectedAnswer), "a mirror");
     for (status, body, expected) in rows {
-        assert_eq!(reply(&probe, status, &[], &body), expected, "{status} {body}");
+        assert_eq!(reply(&probe, status, &[MARK], &body), expected, "{status} {body}");
     }
 }

@@ -137,11 +137,10 @@ impl World {
         let known = self.state.snapshot(&question.hashed);
         let knowledge = self.knowledge(index);
         let since = at(connection.since);
-        let past = known
-            .as_ref()
-            .map_or(super::super::Past { since, asked: None, released: None, hurried: false }, |known| {
-                known.past(since)
-            });
+        let past = known.as_ref().map_or(
+            super::super::Past { since, asked: None, released: None, hurried: false, suspected: false },
+            |known| known.past(since),
+        );
         let subject = Subject { host: "a".into(), token: question.hashed };
         let due = due(&subject, &knowledge, past, None, &connection.timing);
         let due = due.map_or(i64::MAX, |due| due.as_second() - T);

@@ -82,6 +82,10 @@ impl Observer<'_> {
             .chain(seen.knowledge.first_proven)
             .min();
         seen.knowledge.first_proven = first.filter(|_| seen.knowledge.grant.is_some());
+        let (requirement, now) = (&seen.demand.requirement, seen.now);
+        let proofs = std::mem::take(&mut seen.knowledge.proofs);
+        let own = proofs.into_iter().filter(|(probe, _)| requirement.asks(probe));
+        seen.knowledge.proofs = own.map(|(probe, proven)| (probe, proven.by(now))).collect();
         let is_pending = |probe: &Probe| self.ctx.prober.is_pending(subject, probe);
         seen.pending_proofs = seen.probes().into_iter().filter(is_pending).collect();
         // An acceptance since then answers the question that was not taken.
@@ -223,8 +227,8 @@ impl Observer<'_> {
             let proven = knowledge.proofs.get(&probe);
             let urgency = match proven.map(|proven| (proven.deferred.is_some(), proven.doubted.is_some())) {
                 None => Urgency::New,
-                Some((true, _)) => Urgency::Retry,
-                Some((false, true)) => Urgency::Confirm,
+                Some((_, true)) => Urgency::Confirm,
+                Some((true, false)) => Urgency::Retry,
                 Some((false, false)) => Urgency::Routine,
             };
             let asked = self.ctx.prober.ask(token.clone(), &subject, probe, urgency, &asker, now);

@@ -18,7 +18,7 @@ fn restarted(seen: &Observation, status: &Status) -> (Observation, Status) {
     let seen = seen.clone().with(|again| {
         again.knowledge =
             subject.map_or_else(Knowledge::default, |(hashed, host)| digest.knowledge(hashed, &host.name));
-        again.past = Past { since: again.now, asked: None, released: None, hurried: false };
+        again.past = Past { since: again.now, asked: None, released: None, hurried: false, suspected: false };
     });
     (seen, stored)
 }

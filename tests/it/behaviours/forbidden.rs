@@ -96,7 +96,7 @@ const ROWS: &[Row] = &[
             "Repository acme/app: Met Proven",
             "ForbiddenPermission administration: read: NotMet PermissionForbidden",
         ],
-        calls: &[("/repos/acme/app", 1), ("/repos/acme/app/actions/permissions?per_page=1", 1)],
+        calls: &[("/repos/acme/app", 1), ("/repos/acme/app/actions/permissions?per_page=1", 2)],
         ..ROW
     },
     Row {
@@ -110,7 +110,7 @@ const ROWS: &[Row] = &[
             "Repository acme/app: Met Proven",
             "ForbiddenPermission administration: read: NotMet PermissionForbidden",
         ],
-        calls: &[("/repos/acme/app", 1), ("/repos/acme/app/actions/permissions?per_page=1", 1)],
+        calls: &[("/repos/acme/app", 1), ("/repos/acme/app/actions/permissions?per_page=1", 2)],
         ..ROW
     },
     Row {
@@ -241,7 +241,7 @@ const ROWS: &[Row] = &[
             "Repository acme/app: Met Proven",
             "ForbiddenPermission codespaces: write: NotMet PermissionForbidden",
         ],
-        calls: &[("/repos/acme/app", 1), ("/repos/acme/app/codespaces/permissions_check?per_page=1", 1)],
+        calls: &[("/repos/acme/app", 1), ("/repos/acme/app/codespaces/permissions_check?per_page=1", 2)],
         ..ROW
     },
     Row {
@@ -252,13 +252,13 @@ const ROWS: &[Row] = &[
             "forbid": {"permissions": {"organization_secrets": "read"}}}"#,
         ready: ("False", "PermissionForbidden"),
         lines: &[
-            "Organization acme: Met Proven",
+            "Organization acme: Met Covered",
             "ForbiddenPermission organization_secrets: read: NotMet PermissionForbidden",
         ],
         calls: &[
             ("/orgs/acme", 1),
             ("/user/memberships/orgs/acme", 2),
-            ("/orgs/acme/actions/secrets?per_page=1", 1),
+            ("/orgs/acme/actions/secrets?per_page=1", 2),
         ],
         ..ROW
     },
@@ -302,7 +302,7 @@ const ROWS: &[Row] = &[
         require: r#"{"forbid": {"permissions": {"emails": "read"}}}"#,
         ready: ("False", "PermissionForbidden"),
         lines: &["ForbiddenPermission emails: read: NotMet PermissionForbidden"],
-        calls: &[("/user/emails?per_page=1", 1)],
+        calls: &[("/user/emails?per_page=1", 2)],
         ..ROW
     },
     Row {

@@ -191,7 +191,7 @@ const ROWS: &[Row] = &[
         given: &[ACME, MEMBER, PRIVATE],
         token: fine(&[]),
         require: r#"{"organizations": [{"name": "acme"}], "repositories": [{"name": "acme/app"}]}"#,
-        lines: &["Organization acme: Met Proven", "Repository acme/app: Met Proven"],
+        lines: &["Organization acme: Met Covered", "Repository acme/app: Met Proven"],
         calls: &[("/orgs/acme", 1), (IS_IN, 2), ("/repos/acme/app", 1)],
         ..ROW
     },
@@ -200,7 +200,7 @@ const ROWS: &[Row] = &[
         given: &[ACME, MEMBER, INTERNAL],
         token: fine(&[]),
         require: r#"{"organizations": [{"name": "acme"}], "repositories": [{"name": "acme/app"}]}"#,
-        lines: &["Organization acme: Met Proven", "Repository acme/app: Met Proven"],
+        lines: &["Organization acme: Met Covered", "Repository acme/app: Met Proven"],
         calls: &[("/orgs/acme", 1), (IS_IN, 2), ("/repos/acme/app", 1)],
         ..ROW
     },
@@ -233,7 +233,7 @@ const ROWS: &[Row] = &[
         given: &[ACME, OWNER],
         token: fine(&[("organization_secrets", "read")]),
         require: r#"{"organizations": [{"name": "acme"}], "permissions": {"organization_secrets": "read"}}"#,
-        lines: &["Organization acme: Met Proven", "Permission organization_secrets: read: Met Proven"],
+        lines: &["Organization acme: Met Covered", "Permission organization_secrets: read: Met Proven"],
         calls: &[("/orgs/acme", 1), (IS_IN, 2), ("/orgs/acme/actions/secrets?per_page=1", 1)],
         ..ROW
     },

@@ -121,7 +121,7 @@ const ROWS: &[Row] = &[
             "organization_runner_custom_images": "read", "organization_secrets": "read",
             "organization_self_hosted_runners": "read", "organization_user_blocking": "read"}}"#,
         lines: &[
-            "Organization acme: Met Proven",
+            "Organization acme: Met Covered",
             "Permission organization_custom_properties: read: Met Proven",
             "Permission organization_dependabot_secrets: read: Met Proven",
             "Permission organization_hooks: read: Met Proven",

@@ -148,12 +148,7 @@ const ROWS: &[Row] = &[
         token: fine(&[("issues", "read")]),
         require: r#"{"repositories": [{"name": "acme/old"}], "permissions": {"issues": "read"}}"#,
         lines: &["Repository acme/old: Met Proven", "Permission issues: read: Met Proven"],
-        calls: &[
-            ("/repos/acme/old", 1),
-            ("/repositories/ID", 1),
-            ("/repos/acme/old/issues?per_page=1", 1),
-            ("/repositories/ID/issues?per_page=1", 1),
-        ],
+        calls: &[("/repos/acme/old", 1), ("/repositories/ID", 1), ("/repos/acme/app/issues?per_page=1", 1)],
         ..ROW
     },
     Row {

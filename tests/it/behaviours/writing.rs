@@ -177,7 +177,7 @@ const ROWS: &[Row] = &[
         require: r#"{"organizations": [{"name": "acme"}],
             "permissions": {"organization_administration": "write"}}"#,
         lines: &[
-            "Organization acme: Met Proven",
+            "Organization acme: Met Covered",
             "Permission organization_administration: write: Met Proven",
         ],
         calls: &[
@@ -228,7 +228,7 @@ const ROWS: &[Row] = &[
         token: fine(&[("organization_secrets", "write")]),
         require: r#"{"organizations": [{"name": "acme"}], "permissions": {"organization_secrets": "write"}}"#,
         lines: &[
-            "Organization acme: Met Proven",
+            "Organization acme: Met Covered",
             "Permission organization_secrets: write: Unproven WriteNotProvable",
         ],
         calls: &[
@@ -245,7 +245,7 @@ const ROWS: &[Row] = &[
         require: r#"{"organizations": [{"name": "acme"}],
             "permissions": {"organization_custom_properties": "admin"}}"#,
         lines: &[
-            "Organization acme: Met Proven",
+            "Organization acme: Met Covered",
             "Permission organization_custom_properties: admin: Unproven WriteNotProvable",
         ],
         calls: &[

@@ -108,7 +108,8 @@ fn happens(mut seen: Observation, event: &Event) -> Observation {
             seen
         }
         Event::Restarts => {
-            seen.past = Past { since: seen.now, asked: None, released: None, hurried: false };
+            seen.past =
+                Past { since: seen.now, asked: None, released: None, hurried: false, suspected: false };
             seen
         }
     }

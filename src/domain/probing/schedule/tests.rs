@@ -62,11 +62,17 @@ fn subject(token: usize, host: &str) -> Subject {
 }
 
 fn asked(second: i64) -> Past {
-    Past { since: at(T - 30 * DAY), asked: Some(at(second)), released: None, hurried: false }
+    Past {
+        since: at(T - 30 * DAY),
+        asked: Some(at(second)),
+        released: None,
+        hurried: false,
+        suspected: false,
+    }
 }
 
 fn started(second: i64) -> Past {
-    Past { since: at(second), asked: None, released: None, hurried: false }
+    Past { since: at(second), asked: None, released: None, hurried: false, suspected: false }
 }
 
 #[test]
@@ -348,6 +354,7 @@ fn the_end_of_a_hosts_trouble_makes_a_deferred_token_due() {
         asked,
         released: Some(at(released)),
         hurried: false,
+        suspected: false,
     };
     let asked = Some(at(T - 10));
     let due = |past| next(&knowledge, past, None).unwrap();
@@ -423,7 +430,7 @@ proptest! {
     ) {
         let timing =
             Timing { interval, minimum_interval: heartbeat, confirm_after, heartbeat, trust_for: interval, proof_interval: interval, follows: false };
-        let past = Past { since, asked, released, hurried: false };
+        let past = Past { since, asked, released, hurried: false, suspected: false };
         let due = due(&subject(1, "github.com"), &knowledge, past, ends, &timing);
         let pause = requeue_after(since, due, []);
         prop_assert!(pause >= SignedDuration::from_secs(1) && pause <= LONGEST_REQUEUE);
@@ -445,7 +452,7 @@ proptest! {
                 3 => refuse(&mut knowledge, now),
                 _ => knowledge = accepted(now, ends),
             }
-            let past = Past { since: at(T), asked: Some(at(now)), released: None, hurried: false };
+            let past = Past { since: at(T), asked: Some(at(now)), released: None, hurried: false, suspected: false };
             let Some(due) = next(&knowledge, past, ends) else { break };
             prop_assert!(due >= now + 10 && due >= before, "{reply} at {now}: {due}");
             prop_assert!(due <= now + DAY, "{reply} at {now}: {due}");

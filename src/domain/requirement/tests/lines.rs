@@ -251,7 +251,7 @@ fn each_answer_is_told_with_its_reason() {
             Kind::Organization,
             "Acme",
             Met,
-            Proven,
+            Covered,
         ),
         (
             "fine-grained, with a public repository of it",
