@@ -23,7 +23,7 @@ use crate::{
         Reason,
         answer::{Answer, Deferral, RateLimit, Reply},
         probe::Probe,
-        proof::Proof,
+        proof::{Denial, Proof},
         token::{LegacyTokens, Token},
     },
     settings::{self, Host, Settings},
@@ -138,6 +138,10 @@ impl Github {
             Probe::Identity => without_echo(interpret(token.kind(), &response, answered), token),
             probe => without_echo(interpret_proof(&probe, &response, answered), token),
         };
+        if reply == Reply::Answer(Answer::Proof(Proof::Denied(Denial::Undecided))) {
+            let (status, request) = (response.status.as_u16(), headers::request_id(&response.headers));
+            tracing::info!(host, status, request, "GitHub refused for a cause that is not known here");
+        }
         Exchange {
             at,
             answered,

@@ -5,6 +5,7 @@ use crate::{
     domain::{
         Reason,
         output::Format,
+        permission::find,
         requirement::{Line, State},
         token::TokenKind,
     },
@@ -31,7 +32,7 @@ pub fn links(host: &Host, connection: &str, spec: &GithubPatConnectionSpec, line
         let name: String = connection.chars().take(LONGEST_NAME).collect();
         let mut query = vec![("name", name.as_str())];
         query.extend(owner(spec).map(|owner| ("target_name", owner)));
-        let permissions = spec.require.permissions.iter();
+        let permissions = spec.require.permissions.iter().filter(|(key, _)| find(key).is_some());
         query.extend(permissions.map(|(key, level)| (key.as_str(), level.as_str())));
         host.page("settings/personal-access-tokens/new", &query)
     };
@@ -80,7 +81,8 @@ fn wants_classic(spec: &GithubPatConnectionSpec) -> bool {
 }
 
 fn pulls(spec: &GithubPatConnectionSpec) -> bool {
-    spec.publish.iter().any(|output| output.format == Format::DockerConfigJson)
+    !spec.require.packages.is_empty()
+        || spec.publish.iter().any(|output| output.format == Format::DockerConfigJson)
 }
 
 #[cfg(test)]

@@ -94,6 +94,13 @@ fn http_date(text: &str) -> Option<Timestamp> {
     rfc2822::parse(text).ok().map(|zoned| zoned.timestamp())
 }
 
+/// The id of the request, by which GitHub's support finds it; empty if there is none of its form.
+pub(super) fn request_id(headers: &HeaderMap) -> &str {
+    let id = headers.get("x-github-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let is_id = id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':');
+    if is_id { id } else { "" }
+}
+
 #[cfg(test)]
 mod tests {
     use reqwest::header::{HeaderName, HeaderValue};

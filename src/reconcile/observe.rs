@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{
     Context, Failure,
-    records::{Reading, Record},
+    records::{Reading, Record, sum},
 };
 use crate::{
     api::GithubPatConnectionSpec as Spec,
@@ -19,7 +19,7 @@ use crate::{
         decide::{Heard, Host, Observation},
         knowledge::Knowledge,
         output::{Output, Stamp},
-        probing::schedule::Past,
+        probing::schedule::{Past, later},
         version::Version,
     },
 };
@@ -80,7 +80,7 @@ impl<'a> Observer<'a> {
                 pending: false,
                 pending_proofs: Vec::new(),
                 distrusted_before: self.distrusted_before().map(|at| at.min(now)),
-                requested: self.record.asked_on_request.map(Timestamp::from).filter(|asked| *asked <= now),
+                requested: self.requested(now),
                 not_before: None,
                 demand: self.spec.demand(),
                 timing,
@@ -106,6 +106,21 @@ impl<'a> Observer<'a> {
     fn distrusted_before(&self) -> Option<Timestamp> {
         let contested = self.record.is_contested.then_some(self.record.since);
         self.record.resumed.or(contested).map(Timestamp::from)
+    }
+
+    /// When all questions about the purposes of the token were last wanted anew: by a request, or since other ones are demanded.
+    fn requested(&mut self, now: Timestamp) -> Option<Timestamp> {
+        // A map of a spec has its keys in order, so that equal demands have equal texts.
+        let demands = serde_json::to_string(&self.spec.require).map(|text| sum(&text)).unwrap_or_default();
+        let before = self.record.demands.replace(demands);
+        if before.is_some_and(|before| before != demands) {
+            // However often somebody changes them, each is asked once in the shortest interval.
+            let last = self.record.demanded.map(Timestamp::from);
+            let apart = last.map(|last| later(last, self.ctx.settings.minimum_interval));
+            self.record.demanded = Some(apart.unwrap_or(now).max(now).into());
+        }
+        let instants = [self.record.asked_on_request, self.record.demanded].into_iter().flatten();
+        instants.map(Timestamp::from).filter(|at| *at <= now).max()
     }
 
     /// Keeps since when the connection is no longer suspended, as long as its status says that it is.

@@ -60,6 +60,10 @@ pub(super) struct Record {
     pub(super) resumed: Option<Second>,
     /// Whether the status of another connection remembers that the token was refused since this one's says it was accepted.
     pub(super) is_contested: bool,
+    /// The demands that were seen last, as a sum.
+    pub(super) demands: Option<u64>,
+    /// Since when they are demanded, if they changed in this process.
+    pub(super) demanded: Option<Second>,
     /// When GitHub was last asked because of a request.
     pub(super) asked_on_request: Option<Second>,
     /// The status that we wrote last, or found to say all there is to say.
@@ -137,6 +141,8 @@ impl Record {
             handled_request: None,
             resumed: None,
             is_contested: false,
+            demands: None,
+            demanded: None,
             asked_on_request: None,
             written: None,
             said: None,

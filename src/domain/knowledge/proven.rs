@@ -186,4 +186,16 @@ mod tests {
         assert_eq!(overlaid(&remembered, &of(&probe, known(&[NO, NO])))[&probe].proof(), Some(&NO));
         assert_eq!(overlaid(&remembered, &of(&other, known(&[NO]))).len(), 2, "each for itself");
     }
+
+    #[test]
+    fn what_lies_ahead_after_the_clock_was_set_back_holds_nothing_up() {
+        let mut proven = known(&[yes(), NO]);
+        proven.defer(Deferral::new(Reason::ServerError), at(900));
+        let back = proven.by(at(1));
+        assert_eq!((back.asked, back.last.map(|(_, at)| at)), (None, Some(at(1))));
+        assert_eq!(
+            (back.doubted.map(|(_, at)| at), back.deferred.map(|seen| seen.since)),
+            (Some(at(1)), Some(at(1)))
+        );
+    }
 }

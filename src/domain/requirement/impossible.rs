@@ -1,7 +1,7 @@
 //! Demands that no token can meet, told without a question.
 
 use super::{
-    super::{Finding, Reason, Verdict, token::TokenKind},
+    super::{Finding, Reason, Verdict, permission::Level, token::TokenKind},
     Evidence, Requirement,
 };
 
@@ -49,6 +49,15 @@ fn of_spec(demanded: &Requirement) -> Vec<Finding> {
     if both > 0 {
         found.push(
             "require.scopes and require.forbid.scopes name the same scope: leave it out of one of them",
+        );
+    }
+    let demands = |(key, level): (&String, &Level)| {
+        demanded.permissions.get(key).is_some_and(|demanded| demanded >= level)
+    };
+    if demanded.forbid.permissions.iter().any(demands) {
+        found.push(
+            "require.permissions demands what require.forbid.permissions forbids: leave the permission out of one of them, or forbid \
+             a higher level",
         );
     }
     found.into_iter().map(|message| finding(message.to_owned())).collect()

@@ -163,7 +163,10 @@ impl Line {
                     Reason::RoleOrFeature => return pairs([(organization, Some(denied(Denial::Undecided)))]),
                     _ => {}
                 }
-                // A policy may have kept the token from either; that of the membership is the last to be asked.
+                // A policy may have kept the token from either. The organization is asked first again, and the membership after it.
+                if let Some(denial) = denial.filter(|denial| policy(*denial, name).is_some()) {
+                    return pairs([(organization, Some(denied(denial))), (membership, Some(denied(denial)))]);
+                }
                 pairs([(organization, Some(held())), (membership, by_denial())])
             }
             Kind::Repository => pairs([(Probe::repository(name), by_denial())]),

@@ -191,3 +191,48 @@ fn a_bad_new_token_takes_nothing_from_those_who_use_the_old_one() {
         assert_eq!((decision.plan, changes(&decision).as_str()), (plan, expected), "{name}");
     }
 }
+
+#[test]
+fn a_denial_that_this_process_did_not_hear_twice_deletes_nothing() {
+    use crate::domain::{
+        knowledge::Proven,
+        proof::{Denial, Facts, Proof, Visibility},
+        requirement::RepositoryDemand,
+    };
+    let end = Expiry::At(at(T + 100 * DAY));
+    let (repository, push) = (Probe::repository("acme/app").unwrap(), Probe::push("acme/app").unwrap());
+    let pushes: RepositoryDemand =
+        serde_json::from_value(serde_json::json!({ "name": "acme/app", "access": "Push" })).unwrap();
+    let facts = Facts { visibility: Some(Visibility::Private), archived: false, moved_to: None };
+    let seen = |proven: Proven| {
+        let seen = seen().accepted(T - 2 * HOUR, end).accepted(T - HOUR, end).published(Holds::Wanted);
+        seen.with(withdraw).with(|seen| {
+            seen.demand.requirement.repositories = vec![pushes.clone()];
+            let mut visible = Proven::default();
+            visible.learn(Proof::Held(facts.clone()), at(T - HOUR));
+            seen.knowledge.proofs = [(repository.clone(), visible), (push.clone(), proven)].into();
+        })
+    };
+    let denied = || Proof::Denied(Denial::Refused);
+    let remembered = || Proven::remembered(denied(), at(T - DAY));
+    let mut deferred = remembered();
+    deferred.defer(Deferral::new(Reason::ServerError), at(T));
+    let mut once = remembered();
+    once.learn(denied(), at(T));
+    let mut twice = once.clone();
+    twice.learn(denied(), at(T + 1));
+    let rows = [
+        ("only remembered", remembered(), ""),
+        ("asked, without an answer", deferred, ""),
+        ("heard once more", once, ""),
+        ("heard twice", twice, "delete one, delete two"),
+    ];
+    for (name, proven, expected) in rows {
+        let seen = seen(proven);
+        assert_eq!(
+            (changes(&decide(&seen)).as_str(), decide(&seen).plan),
+            (expected, Plan::Withdraw),
+            "{name}"
+        );
+    }
+}

@@ -464,6 +464,11 @@ fn impossible_demands_are_told_without_a_question() {
         (r#"{"permissions": {"workflows": "read"}}"#, TokenKind::FineGrained, "as write only"),
         (r#"{"permissions": {"contents": "admin"}}"#, TokenKind::FineGrained, "as read or write only"),
         (
+            r#"{"permissions": {"contents": "write"}, "forbid": {"permissions": {"contents": "read"}}}"#,
+            TokenKind::FineGrained,
+            "demands what",
+        ),
+        (
             r#"{"scopes": ["repo"], "forbid": {"scopes": ["repo"]}}"#,
             TokenKind::Classic,
             "name the same scope",
