@@ -145,7 +145,7 @@ fn wanted(expected: &str) -> &str {
         "a sequence" => "a list",
         "socket address" => ADDRESS,
         "string or map" => "one of the documented words",
-        _ if expected.starts_with("a duration ") => expected,
+        _ if expected.starts_with("a duration ") || expected.starts_with("an instant ") => expected,
         _ if expected.starts_with("struct ") || ["a map", "an object", "map"].contains(&expected) => {
             "fields with names"
         }

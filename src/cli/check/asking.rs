@@ -81,7 +81,8 @@ impl Asking<'_> {
             let open = open(seen);
             let Some(first) = open.iter().map(|(_, at)| *at).min() else { return };
             if first > seen.now {
-                let wait = first.duration_since(seen.now);
+                // What is waited for is a confirmation, and instants of answers are kept in whole seconds.
+                let wait = first.duration_since(seen.now).max(seen.timing.confirm_after);
                 tokio::time::sleep(wait.unsigned_abs()).await;
                 continue;
             }

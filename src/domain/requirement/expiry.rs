@@ -1,8 +1,10 @@
 //! When the token may or must end.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::{
     super::{
@@ -30,9 +32,31 @@ pub struct ExpiryRule {
     pub min_remaining: Option<Duration>,
     /// When the token ends, if GitHub does not tell or tells a later end: it only ever makes the end earlier. As in
     /// `2027-01-31T00:00:00Z`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "read_instant")]
     #[schemars(schema_with = "instant")]
     pub expires_at: Option<Timestamp>,
+}
+
+/// Reads an instant from a text, and says of anything else that one is wanted.
+fn read_instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    struct Text;
+    impl de::Visitor<'_> for Text {
+        type Value = Option<Timestamp>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an instant such as 2027-01-31T00:00:00Z")
+        }
+
+        fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+            let invalid = |_| E::invalid_value(de::Unexpected::Str(text), &self);
+            text.parse().map(Some).map_err(invalid)
+        }
+    }
+    deserializer.deserialize_any(Text)
 }
 
 fn instant(_: &mut SchemaGenerator) -> Schema {
