@@ -39,11 +39,11 @@ impl Proven {
 
     /// Takes in an answer. One that speaks against the token is believed when it comes twice, like a refusal.
     pub fn learn(&mut self, proof: Proof, at: Timestamp) {
+        self.asked = Some(at);
         let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
         let was_denied = matches!(self.last, Some((Proof::Denied(_), _)));
         let denied = self.doubted.is_some() || was_denied;
         self.heard = if denied == proof.is_held() { 1 } else { self.heard.saturating_add(1) };
-        self.asked = Some(at);
         self.deferred = None;
         match proof {
             Proof::Denied(denial) if !was_denied && self.doubted.is_none() => {
@@ -58,9 +58,9 @@ impl Proven {
 
     /// Keeps that there was no answer. What was proven stays.
     pub fn defer(&mut self, deferral: Deferral, at: Timestamp) {
+        self.asked = Some(at);
         let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
         let first = || Deferred::first(deferral, at);
-        self.asked = Some(at);
         self.deferred = Some(self.deferred.map_or_else(first, |before| before.then(deferral)));
     }
 

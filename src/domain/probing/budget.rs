@@ -14,6 +14,8 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// What GitHub allows an account in an hour, if its answers do not say otherwise:
 /// <https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>
 const ACCOUNT_LIMIT: u32 = 5000;
+/// GitHub counts what arrives. So long may one question be on its way for longer than another.
+const ON_ITS_WAY: SignedDuration = SignedDuration::from_secs(1);
 
 /// An allowance of so many in any window of this length, of which a part may go at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,11 +25,12 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// `burst` at once, then evenly, so that no window has more than `limit`.
+    /// `burst` at once, then evenly, so that in no window more than `limit` arrive.
     pub fn new(limit: u32, window: SignedDuration, burst: u32) -> Self {
         let burst = burst.clamp(1, limit.max(1));
         let evenly = i128::from(limit.saturating_sub(burst).max(1));
         // Rounded up: a little too slow is within the limit.
+        let window = window.saturating_add(ON_ITS_WAY);
         let nanos = window.as_nanos().checked_div(evenly).unwrap_or(0).saturating_add(1);
         let every = SignedDuration::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX));
         Rate { burst, every }

@@ -94,6 +94,13 @@ impl Past {
     fn last(self) -> Timestamp {
         self.asked.unwrap_or(self.since)
     }
+
+    /// When something happened that is kept in whole seconds: with the last question, if that was in the same second, so that a pause
+    /// that is counted from it is not cut short; not later than the last question.
+    pub fn exactly(self, kept: Timestamp) -> Timestamp {
+        let last = self.last();
+        if last.as_second() == kept.as_second() { last } else { kept.min(last) }
+    }
 }
 
 /// When GitHub is to be asked next; `None` means not until the Secret changes. What has passed is due at once.
@@ -144,7 +151,7 @@ fn wanted(
     let accepted = *accepted;
     // What the last answer changed is confirmed like a refusal.
     if knowledge.before.is_some() {
-        return Some(later(accepted.min(past.last()), timing.confirm_after));
+        return Some(later(past.exactly(accepted), timing.confirm_after));
     }
     if past.suspected {
         return Some(past.last());
@@ -174,7 +181,7 @@ pub fn proof_due(
     let once =
         proven.last.as_ref().filter(|(proof, _)| proven.heard == 1 && unwanted && speaks_against(proof));
     let doubted = proven.doubted.map(|(_, at)| at).or(once.map(|(_, at)| *at));
-    let confirmed = doubted.map(|at| later(at.min(past.last()), timing.confirm_after));
+    let confirmed = doubted.map(|at| later(past.exactly(at), timing.confirm_after));
     if let Some(requested) = requested.filter(|requested| past.last() < *requested) {
         return confirmed.map_or(requested, |at| at.max(requested));
     }
@@ -295,7 +302,7 @@ fn after_refusal(
     ends: Option<Timestamp>,
     timing: &Timing,
 ) -> Option<Timestamp> {
-    let last = refused.last.min(past.last());
+    let last = past.exactly(refused.last);
     // The expiry explains the refusal, and an expired token does not come back.
     if ends.is_some_and(|ends| ends <= last) {
         return None;

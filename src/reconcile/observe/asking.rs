@@ -120,8 +120,11 @@ impl Observer<'_> {
         let apart = seen.past.asked.map(|asked| later(asked, BETWEEN_REQUESTS));
         // A confirmation is believed only after the pause that it is to have.
         let refused = seen.knowledge.refused.filter(|refused| !refused.is_believed());
-        let confirmed = refused.map(|refused| later(refused.last, seen.timing.confirm_after));
-        let soonest = before.map(|asked| later(asked, seen.timing.minimum_interval));
+        let confirmed =
+            refused.map(|refused| later(seen.past.exactly(refused.last), seen.timing.confirm_after));
+        // It is kept in whole seconds, and the question came within that second.
+        let ended = before.map(|asked| later(asked, SignedDuration::from_secs(1)));
+        let soonest = ended.map(|ended| later(ended, seen.timing.minimum_interval));
         let soonest = [soonest, apart, confirmed, seen.not_before].into_iter().flatten();
         let at = soonest.fold(seen.now, Timestamp::max);
         self.is_requested(seen).then_some(at)

@@ -6,6 +6,7 @@ use super::*;
 use crate::domain::{
     answer::{Account, Answer, Deferral, Expiry, Grant, Refusal, Reply},
     knowledge::Proofs,
+    proof::Denial,
     token::{HashedToken, Token},
 };
 
@@ -155,6 +156,30 @@ fn a_first_refusal_is_confirmed_after_the_pause_for_it() {
     assert_eq!(next(&knowledge, started(T + DAY), None), Some(T + 60), "at once, if the restart took long");
     defer(&mut knowledge, Reason::TimedOut, None, T + 60);
     assert!(next(&knowledge, asked(T + 60), None).unwrap() >= T + 70, "a deferred postpones it");
+}
+
+#[test]
+fn no_pause_is_cut_short_by_what_is_kept_in_whole_seconds() {
+    let quick = Timing { confirm_after: SignedDuration::from_secs(1), ..PACE };
+    let answered = at(T) + SignedDuration::from_millis(957);
+    let past = Past { asked: Some(answered), ..asked(T) };
+    let after = |at: Option<Timestamp>| at.unwrap().duration_since(answered).as_millis();
+    let mut refused = accepted(T - HOUR, None);
+    refused.learn(Reply::Answer(Answer::Refused(Refusal::BadCredentials)), answered);
+    assert_eq!(after(due(&subject(1, "github.com"), &refused, past, None, &quick)), 1000, "a refusal");
+
+    let mut news = accepted(T - HOUR, None);
+    let account = Some(Account { login: "mona".into(), id: 2 });
+    let granted = Answer::Granted(Grant { account, scopes: None, expiry: Expiry::Never });
+    news.learn(Reply::Answer(granted), answered);
+    assert!(news.before.is_some());
+    assert_eq!(after(due(&subject(1, "github.com"), &news, past, None, &quick)), 1000, "another account");
+
+    let mut proven = Proven::default();
+    proven.learn(Proof::Denied(Denial::NotFound), answered);
+    let probe = Probe::Identity;
+    let due = proof_due(&subject(1, "github.com"), &probe, Some(&proven), false, past, None, &quick);
+    assert_eq!(after(Some(due)), 1000, "a denial");
 }
 
 #[test]
