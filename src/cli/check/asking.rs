@@ -81,8 +81,8 @@ impl Asking<'_> {
             let open = open(seen);
             let Some(first) = open.iter().map(|(_, at)| *at).min() else { return };
             if first > seen.now {
-                // What is waited for is a confirmation.
-                let wait = first.duration_since(seen.now);
+                // What is waited for is a confirmation: a whole pause after the answer, however long that was on its way.
+                let wait = first.duration_since(seen.now).max(seen.timing.confirm_after);
                 tokio::time::sleep(wait.unsigned_abs()).await;
                 continue;
             }
