@@ -180,11 +180,10 @@ async fn an_answer_counts_for_its_own_token_host_and_purpose_whatever_else_is_on
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
-    let is_pending = |(host, number, probes): &(&str, usize, Vec<Probe>)| {
-        probes.iter().any(|probe| prober.is_pending(&subject(host, *number), probe))
-    };
-    while all.iter().any(is_pending) {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+    for (host, number, probes) in &all {
+        while probes.iter().any(|probe| prober.is_pending(&subject(host, *number), probe)) {
+            prober.changes().next().await;
+        }
     }
     for (host, number, probes) in all {
         let known = prober.snapshot(&subject(host, number)).unwrap().knowledge;
