@@ -12,6 +12,9 @@ use crate::domain::{
     answer::{Account, Answer, Deferral, Refusal, Reply},
     duration::Duration,
     output::{Format, Payload},
+    probing::schedule::{Past, Timing},
+    requirement::{Expectation, Requirement},
+    token::Token,
     version::Version,
 };
 

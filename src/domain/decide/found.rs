@@ -1,0 +1,76 @@
+//! What stands in the cluster where outputs shall stand, and what it holds.
+
+use super::super::{
+    output::{Format, Payload},
+    token::Token,
+    version::Version,
+};
+
+/// A Secret that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// An output of this connection.
+    Ours {
+        /// Its name.
+        name: String,
+        /// Which one it is, and in which state.
+        version: Version,
+        /// What it holds.
+        holds: Holds,
+        /// The format in which it was written, if it tells.
+        format: Option<Format>,
+    },
+    /// A Secret that is being deleted and waits for its finalizers.
+    Leaving {
+        /// Its name.
+        name: String,
+        /// What it waits for.
+        finalizers: Vec<String>,
+    },
+    /// Somebody took our label off and left the owner reference: it is left alone, but goes with the connection.
+    Bound {
+        /// Its name.
+        name: String,
+        /// Which one it is, and in which state.
+        version: Version,
+    },
+    /// Nobody owns it, and it names this connection as the one that may take it over.
+    Adoptable {
+        /// Its name.
+        name: String,
+        /// Which one it is, and in which state.
+        version: Version,
+        /// What it holds.
+        holds: Holds,
+    },
+    /// Somebody else's; nothing but its existence is known.
+    Foreign {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// What an output holds, compared with what it shall hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// Nobody has looked since it changed.
+    Unread,
+    /// The payload that the spec asks for, of the token in the source.
+    Wanted,
+    /// Something else.
+    Other {
+        /// True if the token in the source is in it all the same, in another layout.
+        same_token: bool,
+        /// True if it can only be made anew: its type is another one, or it is immutable.
+        fixed: bool,
+    },
+}
+
+/// What a Secret with this payload holds. `wanted` is what it shall hold, if that is known.
+pub fn holds(payload: &Payload, immutable: bool, token: &Token, wanted: Option<&Payload>) -> Holds {
+    if wanted == Some(payload) {
+        return Holds::Wanted;
+    }
+    let fixed = immutable || wanted.is_some_and(|wanted| wanted.type_ != payload.type_);
+    Holds::Other { same_token: payload.holds(token), fixed }
+}

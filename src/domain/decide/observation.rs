@@ -1,0 +1,273 @@
+//! What a decision rests on, and what it says of itself: which questions are due, and what is awaited.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    super::{
+        Finding, Verdict,
+        answer::Expiry,
+        knowledge::Knowledge,
+        output::Output,
+        probe::Probe,
+        probing::{
+            Subject,
+            schedule::{self, Past, Timing, earlier, later},
+        },
+        requirement::{Expectation, Requirement},
+        token::{Description, Token},
+    },
+    Found, Holds, doubt, evidence, would_be_useless,
+};
+
+/// What becomes of the outputs when the token turns invalid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnInvalid {
+    /// They keep the last proven token.
+    #[default]
+    Retain,
+    /// Those that hold the token are deleted once GitHub has refused it three times over at least ten minutes, or it has
+    /// expired and GitHub confirmed it, or the requirements do not hold. An outage, a limit or an unreadable source Secret
+    /// deletes nothing, and an output that still holds an earlier token stays.
+    Withdraw,
+}
+
+/// What of a GitHub host matters for a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// The name by which connections call it.
+    pub name: Arc<str>,
+    /// Its container registry, if the settings name one.
+    pub registry: Option<String>,
+}
+
+/// What this process has heard itself. What a status remembers may come from a backup, so it deletes nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// How many acceptances in a row: none, one, or more.
+    pub acceptances: Acceptances,
+    /// Whether a refusal was heard.
+    pub refusal: bool,
+    /// Whether a question brought no answer.
+    pub deferral: bool,
+}
+
+/// How many acceptances this process has heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Acceptances {
+    /// None.
+    #[default]
+    None,
+    /// One, which is not believed alone where it costs an output.
+    One,
+    /// More than one.
+    Many,
+}
+
+/// Everything that a decision rests on.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// The present instant by the clock of this process.
+    pub now: Timestamp,
+    /// How much GitHub's clock is ahead of ours.
+    pub skew: SignedDuration,
+    /// The token in the Secret.
+    pub token: Verdict<Description>,
+    /// Its bytes, if they were read a moment ago.
+    pub bytes: Option<Token>,
+    /// The host that `spec.host` names.
+    pub host: Verdict<Host>,
+    /// What is known of the token on that host.
+    pub knowledge: Knowledge,
+    /// What this process has heard from GitHub, and not only read of in the status.
+    pub heard: Heard,
+    /// What the process knows of the time before.
+    pub past: Past,
+    /// Whether the question about identity is on its way.
+    pub pending: bool,
+    /// The other questions that are on their way.
+    pub pending_proofs: Vec<Probe>,
+    /// When somebody last asked for all questions at once.
+    pub requested: Option<Timestamp>,
+    /// Before which instant an acceptance does not count, so that GitHub is asked first: when a suspension ended that the status
+    /// still tells of, or when this process found that another status says the opposite.
+    pub distrusted_before: Option<Timestamp>,
+    /// Before which instant no question is taken, because of the host or of what was spent.
+    pub not_before: Option<Timestamp>,
+    /// What the connection demands.
+    pub demand: Demand,
+    /// When to ask.
+    pub timing: Timing,
+    /// The Secrets that stand where outputs shall stand, and our outputs that are no longer named.
+    pub found: Vec<Found>,
+}
+
+/// The part of the spec that a decision needs.
+#[derive(Clone, Debug)]
+pub struct Demand {
+    /// The Secret that the token is read from.
+    pub source: String,
+    /// Whose token it must be.
+    pub expectation: Expectation,
+    /// What the token must be and have.
+    pub requirement: Requirement,
+    /// Where it is to be written.
+    pub outputs: Vec<Output>,
+    /// What becomes of the outputs when it turns invalid.
+    pub on_invalid: OnInvalid,
+    /// How long before the expiry to warn, in any order.
+    pub warn_before: Vec<SignedDuration>,
+    /// Whether to ask and write nothing.
+    pub suspend: bool,
+}
+
+impl Observation {
+    /// The present instant by GitHub's clock.
+    pub fn github_now(&self) -> Timestamp {
+        later(self.now, self.skew)
+    }
+
+    /// When GitHub is to be asked; `None` means not before something else changes.
+    pub fn due(&self) -> Option<Timestamp> {
+        let (token, host) = (self.token.yes()?, self.host.yes()?);
+        if self.demand.suspend {
+            return None;
+        }
+        let subject = Subject { host: host.name.clone(), token: token.hashed };
+        let due = schedule::due(&subject, &self.knowledge, self.past, self.ends(), &self.timing);
+        let due = due.into_iter().chain(self.soon()).min()?;
+        Some(self.not_before.map_or(due, |at| due.max(at)))
+    }
+
+    /// When the schedule is too slow: what only the status says is to be heard before an output is deleted by it, or before an
+    /// acceptance that has become too old is judged, or before a connection that was suspended goes on.
+    fn soon(&self) -> Option<Timestamp> {
+        let knowledge = &self.knowledge;
+        let is_unheard = |since: &Timestamp| self.past.asked.is_none_or(|asked| asked < *since);
+        if let Some(since) = self.distrusted_before.filter(is_unheard) {
+            return Some(since);
+        }
+        let is_trusted = |(_, since): (Finding, Timestamp)| self.now < later(since, self.timing.trust_for);
+        let is_overdue =
+            knowledge.deferred.is_some() && !self.heard.deferral && !doubt(knowledge).is_some_and(is_trusted);
+        if is_overdue && self.past.asked.is_none() {
+            return Some(self.past.since);
+        }
+        if !self.may_withdraw() {
+            return None;
+        }
+        let heard_refusal = self.heard.refusal || knowledge.refused.is_none();
+        let is_violated = knowledge.refused.is_none() && would_be_useless(self, &knowledge.proofs);
+        match self.heard.acceptances {
+            _ if !heard_refusal && self.past.asked.is_none() => Some(self.past.since),
+            Acceptances::None if is_violated && self.past.asked.is_none() => Some(self.past.since),
+            Acceptances::One if is_violated => {
+                let accepted = knowledge.grant.as_ref().map(|(_, at)| *at)?;
+                Some(later(self.past.exactly(accepted), self.timing.confirm_after))
+            }
+            _ => None,
+        }
+    }
+
+    /// True if outputs that hold the token would be deleted, were it condemned.
+    fn may_withdraw(&self) -> bool {
+        let holds_it = |found: &Found| {
+            let holds = match found {
+                Found::Ours { holds, .. } => holds,
+                _ => return false,
+            };
+            !matches!(holds, Holds::Other { same_token: false, .. })
+        };
+        self.demand.on_invalid == OnInvalid::Withdraw && self.found.iter().any(holds_it)
+    }
+
+    /// True if GitHub is to be asked now.
+    pub fn is_due(&self) -> bool {
+        !self.pending && self.due().is_some_and(|due| due <= self.now)
+    }
+
+    /// The questions beside identity that are of use now. There are none before GitHub has accepted the token, nor while something
+    /// speaks against that.
+    pub fn probes(&self) -> Vec<Probe> {
+        let (Some(token), Some(_)) = (self.token.yes(), self.host.yes()) else { return Vec::new() };
+        let is_doubted = self.knowledge.refused.is_some() || self.knowledge.deferred.is_some();
+        if self.demand.suspend || is_doubted || !self.is_fresh() || self.has_ended() {
+            return Vec::new();
+        }
+        let grant = self.knowledge.grant.as_ref().map(|(grant, _)| grant);
+        self.demand.requirement.probes(&evidence(self, token, grant, self.github_now()))
+    }
+
+    /// The same that are not on their way, each with the instant at which it is due.
+    pub fn proofs_due(&self) -> Vec<(Probe, Timestamp)> {
+        let (Some(token), Some(host)) = (self.token.yes(), self.host.yes()) else { return Vec::new() };
+        // What was refused to another question is for identity to tell first.
+        if self.pending || self.past.suspected {
+            return Vec::new();
+        }
+        let subject = Subject { host: host.name.clone(), token: token.hashed };
+        let due = |probe: Probe| {
+            let proven = self.knowledge.proofs.get(&probe);
+            let unwanted = self.demand.requirement.forbids(&probe);
+            let past = self.past;
+            let at =
+                schedule::proof_due(&subject, &probe, proven, unwanted, past, self.requested, &self.timing);
+            (probe, at)
+        };
+        self.probes().into_iter().filter(|probe| !self.pending_proofs.contains(probe)).map(due).collect()
+    }
+
+    /// True while the first answer about this token is on its way, so that there is nothing to say of it yet: what a status
+    /// remembers of refusals is about to be confirmed or disproved.
+    pub fn awaits_first_answer(&self) -> bool {
+        let is_deferred = self.knowledge.deferred.is_some();
+        let knows_nothing = match (is_deferred, self.knowledge.refused.is_some()) {
+            (true, _) => !self.heard.deferral,
+            (false, true) => !self.heard.refusal,
+            (false, false) => !self.is_fresh(),
+        };
+        self.pending && knows_nothing || self.awaits_first_proof()
+    }
+
+    /// True while the first answer about one of its purposes is on its way.
+    fn awaits_first_proof(&self) -> bool {
+        self.pending_proofs.iter().any(|probe| !self.knowledge.proofs.contains_key(probe))
+    }
+
+    /// True if the last acceptance is young enough to speak for itself.
+    pub(super) fn is_fresh(&self) -> bool {
+        let accepted = self.knowledge.grant.as_ref().map(|(_, at)| *at);
+        let accepted = accepted.filter(|at| self.distrusted_before.is_none_or(|since| *at >= since));
+        accepted.is_some_and(|at| self.now < later(at, self.timing.stale_after()))
+    }
+
+    /// The token's expiry, as GitHub names it or the spec declares it.
+    pub(super) fn expiry(&self) -> Option<Expiry> {
+        let (grant, _) = self.knowledge.grant.as_ref()?;
+        Some(grant.expiry.no_later_than(self.demand.requirement.expiry.expires_at))
+    }
+
+    pub(super) fn expires_at(&self) -> Option<Timestamp> {
+        match self.expiry() {
+            Some(Expiry::At(at)) => Some(at),
+            _ => None,
+        }
+    }
+
+    /// The token's expiry by the clock of this process.
+    pub(super) fn ends(&self) -> Option<Timestamp> {
+        self.expires_at().map(|at| earlier(at, self.skew))
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ends().is_some_and(|ends| ends <= self.now)
+    }
+
+    /// The registry of the host.
+    pub fn registry(&self) -> Option<&str> {
+        self.host.yes().and_then(|host| host.registry.as_deref())
+    }
+}
