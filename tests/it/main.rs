@@ -19,7 +19,6 @@ mod image;
 mod layering;
 mod leaks;
 mod publish;
-mod quiet;
 mod reconcile;
 #[expect(dead_code, reason = "the rows use more of it")]
 mod world;

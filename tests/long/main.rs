@@ -18,12 +18,14 @@ mod lists;
 mod memory;
 mod outputs;
 mod progress;
+mod quiet;
 mod refusals;
 mod restored;
 mod rivals;
 mod sharing;
 mod tenant;
 mod unreadable;
+mod watches;
 #[path = "../it/world.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod world;
