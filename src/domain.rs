@@ -31,7 +31,7 @@
 //! | event | a change of a connection, told once as an Event of Kubernetes |
 //! | pass | one reconcile of one connection: observe, decide, act, report |
 //! | change | one write to an output; its *outcome* is what the API server made of it |
-//! | output | a Secret that hands the token to workloads; its *layout* says how |
+//! | output | a Secret that hands the token to workloads; its *format* says how it is laid out |
 //! | stamp | what an output shall hold, without the bytes |
 //! | stand | what stands under the name of an output |
 //! | heir | the connection that may take over a Secret that nobody owns |
@@ -43,6 +43,7 @@ pub mod backoff;
 pub mod decide;
 pub mod duration;
 pub mod event;
+pub mod format;
 pub mod knowledge;
 pub mod output;
 pub mod permission;

@@ -121,7 +121,7 @@ pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
         }
     };
     let github = Github::new(&settings)?;
-    let known = Host { name: host.name.as_str().into(), registry: host.registry.clone() };
+    let known = Host { name: host.name.as_str().into(), addresses: host.addresses.clone() };
     let token = token.map_or_else(
         |finding| Verdict::No(vec![Finding { message: format!("{source}: {}", finding.message), ..finding }]),
         Verdict::Yes,

@@ -202,7 +202,7 @@ fn evidence<'a>(
         grant,
         first_proven: seen.knowledge.first_proven,
         proofs: &seen.knowledge.proofs,
-        has_registry: seen.registry().is_some(),
+        has_registry: seen.addresses().is_some_and(|addresses| addresses.registry.is_some()),
         needed: seen.demand.outputs.iter().find_map(Output::needed_scope),
         now,
     }

@@ -24,12 +24,12 @@ pub(super) fn url(host: &Host, probe: &Probe) -> Option<Url> {
             Some(url)
         }
         Probe::Push(name) => {
-            let mut url = below(Url::parse(&host.web_url).ok()?, &format!("{name}.git/info/refs"));
+            let mut url = below(Url::parse(&host.addresses.web_url).ok()?, &format!("{name}.git/info/refs"));
             url.set_query(Some(PUSH));
             Some(url)
         }
         Probe::Package(name) => {
-            let registry = host.registry.as_deref()?;
+            let registry = host.addresses.registry.as_deref()?;
             // Only a registry on this machine is asked without TLS, whatever the API is.
             let scheme = if host.is_plain() && is_loopback(registry) { "http" } else { "https" };
             let scope = format!("repository:{name}:pull");
@@ -68,7 +68,7 @@ fn below(mut url: Url, path: &str) -> Url {
 pub(super) fn moved(host: &Host, probe: &Probe, location: &str) -> Option<Url> {
     let (root, is_repository): (Url, fn(&str) -> bool) = match probe {
         Probe::Identity | Probe::Package(_) => return None,
-        Probe::Push(_) => (Url::parse(&host.web_url).ok()?, is_git_endpoint),
+        Probe::Push(_) => (Url::parse(&host.addresses.web_url).ok()?, is_git_endpoint),
         _ => (host.endpoint(""), is_by_number),
     };
     let url = root.join(location).ok()?;

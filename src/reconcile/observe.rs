@@ -164,12 +164,12 @@ impl<'a> Observer<'a> {
 /// What the output shall hold, as far as it is known without the bytes.
 pub(super) fn stamp(seen: &Observation, output: &Output) -> Option<Stamp> {
     let (grant, _) = seen.knowledge.grant.as_ref()?;
-    Some(output.stamp(seen.token.yes()?.hashed, grant, seen.registry()))
+    Some(output.stamp(seen.token.yes()?.hashed, grant, seen.addresses()?))
 }
 
 fn host(ctx: &Context, name: &str) -> Verdict<Host> {
     match ctx.settings.host(name) {
-        Some(host) => Verdict::Yes(Host { name: ctx.host(&host.name), registry: host.registry.clone() }),
+        Some(host) => Verdict::Yes(Host { name: ctx.host(&host.name), addresses: host.addresses.clone() }),
         None => {
             let known: Vec<_> = ctx.settings.hosts.iter().map(|host| host.name.as_str()).collect();
             let message = format!(

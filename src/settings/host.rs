@@ -1,7 +1,7 @@
 //! The GitHub hosts that connections may name. They stand in the settings, since a URL in a tenant's hands would send tokens to
 //! strangers.
 
-use std::{fs, num::NonZeroU16, path::PathBuf};
+use std::{fs, num::NonZeroU16, path::PathBuf, sync::Arc};
 
 use jiff::SignedDuration;
 use reqwest::{Certificate, Url};
@@ -12,7 +12,7 @@ use rustls::{
 use serde::Deserialize;
 
 use super::{CONNECT_TIMEOUT, Error, HOST_CONCURRENCY, Proxy, ProxyInput, TIMEOUT, url::parsed};
-use crate::domain::{duration::Duration, token::LegacyTokens};
+use crate::domain::{duration::Duration, format::Addresses, token::LegacyTokens};
 
 /// One GitHub: github.com, an Enterprise Server, a tenant of ghe.com, or a simulator.
 #[derive(Clone, Debug)]
@@ -21,10 +21,8 @@ pub struct Host {
     pub name: String,
     /// The root of its REST API; its path ends in a slash.
     api_url: Url,
-    /// The root of its pages, without a slash at the end.
-    pub web_url: String,
-    /// Its container registry.
-    pub registry: Option<String>,
+    /// Where it is.
+    pub addresses: Arc<Addresses>,
     /// How many questions may be open at it at once.
     pub concurrency: u16,
     /// Authorities to trust beside those of the machine.
@@ -82,7 +80,7 @@ impl Host {
 
     /// The URL of a page for people, with a query.
     pub fn page(&self, path: &str, query: &[(&str, &str)]) -> String {
-        let page = format!("{}/{path}", self.web_url);
+        let page = format!("{}/{path}", self.addresses.web_url);
         if query.is_empty() {
             return page;
         }
@@ -175,12 +173,12 @@ impl HostInput {
             Some(true) => LegacyTokens::Allowed,
             _ => LegacyTokens::Refused,
         };
-        let web_url = web_url.as_str().trim_end_matches('/').to_owned();
+        let root = |url: &Url| url.as_str().trim_end_matches('/').to_owned();
+        let addresses = Addresses { web_url: root(&web_url), api_url: root(&api_url), registry };
         Ok(Host {
             name: self.name,
             api_url,
-            web_url,
-            registry,
+            addresses: Arc::new(addresses),
             concurrency,
             ca_bundle,
             proxy,

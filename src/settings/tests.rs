@@ -17,10 +17,10 @@ fn without_any_setting_the_defaults_hold() {
     assert_eq!(settings.incident_hold, SignedDuration::from_mins(30));
     let host = settings.host("github.com").unwrap();
     assert_eq!(
-        (host.endpoint("user").as_str(), host.web_url.as_str()),
+        (host.endpoint("user").as_str(), host.addresses.web_url.as_str()),
         ("https://api.github.com/user", "https://github.com")
     );
-    assert_eq!((host.registry.as_deref(), host.concurrency), (Some("ghcr.io"), 16));
+    assert_eq!((host.addresses.registry.as_deref(), host.concurrency), (Some("ghcr.io"), 16));
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn an_entry_of_github_com_replaces_what_it_gives_and_nothing_else() {
     for (fields, user, registry, concurrency) in rows {
         let settings = settings(&format!("hosts: [{{ name: github.com, {fields} }}]")).unwrap();
         let host = settings.host("github.com").unwrap();
-        let seen = (host.endpoint("user").to_string(), host.registry.as_deref(), host.concurrency);
+        let seen = (host.endpoint("user").to_string(), host.addresses.registry.as_deref(), host.concurrency);
         assert_eq!(seen, (user.to_owned(), registry, concurrency), "{fields}");
         assert_eq!(settings.hosts.len(), 1, "{fields}");
     }
@@ -205,7 +205,7 @@ fn the_pages_of_a_host_follow_from_its_api() {
     for (api, user, web) in rows {
         let settings = settings(&format!("hosts: [{{ name: a, apiUrl: '{api}' }}]")).unwrap();
         let host = settings.host("a").unwrap();
-        assert_eq!((host.endpoint("user").as_str(), host.web_url.as_str()), (user, web), "{api}");
+        assert_eq!((host.endpoint("user").as_str(), host.addresses.web_url.as_str()), (user, web), "{api}");
         assert!(settings.host("github.com").is_some());
     }
 }

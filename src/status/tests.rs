@@ -14,6 +14,7 @@ use crate::domain::{
         Found, Holds, OnInvalid, decide,
         tests::{leaving, others, ours},
     },
+    format::Addresses,
     knowledge::Knowledge,
     output::{Format, Output},
     token::{Flaw, Token},
@@ -37,10 +38,13 @@ fn token(letter: &str) -> Token {
 /// A connection with one output, at `T`, whose token GitHub has not been asked about.
 fn seen() -> Observation {
     crate::domain::decide::tests::seen().with(|seen| {
-        seen.demand.outputs =
-            vec![Output { secret_name: "out".to_owned(), format: Format::Opaque, public_only: false }];
+        seen.demand.outputs = vec![Output::new("out", Format::Opaque)];
         seen.demand.warn_before = vec![SignedDuration::from_hours(168)];
     })
+}
+
+fn without_registry() -> std::sync::Arc<Addresses> {
+    Addresses { registry: None, ..Addresses::of_github() }.into()
 }
 
 /// The same with an accepted token in its output.

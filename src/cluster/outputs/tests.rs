@@ -61,7 +61,7 @@ fn payload() -> Payload {
 }
 
 fn output() -> Output {
-    Output { secret_name: "out".to_owned(), format: Format::Opaque, public_only: false }
+    Output::new("out", Format::Opaque)
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use super::{
     super::{
         Finding, Verdict,
         answer::Expiry,
+        format::Addresses,
         knowledge::Knowledge,
         output::Output,
         probe::Probe,
@@ -40,8 +41,8 @@ pub enum OnInvalid {
 pub struct Host {
     /// The name by which connections call it.
     pub name: Arc<str>,
-    /// Its container registry, if the settings name one.
-    pub registry: Option<String>,
+    /// Where it is.
+    pub addresses: Arc<Addresses>,
 }
 
 /// What this process has heard itself. What a status remembers may come from a backup, so it deletes nothing.
@@ -266,8 +267,8 @@ impl Observation {
         self.ends().is_some_and(|ends| ends <= self.now)
     }
 
-    /// The registry of the host.
-    pub fn registry(&self) -> Option<&str> {
-        self.host.yes().and_then(|host| host.registry.as_deref())
+    /// Where the host is.
+    pub fn addresses(&self) -> Option<&Addresses> {
+        self.host.yes().map(|host| &*host.addresses)
     }
 }

@@ -209,7 +209,8 @@ fn plan(seen: &Observation, judgement: &Judgement<'_>) -> Plan {
 
 impl<'a> Outputs<'a> {
     fn write(&mut self, seen: &'a Observation, judgement: &Judgement<'_>) {
-        let (Some(grant), Some(kind)) = (judgement.identity.yes(), seen.token.yes().map(|token| token.kind))
+        let kind = seen.token.yes().map(|token| token.kind);
+        let (Some(grant), Some(kind), Some(addresses)) = (judgement.identity.yes(), kind, seen.addresses())
         else {
             return;
         };
@@ -219,7 +220,7 @@ impl<'a> Outputs<'a> {
                 continue;
             }
             // What is of no use is said even of an output that holds just this.
-            if let Err(finding) = output.suits(kind, grant, seen.registry()) {
+            if let Err(finding) = output.suits(kind, grant, addresses) {
                 *stand = Stand::Refused(finding);
                 continue;
             }
@@ -236,7 +237,7 @@ impl<'a> Outputs<'a> {
                 self.missing.bytes = true;
                 continue;
             };
-            match output.payload(token, grant, seen.registry()) {
+            match output.payload(token, grant, addresses) {
                 Ok(payload) => self.changes.extend(writing(output, payload, found)),
                 Err(finding) => *stand = Stand::Refused(finding),
             }

@@ -11,6 +11,7 @@ use super::*;
 use crate::domain::{
     answer::{Account, Answer, Deferral, Refusal, Reply},
     duration::Duration,
+    format::Addresses,
     output::{Format, Payload},
     probing::schedule::{Past, Timing},
     requirement::{Expectation, Requirement},
@@ -43,7 +44,7 @@ fn grant(expiry: Expiry) -> Grant {
 }
 
 fn out(name: &str, format: Format) -> Output {
-    Output { secret_name: name.to_owned(), format, public_only: false }
+    Output::new(name, format)
 }
 
 /// A connection with two outputs, at `T`, whose token was read a moment ago and GitHub has not been asked about.
@@ -54,7 +55,7 @@ pub(crate) fn seen() -> Observation {
         skew: SignedDuration::ZERO,
         token: Verdict::Yes(token.describe()),
         bytes: Some(token),
-        host: Verdict::Yes(Host { name: "github.com".into(), registry: Some("ghcr.io".to_owned()) }),
+        host: Verdict::Yes(Host { name: "github.com".into(), addresses: Addresses::of_github().into() }),
         knowledge: Knowledge::default(),
         heard: Heard::default(),
         not_before: None,

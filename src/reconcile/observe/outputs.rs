@@ -10,6 +10,7 @@ use crate::{
     domain::{
         answer::Grant,
         decide::{Found, Observation, holds},
+        format::Addresses,
         output::{Output, Payload, Stamp},
         token::Token,
     },
@@ -68,7 +69,7 @@ impl Observer<'_> {
         let stamp = output.and_then(|output| stamp(seen, output));
         if let Some(read) = &read {
             let grant = seen.knowledge.grant.as_ref().map(|(grant, _)| grant);
-            let wanted = wanted(output, token, grant, seen.registry());
+            let wanted = wanted(output, token, grant, seen.addresses());
             let compared = holds(&read.payload, read.immutable, token, wanted.as_ref());
             self.record.verify(name, &read.entry.version, stamp, compared, false);
         }
@@ -86,7 +87,7 @@ fn wanted(
     output: Option<&Output>,
     token: &Token,
     grant: Option<&Grant>,
-    registry: Option<&str>,
+    addresses: Option<&Addresses>,
 ) -> Option<Payload> {
-    output?.payload(token, grant?, registry).ok()
+    output?.payload(token, grant?, addresses?).ok()
 }

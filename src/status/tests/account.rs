@@ -129,8 +129,9 @@ fn a_change_that_the_spec_names_is_not_noted_and_one_that_it_refuses_has_its_own
 
 #[test]
 fn the_same_id_on_another_host_is_another_account() {
-    let elsewhere = of("b", "octocat", 1, T + 60)
-        .with(|seen| seen.host = Verdict::Yes(Host { name: "ghe.example.com".into(), registry: None }));
+    let elsewhere = of("b", "octocat", 1, T + 60).with(|seen| {
+        seen.host = Verdict::Yes(Host { name: "ghe.example.com".into(), addresses: without_registry() })
+    });
     let (status, events) = told(&[of("a", "hubot", 2, T), elsewhere]).pop().unwrap();
     assert_eq!((status.token.unwrap().previous_account, events), (None, vec![]));
 }

@@ -15,7 +15,7 @@ fn the_outputs_are_those_that_stand_once_the_changes_are_made() {
     let relaid = Holds::Other { same_token: true, fixed: true };
     let no_registry = |seen: &mut Observation| {
         format(DockerConfigJson)(seen);
-        seen.host = Verdict::Yes(Host { name: "github.com".into(), registry: None });
+        seen.host = Verdict::Yes(Host { name: "github.com".into(), addresses: without_registry() });
     };
     let rows = [
         ("created now", seen().accepted(T, Expiry::Never), Some(Opaque), ("True", "Published")),
@@ -114,9 +114,7 @@ fn a_secret_that_will_not_go_is_told_with_its_finalizers() {
 #[test]
 fn each_output_that_cannot_be_written_is_named() {
     let two = |seen: &mut Observation| {
-        seen.demand.outputs = ["one", "two"]
-            .map(|name| Output { secret_name: name.to_owned(), format: Format::Opaque, public_only: false })
-            .to_vec();
+        seen.demand.outputs = ["one", "two"].map(|name| Output::new(name, Format::Opaque)).to_vec();
     };
     let seen = good().with(two).finds(&[leaving("one"), others("two")]);
     let status = status(None, &seen);

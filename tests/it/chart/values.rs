@@ -70,7 +70,7 @@ fn null_takes_off_a_host_or_one_of_its_fields() {
     let settings = settings(&rendered(&["--set-json", &flag]), directory.path());
     let names: Vec<_> = settings.hosts.iter().map(|host| host.name.as_str()).collect();
     assert_eq!(names, ["github.com", "a"]);
-    assert_eq!(settings.host("a").unwrap().registry, None);
+    assert_eq!(settings.host("a").unwrap().addresses.registry, None);
 }
 
 #[test]

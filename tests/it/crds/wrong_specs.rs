@@ -188,7 +188,7 @@ fn types() -> Vec<Row> {
             "public images in a format for git",
             publish(json!({ "secretName": "out", "format": "BasicAuth", "publicOnly": true })),
             "spec.publish[0]",
-            "publicOnly is for the format DockerConfigJson",
+            "publicOnly is not for the format BasicAuth: leave it out, or use DockerConfigJson",
         ),
         ("no format", publish(json!({ "secretName": "out" })), "spec.publish[0].format", "Required value"),
         (

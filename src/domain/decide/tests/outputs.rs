@@ -15,7 +15,7 @@ fn stands(decision: &Decision<'_>) -> Vec<String> {
 }
 
 fn payload(output: &Output, letter: &str) -> Payload {
-    output.payload(&token("ghp_", letter), &grant(Expiry::Never), Some("ghcr.io")).unwrap()
+    output.payload(&token("ghp_", letter), &grant(Expiry::Never), &Addresses::of_github()).unwrap()
 }
 
 #[test]

@@ -1,35 +1,49 @@
 //! The file that container runtimes read to pull images:
 //! <https://kubernetes.io/docs/concepts/configuration/secret/#docker-config-secrets>.
 
+use std::collections::BTreeMap;
+
 use base64::{Engine, prelude::BASE64_STANDARD};
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::{
     super::{Finding, Reason, scopes, scopes::Scopes, token::TokenKind},
-    Entry, Format, Layout, Material, Terms, bytes,
+    Definition, Entry, Field, Material, Terms, escape,
 };
 
-pub(super) const LAYOUT: Layout = Layout {
-    format: Format::DockerConfigJson,
+pub(super) const DOCKER_CONFIG_JSON: Definition = Definition {
     secret_type: "kubernetes.io/dockerconfigjson",
+    takes: &[Field::PublicOnly],
+    scope: |output| (!output.public_only).then_some(PULLS),
     suits,
-    entries,
+    data,
 };
 
 /// What pulling a private image needs.
-pub(super) const PULLS: &str = "read:packages";
+const PULLS: &str = "read:packages";
 
-fn entries(material: &Material<'_>) -> Vec<Entry> {
-    let (username, text) = (material.username, material.token.expose());
-    let registry = material.registry.unwrap_or_default();
-    let pair = Zeroizing::new(format!("{username}:{text}"));
+/// `~/.docker/config.json`, as far as it is about credentials:
+/// <https://github.com/docker/cli/blob/master/cli/config/types/authconfig.go>.
+#[derive(Serialize)]
+struct Config<'a> {
+    auths: BTreeMap<&'a str, Auth<'a>>,
+}
+
+#[derive(Serialize)]
+struct Auth<'a> {
+    auth: &'a str,
+    password: &'a str,
+    username: &'a str,
+}
+
+fn data(material: &Material<'_>) -> Vec<Entry> {
+    let (username, password) = (material.username, material.secret());
+    let pair = Zeroizing::new(format!("{username}:{password}"));
     let auth = Zeroizing::new(BASE64_STANDARD.encode(pair.as_bytes()));
-    // None of the parts has a character that JSON would escape: a login, a registry's host name, a token, base64.
-    let config = Zeroizing::new(format!(
-        r#"{{"auths":{{"{registry}":{{"auth":"{}","password":"{text}","username":"{username}"}}}}}}"#,
-        *auth
-    ));
-    vec![(".dockerconfigjson", bytes(&config))]
+    let registries = material.addresses.registry.as_deref().into_iter();
+    let auths = registries.map(|registry| (registry, Auth { auth: &auth, password, username })).collect();
+    vec![(".dockerconfigjson".to_owned(), escape::json(&Config { auths }))]
 }
 
 /// GitHub Packages takes classic tokens only, and pulls no private image without the scope:
@@ -46,7 +60,7 @@ fn suits(terms: &Terms<'_>) -> Result<(), Finding> {
             ),
         ));
     }
-    if terms.registry.is_none() {
+    if terms.addresses.registry.is_none() {
         return Err(Finding::new(
             Reason::RegistryUnknown,
             format!(
