@@ -1,0 +1,81 @@
+//! What a status says of the demands that GitHub is asked about.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::time;
+use crate::domain::{
+    Finding,
+    proof::{Facts, Visibility},
+    requirement::{Kind, Line, State},
+};
+
+/// One demand that GitHub is asked about, and what is known of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RequirementStatus {
+    /// What is demanded.
+    pub kind: Kind,
+    /// Of what, as in acme/app or contents: write.
+    pub name: String,
+    /// Whether it is met; Unproven if no request that only reads can tell.
+    pub state: State,
+    /// Why, in one word for machines; docs/reasons.md explains each.
+    pub reason: String,
+    /// On which repository or organization a permission was proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<String>,
+    /// Who sees the repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<Visibility>,
+    /// Set if the repository is archived.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub archived: bool,
+    /// The name that the repository has now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<String>,
+    /// The longest lifetime in days that the policy of the organization allows, if GitHub named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longest_days: Option<i32>,
+    /// GitHub said so at this instant or later; refreshed like checkedAt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
+}
+
+impl From<&Line> for RequirementStatus {
+    fn from(line: &Line) -> Self {
+        RequirementStatus {
+            kind: line.kind,
+            name: line.name.clone(),
+            state: line.state,
+            reason: line.finding.reason.as_str().to_owned(),
+            on: line.on.clone().filter(|on| !on.is_empty()),
+            visibility: line.facts.visibility,
+            archived: line.facts.archived,
+            moved_to: line.facts.moved_to.as_deref().map(str::to_owned),
+            longest_days: line.days.map(i32::from),
+            at: line.at.map(time),
+        }
+    }
+}
+
+impl RequirementStatus {
+    /// The line that it was made of, without its sentence; `None` if a later version wrote it.
+    pub(crate) fn line(&self) -> Option<Line> {
+        Some(Line {
+            kind: self.kind,
+            name: self.name.clone(),
+            on: Some(self.on.clone().unwrap_or_default()),
+            state: self.state,
+            finding: Finding::new(self.reason.parse().ok()?, String::new()),
+            facts: Facts {
+                visibility: self.visibility,
+                archived: self.archived,
+                moved_to: self.moved_to.as_deref().map(Into::into),
+            },
+            days: self.longest_days.and_then(|days| days.try_into().ok()),
+            at: self.at.as_ref().map(|at| at.0),
+        })
+    }
+}

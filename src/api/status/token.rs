@@ -1,0 +1,99 @@
+//! What a status says of the token.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    knowledge::BELIEVED,
+    token::{Flaw, HashedToken, TokenKind},
+};
+
+/// What is known of the token; never a part of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenStatus {
+    /// The Secret it was read from.
+    pub secret_name: String,
+    /// The host that was asked about it.
+    pub host: String,
+    /// Its kind, from its prefix.
+    pub kind: TokenKind,
+    /// Base64 of its SHA-256, by which GitHub's audit log can be searched.
+    pub hashed_token: HashedToken,
+    /// Why it may have been cut or mistyped, if its shape is unusual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flaw: Option<Flaw>,
+    /// The login of its account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+    /// The numeric id of its account, which stays when the login is renamed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<i64>,
+    /// Whose token was there before, or what the login was, if that is another one. It goes with the next token of the same
+    /// account, and once spec.expect names the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_account: Option<Box<PreviousAccount>>,
+    /// Its classic scopes as GitHub lists them; absent for tokens that have none by nature, empty for a classic token without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    pub scopes: Option<Vec<String>>,
+    /// When it ends, if GitHub named an expiry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Time>,
+    /// Set if GitHub named an expiry in a form that could not be read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub expiry_unreadable: bool,
+    /// Set if the expiry had passed when GitHub accepted the token; it counts for nothing then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub expiry_implausible: bool,
+    /// Scopes beyond those that are demanded, which nobody needs by what the connection says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "set"))]
+    pub excess: Vec<String>,
+    /// When GitHub was first seen to accept it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_proven_at: Option<Time>,
+    /// GitHub accepted it at this instant or later: refreshed when something changed or when it is older than the heartbeat of
+    /// the settings, not at each check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked_at: Option<Time>,
+    /// The refusals since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<RefusedStatus>,
+}
+
+/// An account whose token a connection had before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PreviousAccount {
+    /// Its login.
+    pub login: String,
+    /// Its numeric id.
+    pub user_id: i64,
+    /// When the operator saw that it is another one.
+    pub until: Time,
+}
+
+/// Refusals of the token in a row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusedStatus {
+    /// What GitHub said the last time.
+    pub reason: String,
+    /// How many there were.
+    pub count: i32,
+    /// How many in a row are believed: two, but one if the checksum of a token that was never accepted is wrong, and three of a
+    /// token that the host refused together with many others.
+    #[serde(default = "believed")]
+    pub needed: i32,
+    /// The first of them.
+    pub first: Time,
+    /// The last of them.
+    pub last: Time,
+}
+
+/// How many refusals are believed unless something else is said.
+const fn believed() -> i32 {
+    BELIEVED
+}
