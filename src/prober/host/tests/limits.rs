@@ -1,0 +1,91 @@
+//! Hosts that are down, limits and dates.
+
+use super::*;
+
+#[test]
+fn a_host_that_is_down_is_asked_by_one_scout_and_recovery_stays_within_the_budget() {
+    let host = |token, second| {
+        if (HOUR..3 * HOUR).contains(&second) { defers(Reason::ServerError) } else { accepts(token as i64) }
+    };
+    let mut world = World::new(LIMITS_OF_TESTS, host);
+    world.connect(0..1000, "a", 0);
+    world.run(0..HOUR);
+    let looks = world.looks;
+    world.run(HOUR..3 * HOUR);
+    let asked = world.count(|_| true, HOUR..3 * HOUR);
+    assert!((200..250).contains(&asked), "one question every half minute, not {asked} in two hours");
+    let looks = world.looks - looks;
+    assert!(looks < 1000 * 40, "a look every five minutes or so: {looks}");
+    let since = (0..1000)
+        .filter_map(|index| world.knowledge(index).deferred)
+        .map(|deferred| deferred.since.as_second() - T);
+    assert!(since.clone().count() > 950 && since.max() < Some(HOUR + 36 * MINUTE), "every one is told");
+    world.run(3 * HOUR..3 * HOUR + 15 * MINUTE);
+    let waiting = (0..1000).filter(|index| world.knowledge(*index).deferred.is_some()).count();
+    assert_eq!(waiting, 0, "all were asked again");
+    for begin in (0..3 * HOUR + 15 * MINUTE).step_by(17) {
+        let minute = world.count(|_| true, begin..begin + MINUTE);
+        assert!(minute <= 600, "{minute} in the minute from {begin}");
+    }
+}
+
+#[test]
+fn a_limit_of_one_account_holds_only_its_tokens_back() {
+    let host = |token: usize, second| match token % 2 {
+        0 if (HOUR..2 * HOUR).contains(&second) => {
+            Reply::Deferral(Deferral { reason: Reason::RateLimited, until: Some(at(2 * HOUR)) })
+        }
+        side => accepts(side as i64),
+    };
+    let mut world = World::new(LIMITS_OF_TESTS, host);
+    world.connect(0..40, "a", 0);
+    world.run(0..2 * HOUR);
+    assert_eq!(world.state.admission.breaker().open(), None);
+    assert_eq!(
+        world.count(|token| token % 2 == 0, HOUR..2 * HOUR),
+        1,
+        "the first tells it for all of the account"
+    );
+    assert!(world.count(|token| token % 2 == 1, HOUR..2 * HOUR) >= 119);
+    world.run(2 * HOUR..2 * HOUR + 2);
+    assert_eq!(world.count(|token| token % 2 == 0, 2 * HOUR..2 * HOUR + 2), 20);
+}
+
+#[test]
+fn a_limit_that_an_answer_announces_is_kept() {
+    let rows = [
+        ("GitHub's clock is a minute ahead", Some(60), 900, 840),
+        ("no date", None, 900, 900),
+        ("a date 400 days behind", Some(-400 * DAY), 900, 900),
+        ("a reset 400 days ahead", Some(0), 400 * DAY, HOUR),
+    ];
+    for (name, date, reset, until) in rows {
+        let mut world = World::new(LIMITS_OF_TESTS, |_, _| accepts(1));
+        let question = Question { account: Some(1), ..question_of(1, "a") };
+        world.state.ask(question.clone(), at(0));
+        let Step::Ask(_) = world.state.step(at(0)).0 else { panic!("it is asked") };
+        let limit = RateLimit { limit: 5000, remaining: 0, reset: at(reset).as_second() };
+        let date = date.map(at);
+        let heard = Exchange { at: at(0), answered: at(0), reply: accepts(1), date, limit: Some(limit) };
+        world.state.answered(&question, heard);
+        let (asked, _) = world.state.ask(Question { account: Some(1), ..question_of(2, "a") }, at(1));
+        let spent = Deferral { reason: Reason::RateLimited, until: Some(at(until)) };
+        assert_eq!(asked, Asked::NotNow(spent), "{name}");
+        let other = Question { account: Some(2), ..question_of(3, "a") };
+        assert_eq!(world.state.ask(other, at(1)).0, Asked::Pending, "{name}");
+    }
+}
+
+#[test]
+fn a_wrong_date_is_counted_and_moves_nothing() {
+    let mut world = World::new(LIMITS_OF_TESTS, |_, _| accepts(1));
+    for (number, date) in [3, 3, 400 * DAY, 3].into_iter().enumerate() {
+        world.state.ask(question_of(number, "a"), at(0));
+        let Step::Ask(due) = world.state.step(at(0)).0 else { panic!("it is asked") };
+        let heard =
+            Exchange { at: at(0), answered: at(0), reply: accepts(1), date: Some(at(date)), limit: None };
+        world.state.answered(&due.question, heard);
+    }
+    let clock = world.state.admission.clock();
+    assert_eq!((clock.offset().as_secs(), clock.outliers()), (3, 1));
+}

@@ -1,0 +1,157 @@
+//! Refusals: when they condemn, when the host is not believed, and how many logins may fail.
+
+use super::*;
+
+#[test]
+fn an_incident_of_half_a_minute_condemns_nobody() {
+    let refusing = |token, second| {
+        if (SETTLED..SETTLED + 25).contains(&second) { refuses() } else { accepts(token as i64) }
+    };
+    let mut world = World::new(LIMITS_OF_TESTS, refusing);
+    world.connect(0..20, "a", 0);
+    world.connect(100..200, "b", 0);
+    world.run(0..SETTLED);
+    // The worst case: all are asked about within it.
+    world.connections.iter_mut().for_each(|connection| connection.since = SETTLED);
+    for token in 0..20 {
+        let question = Question { accepted_before: true, ..question_of(token, "a") };
+        world.state.ask(question, at(SETTLED));
+    }
+    world.run(SETTLED..SETTLED + 25);
+    world.connect([999], "c", SETTLED + 20);
+    for minute in 0..60 {
+        let begin = SETTLED + 25 + minute * MINUTE;
+        world.run(begin..begin + MINUTE);
+        assert_eq!(world.condemned(), [0; 0]);
+    }
+    assert_eq!(world.state.admission.incident().since(), None);
+    assert!(
+        world.is_accepted(999, SETTLED + 20..SETTLED + 2 * MINUTE),
+        "a new one is accepted soon after it"
+    );
+    for token in 0..20 {
+        assert!(world.is_accepted(token, SETTLED + 25..SETTLED + 2 * MINUTE), "{token} is accepted again");
+    }
+}
+
+#[test]
+fn an_incident_that_meets_one_token_after_the_other_condemns_nobody() {
+    let refusing = |token, second| {
+        if (SETTLED..SETTLED + 20 * MINUTE).contains(&second) { refuses() } else { accepts(token as i64) }
+    };
+    let mut world = World::new(LIMITS_OF_TESTS, refusing);
+    world.connect((0..40).map(|token| token * 2), "a", 0);
+    world.run(0..SETTLED + HOUR);
+    assert_eq!(world.condemned(), [0; 0]);
+    let refused = world.count(|_| true, SETTLED..SETTLED + 20 * MINUTE);
+    assert!(refused < 60, "few questions meanwhile: {refused}");
+}
+
+#[test]
+fn tokens_that_are_really_revoked_at_once_are_condemned_after_the_hold() {
+    let refusing = |token, second| {
+        if token < 20 && second >= SETTLED { refuses() } else { accepts(token as i64) }
+    };
+    let mut world = World::new(LIMITS_OF_TESTS, refusing);
+    world.connect(0..20, "a", 0);
+    world.connect(100..150, "b", 0);
+    world.run(0..SETTLED);
+    world.run(SETTLED..SETTLED + 30 * MINUTE);
+    assert!(world.condemned().len() < 3, "held");
+    assert!(world.count(|token| token >= 100, SETTLED..SETTLED + 30 * MINUTE) >= 75, "others go on as usual");
+    world.run(SETTLED + 30 * MINUTE..SETTLED + 75 * MINUTE);
+    assert_eq!(world.condemned(), (0..20).collect::<Vec<_>>());
+    let asked = |token| world.count(|of| of == token, SETTLED + 10 * MINUTE..SETTLED + 75 * MINUTE);
+    assert!((0..20).all(|token| asked(token) >= 3), "each by three refusals of its own");
+    world.run(SETTLED + 75 * MINUTE..SETTLED + 5 * HOUR);
+    assert_eq!(world.condemned().len(), 20, "they make no new incident");
+    assert_eq!(world.state.admission.incident().since(), None);
+}
+
+#[test]
+fn a_single_token_that_is_revoked_is_condemned_after_two_refusals() {
+    let refusing =
+        |token, second| if token == 0 && second >= HOUR { refuses() } else { accepts(token as i64) };
+    let mut world = World::new(LIMITS_OF_TESTS, refusing);
+    world.connect([0, 2], "a", 0);
+    world.connect([1, 3], "b", 0);
+    world.run(0..HOUR + 31 * MINUTE);
+    assert_eq!(world.condemned(), [0]);
+    world.run(HOUR + 31 * MINUTE..2 * DAY);
+    let refusals: Vec<_> =
+        world.asked.iter().filter(|asked| asked.0 == 0 && asked.1 >= HOUR).map(|asked| asked.1).collect();
+    let minutes: Vec<_> = refusals.iter().map(|second| (second - refusals[1]) / MINUTE).collect();
+    assert_eq!(minutes[..8], [-1, 0, 5, 15, 30, 60, 120, 240], "{minutes:?}");
+}
+
+#[test]
+fn dead_tokens_that_a_restart_asks_about_again_make_no_incident() {
+    let mut world = World::new(LIMITS_OF_TESTS, |_, _| refuses());
+    world.connect(0..50, "a", 0);
+    for connection in &mut world.connections {
+        let mut knowledge = Knowledge::default();
+        knowledge.learn(accepts(1), at(-DAY));
+        for _ in 0..5 {
+            knowledge.learn(refuses(), at(-HOUR));
+        }
+        connection.remembered = knowledge;
+    }
+    world.run(0..3 * HOUR);
+    assert_eq!(world.state.admission.incident().since(), None);
+    assert_eq!(world.condemned().len(), 50);
+    let counts: Vec<_> = (0..50).map(|index| world.knowledge(index).refused.unwrap().count).collect();
+    assert!(counts.iter().all(|count| *count > 5), "they add up: {counts:?}");
+}
+
+#[test]
+fn made_up_tokens_spend_the_failed_logins_of_their_namespace_only() {
+    let host = |token, second| match token {
+        0..200 => refuses(),
+        300 if second >= HOUR => refuses(),
+        _ => accepts(token as i64),
+    };
+    let mut world = World::new(LIMITS_OF_TESTS, host);
+    world.connect([300, 301], "good", 0);
+    world.run(0..HOUR);
+    world.connect(0..200, "bad", HOUR);
+    world.connect([400], "other", HOUR + 5);
+    world.run(HOUR..HOUR + 30 * MINUTE + 61);
+    assert!(world.is_accepted(400, HOUR..HOUR + MINUTE), "another tenant's new token");
+    assert!(world.condemned().contains(&300), "another tenant's confirmation");
+    world.run(HOUR + 30 * MINUTE + 61..9 * HOUR);
+    for begin in (HOUR..8 * HOUR).step_by(60) {
+        let made_up = world.count(|token| token < 200, begin..begin + HOUR);
+        assert!(made_up <= 6, "{made_up} in the hour from {begin}");
+    }
+    let waiting = world
+        .connections
+        .iter()
+        .filter(|connection| connection.told.is_some_and(|told| told.reason == Reason::FailedLoginsSpent));
+    assert!(waiting.count() > 150, "the others are told why they wait");
+}
+
+#[test]
+fn failed_logins_of_many_namespaces_hold_within_the_address() {
+    let mut world = World::new(LIMITS_OF_TESTS, |_, _| refuses());
+    for (number, namespace) in ["a", "b", "c", "d", "e", "f", "g", "h"].into_iter().enumerate() {
+        world.connect(number * 100..number * 100 + 20, namespace, 0);
+    }
+    world.run(0..4 * HOUR);
+    for begin in (0..3 * HOUR).step_by(60) {
+        let refused = world.count(|_| true, begin..begin + HOUR);
+        assert!(refused <= 30, "{refused} in the hour from {begin}");
+    }
+}
+
+#[test]
+fn tokens_with_a_wrong_checksum_are_asked_about_last_and_condemned_at_once() {
+    let mut world = World::new(LIMITS_OF_TESTS, |token, _| if token < 10 { refuses() } else { accepts(1) });
+    world.connect(0..10, "a", 0);
+    world.connections.iter_mut().for_each(|connection| connection.dubious = true);
+    world.connect([20], "a", 0);
+    world.run(0..DAY);
+    assert_eq!(world.asked[0].0, 20, "{:?}", world.asked[0]);
+    assert_eq!(world.count(|token| token < 10, 0..HOUR), 3, "half of the namespace's share");
+    assert_eq!(world.condemned().len(), 10);
+    assert!((0..10).all(|token| world.count(|of| of == token, 0..DAY) == 1), "once a day");
+}
