@@ -1,6 +1,6 @@
 //! Whose token it is, of which kind, and with which scopes.
 
-use super::row::{ACME, APP, MEMBER, PRIVATE, ROW, Row, Theme, app_user, classic, fine, oauth};
+use super::row::{ACME, APP_MET, MEMBER, PRIVATE, ROW, Row, Theme, app_user, classic, fine, oauth};
 
 pub(super) const THEME: Theme = Theme {
     title: "Accounts, kinds and scopes",
@@ -44,11 +44,8 @@ const ROWS: &[Row] = &[
         given: &[ACME, MEMBER, PRIVATE],
         token: classic(&["repo"]),
         expect: r#"{"login": "somebody"}"#,
-        require: APP,
         ready: ("False", "AnotherAccount"),
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a classic token where fine-grained ones are demanded",

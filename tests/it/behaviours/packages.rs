@@ -17,92 +17,78 @@ pub(super) const THEME: Theme = Theme {
     rows: ROWS,
 };
 
+/// A pull of its image is demanded and allowed.
+const PULL_MET: Row = Row {
+    require: r#"{"packages": [{"name": "acme/app"}]}"#,
+    lines: &["Package acme/app: Met Proven"],
+    calls: &[("/token?scope=repository:acme/app:pull", 1)],
+    ..ROW
+};
+
+/// A pull of its image is demanded and refused.
+const PULL_REFUSED: Row = Row {
+    require: r#"{"packages": [{"name": "acme/app"}]}"#,
+    ready: ("False", "PackageRefused"),
+    lines: &["Package acme/app: NotMet PackageRefused"],
+    calls: &[("/token?scope=repository:acme/app:pull", 2)],
+    ..ROW
+};
+
 const ROWS: &[Row] = &[
     Row {
         name: "a private image of the organization",
         given: &[ACME, MEMBER, Package(Seen::Private, "acme/app")],
         token: classic(&["read:packages"]),
-        require: r#"{"packages": [{"name": "acme/app"}]}"#,
-        lines: &["Package acme/app: Met Proven"],
-        calls: &[("/token?scope=repository:acme/app:pull", 1)],
-        ..ROW
+        ..PULL_MET
     },
     Row {
         name: "a private image, by a larger scope",
         given: &[ACME, MEMBER, Package(Seen::Private, "acme/app")],
         token: classic(&["write:packages"]),
-        require: r#"{"packages": [{"name": "acme/app"}]}"#,
-        lines: &["Package acme/app: Met Proven"],
-        calls: &[("/token?scope=repository:acme/app:pull", 1)],
-        ..ROW
+        ..PULL_MET
     },
     Row {
         name: "a private image, and the token lacks read:packages",
         given: &[ACME, MEMBER, Package(Seen::Private, "acme/app")],
         token: classic(&["repo"]),
-        require: r#"{"packages": [{"name": "acme/app"}]}"#,
-        ready: ("False", "PackageRefused"),
         says: "the token may lack the scope read:packages",
-        lines: &["Package acme/app: NotMet PackageRefused"],
-        calls: &[("/token?scope=repository:acme/app:pull", 2)],
-        ..ROW
+        ..PULL_REFUSED
     },
     Row {
         name: "an internal image, and the account is a member",
         given: &[ACME, MEMBER, Package(Seen::Internal, "acme/app")],
         token: classic(&["read:packages"]),
-        require: r#"{"packages": [{"name": "acme/app"}]}"#,
-        lines: &["Package acme/app: Met Proven"],
-        calls: &[("/token?scope=repository:acme/app:pull", 1)],
-        ..ROW
+        ..PULL_MET
     },
     Row {
         name: "an internal image, and the account is no member",
         given: &[ACME, Package(Seen::Internal, "acme/app")],
         token: classic(&["read:packages"]),
-        require: r#"{"packages": [{"name": "acme/app"}]}"#,
-        ready: ("False", "PackageRefused"),
-        lines: &["Package acme/app: NotMet PackageRefused"],
-        calls: &[("/token?scope=repository:acme/app:pull", 2)],
-        ..ROW
+        ..PULL_REFUSED
     },
     Row {
         name: "a public image, and the account is no member",
         given: &[ACME, Package(Seen::Public, "acme/app")],
         token: classic(&["read:packages"]),
-        require: r#"{"packages": [{"name": "acme/app"}]}"#,
-        lines: &["Package acme/app: Met Proven"],
-        calls: &[("/token?scope=repository:acme/app:pull", 1)],
-        ..ROW
+        ..PULL_MET
     },
     Row {
         name: "a public image, and the token lacks read:packages",
         given: &[ACME, Package(Seen::Public, "acme/app")],
         token: classic(&[]),
-        require: r#"{"packages": [{"name": "acme/app"}]}"#,
-        ready: ("False", "PackageRefused"),
-        lines: &["Package acme/app: NotMet PackageRefused"],
-        calls: &[("/token?scope=repository:acme/app:pull", 2)],
-        ..ROW
+        ..PULL_REFUSED
     },
     Row {
         name: "a private image, and the account is no member",
         given: &[ACME, Package(Seen::Private, "acme/app")],
         token: classic(&["read:packages"]),
-        require: r#"{"packages": [{"name": "acme/app"}]}"#,
-        ready: ("False", "PackageRefused"),
-        lines: &["Package acme/app: NotMet PackageRefused"],
-        calls: &[("/token?scope=repository:acme/app:pull", 2)],
-        ..ROW
+        ..PULL_REFUSED
     },
     Row {
         name: "a private image of a repository to which the account was invited",
         given: &[ACME, PRIVATE, Collaborator("acme/app", Access::Read), Package(Seen::Private, "acme/app")],
         token: classic(&["read:packages"]),
-        require: r#"{"packages": [{"name": "acme/app"}]}"#,
-        lines: &["Package acme/app: Met Proven"],
-        calls: &[("/token?scope=repository:acme/app:pull", 1)],
-        ..ROW
+        ..PULL_MET
     },
     Row {
         name: "a private image of a repository to which the account has no access",
@@ -113,62 +99,39 @@ const ROWS: &[Row] = &[
             Package(Seen::Private, "acme/app"),
         ],
         token: classic(&["read:packages"]),
-        require: r#"{"packages": [{"name": "acme/app"}]}"#,
-        ready: ("False", "PackageRefused"),
-        lines: &["Package acme/app: NotMet PackageRefused"],
-        calls: &[("/token?scope=repository:acme/app:pull", 2)],
-        ..ROW
+        ..PULL_REFUSED
     },
     Row {
         name: "an image that does not exist",
         given: &[ACME, MEMBER],
         token: classic(&["read:packages"]),
-        require: r#"{"packages": [{"name": "acme/app"}]}"#,
-        ready: ("False", "PackageRefused"),
         says: "there may be no such image",
-        lines: &["Package acme/app: NotMet PackageRefused"],
-        calls: &[("/token?scope=repository:acme/app:pull", 2)],
-        ..ROW
+        ..PULL_REFUSED
     },
     Row {
         name: "single sign-on, and the token is not authorized",
         given: &[Organization("acme", &[Sso]), MEMBER, Package(Seen::Private, "acme/app")],
         token: classic(&["read:packages"]),
-        require: r#"{"packages": [{"name": "acme/app"}]}"#,
-        ready: ("False", "PackageRefused"),
         says: "single sign-on",
-        lines: &["Package acme/app: NotMet PackageRefused"],
-        calls: &[("/token?scope=repository:acme/app:pull", 2)],
-        ..ROW
+        ..PULL_REFUSED
     },
     Row {
         name: "single sign-on, and the token is authorized",
         given: &[Organization("acme", &[Sso]), MEMBER, Package(Seen::Private, "acme/app")],
         token: classic(&["read:packages"]).authorized(&["acme"]),
-        require: r#"{"packages": [{"name": "acme/app"}]}"#,
-        lines: &["Package acme/app: Met Proven"],
-        calls: &[("/token?scope=repository:acme/app:pull", 1)],
-        ..ROW
+        ..PULL_MET
     },
     Row {
         name: "a ban of classic tokens",
         given: &[Organization("acme", &[ForbidsClassic]), MEMBER, Package(Seen::Private, "acme/app")],
         token: classic(&["read:packages"]),
-        require: r#"{"packages": [{"name": "acme/app"}]}"#,
-        ready: ("False", "PackageRefused"),
-        lines: &["Package acme/app: NotMet PackageRefused"],
-        calls: &[("/token?scope=repository:acme/app:pull", 2)],
-        ..ROW
+        ..PULL_REFUSED
     },
     Row {
         name: "a lifetime cap of 90 days",
         given: &[Organization("acme", &[ClassicLivesAtMost(90)]), MEMBER, Package(Seen::Private, "acme/app")],
         token: classic(&["read:packages"]),
-        require: r#"{"packages": [{"name": "acme/app"}]}"#,
-        ready: ("False", "PackageRefused"),
-        lines: &["Package acme/app: NotMet PackageRefused"],
-        calls: &[("/token?scope=repository:acme/app:pull", 2)],
-        ..ROW
+        ..PULL_REFUSED
     },
     Row {
         name: "an image of the account",

@@ -1,9 +1,9 @@
 //! Policies of organizations, and classic tokens.
 
 use super::row::{
-    APP,
+    ADDRESS_FORBIDDEN, APP, APP_MET,
     Given::Organization,
-    IN_ACME, INTERNAL, MEMBER, PRIVATE, PUBLIC,
+    IN_ACME, INTERNAL, LIFETIME_FORBIDDEN, MEMBER, PRIVATE, PUBLIC,
     Policy::{
         AllowsNoAddress, ClassicLivesAtMost, FineGrainedLivesAtMost, ForbidsClassic, ForbidsFineGrained,
         NeedsApproval, OfEnterprise, Sso,
@@ -66,28 +66,19 @@ const ROWS: &[Row] = &[
         name: "single sign-on lets an authorized classic token in: a private repository",
         given: &[Organization("acme", &[Sso]), MEMBER, PRIVATE],
         token: classic(&["repo", "read:org"]).authorized(&["acme"]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "single sign-on lets an authorized classic token in: an internal repository",
         given: &[Organization("acme", &[Sso]), MEMBER, INTERNAL],
         token: classic(&["repo", "read:org"]).authorized(&["acme"]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "single sign-on lets an authorized classic token in: a public repository",
         given: &[Organization("acme", &[Sso]), MEMBER, PUBLIC],
         token: classic(&["repo", "read:org"]).authorized(&["acme"]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "single sign-on lets an authorized classic token in: the organization itself",
@@ -124,10 +115,7 @@ const ROWS: &[Row] = &[
         name: "a ban of classic tokens leaves public reads alone: a public repository",
         given: &[Organization("acme", &[ForbidsClassic]), MEMBER, PUBLIC],
         token: classic(&["repo", "read:org"]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a ban of classic tokens: the organization itself",
@@ -143,61 +131,40 @@ const ROWS: &[Row] = &[
         name: "a ban of fine-grained tokens does not bind a classic one: a private repository",
         given: &[Organization("acme", &[ForbidsFineGrained]), MEMBER, PRIVATE],
         token: classic(&["repo", "read:org"]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a ban of fine-grained tokens does not bind a classic one: an internal repository",
         given: &[Organization("acme", &[ForbidsFineGrained]), MEMBER, INTERNAL],
         token: classic(&["repo", "read:org"]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a ban of fine-grained tokens does not bind a classic one: a public repository",
         given: &[Organization("acme", &[ForbidsFineGrained]), MEMBER, PUBLIC],
         token: classic(&["repo", "read:org"]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a lifetime cap keeps a classic token out that never expires: a private repository",
         given: &[Organization("acme", &[ClassicLivesAtMost(366)]), MEMBER, PRIVATE],
         token: classic(&["repo", "read:org"]),
-        require: APP,
-        ready: ("False", "LifetimeForbidden"),
         says: "longer than 366 days",
-        lines: &["Repository acme/app: NotMet LifetimeForbidden"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..LIFETIME_FORBIDDEN
     },
     Row {
         name: "a lifetime cap keeps a classic token out that never expires: an internal repository",
         given: &[Organization("acme", &[ClassicLivesAtMost(366)]), MEMBER, INTERNAL],
         token: classic(&["repo", "read:org"]),
-        require: APP,
-        ready: ("False", "LifetimeForbidden"),
         says: "longer than 366 days",
-        lines: &["Repository acme/app: NotMet LifetimeForbidden"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..LIFETIME_FORBIDDEN
     },
     Row {
         name: "a lifetime cap keeps a classic token out that never expires: a public repository",
         given: &[Organization("acme", &[ClassicLivesAtMost(366)]), MEMBER, PUBLIC],
         token: classic(&["repo", "read:org"]),
-        require: APP,
-        ready: ("False", "LifetimeForbidden"),
         says: "longer than 366 days",
-        lines: &["Repository acme/app: NotMet LifetimeForbidden"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..LIFETIME_FORBIDDEN
     },
     Row {
         name: "a lifetime cap keeps a classic token out that never expires: the organization itself",
@@ -214,103 +181,64 @@ const ROWS: &[Row] = &[
         name: "a lifetime cap keeps a classic token out that was made for a day more: a private repository",
         given: &[Organization("acme", &[ClassicLivesAtMost(90)]), MEMBER, PRIVATE],
         token: classic(&["repo", "read:org"]).days(91),
-        require: APP,
-        ready: ("False", "LifetimeForbidden"),
         says: "longer than 90 days",
-        lines: &["Repository acme/app: NotMet LifetimeForbidden"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..LIFETIME_FORBIDDEN
     },
     Row {
         name: "a lifetime cap keeps a classic token out that was made for a day more: an internal repository",
         given: &[Organization("acme", &[ClassicLivesAtMost(90)]), MEMBER, INTERNAL],
         token: classic(&["repo", "read:org"]).days(91),
-        require: APP,
-        ready: ("False", "LifetimeForbidden"),
         says: "longer than 90 days",
-        lines: &["Repository acme/app: NotMet LifetimeForbidden"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..LIFETIME_FORBIDDEN
     },
     Row {
         name: "a lifetime cap keeps a classic token out that was made for a day more: a public repository",
         given: &[Organization("acme", &[ClassicLivesAtMost(90)]), MEMBER, PUBLIC],
         token: classic(&["repo", "read:org"]).days(91),
-        require: APP,
-        ready: ("False", "LifetimeForbidden"),
         says: "longer than 90 days",
-        lines: &["Repository acme/app: NotMet LifetimeForbidden"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..LIFETIME_FORBIDDEN
     },
     Row {
         name: "a lifetime cap lets a classic token in that was made for as long: a private repository",
         given: &[Organization("acme", &[ClassicLivesAtMost(90)]), MEMBER, PRIVATE],
         token: classic(&["repo", "read:org"]).days(90),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a lifetime cap lets a classic token in that was made for as long: an internal repository",
         given: &[Organization("acme", &[ClassicLivesAtMost(90)]), MEMBER, INTERNAL],
         token: classic(&["repo", "read:org"]).days(90),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a lifetime cap lets a classic token in that was made for as long: a public repository",
         given: &[Organization("acme", &[ClassicLivesAtMost(90)]), MEMBER, PUBLIC],
         token: classic(&["repo", "read:org"]).days(90),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a lifetime cap of fine-grained tokens does not bind a classic one: a private repository",
         given: &[Organization("acme", &[FineGrainedLivesAtMost(7)]), MEMBER, PRIVATE],
         token: classic(&["repo", "read:org"]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a list of addresses keeps a classic token out: a private repository",
         given: &[Organization("acme", &[AllowsNoAddress]), MEMBER, PRIVATE],
         token: classic(&["repo", "read:org"]),
-        require: APP,
-        ready: ("False", "AddressForbidden"),
-        says: "list of allowed addresses",
-        lines: &["Repository acme/app: NotMet AddressForbidden"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..ADDRESS_FORBIDDEN
     },
     Row {
         name: "a list of addresses keeps a classic token out: an internal repository",
         given: &[Organization("acme", &[AllowsNoAddress]), MEMBER, INTERNAL],
         token: classic(&["repo", "read:org"]),
-        require: APP,
-        ready: ("False", "AddressForbidden"),
-        says: "list of allowed addresses",
-        lines: &["Repository acme/app: NotMet AddressForbidden"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..ADDRESS_FORBIDDEN
     },
     Row {
         name: "a list of addresses keeps a classic token out: a public repository",
         given: &[Organization("acme", &[AllowsNoAddress]), MEMBER, PUBLIC],
         token: classic(&["repo", "read:org"]),
-        require: APP,
-        ready: ("False", "AddressForbidden"),
-        says: "list of allowed addresses",
-        lines: &["Repository acme/app: NotMet AddressForbidden"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..ADDRESS_FORBIDDEN
     },
     Row {
         name: "a list of addresses keeps a classic token out: the organization itself",
@@ -326,39 +254,26 @@ const ROWS: &[Row] = &[
         name: "approval is for fine-grained tokens, not for a classic one: a private repository",
         given: &[Organization("acme", &[NeedsApproval]), MEMBER, PRIVATE],
         token: classic(&["repo", "read:org"]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "approval is for fine-grained tokens, not for a classic one: an internal repository",
         given: &[Organization("acme", &[NeedsApproval]), MEMBER, INTERNAL],
         token: classic(&["repo", "read:org"]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "approval is for fine-grained tokens, not for a classic one: a public repository",
         given: &[Organization("acme", &[NeedsApproval]), MEMBER, PUBLIC],
         token: classic(&["repo", "read:org"]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a lifetime cap of the enterprise is told with its days too",
         given: &[Organization("acme", &[ClassicLivesAtMost(30), OfEnterprise("corp")]), MEMBER, PRIVATE],
         token: classic(&["repo"]),
-        require: APP,
-        ready: ("False", "LifetimeForbidden"),
         says: "longer than 30 days",
-        lines: &["Repository acme/app: NotMet LifetimeForbidden"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..LIFETIME_FORBIDDEN
     },
     Row {
         name: "single sign-on of the enterprise",

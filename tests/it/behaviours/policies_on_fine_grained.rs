@@ -1,9 +1,9 @@
 //! Policies of organizations, and fine-grained tokens.
 
 use super::row::{
-    APP,
+    ADDRESS_FORBIDDEN, APP, APP_MET, APP_NOT_VISIBLE,
     Given::Organization,
-    IN_ACME, INTERNAL, MEMBER, OWNER, PRIVATE, PUBLIC,
+    IN_ACME, INTERNAL, LIFETIME_FORBIDDEN, MEMBER, OWNER, PRIVATE, PUBLIC,
     Policy::{
         AllowsNoAddress, ClassicLivesAtMost, FineGrainedLivesAtMost, ForbidsClassic, ForbidsFineGrained,
         NeedsApproval, Sso,
@@ -23,28 +23,19 @@ const ROWS: &[Row] = &[
         name: "single sign-on asks nothing more of a fine-grained token: a private repository",
         given: &[Organization("acme", &[Sso]), MEMBER, PRIVATE],
         token: fine(&[("contents", "read")]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "single sign-on asks nothing more of a fine-grained token: an internal repository",
         given: &[Organization("acme", &[Sso]), MEMBER, INTERNAL],
         token: fine(&[("contents", "read")]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "single sign-on asks nothing more of a fine-grained token: a public repository",
         given: &[Organization("acme", &[Sso]), MEMBER, PUBLIC],
         token: fine(&[("contents", "read")]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a ban of fine-grained tokens leaves public reads alone: a private repository",
@@ -72,10 +63,7 @@ const ROWS: &[Row] = &[
         name: "a ban of fine-grained tokens leaves public reads alone: a public repository",
         given: &[Organization("acme", &[ForbidsFineGrained]), MEMBER, PUBLIC],
         token: fine(&[("contents", "read")]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a ban of fine-grained tokens: the organization itself",
@@ -91,61 +79,40 @@ const ROWS: &[Row] = &[
         name: "a ban of classic tokens does not bind a fine-grained one: a private repository",
         given: &[Organization("acme", &[ForbidsClassic]), MEMBER, PRIVATE],
         token: fine(&[("contents", "read")]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a ban of classic tokens does not bind a fine-grained one: an internal repository",
         given: &[Organization("acme", &[ForbidsClassic]), MEMBER, INTERNAL],
         token: fine(&[("contents", "read")]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a ban of classic tokens does not bind a fine-grained one: a public repository",
         given: &[Organization("acme", &[ForbidsClassic]), MEMBER, PUBLIC],
         token: fine(&[("contents", "read")]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a lifetime cap keeps a fine-grained token out that was made for longer: a private repository",
         given: &[Organization("acme", &[FineGrainedLivesAtMost(90)]), MEMBER, PRIVATE],
         token: fine(&[("contents", "read")]).days(366),
-        require: APP,
-        ready: ("False", "LifetimeForbidden"),
         says: "longer than 90 days",
-        lines: &["Repository acme/app: NotMet LifetimeForbidden"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..LIFETIME_FORBIDDEN
     },
     Row {
         name: "a lifetime cap keeps a fine-grained token out that was made for longer: an internal repository",
         given: &[Organization("acme", &[FineGrainedLivesAtMost(90)]), MEMBER, INTERNAL],
         token: fine(&[("contents", "read")]).days(366),
-        require: APP,
-        ready: ("False", "LifetimeForbidden"),
         says: "longer than 90 days",
-        lines: &["Repository acme/app: NotMet LifetimeForbidden"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..LIFETIME_FORBIDDEN
     },
     Row {
         name: "a lifetime cap keeps a fine-grained token out that was made for longer: a public repository",
         given: &[Organization("acme", &[FineGrainedLivesAtMost(90)]), MEMBER, PUBLIC],
         token: fine(&[("contents", "read")]).days(366),
-        require: APP,
-        ready: ("False", "LifetimeForbidden"),
         says: "longer than 90 days",
-        lines: &["Repository acme/app: NotMet LifetimeForbidden"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..LIFETIME_FORBIDDEN
     },
     Row {
         name: "a lifetime cap keeps a fine-grained token out that was made for longer: the organization itself",
@@ -162,81 +129,50 @@ const ROWS: &[Row] = &[
         name: "a lifetime cap keeps a fine-grained token out that never expires: a private repository",
         given: &[Organization("acme", &[FineGrainedLivesAtMost(366)]), MEMBER, PRIVATE],
         token: fine(&[("contents", "read")]),
-        require: APP,
-        ready: ("False", "LifetimeForbidden"),
         says: "longer than 366 days",
-        lines: &["Repository acme/app: NotMet LifetimeForbidden"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..LIFETIME_FORBIDDEN
     },
     Row {
         name: "a lifetime cap lets a fine-grained token in that was made for as long: a private repository",
         given: &[Organization("acme", &[FineGrainedLivesAtMost(90)]), MEMBER, PRIVATE],
         token: fine(&[("contents", "read")]).days(90),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a lifetime cap lets a fine-grained token in that was made for as long: an internal repository",
         given: &[Organization("acme", &[FineGrainedLivesAtMost(90)]), MEMBER, INTERNAL],
         token: fine(&[("contents", "read")]).days(90),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a lifetime cap lets a fine-grained token in that was made for as long: a public repository",
         given: &[Organization("acme", &[FineGrainedLivesAtMost(90)]), MEMBER, PUBLIC],
         token: fine(&[("contents", "read")]).days(90),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a lifetime cap of classic tokens does not bind a fine-grained one: a private repository",
         given: &[Organization("acme", &[ClassicLivesAtMost(7)]), MEMBER, PRIVATE],
         token: fine(&[("contents", "read")]).days(90),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a list of addresses keeps a fine-grained token out: a private repository",
         given: &[Organization("acme", &[AllowsNoAddress]), MEMBER, PRIVATE],
         token: fine(&[("contents", "read")]),
-        require: APP,
-        ready: ("False", "AddressForbidden"),
-        says: "list of allowed addresses",
-        lines: &["Repository acme/app: NotMet AddressForbidden"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..ADDRESS_FORBIDDEN
     },
     Row {
         name: "a list of addresses keeps a fine-grained token out: an internal repository",
         given: &[Organization("acme", &[AllowsNoAddress]), MEMBER, INTERNAL],
         token: fine(&[("contents", "read")]),
-        require: APP,
-        ready: ("False", "AddressForbidden"),
-        says: "list of allowed addresses",
-        lines: &["Repository acme/app: NotMet AddressForbidden"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..ADDRESS_FORBIDDEN
     },
     Row {
         name: "a list of addresses keeps a fine-grained token out: a public repository",
         given: &[Organization("acme", &[AllowsNoAddress]), MEMBER, PUBLIC],
         token: fine(&[("contents", "read")]),
-        require: APP,
-        ready: ("False", "AddressForbidden"),
-        says: "list of allowed addresses",
-        lines: &["Repository acme/app: NotMet AddressForbidden"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..ADDRESS_FORBIDDEN
     },
     Row {
         name: "a list of addresses keeps a fine-grained token out: the organization itself",
@@ -252,32 +188,21 @@ const ROWS: &[Row] = &[
         name: "a fine-grained token that waits for approval sees what everybody sees: a private repository",
         given: &[Organization("acme", &[NeedsApproval]), MEMBER, PRIVATE],
         token: fine(&[("contents", "read")]),
-        require: APP,
-        ready: ("False", "RepositoryNotVisible"),
         says: "waits for approval",
-        lines: &["Repository acme/app: NotMet RepositoryNotVisible"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..APP_NOT_VISIBLE
     },
     Row {
         name: "a fine-grained token that waits for approval sees what everybody sees: an internal repository",
         given: &[Organization("acme", &[NeedsApproval]), MEMBER, INTERNAL],
         token: fine(&[("contents", "read")]),
-        require: APP,
-        ready: ("False", "RepositoryNotVisible"),
         says: "waits for approval",
-        lines: &["Repository acme/app: NotMet RepositoryNotVisible"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..APP_NOT_VISIBLE
     },
     Row {
         name: "a fine-grained token that waits for approval sees what everybody sees: a public repository",
         given: &[Organization("acme", &[NeedsApproval]), MEMBER, PUBLIC],
         token: fine(&[("contents", "read")]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a fine-grained token that waits for approval: the organization itself",
@@ -292,28 +217,19 @@ const ROWS: &[Row] = &[
         name: "a fine-grained token that was approved: a private repository",
         given: &[Organization("acme", &[NeedsApproval]), MEMBER, PRIVATE],
         token: fine(&[("contents", "read")]).approved(),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a fine-grained token that was approved: an internal repository",
         given: &[Organization("acme", &[NeedsApproval]), MEMBER, INTERNAL],
         token: fine(&[("contents", "read")]).approved(),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a fine-grained token that was approved: a public repository",
         given: &[Organization("acme", &[NeedsApproval]), MEMBER, PUBLIC],
         token: fine(&[("contents", "read")]).approved(),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a fine-grained token that was approved: the organization itself",
@@ -328,9 +244,6 @@ const ROWS: &[Row] = &[
         name: "a fine-grained token of an owner needs no approval: a private repository",
         given: &[Organization("acme", &[NeedsApproval]), OWNER, PRIVATE],
         token: fine(&[("contents", "read")]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
 ];

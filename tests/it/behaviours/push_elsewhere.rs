@@ -5,7 +5,7 @@ use github_simulator::Access;
 use super::row::{
     ACME, GIT,
     Given::{Collaborator, Organization, Repository},
-    MEMBER, OWNER, PRIVATE, PUBLIC, PUSH,
+    MEMBER, OWNER, PRIVATE, PUBLIC, PUSH, PUSH_MET, PUSH_REFUSED,
     Policy::{ForbidsClassic, ForbidsFineGrained, NeedsApproval, Sso},
     ROW, Row, Seen, Theme, Trait, classic, fine, oauth, own,
 };
@@ -21,39 +21,25 @@ const ROWS: &[Row] = &[
         name: "a fine-grained token with contents: read, the role Write and a public repository",
         given: &[ACME, MEMBER, PUBLIC, Collaborator("acme/app", Access::Push)],
         token: fine(&[("contents", "read")]),
-        require: PUSH,
-        ready: ("False", "PushRefused"),
-        lines: &["Repository acme/app: Met Proven", "Push acme/app: NotMet PushRefused"],
-        calls: &[("/repos/acme/app", 1), (GIT, 2)],
-        ..ROW
+        ..PUSH_REFUSED
     },
     Row {
         name: "a fine-grained token with contents: write, the role Write and a public repository",
         given: &[ACME, MEMBER, PUBLIC, Collaborator("acme/app", Access::Push)],
         token: fine(&[("contents", "write")]),
-        require: PUSH,
-        lines: &["Repository acme/app: Met Proven", "Push acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1), (GIT, 1)],
-        ..ROW
+        ..PUSH_MET
     },
     Row {
         name: "public_repo suffices for a public repository",
         given: &[ACME, MEMBER, PUBLIC, Collaborator("acme/app", Access::Push)],
         token: classic(&["public_repo"]),
-        require: PUSH,
-        lines: &["Repository acme/app: Met Proven", "Push acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1), (GIT, 1)],
-        ..ROW
+        ..PUSH_MET
     },
     Row {
         name: "a public repository, and the classic token has no scope",
         given: &[ACME, MEMBER, PUBLIC, Collaborator("acme/app", Access::Push)],
         token: classic(&["read:org"]),
-        require: PUSH,
-        ready: ("False", "PushRefused"),
-        lines: &["Repository acme/app: Met Proven", "Push acme/app: NotMet PushRefused"],
-        calls: &[("/repos/acme/app", 1), (GIT, 2)],
-        ..ROW
+        ..PUSH_REFUSED
     },
     Row {
         name: "public_repo does not suffice for a private repository",
@@ -69,40 +55,25 @@ const ROWS: &[Row] = &[
         name: "a public repository of others",
         given: &[ACME, PUBLIC],
         token: classic(&["repo"]),
-        require: PUSH,
-        ready: ("False", "PushRefused"),
-        lines: &["Repository acme/app: Met Proven", "Push acme/app: NotMet PushRefused"],
-        calls: &[("/repos/acme/app", 1), (GIT, 2)],
-        ..ROW
+        ..PUSH_REFUSED
     },
     Row {
         name: "a public repository that is not selected",
         given: &[ACME, MEMBER, PUBLIC, Collaborator("acme/app", Access::Push)],
         token: fine(&[("contents", "write")]).only(&["acme/other"]),
-        require: PUSH,
-        ready: ("False", "PushRefused"),
-        lines: &["Repository acme/app: Met Proven", "Push acme/app: NotMet PushRefused"],
-        calls: &[("/repos/acme/app", 1), (GIT, 2)],
-        ..ROW
+        ..PUSH_REFUSED
     },
     Row {
         name: "an owner of the organization",
         given: &[ACME, OWNER, PRIVATE],
         token: classic(&["repo"]),
-        require: PUSH,
-        lines: &["Repository acme/app: Met Proven", "Push acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1), (GIT, 1)],
-        ..ROW
+        ..PUSH_MET
     },
     Row {
         name: "a fine-grained token of an outside collaborator on a public repository",
         given: &[ACME, PUBLIC, Collaborator("acme/app", Access::Push)],
         token: fine(&[("contents", "write")]),
-        require: PUSH,
-        ready: ("False", "PushRefused"),
-        lines: &["Repository acme/app: Met Proven", "Push acme/app: NotMet PushRefused"],
-        calls: &[("/repos/acme/app", 1), (GIT, 2)],
-        ..ROW
+        ..PUSH_REFUSED
     },
     Row {
         name: "the token of gh auth login",
@@ -161,10 +132,7 @@ const ROWS: &[Row] = &[
             Collaborator("acme/app", Access::Push),
         ],
         token: classic(&["repo"]),
-        require: PUSH,
-        lines: &["Repository acme/app: Met Proven", "Push acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1), (GIT, 1)],
-        ..ROW
+        ..PUSH_MET
     },
     Row {
         name: "a renamed repository takes a push under its old name",
@@ -234,10 +202,7 @@ const ROWS: &[Row] = &[
         name: "single sign-on, and the token that pushes is authorized",
         given: &[Organization("acme", &[Sso]), MEMBER, PRIVATE, Collaborator("acme/app", Access::Push)],
         token: classic(&["repo"]).authorized(&["acme"]),
-        require: PUSH,
-        lines: &["Repository acme/app: Met Proven", "Push acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1), (GIT, 1)],
-        ..ROW
+        ..PUSH_MET
     },
     Row {
         name: "a fine-grained token that waits for approval, and a public repository",
@@ -248,11 +213,7 @@ const ROWS: &[Row] = &[
             Collaborator("acme/app", Access::Push),
         ],
         token: fine(&[("contents", "write")]),
-        require: PUSH,
-        ready: ("False", "PushRefused"),
-        lines: &["Repository acme/app: Met Proven", "Push acme/app: NotMet PushRefused"],
-        calls: &[("/repos/acme/app", 1), (GIT, 2)],
-        ..ROW
+        ..PUSH_REFUSED
     },
     Row {
         name: "of two repositories, one takes a push and the other is only read",

@@ -3,7 +3,7 @@
 use github_simulator::{Access, Role};
 
 use super::row::{
-    ACME, APP,
+    ACME, APP, APP_MET, APP_NOT_VISIBLE,
     Given::{Collaborator, Member, Organization, Repository},
     INTERNAL, MEMBER, PRIVATE, PUBLIC,
     Policy::{MembersMay, Sso},
@@ -22,69 +22,44 @@ const ROWS: &[Row] = &[
         name: "a private repository of the organization",
         given: &[ACME, MEMBER, PRIVATE],
         token: classic(&["repo"]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a private repository, and the account has left",
         given: &[ACME, PRIVATE],
         token: classic(&["repo"]),
-        require: APP,
-        ready: ("False", "RepositoryNotVisible"),
         says: "shows the token no such repository",
-        lines: &["Repository acme/app: NotMet RepositoryNotVisible"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..APP_NOT_VISIBLE
     },
     Row {
         name: "a private repository, and the classic token lacks the scope repo",
         given: &[ACME, MEMBER, PRIVATE],
         token: classic(&["public_repo", "read:org"]),
-        require: APP,
-        ready: ("False", "RepositoryNotVisible"),
-        lines: &["Repository acme/app: NotMet RepositoryNotVisible"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..APP_NOT_VISIBLE
     },
     Row {
         name: "an internal repository, and the classic token lacks the scope repo",
         given: &[ACME, MEMBER, INTERNAL],
         token: classic(&["public_repo"]),
-        require: APP,
-        ready: ("False", "RepositoryNotVisible"),
-        lines: &["Repository acme/app: NotMet RepositoryNotVisible"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..APP_NOT_VISIBLE
     },
     Row {
         name: "a public repository, and the classic token has no scope at all",
         given: &[ACME, PUBLIC],
         token: classic(&[]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a private repository that members have no access to by default",
         given: &[Organization("acme", &[MembersMay(None)]), MEMBER, PRIVATE],
         token: classic(&["repo"]),
-        require: APP,
-        ready: ("False", "RepositoryNotVisible"),
-        lines: &["Repository acme/app: NotMet RepositoryNotVisible"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..APP_NOT_VISIBLE
     },
     Row {
         name: "an internal repository, which every member sees",
         given: &[Organization("acme", &[MembersMay(None)]), MEMBER, INTERNAL],
         token: classic(&["repo"]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a private repository to which the account was invited",
@@ -95,98 +70,63 @@ const ROWS: &[Row] = &[
             Collaborator("acme/app", Access::Read),
         ],
         token: classic(&["repo"]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a classic token of an outside collaborator",
         given: &[ACME, PRIVATE, Collaborator("acme/app", Access::Push)],
         token: classic(&["repo"]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a fine-grained token of an outside collaborator, which does not reach there",
         given: &[ACME, PRIVATE, Collaborator("acme/app", Access::Push)],
         token: fine(&[("contents", "write")]),
-        require: APP,
-        ready: ("False", "RepositoryNotVisible"),
-        lines: &["Repository acme/app: NotMet RepositoryNotVisible"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..APP_NOT_VISIBLE
     },
     Row {
         name: "a private repository that is selected",
         given: &[ACME, MEMBER, PRIVATE],
         token: fine(&[]).only(&["acme/app"]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a private repository that is not selected",
         given: &[ACME, MEMBER, PRIVATE],
         token: fine(&[("contents", "read")]).only(&["acme/other"]),
-        require: APP,
-        ready: ("False", "RepositoryNotVisible"),
         says: "a fine-grained token was made without it",
-        lines: &["Repository acme/app: NotMet RepositoryNotVisible"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..APP_NOT_VISIBLE
     },
     Row {
         name: "an internal repository that is not selected",
         given: &[ACME, MEMBER, INTERNAL],
         token: fine(&[("contents", "read")]).only(&["acme/other"]),
-        require: APP,
-        ready: ("False", "RepositoryNotVisible"),
-        lines: &["Repository acme/app: NotMet RepositoryNotVisible"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..APP_NOT_VISIBLE
     },
     Row {
         name: "a public repository that is not selected, which everybody sees",
         given: &[ACME, MEMBER, PUBLIC],
         token: fine(&[]).only(&["acme/other"]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a private repository of another owner than the token's",
         given: &[ACME, MEMBER, PRIVATE, Organization("acme-labs", &[]), Member("acme-labs", Role::Member)],
         token: fine(&[("contents", "read")]).of("acme-labs"),
-        require: APP,
-        ready: ("False", "RepositoryNotVisible"),
         says: "for another owner than acme",
-        lines: &["Repository acme/app: NotMet RepositoryNotVisible"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..APP_NOT_VISIBLE
     },
     Row {
         name: "a public repository of another owner than the token's",
         given: &[ACME, MEMBER, PUBLIC, Organization("acme-labs", &[]), Member("acme-labs", Role::Member)],
         token: fine(&[]).of("acme-labs"),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a fine-grained token for the account itself, and a private repository of the organization",
         given: &[ACME, MEMBER, PRIVATE],
         token: own(&[("contents", "read")]),
-        require: APP,
-        ready: ("False", "RepositoryNotVisible"),
-        lines: &["Repository acme/app: NotMet RepositoryNotVisible"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..APP_NOT_VISIBLE
     },
     Row {
         name: "a private repository of the account, and a fine-grained token for it",
@@ -220,20 +160,12 @@ const ROWS: &[Row] = &[
         name: "a repository that does not exist",
         given: &[ACME, MEMBER],
         token: classic(&["repo"]),
-        require: APP,
-        ready: ("False", "RepositoryNotVisible"),
-        lines: &["Repository acme/app: NotMet RepositoryNotVisible"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..APP_NOT_VISIBLE
     },
     Row {
         name: "a repository of an organization that does not exist",
         token: classic(&["repo"]),
-        require: APP,
-        ready: ("False", "RepositoryNotVisible"),
-        lines: &["Repository acme/app: NotMet RepositoryNotVisible"],
-        calls: &[("/repos/acme/app", 2)],
-        ..ROW
+        ..APP_NOT_VISIBLE
     },
     Row {
         name: "the name of a repository counts without regard to case",
@@ -283,19 +215,13 @@ const ROWS: &[Row] = &[
         name: "an archived repository can be read",
         given: &[ACME, MEMBER, Repository(Seen::Private, "acme/app", &[Trait::Archived])],
         token: classic(&["repo"]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "an empty repository can be seen",
         given: &[ACME, MEMBER, Repository(Seen::Private, "acme/app", &[Trait::Empty])],
         token: classic(&["repo"]),
-        require: APP,
-        lines: &["Repository acme/app: Met Proven"],
-        calls: &[("/repos/acme/app", 1)],
-        ..ROW
+        ..APP_MET
     },
     Row {
         name: "a repository that GitHub has blocked",

@@ -215,3 +215,56 @@ pub(crate) const PUSH: &str = r#"{"repositories": [{"name": "acme/app", "access"
 pub(crate) const IN_ACME: &str = r#"{"organizations": [{"name": "acme"}]}"#;
 /// The call about a push to `acme/app`.
 pub(crate) const GIT: &str = "/acme/app.git/info/refs?service=git-receive-pack";
+
+/// The repository `acme/app` is demanded and seen.
+pub(crate) const APP_MET: Row = Row {
+    require: APP,
+    lines: &["Repository acme/app: Met Proven"],
+    calls: &[("/repos/acme/app", 1)],
+    ..ROW
+};
+
+/// It is demanded and not seen.
+pub(crate) const APP_NOT_VISIBLE: Row = Row {
+    require: APP,
+    ready: ("False", "RepositoryNotVisible"),
+    lines: &["Repository acme/app: NotMet RepositoryNotVisible"],
+    calls: &[("/repos/acme/app", 2)],
+    ..ROW
+};
+
+/// A push to it is demanded and offered.
+pub(crate) const PUSH_MET: Row = Row {
+    require: PUSH,
+    lines: &["Repository acme/app: Met Proven", "Push acme/app: Met Proven"],
+    calls: &[("/repos/acme/app", 1), (GIT, 1)],
+    ..ROW
+};
+
+/// A push to it is demanded and not offered.
+pub(crate) const PUSH_REFUSED: Row = Row {
+    require: PUSH,
+    ready: ("False", "PushRefused"),
+    lines: &["Repository acme/app: Met Proven", "Push acme/app: NotMet PushRefused"],
+    calls: &[("/repos/acme/app", 1), (GIT, 2)],
+    ..ROW
+};
+
+/// It is demanded, and its organization has a policy against the lifetime of the token.
+pub(crate) const LIFETIME_FORBIDDEN: Row = Row {
+    require: APP,
+    ready: ("False", "LifetimeForbidden"),
+    lines: &["Repository acme/app: NotMet LifetimeForbidden"],
+    calls: &[("/repos/acme/app", 2)],
+    ..ROW
+};
+
+/// It is demanded, and its organization has a policy against the address.
+pub(crate) const ADDRESS_FORBIDDEN: Row = Row {
+    require: APP,
+    ready: ("False", "AddressForbidden"),
+    says: "list of allowed addresses",
+    lines: &["Repository acme/app: NotMet AddressForbidden"],
+    calls: &[("/repos/acme/app", 2)],
+    ..ROW
+};

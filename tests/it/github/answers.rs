@@ -88,7 +88,9 @@ const ALONE: &str = "GITHUB_PAT_OPERATOR_TESTS_ALONE";
 async fn huge_answers_take_little_memory() {
     if std::env::var_os(ALONE).is_none() {
         let mut alone = Command::new(std::env::current_exe().unwrap());
-        alone.args(["--exact", "github::answers::huge_answers_take_little_memory", "--nocapture"]).env(ALONE, "yes");
+        alone
+            .args(["--exact", "github::answers::huge_answers_take_little_memory", "--nocapture"])
+            .env(ALONE, "yes");
         let ended = alone.output().unwrap();
         let said = String::from_utf8_lossy(&ended.stdout);
         let complaint = String::from_utf8_lossy(&ended.stderr);
