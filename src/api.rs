@@ -128,6 +128,11 @@ pub struct SecretKeyRef {
 }
 
 impl GithubPatConnectionSpec {
+    /// The names of the Secrets that a token is read from.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.secret_ref.name.as_str())
+    }
+
     /// The part of it that a decision needs.
     pub fn demand(&self) -> Demand {
         Demand {

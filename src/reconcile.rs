@@ -51,6 +51,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from
 const SILENT_RETRIES: u32 = 3;
 /// An answer of GitHub wakes the connection; if none came for so long, it is requeued.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// While the connections are listed for the first time, those that publish wait so long.
+const UNTIL_LISTED: Duration = Duration::from_secs(1);
 /// What may be asked in less than this is waited for as long.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
@@ -129,6 +131,12 @@ impl Context {
         }
     }
 
+    /// Queues whom a change concerns that this connection made or saw, but for itself.
+    fn wake_others(&self, itself: &ObjectKey, woken: Vec<Woken>) {
+        let others = woken.into_iter().filter(|woken| !matches!(woken, Woken::Changed(key) if key == itself));
+        others.for_each(|woken| self.wake(woken));
+    }
+
     /// While the first list is read, the statuses tell which tokens were refused, and what the process before has spent of the failed
     /// logins.
     fn remember_refusals(&self, woken: &Woken) {
@@ -199,6 +207,7 @@ async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
     let forget = |unused: &Subject| ctx.prober.forget(unused);
     let mut record = ctx.records.take(key, &connection.uid, Timestamp::now(), forget);
     let spec = connection.spec.read();
+    follow_circles(&connection, &mut record, ctx);
     let next = contained(&connection, &spec, &mut record, ctx).await;
     record.drop_bytes(spec.is_ok_and(|spec| !spec.suspend));
     let retry = spread(backoff(PAUSES, record.failures), fastrand::f64());
@@ -217,6 +226,19 @@ async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
     }
     put_back(&connection, record, ctx);
     requeue_after
+}
+
+/// Keeps which outputs lead back to the connection, and wakes everybody whom it concerns that this has changed: only one of them was
+/// edited.
+fn follow_circles(connection: &Connection, record: &mut Record, ctx: &Context) {
+    let circles = ctx.index.circles(connection);
+    if *circles == *record.circles {
+        return;
+    }
+    let before = std::mem::replace(&mut record.circles, circles.into());
+    let members = before.iter().chain(&record.circles).flat_map(|circle| &circle.through);
+    let woken = members.map(|name| Woken::Changed(connection.key.beside(name)));
+    ctx.wake_others(&connection.key, woken.collect());
 }
 
 /// Keeps what goes wrong with one connection from the others: a panic, or a call that never ends. What is remembered stays.
@@ -263,6 +285,10 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     let started = Instant::now();
     let mut observer = Observer { connection, spec, ctx, record, read_at: None };
     let mut observed = observer.observe().await;
+    // Before all connections are known, nobody knows whether an output leads back to its source.
+    if !spec.publish.is_empty() && !ctx.index.has_listed().borrow().connections {
+        return Next::After(UNTIL_LISTED);
+    }
     let (bytes, outputs) = {
         let missing = decide(&observed.seen).missing;
         (missing.bytes, missing.outputs.into_iter().map(str::to_owned).collect::<Vec<_>>())

@@ -2,6 +2,7 @@
 //!
 //! What a list says outweighs everything that was known before: the cluster may have gone back in time.
 
+mod circles;
 mod inner;
 
 use std::{
@@ -18,7 +19,10 @@ use super::{
 };
 use crate::{
     api::StatusDigest,
-    domain::version::{ResourceVersion, Uid, Version},
+    domain::{
+        decide::Circle,
+        version::{ResourceVersion, Uid, Version},
+    },
 };
 use inner::Inner;
 
@@ -97,6 +101,11 @@ impl Index {
         };
         let inner = self.lock();
         !inner.is_owned(entry) && !heir.of.as_ref().is_some_and(|uid| inner.lives(uid))
+    }
+
+    /// The outputs of this connection that lead back to it, by the specs of all connections of its namespace.
+    pub fn circles(&self, connection: &Connection) -> Vec<Circle> {
+        self.lock().circles(connection)
     }
 
     /// The outputs in its own namespace that this connection has made.
@@ -207,25 +216,36 @@ impl Index {
     }
 
     /// Takes in what was read or deleted just now, unless an event has told more since. `before` is the state that was known when
-    /// the call began. Whoever made the call knows its answer, so nobody is woken.
-    pub fn read_secret(&self, key: &ObjectKey, before: Option<&Version>, entry: Option<SecretEntry>) {
+    /// the call began. Gives whom it concerns if it is in another state: whoever made the call knows its answer, the others do not,
+    /// and the event that follows is no news any more.
+    pub fn read_secret(
+        &self,
+        key: &ObjectKey,
+        before: Option<&Version>,
+        entry: Option<SecretEntry>,
+    ) -> Vec<Woken> {
         let mut inner = self.lock();
-        let is_as_before = inner.secret(key).map(|known| &known.version) == before;
+        let known = inner.secret(key).map(|known| &known.version);
+        let is_as_before = known == before;
+        let is_same = known == entry.as_ref().map(|entry| &entry.version);
         let is_news = match &entry {
             Some(entry) => is_as_before || !inner.is_older(key, Some(entry)),
             None => is_as_before,
         };
-        if is_news {
-            inner.take_secret(key, entry);
+        if !is_news {
+            return Vec::new();
         }
+        let concerned = inner.take_secret(key, entry);
+        if is_same { Vec::new() } else { concerned }
     }
 
-    /// Takes in what was written just now, unless an event has told more since. Nobody is woken.
-    pub fn wrote_secret(&self, key: &ObjectKey, entry: SecretEntry) {
+    /// Takes in what was written just now, unless an event has told more since; gives whom it concerns.
+    pub fn wrote_secret(&self, key: &ObjectKey, entry: SecretEntry) -> Vec<Woken> {
         let mut inner = self.lock();
-        if !inner.is_older(key, Some(&entry)) {
-            inner.take_secret(key, Some(entry));
+        if inner.is_older(key, Some(&entry)) {
+            return Vec::new();
         }
+        inner.take_secret(key, Some(entry))
     }
 
     /// Takes in a Secret of a list.

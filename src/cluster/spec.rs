@@ -49,11 +49,22 @@ impl StoredSpec {
         })
     }
 
-    /// The Secrets that it names, its source first; none if it cannot be read.
+    /// The Secrets that it names, those that it reads first; none if it cannot be read.
     pub fn secrets(&self) -> Vec<String> {
         let Ok(spec) = self.read() else { return Vec::new() };
-        let outputs = spec.publish.into_iter().map(|output| output.secret_name);
-        [spec.secret_ref.name].into_iter().chain(outputs).collect()
+        let named = spec.sources().chain(spec.publish.iter().map(|output| output.secret_name.as_str()));
+        named.map(str::to_owned).collect()
+    }
+
+    /// The Secrets that it reads a token from.
+    pub fn sources(&self) -> Vec<String> {
+        self.read().map_or_else(|_| Vec::new(), |spec| spec.sources().map(str::to_owned).collect())
+    }
+
+    /// The Secrets that it writes a token to.
+    pub fn outputs(&self) -> Vec<String> {
+        let Ok(spec) = self.read() else { return Vec::new() };
+        spec.publish.into_iter().map(|output| output.secret_name).collect()
     }
 }
 

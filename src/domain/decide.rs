@@ -19,7 +19,7 @@ use super::{
     requirement::{Evidence, Line},
     token::Description,
 };
-pub use found::{Found, Holds, holds};
+pub use found::{Circle, Found, Holds, holds};
 pub use observation::{Acceptances, Demand, Heard, Host, Observation, OnInvalid};
 pub use outputs::{Change, Missing, Plan, Stand, foreign};
 

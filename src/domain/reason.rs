@@ -270,6 +270,8 @@ reasons! {
     Leaving = Mend,
     /// A Secret of that name belongs to somebody else.
     ForeignSecret = Mend,
+    /// An output leads back to the source of its own connection.
+    PublishCycle = Mend,
     /// The format works with classic tokens only.
     FormatNeedsClassic = Mend,
     /// The format needs a scope that the token does not have.
@@ -420,6 +422,7 @@ mod tests {
             Withdrawn,
             Leaving,
             ForeignSecret,
+            PublishCycle,
             FormatNeedsClassic,
             FormatNeedsScope,
             RegistryUnknown,
@@ -441,6 +444,7 @@ mod tests {
             KeyNotFound,
             TokenEmpty,
             ForeignSecret,
+            PublishCycle,
             HostUnknown,
             WriteFailed,
             RegistryUnknown,

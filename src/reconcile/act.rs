@@ -12,7 +12,9 @@ use super::{
 use crate::{
     cluster::{
         connections::Connection,
+        object::ObjectKey,
         outputs::{self, Outcome, Owner, Proof},
+        secrets::SecretEntry,
     },
     domain::{
         Finding, Reason,
@@ -157,29 +159,30 @@ impl Acting<'_, '_> {
                 self.tell(change);
                 let stamp = self.stamp(name);
                 self.record.verify(name, &entry.version, stamp, Holds::Wanted, true);
-                self.ctx.index.wrote_secret(&key, entry);
+                self.wrote(&key, entry);
                 self.stands(name, Stand::Wanted);
             }
             Outcome::Gone => {
                 self.tell(change);
                 self.record.forget_output(name);
-                self.ctx.index.read_secret(&key, change.version(), None);
+                let woken = self.ctx.index.read_secret(&key, change.version(), None);
+                self.ctx.wake_others(&self.connection.key, woken);
                 self.stands(name, Stand::Absent);
             }
             Outcome::Leaving(entry) => {
                 self.tell(change);
                 let finalizers = entry.leaving.as_deref().cloned().unwrap_or_default();
-                self.ctx.index.wrote_secret(&key, entry);
+                self.wrote(&key, entry);
                 self.stands(name, Stand::Leaving(finalizers));
             }
             Outcome::Released(entry) => {
                 self.tell(change);
-                self.ctx.index.wrote_secret(&key, entry);
+                self.wrote(&key, entry);
             }
             Outcome::Taken(entry) => {
                 let is_ours = entry.owner() == Some(&self.connection.uid);
                 let may_adopt = self.ctx.index.may_adopt(self.connection, &entry);
-                self.ctx.index.wrote_secret(&key, entry);
+                self.wrote(&key, entry);
                 if is_ours || may_adopt {
                     self.outcomes.pause = Some(Duration::ZERO);
                 } else {
@@ -188,6 +191,12 @@ impl Acting<'_, '_> {
             }
             Outcome::Conflict => self.conflict(name),
         }
+    }
+
+    /// The next connection of a chain reads what this one wrote.
+    fn wrote(&self, key: &ObjectKey, entry: SecretEntry) {
+        let woken = self.ctx.index.wrote_secret(key, entry);
+        self.ctx.wake_others(&self.connection.key, woken);
     }
 
     fn conflict(&mut self, name: &str) {

@@ -85,6 +85,7 @@ impl<'a> Observer<'a> {
                 demand: self.spec.demand(),
                 timing,
                 found: Vec::new(),
+                circles: self.record.circles.to_vec(),
             },
             failures: failure.into_iter().collect(),
             conflict: false,

@@ -21,7 +21,7 @@ use crate::{
     },
     domain::{
         Verdict,
-        decide::Holds,
+        decide::{Circle, Holds},
         knowledge::{Deferred, Knowledge},
         output::Stamp,
         probing::Subject,
@@ -48,6 +48,8 @@ pub(super) struct Record {
     pub(super) remembered: Option<Box<Knowledge>>,
     /// When GitHub accepted the token first, as the status said.
     pub(super) first_proven: Option<Second>,
+    /// The outputs that lead back to the connection.
+    pub(super) circles: Box<[Circle]>,
     /// What the outputs hold.
     pub(super) outputs: SmallVec<[Verified; 1]>,
     /// The token, while a question about it is on its way.
@@ -135,6 +137,7 @@ impl Record {
             subject: None,
             remembered: None,
             first_proven: None,
+            circles: Box::default(),
             outputs: SmallVec::new(),
             held: None,
             not_now: None,

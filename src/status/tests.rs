@@ -11,7 +11,7 @@ use crate::domain::{
     Verdict,
     answer::{Deferral, Reply},
     decide::{
-        Found, Holds, OnInvalid, decide,
+        Circle, Found, Holds, OnInvalid, decide,
         tests::{leaving, others, ours},
     },
     format::Addresses,

@@ -8,6 +8,7 @@
 )]
 
 mod behaviours;
+mod chains;
 mod chart;
 mod cli;
 mod crds;

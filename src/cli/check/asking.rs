@@ -51,6 +51,7 @@ pub(super) async fn ask(
         distrusted_before: None,
         not_before: None,
         found: Vec::new(),
+        circles: Vec::new(),
     };
     if let Some((token, subject)) = asked {
         let asking = Asking { prober: &prober, token, subject, since: now };

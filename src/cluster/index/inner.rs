@@ -51,6 +51,11 @@ impl Inner {
         self.secrets.get(key)?.entry.as_ref()
     }
 
+    /// The connections that name the Secret.
+    pub(super) fn naming(&self, key: &ObjectKey) -> Option<&Few> {
+        Some(&self.secrets.get(key)?.named_by)
+    }
+
     pub(super) fn take_connection(
         &mut self,
         mut connection: Connection,
@@ -83,8 +88,11 @@ impl Inner {
     pub(super) fn drop_connection(&mut self, key: &ObjectKey) -> Vec<Woken> {
         let mut woken = vec![Woken::Gone(key.clone())];
         if let Some(connection) = self.connections.remove(key) {
+            let mut concerned = self.chained(&connection);
             self.rename(Some(&connection), None);
-            woken.extend(self.orphan(&connection).into_iter().map(Woken::Changed));
+            let heirs = self.orphan(&connection);
+            concerned.extend(heirs.into_iter().filter(|heir| !concerned.contains(heir)).collect::<Vec<_>>());
+            woken.extend(concerned.into_iter().map(Woken::Changed));
         }
         woken
     }

@@ -46,7 +46,7 @@ fn our_own_echo_and_what_is_older_wake_nobody() {
     assert_eq!(index.saw_connection(connection("a", "7", &["out"])), None, "an echo");
     assert_eq!(index.saw_connection(connection("a", "6", &["other"])), None, "late");
     assert_eq!(index.connection(&key("a")).unwrap().resource_version.to_string(), "7");
-    index.wrote_secret(&key("out"), secret("9", Some("uid-a")));
+    assert_eq!(index.wrote_secret(&key("out"), secret("9", Some("uid-a"))), changed("a"));
     assert_eq!(index.saw_secret(&key("out"), secret("9", Some("uid-a"))), [], "an echo");
     assert_eq!(index.saw_secret(&key("out"), secret("8", None)), [], "late");
     assert_eq!(index.saw_secret(&key("out"), secret("10", Some("uid-a"))), changed("a"));
@@ -157,6 +157,85 @@ fn a_read_that_an_event_has_overtaken_changes_nothing() {
         "late, and no sign of an earlier state"
     );
     assert_eq!(index.connection(&key("a")).unwrap().resource_version.to_string(), "11");
+}
+
+#[test]
+fn who_else_names_a_secret_is_woken_by_what_one_of_them_wrote_or_read() {
+    let index = Index::default();
+    for (name, version) in [("a", "1"), ("b", "2")] {
+        index.saw_connection(connection(name, version, &["shared"]));
+    }
+    let both = [changed("a"), changed("b")].concat();
+    assert_eq!(index.wrote_secret(&key("shared"), secret("5", Some("uid-a"))), both);
+    assert_eq!(index.saw_secret(&key("shared"), secret("5", Some("uid-a"))), [], "its event is no news");
+    let before = secret("5", None).version;
+    assert_eq!(index.read_secret(&key("shared"), Some(&before), Some(secret("5", Some("uid-a")))), []);
+    assert_eq!(index.read_secret(&key("shared"), Some(&before), Some(secret("6", None))), both);
+    let before = secret("6", None).version;
+    assert_eq!(index.read_secret(&key("shared"), Some(&before), None), both, "it is gone");
+    assert_eq!(index.read_secret(&key("shared"), None, None), [], "who looks again and again wakes nobody");
+}
+
+/// A connection of this namespace that reads this Secret and writes these.
+fn chained(namespace: &str, name: &str, source: &str, outputs: &[&str]) -> Connection {
+    let publish =
+        outputs.iter().map(|output| serde_json::json!({ "secretName": output, "format": "Opaque" }));
+    let publish: Vec<_> = publish.collect();
+    let spec = serde_json::json!({ "secretRef": { "name": source }, "publish": publish });
+    let key = ObjectKey::new(namespace, name);
+    Connection { key, spec: spec.into(), ..connection(name, "1", &[]) }
+}
+
+/// The circles of this connection, each as its output and the way that leads back.
+fn circles(index: &Index, namespace: &str, name: &str) -> Vec<String> {
+    let connection = index.connection(&ObjectKey::new(namespace, name)).unwrap();
+    let circles = index.circles(&connection).into_iter();
+    circles.map(|circle| format!("{}: {}", circle.output, circle.through.join(" "))).collect()
+}
+
+#[test]
+fn an_output_that_leads_back_to_the_source_is_found_over_any_number_of_connections() {
+    for length in [1, 2, 3, 10] {
+        let index = Index::default();
+        let name = |number: usize| format!("c{}", number % length);
+        for number in 0..length {
+            let outputs = [format!("of-{}", name(number + 1)), format!("free-{number}")];
+            let outputs = outputs.each_ref().map(String::as_str);
+            index.saw_connection(chained("ns", &name(number), &format!("of-{}", name(number)), &outputs));
+        }
+        for number in 0..length {
+            let way: Vec<_> = (number..number + length).map(name).collect();
+            let expected = format!("of-{}: {}", name(number + 1), way.join(" "));
+            assert_eq!(circles(&index, "ns", &name(number)), [expected], "{length}");
+        }
+        // One of them reads something else.
+        let freed = chained("ns", "c0", "elsewhere", &[&format!("of-{}", name(1))]);
+        index.saw_connection(Connection { resource_version: "2".into(), ..freed });
+        for number in 0..length {
+            assert_eq!(circles(&index, "ns", &name(number)), [""; 0], "{length}");
+        }
+    }
+}
+
+#[test]
+fn a_chain_is_no_circle_nor_are_connections_of_two_namespaces() {
+    let index = Index::default();
+    index.saw_connection(chained("ns", "a", "one", &["two"]));
+    index.saw_connection(chained("ns", "b", "two", &["three", "four"]));
+    index.saw_connection(chained("ns", "c", "two", &["three"]));
+    index.saw_connection(chained("other", "d", "three", &["one"]));
+    for (namespace, name) in [("ns", "a"), ("ns", "b"), ("ns", "c"), ("other", "d")] {
+        assert_eq!(circles(&index, namespace, name), [""; 0], "{name}");
+    }
+    index.saw_connection(chained("ns", "e", "three", &["one"]));
+    assert_eq!(circles(&index, "ns", "a"), ["two: a b e"]);
+    assert_eq!(circles(&index, "ns", "b"), ["three: b e a"], "four leads nowhere");
+    assert_eq!(circles(&index, "ns", "c"), ["three: c e a"]);
+    assert_eq!(circles(&index, "other", "d"), [""; 0]);
+    let woken = index.lost_connection(&key("e"), "uid-e");
+    let concerned = ["a", "b", "c"].map(|name| Woken::Changed(key(name)));
+    assert_eq!(woken, [&[Woken::Gone(key("e"))], &concerned[..]].concat());
+    assert_eq!(circles(&index, "ns", "a"), [""; 0]);
 }
 
 #[test]

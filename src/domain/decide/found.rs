@@ -1,6 +1,7 @@
 //! What stands in the cluster where outputs shall stand, and what it holds.
 
 use super::super::{
+    Finding, Reason,
     output::{Format, Payload},
     token::Token,
     version::Version,
@@ -48,6 +49,42 @@ pub enum Found {
         /// Its name.
         name: String,
     },
+}
+
+/// An output that leads back to its connection: another one reads its token from it, and so on, until one publishes the source of
+/// the first. A token in such a circle has no beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Circle {
+    /// The name of the output.
+    pub output: String,
+    /// The connections, from the one whose output it is to the one that publishes its source.
+    pub through: Vec<String>,
+}
+
+/// More connections than this are counted and not named.
+const NAMED: usize = 12;
+
+impl Circle {
+    /// Why nothing is written into it.
+    pub(super) fn finding(&self) -> Finding {
+        let Circle { output, through } = self;
+        let first = through.first().map_or("", String::as_str);
+        let mut way: Vec<_> = through.iter().take(NAMED).map(String::as_str).collect();
+        let more = through.len().saturating_sub(NAMED);
+        let more = format!("{more} more");
+        if through.len() > NAMED {
+            way.push(&more);
+        }
+        way.push(first);
+        Finding::new(
+            Reason::PublishCycle,
+            format!(
+                "output {output} leads back to the source of this connection ({}), so nothing is written to it: take one of \
+                 these connections' outputs out of spec.publish, or let one of them read another Secret",
+                way.join(" → ")
+            ),
+        )
+    }
 }
 
 /// What an output holds, compared with what it shall hold.

@@ -21,7 +21,7 @@ use super::{
         requirement::{Expectation, Requirement},
         token::{Description, Token},
     },
-    Found, Holds, doubt, evidence, would_be_useless,
+    Circle, Found, Holds, doubt, evidence, would_be_useless,
 };
 
 /// What becomes of the outputs when the token turns invalid.
@@ -104,6 +104,8 @@ pub struct Observation {
     pub timing: Timing,
     /// The Secrets that stand where outputs shall stand, and our outputs that are no longer named.
     pub found: Vec<Found>,
+    /// The outputs that lead back to this connection.
+    pub circles: Vec<Circle>,
 }
 
 /// The part of the spec that a decision needs.

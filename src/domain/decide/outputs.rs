@@ -5,7 +5,7 @@ use super::super::{
     output::{Output, Payload},
     version::Version,
 };
-use super::{Found, Holds, Judgement, Observation, OnInvalid, is_condemned, is_heard_condemned};
+use super::{Circle, Found, Holds, Judgement, Observation, OnInvalid, is_condemned, is_heard_condemned};
 
 /// One change of one Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -216,7 +216,9 @@ impl<'a> Outputs<'a> {
         };
         for (output, (name, stand)) in seen.demand.outputs.iter().zip(&mut self.stands) {
             let found = find(seen, name);
-            if matches!(found, Some(Found::Leaving { .. } | Found::Bound { .. } | Found::Foreign { .. })) {
+            let is_out_of_reach =
+                matches!(found, Some(Found::Leaving { .. } | Found::Bound { .. } | Found::Foreign { .. }));
+            if is_out_of_reach || circle(seen, name).is_some() {
                 continue;
             }
             // What is of no use is said even of an output that holds just this.
@@ -304,6 +306,9 @@ fn writing(output: &Output, payload: Payload, found: Option<&Found>) -> Option<C
 
 fn stand(seen: &Observation, output: &Output) -> Stand {
     let name = &output.secret_name;
+    if let Some(circle) = circle(seen, name) {
+        return Stand::Refused(circle.finding());
+    }
     match find(seen, name) {
         // It becomes ours with the first proven token, and counts for nothing before.
         None | Some(Found::Adoptable { .. }) => Stand::Absent,
@@ -334,6 +339,10 @@ fn find<'a>(seen: &'a Observation, name: &str) -> Option<&'a Found> {
         | Found::Adoptable { name: found, .. }
         | Found::Foreign { name: found } => found == name,
     })
+}
+
+fn circle<'a>(seen: &'a Observation, output: &str) -> Option<&'a Circle> {
+    seen.circles.iter().find(|circle| circle.output == output)
 }
 
 /// True for an output of before that the spec does not name any more. One that is now the source is released instead.

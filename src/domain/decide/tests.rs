@@ -83,6 +83,7 @@ pub(crate) fn seen() -> Observation {
             follows: false,
         },
         found: Vec::new(),
+        circles: Vec::new(),
     }
 }
 

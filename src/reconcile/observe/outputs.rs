@@ -74,7 +74,8 @@ impl Observer<'_> {
             self.record.verify(name, &read.entry.version, stamp, compared, false);
         }
         let entry = read.map(|read| read.entry);
-        self.ctx.index.read_secret(&key, before.as_ref(), entry.clone());
+        let woken = self.ctx.index.read_secret(&key, before.as_ref(), entry.clone());
+        self.ctx.wake_others(&self.connection.key, woken);
         seen.found.retain(|found| {
             !matches!(found, Found::Ours { name: known, .. } | Found::Adoptable { name: known, .. } if known == name)
         });

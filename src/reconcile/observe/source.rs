@@ -51,7 +51,8 @@ impl Observer<'_> {
             None => (None, Verdict::No(vec![missing(reference)])),
         };
         let version = entry.as_ref().map(|entry| entry.version.clone());
-        self.ctx.index.read_secret(&key, before.as_ref(), entry);
+        let woken = self.ctx.index.read_secret(&key, before.as_ref(), entry);
+        self.ctx.wake_others(&self.connection.key, woken);
         let (token, bytes) = match parsed {
             Verdict::Yes(token) => (Verdict::Yes(token.describe()), Some(token)),
             Verdict::No(findings) => (Verdict::No(findings), None),

@@ -61,6 +61,15 @@ fn the_outputs_are_those_that_stand_once_the_changes_are_made() {
             ("False", "RegistryUnknown"),
         ),
         ("foreign", good().finds(&[others("out")]), None, ("False", "ForeignSecret")),
+        (
+            "leads back to the source",
+            good().with(|seen| {
+                seen.circles =
+                    vec![Circle { output: "out".to_owned(), through: vec!["a".to_owned(), "b".to_owned()] }];
+            }),
+            Some(Opaque),
+            ("False", "PublishCycle"),
+        ),
         ("being deleted", good().finds(&[leaving("out")]), Some(Opaque), ("False", "Leaving")),
         ("being deleted, not asked yet", seen().finds(&[leaving("out")]), Some(Opaque), ("False", "Leaving")),
         (

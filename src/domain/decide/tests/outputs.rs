@@ -104,6 +104,39 @@ fn a_foreign_secret_is_named() {
 }
 
 #[test]
+fn an_output_that_leads_back_to_the_source_is_refused_and_keeps_no_other_one_back() {
+    let through: Vec<_> = (0..14).map(|number| format!("c{number}")).collect();
+    let circle = |length: usize| Circle { output: "one".to_owned(), through: through[..length].to_vec() };
+    let rows = [
+        ("nothing stands", seen().accepted(T, Expiry::Never), "create two"),
+        ("it stands", seen().accepted(T, Expiry::Never).finds(&[ours("one", OTHER)]), "create two"),
+        (
+            "it holds the token",
+            seen().accepted(T, Expiry::Never).finds(&[ours("one", Holds::Wanted)]),
+            "create two",
+        ),
+        (
+            "a Secret of somebody else",
+            seen().accepted(T, Expiry::Never).finds(&[others("one")]),
+            "create two",
+        ),
+        ("not asked", seen(), ""),
+        ("refused", seen().refused(T).refused(T + 60), ""),
+    ];
+    for (name, seen, expected) in rows {
+        let seen = seen.with(|seen| seen.circles = vec![circle(3)]);
+        let decision = decide(&seen);
+        assert_eq!(changes(&decision), expected, "{name}");
+        assert_eq!(stands(&decision), ["one PublishCycle", "two absent"], "{name}");
+    }
+    for (length, way) in [(1, "(c0 → c0)"), (3, "(c0 → c1 → c2 → c0)"), (14, "→ c11 → 2 more → c0)")]
+    {
+        let message = circle(length).finding().message;
+        assert!(message.contains(way) && message.contains("output one "), "{message}");
+    }
+}
+
+#[test]
 fn a_format_that_does_not_suit_the_token_keeps_no_other_output_back() {
     let fine_grained = seen()
         .with(|seen| {
