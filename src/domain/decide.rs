@@ -2,6 +2,7 @@
 //!
 //! Pure, total and deterministic. Nothing here can fail.
 
+mod change;
 mod found;
 mod observation;
 mod outputs;
@@ -19,9 +20,10 @@ use super::{
     requirement::{Evidence, Line},
     token::Description,
 };
+pub use change::{Change, Plan};
 pub use found::{Circle, Found, Holds, holds};
 pub use observation::{Acceptances, Demand, Heard, Host, Observation, OnInvalid};
-pub use outputs::{Change, Missing, Plan, Stand, foreign};
+pub use outputs::{Missing, Stand, foreign};
 
 /// What holds of the token, step by step.
 #[derive(Clone, Debug)]
