@@ -15,7 +15,7 @@ pub use digest::StatusDigest;
 pub(crate) use status::time;
 pub use status::{
     Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus, Links, OutputStatus,
-    PreviousAccount, ReadyChange, RefusedStatus, RequirementStatus, SEE_READY, TokenStatus,
+    PreviousAccount, ReadyChange, RefusedStatus, RequirementStatus, SEE_READY, TokenStatus, WithdrawalStatus,
 };
 pub use summary::{CONDITION_TYPES, RECONCILING, STALLED, StatusSummary, Transition};
 
@@ -65,6 +65,9 @@ use crate::domain::{
 #[schemars(extend("x-kubernetes-validations" = [{
     "rule": "!has(self.publish) || self.publish.all(output, output.secretName != self.secretRef.name)",
     "message": "publish must not name the Secret that secretRef reads from: give the output a name of its own",
+}, {
+    "rule": "!has(self.withdrawAfter) || self.onInvalid == 'Withdraw'",
+    "message": "withdrawAfter is for onInvalid Withdraw: set that, or leave withdrawAfter out",
 }]))]
 pub struct GithubPatConnectionSpec {
     /// The GitHub host that the token was made on, by its name in the operator's settings. `github.com` is built in; an
@@ -98,6 +101,11 @@ pub struct GithubPatConnectionSpec {
     /// the requirements do not hold. An outage or a rate limit does not make it invalid.
     #[serde(default)]
     pub on_invalid: OnInvalid,
+    /// How long the outputs stay before they are deleted, from 10s. Without it, an invalid token costs them at once, and a missing
+    /// source Secret never; with it, a source Secret that is missing for so long costs them too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-validations" = duration::rules("withdrawAfter", "10s", "99999h")))]
+    pub withdraw_after: Option<Duration>,
     /// The Secrets to write the token to once GitHub has accepted it and the requirements hold. They go with the connection.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
@@ -141,6 +149,7 @@ impl GithubPatConnectionSpec {
             requirement: self.require.clone(),
             outputs: self.publish.clone(),
             on_invalid: self.on_invalid,
+            withdraw_after: self.withdraw_after.map(Duration::get),
             warn_before: self.warn_before.iter().map(|duration| duration.get()).collect(),
             suspend: self.suspend,
         }

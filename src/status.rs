@@ -10,7 +10,7 @@ use crate::{
     api::{
         CONDITION_TYPES, Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status,
         Links, OutputStatus, RECONCILING, ReadyChange, RefusedStatus, RequirementStatus, SEE_READY, STALLED,
-        StatusSummary, TokenStatus, time,
+        StatusSummary, TokenStatus, WithdrawalStatus, time,
     },
     domain::{
         Finding, Reason,
@@ -96,6 +96,7 @@ pub fn next(before: Before<'_>, generation: Option<i64>, pass: &Pass<'_>) -> Opt
         token,
         requirements: requirements(summary, pass),
         outputs: outputs(summary, pass),
+        withdrawal: pass.decision.withdrawal.map(WithdrawalStatus::from),
         deferral: match summary {
             Some(summary) if pass.seen.demand.suspend => summary.deferral.as_deref().cloned(),
             _ => pass.seen.token.yes().and(pass.seen.knowledge.deferred).map(DeferralStatus::from),
@@ -150,6 +151,7 @@ pub fn unreadable(
         token: summary.and_then(|summary| summary.token.as_deref().cloned()),
         requirements: summary.map(|summary| summary.requirements.to_vec()).unwrap_or_default(),
         outputs: summary.map(|summary| summary.outputs.to_vec()).unwrap_or_default(),
+        withdrawal: None,
         deferral: summary.and_then(|summary| summary.deferral.as_deref().cloned()),
         next_check_at: None,
         last_handled_request: summary

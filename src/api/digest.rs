@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
     Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status, PreviousAccount,
-    RefusedStatus, RequirementStatus, TokenStatus, status::knowledge,
+    RefusedStatus, RequirementStatus, TokenStatus, WithdrawalStatus, status::knowledge,
 };
 use crate::domain::{
     Reason,
@@ -31,6 +31,8 @@ pub struct StatusDigest {
     pub token: Option<HashedToken>,
     /// When GitHub had accepted it, as `checkedAt` says.
     checked_at: Option<Second>,
+    /// Since when something speaks for withdrawing the outputs.
+    withdrawing_since: Option<Second>,
     /// Ahead of now only if somebody else wrote its instants: see [`StatusDigest::is_strange`].
     newest: Option<Second>,
     /// What it remembers of the token, until somebody has taken it.
@@ -60,6 +62,7 @@ impl From<Status> for StatusDigest {
             ready,
             token: status.token.as_ref().map(|token| token.hashed_token),
             checked_at: status.token.as_ref().and_then(checked_at),
+            withdrawing_since: status.withdrawal.as_ref().map(|withdrawal| withdrawal.since.0.into()),
             newest,
             remembers: status.token.map(|token| Box::new(Remembered { token, deferral, requirements })),
             last_handled_request: status.last_handled_request.map(Into::into),
@@ -86,6 +89,11 @@ impl StatusDigest {
     /// When GitHub had accepted the token, as `checkedAt` says.
     pub fn checked_at(&self) -> Option<Timestamp> {
         self.checked_at.map(Timestamp::from)
+    }
+
+    /// Since when something speaks for withdrawing the outputs.
+    pub fn withdrawing_since(&self) -> Option<Timestamp> {
+        self.withdrawing_since.map(Timestamp::from)
     }
 
     /// True if it names instants that this operator does not write: a change ahead of now, or a check that lies too far ahead.
@@ -174,6 +182,7 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
         token,
         requirements,
         outputs,
+        withdrawal,
         deferral,
         next_check_at: _,
         // It changes with Ready.
@@ -202,6 +211,8 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
     {
         (kind, name, state, reason, on, visibility, archived, moved_to, longest_days).hash(hasher);
     }
+    let withdrawal = withdrawal.as_ref();
+    withdrawal.map(|WithdrawalStatus { since, at }| (second(since), second(at))).hash(hasher);
     let deferral = deferral.as_ref();
     deferral.map(|DeferralStatus { since, reason, not_before: _ }| (second(since), reason)).hash(hasher);
     token.is_some().hash(hasher);

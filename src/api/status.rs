@@ -5,6 +5,7 @@ mod memory;
 mod output;
 mod requirement;
 mod token;
+mod withdrawal;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -16,6 +17,7 @@ pub(super) use memory::knowledge;
 pub use output::OutputStatus;
 pub use requirement::RequirementStatus;
 pub use token::{PreviousAccount, RefusedStatus, TokenStatus};
+pub use withdrawal::WithdrawalStatus;
 
 /// What is known of the connection. Every instant says when something happened.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +41,9 @@ pub struct GithubPatConnectionStatus {
     #[serde(default, deserialize_with = "readable_items", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["secretName"]))]
     pub outputs: Vec<OutputStatus>,
+    /// Set while spec.withdrawAfter counts, and until the outputs are of use again.
+    #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
+    pub withdrawal: Option<WithdrawalStatus>,
     /// Set while GitHub gives no answer about the token.
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub deferral: Option<DeferralStatus>,

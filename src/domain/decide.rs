@@ -6,6 +6,7 @@ mod change;
 mod found;
 mod observation;
 mod outputs;
+mod withdrawal;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -24,6 +25,7 @@ pub use change::{Change, Plan};
 pub use found::{Circle, Found, Holds, holds};
 pub use observation::{Acceptances, Demand, Heard, Host, Observation, OnInvalid};
 pub use outputs::{Missing, Stand, foreign};
+pub use withdrawal::Withdrawal;
 
 /// What holds of the token, step by step.
 #[derive(Clone, Debug)]
@@ -57,6 +59,8 @@ pub struct Decision<'a> {
     pub leftovers: Vec<Change>,
     /// What the outputs are meant to become.
     pub plan: Plan,
+    /// Their withdrawal, if the spec has a grace and something speaks for it.
+    pub withdrawal: Option<Withdrawal>,
     /// Former outputs that wait for their finalizers.
     pub others: Vec<(String, Stand)>,
     /// What stands under the name of each output before the changes.
@@ -74,17 +78,19 @@ pub fn decide(seen: &Observation) -> Decision<'_> {
     let (lines, excess) = demands(seen);
     let judgement =
         Judgement { identity, earlier, requirements, lines, excess, doubted, expiry: expiry(seen) };
-    let outputs = outputs::outputs(seen, &judgement);
+    let withdrawal = withdrawal::withdrawal(seen, &judgement);
+    let outputs = outputs::outputs(seen, &judgement, withdrawal);
     Decision {
         judgement,
         missing: outputs.missing,
         changes: outputs.changes,
         leftovers: outputs.leftovers,
         plan: outputs.plan,
+        withdrawal,
         others: outputs::others(seen),
         stands: outputs.stands,
         due: seen.due(),
-        requeue_after: requeue_after(seen),
+        requeue_after: requeue_after(seen, withdrawal),
     }
 }
 
@@ -288,8 +294,9 @@ fn expiry(seen: &Observation) -> Verdict<Expiry> {
     }
 }
 
-/// Until the next instant at which something may turn: a question is due, the expiry or a warning is reached, trust runs out.
-fn requeue_after(seen: &Observation) -> SignedDuration {
+/// Until the next instant at which something may turn: a question is due, the expiry or a warning is reached, trust or a grace runs
+/// out.
+fn requeue_after(seen: &Observation, withdrawal: Option<Withdrawal>) -> SignedDuration {
     if seen.demand.suspend {
         return schedule::requeue_after(seen.now, None, []);
     }
@@ -297,7 +304,8 @@ fn requeue_after(seen: &Observation) -> SignedDuration {
     let before_end = |by: SignedDuration| ends.map(|ends| earlier(ends, by));
     let remaining = seen.demand.requirement.expiry.min_remaining.map(|duration| duration.get());
     let trusted = doubt(&seen.knowledge).map(|(_, since)| later(since, seen.timing.trust_for));
-    let instants = [ends, remaining.and_then(before_end), trusted];
+    let instants =
+        [ends, remaining.and_then(before_end), trusted, withdrawal.map(|withdrawal| withdrawal.at)];
     let warnings = seen.demand.warn_before.iter().map(|warning| before_end(*warning));
     let due = seen.due().filter(|_| !seen.pending);
     let due = due.into_iter().chain(seen.proofs_due().into_iter().map(|(_, at)| at)).min();

@@ -264,6 +264,8 @@ reasons! {
     Retained = Fine,
     /// The token is not written to the outputs.
     Withheld = Mend,
+    /// The outputs will be deleted soon.
+    WithdrawalPending = Mend,
     /// The outputs were deleted.
     Withdrawn = Mend,
     /// An output is being deleted and waits for its finalizers.
@@ -419,6 +421,7 @@ mod tests {
             PermissionForbidden,
             PackageRefused,
             Withheld,
+            WithdrawalPending,
             Withdrawn,
             Leaving,
             ForeignSecret,

@@ -42,8 +42,8 @@ pub(super) struct Outcomes<'a> {
 
 struct Acting<'a, 'b> {
     outcomes: Outcomes<'a>,
-    /// Whether outputs go because the token is of no use.
-    withdraws: bool,
+    /// Why outputs are withdrawn, if they are.
+    withdraws: Option<&'static str>,
     /// Whether the change is one of many against another writer, of which no Event is told.
     is_repeated: bool,
     observed: &'b Observed,
@@ -77,7 +77,7 @@ pub(super) async fn act<'a>(
     };
     let names = &observed.seen.demand.outputs;
     record.others.retain(|name| names.iter().any(|output| output.secret_name == name));
-    let withdraws = decision.plan == Plan::Withdraw;
+    let withdraws = (decision.plan == Plan::Withdraw).then(|| observed.seen.cause_of_withdrawal());
     let mut acting = Acting { outcomes, withdraws, is_repeated: false, observed, connection, record, ctx };
     for change in &decision.changes {
         acting.make(change).await;
@@ -239,7 +239,7 @@ impl Acting<'_, '_> {
 }
 
 /// What a change that was made is told as.
-fn event(change: &Change, withdraws: bool) -> Event {
+fn event(change: &Change, withdraws: Option<&str>) -> Event {
     let name = change.name();
     let normal = |reason, message| Event::new(EventType::Normal, reason, message);
     match change {
@@ -248,15 +248,17 @@ fn event(change: &Change, withdraws: bool) -> Event {
         Change::Recreate { .. } => {
             normal(OUTPUT_WRITTEN, format!("Secret {name} was deleted and created anew with the token"))
         }
-        Change::Delete { .. } if withdraws => Event::new(
-            EventType::Warning,
-            OUTPUT_DELETED,
-            format!("Secret {name} was deleted, since spec.onInvalid is Withdraw and the token is of no use"),
-        ),
-        Change::Delete { .. } => normal(
-            OUTPUT_DELETED,
-            format!("Secret {name} was deleted, since spec.publish no longer names it"),
-        ),
+        Change::Delete { .. } => match withdraws {
+            Some(cause) => Event::new(
+                EventType::Warning,
+                OUTPUT_DELETED,
+                format!("Secret {name} was deleted, since spec.onInvalid is Withdraw and {cause}"),
+            ),
+            None => normal(
+                OUTPUT_DELETED,
+                format!("Secret {name} was deleted, since spec.publish no longer names it"),
+            ),
+        },
         Change::Release { .. } => normal(
             OUTPUT_RELEASED,
             format!("Secret {name} is no output any more, since spec.secretRef names it; it is kept"),

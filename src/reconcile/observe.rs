@@ -12,7 +12,7 @@ use super::{
     records::{Reading, Record, sum},
 };
 use crate::{
-    api::GithubPatConnectionSpec as Spec,
+    api::{GithubPatConnectionSpec as Spec, StatusDigest},
     cluster::{connections::Connection, secrets::SecretEntry},
     domain::{
         Reason, Verdict,
@@ -82,6 +82,7 @@ impl<'a> Observer<'a> {
                 distrusted_before: self.distrusted_before().map(|at| at.min(now)),
                 requested: self.requested(now),
                 not_before: None,
+                withdrawing_since: self.connection.status.as_ref().and_then(StatusDigest::withdrawing_since),
                 demand: self.spec.demand(),
                 timing,
                 found: Vec::new(),

@@ -1,6 +1,6 @@
 //! What the status says of each verdict, one function a condition.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Draft, Pass, holds, says};
 use crate::{
@@ -128,6 +128,7 @@ pub(super) fn published(pass: &Pass<'_>) -> Draft {
             "the outputs keep the token, which GitHub accepted before; nothing else is written to them",
         ),
         Plan::Keep => retained(pass, wanted),
+        Plan::WithdrawAt(at) => withdrawn_at(pass, wanted, at),
         Plan::Withdraw => withdrawn(pass, wanted),
     }
 }
@@ -164,12 +165,25 @@ fn retained(pass: &Pass<'_>, wanted: usize) -> Draft {
     says(ConditionStatus::False, Reason::Withheld, message)
 }
 
+fn withdrawn_at(pass: &Pass<'_>, wanted: usize, at: Timestamp) -> Draft {
+    match standing(pass) {
+        0 => retained(pass, wanted),
+        standing => {
+            let message = format!(
+                "{standing} of {wanted} outputs stand and are deleted at {at} by spec.withdrawAfter, since {}",
+                pass.seen.cause_of_withdrawal()
+            );
+            says(ConditionStatus::False, Reason::WithdrawalPending, message)
+        }
+    }
+}
+
 fn withdrawn(pass: &Pass<'_>, wanted: usize) -> Draft {
     match standing(pass) {
         0 => {
-            let message =
-                "the outputs were deleted, since spec.onInvalid is Withdraw and the token is of no use";
-            says(ConditionStatus::False, Reason::Withdrawn, message.to_owned())
+            let cause = pass.seen.cause_of_withdrawal();
+            let message = format!("the outputs were deleted, since spec.onInvalid is Withdraw and {cause}");
+            says(ConditionStatus::False, Reason::Withdrawn, message)
         }
         // They hold an earlier token, against which nobody has said anything.
         _ => retained(pass, wanted),

@@ -66,6 +66,11 @@ impl Observation {
         self.with(|seen| seen.demand.on_invalid = OnInvalid::Withdraw)
     }
 
+    /// They go an hour after something speaks for it.
+    fn graced(self) -> Self {
+        self.withdraws().with(|seen| seen.demand.withdraw_after = Some(SignedDuration::from_hours(1)))
+    }
+
     fn lacks_a_scope(self) -> Self {
         self.with(|seen| seen.demand.requirement.scopes = vec!["gist".to_owned()])
     }

@@ -90,6 +90,7 @@ async fn every_right_spec_of_the_documentation_is_taken() {
         ("another host", json!({ "host": "ghe-1.example.com" })),
         ("sixteen outputs", outputs(&(0..16).map(|number| format!("out-{number}")).collect::<Vec<_>>())),
         ("withdrawal", json!({ "onInvalid": "Withdraw", "suspend": true })),
+        ("withdrawal after a while", json!({ "onInvalid": "Withdraw", "withdrawAfter": "10s" })),
     ];
     for (name, more) in rows {
         create(&world, "ci", spec(more)).await.unwrap_or_else(|refused| panic!("{name}: {refused}"));

@@ -21,5 +21,6 @@ mod layering;
 mod leaks;
 mod publish;
 mod reconcile;
+mod withdrawal;
 #[expect(dead_code, reason = "the rows use more of it")]
 mod world;

@@ -50,6 +50,7 @@ pub(super) async fn ask(
         requested: None,
         distrusted_before: None,
         not_before: None,
+        withdrawing_since: None,
         found: Vec::new(),
         circles: Vec::new(),
     };

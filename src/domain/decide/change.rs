@@ -1,5 +1,7 @@
 //! One change of one Secret, and what all changes together are for.
 
+use jiff::Timestamp;
+
 use super::super::{
     output::{Output, Payload},
     version::Version,
@@ -110,6 +112,8 @@ pub enum Plan {
     Write,
     /// They stay as they are: the token is not proven, or something speaks against it.
     Keep,
-    /// Those that hold the token go.
+    /// They stay as they are until this instant; then those that hold the token go.
+    WithdrawAt(Timestamp),
+    /// Those that hold the token go, or all of them if there is no token any more.
     Withdraw,
 }

@@ -32,7 +32,8 @@ pub enum OnInvalid {
     Retain,
     /// Those that hold the token are deleted once GitHub has refused it three times over at least ten minutes, or it has
     /// expired and GitHub confirmed it, or the requirements do not hold. An outage, a limit or an unreadable source Secret
-    /// deletes nothing, and an output that still holds an earlier token stays.
+    /// deletes nothing, and an output that still holds an earlier token stays. With withdrawAfter they go only after that time,
+    /// and also when the source Secret is gone for as long.
     Withdraw,
 }
 
@@ -96,6 +97,8 @@ pub struct Observation {
     /// Before which instant an acceptance does not count, so that GitHub is asked first: when a suspension ended that the status
     /// still tells of, or when this process found that another status says the opposite.
     pub distrusted_before: Option<Timestamp>,
+    /// Since when something speaks for withdrawing the outputs, as the status says.
+    pub withdrawing_since: Option<Timestamp>,
     /// Before which instant no question is taken, because of the host or of what was spent.
     pub not_before: Option<Timestamp>,
     /// What the connection demands.
@@ -121,6 +124,8 @@ pub struct Demand {
     pub outputs: Vec<Output>,
     /// What becomes of the outputs when it turns invalid.
     pub on_invalid: OnInvalid,
+    /// How long they stay before they are withdrawn, also when the source is gone.
+    pub withdraw_after: Option<SignedDuration>,
     /// How long before the expiry to warn, in any order.
     pub warn_before: Vec<SignedDuration>,
     /// Whether to ask and write nothing.

@@ -5,7 +5,8 @@ use super::super::{
     output::{Output, Payload},
 };
 use super::{
-    Change, Circle, Found, Holds, Judgement, Observation, OnInvalid, Plan, is_condemned, is_heard_condemned,
+    Change, Circle, Found, Holds, Judgement, Observation, Plan, Withdrawal, is_heard_condemned,
+    withdrawal::{self, is_vanished},
 };
 
 /// What stands under the name of an output.
@@ -56,13 +57,17 @@ pub(super) struct Outputs<'a> {
 }
 
 /// What to change, what cannot be written, and what stands before the changes.
-pub(super) fn outputs<'a>(seen: &'a Observation, judgement: &Judgement<'_>) -> Outputs<'a> {
+pub(super) fn outputs<'a>(
+    seen: &'a Observation,
+    judgement: &Judgement<'_>,
+    withdrawal: Option<Withdrawal>,
+) -> Outputs<'a> {
     let stands = seen.demand.outputs.iter().map(|output| (output.secret_name.as_str(), stand(seen, output)));
     let mut outputs = Outputs {
         missing: Missing::default(),
         changes: Vec::new(),
         leftovers: Vec::new(),
-        plan: plan(seen, judgement),
+        plan: plan(seen, judgement, withdrawal),
         stands: stands.collect(),
     };
     if seen.demand.suspend {
@@ -74,8 +79,9 @@ pub(super) fn outputs<'a>(seen: &'a Observation, judgement: &Judgement<'_>) -> O
         Plan::Write => outputs.write(seen, judgement),
         // What a status remembers deletes nothing: the next question decides.
         Plan::Withdraw if is_heard_condemned(seen, judgement) => outputs.withdraw(seen),
+        Plan::Withdraw if is_vanished(seen) => outputs.changes.extend(all(seen)),
         Plan::Withdraw => {}
-        Plan::Keep => outputs.keep(seen),
+        Plan::Keep | Plan::WithdrawAt(_) => outputs.keep(seen),
         Plan::NothingRequested => {}
     }
     outputs.changes.extend(seen.found.iter().filter_map(|found| release(seen, found)));
@@ -97,15 +103,15 @@ pub(super) fn others(seen: &Observation) -> Vec<(String, Stand)> {
     leaving.collect()
 }
 
-fn plan(seen: &Observation, judgement: &Judgement<'_>) -> Plan {
+fn plan(seen: &Observation, judgement: &Judgement<'_>, withdrawal: Option<Withdrawal>) -> Plan {
     if seen.demand.outputs.is_empty() {
         return Plan::NothingRequested;
     }
+    if let Some(plan) = withdrawal::plan(seen, judgement, withdrawal) {
+        return plan;
+    }
     if seen.token.yes().is_none() {
         return Plan::Keep;
-    }
-    if seen.demand.on_invalid == OnInvalid::Withdraw && is_condemned(seen, judgement) {
-        return Plan::Withdraw;
     }
     let proven = judgement.identity.yes().is_some() && judgement.requirements.yes().is_some();
     // Nobody is given a token that was refused before the next answer has come.
@@ -254,6 +260,12 @@ fn circle<'a>(seen: &'a Observation, output: &str) -> Option<&'a Circle> {
 fn is_leftover(seen: &Observation, found: &Found) -> bool {
     let Found::Ours { name, .. } = found else { return false };
     *name != seen.demand.source && !seen.demand.outputs.iter().any(|output| output.secret_name == *name)
+}
+
+/// Deletes every output of the connection: there is no token any more with which they could be compared.
+fn all(seen: &Observation) -> impl Iterator<Item = Change> {
+    let is_source = |found: &Found| matches!(found, Found::Ours { name, .. } if *name == seen.demand.source);
+    seen.found.iter().filter(move |found| !is_source(found)).filter_map(Change::deletion)
 }
 
 fn release(seen: &Observation, found: &Found) -> Option<Change> {

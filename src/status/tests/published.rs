@@ -37,6 +37,28 @@ fn the_outputs_are_those_that_stand_once_the_changes_are_made() {
         ),
         ("withdrawn", good().condemned(T + HOUR).withdraws(), None, ("False", "Withdrawn")),
         (
+            "to be withdrawn",
+            good().condemned(T + HOUR).graced(),
+            Some(Opaque),
+            ("False", "WithdrawalPending"),
+        ),
+        ("nothing stands that would go", seen().condemned(T + HOUR).graced(), None, ("False", "Withheld")),
+        (
+            "the source is gone",
+            good().has_no_token(Reason::SecretNotFound).graced(),
+            Some(Opaque),
+            ("False", "WithdrawalPending"),
+        ),
+        (
+            "the source is gone for long",
+            good()
+                .has_no_token(Reason::SecretNotFound)
+                .graced()
+                .with(|seen| seen.withdrawing_since = Some(at(T - HOUR))),
+            None,
+            ("False", "Withdrawn"),
+        ),
+        (
             "not withdrawn: it holds an earlier token",
             good().condemned(T + HOUR).withdraws().finds(&holds(OTHER)),
             Some(Opaque),
@@ -151,4 +173,21 @@ fn an_output_that_changed_while_it_was_written_is_looked_at_again() {
     };
     let draft = published(&pass);
     assert_eq!((draft.status, draft.finding.reason), (ConditionStatus::Unknown, Reason::NotDetermined));
+}
+
+#[test]
+fn a_grace_stands_in_the_status_until_there_is_a_good_token_again() {
+    let gone = good().has_no_token(Reason::SecretNotFound).graced();
+    let first = status(None, &gone);
+    let withdrawal = first.withdrawal.clone().unwrap();
+    assert_eq!((withdrawal.since.0, withdrawal.at.0), (at(T), at(T + HOUR)));
+    assert!(first.message("Published").unwrap().contains(&at(T + HOUR).to_string()));
+    assert!(first.message("Published").unwrap().contains("its source Secret is missing"));
+    let digest = crate::api::StatusDigest::from(first.clone());
+    let later = gone.at(T + 60).with(|seen| seen.withdrawing_since = digest.withdrawing_since());
+    assert_eq!(written(Some(&first), &later), None, "nothing new is said meanwhile");
+    let after = later.at(T + HOUR);
+    let second = status(Some(&first), &after);
+    assert_eq!((said(&second, "Published"), &second.withdrawal), (("False", "Withdrawn"), &first.withdrawal));
+    assert_eq!(status(Some(&second), &good().graced()).withdrawal, None);
 }

@@ -51,6 +51,18 @@ fn durations() -> Vec<Row> {
             "each of warnBefore must be",
         ),
         ("a short warning", spec(json!({ "warnBefore": ["30s"] })), "spec.warnBefore[0]", "duration from 1m"),
+        (
+            "a short grace",
+            spec(json!({ "onInvalid": "Withdraw", "withdrawAfter": "9s" })),
+            "spec.withdrawAfter",
+            "withdrawAfter must be a duration from 10s to 99999h",
+        ),
+        (
+            "a grace for what is retained",
+            spec(json!({ "withdrawAfter": "1h" })),
+            "spec",
+            "withdrawAfter is for onInvalid Withdraw",
+        ),
     ]
 }
 

@@ -236,3 +236,103 @@ fn a_denial_that_this_process_did_not_hear_twice_deletes_nothing() {
         );
     }
 }
+
+/// With a grace of an hour, since when the status says something speaks for the withdrawal.
+fn graced(since: Option<i64>) -> impl Fn(&mut Observation) {
+    move |seen| {
+        withdraw(seen);
+        seen.demand.withdraw_after = Some(SignedDuration::from_hours(1));
+        seen.withdrawing_since = since.map(at);
+    }
+}
+
+fn vanished(seen: Observation) -> Observation {
+    seen.with(|seen| {
+        seen.token = Verdict::no(Reason::SecretNotFound, "none");
+        (seen.bytes, seen.knowledge) = (None, Knowledge::default());
+    })
+}
+
+#[test]
+fn a_grace_begins_when_something_speaks_for_the_withdrawal_and_is_counted_from_the_status() {
+    use Plan::{Keep, Withdraw, WithdrawAt, Write};
+    let both = "delete one, delete two";
+    let proven = || seen().accepted(T - 2 * HOUR, Expiry::Never).accepted(T - HOUR, Expiry::Never).at(T);
+    let condemned = || proven().condemned(T);
+    let late = |seen: Observation| {
+        seen.with(|seen| seen.now = at(T).checked_add(SignedDuration::from_millis(1)).unwrap())
+    };
+    let bad = |reason| move |seen: &mut Observation| seen.token = Verdict::no(reason, "bad");
+    let silent = |seen: &mut Observation| seen.token = Verdict::unknown(Reason::ApiServerUnavailable, "?");
+    // What the status says, the changes, the plan, and since when the grace counts.
+    type Row = (&'static str, Observation, Option<i64>, &'static str, Plan, Option<i64>);
+    let rows: [Row; 16] = [
+        ("good", proven(), None, "", Write, None),
+        ("good again", proven(), Some(T - HOUR), "", Write, None),
+        ("refused twice", proven().refused(T - 60).refused(T), None, "", Keep, None),
+        ("condemned now", condemned(), None, "", WithdrawAt(at(T + HOUR)), Some(T)),
+        ("condemned within a second", late(condemned()), None, "", WithdrawAt(at(T + HOUR + 1)), Some(T + 1)),
+        (
+            "the same, read again",
+            late(condemned()),
+            Some(T + 1),
+            "",
+            WithdrawAt(at(T + HOUR + 1)),
+            Some(T + 1),
+        ),
+        ("condemned a while", condemned(), Some(T - HOUR + 1), "", WithdrawAt(at(T + 1)), Some(T - HOUR + 1)),
+        ("condemned for as long", condemned(), Some(T - HOUR), both, Withdraw, Some(T - HOUR)),
+        ("a clock that was wrong", condemned(), Some(T + 9), "", WithdrawAt(at(T + HOUR)), Some(T)),
+        ("no source", vanished(proven()), None, "", WithdrawAt(at(T + HOUR)), Some(T)),
+        ("no source for as long", vanished(proven()), Some(T - HOUR), both, Withdraw, Some(T - HOUR)),
+        ("condemned, then no source", vanished(condemned()), Some(T - HOUR), both, Withdraw, Some(T - HOUR)),
+        ("a bad paste", proven().with(bad(Reason::TokenMalformed)), Some(T - HOUR), "", Keep, None),
+        ("no such key", proven().with(bad(Reason::KeyNotFound)), Some(T - HOUR), "", Keep, None),
+        ("forbidden", proven().with(bad(Reason::SecretForbidden)), Some(T - HOUR), "", Keep, Some(T - HOUR)),
+        ("unread", proven().with(silent), Some(T - HOUR), "", Keep, Some(T - HOUR)),
+    ];
+    for (name, seen, since, expected, plan, counts) in rows {
+        let seen = seen.published(Holds::Wanted).with(graced(since));
+        let decision = decide(&seen);
+        assert_eq!((changes(&decision).as_str(), decision.plan), (expected, plan), "{name}");
+        let counted = counts.map(|since| Withdrawal { since: at(since), at: at(since + HOUR) });
+        assert_eq!(decision.withdrawal, counted, "{name}");
+        if let WithdrawAt(at) = decision.plan {
+            let pause = at.duration_since(seen.now).max(SignedDuration::from_secs(1));
+            assert!(decision.requeue_after <= pause, "{name}: it comes again in time");
+        }
+        let others = [
+            ("Retain", seen.clone().with(|seen| seen.demand.on_invalid = OnInvalid::Retain)),
+            ("suspended", seen.clone().with(|seen| seen.demand.suspend = true)),
+        ];
+        for (other, seen) in others {
+            let decision = decide(&seen);
+            assert_eq!((changes(&decision).as_str(), decision.withdrawal), ("", None), "{name}, {other}");
+        }
+    }
+}
+
+#[test]
+fn a_source_that_is_gone_costs_no_output_without_a_grace_and_every_one_after_it() {
+    let found = [ours("one", OTHER), ours("two", Holds::Unread), ours("source", OTHER), ours("three", FIXED)];
+    let gone = vanished(seen().accepted(T, Expiry::Never)).finds(&found).with(withdraw);
+    assert_eq!(
+        (changes(&decide(&gone)).as_str(), decide(&gone).plan),
+        ("release source | delete three", Plan::Keep)
+    );
+    let after = gone.with(graced(Some(T - HOUR)));
+    assert_eq!(changes(&decide(&after)), "delete one, delete two, delete three, release source");
+    assert!(decide(&after).missing.is_empty(), "there is nothing to compare them with");
+}
+
+#[test]
+fn the_grace_of_what_only_a_status_remembers_ends_with_an_answer() {
+    let remembered = seen()
+        .accepted(T - HOUR, Expiry::Never)
+        .condemned(T)
+        .published(Holds::Wanted)
+        .with(graced(Some(T - HOUR)))
+        .with(|seen| seen.heard.refusal = false);
+    assert_eq!((changes(&decide(&remembered)).as_str(), decide(&remembered).plan), ("", Plan::Withdraw));
+    assert_eq!(changes(&decide(&remembered.refused(T + 300))), "delete one, delete two");
+}

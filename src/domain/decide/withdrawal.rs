@@ -1,0 +1,79 @@
+//! Whether the outputs are to be withdrawn, why, and when.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::{
+    Reason, Verdict,
+    probing::schedule::{earlier, later},
+};
+use super::{Judgement, Observation, OnInvalid, Plan, is_condemned};
+
+/// A withdrawal that has a grace, which may be over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// Since when something speaks for it, as the status says it: in whole seconds, and not earlier than it was seen.
+    pub since: Timestamp,
+    /// When the outputs go.
+    pub at: Timestamp,
+}
+
+/// How far ahead an instant may lie that was rounded to a whole second.
+const ROUNDED: SignedDuration = SignedDuration::from_secs(1);
+
+impl Observation {
+    /// Why outputs are withdrawn, if they are.
+    pub fn cause_of_withdrawal(&self) -> &'static str {
+        if is_vanished(self) { "its source Secret is missing" } else { "the token is of no use" }
+    }
+}
+
+/// The withdrawal, if the spec has a grace and something speaks for it. What cannot be told right now ends no grace and begins none.
+pub(super) fn withdrawal(seen: &Observation, judgement: &Judgement<'_>) -> Option<Withdrawal> {
+    let demand = &seen.demand;
+    let after =
+        demand.withdraw_after.filter(|_| !demand.suspend && demand.on_invalid == OnInvalid::Withdraw)?;
+    let is_wanted = is_condemned(seen, judgement) || is_vanished(seen);
+    // What lies ahead was written by a clock that was wrong.
+    let before = seen.withdrawing_since.filter(|since| earlier(*since, ROUNDED) <= seen.now);
+    let since = match before {
+        Some(since) if is_wanted || is_unread(seen) => since,
+        _ if is_wanted => rounded_up(seen.now),
+        _ => return None,
+    };
+    Some(Withdrawal { since, at: later(since, after) })
+}
+
+/// What the outputs are meant to become, if that is their withdrawal.
+pub(super) fn plan(
+    seen: &Observation,
+    judgement: &Judgement<'_>,
+    withdrawal: Option<Withdrawal>,
+) -> Option<Plan> {
+    let vanished = is_vanished(seen) && seen.demand.withdraw_after.is_some();
+    let withdraws =
+        seen.demand.on_invalid == OnInvalid::Withdraw && (is_condemned(seen, judgement) || vanished);
+    withdraws.then(|| match withdrawal {
+        Some(withdrawal) if seen.now < withdrawal.at => Plan::WithdrawAt(withdrawal.at),
+        _ => Plan::Withdraw,
+    })
+}
+
+/// True if there is no source Secret.
+pub(super) fn is_vanished(seen: &Observation) -> bool {
+    matches!(&seen.token, Verdict::No(findings) if findings.iter().any(|finding| finding.reason == Reason::SecretNotFound))
+}
+
+/// True if nobody can tell what the source holds.
+fn is_unread(seen: &Observation) -> bool {
+    match &seen.token {
+        Verdict::Yes(_) => false,
+        Verdict::No(findings) => findings.iter().any(|finding| finding.reason == Reason::SecretForbidden),
+        Verdict::Unknown(_) => true,
+    }
+}
+
+/// A grace that is counted from this whole second is not cut short.
+fn rounded_up(at: Timestamp) -> Timestamp {
+    let second = at.as_second().saturating_add((at.subsec_nanosecond() > 0).into());
+    Timestamp::from_second(second).unwrap_or(at)
+}
