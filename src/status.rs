@@ -33,7 +33,7 @@ pub struct Pass<'a> {
     pub decision: &'a Decision<'a>,
     /// What stands under the name of each output now.
     pub stands: &'a [(&'a str, Stand)],
-    /// What of former outputs will not go.
+    /// What of former outputs will not go, and what somebody else keeps changing.
     pub others: &'a [(String, Stand)],
     /// Where the token was read from, as a sentence names it.
     pub source: &'a str,

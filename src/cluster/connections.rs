@@ -11,7 +11,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use super::{
     Fault, get_opt,
-    object::{Meta, ObjectKey},
+    object::{FIELD_MANAGER, Meta, ObjectKey},
     spec::StoredSpec,
     within,
 };
@@ -20,8 +20,6 @@ use crate::{
     domain::version::ResourceVersion,
 };
 
-/// The field manager of the status.
-pub const FIELD_MANAGER: &str = "github-pat-operator";
 /// The annotation whose change makes the operator ask GitHub at once.
 pub const REQUESTED_AT: &str = "githubpat.dev/requestedAt";
 /// The longest value of it that is looked at; the schema of the status allows no more.

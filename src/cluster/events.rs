@@ -20,8 +20,8 @@ use kube::{
 use tokio::sync::Notify;
 
 use super::{
-    connections::{Connection, FIELD_MANAGER},
-    object::ObjectKey,
+    connections::Connection,
+    object::{FIELD_MANAGER, ObjectKey},
     within,
 };
 use crate::{api::GithubPatConnection, domain::event::Event};

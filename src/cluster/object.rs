@@ -7,6 +7,9 @@ use serde::Deserialize;
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
+/// The field manager of all that the operator writes.
+pub(super) const FIELD_MANAGER: &str = "github-pat-operator";
+
 /// Namespace and name, as `namespace/name`. Cheap to copy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectKey(Arc<str>);

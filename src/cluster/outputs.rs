@@ -12,8 +12,7 @@ use kube::{
 
 use super::{
     Fault,
-    connections::FIELD_MANAGER,
-    object::{DOMAIN, ObjectKey},
+    object::{DOMAIN, FIELD_MANAGER, ObjectKey},
     secrets::{ADOPT, CONNECTION, FORMAT, OWNER_LABEL, SecretEntry, SecretMeta, entry, is_ours, read_meta},
     within,
 };

@@ -4,12 +4,12 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::OwnerReference};
 use kube::{Api, Client, Resource, ResourceExt, api::ObjectMeta, core::NamespaceResourceScope};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use zeroize::Zeroizing;
 
 use super::{
     Fault, get_opt,
-    object::{DOMAIN, Meta, ObjectKey},
+    object::{DOMAIN, FIELD_MANAGER, Meta, ObjectKey},
     within,
 };
 use crate::{
@@ -182,13 +182,53 @@ impl SecretEntry {
 #[derive(Deserialize)]
 struct Whole {
     #[serde(default)]
-    metadata: Meta,
+    metadata: Managed,
     #[serde(default, rename = "type")]
     type_: Option<String>,
     #[serde(default)]
     data: Option<BTreeMap<String, ByteString>>,
     #[serde(default)]
     immutable: Option<bool>,
+}
+
+/// The metadata that is looked at, and who changed which fields.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Managed {
+    #[serde(flatten)]
+    metadata: Meta,
+    managed_fields: Vec<ManagedFields>,
+}
+
+/// What the API server keeps of one field manager:
+/// <https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management>.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ManagedFields {
+    manager: Option<String>,
+    time: Option<String>,
+    fields_v1: Option<Fields>,
+}
+
+/// Whether some of the fields are data.
+#[derive(Deserialize)]
+struct Fields {
+    #[serde(default, rename = "f:data")]
+    data: Option<IgnoredAny>,
+}
+
+/// Names of field managers are no longer: <https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers>.
+const LONGEST_MANAGER: usize = 128;
+
+/// The field manager whose change of data is the latest, unless it is ours. Instants of the API server sort as texts.
+fn changed_by(managed: Vec<ManagedFields>) -> Option<String> {
+    let of_data = managed
+        .into_iter()
+        .filter(|entry| entry.fields_v1.as_ref().is_some_and(|fields| fields.data.is_some()));
+    let others =
+        of_data.filter(|entry| entry.manager.as_deref().is_some_and(|manager| manager != FIELD_MANAGER));
+    let latest = others.max_by(|one, other| one.time.cmp(&other.time))?;
+    latest.manager.map(|manager| manager.chars().filter(|c| !c.is_control()).take(LONGEST_MANAGER).collect())
 }
 
 /// A Secret with its bytes, read a moment ago.
@@ -200,6 +240,8 @@ pub struct Read {
     pub payload: Payload,
     /// Whether it is marked `immutable`, so that it can only be made anew.
     pub immutable: bool,
+    /// The field manager that changed its data last, if that was not ours and the API server names it.
+    pub changed_by: Option<String>,
 }
 
 /// The Secret as it stands now, past every cache; `None` if there is none.
@@ -209,11 +251,12 @@ pub struct Read {
 /// If the API server does not tell.
 pub async fn read(client: &Client, key: &ObjectKey) -> Result<Option<Read>, Fault> {
     let read = get_opt::<Secret, Whole>(client, key).await?;
-    Ok(read.map(|Whole { metadata, type_, data, immutable }| {
+    Ok(read.map(|Whole { metadata: Managed { metadata, managed_fields }, type_, data, immutable }| {
         let wiped = |value: ByteString| Zeroizing::new(value.0);
         let data = data.unwrap_or_default().into_iter().map(|(key, value)| (key, wiped(value))).collect();
         let payload = Payload { type_: type_.unwrap_or_default(), data };
-        Read { entry: SecretEntry::from(&metadata), payload, immutable: immutable == Some(true) }
+        let changed_by = changed_by(managed_fields);
+        Read { entry: SecretEntry::from(&metadata), payload, immutable: immutable == Some(true), changed_by }
     }))
 }
 
@@ -279,5 +322,34 @@ mod tests {
             assert_eq!(read.entry.bound_to.as_deref(), bound_to, "{label:?} {reference:?}");
             assert_eq!(read.key, ObjectKey::new("team-a", "out"));
         }
+    }
+
+    #[test]
+    fn who_changed_the_data_last_is_told_unless_it_was_ours() {
+        let entry = |manager: &str, time: &str, fields: serde_json::Value| serde_json::json!({ "manager": manager, "operation": "Update", "time": time, "fieldsV1": fields });
+        let (data, labels) =
+            (serde_json::json!({ "f:data": { "f:token": {} } }), serde_json::json!({ "f:metadata": {} }));
+        let ours = entry(FIELD_MANAGER, "2026-01-01T00:00:09Z", data.clone());
+        let early = entry("kubectl-create", "2026-01-01T00:00:00Z", data.clone());
+        let late = entry("kubectl-edit", "2026-01-01T00:00:05Z", data.clone());
+        let of_labels = entry("argocd-controller", "2026-01-01T00:00:07Z", labels);
+        let long = entry(&"x".repeat(300), "2026-01-01T00:00:08Z", data);
+        let rows = [
+            ("nobody", vec![], None),
+            ("ours alone", vec![&ours], None),
+            ("the latest of others", vec![&late, &ours, &early], Some("kubectl-edit")),
+            ("labels are no data", vec![&of_labels, &late, &early], Some("kubectl-edit")),
+            ("labels alone", vec![&of_labels, &ours], None),
+            ("a long name", vec![&long], Some(&*"x".repeat(128))),
+        ];
+        for (name, managed, expected) in rows {
+            let secret = serde_json::json!({ "metadata": { "name": "out", "managedFields": managed } });
+            let read: Whole = serde_json::from_value(secret).unwrap();
+            assert_eq!(read.metadata.metadata.name.as_deref(), Some("out"), "{name}");
+            assert_eq!(changed_by(read.metadata.managed_fields).as_deref(), expected, "{name}");
+        }
+        let bare: Whole =
+            serde_json::from_value(serde_json::json!({ "metadata": { "name": "out" } })).unwrap();
+        assert_eq!(changed_by(bare.metadata.managed_fields), None);
     }
 }

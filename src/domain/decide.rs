@@ -24,7 +24,7 @@ use super::{
 pub use change::{Change, Plan};
 pub use found::{Circle, Found, Holds, holds};
 pub use observation::{Acceptances, Demand, Heard, Host, Observation, OnInvalid};
-pub use outputs::{Missing, Stand, foreign};
+pub use outputs::{Missing, Stand, contended, foreign};
 pub use withdrawal::Withdrawal;
 
 /// What holds of the token, step by step.

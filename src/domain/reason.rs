@@ -272,6 +272,8 @@ reasons! {
     Leaving = Mend,
     /// A Secret of that name belongs to somebody else.
     ForeignSecret = Mend,
+    /// Somebody else keeps changing an output.
+    Contended = Mend,
     /// An output leads back to the source of its own connection.
     PublishCycle = Mend,
     /// The format works with classic tokens only.
@@ -425,6 +427,7 @@ mod tests {
             Withdrawn,
             Leaving,
             ForeignSecret,
+            Contended,
             PublishCycle,
             FormatNeedsClassic,
             FormatNeedsScope,
@@ -447,6 +450,7 @@ mod tests {
             KeyNotFound,
             TokenEmpty,
             ForeignSecret,
+            Contended,
             PublishCycle,
             HostUnknown,
             WriteFailed,

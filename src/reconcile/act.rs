@@ -18,7 +18,7 @@ use crate::{
     },
     domain::{
         Finding, Reason,
-        decide::{Change, Decision, Holds, Plan, Stand, foreign},
+        decide::{Change, Decision, Holds, Plan, Stand, contended, foreign},
         event::{Event, EventType, OUTPUT_DELETED, OUTPUT_RELEASED, OUTPUT_WRITTEN},
         output::Stamp,
     },
@@ -28,7 +28,7 @@ use crate::{
 pub(super) struct Outcomes<'a> {
     /// What stands under the name of each output.
     pub(super) stands: Vec<(&'a str, Stand)>,
-    /// What of former outputs will not go.
+    /// What of former outputs will not go, and what somebody else keeps changing.
     pub(super) others: Vec<(String, Stand)>,
     /// What was changed, to be told as Events.
     pub(super) events: Vec<Event>,
@@ -87,6 +87,7 @@ pub(super) async fn act<'a>(
             acting.make(change).await;
         }
     }
+    acting.tell_of_rivals();
     acting.outcomes
 }
 
@@ -124,6 +125,19 @@ impl Acting<'_, '_> {
         }
     }
 
+    /// Says of each output that somebody else keeps changing that it is so, also in the moments in which it is as it shall be.
+    fn tell_of_rivals(&mut self) {
+        let told = self.record.contentions.told(Instant::now());
+        let told = told.filter(|(name, ..)| self.is_named(name));
+        let told: Vec<_> = told
+            .map(|(name, manager, left)| (name.to_owned(), Stand::Refused(contended(name, manager)), left))
+            .collect();
+        for (name, stand, left) in told {
+            self.outcomes.others.push((name, stand));
+            self.outcomes.pause = Some(self.outcomes.pause.map_or(left, |before| before.min(left)));
+        }
+    }
+
     /// False while another writer changes the same object again and again, or right after a conflict.
     fn may_write(&mut self, change: &Change) -> bool {
         let now = Instant::now();
@@ -136,6 +150,10 @@ impl Acting<'_, '_> {
             None if is_contended => contentions.of(change.name()).admit(now),
             None => Ok(0),
         };
+        if is_contended && change.writes() {
+            let contention = contentions.of(change.name());
+            if admitted.is_ok() { contention.answers(now) } else { contention.waits() }
+        }
         self.is_repeated = admitted.is_ok_and(|count| count > 1);
         match admitted {
             Ok(count) if count > 1 => {

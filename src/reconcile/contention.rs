@@ -10,6 +10,9 @@ use crate::domain::backoff::backoff;
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// Who has written nothing for so long is at peace with other writers.
 const PEACE: Duration = Duration::from_secs(600);
+/// Who changed an output again and again has ceased if nothing happened for so many times the last pause between two answers, and
+/// for so long at least.
+const CEASED: (u32, Duration) = (3, Duration::from_secs(10));
 
 /// The objects that somebody else changed after us: outputs by their names, the status by none.
 #[derive(Debug, Default)]
@@ -31,6 +34,16 @@ impl Contentions {
         self.0.get_or_insert_default().entry(object.into()).or_default()
     }
 
+    /// The objects that somebody else keeps changing, each with the field manager if it is known, and how long it will be told of
+    /// if nothing happens any more.
+    pub(super) fn told(&self, now: Instant) -> impl Iterator<Item = (&str, Option<&str>, Duration)> {
+        let objects = self.0.iter().flat_map(|objects| objects.iter());
+        objects.filter_map(move |(object, contention)| {
+            let rival = contention.rival.as_deref()?;
+            Some((&**object, rival.manager.as_deref(), rival.told_for(now)?))
+        })
+    }
+
     /// This object was not changed after all, so nobody can have undone that.
     pub(super) fn forget(&mut self, object: &str) {
         if let Some(objects) = &mut self.0 {
@@ -46,6 +59,31 @@ pub(super) struct Contention {
     count: u32,
     last: Option<Instant>,
     blocked_until: Option<Instant>,
+    rival: Option<Box<Rival>>,
+}
+
+/// Somebody else who changes what we write.
+#[derive(Debug, Default)]
+struct Rival {
+    /// The field manager of the last change, if the API server names one.
+    manager: Option<Box<str>>,
+    /// How often we have put it right.
+    answers: u32,
+    /// Whether it changed it again since, before we were to answer.
+    is_ahead: bool,
+    last: Option<Instant>,
+    /// Between the last two answers.
+    gap: Duration,
+}
+
+impl Rival {
+    /// For how long it is told of, if nothing happens any more; `None` if it has ceased. A person may do the same twice.
+    fn told_for(&self, now: Instant) -> Option<Duration> {
+        let (times, least) = CEASED;
+        let last = self.last.filter(|_| self.answers > 2 || self.is_ahead)?;
+        let told = self.gap.saturating_mul(times).clamp(least, PEACE);
+        told.checked_sub(now.duration_since(last)).filter(|left| !left.is_zero())
+    }
 }
 
 impl Contention {
@@ -53,6 +91,25 @@ impl Contention {
     pub(super) fn blocked(&self, now: Instant) -> Option<Duration> {
         let until = self.blocked_until.filter(|until| *until > now)?;
         Some(until.duration_since(now))
+    }
+
+    /// Who has changed the object: the field manager, if the API server names one.
+    pub(super) fn was_changed_by(&mut self, manager: Option<String>) {
+        self.rival.get_or_insert_default().manager = manager.map(Into::into);
+    }
+
+    /// What somebody else changed is put right.
+    pub(super) fn answers(&mut self, now: Instant) {
+        let rival = self.rival.get_or_insert_default();
+        let since = rival.last.map(|last| now.duration_since(last)).filter(|since| *since < PEACE);
+        rival.answers = if since.is_some() { rival.answers.saturating_add(1) } else { 1 };
+        (rival.gap, rival.last) = (since.unwrap_or_default(), Some(now));
+        rival.is_ahead = rival.is_ahead && since.is_some();
+    }
+
+    /// What somebody else changed again is not put right yet.
+    pub(super) fn waits(&mut self) {
+        self.rival.get_or_insert_default().is_ahead = true;
     }
 
     /// How many times in a row this would overwrite what somebody else changed, if it may be written again now; if not, the pause.
@@ -107,6 +164,44 @@ mod tests {
         assert_eq!(at, [0, 2, 6, 14, 30, 62, 122]);
         tokio::time::advance(PEACE).await;
         assert_eq!(contention.admit(Instant::now()), Ok(1), "peace was kept for a while");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_keeps_changing_an_object_is_told_until_it_has_ceased() {
+        let told = |contentions: &Contentions| {
+            let told = contentions.told(Instant::now());
+            told.map(|(object, manager, left)| {
+                format!("{object} {} {}", manager.unwrap_or("?"), left.as_secs())
+            })
+            .collect::<Vec<_>>()
+        };
+        // How often it comes, and for how long it is told after each of its changes.
+        let rows: [(u64, u64); 3] = [(2, 10), (30, 90), (180, 540)];
+        for (often, left) in rows {
+            let mut contentions = Contentions::default();
+            contentions.of("other").was_changed_by(Some("somebody".to_owned()));
+            contentions.of("out").was_changed_by(Some("kubectl-edit".to_owned()));
+            for answers in 0..5 {
+                contentions.of("out").answers(Instant::now());
+                let expected = if answers < 2 { vec![] } else { vec![format!("out kubectl-edit {left}")] };
+                assert_eq!(told(&contentions), expected, "twice is no habit");
+                tokio::time::advance(Duration::from_secs(often)).await;
+            }
+            contentions.of("out").answers(Instant::now());
+            tokio::time::advance(Duration::from_secs(left - 1)).await;
+            assert_eq!(told(&contentions), ["out kubectl-edit 1"], "not in turns");
+            contentions.of("out").was_changed_by(None);
+            assert_eq!(told(&contentions), ["out ? 1"]);
+            tokio::time::advance(Duration::from_secs(1)).await;
+            assert_eq!(told(&contentions), [""; 0], "it has ceased");
+        }
+        let mut contentions = Contentions::default();
+        contentions.of("out").answers(Instant::now());
+        contentions.of("out").waits();
+        assert_eq!(told(&contentions), ["out ? 10"], "it is faster than we answer");
+        tokio::time::advance(PEACE).await;
+        contentions.of("out").answers(Instant::now());
+        assert_eq!(told(&contentions), [""; 0], "peace was kept for a while");
     }
 
     #[tokio::test(start_paused = true)]

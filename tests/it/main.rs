@@ -21,6 +21,7 @@ mod layering;
 mod leaks;
 mod publish;
 mod reconcile;
+mod rivals;
 mod withdrawal;
 #[expect(dead_code, reason = "the rows use more of it")]
 mod world;

@@ -3,6 +3,7 @@
 use super::super::{
     Finding, Reason,
     output::{Output, Payload},
+    token::Token,
 };
 use super::{
     Change, Circle, Found, Holds, Judgement, Observation, Plan, Withdrawal, is_heard_condemned,
@@ -238,6 +239,21 @@ pub fn foreign(name: &str) -> Finding {
             "Secret {name} exists and was not made by this connection, so it is left alone: \
              give the output another name, delete the Secret, or, if nothing else owns it, let this connection take it over \
              with the annotation githubpat.dev/adopt and the connection's name as its value"
+        ),
+    )
+}
+
+/// Somebody else changes a Secret of that name again and again.
+pub fn contended(name: &str, manager: Option<&str>) -> Finding {
+    let who = match manager.filter(|manager| !manager.is_empty() && !Token::stands_in(manager)) {
+        Some(manager) => format!("the field manager {manager} keeps changing Secret {name}"),
+        None => format!("somebody else keeps changing or deleting Secret {name}"),
+    };
+    Finding::new(
+        Reason::Contended,
+        format!(
+            "{who}, and the operator puts it right ever more slowly: have the other one leave this Secret alone, or give the output \
+             another name"
         ),
     )
 }

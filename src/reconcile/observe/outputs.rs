@@ -9,7 +9,7 @@ use crate::{
     },
     domain::{
         answer::Grant,
-        decide::{Found, Observation, holds},
+        decide::{Found, Holds, Observation, holds},
         format::Addresses,
         output::{Output, Payload, Stamp},
         token::Token,
@@ -71,6 +71,9 @@ impl Observer<'_> {
             let grant = seen.knowledge.grant.as_ref().map(|(grant, _)| grant);
             let wanted = wanted(output, token, grant, seen.addresses());
             let compared = holds(&read.payload, read.immutable, token, wanted.as_ref());
+            if compared != Holds::Wanted && self.record.wrote(name, stamp) {
+                self.record.contentions.of(name).was_changed_by(read.changed_by.clone());
+            }
             self.record.verify(name, &read.entry.version, stamp, compared, false);
         }
         let entry = read.map(|read| read.entry);
