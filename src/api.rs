@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 pub use digest::StatusDigest;
 pub(crate) use status::time;
 pub use status::{
-    Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus, Links, OutputStatus,
-    PreviousAccount, ReadyChange, RefusedStatus, RequirementStatus, SEE_READY, TokenStatus, WithdrawalStatus,
+    Condition, ConditionStatus, DeferralStatus, FurtherRequirements, GithubPatConnectionStatus, Links,
+    OutputStatus, PreviousAccount, ReadyChange, RefusedStatus, RequirementStatus, SEE_READY, TokenStatus,
+    WithdrawalStatus,
 };
 pub use summary::{CONDITION_TYPES, RECONCILING, STALLED, StatusSummary, Transition};
 

@@ -43,6 +43,7 @@ pub mod backoff;
 pub mod decide;
 pub mod duration;
 pub mod event;
+pub mod excerpt;
 pub mod format;
 pub mod knowledge;
 pub mod output;

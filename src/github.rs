@@ -29,7 +29,7 @@ use crate::{
     settings::{self, Host, Settings},
 };
 pub use identity::interpret;
-pub use proof::interpret as interpret_proof;
+pub use proof::{by_sight, interpret as interpret_proof, rests_on_sight};
 pub use response::Response;
 
 /// A user object has about 2 KiB.
@@ -123,8 +123,8 @@ impl Github {
         let Some(url) = target::url(&lines.host, &probe) else {
             return Exchange::nothing(at, Reason::RegistryUnknown);
         };
-        let response = match lines.ask(&probe, url, token, line, &self.api_version).await {
-            Ok(response) => response,
+        let (response, seen) = match lines.ask_seeing(&probe, url, token, line, &self.api_version).await {
+            Ok(responses) => responses,
             Err(Failed { reason, cause }) => {
                 let cause = if token.shows_in(&cause) { "it repeats the token".to_owned() } else { cause };
                 tracing::warn!(host, reason = reason.as_str(), cause, "no response");
@@ -133,10 +133,21 @@ impl Github {
         };
         let answered = Timestamp::now();
         tracing::debug!(host, status = response.status.as_u16(), "GitHub replied");
+        if let Some(organizations) = headers::hidden_by_sso(&response.headers) {
+            tracing::info!(
+                host,
+                organizations,
+                "single sign-on of these organizations, by their ids, hides parts"
+            );
+        }
         let marked = Some(&response.headers).filter(|_| response.is_marked() && probe.is_of_api());
         let reply = match probe {
             Probe::Identity => without_echo(interpret(token.kind(), &response, answered), token),
-            probe => without_echo(interpret_proof(&probe, &response, answered), token),
+            probe => {
+                let reply = seen.map(|(repository, seen)| by_sight(&repository, &seen, answered));
+                let reply = reply.unwrap_or_else(|| interpret_proof(&probe, &response, answered));
+                without_echo(reply, token)
+            }
         };
         if reply == Reply::Answer(Answer::Proof(Proof::Denied(Denial::Undecided))) {
             let (status, request) = (response.status.as_u16(), headers::request_id(&response.headers));
@@ -153,6 +164,28 @@ impl Github {
 }
 
 impl Lines {
+    /// Asks, and after a 404 that depends on it whether the token sees the repository.
+    async fn ask_seeing(
+        &self,
+        probe: &Probe,
+        url: Url,
+        token: &Token,
+        line: Line,
+        api_version: &HeaderValue,
+    ) -> Result<(Response, Option<(Probe, Response)>), Failed> {
+        let response = self.ask(probe, url, token, line, api_version).await?;
+        // What a tenant of ghe.com answers where a permission is missing is not known well enough: a report has 404.
+        let counts = rests_on_sight(probe, &response) && !self.host.is_tenant();
+        let repository = Probe::repository(probe.target()).filter(|_| counts);
+        let Some((repository, url)) =
+            repository.and_then(|seen| target::url(&self.host, &seen).map(|url| (seen, url)))
+        else {
+            return Ok((response, None));
+        };
+        let seen = self.ask(&repository, url, token, line, api_version).await?;
+        Ok((response, Some((repository, seen))))
+    }
+
     /// Asks once; once more where a repository has moved to.
     async fn ask(
         &self,

@@ -3,14 +3,15 @@
 mod account;
 mod events;
 mod judges;
+mod room;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     api::{
-        CONDITION_TYPES, Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status,
-        Links, OutputStatus, RECONCILING, ReadyChange, RefusedStatus, RequirementStatus, SEE_READY, STALLED,
-        StatusSummary, TokenStatus, WithdrawalStatus, time,
+        CONDITION_TYPES, Condition, ConditionStatus, DeferralStatus, FurtherRequirements,
+        GithubPatConnectionStatus as Status, Links, OutputStatus, RECONCILING, ReadyChange, RefusedStatus,
+        RequirementStatus, SEE_READY, STALLED, StatusSummary, TokenStatus, WithdrawalStatus, time,
     },
     domain::{
         Finding, Reason,
@@ -56,10 +57,6 @@ pub struct Before<'a> {
     pub conditions: &'a [Condition],
 }
 
-/// The longest message of a condition, in characters: far below what the schema allows, so that the API server takes it,
-/// whatever a Secret, a webhook or a spec brings into a sentence.
-const LONGEST_MESSAGE: usize = 4096;
-
 /// A condition before it has its instants.
 #[derive(Clone)]
 struct Draft {
@@ -89,12 +86,14 @@ pub fn next(before: Before<'_>, generation: Option<i64>, pass: &Pass<'_>) -> Opt
     let summary = before.summary;
     let token = token(summary, pass);
     let conditions = conditions(before, token.as_ref(), generation, pass);
-    let status = Status {
+    let (requirements, further_requirements) = requirements(summary, pass);
+    let status = room::fitted(Status {
         observed_generation: generation,
         history: history(summary, &conditions, pass.seen.now),
         conditions,
         token,
-        requirements: requirements(summary, pass),
+        requirements,
+        further_requirements,
         outputs: outputs(summary, pass),
         withdrawal: pass.decision.withdrawal.map(WithdrawalStatus::from),
         deferral: match summary {
@@ -104,7 +103,7 @@ pub fn next(before: Before<'_>, generation: Option<i64>, pass: &Pass<'_>) -> Opt
         next_check_at: pass.decision.due.map(time),
         last_handled_request: pass.handled_request.map(str::to_owned),
         links: pass.links.cloned(),
-    };
+    });
     let is_said = summary.is_some_and(|summary| {
         let is_strange =
             summary.next_check_at.is_some_and(|at| at > schedule::later(pass.seen.now, schedule::FARTHEST));
@@ -144,12 +143,13 @@ pub fn unreadable(
     let dated = |(type_, draft)| condition(type_, draft, summary, generation, now);
     let conditions: Vec<_> =
         std::iter::once(("Ready", ready.clone())).chain(others).chain([stalled]).map(dated).collect();
-    let status = Status {
+    let status = room::fitted(Status {
         observed_generation: generation,
         history: history(summary, &conditions, now),
         conditions,
         token: summary.and_then(|summary| summary.token.as_deref().cloned()),
         requirements: summary.map(|summary| summary.requirements.to_vec()).unwrap_or_default(),
+        further_requirements: summary.and_then(|summary| summary.further_requirements.as_deref().cloned()),
         outputs: summary.map(|summary| summary.outputs.to_vec()).unwrap_or_default(),
         withdrawal: None,
         deferral: summary.and_then(|summary| summary.deferral.as_deref().cloned()),
@@ -157,7 +157,7 @@ pub fn unreadable(
         last_handled_request: summary
             .and_then(|summary| summary.last_handled_request.as_deref().map(str::to_owned)),
         links: None,
-    };
+    });
     (!summary.is_some_and(|summary| summary.says_the_same(&status))).then_some(status)
 }
 
@@ -244,16 +244,9 @@ fn condition(
         type_: type_.to_owned(),
         status: draft.status,
         reason: draft.finding.reason.as_str().to_owned(),
-        message: bounded(draft.finding.message),
+        message: draft.finding.message,
         last_transition_time: time(unchanged.unwrap_or(now)),
         observed_generation: generation,
-    }
-}
-
-fn bounded(message: String) -> String {
-    match message.char_indices().nth(LONGEST_MESSAGE) {
-        Some(_) => message.chars().take(LONGEST_MESSAGE - 1).chain(['…']).collect(),
-        None => message,
     }
 }
 
@@ -334,13 +327,18 @@ fn token(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Option<TokenStatus
     }
 }
 
-/// One line a demand, as long as there is a token; what was known before else.
-fn requirements(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Vec<RequirementStatus> {
+/// One line a demand, as long as there is a token; what was known before else, with what had no line then.
+fn requirements(
+    summary: Option<&StatusSummary>,
+    pass: &Pass<'_>,
+) -> (Vec<RequirementStatus>, Option<FurtherRequirements>) {
     match (pass.seen.token.yes(), pass.seen.host.yes()) {
         (Some(_), Some(_)) if !pass.seen.demand.suspend => {
-            pass.decision.judgement.lines.iter().map(RequirementStatus::from).collect()
+            (pass.decision.judgement.lines.iter().map(RequirementStatus::from).collect(), None)
         }
-        _ => summary.map(|summary| summary.requirements.to_vec()).unwrap_or_default(),
+        _ => summary
+            .map(|summary| (summary.requirements.to_vec(), summary.further_requirements.as_deref().cloned()))
+            .unwrap_or_default(),
     }
 }
 
@@ -355,6 +353,7 @@ fn known(token: &Description, host: &Host, pass: &Pass<'_>) -> TokenStatus {
         host: host.name.to_string(),
         kind: token.kind,
         hashed_token: token.hashed,
+        id: pass.decision.judgement.lines.iter().find_map(|line| line.lifetime.token),
         flaw: token.flaw,
         login: account.as_ref().map(|account| account.login.to_string()),
         user_id: account.map(|account| account.id),

@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
-    Condition, ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status, PreviousAccount,
-    RefusedStatus, RequirementStatus, TokenStatus, WithdrawalStatus, status::knowledge,
+    Condition, ConditionStatus, DeferralStatus, FurtherRequirements, GithubPatConnectionStatus as Status,
+    PreviousAccount, RefusedStatus, RequirementStatus, TokenStatus, WithdrawalStatus, status::knowledge,
 };
 use crate::domain::{
     Reason,
     knowledge::Knowledge,
     probing::{logins::FailedLogin, schedule},
+    requirement::Requirement,
     second::Second,
     token::{Flaw, HashedToken},
 };
@@ -47,6 +48,7 @@ struct Remembered {
     token: TokenStatus,
     deferral: Option<DeferralStatus>,
     requirements: Vec<RequirementStatus>,
+    further: Option<FurtherRequirements>,
 }
 
 impl From<Status> for StatusDigest {
@@ -56,6 +58,7 @@ impl From<Status> for StatusDigest {
         let ready = ready.and_then(|ready| Some((ready.status, ready.reason.parse().ok()?)));
         let newest = newest(&status);
         let (deferral, requirements) = (status.deferral, status.requirements);
+        let further = status.further_requirements;
         StatusDigest {
             sum,
             observed_generation: status.observed_generation,
@@ -64,7 +67,9 @@ impl From<Status> for StatusDigest {
             checked_at: status.token.as_ref().and_then(checked_at),
             withdrawing_since: status.withdrawal.as_ref().map(|withdrawal| withdrawal.since.0.into()),
             newest,
-            remembers: status.token.map(|token| Box::new(Remembered { token, deferral, requirements })),
+            remembers: status
+                .token
+                .map(|token| Box::new(Remembered { token, deferral, requirements, further })),
             last_handled_request: status.last_handled_request.map(Into::into),
         }
     }
@@ -101,12 +106,14 @@ impl StatusDigest {
         self.newest.is_some_and(|newest| Timestamp::from(newest) > now)
     }
 
-    /// What it remembers of that token on that host; nothing of any other.
-    pub fn knowledge(&self, hashed: HashedToken, host: &str) -> Knowledge {
+    /// What it remembers of that token on that host, as far as this is demanded; nothing of any other.
+    pub fn knowledge(&self, hashed: HashedToken, host: &str, demanded: &Requirement) -> Knowledge {
         let remembers = self.remembers.as_deref();
         let deferral = remembers.and_then(|remembers| remembers.deferral.as_ref());
         let requirements = remembers.map(|remembers| &*remembers.requirements).unwrap_or_default();
-        knowledge(remembers.map(|remembers| &remembers.token), deferral, requirements, hashed, host)
+        let further = remembers.and_then(|remembers| remembers.further.as_ref());
+        let token = remembers.map(|remembers| &remembers.token);
+        knowledge(token, deferral, requirements, further, (hashed, host), demanded)
     }
 
     /// The host and the failed logins that it remembers of the token, for a connection of this namespace: the first and the last
@@ -181,6 +188,7 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
         conditions,
         token,
         requirements,
+        further_requirements,
         outputs,
         withdrawal,
         deferral,
@@ -205,14 +213,19 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
         visibility,
         archived,
         moved_to,
+        role,
         longest_days,
         at: _,
     } in requirements
     {
-        (kind, name, state, reason, on, visibility, archived, moved_to, longest_days).hash(hasher);
+        (kind, name, state, reason, on, visibility, archived, moved_to, role, longest_days).hash(hasher);
     }
     let withdrawal = withdrawal.as_ref();
     withdrawal.map(|WithdrawalStatus { since, at }| (second(since), second(at))).hash(hasher);
+    let further = further_requirements.as_ref();
+    let further =
+        further.map(|FurtherRequirements { count, not_met, on, proofs, at: _ }| (count, not_met, on, proofs));
+    further.hash(hasher);
     let deferral = deferral.as_ref();
     deferral.map(|DeferralStatus { since, reason, not_before: _ }| (second(since), reason)).hash(hasher);
     token.is_some().hash(hasher);
@@ -222,6 +235,7 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
             host,
             kind,
             hashed_token,
+            id,
             flaw,
             login,
             user_id,
@@ -235,7 +249,7 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
             checked_at: _,
             refused,
         } = token;
-        (secret_name, host, kind, hashed_token, flaw, login, user_id, scopes).hash(hasher);
+        (secret_name, host, kind, hashed_token, id, flaw, login, user_id, scopes).hash(hasher);
         let previous = previous_account.as_deref();
         previous
             .map(|PreviousAccount { login, user_id, until }| (login, user_id, second(until)))

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 pub use condition::{Condition, ConditionStatus};
 pub(super) use memory::knowledge;
 pub use output::OutputStatus;
-pub use requirement::RequirementStatus;
+pub use requirement::{FurtherRequirements, RequirementStatus};
 pub use token::{PreviousAccount, RefusedStatus, TokenStatus};
 pub use withdrawal::WithdrawalStatus;
 
@@ -33,11 +33,14 @@ pub struct GithubPatConnectionStatus {
     /// The token that was last seen in the Secret.
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenStatus>,
-    /// The demands that GitHub is asked about, one line each.
+    /// The demands that GitHub is asked about, one line each; those that are not met first, if there is no room for all.
     #[serde(default, deserialize_with = "readable_items", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["kind", "name"]))]
     pub requirements: Vec<RequirementStatus>,
-    /// The Secrets that hold a proven token for workloads.
+    /// The demands that have no line in requirements, so that the status stays below 8 KiB.
+    #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
+    pub further_requirements: Option<FurtherRequirements>,
+    /// The Secrets that hold a proven token for workloads; the first of them, if there is no room for all.
     #[serde(default, deserialize_with = "readable_items", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["secretName"]))]
     pub outputs: Vec<OutputStatus>,
@@ -90,14 +93,32 @@ pub struct DeferralStatus {
 }
 
 /// Pages that help.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Links {
     /// GitHub's form for a new token, filled in as far as GitHub allows. It may ignore the permissions of a fine-grained token.
     pub create_token: String,
+    /// What to choose and tick in that form, which may ignore what its address says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fill_in: Option<String>,
     /// Where to mend what the first demand lacks that is not met.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act_on: Option<String>,
+    /// Where to mend what the others lack, each page once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 7), extend("x-kubernetes-list-type" = "atomic"))]
+    pub also_act_on: Vec<String>,
+    /// The token's own page, if GitHub named its number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+}
+
+impl Links {
+    /// The form without its first values, and the page for what is most urgent.
+    pub(crate) fn shorten(&mut self) {
+        let form = self.create_token.split('?').next().unwrap_or_default().to_owned();
+        *self = Links { create_token: form, fill_in: None, also_act_on: Vec::new(), ..self.clone() };
+    }
 }
 
 /// Stands for the message of a condition that `Ready` gives in full, so that it is written once.

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{
-    ConditionStatus, DeferralStatus, GithubPatConnectionStatus as Status, OutputStatus, ReadyChange,
-    RequirementStatus, TokenStatus, digest::sum_with_transitions,
+    ConditionStatus, DeferralStatus, FurtherRequirements, GithubPatConnectionStatus as Status, OutputStatus,
+    ReadyChange, RequirementStatus, TokenStatus, digest::sum_with_transitions,
 };
 use crate::domain::Reason;
 
@@ -35,6 +35,8 @@ pub struct StatusSummary {
     pub token: Option<Box<TokenStatus>>,
     /// The demands that GitHub is asked about.
     pub requirements: Box<[RequirementStatus]>,
+    /// Those that have no line of their own.
+    pub further_requirements: Option<Box<FurtherRequirements>>,
     /// The outputs that stood.
     pub outputs: Box<[OutputStatus]>,
     /// The deferral, if one held.
@@ -84,6 +86,7 @@ impl From<Status> for StatusSummary {
             transitions: transitions.collect(),
             token: status.token.map(Box::new),
             requirements: status.requirements.into(),
+            further_requirements: status.further_requirements.map(Box::new),
             outputs: status.outputs.into(),
             deferral: status.deferral.map(Box::new),
             history: status.history.into(),

@@ -19,11 +19,15 @@ use super::{
     print, shown,
 };
 use crate::{
-    api::{ConditionStatus, GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status},
+    api::{
+        ConditionStatus, GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status,
+        RequirementStatus,
+    },
     domain::{
         Finding, Reason, Verdict,
         decide::{Decision, Host, Observation, Stand, decide},
         duration::Duration,
+        requirement::Line,
         token::Token,
     },
     github::Github,
@@ -130,7 +134,7 @@ pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
     let decision = decide(&seen);
     let status = judged(&seen, &decision, host, &spec, &source);
     print(&match check.output {
-        Output::Text => text(&status),
+        Output::Text => text(&status, &decision.judgement.lines),
         Output::Json => {
             serde_json::to_string_pretty(&status).map_err(|error| Error::Print(error.to_string()))?
         }
@@ -205,7 +209,8 @@ fn judged(
         _ => (*name, Stand::Wanted),
     });
     let stands: Vec<_> = stands.collect();
-    let links = links(host, "github-pat-operator check", spec, &decision.judgement.lines);
+    let kind = seen.token.yes().map(|token| token.kind);
+    let links = links(host, "github-pat-operator check", spec, kind, &decision.judgement.lines);
     let pass = Pass {
         seen,
         decision,
@@ -221,11 +226,14 @@ fn judged(
     status.conditions.retain(|condition| condition.type_ != "Published" || refused);
     status.outputs.clear();
     status.next_check_at = None;
+    // Nobody stores it, so that there is room for all.
+    status.requirements = decision.judgement.lines.iter().map(RequirementStatus::from).collect();
+    status.further_requirements = None;
     status
 }
 
 /// The conditions as a person reads them.
-fn text(status: &Status) -> String {
+fn text(status: &Status, lines: &[Line]) -> String {
     let mut text = String::new();
     for condition in &status.conditions {
         // Writing to a String cannot fail.
@@ -238,13 +246,14 @@ fn text(status: &Status) -> String {
             condition.message
         );
     }
-    for line in &status.requirements {
-        let name = format!("{:?} {}", line.kind, line.name);
-        let _ = writeln!(text, "{name:<40} {:<9} {}", format!("{:?}", line.state), line.reason);
+    for Line { kind, name, state, finding, .. } in lines {
+        let (name, state) = (format!("{kind:?} {name}"), format!("{state:?}"));
+        let _ = writeln!(text, "{name:<40} {state:<9} {:<22} {}", finding.reason.as_str(), finding.message);
     }
     let ready = status.condition("Ready").map(|ready| ready.status);
     if let Some(links) = status.links.as_ref().filter(|_| ready == Some(ConditionStatus::False)) {
         let _ = writeln!(text, "\nA new token: {}", links.create_token);
+        let _ = links.fill_in.iter().try_for_each(|fill_in| writeln!(text, "{fill_in}"));
     }
     text
 }

@@ -17,12 +17,12 @@ use super::{
 };
 use crate::{
     api::{GithubPatConnection, GithubPatConnectionStatus as Status, StatusDigest},
-    domain::version::ResourceVersion,
+    domain::{excerpt, version::ResourceVersion},
 };
 
 /// The annotation whose change makes the operator ask GitHub at once.
 pub const REQUESTED_AT: &str = "githubpat.dev/requestedAt";
-/// The longest value of it that is looked at; the schema of the status allows no more.
+/// The longest value of it that is looked at, in bytes of JSON, since the status repeats it.
 const LONGEST_REQUEST: usize = 256;
 
 /// A connection as it is kept: what a reconcile needs, and no more.
@@ -124,7 +124,7 @@ impl From<Received> for Connection {
             resource_version,
             generation: metadata.generation,
             deleting: metadata.deletion_timestamp.is_some(),
-            requested: requested.map(|text| text.chars().take(LONGEST_REQUEST).collect::<String>().into()),
+            requested: requested.map(|text| excerpt::beginning(text, LONGEST_REQUEST).into()),
             spec: StoredSpec::from(spec),
             status,
         }

@@ -63,7 +63,12 @@ pub struct Get {
     pub open: bool,
     /// True if the path lies below the organization that owns the repository.
     pub of_owner: bool,
-    /// The statuses beside 200 and 204 that tell that the permission is there.
+    /// True if the path lies below the account: `/users/{login}`, and ends with the organization if the permission is of one.
+    pub of_login: bool,
+    /// The query.
+    pub query: &'static str,
+    /// The statuses beside 200 and 204 that tell that the permission is there. Of these, 404 tells it only of a repository that the
+    /// token sees at that moment and not everybody does: what is hidden has the same answer.
     pub also: &'static [u16],
 }
 
@@ -168,6 +173,12 @@ pub fn never(key: &str) -> Option<&'static str> {
         "packages" => "packages are for classic tokens: demand the scope read:packages, or require.packages",
         "single_file" => "it is for GitHub Apps: demand contents",
         "repository_projects" => "projects of repositories are gone: demand organization_projects",
+        "projects" | "user_projects" => {
+            "they reach no projects of users: demand organization_projects, or the scope project of a classic token"
+        }
+        _ if key.starts_with("enterprise") => {
+            "they reach no enterprise: demand a scope such as read:enterprise of a classic token, or use a GitHub App"
+        }
         "organization_personal_access_tokens" | "organization_personal_access_token_requests" => {
             "it is for GitHub Apps: use one"
         }

@@ -23,6 +23,37 @@ pub struct Facts {
     pub archived: bool,
     /// The name that the repository has now, if it was asked for under an earlier one.
     pub moved_to: Option<Arc<str>>,
+    /// What the account may do in the repository, whatever the token may.
+    pub role: Option<Role>,
+}
+
+/// What an account may do in a repository: <https://docs.github.com/en/organizations/managing-user-access-to-your-organizations-repositories/managing-repository-roles/repository-roles-for-an-organization>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum Role {
+    /// Read it.
+    Read,
+    /// Manage its issues too.
+    Triage,
+    /// Push to it too.
+    Write,
+    /// Manage it too.
+    Maintain,
+    /// Everything.
+    Admin,
+}
+
+impl Role {
+    /// The word that GitHub shows for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Role::Read => "Read",
+            Role::Triage => "Triage",
+            Role::Write => "Write",
+            Role::Maintain => "Maintain",
+            Role::Admin => "Admin",
+        }
+    }
 }
 
 /// Who sees a repository.
@@ -51,8 +82,8 @@ pub enum Denial {
     ClassicForbidden,
     /// The organization or its enterprise lets no fine-grained token in.
     FineGrainedForbidden,
-    /// The organization or its enterprise lets no token in that lives longer than so many days, if the answer named them.
-    LifetimeForbidden(Option<u16>),
+    /// The organization or its enterprise lets no token in that lives so long.
+    LifetimeForbidden(Lifetime),
     /// The organization has a list of addresses, and that of the cluster is not on it.
     AddressForbidden,
     /// The organization lets no app in that it has not approved.
@@ -67,6 +98,15 @@ pub enum Denial {
     Undecided,
     /// The registry refuses the token, or git does.
     Refused,
+}
+
+/// What the answer of a lifetime policy names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Lifetime {
+    /// The longest lifetime in days that is allowed.
+    pub days: Option<u16>,
+    /// GitHub's number of the token, which is part of the address of its page.
+    pub token: Option<i64>,
 }
 
 impl Proof {

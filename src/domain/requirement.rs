@@ -10,6 +10,7 @@ mod kind;
 mod line;
 mod organization;
 mod package;
+mod packed;
 mod permission;
 mod repository;
 mod scope;
@@ -36,11 +37,13 @@ pub use forbid::{Excess, Forbid, Unproven};
 pub use line::{Kind, Line, State, remembered};
 pub use organization::OrganizationDemand;
 pub use package::PackageDemand;
+pub use packed::Packed;
 pub use repository::{Access, RepositoryDemand};
 
 /// What the token must be and have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, expecting = "an object")]
+#[schemars(extend("x-kubernetes-validations" = impossible::rules()))]
 pub struct Requirement {
     /// The kinds of token that are allowed. Tokens of other kinds are asked about too, and are then refused by name.
     #[schemars(length(min = 1, max = 5), extend("x-kubernetes-list-type" = "set"))]
@@ -245,7 +248,7 @@ impl Requirement {
             Reason::NotProven,
             format!(
                 "no request that only reads proves {}, and require.unproven is Refuse; status.requirements says why",
-                unproven.join(", ")
+                scopes::told(&unproven)
             ),
         )
     }

@@ -91,6 +91,18 @@ pub fn missing<'a>(demanded: &'a [String], granted: &Scopes) -> Vec<&'a str> {
     demanded.iter().map(String::as_str).filter(|scope| !reached.contains(scope)).collect()
 }
 
+/// So many names are told in a sentence.
+const TOLD: usize = 12;
+
+/// The first of these names for a sentence, and how many more there are.
+pub fn told<S: AsRef<str>>(names: &[S]) -> String {
+    let told = names.iter().take(TOLD).map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(TOLD) {
+        0 => told,
+        more => format!("{told} and {more} more"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

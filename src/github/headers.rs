@@ -5,11 +5,13 @@ use reqwest::header::HeaderMap;
 
 use crate::domain::{
     answer::{Expiry, RateLimit},
-    scopes::{Scopes, is_scope},
+    scopes::{Scopes, closure, is_scope},
 };
 
 /// More than the API lists; the rest of a longer list is not kept, so that a status stays small.
 const MOST_SCOPES: usize = 64;
+/// What all of them take in a status at most. GitHub's own list has less without those that others imply.
+const ROOM_OF_SCOPES: usize = 640;
 
 /// The first value of the header, if it is ASCII.
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -32,7 +34,23 @@ pub(super) fn scopes(headers: &HeaderMap) -> Option<Scopes> {
             }
         }
     }
-    Some(scopes.into_iter().collect())
+    Some(fitting(scopes).into_iter().collect())
+}
+
+/// As many of them as a status has room for: those that others imply are left out first.
+fn fitting(mut scopes: Vec<&str>) -> Vec<&str> {
+    let room = |scope: &str| scope.len().saturating_add(3);
+    if scopes.iter().map(|scope| room(scope)).fold(0, usize::saturating_add) > ROOM_OF_SCOPES {
+        let all = scopes.clone();
+        scopes.retain(|scope| !closure(all.iter().copied().filter(|other| other != scope)).contains(scope));
+    }
+    let mut left = ROOM_OF_SCOPES;
+    scopes.retain(|scope| {
+        let rest = left.checked_sub(room(scope));
+        left = rest.unwrap_or_default();
+        rest.is_some()
+    });
+    scopes
 }
 
 /// True if one of them is a mark of GitHub, which a gateway before it does not make. Each refusal that was recorded with its
@@ -94,6 +112,17 @@ fn http_date(text: &str) -> Option<Timestamp> {
     rfc2822::parse(text).ok().map(|zoned| zoned.timestamp())
 }
 
+/// The ids of the organizations whose single sign-on left something out of an answer, the first ten of them:
+/// <https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api#personal-access-tokens-and-saml-sso>.
+pub(super) fn hidden_by_sso(headers: &HeaderMap) -> Option<String> {
+    const MOST: usize = 10;
+    let (_, ids) =
+        text(headers, "x-github-sso")?.strip_prefix("partial-results;")?.split_once("organizations=")?;
+    let ids = ids.split(',').map_while(|id| id.trim().parse::<u64>().ok()).take(MOST);
+    let ids: Vec<_> = ids.map(|id| id.to_string()).collect();
+    (!ids.is_empty()).then(|| ids.join(","))
+}
+
 /// The id of the request, by which GitHub's support finds it; empty if there is none of its form.
 pub(super) fn request_id(headers: &HeaderMap) -> &str {
     let id = headers.get("x-github-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
@@ -112,6 +141,46 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap()))
             .collect()
+    }
+
+    #[test]
+    fn the_organizations_that_single_sign_on_hides_are_known_by_their_ids() {
+        let endless = format!(
+            "partial-results; organizations={}",
+            (1..99).map(|id| id.to_string()).collect::<Vec<_>>().join(",")
+        );
+        let rows = [
+            ("partial-results; organizations=21955855,20582480", Some("21955855,20582480")),
+            ("partial-results; organizations= 7", Some("7")),
+            (&*endless, Some("1,2,3,4,5,6,7,8,9,10")),
+            ("partial-results; organizations=acme", None),
+            ("required; url=https://github.com/orgs/acme/sso?authorization_request=x", None),
+            ("", None),
+        ];
+        for (value, expected) in rows {
+            assert_eq!(hidden_by_sso(&headers(&[("x-github-sso", value)])).as_deref(), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_scopes_that_is_too_long_loses_first_what_others_imply() {
+        let of = |scopes: &[String]| {
+            let found = super::scopes(&headers(&[("x-oauth-scopes", &scopes.join(", "))])).unwrap();
+            found.iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let unknown = |count: u8| {
+            (0..count).map(|number| {
+                format!("{}:{}", char::from(b'a' + number % 26), "x".repeat(20 + usize::from(number / 26)))
+            })
+        };
+        let texts = |scopes: &[&str]| scopes.iter().map(|scope| (*scope).to_owned()).collect::<Vec<_>>();
+        let short = texts(&["repo", "public_repo", "gist"]);
+        assert_eq!(of(&short), short);
+        let long: Vec<_> = texts(&["public_repo", "repo"]).into_iter().chain(unknown(25)).collect();
+        assert_eq!(of(&long), long[1..], "it fits without the one that is implied");
+        let longer: Vec<_> = texts(&["public_repo", "repo"]).into_iter().chain(unknown(60)).collect();
+        let found = of(&longer);
+        assert!(found.starts_with(&texts(&["repo"])) && found.len() < 30, "{found:?}");
     }
 
     #[test]

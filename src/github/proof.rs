@@ -12,7 +12,7 @@ use crate::domain::{
     answer::{Answer, Refusal, Reply},
     permission::Permission,
     probe::Probe,
-    proof::{Denial, Facts, Proof, Visibility},
+    proof::{Denial, Facts, Lifetime, Proof, Role, Visibility},
 };
 
 /// What a 403 of the REST API or of git means, by words of its text; the first row that fits.
@@ -22,7 +22,7 @@ use crate::domain::{
 /// <https://github.com/mislav/hub/issues/3363> (fine-grained), <https://github.com/git-town/git-town/issues/4609> (classic),
 /// <https://github.com/cli/cli/issues/12150> (addresses), <https://github.com/chaoss/grimoirelab-perceval/issues/733> (apps).
 const TEXTS: &[(&[&str], Denial)] = &[
-    (&["token's lifetime is greater than"], Denial::LifetimeForbidden(None)),
+    (&["token's lifetime is greater than"], Denial::LifetimeForbidden(Lifetime { days: None, token: None })),
     (&["forbids access via a personal access token (classic)"], Denial::ClassicForbidden),
     (&["personal access tokens (classic) are forbidden"], Denial::ClassicForbidden),
     (&["forbids access via a personal access token with fine-grained"], Denial::FineGrainedForbidden),
@@ -46,6 +46,30 @@ pub fn interpret(probe: &Probe, response: &Response, now: Timestamp) -> Reply {
         _ => api(probe, response, &said),
     }
 }
+
+/// True if this is a 404 that tells that the permission is there, provided that the token sees the repository.
+pub fn rests_on_sight(probe: &Probe, response: &Response) -> bool {
+    let Probe::Permission(permission, _) = probe else { return false };
+    let is_told = permission.get().is_some_and(|get| get.also.contains(&HIDDEN));
+    response.status.as_u16() == HIDDEN && response.is_marked() && is_told
+}
+
+/// The answer to such a question, by what the host then answers about the repository.
+pub fn by_sight(repository: &Probe, response: &Response, now: Timestamp) -> Reply {
+    match interpret(repository, response, now) {
+        // Everybody sees a public one, so that seeing it tells nothing of what the token covers.
+        Reply::Answer(Answer::Proof(Proof::Held(facts))) if facts.visibility != Some(Visibility::Public) => {
+            held()
+        }
+        Reply::Answer(Answer::Proof(Proof::Held(_) | Proof::Denied(Denial::NotFound))) => {
+            denied(Denial::Undecided)
+        }
+        other => other,
+    }
+}
+
+/// 404 is the answer for what is hidden, and for what is not there.
+const HIDDEN: u16 = 404;
 
 /// What any endpoint may answer when it says nothing about the token.
 fn without_word(response: &Response, said: &ErrorBody, now: Timestamp) -> Option<Reply> {
@@ -85,6 +109,8 @@ fn api(probe: &Probe, response: &Response, said: &ErrorBody) -> Reply {
         (_, 404) => {
             denied(if matches!(probe, Probe::Permission(..)) { Denial::Undecided } else { Denial::NotFound })
         }
+        // The permission may be there or not: GitHub names no order in which it looks at it and at the state of things.
+        (Probe::Permission(..), 409 | 410 | 422) => denied(Denial::Undecided),
         (_, 451) => denied(Denial::Blocked),
         (_, 403) => denied(forbidden(response, said)),
         (_, 300..=399) => defer(Reason::Redirected),
@@ -92,9 +118,10 @@ fn api(probe: &Probe, response: &Response, said: &ErrorBody) -> Reply {
     }
 }
 
-/// True if this status tells that the permission is there.
+/// True if this status alone tells that the permission is there.
 fn shows(permission: Permission, status: u16) -> bool {
-    matches!(status, 200 | 204) || permission.get().is_some_and(|get| get.also.contains(&status))
+    let is_told = permission.get().is_some_and(|get| get.also.contains(&status));
+    matches!(status, 200 | 204) || is_told && status != HIDDEN
 }
 
 fn forbidden(response: &Response, said: &ErrorBody) -> Denial {
@@ -105,15 +132,18 @@ fn forbidden(response: &Response, said: &ErrorBody) -> Denial {
     }
     let row = TEXTS.iter().find(|(words, _)| said.names(words));
     match row.map_or(Denial::Undecided, |(_, denial)| *denial) {
-        Denial::LifetimeForbidden(_) => Denial::LifetimeForbidden(days(&said.message)),
+        Denial::LifetimeForbidden(_) => Denial::LifetimeForbidden(lifetime(&said.message)),
         denial => denial,
     }
 }
 
-/// The number before "days" in the text of a lifetime policy.
-fn days(message: &str) -> Option<u16> {
-    let (before, _) = message.split_once(" days")?;
-    before.rsplit(' ').next()?.parse().ok()
+/// What the text of a lifetime policy names: the number before "days", and the one at the end of the token's page.
+fn lifetime(message: &str) -> Lifetime {
+    let days = message.split_once(" days").and_then(|(before, _)| before.rsplit(' ').next()?.parse().ok());
+    let page = ["/settings/personal-access-tokens/", "/settings/tokens/"];
+    let (_, id) = page.iter().find_map(|page| message.split_once(page)).unwrap_or_default();
+    let id = id.split(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse().ok());
+    Lifetime { days, token: id.filter(|id| *id > 0) }
 }
 
 /// The advertisement that comes before a push: <https://git-scm.com/docs/http-protocol#_smart_server_response>.
@@ -175,6 +205,32 @@ struct Repository {
     visibility: Option<String>,
     #[serde(default)]
     archived: bool,
+    #[serde(default)]
+    permissions: Permissions,
+}
+
+/// What the account may do there, each with all that is below it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Permissions {
+    admin: bool,
+    maintain: bool,
+    push: bool,
+    triage: bool,
+    pull: bool,
+}
+
+impl Permissions {
+    fn role(&self) -> Option<Role> {
+        let roles = [
+            (self.admin, Role::Admin),
+            (self.maintain, Role::Maintain),
+            (self.push, Role::Write),
+            (self.triage, Role::Triage),
+            (self.pull, Role::Read),
+        ];
+        roles.into_iter().find(|(has, _)| *has).map(|(_, role)| role)
+    }
 }
 
 impl Membership {
@@ -200,6 +256,7 @@ impl Repository {
             visibility: Some(visibility),
             archived: self.archived,
             moved_to: has_moved.then(|| self.full_name.as_str().into()),
+            role: self.permissions.role(),
         };
         Reply::Answer(Answer::Proof(Proof::Held(facts)))
     }

@@ -20,7 +20,7 @@ pub(super) fn url(host: &Host, probe: &Probe) -> Option<Url> {
         Probe::Repository(name) => api(&format!("repos/{name}")),
         Probe::Permission(permission, target) => {
             let mut url = api(&path(*permission, permission.get()?, target))?;
-            url.set_query(Some("per_page=1"));
+            url.set_query(permission.get().map(|get| get.query));
             Some(url)
         }
         Probe::Push(name) => {
@@ -47,6 +47,11 @@ fn is_loopback(registry: &str) -> bool {
 fn path(permission: Permission, get: Get, target: &str) -> String {
     let owner = target.split('/').next().unwrap_or(target);
     match permission.row().resource {
+        Resource::Organization if get.of_login => {
+            let login = target.split('/').next_back().unwrap_or(target);
+            format!("users/{login}{}/{owner}", get.path)
+        }
+        _ if get.of_login => format!("users/{target}{}", get.path),
         _ if get.of_owner => format!("orgs/{owner}{}", get.path),
         Resource::Repository => format!("repos/{target}{}", get.path),
         Resource::Organization => format!("orgs/{target}{}", get.path),
@@ -138,6 +143,23 @@ mod tests {
                 &github,
                 Some(permission("members", Level::Read, "acme")),
                 format!("{api}/orgs/acme/teams?per_page=1"),
+            ),
+            (
+                &github,
+                Some(permission("organization_events", Level::Read, "acme/ci")),
+                format!("{api}/users/ci/events/orgs/acme?per_page=1"),
+            ),
+            (
+                &github,
+                Some(permission("plan", Level::Read, "ci")),
+                format!("{api}/users/ci/settings/billing/usage?per_page=1"),
+            ),
+            (
+                &github,
+                Some(permission("organization_api_insights", Level::Read, "acme")),
+                format!(
+                    "{api}/orgs/acme/insights/api/subject-stats?min_timestamp=2026-01-01T00:00:00Z&per_page=1"
+                ),
             ),
             (&github, Some(permission("emails", Level::Read, "")), format!("{api}/user/emails?per_page=1")),
             (

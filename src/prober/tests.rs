@@ -7,7 +7,7 @@ use crate::{
         knowledge::{Proofs, Proven},
         permission::{Level, Permission},
         probing::tests::{LIMITS_OF_TESTS, question_of},
-        proof::{Denial, Facts, Proof},
+        proof::{Denial, Facts, Lifetime, Proof},
     },
     github::Exchange,
 };
@@ -119,7 +119,10 @@ fn verdict(host: &str, number: usize, probe: &Probe) -> (u32, Proof) {
     let name = format!("{host} {number} {probe:?}");
     let chance = crc32fast::hash(name.as_bytes());
     let proof = if chance.is_multiple_of(3) {
-        Proof::Denied(Denial::LifetimeForbidden(u16::try_from(chance % 60_000).ok()))
+        Proof::Denied(Denial::LifetimeForbidden(Lifetime {
+            days: u16::try_from(chance % 60_000).ok(),
+            token: None,
+        }))
     } else {
         Proof::Held(Facts { moved_to: Some(name.as_str().into()), ..Facts::default() })
     };

@@ -47,7 +47,9 @@ pub(super) async fn report(
     }
     let asked = spec.interval.get();
     let host = ctx.settings.host(&spec.host);
-    let links = host.map(|host| links(host, &connection.key.to_string(), spec, &decision.judgement.lines));
+    let kind = observed.seen.token.yes().map(|token| token.kind);
+    let links =
+        host.map(|host| links(host, &connection.key.to_string(), spec, kind, &decision.judgement.lines));
     let source = format!("Secret {}", spec.secret_ref.name);
     let before = connection.status.as_ref().and_then(|status| status.last_handled_request.as_deref());
     let handled_request = record.handled_request.clone();

@@ -87,6 +87,11 @@ impl Host {
         Url::parse_with_params(&page, query).map_or(page, String::from)
     }
 
+    /// True if it is a tenant of ghe.com.
+    pub fn is_tenant(&self) -> bool {
+        self.api_url.host_str().is_some_and(|host| host.ends_with(".ghe.com"))
+    }
+
     /// True if it is asked over plain HTTP, which only a loopback address is.
     pub fn is_plain(&self) -> bool {
         self.api_url.scheme() == "http"

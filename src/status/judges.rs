@@ -69,13 +69,10 @@ pub(super) fn requirements_met(pass: &Pass<'_>) -> Draft {
 fn met(lines: &[Line]) -> String {
     let unproven = lines.iter().filter(|line| line.state == State::Unproven);
     let unproven: Vec<_> = unproven.map(|line| format!("{} ({})", line.name, line.finding.message)).collect();
-    match unproven.as_slice() {
-        [] => "the token meets every requirement".to_owned(),
-        unproven => format!(
-            "the token meets every requirement that can be proven; not proven: {}",
-            unproven.join("; ")
-        ),
+    if unproven.is_empty() {
+        return "the token meets every requirement".to_owned();
     }
+    format!("the token meets every requirement that can be proven; not proven: {}", joined(&unproven))
 }
 
 pub(super) fn not_expiring(pass: &Pass<'_>) -> Draft {
@@ -92,14 +89,14 @@ pub(super) fn not_expiring(pass: &Pass<'_>) -> Draft {
 /// <https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/token-expiration-and-revocation>
 const LONG: SignedDuration = SignedDuration::from_hours(335 * 24);
 
-/// A hint that only this operator may still use the token.
+/// A hint that nothing but this operator seems to use the token: GitHub tells no bearer when a token was used, or by whom.
 fn long_known(pass: &Pass<'_>) -> String {
     let is_classic = pass.seen.token.yes().is_some_and(|token| token.kind == TokenKind::Classic);
     let first = pass.seen.knowledge.first_proven.filter(|_| is_classic);
     match first.filter(|first| pass.seen.now.duration_since(*first) >= LONG) {
         Some(first) => format!(
-            "; the operator has used it since {first}: if nothing else does, revoke it, since GitHub would have removed an \
-             unused one after a year"
+            "; the questions of this operator have kept it in use for more than eleven months, since {first}, so that GitHub does \
+             not remove it as unused after a year: if nothing else seems to use it, revoke it"
         ),
         None => String::new(),
     }
@@ -203,9 +200,21 @@ fn draft<T>(verdict: &Verdict<T>, good: impl FnOnce(&T) -> Finding) -> Draft {
     }
 }
 
-/// The first finding's reason, and every finding's sentence.
+/// So many sentences stand in a message.
+const SENTENCES: usize = 4;
+
+/// The first of these sentences, and how many more there are.
+fn joined(sentences: &[String]) -> String {
+    let told = sentences.iter().take(SENTENCES).map(String::as_str).collect::<Vec<_>>().join("; ");
+    match sentences.len().saturating_sub(SENTENCES) {
+        0 => told,
+        more => format!("{told}; and {more} more"),
+    }
+}
+
+/// The first finding's reason, and the sentences of the first ones.
 fn fails(status: ConditionStatus, findings: Vec<Finding>) -> Draft {
     let reason = findings.first().map_or(Reason::NotDetermined, |finding| finding.reason);
     let messages: Vec<_> = findings.into_iter().map(|finding| finding.message).collect();
-    says(status, reason, messages.join("; "))
+    says(status, reason, joined(&messages))
 }

@@ -1,5 +1,6 @@
 //! The resource as the API server sees it: what it takes, what it says of what it does not, and what it adds.
 
+mod stored;
 mod wrong_specs;
 
 use github_pat_operator::{
@@ -86,6 +87,25 @@ async fn every_right_spec_of_the_documentation_is_taken() {
         (
             "an expiry",
             json!({ "require": { "expiry": { "required": true, "maxLifetime": "8784h", "minRemaining": "24h" } } }),
+        ),
+        (
+            "as much time to be left as a token may live",
+            json!({ "require": { "expiry": { "minRemaining": "24h", "maxLifetime": "1440m" } } }),
+        ),
+        (
+            "either kind, each with what it can have",
+            json!({ "require": {
+                "scopes": ["repo"], "permissions": { "contents": "write" },
+                "organizations": [{ "name": "acme" }, { "name": "labs" }], "packages": [{ "name": "acme/app" }],
+                "repositories": [{ "name": "acme/app", "access": "Push" }, { "name": "labs/app", "access": "Push" }],
+                "forbid": { "scopes": ["delete_repo"], "permissions": { "contents": "admin", "issues": "read" } },
+            } }),
+        ),
+        (
+            "a fine-grained token that pushes to one owner and reads of another",
+            json!({ "require": { "kinds": ["FineGrained"], "repositories": [
+                { "name": "acme/app", "access": "Push" }, { "name": "Acme/lib", "access": "Push" }, { "name": "labs/app" },
+            ] } }),
         ),
         ("another host", json!({ "host": "ghe-1.example.com" })),
         ("sixteen outputs", outputs(&(0..16).map(|number| format!("out-{number}")).collect::<Vec<_>>())),

@@ -1,11 +1,12 @@
 //! What a status remembers of the token, and how it is remembered.
 
-use super::{DeferralStatus, RefusedStatus, RequirementStatus, TokenStatus, time};
+use super::{DeferralStatus, FurtherRequirements, RefusedStatus, RequirementStatus, TokenStatus, time};
 use crate::domain::{
     Reason,
     answer::{Account, Deferral, Expiry, Grant, Refusal},
-    knowledge::{Deferred, Knowledge, Refused},
-    requirement,
+    knowledge::{Deferred, Knowledge, Proofs, Refused},
+    proof::{Denial, Proof},
+    requirement::{self, Requirement},
     scopes::Scopes,
     token::HashedToken,
 };
@@ -15,8 +16,9 @@ pub(in crate::api) fn knowledge(
     token: Option<&TokenStatus>,
     deferral: Option<&DeferralStatus>,
     requirements: &[RequirementStatus],
-    hashed: HashedToken,
-    host: &str,
+    further: Option<&FurtherRequirements>,
+    (hashed, host): (HashedToken, &str),
+    demanded: &Requirement,
 ) -> Knowledge {
     let Some(token) = token.filter(|token| token.hashed_token == hashed && token.host == host) else {
         return Knowledge::default();
@@ -31,10 +33,25 @@ pub(in crate::api) fn knowledge(
         deferred: deferral
             .and_then(DeferralStatus::remembered)
             .filter(|deferred| accepted.is_none_or(|accepted| deferred.since >= accepted)),
-        proofs: requirement::remembered(
-            &requirements.iter().filter_map(RequirementStatus::line).collect::<Vec<_>>(),
-        ),
+        proofs: proofs(token, requirements, further, demanded),
     }
+}
+
+fn proofs(
+    token: &TokenStatus,
+    requirements: &[RequirementStatus],
+    further: Option<&FurtherRequirements>,
+    demanded: &Requirement,
+) -> Proofs {
+    let lines: Vec<_> = requirements.iter().filter_map(RequirementStatus::line).collect();
+    let packed = further.map(|further| further.packed().proofs(demanded, &further.on)).unwrap_or_default();
+    let mut proofs: Proofs = packed.into_iter().chain(requirement::remembered(&lines)).collect();
+    for proven in proofs.values_mut() {
+        if let Some((Proof::Denied(Denial::LifetimeForbidden(lifetime)), _)) = &mut proven.last {
+            lifetime.token = token.id;
+        }
+    }
+    proofs
 }
 
 impl TokenStatus {
@@ -119,6 +136,7 @@ mod tests {
             host: "github.com".to_owned(),
             kind: TokenKind::Classic,
             hashed_token: hashed("a"),
+            id: None,
             flaw: None,
             login: None,
             user_id: None,
@@ -144,7 +162,14 @@ mod tests {
             ("both within a second", status(Some(20), Some((1, 20, 20))), Some(20), None),
         ];
         for (name, status, accepted, refused) in rows {
-            let known = knowledge(Some(&status), None, &[], hashed("a"), "github.com");
+            let known = knowledge(
+                Some(&status),
+                None,
+                &[],
+                None,
+                (hashed("a"), "github.com"),
+                &Requirement::default(),
+            );
             assert_eq!(known.grant.map(|(_, at)| at.as_second()), accepted, "{name}");
             assert_eq!(known.refused.map(|refused| refused.count), refused, "{name}");
         }
@@ -161,12 +186,14 @@ mod tests {
             ("another host", hashed("a"), "ghe.example.com", false),
         ];
         for (name, hashed, host, counts) in rows {
-            let known = knowledge(Some(&token), Some(&deferral), &[], hashed, host);
+            let known =
+                knowledge(Some(&token), Some(&deferral), &[], None, (hashed, host), &Requirement::default());
             let parts = (known.grant.is_some(), known.refused.is_some(), known.deferred.is_some());
             assert_eq!(parts, (counts, counts, counts), "{name}");
             assert_eq!(known == Knowledge::default(), !counts, "{name}");
         }
-        let none = knowledge(None, Some(&deferral), &[], hashed("a"), "github.com");
+        let none =
+            knowledge(None, Some(&deferral), &[], None, (hashed("a"), "github.com"), &Requirement::default());
         assert_eq!(none, Knowledge::default(), "a deferral of no token");
     }
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::time;
 use crate::domain::{
     Finding,
-    proof::{Facts, Visibility},
-    requirement::{Kind, Line, State},
+    proof::{Facts, Lifetime, Role, Visibility},
+    requirement::{Kind, Line, Packed, State},
 };
 
 /// One demand that GitHub is asked about, and what is known of it.
@@ -35,6 +35,9 @@ pub struct RequirementStatus {
     /// The name that the repository has now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_to: Option<String>,
+    /// The role that the account has in a repository to which it must push, whatever the token may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
     /// The longest lifetime in days that the policy of the organization allows, if GitHub named one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub longest_days: Option<i32>,
@@ -54,7 +57,8 @@ impl From<&Line> for RequirementStatus {
             visibility: line.facts.visibility,
             archived: line.facts.archived,
             moved_to: line.facts.moved_to.as_deref().map(str::to_owned),
-            longest_days: line.days.map(i32::from),
+            role: line.facts.role,
+            longest_days: line.lifetime.days.map(i32::from),
             at: line.at.map(time),
         }
     }
@@ -73,9 +77,40 @@ impl RequirementStatus {
                 visibility: self.visibility,
                 archived: self.archived,
                 moved_to: self.moved_to.as_deref().map(Into::into),
+                role: self.role,
             },
-            days: self.longest_days.and_then(|days| days.try_into().ok()),
+            lifetime: Lifetime { days: self.longest_days.and_then(|days| days.try_into().ok()), token: None },
             at: self.at.as_ref().map(|at| at.0),
         })
     }
+}
+
+/// Demands without a line of their own, and what is known of them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FurtherRequirements {
+    /// How many there are.
+    pub count: i32,
+    /// How many of them are not met.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub not_met: i32,
+    /// On which other repositories, organizations or accounts than those of the spec permissions were proven.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4), extend("x-kubernetes-list-type" = "atomic"))]
+    pub on: Vec<String>,
+    /// What GitHub showed, in a form that only the operator reads.
+    pub proofs: String,
+    /// When GitHub said so, in the same form.
+    pub at: String,
+}
+
+impl FurtherRequirements {
+    /// What is known of them.
+    pub fn packed(&self) -> Packed {
+        Packed::read(&self.proofs, &self.at)
+    }
+}
+
+fn is_zero(number: &i32) -> bool {
+    *number == 0
 }

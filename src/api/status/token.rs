@@ -21,6 +21,9 @@ pub struct TokenStatus {
     pub kind: TokenKind,
     /// Base64 of its SHA-256, by which GitHub's audit log can be searched.
     pub hashed_token: HashedToken,
+    /// GitHub's number of the token, if a policy of an organization named it. It is part of the address of the token's page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<i64>,
     /// Why it may have been cut or mistyped, if its shape is unusual.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flaw: Option<Flaw>,
@@ -47,7 +50,8 @@ pub struct TokenStatus {
     /// Set if the expiry had passed when GitHub accepted the token; it counts for nothing then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub expiry_implausible: bool,
-    /// Scopes beyond those that are demanded, which nobody needs by what the connection says.
+    /// Scopes beyond those that are demanded, which nobody needs by what the connection says; the first of them, if there is no room
+    /// for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "set"))]
     pub excess: Vec<String>,

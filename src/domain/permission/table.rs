@@ -18,18 +18,31 @@ const NONE: Option<Get> = None;
 
 /// Answered on public resources to every token.
 const fn open(path: &'static str, also: &'static [u16]) -> Option<Get> {
-    Some(Get { path, open: true, of_owner: false, also })
+    Some(Get { path, open: true, of_owner: false, of_login: false, query: ONE, also })
 }
 
 /// Answered only with the permission.
 const fn closed(path: &'static str, also: &'static [u16]) -> Option<Get> {
-    Some(Get { path, open: false, of_owner: false, also })
+    Some(Get { path, open: false, of_owner: false, of_login: false, query: ONE, also })
 }
 
 /// The same below the organization that owns the repository.
 const fn of_owner(path: &'static str) -> Option<Get> {
-    Some(Get { path, open: false, of_owner: true, also: &[] })
+    Some(Get { path, open: false, of_owner: true, of_login: false, query: ONE, also: &[] })
 }
+
+/// The same below the account by its login.
+const fn of_login(path: &'static str) -> Option<Get> {
+    Some(Get { path, open: false, of_owner: false, of_login: true, query: ONE, also: &[] })
+}
+
+/// The same with this query, without which it is not answered.
+const fn with(path: &'static str, query: &'static str) -> Option<Get> {
+    Some(Get { path, open: false, of_owner: false, of_login: false, query, also: &[] })
+}
+
+/// One item of a list.
+const ONE: &str = "per_page=1";
 
 const fn row(
     key: &'static str,
@@ -61,7 +74,7 @@ pub const TABLE: &[Row] = &[
     row("dependabot_secrets", Repository, RW, closed("/dependabot/secrets", &[]), NONE),
     row("deployments", Repository, RW, open("/deployments", &[]), NONE),
     row("discussions", Repository, RW, NONE, NONE),
-    row("environments", Repository, RW, NONE, NONE),
+    row("environments", Repository, RW, closed("/environments/unknown/variables", &[404]), NONE),
     row("issues", Repository, RW, open("/issues", &[410]), NONE),
     row("merge_queues", Repository, RW, NONE, NONE),
     row("pages", Repository, RW, open("/pages", &[404]), NONE),
@@ -72,7 +85,7 @@ pub const TABLE: &[Row] = &[
     row("secret_scanning_alerts", Repository, RW, closed("/secret-scanning/alerts", &[404]), NONE),
     row("secrets", Repository, RW, closed("/actions/secrets", &[]), NONE),
     row("security_events", Repository, RW, closed("/code-scanning/alerts", &[404]), NONE),
-    row("statuses", Repository, RW, open("/commits/HEAD/status", &[404, 409, 422]), NONE),
+    row("statuses", Repository, RW, open("/commits/HEAD/status", &[404, 422]), NONE),
     row("actions_variables", Repository, RW, closed("/actions/variables", &[]), NONE),
     row("vulnerability_alerts", Repository, RW, closed("/dependabot/alerts", &[]), NONE),
     row("workflows", Repository, W, NONE, NONE),
@@ -85,7 +98,7 @@ pub const TABLE: &[Row] = &[
     row("organization_agent_secrets", Organization, RW, NONE, NONE),
     row("organization_agent_variables", Organization, RW, NONE, NONE),
     row("organization_announcement_banners", Organization, RW, NONE, NONE),
-    row("organization_api_insights", Organization, R, NONE, NONE),
+    row("organization_api_insights", Organization, R, with("/insights/api/subject-stats", "min_timestamp=2026-01-01T00:00:00Z&per_page=1"), NONE),
     row("organization_campaigns", Organization, RW, closed("/campaigns", &[]), NONE),
     row("organization_code_scanning_dismissal_requests", Organization, RW, NONE, NONE),
     row("organization_codespaces", Organization, RW, NONE, NONE),
@@ -99,7 +112,7 @@ pub const TABLE: &[Row] = &[
     row("organization_custom_properties", Organization, RWA, closed("/properties/schema", &[]), NONE),
     row("organization_custom_roles", Organization, RW, NONE, NONE),
     row("organization_dependabot_secrets", Organization, RW, closed("/dependabot/secrets", &[]), NONE),
-    row("organization_events", Organization, R, NONE, NONE),
+    row("organization_events", Organization, R, of_login("/events/orgs"), NONE),
     row("organization_hooks", Organization, RW, closed("/hooks", &[]), NONE),
     row("organization_knowledge_bases", Organization, RW, NONE, NONE),
     row("organization_models", Organization, R, NONE, NONE),
@@ -125,7 +138,7 @@ pub const TABLE: &[Row] = &[
     row("interaction_limits", Account, RW, closed("/interaction-limits", &[]), NONE),
     row("keys", Account, RW, closed("/keys", &[]), NONE),
     row("knowledge_bases", Account, RW, NONE, NONE),
-    row("plan", Account, R, NONE, NONE),
+    row("plan", Account, R, of_login("/settings/billing/usage"), NONE),
     row("private_repository_invitations", Account, R, NONE, NONE),
     row("profile", Account, W, NONE, NONE),
     row("starring", Account, RW, NONE, NONE),

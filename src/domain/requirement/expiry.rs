@@ -12,12 +12,13 @@ use super::{
         answer::Expiry,
         duration::{self, Duration},
     },
-    Evidence, Requirement, not_determined,
+    Evidence, Requirement, impossible, not_determined,
 };
 
 /// What is demanded of the token's expiry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, expecting = "an object")]
+#[schemars(extend("x-kubernetes-validations" = impossible::rules_of_expiry()))]
 pub struct ExpiryRule {
     /// Whether the token must expire at all.
     pub required: bool,

@@ -79,7 +79,7 @@ pub(super) fn scopes(demanded: &Requirement, evidence: &Evidence<'_>) -> Verdict
             "the token has the scope{} {}, which require.forbid does not allow: edit it under Settings, Developer settings, \
              Tokens (classic)",
             if found.len() > 1 { "s" } else { "" },
-            found.join(", ")
+            scopes::told(&found)
         ),
     )
 }
@@ -98,7 +98,7 @@ pub(super) fn excess(demanded: &Requirement, evidence: &Evidence<'_>) -> Verdict
         format!(
             "the token has scopes beyond require.scopes, and require.excess is Refuse: take away {} under Settings, Developer \
              settings, Tokens (classic)",
-            excess.join(", ")
+            scopes::told(&excess)
         ),
     )
 }

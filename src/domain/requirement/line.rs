@@ -9,7 +9,7 @@ use super::super::{
     knowledge::{Proofs, Proven},
     permission::{Level, Permission},
     probe::Probe,
-    proof::{Denial, Facts, Proof},
+    proof::{Denial, Facts, Lifetime, Proof},
 };
 
 /// What is demanded.
@@ -59,8 +59,8 @@ pub struct Line {
     pub finding: Finding,
     /// What else GitHub told.
     pub facts: Facts,
-    /// The longest lifetime in days that a policy allows, if it named one.
-    pub days: Option<u16>,
+    /// What a policy on lifetimes named, if one keeps the token out.
+    pub lifetime: Lifetime,
     /// When GitHub last said so.
     pub at: Option<Timestamp>,
 }
@@ -76,7 +76,7 @@ impl Line {
             state: State::Unknown,
             finding,
             facts: Facts::default(),
-            days: None,
+            lifetime: Lifetime::default(),
             at: None,
         }
     }
@@ -99,8 +99,8 @@ impl Line {
             {
                 self.facts = facts.clone();
             }
-            if let Proof::Denied(Denial::LifetimeForbidden(days)) = proof {
-                self.days = *days;
+            if let Proof::Denied(Denial::LifetimeForbidden(lifetime)) = proof {
+                self.lifetime = *lifetime;
             }
         }
         self
@@ -145,7 +145,7 @@ impl Line {
         let Some(at) = self.at else { return Vec::new() };
         let held = || Proven::remembered(Proof::Held(self.facts.clone()), at);
         let denied = |denial| Proven::remembered(Proof::Denied(denial), at);
-        let denial = denial(self.finding.reason, self.days);
+        let denial = denial(self.finding.reason, self.lifetime);
         let name = &*self.name;
         let by_denial = || match (self.state, denial) {
             (State::Met, None) => Some(held()),
@@ -207,12 +207,12 @@ pub fn remembered<'a>(lines: impl IntoIterator<Item = &'a Line>) -> Proofs {
 }
 
 /// The denial that a reason of a line stands for.
-fn denial(reason: Reason, days: Option<u16>) -> Option<Denial> {
+fn denial(reason: Reason, lifetime: Lifetime) -> Option<Denial> {
     Some(match reason {
         Reason::SsoRequired => Denial::SsoRequired,
         Reason::ClassicTokensForbidden => Denial::ClassicForbidden,
         Reason::FineGrainedTokensForbidden => Denial::FineGrainedForbidden,
-        Reason::LifetimeForbidden => Denial::LifetimeForbidden(days),
+        Reason::LifetimeForbidden => Denial::LifetimeForbidden(lifetime),
         Reason::AddressForbidden => Denial::AddressForbidden,
         Reason::AppForbidden => Denial::AppForbidden,
         Reason::MembershipPending => Denial::MembershipPending,
@@ -251,7 +251,7 @@ pub(super) fn policy(denial: Denial, owner: &str) -> Option<Finding> {
                 "{owner} or its enterprise lets no fine-grained token in: use a GitHub App, or ask an owner of {owner}"
             ),
         ),
-        Denial::LifetimeForbidden(days) => (
+        Denial::LifetimeForbidden(Lifetime { days, .. }) => (
             Reason::LifetimeForbidden,
             format!(
                 "{owner} or its enterprise lets no token in that lives longer than {}: make one that ends sooner, or shorten \

@@ -64,13 +64,21 @@ enum Target {
 
 fn target(row: &Row, permission: Permission, demanded: &Requirement, evidence: &Evidence<'_>) -> Target {
     let is_open = permission.get().is_some_and(|get| get.open);
+    let of_login = permission.get().is_some_and(|get| get.of_login);
+    let account = evidence.grant.and_then(|grant| grant.account.as_ref());
+    let login = account.map(|account| account.login.to_ascii_lowercase()).filter(|_| of_login);
     match row.resource {
-        Resource::Account => Target::On(String::new()),
+        _ if of_login && login.is_none() => Target::Awaited,
+        Resource::Account => Target::On(login.unwrap_or_default()),
         // Any organization may have something public, and nothing tells whether it has anything else.
         Resource::Organization if is_open => Target::Open,
         Resource::Organization => {
             let first = demanded.organizations.first().map(|demand| demand.name.to_ascii_lowercase());
-            first.map_or(Target::Missing, Target::On)
+            let place = |name: String| match &login {
+                Some(login) => format!("{name}/{login}"),
+                None => name,
+            };
+            first.map_or(Target::Missing, |name| Target::On(place(name)))
         }
         Resource::Repository => {
             let seen: Vec<_> = demanded
@@ -126,7 +134,8 @@ fn line(kind: Kind, key: &str, level: Level, demanded: &Requirement, evidence: &
             proven(line, level, permission, &probe, evidence)
         }
         Target::Awaited => {
-            line.is(State::Unknown, Reason::ProofAwaited, "it is asked about once the token sees a repository")
+            let message = "it is asked about once GitHub has told what the token sees";
+            line.is(State::Unknown, Reason::ProofAwaited, message)
         }
         Target::Open if row.resource == Resource::Organization => line.is(
             State::Unproven,
@@ -202,7 +211,10 @@ fn covers(permission: Permission, target: &str, evidence: &Evidence<'_>) -> bool
     match permission.row().resource {
         // A token for another owner has no permission of the account.
         Resource::Account => true,
-        Resource::Organization => organization::line(target, evidence).state == State::Met,
+        Resource::Organization => {
+            let name = target.split('/').next().unwrap_or(target);
+            organization::line(name, evidence).state == State::Met
+        }
         Resource::Repository => {
             let is_it = |(probe, proven): (&Probe, &'_ Proven)| {
                 let facts = proven.facts().cloned();

@@ -18,7 +18,7 @@ pub(super) fn scope(demanded: &Requirement, evidence: &Evidence<'_>) -> Verdict<
             Reason::ScopesNotApplicable,
             format!(
                 "require.scopes demands {}, and a {} has no scopes: use a classic token, or demand no scopes",
-                demanded.scopes.join(", "),
+                scopes::told(&demanded.scopes),
                 evidence.kind.words()
             ),
         );
@@ -35,7 +35,7 @@ pub(super) fn scope(demanded: &Requirement, evidence: &Evidence<'_>) -> Verdict<
             "the token lacks the scope{} {}: edit it under Settings, Developer settings, Tokens (classic); \
              its value stays the same",
             if missing.len() > 1 { "s" } else { "" },
-            missing.join(", ")
+            scopes::told(&missing)
         ),
     )
 }

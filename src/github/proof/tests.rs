@@ -56,8 +56,8 @@ fn each_text_of_a_policy_is_told_apart() {
              OAuth App.",
             Denial::FineGrainedForbidden,
         ),
-        (lifetime, Denial::LifetimeForbidden(Some(366))),
-        (classic_lifetime, Denial::LifetimeForbidden(Some(90))),
+        (lifetime, Denial::LifetimeForbidden(Lifetime { days: Some(366), token: Some(1) })),
+        (classic_lifetime, Denial::LifetimeForbidden(Lifetime { days: Some(90), token: Some(1) })),
         (
             "Although you appear to have the correct authorization credentials, the `acme` organization has an IP allow list \
              enabled, and your IP address is not permitted to access this resource.",
@@ -152,6 +152,36 @@ fn an_organization_lets_in_whom_it_shows_itself() {
 }
 
 #[test]
+fn a_repository_tells_the_highest_role_of_the_account() {
+    let of = |permissions: serde_json::Value| {
+        let body =
+            serde_json::json!({ "full_name": "acme/app", "private": true, "permissions": permissions });
+        match reply(&Probe::repository("acme/app").unwrap(), 200, &[MARK], &body.to_string()) {
+            Reply::Answer(Answer::Proof(Proof::Held(facts))) => facts.role,
+            other => panic!("{other:?}"),
+        }
+    };
+    let rows = [
+        (serde_json::json!({ "pull": true }), Some(Role::Read)),
+        (serde_json::json!({ "pull": true, "triage": true, "push": false }), Some(Role::Triage)),
+        (serde_json::json!({ "pull": true, "triage": true, "push": true }), Some(Role::Write)),
+        (
+            serde_json::json!({ "pull": true, "push": true, "maintain": true, "admin": false }),
+            Some(Role::Maintain),
+        ),
+        (
+            serde_json::json!({ "pull": true, "push": true, "maintain": true, "admin": true }),
+            Some(Role::Admin),
+        ),
+        (serde_json::json!({ "pull": false }), None),
+        (serde_json::json!({}), None),
+    ];
+    for (permissions, expected) in rows {
+        assert_eq!(of(permissions.clone()), expected, "{permissions}");
+    }
+}
+
+#[test]
 fn a_repository_tells_who_sees_it_and_its_name() {
     let probe = Probe::repository("acme/app").unwrap();
     let body = |name: &str, private: bool, visibility: &str, archived: bool| {
@@ -162,7 +192,12 @@ fn a_repository_tells_who_sees_it_and_its_name() {
     };
     let facts = |visibility, archived, moved_to: Option<&str>| {
         let moved_to = moved_to.map(Into::into);
-        Reply::Answer(Answer::Proof(Proof::Held(Facts { visibility: Some(visibility), archived, moved_to })))
+        Reply::Answer(Answer::Proof(Proof::Held(Facts {
+            visibility: Some(visibility),
+            archived,
+            moved_to,
+            role: None,
+        })))
     };
     let rows = [
         (body("acme/app", true, "private", false), facts(Visibility::Private, false, None)),
@@ -189,17 +224,70 @@ fn the_statuses_of_a_permission_tell_whether_it_is_there() {
     let rows = [
         ("contents", Level::Read, 200, held()),
         ("contents", Level::Read, 409, held()),
-        ("contents", Level::Read, 410, no_answer(Reason::UnexpectedAnswer)),
+        ("contents", Level::Read, 410, denied(Denial::Undecided)),
         ("issues", Level::Read, 410, held()),
-        ("pages", Level::Read, 404, held()),
+        // Whether it is there, the repository tells.
+        ("pages", Level::Read, 404, denied(Denial::Undecided)),
         ("secrets", Level::Read, 404, denied(Denial::Undecided)),
         ("codespaces", Level::Write, 422, held()),
-        ("codespaces", Level::Read, 422, no_answer(Reason::UnexpectedAnswer)),
+        ("codespaces", Level::Read, 422, denied(Denial::Undecided)),
+        ("statuses", Level::Read, 409, denied(Denial::Undecided)),
     ];
     for (key, level, status, expected) in rows {
         let text = if status == 410 { "Issues has been disabled in this repository." } else { "Not Found" };
         let told = reply(&permission(key, level), status, &[MARK], &message(text));
         assert_eq!(told, expected, "{key} {level:?} {status}");
+    }
+}
+
+#[test]
+fn a_404_proves_a_permission_only_of_a_hidden_repository_that_the_token_sees_at_that_moment() {
+    let response = |status: u16, headers: &[(&str, &str)], body: &str| Response {
+        status: StatusCode::from_u16(status).unwrap(),
+        headers: headers
+            .iter()
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap()))
+            .collect(),
+        body: body.as_bytes().to_vec(),
+    };
+    let not_found = || response(404, &[MARK], &message("Not Found"));
+    let counting =
+        |row: &&'static crate::domain::permission::Row| row.read.is_some_and(|get| get.also.contains(&404));
+    let counted: Vec<_> =
+        crate::domain::permission::TABLE.iter().filter(counting).map(|row| row.key).collect();
+    assert_eq!(counted, ["environments", "pages", "secret_scanning_alerts", "security_events", "statuses"]);
+    for key in counted {
+        assert!(rests_on_sight(&permission(key, Level::Read), &not_found()), "{key}");
+        assert_eq!(
+            reply(&permission(key, Level::Read), 404, &[MARK], &message("Not Found")),
+            denied(Denial::Undecided)
+        );
+    }
+    for (name, probe, response) in [
+        ("a row that does not say so", permission("secrets", Level::Read), not_found()),
+        ("another question", Probe::repository("acme/app").unwrap(), not_found()),
+        ("another status", permission("pages", Level::Read), response(403, &[MARK], "{}")),
+        ("no mark of GitHub", permission("pages", Level::Read), response(404, &[], "")),
+    ] {
+        assert!(!rests_on_sight(&probe, &response), "{name}");
+    }
+    let seen = |private: bool, visibility: &str| {
+        serde_json::json!({ "full_name": "acme/app", "private": private, "visibility": visibility })
+            .to_string()
+    };
+    let undecided = || denied(Denial::Undecided);
+    let rows = [
+        ("private", response(200, &[MARK], &seen(true, "private")), held()),
+        ("internal", response(200, &[MARK], &seen(true, "internal")), held()),
+        ("public", response(200, &[MARK], &seen(false, "public")), undecided()),
+        ("hidden by now", not_found(), undecided()),
+        ("a portal", response(200, &[MARK], "{}"), no_answer(Reason::NotTheApi)),
+        ("an outage", response(502, &[], ""), Reply::Deferral(Deferral::new(Reason::ServerError))),
+        ("a policy", response(403, &[MARK], &message("SAML enforcement")), denied(Denial::SsoRequired)),
+    ];
+    let probe = Probe::repository("acme/app").unwrap();
+    for (name, response, expected) in rows {
+        assert_eq!(by_sight(&probe, &response, NOW.parse().unwrap()), expected, "{name}");
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
         knowledge::{Deferred, Knowledge},
         probe::Probe,
         probing::{Subject, Urgency, schedule::later},
+        requirement::Requirement,
         second::Second,
         token::{Description, Flaw},
     },
@@ -35,7 +36,7 @@ impl Observer<'_> {
         self.ctx.prober.keep(&subject);
         self.record.since = now.into();
         self.record.not_now = None;
-        self.record.remembered = remembered(self.connection.status.as_ref(), &subject);
+        self.record.remembered = remembered(self.connection.status.as_ref(), &subject, &self.spec.require);
         self.record.first_proven =
             self.record.remembered.as_ref().and_then(|remembered| remembered.first_proven).map(Second::from);
         let remembered = self.record.remembered.as_ref().filter(|remembered| remembered.refused.is_none());
@@ -275,7 +276,11 @@ fn proofs_alone(remembered: Box<Knowledge>) -> Option<Box<Knowledge>> {
 }
 
 /// What the status remembers of the token, if it remembers anything.
-fn remembered(status: Option<&StatusDigest>, subject: &Subject) -> Option<Box<Knowledge>> {
-    let knowledge = status?.knowledge(subject.token, &subject.host);
+fn remembered(
+    status: Option<&StatusDigest>,
+    subject: &Subject,
+    demanded: &Requirement,
+) -> Option<Box<Knowledge>> {
+    let knowledge = status?.knowledge(subject.token, &subject.host, demanded);
     (knowledge != Knowledge::default()).then(|| Box::new(knowledge))
 }

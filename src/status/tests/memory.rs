@@ -16,8 +16,9 @@ fn restarted(seen: &Observation, status: &Status) -> (Observation, Status) {
     let digest = StatusDigest::from(stored.clone());
     let subject = seen.token.yes().map(|token| token.hashed).zip(seen.host.yes());
     let seen = seen.clone().with(|again| {
-        again.knowledge =
-            subject.map_or_else(Knowledge::default, |(hashed, host)| digest.knowledge(hashed, &host.name));
+        again.knowledge = subject.map_or_else(Knowledge::default, |(hashed, host)| {
+            digest.knowledge(hashed, &host.name, &seen.demand.requirement)
+        });
         again.past = Past { since: again.now, asked: None, released: None, hurried: false, suspected: false };
     });
     (seen, stored)

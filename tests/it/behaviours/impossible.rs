@@ -1,64 +1,22 @@
 //! Demands that no token can meet.
 
-use github_simulator::Role;
+use github_simulator::{Access, Role};
 
 use super::row::{
-    ACME,
-    Given::{Member, Organization},
-    MEMBER, ROW, Row, Theme, classic, fine,
+    ACME, GIT,
+    Given::{Collaborator, Member, Organization, Repository},
+    MEMBER, PRIVATE, ROW, Row, Seen, Theme, classic, fine,
 };
 
 pub(super) const THEME: Theme = Theme {
     title: "Impossible demands",
     about: "They are told from the spec and the kind of the token, with what to demand instead. What can be \
-            asked is asked all the same.",
+            asked is asked all the same. Demands that contradict each other whatever the token are refused by the \
+            API server when they are applied.",
     rows: ROWS,
 };
 
 const ROWS: &[Row] = &[
-    Row {
-        name: "scopes of fine-grained tokens",
-        given: &[ACME, MEMBER],
-        token: fine(&[("contents", "read")]),
-        require: r#"{"kinds": ["FineGrained"], "scopes": ["repo"]}"#,
-        ready: ("False", "DemandImpossible"),
-        says: "no kind in require.kinds has scopes",
-        ..ROW
-    },
-    Row {
-        name: "permissions of classic tokens",
-        token: classic(&["repo", "read:org"]),
-        require: r#"{"kinds": ["Classic"], "permissions": {"contents": "read"}}"#,
-        ready: ("False", "DemandImpossible"),
-        says: "require.kinds does not allow fine-grained tokens",
-        ..ROW
-    },
-    Row {
-        name: "packages of fine-grained tokens",
-        given: &[ACME, MEMBER],
-        token: fine(&[("contents", "read")]),
-        require: r#"{"kinds": ["FineGrained"], "packages": [{"name": "acme/app"}]}"#,
-        ready: ("False", "DemandImpossible"),
-        says: "takes classic tokens only",
-        lines: &["Package acme/app: NotMet DemandImpossible"],
-        ..ROW
-    },
-    Row {
-        name: "more time to be left than a token may live",
-        token: classic(&["repo", "read:org"]),
-        require: r#"{"expiry": {"minRemaining": "48h", "maxLifetime": "24h"}}"#,
-        ready: ("False", "DemandImpossible"),
-        says: "lower minRemaining",
-        ..ROW
-    },
-    Row {
-        name: "a scope that is demanded and forbidden",
-        token: classic(&["repo", "read:org"]),
-        require: r#"{"scopes": ["repo"], "forbid": {"scopes": ["repo"]}}"#,
-        ready: ("False", "DemandImpossible"),
-        says: "leave it out of one of them",
-        ..ROW
-    },
     Row {
         name: "several organizations of a fine-grained token",
         given: &[ACME, MEMBER, Organization("acme-labs", &[]), Member("acme-labs", Role::Member)],
@@ -73,6 +31,71 @@ const ROWS: &[Row] = &[
             ("/orgs/acme-labs", 1),
             ("/user/memberships/orgs/acme-labs", 2),
         ],
+        ..ROW
+    },
+    Row {
+        name: "pushes of a fine-grained token to repositories of several owners",
+        given: &[
+            ACME,
+            MEMBER,
+            PRIVATE,
+            Collaborator("acme/app", Access::Push),
+            Organization("acme-labs", &[]),
+            Member("acme-labs", Role::Member),
+            Repository(Seen::Public, "acme-labs/lib", &[]),
+        ],
+        token: fine(&[("contents", "write")]),
+        require: r#"{"repositories": [{"name": "acme/app", "access": "Push"},
+            {"name": "acme-labs/lib", "access": "Push"}]}"#,
+        ready: ("False", "DemandImpossible"),
+        says: "to repositories of several owners",
+        lines: &[
+            "Repository acme/app: Met Proven",
+            "Push acme/app: Met Proven",
+            "Repository acme-labs/lib: Met Proven",
+            "Push acme-labs/lib: NotMet PushRefused",
+        ],
+        calls: &[
+            ("/repos/acme/app", 1),
+            (GIT, 1),
+            ("/repos/acme-labs/lib", 1),
+            ("/acme-labs/lib.git/info/refs?service=git-receive-pack", 2),
+        ],
+        ..ROW
+    },
+    Row {
+        name: "reads of repositories of several owners, which may be public",
+        given: &[
+            ACME,
+            MEMBER,
+            PRIVATE,
+            Organization("acme-labs", &[]),
+            Repository(Seen::Public, "acme-labs/lib", &[]),
+        ],
+        token: fine(&[("contents", "read")]),
+        require: r#"{"repositories": [{"name": "acme/app"}, {"name": "acme-labs/lib"}]}"#,
+        lines: &["Repository acme/app: Met Proven", "Repository acme-labs/lib: Met Proven"],
+        calls: &[("/repos/acme/app", 1), ("/repos/acme-labs/lib", 1)],
+        ..ROW
+    },
+    Row {
+        name: "projects of users, which no fine-grained token reaches",
+        given: &[ACME, MEMBER],
+        token: fine(&[("contents", "read")]),
+        require: r#"{"permissions": {"user_projects": "read"}}"#,
+        ready: ("False", "DemandImpossible"),
+        says: "reach no projects of users: demand organization_projects, or the scope project",
+        lines: &["Permission user_projects: read: NotMet DemandImpossible"],
+        ..ROW
+    },
+    Row {
+        name: "permissions of enterprises, which no fine-grained token reaches",
+        given: &[ACME, MEMBER],
+        token: fine(&[("contents", "read")]),
+        require: r#"{"permissions": {"enterprise_administration": "read"}}"#,
+        ready: ("False", "DemandImpossible"),
+        says: "demand a scope such as read:enterprise of a classic token",
+        lines: &["Permission enterprise_administration: read: NotMet DemandImpossible"],
         ..ROW
     },
     Row {

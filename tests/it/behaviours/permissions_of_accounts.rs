@@ -101,21 +101,35 @@ const ROWS: &[Row] = &[
         token: own(&[
             ("copilot_messages", "read"),
             ("knowledge_bases", "read"),
-            ("plan", "read"),
             ("starring", "read"),
             ("user_models", "read"),
             ("watching", "read"),
         ]),
-        require: r#"{"permissions": {"copilot_messages": "read", "knowledge_bases": "read", "plan": "read",
-            "starring": "read", "user_models": "read", "watching": "read"}}"#,
+        require: r#"{"permissions": {"copilot_messages": "read", "knowledge_bases": "read", "starring": "read", "user_models": "read", "watching": "read"}}"#,
         lines: &[
             "Permission copilot_messages: read: Unproven NotProvable",
             "Permission knowledge_bases: read: Unproven NotProvable",
-            "Permission plan: read: Unproven NotProvable",
             "Permission starring: read: Unproven NotProvable",
             "Permission user_models: read: Unproven NotProvable",
             "Permission watching: read: Unproven NotProvable",
         ],
+        ..ROW
+    },
+    Row {
+        name: "the plan, which is asked about by the login",
+        token: own(&[("plan", "read")]),
+        require: r#"{"permissions": {"plan": "read"}}"#,
+        lines: &["Permission plan: read: Met Proven"],
+        calls: &[("/users/ci/settings/billing/usage?per_page=1", 1)],
+        ..ROW
+    },
+    Row {
+        name: "the plan, and the token lacks the permission",
+        token: own(&[]),
+        require: r#"{"permissions": {"plan": "read"}}"#,
+        ready: ("False", "PermissionMissing"),
+        lines: &["Permission plan: read: NotMet PermissionMissing"],
+        calls: &[("/users/ci/settings/billing/usage?per_page=1", 2)],
         ..ROW
     },
     Row {

@@ -16,6 +16,9 @@ pub(super) const THEME: Theme = Theme {
     rows: ROWS,
 };
 
+const INSIGHTS: &str = "/orgs/acme/insights/api/subject-stats?min_timestamp=2026-01-01T00:00:00Z&per_page=1";
+const EVENTS: &str = "/users/ci/events/orgs/acme?per_page=1";
+
 const ROWS: &[Row] = &[
     Row {
         name: "the first half of the permissions of organizations, and the token has them",
@@ -190,10 +193,8 @@ const ROWS: &[Row] = &[
         given: &[ACME, OWNER],
         token: fine(&[
             ("organization_announcement_banners", "read"),
-            ("organization_api_insights", "read"),
             ("organization_codespaces", "read"),
             ("organization_copilot_seat_management", "read"),
-            ("organization_events", "read"),
             ("organization_models", "read"),
             ("organization_plan", "read"),
             ("organization_projects", "read"),
@@ -201,23 +202,49 @@ const ROWS: &[Row] = &[
         ]),
         require: r#"{"organizations": [{"name": "acme"}],
             "permissions": {"organization_announcement_banners": "read",
-            "organization_api_insights": "read", "organization_codespaces": "read",
-            "organization_copilot_seat_management": "read", "organization_events": "read",
+            "organization_codespaces": "read", "organization_copilot_seat_management": "read",
             "organization_models": "read", "organization_plan": "read", "organization_projects": "read",
             "team_discussions": "read"}}"#,
         lines: &[
             "Organization acme: Unproven CoverageNotProvable",
             "Permission organization_announcement_banners: read: Unproven NotProvable",
-            "Permission organization_api_insights: read: Unproven NotProvable",
             "Permission organization_codespaces: read: Unproven NotProvable",
             "Permission organization_copilot_seat_management: read: Unproven NotProvable",
-            "Permission organization_events: read: Unproven NotProvable",
             "Permission organization_models: read: Unproven NotProvable",
             "Permission organization_plan: read: Unproven NotProvable",
             "Permission organization_projects: read: Unproven NotProvable",
             "Permission team_discussions: read: Unproven NotProvable",
         ],
         calls: &[("/orgs/acme", 1), ("/user/memberships/orgs/acme", 2)],
+        ..ROW
+    },
+    Row {
+        name: "events and insights, whose questions need more than the name of the organization",
+        given: &[ACME, MEMBER],
+        token: fine(&[("organization_api_insights", "read"), ("organization_events", "read")]),
+        require: r#"{"organizations": [{"name": "acme"}], "permissions": {"organization_api_insights": "read",
+            "organization_events": "read"}}"#,
+        lines: &[
+            "Organization acme: Met Covered",
+            "Permission organization_api_insights: read: Met Proven",
+            "Permission organization_events: read: Met Proven",
+        ],
+        calls: &[("/orgs/acme", 1), ("/user/memberships/orgs/acme", 2), (INSIGHTS, 1), (EVENTS, 1)],
+        ..ROW
+    },
+    Row {
+        name: "events and insights, and the token lacks the permissions",
+        given: &[ACME, MEMBER],
+        token: fine(&[("members", "read")]),
+        require: r#"{"organizations": [{"name": "acme"}], "permissions": {"organization_api_insights": "read",
+            "organization_events": "read"}}"#,
+        ready: ("False", "PermissionMissing"),
+        lines: &[
+            "Organization acme: Met Proven",
+            "Permission organization_api_insights: read: NotMet PermissionMissing",
+            "Permission organization_events: read: NotMet PermissionMissing",
+        ],
+        calls: &[("/orgs/acme", 1), ("/user/memberships/orgs/acme", 1), (INSIGHTS, 2), (EVENTS, 2)],
         ..ROW
     },
     Row {

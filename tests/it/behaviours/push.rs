@@ -20,14 +20,14 @@ const ROWS: &[Row] = &[
         name: "a classic token with repo, the role Read and a private repository",
         given: &[ACME, MEMBER, PRIVATE, Collaborator("acme/app", Access::Read)],
         token: classic(&["repo"]),
-        says: "the account needs the role Write",
+        says: "the account has the role Read there and needs Write",
         ..PUSH_REFUSED
     },
     Row {
         name: "a classic token with repo, the role Triage and a private repository",
         given: &[ACME, MEMBER, PRIVATE, Collaborator("acme/app", Access::Triage)],
         token: classic(&["repo"]),
-        says: "the account needs the role Write",
+        says: "the account has the role Triage there and needs Write",
         ..PUSH_REFUSED
     },
     Row {
@@ -52,14 +52,14 @@ const ROWS: &[Row] = &[
         name: "a classic token with repo, the role Read and a public repository",
         given: &[ACME, MEMBER, PUBLIC, Collaborator("acme/app", Access::Read)],
         token: classic(&["repo"]),
-        says: "the account needs the role Write",
+        says: "the account has the role Read there and needs Write",
         ..PUSH_REFUSED
     },
     Row {
         name: "a classic token with repo, the role Triage and a public repository",
         given: &[ACME, MEMBER, PUBLIC, Collaborator("acme/app", Access::Triage)],
         token: classic(&["repo"]),
-        says: "the account needs the role Write",
+        says: "the account has the role Triage there and needs Write",
         ..PUSH_REFUSED
     },
     Row {

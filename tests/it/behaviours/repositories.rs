@@ -94,7 +94,7 @@ const ROWS: &[Row] = &[
         name: "a private repository that is not selected",
         given: &[ACME, MEMBER, PRIVATE],
         token: fine(&[("contents", "read")]).only(&["acme/other"]),
-        says: "a fine-grained token was made without it",
+        says: "the token was made without it",
         ..APP_NOT_VISIBLE
     },
     Row {

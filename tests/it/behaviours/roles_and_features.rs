@@ -1,13 +1,18 @@
 //! What roles and features that are off make of an answer.
 
-use super::row::{ACME, Given::Repository, MEMBER, OWNER, PRIVATE, ROW, Row, Seen, Theme, Trait, fine};
+use super::row::{
+    ACME, Given::Repository, MEMBER, OWNER, PRIVATE, PUBLIC, ROW, Row, Seen, Theme, Trait, fine,
+};
 
 pub(super) const THEME: Theme = Theme {
     title: "Roles, and features that are off",
-    about: "Some answers come only after GitHub has found the permission, so they prove it. Others have \
-            several causes, and prove nothing.",
+    about: "Some answers come only after GitHub has found the permission, so they prove it. A 404 proves it only of a private \
+            repository that the token is seen to reach at that moment. Others have several causes, and prove nothing.",
     rows: ROWS,
 };
+
+/// The call about environments.
+const ENVIRONMENT: &str = "/repos/acme/app/environments/unknown/variables?per_page=1";
 
 const ROWS: &[Row] = &[
     Row {
@@ -22,7 +27,7 @@ const ROWS: &[Row] = &[
             "Permission statuses: read: Met Proven",
         ],
         calls: &[
-            ("/repos/acme/app", 1),
+            ("/repos/acme/app", 2),
             ("/repos/acme/app/commits?per_page=1", 1),
             ("/repos/acme/app/commits/HEAD/status?per_page=1", 1),
         ],
@@ -72,7 +77,7 @@ const ROWS: &[Row] = &[
         token: fine(&[("pages", "read")]),
         require: r#"{"repositories": [{"name": "acme/app"}], "permissions": {"pages": "read"}}"#,
         lines: &["Repository acme/app: Met Proven", "Permission pages: read: Met Proven"],
-        calls: &[("/repos/acme/app", 1), ("/repos/acme/app/pages?per_page=1", 1)],
+        calls: &[("/repos/acme/app", 2), ("/repos/acme/app/pages?per_page=1", 1)],
         ..ROW
     },
     Row {
@@ -81,7 +86,7 @@ const ROWS: &[Row] = &[
         token: fine(&[("security_events", "read")]),
         require: r#"{"repositories": [{"name": "acme/app"}], "permissions": {"security_events": "read"}}"#,
         lines: &["Repository acme/app: Met Proven", "Permission security_events: read: Met Proven"],
-        calls: &[("/repos/acme/app", 1), ("/repos/acme/app/code-scanning/alerts?per_page=1", 1)],
+        calls: &[("/repos/acme/app", 2), ("/repos/acme/app/code-scanning/alerts?per_page=1", 1)],
         ..ROW
     },
     Row {
@@ -91,7 +96,50 @@ const ROWS: &[Row] = &[
         require: r#"{"repositories": [{"name": "acme/app"}],
             "permissions": {"secret_scanning_alerts": "read"}}"#,
         lines: &["Repository acme/app: Met Proven", "Permission secret_scanning_alerts: read: Met Proven"],
-        calls: &[("/repos/acme/app", 1), ("/repos/acme/app/secret-scanning/alerts?per_page=1", 1)],
+        calls: &[("/repos/acme/app", 2), ("/repos/acme/app/secret-scanning/alerts?per_page=1", 1)],
+        ..ROW
+    },
+    Row {
+        name: "there is no code scanning of a public repository, whose 404 everybody may get",
+        given: &[ACME, MEMBER, Repository(Seen::Public, "acme/app", &[Trait::WithoutCodeScanning])],
+        token: fine(&[("security_events", "read")]),
+        require: r#"{"repositories": [{"name": "acme/app"}], "permissions": {"security_events": "read"}}"#,
+        lines: &[
+            "Repository acme/app: Met Proven",
+            "Permission security_events: read: Unproven RoleOrFeature",
+        ],
+        calls: &[("/repos/acme/app", 3), ("/repos/acme/app/code-scanning/alerts?per_page=1", 2)],
+        ..ROW
+    },
+    Row {
+        name: "environments are asked about by one that is not there",
+        given: &[ACME, MEMBER, PRIVATE],
+        token: fine(&[("environments", "read")]),
+        require: r#"{"repositories": [{"name": "acme/app"}], "permissions": {"environments": "read"}}"#,
+        lines: &["Repository acme/app: Met Proven", "Permission environments: read: Met Proven"],
+        calls: &[("/repos/acme/app", 2), (ENVIRONMENT, 1)],
+        ..ROW
+    },
+    Row {
+        name: "environments, and the token lacks the permission",
+        given: &[ACME, MEMBER, PRIVATE],
+        token: fine(&[]),
+        require: r#"{"repositories": [{"name": "acme/app"}], "permissions": {"environments": "read"}}"#,
+        ready: ("False", "PermissionMissing"),
+        lines: &[
+            "Repository acme/app: Met Proven",
+            "Permission environments: read: NotMet PermissionMissing",
+        ],
+        calls: &[("/repos/acme/app", 1), (ENVIRONMENT, 2)],
+        ..ROW
+    },
+    Row {
+        name: "environments of a public repository, whose 404 proves nothing",
+        given: &[ACME, MEMBER, PUBLIC],
+        token: fine(&[("environments", "read")]),
+        require: r#"{"repositories": [{"name": "acme/app"}], "permissions": {"environments": "read"}}"#,
+        lines: &["Repository acme/app: Met Proven", "Permission environments: read: Unproven RoleOrFeature"],
+        calls: &[("/repos/acme/app", 3), (ENVIRONMENT, 2)],
         ..ROW
     },
     Row {

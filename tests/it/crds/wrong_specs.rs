@@ -8,7 +8,7 @@ use super::{outputs, spec};
 pub(super) type Row = (&'static str, Value, &'static str, &'static str);
 
 pub(super) fn all() -> impl Iterator<Item = Row> {
-    durations().into_iter().chain(names()).chain(lists()).chain(types())
+    durations().into_iter().chain(names()).chain(lists()).chain(types()).chain(impossible())
 }
 
 fn durations() -> Vec<Row> {
@@ -221,6 +221,67 @@ fn types() -> Vec<Row> {
             spec(json!({ "require": { "expiry": { "required": 1 } } })),
             "spec.require.expiry.required",
             "must be of type boolean",
+        ),
+    ]
+}
+
+fn impossible() -> Vec<Row> {
+    let require = |of: Value| spec(json!({ "require": of }));
+    let push = |name: &str| json!({ "name": name, "access": "Push" });
+    let named = |name: &str| json!({ "name": name });
+    let of_require = "spec.require";
+    vec![
+        (
+            "scopes of fine-grained tokens",
+            require(json!({ "kinds": ["FineGrained", "AppUser"], "scopes": ["repo"] })),
+            of_require,
+            "no kind in require.kinds has scopes",
+        ),
+        (
+            "permissions of classic tokens",
+            require(json!({ "kinds": ["Classic"], "permissions": { "contents": "read" } })),
+            of_require,
+            "require.kinds does not allow fine-grained tokens",
+        ),
+        (
+            "packages of fine-grained tokens",
+            require(json!({ "kinds": ["FineGrained"], "packages": [named("acme/app")] })),
+            of_require,
+            "takes classic tokens only",
+        ),
+        (
+            "several organizations of fine-grained tokens",
+            require(json!({ "kinds": ["FineGrained"], "organizations": [named("acme"), named("labs")] })),
+            of_require,
+            "a fine-grained token is made for one",
+        ),
+        (
+            "pushes of fine-grained tokens to several owners",
+            require(
+                json!({ "kinds": ["FineGrained"], "repositories": [push("acme/app"), push("labs/app")] }),
+            ),
+            of_require,
+            "pushes to repositories of several owners",
+        ),
+        (
+            "a scope that is demanded and forbidden",
+            require(json!({ "scopes": ["gist", "repo"], "forbid": { "scopes": ["repo"] } })),
+            of_require,
+            "leave it out of one of them",
+        ),
+        (
+            "a permission that is demanded and forbidden",
+            require(
+                json!({ "permissions": { "issues": "write" }, "forbid": { "permissions": { "issues": "read" } } }),
+            ),
+            of_require,
+            "or forbid a higher level",
+        ),
+        (
+            "more time to be left than a token may live",
+            require(json!({ "expiry": { "minRemaining": "48h", "maxLifetime": "24h" } })),
+            "spec.require.expiry",
+            "lower minRemaining",
         ),
     ]
 }

@@ -203,7 +203,7 @@ fn a_denial_that_this_process_did_not_hear_twice_deletes_nothing() {
     let (repository, push) = (Probe::repository("acme/app").unwrap(), Probe::push("acme/app").unwrap());
     let pushes: RepositoryDemand =
         serde_json::from_value(serde_json::json!({ "name": "acme/app", "access": "Push" })).unwrap();
-    let facts = Facts { visibility: Some(Visibility::Private), archived: false, moved_to: None };
+    let facts = Facts { visibility: Some(Visibility::Private), archived: false, moved_to: None, role: None };
     let seen = |proven: Proven| {
         let seen = seen().accepted(T - 2 * HOUR, end).accepted(T - HOUR, end).published(Holds::Wanted);
         seen.with(withdraw).with(|seen| {

@@ -8,7 +8,7 @@ use super::super::{
     super::{
         knowledge::{Proofs, Proven},
         permission::Permission,
-        proof::{Denial, Facts, Proof, Visibility},
+        proof::{Denial, Facts, Lifetime, Proof, Visibility},
     },
     *,
 };
@@ -171,7 +171,12 @@ fn each_answer_is_told_with_its_reason() {
         (
             "archived",
             classic,
-            vec![repository(Proof::Held(Facts { visibility: private, archived: true, moved_to: None }))],
+            vec![repository(Proof::Held(Facts {
+                visibility: private,
+                archived: true,
+                moved_to: None,
+                role: None,
+            }))],
             Kind::Push,
             app,
             NotMet,
@@ -474,6 +479,23 @@ fn impossible_demands_are_told_without_a_question() {
             "name the same scope",
         ),
         (
+            r#"{"kinds": ["FineGrained"], "scopes": ["admin:enterprise"]}"#,
+            TokenKind::FineGrained,
+            "fine-grained tokens reach no enterprise",
+        ),
+        (
+            r#"{"kinds": ["FineGrained"], "organizations": [{"name": "a"}, {"name": "b"}]}"#,
+            TokenKind::Classic,
+            "is made for one",
+        ),
+        (
+            r#"{"repositories": [{"name": "a/x", "access": "Push"}, {"name": "b/x", "access": "Push"}]}"#,
+            TokenKind::FineGrained,
+            "repositories of several owners",
+        ),
+        (r#"{"permissions": {"enterprise_people": "read"}}"#, TokenKind::FineGrained, "reach no enterprise"),
+        (r#"{"permissions": {"projects": "read"}}"#, TokenKind::FineGrained, "no projects of users"),
+        (
             r#"{"repositories": [{"name": "https://github.com/acme/app"}]}"#,
             TokenKind::Classic,
             "no owner/name",
@@ -526,7 +548,7 @@ fn any_proof() -> impl Strategy<Value = Proof> {
         Denial::SsoRequired,
         Denial::ClassicForbidden,
         Denial::FineGrainedForbidden,
-        Denial::LifetimeForbidden(Some(366)),
+        Denial::LifetimeForbidden(Lifetime { days: Some(366), token: None }),
         Denial::AddressForbidden,
         Denial::AppForbidden,
         Denial::MembershipPending,
@@ -538,7 +560,7 @@ fn any_proof() -> impl Strategy<Value = Proof> {
     let visibility =
         prop::sample::select(vec![Visibility::Public, Visibility::Internal, Visibility::Private]);
     let facts = (visibility, any::<bool>()).prop_map(|(visibility, archived)| {
-        Proof::Held(Facts { visibility: Some(visibility), archived, moved_to: None })
+        Proof::Held(Facts { visibility: Some(visibility), archived, moved_to: None, role: None })
     });
     prop_oneof![denials.prop_map(Proof::Denied), facts]
 }

@@ -1,0 +1,161 @@
+//! Keeps a status below 8 KiB, whatever GitHub sends, the API server says and the spec demands.
+//!
+//! What the next process must know stays: the token, the proofs, the deferral. What a person needs first stays too: the message of
+//! `Ready`, then the demands that are not met. What is cut depends on nothing that a status before said, so that the same is cut each
+//! time. The history counts as if it were full.
+
+use std::io;
+
+use serde::Serialize;
+
+use crate::{
+    api::{
+        Condition, FurtherRequirements, GithubPatConnectionStatus as Status, RequirementStatus, TokenStatus,
+    },
+    domain::{
+        excerpt,
+        requirement::{Kind, Packed, State},
+    },
+};
+
+/// The longest status, in bytes as the API server stores it.
+pub(super) const LONGEST: usize = 8 * 1024 - 1;
+/// What ten changes of Ready take at most.
+const HISTORY: usize = 900;
+/// The longest messages: of Ready, and of another condition.
+const MESSAGES: (usize, usize) = (1024, 512);
+/// The same where everything else is as long as can be.
+const SHORT_MESSAGES: (usize, usize) = (512, 128);
+/// The most scopes beyond the demand take so much.
+const EXCESS: usize = 256;
+/// What the list of demands takes beside its items.
+const LIST: usize = 18;
+
+/// The same, with what fits.
+pub(super) fn fitted(mut status: Status) -> Status {
+    let history = std::mem::take(&mut status.history);
+    let before = status.further_requirements.take();
+    cut_messages(&mut status.conditions, MESSAGES);
+    status.token.as_mut().into_iter().for_each(cut_excess);
+    let room = LONGEST.saturating_sub(HISTORY);
+    if before.is_some() || size(&status) > room {
+        let mut lines = std::mem::take(&mut status.requirements);
+        lines.sort_by_key(|line| rank(line.state));
+        status.further_requirements = further(&lines, before.as_ref());
+        shorten(&mut status, room);
+        let mut left = room.saturating_sub(size(&status)).saturating_sub(LIST);
+        let fit = lines.iter().take_while(|line| {
+            let rest = left.checked_sub(size(line).saturating_add(1));
+            left = rest.unwrap_or_default();
+            rest.is_some()
+        });
+        let count = fit.count();
+        let rest = lines.split_off(count);
+        status.further_requirements = further(&rest, before.as_ref());
+        status.requirements = lines;
+    }
+    Status { history, ..status }
+}
+
+/// The demands that are not met first.
+const fn rank(state: State) -> u8 {
+    match state {
+        State::NotMet => 0,
+        State::Unknown => 1,
+        State::Unproven => 2,
+        State::Met => 3,
+    }
+}
+
+/// These demands without lines, and those that had none before.
+fn further(lines: &[RequirementStatus], before: Option<&FurtherRequirements>) -> Option<FurtherRequirements> {
+    if lines.is_empty() && before.is_none() {
+        return None;
+    }
+    let on = before.map_or_else(|| elsewhere(lines), |before| before.on.clone());
+    let mut packed = before.map_or_else(Packed::default, FurtherRequirements::packed);
+    for line in lines.iter().filter_map(RequirementStatus::line) {
+        line.remembered().iter().for_each(|(probe, proven)| packed.push(probe, proven, &on));
+    }
+    let count = |counted: usize, before: Option<i32>| {
+        i32::try_from(counted).unwrap_or(i32::MAX).saturating_add(before.unwrap_or_default())
+    };
+    let not_met = lines.iter().filter(|line| line.state == State::NotMet).count();
+    let (proofs, at) = packed.texts();
+    Some(FurtherRequirements {
+        count: count(lines.len(), before.map(|before| before.count)),
+        not_met: count(not_met, before.map(|before| before.not_met)),
+        on,
+        proofs,
+        at,
+    })
+}
+
+/// So many places that no demand names are kept: where a repository has moved to, and an account in an organization.
+const PLACES: usize = 4;
+
+/// The places of these demands that none of them names.
+fn elsewhere(lines: &[RequirementStatus]) -> Vec<String> {
+    let is_named = |place: &str| {
+        let names = lines.iter().filter(|line| matches!(line.kind, Kind::Repository | Kind::Organization));
+        place.is_empty() || names.map(|line| &*line.name).any(|name| name.eq_ignore_ascii_case(place))
+    };
+    let mut places: Vec<_> = lines.iter().filter_map(|line| line.on.clone()).collect();
+    places.retain(|place| !is_named(place));
+    places.sort_unstable();
+    places.dedup();
+    places.truncate(PLACES);
+    places
+}
+
+/// Cuts what is left, until it fits: sentences, links, outputs.
+fn shorten(status: &mut Status, room: usize) {
+    if size(status) <= room {
+        return;
+    }
+    cut_messages(&mut status.conditions, SHORT_MESSAGES);
+    if let Some(links) = &mut status.links {
+        links.shorten();
+    }
+    while size(status) > room && status.outputs.pop().is_some() {}
+}
+
+fn cut_messages(conditions: &mut [Condition], (of_ready, of_others): (usize, usize)) {
+    for condition in conditions {
+        excerpt::cut(&mut condition.message, if condition.type_ == "Ready" { of_ready } else { of_others });
+    }
+}
+
+fn cut_excess(token: &mut TokenStatus) {
+    let mut left = EXCESS;
+    token.excess.retain(|scope| {
+        let rest = left.checked_sub(scope.len().saturating_add(3));
+        left = rest.unwrap_or_default();
+        rest.is_some()
+    });
+}
+
+/// What this takes as JSON, as the API server stores it.
+pub(super) fn size(of: &impl Serialize) -> usize {
+    let mut counted = Counted(0);
+    match serde_json::to_writer(&mut counted, of) {
+        Ok(()) => counted.0,
+        // Nothing of a status cannot be written.
+        Err(_) => usize::MAX,
+    }
+}
+
+/// Counts what is written.
+struct Counted(usize);
+
+impl io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = |byte: &u8| if matches!(byte, b'<' | b'>' | b'&') { 6 } else { 1 };
+        self.0 = bytes.iter().map(taken).fold(self.0, usize::saturating_add);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
