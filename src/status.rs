@@ -4,6 +4,7 @@ mod account;
 mod events;
 mod judges;
 mod room;
+mod suspended;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -97,7 +98,7 @@ pub fn next(before: Before<'_>, generation: Option<i64>, pass: &Pass<'_>) -> Opt
         outputs: outputs(summary, pass),
         withdrawal: pass.decision.withdrawal.map(WithdrawalStatus::from),
         deferral: match summary {
-            Some(summary) if pass.seen.demand.suspend => summary.deferral.as_deref().cloned(),
+            Some(summary) if pass.seen.demand.suspend => suspended::deferral(summary, pass.seen),
             _ => pass.seen.token.yes().and(pass.seen.knowledge.deferred).map(DeferralStatus::from),
         },
         next_check_at: pass.decision.due.map(time),
@@ -188,7 +189,7 @@ fn conditions(
     let (summary, now) = (before.summary, pass.seen.now);
     let dated = |(type_, draft)| condition(type_, draft, summary, generation, now);
     if pass.seen.demand.suspend {
-        let ready = suspended();
+        let ready = suspended::ready();
         let others = judged().map(|(type_, _)| {
             kept(before.conditions, type_)
                 .unwrap_or_else(|| dated((type_, ready.repeated(ConditionStatus::Unknown))))
@@ -309,11 +310,6 @@ fn says(status: ConditionStatus, reason: Reason, message: String) -> Draft {
     Draft { status, finding: Finding::new(reason, message) }
 }
 
-fn suspended() -> Draft {
-    let message = "spec.suspend is set: GitHub is not asked and nothing is written; unset it to go on";
-    says(ConditionStatus::Unknown, Reason::Suspended, message.to_owned())
-}
-
 /// What is known of the token in the Secret; or what was known before, while there is none or its host is not known.
 fn token(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Option<TokenStatus> {
     match (pass.seen.token.yes(), pass.seen.host.yes()) {
@@ -323,6 +319,7 @@ fn token(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Option<TokenStatus
             let previous_account = account::previous(summary, &known, expectation, pass.seen.now);
             Some(TokenStatus { previous_account, ..known })
         }
+        _ if pass.seen.demand.suspend => suspended::token(summary?, pass.seen),
         _ => summary.and_then(|summary| summary.token.as_deref().cloned()),
     }
 }
@@ -335,6 +332,11 @@ fn requirements(
     match (pass.seen.token.yes(), pass.seen.host.yes()) {
         (Some(_), Some(_)) if !pass.seen.demand.suspend => {
             (pass.decision.judgement.lines.iter().map(RequirementStatus::from).collect(), None)
+        }
+        (Some(_), Some(_)) => {
+            let before = summary.map(|summary| &*summary.requirements).unwrap_or_default();
+            let further = summary.and_then(|summary| summary.further_requirements.as_deref().cloned());
+            (suspended::requirements(before, &pass.decision.judgement.lines), further)
         }
         _ => summary
             .map(|summary| (summary.requirements.to_vec(), summary.further_requirements.as_deref().cloned()))
@@ -383,7 +385,7 @@ fn is_ours(pass: &Pass<'_>, name: &str) -> bool {
 fn outputs(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Vec<OutputStatus> {
     let before = summary.map(|summary| &*summary.outputs).unwrap_or_default();
     if pass.seen.demand.suspend {
-        return before.to_vec();
+        return suspended::outputs(before, pass.seen);
     }
     let stood_as = |name: &str| {
         let found = pass.seen.found.iter().find_map(|found| match found {

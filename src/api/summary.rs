@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use super::{
     ConditionStatus, DeferralStatus, FurtherRequirements, GithubPatConnectionStatus as Status, OutputStatus,
-    ReadyChange, RequirementStatus, TokenStatus, digest::sum_with_transitions,
+    ReadyChange, RequirementStatus, TokenStatus, digest::sum_with_transitions, status::knowledge,
 };
-use crate::domain::Reason;
+use crate::domain::{Reason, knowledge::Knowledge};
 
 /// The types of the conditions, `Ready` first.
 pub const CONDITION_TYPES: [&str; 6] =
@@ -100,6 +100,14 @@ impl StatusSummary {
     /// True if that status says the same, apart from `checkedAt` and `nextCheckAt`.
     pub fn says_the_same(&self, status: &Status) -> bool {
         self.sum == sum_with_transitions(status)
+    }
+
+    /// What it makes credible of its own token. A refusal that an acceptance came after is void.
+    pub fn knowledge(&self) -> Knowledge {
+        let token = self.token.as_deref();
+        token.map_or_else(Knowledge::default, |of| {
+            knowledge(token, self.deferral.as_deref(), &self.requirements, of.hashed_token, &of.host)
+        })
     }
 
     /// The condition of this type.

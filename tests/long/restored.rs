@@ -237,7 +237,7 @@ async fn an_overdue_connection_with_a_remembered_outage_is_asked_about_first_and
 }
 
 #[tokio::test]
-async fn instants_and_conditions_that_another_manager_wrote_go_from_the_status() {
+async fn what_another_manager_wrote_goes_from_the_status() {
     let world = World::start().await;
     let ours = Tenant::of(&world, NAMESPACE);
     let _operator = world.operator().await;
@@ -257,17 +257,25 @@ async fn instants_and_conditions_that_another_manager_wrote_go_from_the_status()
                 "type": "Foreign", "status": "True", "reason": "Restored", "message": "from a backup",
                 "lastTransitionTime": ago(60),
             }));
+            status["token"]["refused"] =
+                json!({ "reason": "BadCredentials", "count": 2, "first": ago(-60), "last": ago(-60) });
+            status["deferral"] = json!({ "since": ago(-60), "reason": "ServerError" });
+            let foreign = json!({ "secretName": "foreign", "format": "Opaque" });
+            status["outputs"].as_array_mut().unwrap().push(foreign);
         })
         .await;
     }
     for name in names {
-        ours.until(name, |seen| {
+        let seen = ours.until(name, |seen| {
             let status = seen.status.as_ref().unwrap();
             let far = Timestamp::now() + SignedDuration::from_hours(48);
             let changed = status.conditions.iter().map(|condition| condition.last_transition_time.0);
             let mut instants = changed.chain(status.next_check_at.as_ref().map(|at| at.0));
             status.condition("Foreign").is_none() && instants.all(|at| at < far)
-        })
-        .await;
+        });
+        let status = seen.await.status.unwrap();
+        assert!(status.deferral.is_none() && status.token.unwrap().refused.is_none(), "{name}");
+        let outputs: Vec<_> = status.outputs.iter().map(|output| &*output.secret_name).collect();
+        assert_eq!(outputs, [format!("{name}-out")], "{name}");
     }
 }

@@ -21,10 +21,6 @@ impl Observer<'_> {
     pub(super) fn found(&self, seen: &Observation) -> Vec<Found> {
         let source = &self.spec.secret_ref.name;
         let bound = self.entry(source).filter(|entry| entry.bound_to.as_ref() == Some(&self.connection.uid));
-        if self.spec.suspend {
-            // Only what has become the source matters: it must not go with the connection.
-            return bound.map(|entry| self.classify(source, &entry, None)).into_iter().collect();
-        }
         let bound = bound.filter(|entry| !entry.is_output).map(|entry| self.classify(source, &entry, None));
         let named = self.spec.publish.iter().filter_map(|output| {
             let entry = self.entry(&output.secret_name)?;

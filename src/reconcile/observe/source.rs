@@ -21,14 +21,14 @@ use crate::{
 impl Observer<'_> {
     /// What the source holds: known if it is in the state in which it was read last, else read.
     pub(super) async fn source(&mut self) -> (Verdict<Description>, Option<Token>, Option<Failure>) {
-        if self.spec.suspend {
-            let message = "spec.suspend is set, so the Secret is not read";
-            return (Verdict::unknown(Reason::Suspended, message), None, None);
-        }
         let reference = &self.spec.secret_ref;
         let version = self.version(&reference.name);
         match self.record.source(self.reading(), version.as_ref()).cloned() {
             Some(token) => (token, None, None),
+            None if self.spec.suspend => {
+                let message = "spec.suspend is set, so the Secret is not read";
+                (Verdict::unknown(Reason::Suspended, message), None, None)
+            }
             None => self.read_source().await,
         }
     }

@@ -164,6 +164,47 @@ fn a_suspension_changes_ready_and_nothing_else() {
 }
 
 #[test]
+fn what_another_manager_wrote_goes_from_a_suspended_connection_too() {
+    let unread = |seen: &mut Observation| {
+        seen.token = Verdict::unknown(Reason::Suspended, "not read");
+        seen.knowledge = Knowledge::default();
+    };
+    let (known, unknown) = (good().suspended(), good().suspended().with(unread));
+    let suspended = status(Some(&status(None, &good())), &known.clone().at(T + 60));
+    let refused = |last: i64| RefusedStatus {
+        reason: "BadCredentials".to_owned(),
+        count: 2,
+        needed: 2,
+        first: time(at(last)),
+        last: time(at(last)),
+    };
+    let deferral = |since: i64| DeferralStatus {
+        since: time(at(since)),
+        reason: "ServerError".to_owned(),
+        not_before: None,
+    };
+    let foreign = OutputStatus { secret_name: "foreign".to_owned(), format: Format::Opaque };
+    // What this process knows nothing of stays, unless the status itself disproves it; the next question decides.
+    let rows = [
+        ("known", &known, T + 30, T + 30, (false, false)),
+        ("unknown", &unknown, T + 30, T + 30, (true, true)),
+        ("unknown and void", &unknown, T - 60, T - 60, (false, false)),
+    ];
+    for (name, seen, last, since, kept) in rows {
+        let mut written_by_others = suspended.clone();
+        written_by_others.outputs.push(foreign.clone());
+        written_by_others.token.as_mut().unwrap().refused = Some(refused(last));
+        written_by_others.deferral = Some(deferral(since));
+        let next = written(Some(&written_by_others), &seen.clone().at(T + 120)).unwrap();
+        let told = (next.token.as_ref().unwrap().refused.is_some(), next.deferral.is_some());
+        assert_eq!((told, &next.outputs), (kept, &suspended.outputs), "{name}");
+        if kept == (false, false) {
+            assert_eq!((&next.token, &next.conditions), (&suspended.token, &suspended.conditions), "{name}");
+        }
+    }
+}
+
+#[test]
 fn a_connection_that_begins_suspended_says_so_in_every_condition() {
     let status = status(None, &seen().suspended());
     for type_ in CONDITION_TYPES {
