@@ -14,7 +14,7 @@ use super::{Asked, Changes, Snapshot, ledger::Ledger};
 use crate::{
     domain::{
         Reason,
-        answer::{Answer, Deferral, Expiry, RateLimit, Reply},
+        answer::{Answer, Deferral, Expiry, RateLimit, Refusal, Reply},
         probe::Probe,
         probing::{
             Limits, Question, Urgency,
@@ -339,6 +339,7 @@ impl State {
             self.admission.answered(question, &exchange.reply, metadata(&exchange, github_now), counts);
         let minimum = self.admission.limits().minimum_interval;
         let mut changed = Vec::new();
+        let is_refusal = matches!(exchange.reply, Reply::Answer(Answer::Refused(Refusal::BadCredentials)));
         // Nobody uses a token any more that has no entry.
         if let Some(entry) = self.ledger.get_mut(&token).filter(|_| question.probe != Probe::Identity) {
             entry.prove(&question.probe, exchange.reply, exchange.at);
@@ -370,7 +371,19 @@ impl State {
             changed.push(token);
         }
         self.apply(&effect, exchange.at, &mut changed);
+        if is_refusal && counts && !effect.held && question.probe == Probe::Identity {
+            changed.extend(self.call_witness(&token, exchange.at));
+        }
         changed
+    }
+
+    /// A token that was good is refused. If the host refuses every token, it refuses another good one too, which is asked about at
+    /// once: so an incident that meets the tokens one after the other, each at its own instants, is seen before it condemns any.
+    fn call_witness(&mut self, refused: &HashedToken, now: Timestamp) -> Option<HashedToken> {
+        let minimum = self.admission.limits().minimum_interval;
+        let witness = self.ledger.witness(refused, schedule::earlier(now, minimum))?;
+        self.ledger.get_mut(&witness)?.suspected = true;
+        Some(witness)
     }
 
     /// What an answer about one token means for others.

@@ -126,6 +126,22 @@ impl Ledger {
         size_of::<(HashedToken, Box<Entry>, Entry)>()
     }
 
+    /// A token that shows whether the host still accepts tokens at all: one that nothing speaks against, that was not asked about since
+    /// then, and that belongs to another account if possible; of those the one that was asked about longest ago.
+    pub(super) fn witness(&self, beside: &HashedToken, since: Timestamp) -> Option<HashedToken> {
+        let account = self.get(beside).and_then(Entry::account);
+        let is_good = |entry: &Entry| {
+            let in_doubt = entry.awaits_confirmation() || entry.is_deferred() || entry.suspected;
+            entry.grant.is_some() && !in_doubt && entry.unused.is_none()
+        };
+        let witnesses = self.of.iter().filter(|(token, entry)| *token != beside && is_good(entry));
+        let asked = witnesses.filter_map(|(token, entry)| {
+            let asked = entry.asked.filter(|asked| *asked <= since)?;
+            Some((account.is_some() && entry.account() == account, asked, *token))
+        });
+        asked.min_by_key(|(same_account, asked, _)| (*same_account, *asked)).map(|(.., token)| token)
+    }
+
     /// The tokens about which the last question brought no answer.
     pub(super) fn deferred(&self) -> impl Iterator<Item = HashedToken> {
         self.of.iter().filter(|(_, entry)| entry.is_deferred()).map(|(token, _)| *token)

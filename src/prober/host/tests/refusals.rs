@@ -48,6 +48,44 @@ fn an_incident_that_meets_one_token_after_the_other_condemns_nobody() {
 }
 
 #[test]
+fn an_incident_slower_than_its_window_condemns_nobody_where_three_tokens_are_known() {
+    const ENDS: i64 = SETTLED + 25 * MINUTE;
+    let refusing = |token: usize, second| {
+        if (SETTLED..ENDS).contains(&second) { refuses() } else { accepts(token as i64) }
+    };
+    // Each token is due every 30 minutes: one refusal in 90 seconds, in three minutes and in six.
+    for (tokens, condemned) in [(20, false), (10, false), (5, false), (3, false), (2, true)] {
+        let mut world = World::new(LIMITS_OF_TESTS, refusing);
+        world.connect((0..tokens).map(|token| token * 2), "a", 0);
+        world.run(0..SETTLED);
+        let mut most = 0;
+        for minute in 0..60 {
+            world.run(SETTLED + minute * MINUTE..SETTLED + (minute + 1) * MINUTE);
+            most = most.max(world.condemned().len());
+        }
+        assert_eq!(most > 0, condemned, "{tokens} tokens: {most} condemned at once");
+        assert_eq!(world.condemned(), [0; 0], "{tokens} tokens: all is well after it");
+        let refused = world.count(|_| true, SETTLED..ENDS);
+        assert!(refused < 60, "{tokens} tokens: few questions meanwhile: {refused}");
+    }
+}
+
+#[test]
+fn a_revoked_token_has_one_other_asked_about_and_is_condemned_no_later_for_that() {
+    let refusing =
+        |token, second| if token == 0 && second >= SETTLED { refuses() } else { accepts(token as i64) };
+    let mut world = World::new(LIMITS_OF_TESTS, refusing);
+    world.connect((0..5).map(|token| token * 2), "a", 0);
+    world.run(0..SETTLED + HOUR);
+    assert_eq!(world.condemned(), [0]);
+    let refused: Vec<_> =
+        world.asked.iter().filter(|(token, second, _)| *token == 0 && *second >= SETTLED).collect();
+    assert_eq!(refused[1].1 - refused[0].1, MINUTE, "as soon as its refusal is confirmed");
+    let witnesses = world.count(|token| token > 0, refused[0].1..refused[0].1 + 5);
+    assert_eq!(witnesses, 1);
+}
+
+#[test]
 fn tokens_that_are_really_revoked_at_once_are_condemned_after_the_hold() {
     let refusing = |token, second| {
         if token < 20 && second >= SETTLED { refuses() } else { accepts(token as i64) }
