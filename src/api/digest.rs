@@ -123,7 +123,9 @@ impl StatusDigest {
             &self.remembers.as_ref()?.token;
         let refused = refused.as_ref().filter(|refused| refused.reason == Reason::BadCredentials.as_str())?;
         let dubious = *flaw == Some(Flaw::Checksum) && first_proven_at.is_none();
-        let login = |at| FailedLogin { at, token: *token, namespace: namespace.into(), dubious };
+        let accepted_before = first_proven_at.is_some();
+        let login =
+            |at| FailedLogin { at, token: *token, namespace: namespace.into(), dubious, accepted_before };
         let (is_first, instants) = (refused.count <= 1, [refused.first.0, refused.last.0]);
         let logins = instants.into_iter().take(if is_first { 1 } else { 2 }).map(login).collect();
         Some((host, logins, is_first && !dubious && first_proven_at.is_none()))

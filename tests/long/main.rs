@@ -15,6 +15,7 @@ mod fairness;
 mod forbidden;
 mod hosts;
 mod lists;
+mod logins;
 mod memory;
 mod outputs;
 mod progress;

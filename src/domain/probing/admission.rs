@@ -120,6 +120,9 @@ impl Admission {
         if self.queue.is_full() && !self.queue.contains(&key) {
             return Err(NotNow::until(Reason::HostBusy, later(now, WHEN_FULL)));
         }
+        if !question.accepted_before {
+            self.logins.want(&question, now);
+        }
         if let Gate::NotNow(why) = self.gate(&question, now) {
             return Err(why);
         }

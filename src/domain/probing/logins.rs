@@ -3,6 +3,8 @@
 //! Too many make GitHub reject every login of an account or address for a while:
 //! <https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api#failed-login-limit>
 
+mod unproven;
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
@@ -15,12 +17,15 @@ use super::{
     Key, Limits, Question, Urgency,
     schedule::{earlier, later},
 };
+use unproven::Unproven;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// So long at least a token that was refused once keeps room for its confirmation.
 const SHORTEST_PROMISE: SignedDuration = SignedDuration::from_mins(10);
 /// When to come again while others wait for their confirmation: so long after the first of those is due.
 const AFTER_CONFIRMATION: SignedDuration = SignedDuration::from_secs(10);
+/// So long it takes to see whether a token is one of a flood.
+const FLOOD_SEEN: SignedDuration = SignedDuration::from_secs(20);
 
 /// The failed logins of an hour.
 #[derive(Debug, Default)]
@@ -31,6 +36,8 @@ pub struct FailedLogins {
     risked: HashMap<Key, Risk>,
     /// The tokens that were refused once, of those that need a second refusal.
     unconfirmed: HashMap<HashedToken, FailedLogin>,
+    /// The tokens that were never accepted, a few of each namespace.
+    unproven: Unproven,
 }
 
 /// A 401 about a token.
@@ -44,6 +51,8 @@ pub struct FailedLogin {
     pub namespace: Arc<str>,
     /// True if its checksum was wrong.
     pub dubious: bool,
+    /// True if the token was good once.
+    pub accepted_before: bool,
 }
 
 /// What may fail.
@@ -73,9 +82,10 @@ impl FailedLogins {
     /// refused once keeps the room for the second one: some get an answer rather than all half of one. With a budget of one,
     /// each gets its halves in two hours.
     ///
-    /// A third of the address's budget is left to namespaces that have failed no login within the hour, so that a few tenants
-    /// with many bad tokens do not spend what others need for their first. Tokens with a wrong checksum get half at most, of
-    /// the namespace and of the address.
+    /// A third of the address's budget is left to namespaces of which no new token was refused within the hour, so that a few tenants
+    /// with many bad tokens do not spend what others need for their first. Half of that third is left to those of them that have a
+    /// few such tokens only, however many tenants have a flood; whether they have one is seen after a while. Tokens with a wrong
+    /// checksum get half at most, of the namespace and of the address.
     pub fn left(&self, question: &Question, limits: &Limits, now: Timestamp) -> Left {
         let flying: Vec<&Risk> = self.risked.values().collect();
         let is_flying = |token: &HashedToken| self.risked.keys().any(|(flying, _)| flying == token);
@@ -104,14 +114,25 @@ impl FailedLogins {
             counted.fold(0_u32, |sum, risk| sum.saturating_add(risk.needs))
         };
         let is_ours = |risk: &Risk| risk.namespace == question.namespace;
-        let is_first = sum(&is_ours) == 0 && self.window(1, 1, 0, now, ours) == Left::Some;
-        let is_promised = is_first || self.is_unconfirmed(question, limits, now);
-        let shared = if is_promised { address } else { address.saturating_sub(address / 3) };
+        // Who replaces a token that was revoked has no bad ones.
+        let is_bad = |failed: &FailedLogin| !failed.accepted_before && ours(failed);
+        let is_first = sum(&is_ours) == 0 && self.window(1, 1, 0, now, is_bad) == Left::Some;
         let needs = self.needs(question, limits, now);
-        let mut left = vec![
-            self.window(shared, needs, sum(&|_| true), now, |_| true),
-            self.window(namespace, needs, sum(&is_ours), now, ours),
-        ];
+        let of_address = |part: u32| self.window(part, needs, sum(&|_| true), now, |_| true);
+        let (without_a_third, without_a_sixth) =
+            (address.saturating_sub(address / 3), address.saturating_sub(address / 6));
+        let few = self.unproven.few_since(&question.namespace).map(|since| later(since, FLOOD_SEEN));
+        let of_address = match few {
+            _ if self.is_unconfirmed(question, limits, now) => of_address(address),
+            _ if !is_first => of_address(without_a_third),
+            None => of_address(without_a_sixth),
+            Some(seen) if seen <= now => of_address(address),
+            Some(seen) => match (of_address(without_a_sixth), of_address(address)) {
+                (Left::Nothing(_), Left::Some | Left::Risked) => Left::Nothing(seen),
+                (left, _) => left,
+            },
+        };
+        let mut left = vec![of_address, self.window(namespace, needs, sum(&is_ours), now, ours)];
         if question.urgency == Urgency::Dubious {
             let (all, ours_only) = (sum(&|risk| risk.dubious), sum(&|risk| risk.dubious && is_ours(risk)));
             left.push(self.window(address / 2, 1, all, now, |failed| failed.dubious));
@@ -164,6 +185,11 @@ impl FailedLogins {
         self.unconfirmed(limits, now).any(|login| login.token == question.hashed)
     }
 
+    /// Keeps that a question about a token is wanted that was never accepted.
+    pub fn want(&mut self, question: &Question, now: Timestamp) {
+        self.unproven.want(&question.namespace, question.hashed, now);
+    }
+
     /// Keeps that a question that may fail is on its way.
     pub fn risk(&mut self, question: &Question, limits: &Limits, now: Timestamp) {
         let needs = self.needs(question, limits, now);
@@ -176,15 +202,17 @@ impl FailedLogins {
         self.risked.remove(&question.key());
     }
 
-    /// Nothing of this token is to be confirmed any more.
+    /// The token was accepted, or nobody wants to know about it any more.
     pub fn settle(&mut self, token: &HashedToken) {
         self.unconfirmed.remove(token);
+        self.unproven.settle(token);
     }
 
     /// Counts a failed login.
     pub fn failed(&mut self, question: &Question, limits: &Limits, now: Timestamp) {
         let (namespace, dubious) = (question.namespace.clone(), question.urgency == Urgency::Dubious);
-        let login = FailedLogin { at: now, token: question.hashed, namespace, dubious };
+        let accepted_before = question.accepted_before;
+        let login = FailedLogin { at: now, token: question.hashed, namespace, dubious, accepted_before };
         let is_first = !question.accepted_before && self.needs(question, limits, now) > 1;
         self.keep(login, is_first, limits, now);
     }
@@ -199,7 +227,7 @@ impl FailedLogins {
     }
 
     fn keep(&mut self, login: FailedLogin, is_unconfirmed: bool, limits: &Limits, now: Timestamp) {
-        self.settle(&login.token);
+        self.unconfirmed.remove(&login.token);
         if is_unconfirmed {
             let begin = earlier(now, promise(limits));
             self.unconfirmed.retain(|_, login| login.at > begin);
@@ -217,6 +245,7 @@ impl FailedLogins {
     pub fn set_back(&mut self, now: Timestamp) {
         let known = self.failed.iter_mut().chain(self.unconfirmed.values_mut());
         known.for_each(|failed| failed.at = failed.at.min(now));
+        self.unproven.set_back(now);
     }
 
     /// Takes back what was counted since then: the host refused good tokens.

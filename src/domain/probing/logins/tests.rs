@@ -55,6 +55,33 @@ fn a_third_of_the_address_is_left_to_namespaces_without_a_failure() {
 }
 
 #[test]
+fn the_last_sixth_of_the_address_is_left_to_namespaces_with_a_few_new_tokens() {
+    let mut logins = FailedLogins::default();
+    let fails = |logins: &mut FailedLogins, namespace: &str, times: usize| {
+        let question = confirming(&question(namespace, false));
+        (0..times).for_each(|_| logins.failed(&question, &LIMITS, at(T)));
+    };
+    ["a", "b", "c", "d"].into_iter().for_each(|namespace| fails(&mut logins, namespace, 6));
+    (0..20).for_each(|number| logins.want(&question_of(number, "flood"), at(T)));
+    (0..3).for_each(|number| logins.want(&question_of(number, "few"), at(T)));
+    let hour = Left::Nothing(at(T + 3600));
+    let rows = [
+        ("one of a flood", "flood", 30, hour),
+        ("it may be one of a flood", "few", 10, Left::Nothing(at(T + 20))),
+        ("it is none", "few", 20, Left::Some),
+    ];
+    for (name, namespace, second, expected) in rows {
+        assert_eq!(logins.left(&question_of(1, namespace), &LIMITS, at(T + second)), expected, "{name}");
+    }
+    logins.want(&question_of(4, "few"), at(T + 20));
+    assert_eq!(logins.left(&question_of(1, "few"), &LIMITS, at(T + 21)), hour, "a fourth");
+    logins.settle(&question_of(4, "few").hashed);
+    assert_eq!(logins.left(&question_of(1, "few"), &LIMITS, at(T + 21)), Left::Some, "it was good");
+    fails(&mut logins, "few", 1);
+    assert_eq!(logins.left(&question_of(1, "few"), &LIMITS, at(T + 21)), hour, "one of them was not");
+}
+
+#[test]
 fn a_clock_that_was_set_back_leaves_no_failure_ahead() {
     let (mut logins, a) = (FailedLogins::default(), question("a", false));
     (0..6).for_each(|_| logins.failed(&a, &LIMITS, at(T + 7200)));
@@ -68,7 +95,13 @@ fn failed_logins_of_the_process_before_count_once_each() {
     logins.failed(&confirming(&a), &LIMITS, at(T));
     for number in 0..5 {
         let token = question_of(number, "a").hashed;
-        let login = FailedLogin { at: at(T - 60), token, namespace: "a".into(), dubious: false };
+        let login = FailedLogin {
+            at: at(T - 60),
+            token,
+            namespace: "a".into(),
+            dubious: false,
+            accepted_before: false,
+        };
         for _ in 0..2 {
             logins.remember(login.clone(), false, &LIMITS, at(T));
         }
@@ -81,7 +114,13 @@ fn failed_logins_of_the_process_before_count_once_each() {
 fn what_a_wrong_clock_wrote_or_is_over_is_not_remembered() {
     let (mut logins, a) = (FailedLogins::default(), question("a", false));
     for instant in [T + 1, T + 86_400, T - 3600] {
-        let login = FailedLogin { at: at(instant), token: a.hashed, namespace: "a".into(), dubious: false };
+        let login = FailedLogin {
+            at: at(instant),
+            token: a.hashed,
+            namespace: "a".into(),
+            dubious: false,
+            accepted_before: false,
+        };
         logins.remember(login, true, &LIMITS, at(T));
     }
     assert_eq!((logins.count(at(T + 2)), logins.count(at(T + 86_401))), (0, 0));
@@ -91,7 +130,13 @@ fn what_a_wrong_clock_wrote_or_is_over_is_not_remembered() {
 fn a_first_refusal_of_the_process_before_keeps_room_for_its_confirmation() {
     let (mut logins, a, b) = (FailedLogins::default(), question_of(1, "a"), question_of(2, "a"));
     let limits = Limits { failed_logins_per_namespace: 3, ..LIMITS };
-    let login = FailedLogin { at: at(T - 30), token: a.hashed, namespace: "a".into(), dubious: false };
+    let login = FailedLogin {
+        at: at(T - 30),
+        token: a.hashed,
+        namespace: "a".into(),
+        dubious: false,
+        accepted_before: false,
+    };
     logins.remember(login, true, &limits, at(T));
     assert_eq!(logins.left(&b, &limits, at(T)), Left::Nothing(at(T + 40)));
     assert_eq!(logins.left(&confirming(&a), &limits, at(T)), Left::Some);

@@ -169,6 +169,37 @@ fn made_up_tokens_spend_the_failed_logins_of_their_namespace_only() {
 }
 
 #[test]
+fn however_many_namespaces_have_a_flood_anothers_new_token_and_confirmation_do_not_wait_for_it() {
+    for namespaces in [15, 40] {
+        let host = |token, second| match token {
+            0 if second >= HOUR => refuses(),
+            0..10 => accepts(token as i64),
+            _ => refuses(),
+        };
+        let mut world = World::new(LIMITS_OF_TESTS, host);
+        world.connect([0, 1], "good", 0);
+        world.run(0..HOUR);
+        for namespace in 1..=namespaces {
+            let first = namespace * 100;
+            let name: &'static str = format!("flood-{namespace}").leak();
+            // One of each comes a moment before the rest.
+            world.connect([first], name, HOUR);
+            world.connect(first + 1..first + 20, name, HOUR + 3);
+        }
+        world.connect([2], "new", HOUR + 30);
+        world.run(HOUR..HOUR + 30 * MINUTE + 61);
+        assert!(world.is_accepted(2, HOUR + 30..HOUR + 30 + MINUTE), "{namespaces}: a tenant's first token");
+        assert!(world.condemned().contains(&0), "{namespaces}: another tenant's confirmation");
+        world.connect([3], "good", HOUR + 31 * MINUTE);
+        world.run(HOUR + 30 * MINUTE + 61..HOUR + 33 * MINUTE);
+        let within = HOUR + 31 * MINUTE..HOUR + 32 * MINUTE;
+        assert!(world.is_accepted(3, within), "{namespaces}: a new token beside accepted ones");
+        let made_up = world.count(|token| token >= 100, HOUR..HOUR + 33 * MINUTE);
+        assert!(made_up <= 30, "{namespaces}: {made_up} failed");
+    }
+}
+
+#[test]
 fn failed_logins_of_many_namespaces_hold_within_the_address() {
     let mut world = World::new(LIMITS_OF_TESTS, |_, _| refuses());
     for (number, namespace) in ["a", "b", "c", "d", "e", "f", "g", "h"].into_iter().enumerate() {
