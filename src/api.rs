@@ -16,7 +16,7 @@ pub(crate) use status::time;
 pub use status::{
     Condition, ConditionStatus, DeferralStatus, FurtherRequirements, GithubPatConnectionStatus, Links,
     OutputStatus, PreviousAccount, ReadyChange, RefusedStatus, RequirementStatus, SEE_READY, TokenStatus,
-    WithdrawalStatus,
+    WithdrawalStatus, WithdrawnOutput,
 };
 pub use summary::{CONDITION_TYPES, RECONCILING, STALLED, StatusSummary, Transition};
 

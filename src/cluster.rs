@@ -5,6 +5,7 @@
 pub mod connections;
 pub mod events;
 pub mod index;
+pub mod marks;
 pub mod object;
 pub mod outputs;
 pub mod secrets;

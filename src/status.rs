@@ -12,7 +12,8 @@ use crate::{
     api::{
         CONDITION_TYPES, Condition, ConditionStatus, DeferralStatus, FurtherRequirements,
         GithubPatConnectionStatus as Status, Links, OutputStatus, RECONCILING, ReadyChange, RefusedStatus,
-        RequirementStatus, SEE_READY, STALLED, StatusSummary, TokenStatus, WithdrawalStatus, time,
+        RequirementStatus, SEE_READY, STALLED, StatusSummary, TokenStatus, WithdrawalStatus, WithdrawnOutput,
+        time,
     },
     domain::{
         Finding, Reason,
@@ -37,6 +38,8 @@ pub struct Pass<'a> {
     pub stands: &'a [(&'a str, Stand)],
     /// What of former outputs will not go, and what somebody else keeps changing.
     pub others: &'a [(String, Stand)],
+    /// The outputs that are gone, and what others had put on them; `None` as long as this process does not know.
+    pub withdrawn_outputs: Option<&'a [WithdrawnOutput]>,
     /// Where the token was read from, as a sentence names it.
     pub source: &'a str,
     /// The same as the status names it.
@@ -86,6 +89,7 @@ fn judged() -> impl Iterator<Item = (&'static str, Judge)> {
 pub fn next(before: Before<'_>, generation: Option<i64>, pass: &Pass<'_>) -> Option<Status> {
     let summary = before.summary;
     let token = token(summary, pass);
+    let withdrawn = summary.map(|summary| &*summary.withdrawn_outputs);
     let conditions = conditions(before, token.as_ref(), generation, pass);
     let (requirements, further_requirements) = requirements(summary, pass);
     let status = room::fitted(Status {
@@ -97,6 +101,7 @@ pub fn next(before: Before<'_>, generation: Option<i64>, pass: &Pass<'_>) -> Opt
         further_requirements,
         outputs: outputs(summary, pass),
         withdrawal: pass.decision.withdrawal.map(WithdrawalStatus::from),
+        withdrawn_outputs: pass.withdrawn_outputs.or(withdrawn).unwrap_or_default().to_vec(),
         deferral: match summary {
             Some(summary) if pass.seen.demand.suspend => suspended::deferral(summary, pass.seen),
             _ => pass.seen.token.yes().and(pass.seen.knowledge.deferred).map(DeferralStatus::from),
@@ -153,6 +158,7 @@ pub fn unreadable(
         further_requirements: summary.and_then(|summary| summary.further_requirements.as_deref().cloned()),
         outputs: summary.map(|summary| summary.outputs.to_vec()).unwrap_or_default(),
         withdrawal: None,
+        withdrawn_outputs: summary.map(|summary| summary.withdrawn_outputs.to_vec()).unwrap_or_default(),
         deferral: summary.and_then(|summary| summary.deferral.as_deref().cloned()),
         next_check_at: None,
         last_handled_request: summary

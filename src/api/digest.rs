@@ -8,7 +8,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
     Condition, ConditionStatus, DeferralStatus, FurtherRequirements, GithubPatConnectionStatus as Status,
-    PreviousAccount, RefusedStatus, RequirementStatus, TokenStatus, WithdrawalStatus, status::knowledge,
+    PreviousAccount, RefusedStatus, RequirementStatus, TokenStatus, WithdrawalStatus, WithdrawnOutput,
+    status::knowledge,
 };
 use crate::domain::{
     Reason,
@@ -49,6 +50,7 @@ struct Remembered {
     deferral: Option<DeferralStatus>,
     requirements: Vec<RequirementStatus>,
     further: Option<FurtherRequirements>,
+    withdrawn_outputs: Vec<WithdrawnOutput>,
 }
 
 impl From<Status> for StatusDigest {
@@ -59,6 +61,8 @@ impl From<Status> for StatusDigest {
         let newest = newest(&status);
         let (deferral, requirements) = (status.deferral, status.requirements);
         let further = status.further_requirements;
+        let withdrawn_outputs = status.withdrawn_outputs;
+        let remembered = |token| Remembered { token, deferral, requirements, further, withdrawn_outputs };
         StatusDigest {
             sum,
             observed_generation: status.observed_generation,
@@ -67,9 +71,7 @@ impl From<Status> for StatusDigest {
             checked_at: status.token.as_ref().and_then(checked_at),
             withdrawing_since: status.withdrawal.as_ref().map(|withdrawal| withdrawal.since.0.into()),
             newest,
-            remembers: status
-                .token
-                .map(|token| Box::new(Remembered { token, deferral, requirements, further })),
+            remembers: status.token.map(remembered).map(Box::new),
             last_handled_request: status.last_handled_request.map(Into::into),
         }
     }
@@ -129,6 +131,11 @@ impl StatusDigest {
         let (is_first, instants) = (refused.count <= 1, [refused.first.0, refused.last.0]);
         let logins = instants.into_iter().take(if is_first { 1 } else { 2 }).map(login).collect();
         Some((host, logins, is_first && !dubious && first_proven_at.is_none()))
+    }
+
+    /// What others had put on outputs that are gone.
+    pub fn withdrawn_outputs(&self) -> &[WithdrawnOutput] {
+        self.remembers.as_deref().map(|remembers| &*remembers.withdrawn_outputs).unwrap_or_default()
     }
 
     /// The token that it remembers to have been refused, on which host, and when it was last.
@@ -193,6 +200,7 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
         further_requirements,
         outputs,
         withdrawal,
+        withdrawn_outputs,
         deferral,
         next_check_at: _,
         // It changes with Ready.
@@ -200,7 +208,7 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
         last_handled_request,
         links,
     } = status;
-    (observed_generation, outputs, last_handled_request, links).hash(hasher);
+    (observed_generation, outputs, withdrawn_outputs, last_handled_request, links).hash(hasher);
     for Condition { type_, status, reason, message, last_transition_time: _, observed_generation } in
         conditions
     {

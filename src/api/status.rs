@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 pub use condition::{Condition, ConditionStatus};
 pub(super) use memory::knowledge;
-pub use output::OutputStatus;
+pub use output::{OutputStatus, WithdrawnOutput};
 pub use requirement::{FurtherRequirements, RequirementStatus};
 pub use token::{PreviousAccount, RefusedStatus, TokenStatus};
 pub use withdrawal::WithdrawalStatus;
@@ -47,6 +47,10 @@ pub struct GithubPatConnectionStatus {
     /// Set while spec.withdrawAfter counts, and until the outputs are of use again.
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub withdrawal: Option<WithdrawalStatus>,
+    /// The outputs that were deleted and are to be made again, with what others had put on them, 1 KiB in all at most.
+    #[serde(default, deserialize_with = "readable_items", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["secretName"]))]
+    pub withdrawn_outputs: Vec<WithdrawnOutput>,
     /// Set while GitHub gives no answer about the token.
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub deferral: Option<DeferralStatus>,

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::{
     ConditionStatus, DeferralStatus, FurtherRequirements, GithubPatConnectionStatus as Status, OutputStatus,
-    ReadyChange, RequirementStatus, TokenStatus, digest::sum_with_transitions, status::knowledge,
+    ReadyChange, RequirementStatus, TokenStatus, WithdrawnOutput, digest::sum_with_transitions,
+    status::knowledge,
 };
 use crate::domain::{Reason, knowledge::Knowledge};
 
@@ -39,6 +40,8 @@ pub struct StatusSummary {
     pub further_requirements: Option<Box<FurtherRequirements>>,
     /// The outputs that stood.
     pub outputs: Box<[OutputStatus]>,
+    /// What others had put on outputs that are gone.
+    pub withdrawn_outputs: Box<[WithdrawnOutput]>,
     /// The deferral, if one held.
     pub deferral: Option<Box<DeferralStatus>>,
     /// The last changes of Ready.
@@ -88,6 +91,7 @@ impl From<Status> for StatusSummary {
             requirements: status.requirements.into(),
             further_requirements: status.further_requirements.map(Box::new),
             outputs: status.outputs.into(),
+            withdrawn_outputs: status.withdrawn_outputs.into(),
             deferral: status.deferral.map(Box::new),
             history: status.history.into(),
             next_check_at: status.next_check_at.map(|at| at.0),

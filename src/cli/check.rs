@@ -216,6 +216,7 @@ fn judged(
         decision,
         stands: &stands,
         others: &[],
+        withdrawn_outputs: None,
         source,
         secret_name: source,
         links: Some(&links),

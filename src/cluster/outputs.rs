@@ -12,7 +12,8 @@ use kube::{
 
 use super::{
     Fault,
-    object::{DOMAIN, FIELD_MANAGER, ObjectKey},
+    marks::{LAST_APPLIED, MANAGED_BY, Marks, Others},
+    object::{FIELD_MANAGER, ObjectKey},
     secrets::{ADOPT, CONNECTION, FORMAT, OWNER_LABEL, SecretEntry, SecretMeta, entry, is_ours, read_meta},
     within,
 };
@@ -25,10 +26,6 @@ use crate::{
         version::Version,
     },
 };
-
-/// Where `kubectl apply` keeps what it applied, with the data of a Secret: an old token would stay in it.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "github-pat-operator");
 
 /// The connection as the owner of its outputs.
 #[derive(Clone, Copy, Debug)]
@@ -46,66 +43,6 @@ pub struct Proof {
     pub token: HashedToken,
     /// When GitHub accepted it.
     pub at: Timestamp,
-}
-
-/// The labels and annotations that others put on outputs which are gone, for when they are made again. Kept by whoever makes the
-/// changes, who may lose them.
-#[derive(Debug, Default)]
-pub struct Others(Option<Box<Kept>>);
-
-/// By the names of the outputs.
-type Kept = BTreeMap<String, Marks>;
-
-/// Labels and annotations.
-#[derive(Clone, Debug, Default)]
-struct Marks {
-    labels: BTreeMap<String, String>,
-    annotations: BTreeMap<String, String>,
-}
-
-/// More than this of one output is not kept, in bytes: annotations may have 256 KiB.
-const LARGEST_MARKS: usize = 16 * 1024;
-
-impl Others {
-    /// Forgets those of all other outputs.
-    pub fn retain(&mut self, is_named: impl Fn(&str) -> bool) {
-        if let Some(kept) = &mut self.0 {
-            kept.retain(|name, _| is_named(name));
-        }
-        self.0 = self.0.take().filter(|kept| !kept.is_empty());
-    }
-
-    fn keep(&mut self, name: &str, marks: &Marks) {
-        let maps = [&marks.labels, &marks.annotations];
-        let sizes = maps.into_iter().flatten().map(|(key, value)| key.len().saturating_add(value.len()));
-        let size = sizes.fold(0, usize::saturating_add);
-        if (1..=LARGEST_MARKS).contains(&size) {
-            self.0.get_or_insert_default().insert(name.to_owned(), marks.clone());
-        }
-    }
-
-    fn of(&self, name: &str) -> Marks {
-        self.0.as_ref().and_then(|kept| kept.get(name)).cloned().unwrap_or_default()
-    }
-}
-
-impl From<&Secret> for Marks {
-    /// Those that are not ours.
-    fn from(secret: &Secret) -> Self {
-        let ours = |key: &str| key == MANAGED_BY.0 || key == LAST_APPLIED || key.starts_with(DOMAIN);
-        let others = |map: &BTreeMap<String, String>| {
-            let others = map.iter().filter(|(key, _)| !ours(key));
-            others.map(|(key, value)| (key.clone(), value.clone())).collect()
-        };
-        Marks { labels: others(secret.labels()), annotations: others(secret.annotations()) }
-    }
-}
-
-impl Marks {
-    fn put_on(self, secret: &mut Secret) {
-        secret.labels_mut().extend(self.labels);
-        secret.annotations_mut().extend(self.annotations);
-    }
 }
 
 /// What became of a change.

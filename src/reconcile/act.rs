@@ -75,8 +75,9 @@ pub(super) async fn act<'a>(
         pause: None,
         terminating: false,
     };
-    let names = &observed.seen.demand.outputs;
-    record.others.retain(|name| names.iter().any(|output| output.secret_name == name));
+    let is_gone =
+        |name: &str| decision.stands.iter().any(|(known, stand)| *known == name && !stand.is_ours());
+    record.others.retain(is_gone);
     let withdraws = (decision.plan == Plan::Withdraw).then(|| observed.seen.cause_of_withdrawal());
     let mut acting = Acting { outcomes, withdraws, is_repeated: false, observed, connection, record, ctx };
     for change in &decision.changes {

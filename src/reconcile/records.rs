@@ -16,8 +16,8 @@ use super::contention::Contentions;
 use crate::{
     api::SecretKeyRef,
     cluster::{
+        marks::Others,
         object::{Few, ObjectKey},
-        outputs::Others,
     },
     domain::{
         Verdict,

@@ -53,12 +53,14 @@ pub(super) async fn report(
     let source = format!("Secret {}", spec.secret_ref.name);
     let before = connection.status.as_ref().and_then(|status| status.last_handled_request.as_deref());
     let handled_request = record.handled_request.clone();
+    let withdrawn = record.subject.is_some().then(|| record.others.told());
     let pass = Pass {
         source: &source,
         seen: &observed.seen,
         decision,
         stands: &outcomes.stands,
         others: &outcomes.others,
+        withdrawn_outputs: withdrawn.as_deref(),
         secret_name: &spec.secret_ref.name,
         links: links.as_ref(),
         raised_from: (asked < ctx.settings.minimum_interval).then_some(asked),

@@ -196,6 +196,7 @@ fn written_with(
         decision: &decision,
         stands: &stands(&decision, refused),
         others: &[],
+        withdrawn_outputs: None,
         source: "Secret pat",
         secret_name: "pat",
         links: Some(&links),

@@ -28,11 +28,12 @@ const ARROWS: &[(&str, &[&str])] = &[
 const ARROWS_OF_CLUSTER: &[(&str, &[&str])] = &[
     ("object", &[]),
     ("spec", &[]),
+    ("marks", &["object"]),
     ("secrets", &["object"]),
     ("connections", &["object", "spec"]),
     ("events", &["connections", "object"]),
     ("index", &["connections", "object", "secrets"]),
-    ("outputs", &["connections", "object", "secrets"]),
+    ("outputs", &["connections", "marks", "object", "secrets"]),
     ("watch", &["connections", "index", "secrets"]),
 ];
 /// Crates that the domain is made of.

@@ -454,18 +454,32 @@ async fn a_colleagues_token_in_the_place_of_the_bots_is_not_published() {
 #[tokio::test]
 async fn a_withdrawn_output_comes_back_with_the_labels_and_annotations_of_others() {
     let world = World::start().await;
-    let _operator = world.operator().await;
-    world.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci").scopes(&["repo"]))).await;
+    let mut operator = world.operator().await;
+    let text = world.github.token(NewToken::classic("ci", "acme-ci").scopes(&["repo"]));
+    world.secret("ci", &text).await;
     world.connection("ci", json!({ "publish": output("Opaque"), "onInvalid": "Withdraw" })).await;
     world.ready("ci", "True", "Ready").await;
-    let marks = json!({ "metadata": { "labels": { "team": "a" }, "annotations": { "reloader": "yes" } } });
+    let marks = json!({ "metadata": { "labels": { "team": "a" }, "annotations": {
+        "reloader": "yes", "applied": text, "kubectl.kubernetes.io/last-applied-configuration": text,
+    } } });
     world.secrets().patch("out", &PatchParams::default(), &Patch::Merge(marks)).await.unwrap();
-    world.change("ci", json!({ "require": { "scopes": ["gist"] } })).await;
-    world.secret_until("out", |secret| secret.is_none()).await;
-    world.ready("ci", "False", "ScopeMissing").await;
-    world.change("ci", json!({ "require": { "scopes": ["repo"] } })).await;
-    world.ready("ci", "True", "Ready").await;
-    let out = world.secrets().get("out").await.unwrap();
-    assert_eq!(out.labels().get("team").map(String::as_str), Some("a"));
-    assert_eq!(out.annotations().get("reloader").map(String::as_str), Some("yes"));
+    for restarts in [true, false] {
+        world.change("ci", json!({ "require": { "scopes": ["gist"] } })).await;
+        world.secret_until("out", |secret| secret.is_none()).await;
+        let withdrawn = world.ready("ci", "False", "ScopeMissing").await.status.unwrap().withdrawn_outputs;
+        let told =
+            json!([{ "secretName": "out", "labels": { "team": "a" }, "annotations": { "reloader": "yes" } }]);
+        assert_eq!(serde_json::to_value(&withdrawn).unwrap(), told);
+        if restarts {
+            operator.stop().await;
+            operator = world.operator().await;
+        }
+        world.change("ci", json!({ "require": { "scopes": ["repo"] } })).await;
+        let status = world.ready("ci", "True", "Ready").await.status.unwrap();
+        assert_eq!((status.withdrawn_outputs, status.outputs.len()), (Vec::new(), 1));
+        let out = world.secrets().get("out").await.unwrap();
+        assert_eq!(out.labels().get("team").map(String::as_str), Some("a"));
+        assert_eq!(out.annotations().get("reloader").map(String::as_str), Some("yes"));
+        assert!(!out.annotations().contains_key("kubectl.kubernetes.io/last-applied-configuration"));
+    }
 }

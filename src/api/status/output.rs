@@ -1,5 +1,7 @@
 //! What a status says of the outputs.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,4 +15,18 @@ pub struct OutputStatus {
     pub secret_name: String,
     /// How the token is laid out in it.
     pub format: Format,
+}
+
+/// An output that was deleted and is to be made again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WithdrawnOutput {
+    /// Its name.
+    pub secret_name: String,
+    /// The labels that others had put on it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// The annotations that others had put on it, but for values that might hold a token.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
 }

@@ -149,18 +149,3 @@ async fn what_others_put_on_an_output_outlasts_its_deletion_and_is_forgotten_wit
         }
     }
 }
-
-#[test]
-fn no_more_is_kept_of_an_output_than_its_share() {
-    let marks = |bytes: usize| Marks {
-        annotations: BTreeMap::from([("a".to_owned(), "x".repeat(bytes))]),
-        ..Marks::default()
-    };
-    let mut others = Others::default();
-    for (name, bytes, kept) in [("small", 100, 100), ("large", 200 * 1024, 0)] {
-        others.keep(name, &marks(bytes));
-        assert_eq!(others.of(name).annotations.values().map(String::len).sum::<usize>(), kept, "{name}");
-    }
-    others.keep("empty", &Marks::default());
-    assert_eq!(others.0.as_ref().map(|kept| kept.len()), Some(1));
-}

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use super::{Observed, Observer};
 use crate::{
     api::StatusDigest,
+    cluster::marks::Others,
     domain::{
         Reason, Verdict,
         decide::{Acceptances, Heard, Host, Observation},
@@ -34,6 +35,11 @@ impl Observer<'_> {
         let (key, before) = (&self.connection.key, self.record.subject.as_ref());
         self.ctx.records.share(key, before, &subject, |unused| self.ctx.prober.forget(unused));
         self.ctx.prober.keep(&subject);
+        if before.is_none() {
+            let status = self.connection.status.as_ref();
+            let withdrawn = status.map(StatusDigest::withdrawn_outputs).unwrap_or_default();
+            self.record.others = Others::from(withdrawn);
+        }
         self.record.since = now.into();
         self.record.not_now = None;
         self.record.remembered = remembered(self.connection.status.as_ref(), &subject, &self.spec.require);

@@ -165,6 +165,7 @@ fn an_output_that_changed_while_it_was_written_is_looked_at_again() {
         decision: &decision,
         stands: &stands,
         others: &[],
+        withdrawn_outputs: None,
         source: "Secret pat",
         secret_name: "pat",
         links: None,

@@ -69,6 +69,7 @@ fn conditions(seen: &Observation) -> [ConditionStatus; 2] {
         decision: &decision,
         stands: &[],
         others: &[],
+        withdrawn_outputs: None,
         source: "Secret source",
         secret_name: "source",
         links: None,
