@@ -27,6 +27,8 @@ pub enum Program {
     KubeControllerManager,
     /// The package manager, for the test of the chart.
     Helm,
+    /// The Lua that Argo CD runs health checks with, as a program.
+    Lua,
 }
 
 /// Why a program could not be had.
@@ -67,6 +69,7 @@ impl Program {
             Self::KubeApiserver => "kube-apiserver",
             Self::KubeControllerManager => "kube-controller-manager",
             Self::Helm => "helm",
+            Self::Lua => "glua",
         }
     }
 
@@ -82,6 +85,7 @@ impl Program {
                 ("k8s.io/kubernetes", include_str!("../go/kubernetes/go.mod"))
             }
             Self::Helm => ("helm.sh/helm/v4", include_str!("../go/helm/go.mod")),
+            Self::Lua => ("github.com/yuin/gopher-lua", include_str!("../go/lua/go.mod")),
         };
         required(module, go_mod).ok_or(Error::Unpinned { module })
     }
@@ -99,6 +103,9 @@ impl Program {
                 concat!(env!("CARGO_MANIFEST_DIR"), "/go/kubernetes"),
             ),
             Self::Helm => ("helm.sh/helm/v4/cmd/helm", concat!(env!("CARGO_MANIFEST_DIR"), "/go/helm")),
+            Self::Lua => {
+                ("github.com/yuin/gopher-lua/cmd/glua", concat!(env!("CARGO_MANIFEST_DIR"), "/go/lua"))
+            }
         }
     }
 
@@ -240,8 +247,13 @@ mod tests {
 
     #[test]
     fn every_program_is_pinned() {
-        for program in [Program::Etcd, Program::KubeApiserver, Program::KubeControllerManager, Program::Helm]
-        {
+        for program in [
+            Program::Etcd,
+            Program::KubeApiserver,
+            Program::KubeControllerManager,
+            Program::Helm,
+            Program::Lua,
+        ] {
             assert!(program.version().unwrap().starts_with('v'), "{program:?}");
         }
     }
