@@ -47,7 +47,7 @@ pub struct GithubPatConnectionStatus {
     /// Set while spec.withdrawAfter counts, and until the outputs are of use again.
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub withdrawal: Option<WithdrawalStatus>,
-    /// The outputs that were deleted and are to be made again, with what others had put on them, 1 KiB in all at most.
+    /// The outputs that were deleted and are to be made again, with what others had put on them, 900 bytes in all at most.
     #[serde(default, deserialize_with = "readable_items", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["secretName"]))]
     pub withdrawn_outputs: Vec<WithdrawnOutput>,

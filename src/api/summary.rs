@@ -7,7 +7,7 @@ use super::{
     ReadyChange, RequirementStatus, TokenStatus, WithdrawnOutput, digest::sum_with_transitions,
     status::knowledge,
 };
-use crate::domain::{Reason, knowledge::Knowledge};
+use crate::domain::{Reason, knowledge::Knowledge, requirement::Requirement};
 
 /// The types of the conditions, `Ready` first.
 pub const CONDITION_TYPES: [&str; 6] =
@@ -106,11 +106,12 @@ impl StatusSummary {
         self.sum == sum_with_transitions(status)
     }
 
-    /// What it makes credible of its own token. A refusal that an acceptance came after is void.
+    /// What it makes credible of its own token, but for its purposes. A refusal that an acceptance came after is void.
     pub fn knowledge(&self) -> Knowledge {
         let token = self.token.as_deref();
         token.map_or_else(Knowledge::default, |of| {
-            knowledge(token, self.deferral.as_deref(), &self.requirements, of.hashed_token, &of.host)
+            let subject = (of.hashed_token, &*of.host);
+            knowledge(token, self.deferral.as_deref(), &[], None, subject, &Requirement::default())
         })
     }
 

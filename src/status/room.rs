@@ -34,10 +34,9 @@ const LIST: usize = 18;
 /// The same, with what fits.
 pub(super) fn fitted(mut status: Status) -> Status {
     let history = std::mem::take(&mut status.history);
-    let before = status.further_requirements.take();
+    let (before, room) = (status.further_requirements.take(), LONGEST.saturating_sub(HISTORY));
     cut_messages(&mut status.conditions, MESSAGES);
     status.token.as_mut().into_iter().for_each(cut_excess);
-    let room = LONGEST.saturating_sub(HISTORY);
     if before.is_some() || size(&status) > room {
         let mut lines = std::mem::take(&mut status.requirements);
         lines.sort_by_key(|line| rank(line.state));
@@ -53,6 +52,10 @@ pub(super) fn fitted(mut status: Status) -> Status {
         let rest = lines.split_off(count);
         status.further_requirements = further(&rest, before.as_ref());
         status.requirements = lines;
+    }
+    if size(&status) > room {
+        // The least of what can be lost.
+        status.withdrawn_outputs.clear();
     }
     Status { history, ..status }
 }

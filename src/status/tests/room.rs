@@ -173,11 +173,15 @@ fn told(previous: Option<&Status>, seen: &Observation) -> Option<Status> {
         decision.stands.iter().map(|(name, _)| (*name, Stand::Refused(policy.clone()))).collect();
     let secret = "s".repeat(253);
     let source = format!("Secret {secret}");
+    let labels = (0..10).map(|number| (format!("label-{number}"), "x".repeat(63))).collect();
+    let withdrawn = WithdrawnOutput { secret_name: "w".repeat(111), labels, annotations: Default::default() };
+    assert_eq!(serde_json::to_string(&withdrawn).unwrap().len(), 899, "as much as there may be");
     let pass = Pass {
         seen,
         decision: &decision,
         stands: &stands,
         others: &[],
+        withdrawn_outputs: Some(&[withdrawn]),
         source: &source,
         secret_name: &secret,
         links: Some(&links),
