@@ -69,6 +69,12 @@ use crate::domain::{
 }, {
     "rule": "!has(self.withdrawAfter) || self.onInvalid == 'Withdraw'",
     "message": "withdrawAfter is for onInvalid Withdraw: set that, or leave withdrawAfter out",
+}, {
+    "rule": "!has(self.publish) || self.publish.all(one, !has(one.versioned) || !one.versioned || \
+             !(self.secretRef.name.startsWith(one.secretName + '-') && size(self.secretRef.name) == size(one.secretName) + 11) && \
+             self.publish.all(other, !(other.secretName.startsWith(one.secretName + '-') && \
+             size(other.secretName) == size(one.secretName) + 11)))",
+    "message": "no other Secret may have the name of a version of an output, which is its secretName, a hyphen and ten characters",
 }]))]
 pub struct GithubPatConnectionSpec {
     /// The GitHub host that the token was made on, by its name in the operator's settings. `github.com` is built in; an

@@ -18,7 +18,7 @@ use crate::{
     domain::{
         Finding, Reason,
         answer::Expiry,
-        decide::{Decision, Found, Host, Observation, Stand},
+        decide::{Decision, Found, Host, Observation, Plan, Stand},
         probing::schedule,
         reason::Severity,
         token::Description,
@@ -398,18 +398,25 @@ fn outputs(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Vec<OutputStatus
             Found::Ours { name: ours, format, .. } if ours == name => *format,
             _ => None,
         });
-        let before = || before.iter().find(|output| output.secret_name == name).map(|output| output.format);
-        found.or_else(before)
+        let is_it =
+            |output: &&OutputStatus| output.current_name.as_deref().unwrap_or(&output.secret_name) == name;
+        found.or_else(|| before.iter().find(is_it).map(|output| output.format))
     };
     let standing = pass.seen.demand.outputs.iter().zip(pass.stands).filter_map(|(output, (name, stand))| {
-        let format = match stand {
-            Stand::Wanted => output.format,
+        let (name, format) = match stand {
+            Stand::Wanted => (*name, output.format),
             // It keeps the layout in which it was written.
-            Stand::Other | Stand::Leaving(_) => stood_as(name)?,
-            Stand::Refused(_) if is_ours(pass, name) => stood_as(name)?,
+            Stand::Other | Stand::Leaving(_) => (*name, stood_as(name)?),
+            Stand::Refused(_) if is_ours(pass, name) => (*name, stood_as(name)?),
+            // The version before serves until the present one is written.
+            _ if pass.decision.plan == Plan::Write => {
+                let serving = pass.seen.serving_version(output)?;
+                (serving, stood_as(serving)?)
+            }
             Stand::Absent | Stand::Refused(_) => return None,
         };
-        Some(OutputStatus { secret_name: (*name).to_owned(), format })
+        let current_name = output.versioned.then(|| name.to_owned());
+        Some(OutputStatus { secret_name: output.base().to_owned(), current_name, format })
     });
     standing.collect()
 }

@@ -35,6 +35,8 @@ pub struct StatusDigest {
     checked_at: Option<Second>,
     /// Since when something speaks for withdrawing the outputs.
     withdrawing_since: Option<Second>,
+    /// The present versions of outputs.
+    serving: Box<[Box<str>]>,
     /// Ahead of now only if somebody else wrote its instants: see [`StatusDigest::is_strange`].
     newest: Option<Second>,
     /// What it remembers of the token, until somebody has taken it.
@@ -70,6 +72,11 @@ impl From<Status> for StatusDigest {
             token: status.token.as_ref().map(|token| token.hashed_token),
             checked_at: status.token.as_ref().and_then(checked_at),
             withdrawing_since: status.withdrawal.as_ref().map(|withdrawal| withdrawal.since.0.into()),
+            serving: status
+                .outputs
+                .into_iter()
+                .filter_map(|output| Some(output.current_name?.into()))
+                .collect(),
             newest,
             remembers: status.token.map(remembered).map(Box::new),
             last_handled_request: status.last_handled_request.map(Into::into),
@@ -101,6 +108,11 @@ impl StatusDigest {
     /// Since when something speaks for withdrawing the outputs.
     pub fn withdrawing_since(&self) -> Option<Timestamp> {
         self.withdrawing_since.map(Timestamp::from)
+    }
+
+    /// The present versions of outputs.
+    pub fn serving(&self) -> Vec<String> {
+        self.serving.iter().map(|name| String::from(&**name)).collect()
     }
 
     /// True if it names instants that this operator does not write: a change ahead of now, or a check that lies too far ahead.

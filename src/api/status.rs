@@ -174,6 +174,9 @@ mod tests {
         }))
         .unwrap();
         assert_eq!((status.token, status.deferral), (None, None));
-        assert_eq!(status.outputs, [OutputStatus { secret_name: "a".to_owned(), format: Format::Opaque }]);
+        assert_eq!(
+            status.outputs,
+            [OutputStatus { secret_name: "a".to_owned(), current_name: None, format: Format::Opaque }]
+        );
     }
 }

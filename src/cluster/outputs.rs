@@ -166,7 +166,13 @@ fn made(owner: Owner<'_>, output: &Output, payload: &Payload, proof: Option<Proo
         owner_references: Some(vec![reference(owner)]),
         ..ObjectMeta::default()
     };
-    Secret { metadata, type_: Some(payload.type_.clone()), data: Some(data(payload)), ..Secret::default() }
+    Secret {
+        metadata,
+        type_: Some(payload.type_.clone()),
+        data: Some(data(payload)),
+        immutable: output.versioned.then_some(true),
+        ..Secret::default()
+    }
 }
 
 /// Reads the Secret once more, to keep labels and annotations that others put there.
@@ -182,6 +188,9 @@ async fn replace(
     let name = &output.secret_name;
     let Some(mut secret) = unchanged(secrets, name, seen).await? else { return Ok(Outcome::Conflict) };
     secret.data = Some(data(payload));
+    if output.versioned {
+        secret.immutable = Some(true);
+    }
     own(&mut secret, owner);
     secret.annotations_mut().extend(annotations(owner, output, proof));
     match write(client, owner, Some(name), &secret, &params()).await {

@@ -61,10 +61,11 @@ impl StoredSpec {
         self.read().map_or_else(|_| Vec::new(), |spec| spec.sources().map(str::to_owned).collect())
     }
 
-    /// The Secrets that it writes a token to.
+    /// The Secrets that it writes a token to, but for those whose names depend on the token.
     pub fn outputs(&self) -> Vec<String> {
         let Ok(spec) = self.read() else { return Vec::new() };
-        spec.publish.into_iter().map(|output| output.secret_name).collect()
+        let fixed = spec.publish.into_iter().filter(|output| !output.versioned);
+        fixed.map(|output| output.secret_name).collect()
     }
 }
 

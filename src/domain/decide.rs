@@ -6,6 +6,7 @@ mod change;
 mod found;
 mod observation;
 mod outputs;
+mod versions;
 mod withdrawal;
 
 use jiff::{SignedDuration, Timestamp};

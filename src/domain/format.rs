@@ -80,6 +80,17 @@ pub struct Output {
     /// Whether DockerConfigJson shall pull public images only, so that the scope read:packages is not needed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub public_only: bool,
+    /// Whether each token gets an immutable Secret of its own. Its name is secretName, a hyphen and ten hexadecimal digits;
+    /// status.outputs has the present one. A kubelet proves a new token for its images only under a new name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub versioned: bool,
+    /// How many earlier versions stay beside the present one, 2 by default. The oldest goes when a new one is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10))]
+    pub keep_versions: Option<i32>,
+    /// The name in the spec, once `secret_name` is that of a version.
+    #[serde(skip)]
+    pub version_of: Option<Box<str>>,
 }
 
 /// How one format is written.
@@ -132,7 +143,14 @@ impl Material<'_> {
 impl Output {
     #[cfg(test)]
     pub(crate) fn new(secret_name: &str, format: Format) -> Self {
-        Output { secret_name: secret_name.to_owned(), format, public_only: false }
+        Output {
+            secret_name: secret_name.to_owned(),
+            format,
+            public_only: false,
+            versioned: false,
+            keep_versions: None,
+            version_of: None,
+        }
     }
 
     /// The classic scope that its consumers need, if they need one.

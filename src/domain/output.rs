@@ -1,5 +1,7 @@
 //! The Secrets that hand a token to workloads: what each holds.
 
+mod versions;
+
 use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
@@ -60,7 +62,8 @@ impl Output {
     /// The stamp of [`Output::payload`], without the bytes of the token.
     pub fn stamp(&self, token: HashedToken, grant: &Grant, addresses: &Addresses) -> Stamp {
         // Whatever the format makes of its fields, it makes the same of the same.
-        let fields = serde_json::to_vec(&Output { secret_name: String::new(), ..self.clone() });
+        let fields = Output { secret_name: String::new(), keep_versions: None, ..self.clone() };
+        let fields = serde_json::to_vec(&fields);
         let Addresses { web_url, api_url, registry } = addresses;
         let registry = registry.as_deref().unwrap_or_default();
         let mut layout = crc32fast::Hasher::new();

@@ -35,6 +35,14 @@ enum ResourceVersionForm {
 }
 
 impl ResourceVersion {
+    /// Its place in the order of changes, if it is a number.
+    pub const fn number(&self) -> Option<u64> {
+        match &self.0 {
+            ResourceVersionForm::Number(number) => Some(*number),
+            ResourceVersionForm::Text(_) => None,
+        }
+    }
+
     /// True if it comes before that one. Of what are no numbers, only equality is known.
     pub const fn is_older(&self, than: &ResourceVersion) -> bool {
         match (&self.0, &than.0) {

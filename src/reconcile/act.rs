@@ -4,11 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{
-    Context, Failure,
-    observe::{Observed, stamp},
-    records::Record,
-};
+use super::{Context, Failure, observe::Observed, records::Record};
 use crate::{
     cluster::{
         connections::Connection,
@@ -18,7 +14,7 @@ use crate::{
     },
     domain::{
         Finding, Reason,
-        decide::{Change, Decision, Holds, Plan, Stand, contended, foreign},
+        decide::{Change, Decision, Found, Holds, Plan, Stand, contended, foreign},
         event::{Event, EventType, OUTPUT_DELETED, OUTPUT_RELEASED, OUTPUT_WRITTEN},
         output::Stamp,
     },
@@ -102,6 +98,10 @@ impl Acting<'_, '_> {
         let proof = self.proof();
         let others = is_named.then_some(&mut self.record.others);
         match outputs::apply(&self.ctx.client, owner, change, proof, others).await {
+            Ok(Outcome::Taken(entry)) => match self.adoption(change, &entry) {
+                Some(adoption) => Box::pin(self.make(&adoption)).await,
+                None => self.done(change, Outcome::Taken(entry)),
+            },
             Ok(done) => self.done(change, done),
             Err(fault) if fault.is_terminating() => {
                 self.outcomes.terminating = true;
@@ -126,6 +126,14 @@ impl Acting<'_, '_> {
         }
     }
 
+    /// A version that may be taken over, of which the index does not know: it knows only the names in the spec.
+    fn adoption(&self, change: &Change, entry: &SecretEntry) -> Option<Change> {
+        let Change::Create { output, payload } = change else { return None };
+        let may_adopt = output.versioned && self.ctx.index.may_adopt(self.connection, entry);
+        let version = entry.version.clone();
+        may_adopt.then(|| Change::Replace { output: output.clone(), version, payload: payload.clone() })
+    }
+
     /// Says of each output that somebody else keeps changing that it is so, also in the moments in which it is as it shall be.
     fn tell_of_rivals(&mut self) {
         let told = self.record.contentions.told(Instant::now());
@@ -144,7 +152,9 @@ impl Acting<'_, '_> {
         let now = Instant::now();
         let stamp = self.stamp(change.name());
         // Who undoes what we deleted or released is another writer too.
-        let is_contended = !change.writes() || stamp.is_some() && self.record.wrote(change.name(), stamp);
+        let is_changed =
+            stamp.is_some() && self.record.wrote(change.name(), stamp) && !self.holds_it(change.name());
+        let is_contended = !change.writes() || is_changed;
         let contentions = &mut self.record.contentions;
         let admitted = match contentions.blocked(change.name(), now) {
             Some(pause) => Err(pause),
@@ -238,9 +248,16 @@ impl Acting<'_, '_> {
         self.observed.seen.demand.outputs.iter().any(|output| output.secret_name == name)
     }
 
+    /// True if nobody changed the output, though it is written.
+    fn holds_it(&self, name: &str) -> bool {
+        let is_it = |found: &&Found| found.name() == name;
+        let found = self.observed.seen.found.iter().find(is_it);
+        matches!(found, Some(Found::Ours { holds: Holds::Wanted, .. }))
+    }
+
     fn stamp(&self, name: &str) -> Option<Stamp> {
         let output = self.observed.seen.demand.outputs.iter().find(|output| output.secret_name == name)?;
-        stamp(&self.observed.seen, output)
+        self.observed.seen.stamp(output)
     }
 
     fn proof(&self) -> Option<Proof> {
@@ -252,13 +269,14 @@ impl Acting<'_, '_> {
     fn tell(&mut self, change: &Change) {
         tracing::info!(connection = %self.connection.key, secret = change.name(), change = change.verb(), "output changed");
         if !self.is_repeated {
-            self.outcomes.events.push(event(change, self.withdraws));
+            let is_version = self.observed.seen.is_version(change.name());
+            self.outcomes.events.push(event(change, self.withdraws, is_version));
         }
     }
 }
 
 /// What a change that was made is told as.
-fn event(change: &Change, withdraws: Option<&str>) -> Event {
+fn event(change: &Change, withdraws: Option<&str>, is_version: bool) -> Event {
     let name = change.name();
     let normal = |reason, message| Event::new(EventType::Normal, reason, message);
     match change {
@@ -272,6 +290,10 @@ fn event(change: &Change, withdraws: Option<&str>) -> Event {
                 EventType::Warning,
                 OUTPUT_DELETED,
                 format!("Secret {name} was deleted, since spec.onInvalid is Withdraw and {cause}"),
+            ),
+            None if is_version => normal(
+                OUTPUT_DELETED,
+                format!("Secret {name} was deleted, since enough newer versions of the output stand"),
             ),
             None => normal(
                 OUTPUT_DELETED,

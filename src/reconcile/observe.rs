@@ -18,7 +18,6 @@ use crate::{
         Reason, Verdict,
         decide::{Heard, Host, Observation},
         knowledge::Knowledge,
-        output::{Output, Stamp},
         probing::schedule::{Past, later},
         version::Version,
     },
@@ -86,6 +85,7 @@ impl<'a> Observer<'a> {
                 demand: self.spec.demand(),
                 timing,
                 found: Vec::new(),
+                serving: self.connection.status.as_ref().map(StatusDigest::serving).unwrap_or_default(),
                 circles: self.record.circles.to_vec(),
             },
             failures: failure.into_iter().collect(),
@@ -93,6 +93,7 @@ impl<'a> Observer<'a> {
             requested_at: None,
         };
         self.recall(&mut observed.seen);
+        observed.seen.name_versions();
         // What a question is worth depends on what stands there, and the other way round.
         observed.seen.found = self.found(&observed.seen);
         if observed.seen.is_due() || self.is_request_due(&observed.seen) {
@@ -161,12 +162,6 @@ impl<'a> Observer<'a> {
     fn version(&self, name: &str) -> Option<Version> {
         self.entry(name).map(|entry| entry.version)
     }
-}
-
-/// What the output shall hold, as far as it is known without the bytes.
-pub(super) fn stamp(seen: &Observation, output: &Output) -> Option<Stamp> {
-    let (grant, _) = seen.knowledge.grant.as_ref()?;
-    Some(output.stamp(seen.token.yes()?.hashed, grant, seen.addresses()?))
 }
 
 fn host(ctx: &Context, name: &str) -> Verdict<Host> {

@@ -109,6 +109,12 @@ async fn every_right_spec_of_the_documentation_is_taken() {
         ),
         ("another host", json!({ "host": "ghe-1.example.com" })),
         ("sixteen outputs", outputs(&(0..16).map(|number| format!("out-{number}")).collect::<Vec<_>>())),
+        (
+            "sixteen outputs with long names and versions",
+            json!({ "publish": (0..16).map(|number| json!({
+                "secretName": format!("{number:a>242}"), "format": "Opaque", "versioned": true, "keepVersions": 10,
+            })).collect::<Vec<_>>() }),
+        ),
         ("withdrawal", json!({ "onInvalid": "Withdraw", "suspend": true })),
         ("withdrawal after a while", json!({ "onInvalid": "Withdraw", "withdrawAfter": "10s" })),
     ];

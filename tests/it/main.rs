@@ -23,6 +23,7 @@ mod leaks;
 mod publish;
 mod reconcile;
 mod rivals;
+mod versions;
 mod withdrawal;
 #[expect(dead_code, reason = "the rows use more of it")]
 mod world;

@@ -11,8 +11,11 @@ use crate::domain::output::Format;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OutputStatus {
-    /// Its name.
+    /// Its name, as the spec has it.
     pub secret_name: String,
+    /// The name of the present version, of a versioned output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_name: Option<String>,
     /// How the token is laid out in it.
     pub format: Format,
 }

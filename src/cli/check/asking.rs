@@ -52,6 +52,7 @@ pub(super) async fn ask(
         not_before: None,
         withdrawing_since: None,
         found: Vec::new(),
+        serving: Vec::new(),
         circles: Vec::new(),
     };
     if let Some((token, subject)) = asked {
@@ -61,6 +62,7 @@ pub(super) async fn ask(
             () = workers.run() => {}
         }
     }
+    seen.name_versions();
     seen
 }
 

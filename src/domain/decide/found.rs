@@ -103,11 +103,30 @@ pub enum Holds {
     },
 }
 
-/// What a Secret with this payload holds. `wanted` is what it shall hold, if that is known.
-pub fn holds(payload: &Payload, immutable: bool, token: &Token, wanted: Option<&Payload>) -> Holds {
-    if wanted == Some(payload) {
+impl Found {
+    /// The name of the Secret.
+    pub fn name(&self) -> &str {
+        match self {
+            Found::Ours { name, .. }
+            | Found::Leaving { name, .. }
+            | Found::Bound { name, .. }
+            | Found::Adoptable { name, .. }
+            | Found::Foreign { name } => name,
+        }
+    }
+
+    /// True if it is an output of the connection.
+    pub const fn is_ours(&self) -> bool {
+        matches!(self, Found::Ours { .. })
+    }
+}
+
+/// What a Secret with this payload holds. `wanted` is what it shall hold, if that is known, and whether it shall be immutable.
+pub fn holds(payload: &Payload, immutable: bool, token: &Token, wanted: Option<(&Payload, bool)>) -> Holds {
+    if wanted.is_some_and(|(wanted, fixed)| wanted == payload && (immutable || !fixed)) {
         return Holds::Wanted;
     }
+    let wanted = wanted.map(|(wanted, _)| wanted);
     let fixed = immutable || wanted.is_some_and(|wanted| wanted.type_ != payload.type_);
     Holds::Other { same_token: payload.holds(token), fixed }
 }

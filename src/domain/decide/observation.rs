@@ -107,6 +107,8 @@ pub struct Observation {
     pub timing: Timing,
     /// The Secrets that stand where outputs shall stand, and our outputs that are no longer named.
     pub found: Vec<Found>,
+    /// The versions of outputs that serve, as the status says.
+    pub serving: Vec<String>,
     /// The outputs that lead back to this connection.
     pub circles: Vec<Circle>,
 }

@@ -7,6 +7,7 @@ use super::super::{
 };
 use super::{
     Change, Circle, Found, Holds, Judgement, Observation, Plan, Withdrawal, is_heard_condemned,
+    versions::{is_behind, outdated},
     withdrawal::{self, is_vanished},
 };
 
@@ -63,12 +64,13 @@ pub(super) fn outputs<'a>(
     judgement: &Judgement<'_>,
     withdrawal: Option<Withdrawal>,
 ) -> Outputs<'a> {
-    let stands = seen.demand.outputs.iter().map(|output| (output.secret_name.as_str(), stand(seen, output)));
+    let plan = plan(seen, judgement, withdrawal);
+    let stands = seen.demand.outputs.iter().map(|output| present(seen, output, plan));
     let mut outputs = Outputs {
         missing: Missing::default(),
         changes: Vec::new(),
         leftovers: Vec::new(),
-        plan: plan(seen, judgement, withdrawal),
+        plan,
         stands: stands.collect(),
     };
     if seen.demand.suspend {
@@ -94,9 +96,8 @@ pub(super) fn outputs<'a>(
 
 /// The outputs that are no longer named and wait for their finalizers.
 pub(super) fn others(seen: &Observation) -> Vec<(String, Stand)> {
-    let is_named = |name: &String| seen.demand.outputs.iter().any(|output| output.secret_name == *name);
     let leaving = seen.found.iter().filter_map(|found| match found {
-        Found::Leaving { name, finalizers } if !is_named(name) => {
+        Found::Leaving { name, finalizers } if !is_named(seen, name) => {
             Some((name.clone(), Stand::Leaving(finalizers.clone())))
         }
         _ => None,
@@ -130,7 +131,7 @@ impl<'a> Outputs<'a> {
             let found = find(seen, name);
             let is_out_of_reach =
                 matches!(found, Some(Found::Leaving { .. } | Found::Bound { .. } | Found::Foreign { .. }));
-            if is_out_of_reach || circle(seen, name).is_some() {
+            if is_out_of_reach || output.target().is_none() || circle(seen, output).is_some() {
                 continue;
             }
             // What is of no use is said even of an output that holds just this.
@@ -139,7 +140,10 @@ impl<'a> Outputs<'a> {
                 continue;
             }
             match found {
-                Some(Found::Ours { holds: Holds::Wanted, .. }) => continue,
+                Some(Found::Ours { holds: Holds::Wanted, .. }) if !is_behind(seen, output) => {
+                    self.changes.extend(outdated(seen, output));
+                    continue;
+                }
                 Some(
                     Found::Ours { holds: Holds::Unread, .. } | Found::Adoptable { holds: Holds::Unread, .. },
                 ) => {
@@ -152,7 +156,10 @@ impl<'a> Outputs<'a> {
                 continue;
             };
             match output.payload(token, grant, addresses) {
-                Ok(payload) => self.changes.extend(writing(output, payload, found)),
+                Ok(payload) => {
+                    self.changes.extend(outdated(seen, output));
+                    self.changes.extend(writing(output, payload, found));
+                }
                 Err(finding) => *stand = Stand::Refused(finding),
             }
         }
@@ -197,10 +204,11 @@ fn writing(output: &Output, payload: Payload, found: Option<&Found>) -> Option<C
     let output = output.clone();
     match found {
         None => Some(Change::Create { output, payload }),
-        // What is taken over is written even if it holds the very same, to become ours.
-        Some(Found::Adoptable { version, holds: Holds::Wanted, .. }) => {
-            Some(Change::Replace { output, version: version.clone(), payload })
-        }
+        // What is taken over is written even if it holds the very same, to become ours; a version that comes back, to be the newest.
+        Some(
+            Found::Adoptable { version, holds: Holds::Wanted, .. }
+            | Found::Ours { version, holds: Holds::Wanted, .. },
+        ) => Some(Change::Replace { output, version: version.clone(), payload }),
         Some(
             Found::Ours { version, holds: Holds::Other { fixed, .. }, .. }
             | Found::Adoptable { version, holds: Holds::Other { fixed, .. }, .. },
@@ -216,11 +224,20 @@ fn writing(output: &Output, payload: Payload, found: Option<&Found>) -> Option<C
     }
 }
 
-fn stand(seen: &Observation, output: &Output) -> Stand {
-    let name = &output.secret_name;
-    if let Some(circle) = circle(seen, name) {
-        return Stand::Refused(circle.finding());
+/// The Secret of an output, and what stands there. Until the version of the target is written, an earlier one serves.
+fn present<'a>(seen: &'a Observation, output: &'a Output, plan: Plan) -> (&'a str, Stand) {
+    let name = output.secret_name.as_str();
+    if let Some(circle) = circle(seen, output) {
+        return (name, Stand::Refused(circle.finding()));
     }
+    let stand = output.target().map_or(Stand::Absent, |target| stand(seen, target));
+    match seen.serving_version(output) {
+        Some(serving) if stand == Stand::Absent && plan != Plan::Write => (serving, Stand::Other),
+        _ => (name, stand),
+    }
+}
+
+fn stand(seen: &Observation, name: &str) -> Stand {
     match find(seen, name) {
         // It becomes ours with the first proven token, and counts for nothing before.
         None | Some(Found::Adoptable { .. }) => Stand::Absent,
@@ -259,23 +276,22 @@ pub fn contended(name: &str, manager: Option<&str>) -> Finding {
 }
 
 fn find<'a>(seen: &'a Observation, name: &str) -> Option<&'a Found> {
-    seen.found.iter().find(|found| match found {
-        Found::Ours { name: found, .. }
-        | Found::Leaving { name: found, .. }
-        | Found::Bound { name: found, .. }
-        | Found::Adoptable { name: found, .. }
-        | Found::Foreign { name: found } => found == name,
-    })
+    seen.found.iter().find(|found| found.name() == name)
 }
 
-fn circle<'a>(seen: &'a Observation, output: &str) -> Option<&'a Circle> {
-    seen.circles.iter().find(|circle| circle.output == output)
+fn circle<'a>(seen: &'a Observation, output: &Output) -> Option<&'a Circle> {
+    seen.circles.iter().find(|circle| circle.output == output.base())
 }
 
 /// True for an output of before that the spec does not name any more. One that is now the source is released instead.
 fn is_leftover(seen: &Observation, found: &Found) -> bool {
     let Found::Ours { name, .. } = found else { return false };
-    *name != seen.demand.source && !seen.demand.outputs.iter().any(|output| output.secret_name == *name)
+    *name != seen.demand.source && !is_named(seen, name) && !seen.is_version(name)
+}
+
+/// True if an output is to be written to the Secret of this name.
+fn is_named(seen: &Observation, name: &str) -> bool {
+    seen.demand.outputs.iter().any(|output| output.target() == Some(name))
 }
 
 /// Deletes every output of the connection: there is no token any more with which they could be compared.

@@ -5,6 +5,7 @@ mod judgement;
 mod missing;
 mod outputs;
 mod properties;
+mod versions;
 mod withdrawal;
 
 use super::*;
@@ -85,6 +86,7 @@ pub(crate) fn seen() -> Observation {
             follows: false,
         },
         found: Vec::new(),
+        serving: Vec::new(),
         circles: Vec::new(),
     }
 }

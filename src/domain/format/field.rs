@@ -30,9 +30,22 @@ impl Field {
     }
 }
 
-/// The rules of an output, in CEL: it has nothing that its format does not take.
+/// The rules of an output, in CEL: it has nothing that its format does not take, and its versions have names.
 pub(super) fn rules() -> Value {
-    Field::ALL.iter().filter_map(|field| needless(*field)).collect()
+    Field::ALL.iter().filter_map(|field| needless(*field)).chain(of_versions()).collect()
+}
+
+fn of_versions() -> [Value; 2] {
+    [
+        json!({
+            "rule": "!has(self.keepVersions) || has(self.versioned) && self.versioned",
+            "message": "keepVersions is for versioned: leave it out",
+        }),
+        json!({
+            "rule": "!has(self.versioned) || !self.versioned || size(self.secretName) <= 242",
+            "message": "secretName must have at most 242 characters if versioned is set: the names of the versions are longer",
+        }),
+    ]
 }
 
 fn needless(field: Field) -> Option<Value> {

@@ -1,6 +1,6 @@
 //! What stands under the names of the outputs.
 
-use super::{Observer, stamp};
+use super::Observer;
 use crate::{
     cluster::{
         Fault,
@@ -22,13 +22,13 @@ impl Observer<'_> {
         let source = &self.spec.secret_ref.name;
         let bound = self.entry(source).filter(|entry| entry.bound_to.as_ref() == Some(&self.connection.uid));
         let bound = bound.filter(|entry| !entry.is_output).map(|entry| self.classify(source, &entry, None));
-        let named = self.spec.publish.iter().filter_map(|output| {
-            let entry = self.entry(&output.secret_name)?;
-            Some(self.classify(&output.secret_name, &entry, stamp(seen, output)))
+        let named = seen.demand.outputs.iter().filter_map(|output| {
+            let target = output.target()?;
+            Some(self.classify(target, &self.entry(target)?, seen.stamp(output)))
         });
         let owned = self.ctx.index.owned(self.connection);
         let is_named =
-            |key: &ObjectKey| self.spec.publish.iter().any(|output| output.secret_name == key.name());
+            |key: &ObjectKey| seen.demand.outputs.iter().any(|output| output.target() == Some(key.name()));
         let others = owned.iter().filter(|key| !is_named(key)).filter_map(|key| {
             let entry = self.ctx.index.secret(key)?;
             Some(self.classify(key.name(), &entry, None))
@@ -61,12 +61,13 @@ impl Observer<'_> {
         let Some(token) = &seen.bytes else { return Ok(()) };
         let before = self.version(name);
         let read = secrets::read(&self.ctx.client, &key).await?;
-        let output = self.spec.publish.iter().find(|output| output.secret_name == name);
-        let stamp = output.and_then(|output| stamp(seen, output));
+        let output = seen.demand.outputs.iter().find(|output| output.target() == Some(name));
+        let stamp = output.and_then(|output| seen.stamp(output));
         if let Some(read) = &read {
             let grant = seen.knowledge.grant.as_ref().map(|(grant, _)| grant);
             let wanted = wanted(output, token, grant, seen.addresses());
-            let compared = holds(&read.payload, read.immutable, token, wanted.as_ref());
+            let wanted = wanted.as_ref().zip(output.map(|output| output.versioned));
+            let compared = holds(&read.payload, read.immutable, token, wanted);
             if compared != Holds::Wanted && self.record.wrote(name, stamp) {
                 self.record.contentions.of(name).was_changed_by(read.changed_by.clone());
             }

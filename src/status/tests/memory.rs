@@ -183,7 +183,8 @@ fn what_another_manager_wrote_goes_from_a_suspended_connection_too() {
         reason: "ServerError".to_owned(),
         not_before: None,
     };
-    let foreign = OutputStatus { secret_name: "foreign".to_owned(), format: Format::Opaque };
+    let foreign =
+        OutputStatus { secret_name: "foreign".to_owned(), current_name: None, format: Format::Opaque };
     // What this process knows nothing of stays, unless the status itself disproves it; the next question decides.
     let rows = [
         ("known", &known, T + 30, T + 30, (false, false)),

@@ -118,13 +118,8 @@ fn crowded(
             host.name = "h".repeat(253).into();
         }
         seen.demand.requirement = most(kind, lengths);
-        seen.demand.outputs = (0..16)
-            .map(|number| Output {
-                secret_name: name(number, output),
-                format: Format::DockerConfigJson,
-                public_only: false,
-            })
-            .collect();
+        seen.demand.outputs =
+            (0..16).map(|number| Output::new(&name(number, output), Format::DockerConfigJson)).collect();
         seen.demand.warn_before = vec![SignedDuration::from_hours(168)];
     });
     seen.knowledge

@@ -204,6 +204,42 @@ fn types() -> Vec<Row> {
         ),
         ("no format", publish(json!({ "secretName": "out" })), "spec.publish[0].format", "Required value"),
         (
+            "versions of what has none",
+            publish(json!({ "secretName": "out", "format": "Opaque", "keepVersions": 1 })),
+            "spec.publish[0]",
+            "keepVersions is for versioned",
+        ),
+        (
+            "no version is kept",
+            publish(json!({ "secretName": "out", "format": "Opaque", "versioned": true, "keepVersions": 0 })),
+            "spec.publish[0].keepVersions",
+            "greater than or equal to 1",
+        ),
+        (
+            "a name too long for versions",
+            publish(json!({ "secretName": "a".repeat(243), "format": "Opaque", "versioned": true })),
+            "spec.publish[0]",
+            "at most 242 characters",
+        ),
+        (
+            "an output with the name of a version",
+            spec(json!({ "publish": [
+                { "secretName": "out", "format": "Opaque", "versioned": true },
+                { "secretName": "out-0123456789", "format": "Opaque" },
+            ] })),
+            "spec",
+            "the name of a version",
+        ),
+        (
+            "a source with the name of a version",
+            json!({
+                "secretRef": { "name": "out-0123456789" },
+                "publish": [{ "secretName": "out", "format": "Opaque", "versioned": true }],
+            }),
+            "spec",
+            "the name of a version",
+        ),
+        (
             "a nameless output",
             publish(json!({ "format": "Opaque" })),
             "spec.publish[0].secretName",
