@@ -20,6 +20,7 @@ mod github;
 mod image;
 mod layering;
 mod leaks;
+mod namespaces;
 mod publish;
 mod reconcile;
 mod rivals;

@@ -11,6 +11,7 @@
 mod clocks;
 mod cold;
 mod conflicts;
+mod edits;
 mod fairness;
 mod forbidden;
 mod hosts;

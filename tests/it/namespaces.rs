@@ -1,0 +1,171 @@
+//! Two namespaces: whatever a spec says and a Secret claims, no bytes of one appear in the other.
+
+use std::collections::BTreeSet;
+
+use github_pat_operator::api::{self, GithubPatConnection};
+use github_simulator::NewToken;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    Api, ResourceExt,
+    api::{ApiResource, DynamicObject, ListParams, PostParams},
+};
+use serde_json::{Value, json};
+
+use crate::world::{NAMESPACE, World, from};
+
+/// A Secret of the other namespace, as a path would name it.
+const ELSEWHERE: &str = "team-b/ci";
+/// The fields that take a text of this form: names of GitHub's things, which are never those of the cluster.
+const OF_GITHUB: [&str; 2] = ["spec.require.packages[].name", "spec.require.repositories[].name"];
+
+/// Every text below the schema, with `[]` for the items of a list and `{}` for the values of a map.
+fn texts(path: &str, schema: &Value, found: &mut BTreeSet<String>) {
+    if schema["type"] == "string" && schema.get("enum").is_none() {
+        found.insert(path.to_owned());
+    }
+    if let Some(items) = schema.get("items") {
+        texts(&format!("{path}[]"), items, found);
+    }
+    if let Some(values) = schema.get("additionalProperties").filter(|values| values.is_object()) {
+        texts(&format!("{path}{{}}"), values, found);
+    }
+    for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        texts(&format!("{path}.{name}"), property, found);
+    }
+}
+
+/// A spec that has this text at this path, and what must stand beside it.
+fn spec_with(path: &str, text: &str) -> Value {
+    fn put(at: &mut Value, path: &str, text: &str) {
+        let end = path.find(['.', '[', '{']).unwrap_or(path.len());
+        let (name, rest) = path.split_at(end);
+        let field = &mut at[name];
+        match rest {
+            "" => *field = json!(text),
+            "[]" => *field = json!([text]),
+            "{}" => *field = json!({ "a": text }),
+            _ => match rest.strip_prefix("[].") {
+                Some(inner) => {
+                    let mut item = match name {
+                        "publish" => json!({ "secretName": "out", "format": "Opaque" }),
+                        _ => json!({ "name": "acme/app" }),
+                    };
+                    put(&mut item, inner, text);
+                    *field = json!([item]);
+                }
+                None => put(field, rest.trim_start_matches('.'), text),
+            },
+        }
+    }
+    let mut spec = json!({ "secretRef": { "name": "pat" } });
+    put(&mut spec, path.strip_prefix("spec.").unwrap(), text);
+    spec
+}
+
+#[tokio::test]
+async fn no_field_of_the_spec_can_name_another_namespace() {
+    let definition = serde_json::to_value(api::definition()).unwrap();
+    let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    let names = schema.to_string().to_lowercase();
+    for word in ["\"namespace\":", "\"namespaces\":", "namespaceselector", "namespaceref"] {
+        assert!(!names.contains(word), "there is a field {word}");
+    }
+    let mut fields = BTreeSet::new();
+    texts("spec", schema, &mut fields);
+    assert!(
+        fields.contains("spec.secretRef.name") && fields.contains("spec.publish[].secretName"),
+        "{fields:?}"
+    );
+    let world = World::start().await;
+    let resource = ApiResource::erase::<GithubPatConnection>(&());
+    let objects = Api::<DynamicObject>::namespaced_with(world.client.clone(), NAMESPACE, &resource);
+    let dry = PostParams { dry_run: true, ..PostParams::default() };
+    let mut taken = Vec::new();
+    for field in &fields {
+        let object = DynamicObject::new("ci", &resource).data(json!({ "spec": spec_with(field, ELSEWHERE) }));
+        match objects.create(&dry, &object).await {
+            Ok(_) => taken.push(field.as_str()),
+            Err(kube::Error::Api(refused)) => {
+                let last = field.rsplit('.').next().unwrap().trim_end_matches(['[', ']', '{', '}']);
+                assert!(
+                    refused.message.contains(last),
+                    "{field} is refused for another cause: {}",
+                    refused.message
+                );
+            }
+            Err(error) => panic!("{field}: {error}"),
+        }
+    }
+    assert_eq!(taken, OF_GITHUB, "what takes a text with a slash must not name an object of the cluster");
+}
+
+#[tokio::test]
+async fn what_one_namespace_says_moves_no_bytes_of_the_other() {
+    let world = World::start().await;
+    world.namespace("team-b").await;
+    let namespaces = [NAMESPACE, "team-b"];
+    let secrets = |namespace: &str| Api::<Secret>::namespaced(world.client.clone(), namespace);
+    let connections =
+        |namespace: &str| Api::<GithubPatConnection>::namespaced(world.client.clone(), namespace);
+    let texts = namespaces.map(|namespace| world.github.token(NewToken::classic(namespace, namespace)));
+    let publish = json!([
+        { "secretName": "out", "format": "Opaque" }, { "secretName": "git", "format": "BasicAuth" },
+        { "secretName": "many", "format": "Opaque", "versioned": true },
+    ]);
+    let mut uids = Vec::new();
+    // The same names on both sides, and a chain.
+    for (namespace, text) in namespaces.iter().zip(&texts) {
+        let source = from(json!({ "metadata": { "name": "ci" }, "stringData": { "token": text } }));
+        secrets(namespace).create(&PostParams::default(), &source).await.unwrap();
+        for (name, source, publish) in [
+            ("ci", "ci", publish.clone()),
+            ("next", "out", json!([{ "secretName": "last", "format": "Opaque" }])),
+        ] {
+            let connection: GithubPatConnection = from(json!({
+                "metadata": { "name": name },
+                "spec": { "host": "simulated", "interval": "24h", "secretRef": { "name": source }, "publish": publish },
+            }));
+            let made = connections(namespace).create(&PostParams::default(), &connection).await.unwrap();
+            uids.push((namespace, name, made.uid().unwrap()));
+        }
+    }
+    // Secrets that claim to belong to a connection of the other side: by label and owner, and as a present to it.
+    for (namespace, name, uid) in &uids {
+        let other = namespaces.iter().find(|other| other != namespace).unwrap();
+        let claims: Secret = from(json!({
+            "metadata": {
+                "name": format!("claimed-{name}"),
+                "labels": { "githubpat.dev/connection-uid": uid },
+                "annotations": { "githubpat.dev/connection": name, "githubpat.dev/adopt": name },
+                "ownerReferences": [{
+                    "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection", "name": name, "uid": uid,
+                }],
+            },
+            "stringData": { "token": "of nobody" },
+        }));
+        secrets(other).create(&PostParams::default(), &claims).await.unwrap();
+    }
+    let _operator = world.operator().await;
+    for (namespace, name, _) in &uids {
+        let api = connections(namespace);
+        let is_ready = |seen: Option<&GithubPatConnection>| {
+            seen.is_some_and(|seen| crate::world::is_so(seen, "Ready", "True", "Ready"))
+        };
+        let waited = kube::runtime::wait::await_condition(api, name, is_ready);
+        tokio::time::timeout(crate::world::SOON, waited).await.unwrap().unwrap();
+    }
+    for (namespace, text) in namespaces.iter().zip(&texts) {
+        let mut with = 0;
+        for secret in secrets(namespace).list(&ListParams::default()).await.unwrap() {
+            let name = secret.name_any();
+            for (_, value) in secret.data.unwrap_or_default() {
+                let value = String::from_utf8_lossy(&value.0).into_owned();
+                let strangers = texts.iter().filter(|other| *other != text && value.contains(other.as_str()));
+                assert_eq!(strangers.count(), 0, "{namespace}/{name} has a token of the other namespace");
+                with += usize::from(value.contains(text.as_str()));
+                assert!(!name.starts_with("claimed-") || value == "of nobody", "{namespace}/{name}: {value}");
+            }
+        }
+        assert_eq!(with, 5, "the source, three outputs and the end of the chain in {namespace}");
+    }
+}
