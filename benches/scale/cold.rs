@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How long after the last change memory counts as settled.
-const SETTLED_AFTER: Duration = Duration::from_secs(10);
+pub(crate) const SETTLED_AFTER: Duration = Duration::from_secs(10);
 /// A tenth of the goal, and a minute for the start.
 const SLOWEST_RATE: u32 = 20;
 const LATENCY: Duration = Duration::from_millis(100);

@@ -28,6 +28,9 @@ pub(crate) const NONE: Goal = Goal::AtMost(0.0);
 /// Seconds until a new connection is Ready while another host stalls.
 pub(crate) const BESIDE_A_STALLED_HOST: Goal = Goal::AtMost(1.0);
 
+/// Resident memory after many connections came and went, as a multiple of what it was before.
+pub(crate) const AFTER_CHURN: Goal = Goal::AtMost(1.2);
+
 /// MiB of resident memory at the peak.
 pub(crate) fn peak(connections: u32) -> Goal {
     Goal::AtMost(if connections <= 1000 { 20.0 } else { 32.0 })

@@ -4,6 +4,7 @@
 
 mod audit;
 mod bare;
+mod churn;
 mod cold;
 mod goals;
 mod load;
@@ -31,7 +32,7 @@ type Failed = Box<dyn Error + Send + Sync>;
 #[command(name = "scale")]
 struct Options {
     /// How many connections there are, each with one output of the format Opaque
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(10..=50_000))]
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(10..=100_000))]
     connections: u32,
     /// The sections to run; all of them if none is named
     #[arg(long, value_delimiter = ',', value_name = "SECTION")]
@@ -67,6 +68,8 @@ enum Section {
     Stalled,
     /// PUT, apply and merge patch of the same status
     StatusWrite,
+    /// Memory while connections come and go, a few at a time
+    Churn,
 }
 
 #[tokio::main]
@@ -99,6 +102,7 @@ async fn run(options: &Options) -> Result<(), Failed> {
             Section::Restart => restart::run(options, &mut report).await?,
             Section::Stalled => stalled::run(options, &mut report).await?,
             Section::StatusWrite => status_write::run(options, &mut report).await?,
+            Section::Churn => churn::run(options, &mut report).await?,
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use control_plane::{AuditEvent, usage};
+use futures::{StreamExt, stream};
 use github_simulator::{NewToken, most_within};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
@@ -22,12 +23,13 @@ fn names(of: &str) -> Vec<String> {
 }
 
 async fn large_secrets(tenant: Tenant<'_>, count: usize, bytes: usize) {
-    for number in 0..count {
+    let made = stream::iter(0..count).for_each_concurrent(4, async |number| {
         let large: Secret = from(json!({
             "metadata": { "name": format!("large-{number}") }, "stringData": { "blob": "x".repeat(bytes) },
         }));
         tenant.secrets().create(&PostParams::default(), &large).await.unwrap();
-    }
+    });
+    made.await;
 }
 
 /// How many requests of each kind the operator made.
@@ -48,8 +50,8 @@ async fn told(world: &World, requests: usize) {
 async fn a_new_connection_costs_one_read_two_writes_and_one_question_and_then_only_the_due_source_is_read() {
     let world = World::audited().await;
     let (ours, theirs) = (Tenant::of(&world, NAMESPACE), Tenant::new(&world, "team-b").await);
-    // One of the namespaces is full of large Secrets.
-    large_secrets(theirs, 60, 700_000).await;
+    // One of the namespaces is full of large Secrets: 350 MB.
+    large_secrets(theirs, 500, 700_000).await;
     let operator = world.operator().await;
     let small = usage(operator.id()).unwrap();
     eprintln!("before: {} KiB resident, {} KiB peak", small.rss / 1024, small.peak / 1024);
