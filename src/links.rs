@@ -4,7 +4,6 @@ use crate::{
     api::{GithubPatConnectionSpec, Links},
     domain::{
         Reason,
-        output::Format,
         permission::find,
         requirement::{Line, State},
         token::TokenKind,
@@ -146,8 +145,7 @@ fn wants_classic(spec: &GithubPatConnectionSpec) -> bool {
 }
 
 fn pulls(spec: &GithubPatConnectionSpec) -> bool {
-    !spec.require.packages.is_empty()
-        || spec.publish.iter().any(|output| output.format == Format::DockerConfigJson)
+    !spec.require.packages.is_empty() || spec.publish.iter().any(|output| output.needs_classic())
 }
 
 #[cfg(test)]

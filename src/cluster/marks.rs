@@ -8,7 +8,10 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 
 use super::object::DOMAIN;
-use crate::api::WithdrawnOutput;
+use crate::{
+    api::WithdrawnOutput,
+    domain::output::{Map, Marks},
+};
 
 /// Where `kubectl apply` keeps what it applied, with the data of a Secret: an old token would stay in it.
 pub(super) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -26,13 +29,6 @@ pub struct Others(Option<Box<Kept>>);
 
 /// By the names of the outputs.
 type Kept = BTreeMap<String, Marks>;
-
-/// Labels and annotations.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Marks {
-    labels: BTreeMap<String, String>,
-    annotations: BTreeMap<String, String>,
-}
 
 impl Others {
     /// Forgets those of all other outputs.
@@ -88,21 +84,19 @@ impl From<&[WithdrawnOutput]> for Others {
     }
 }
 
-impl From<&Secret> for Marks {
-    /// Those that are not ours.
-    fn from(secret: &Secret) -> Self {
+impl Marks {
+    /// Those on the Secret that are neither ours nor were put there for its spec.
+    pub(super) fn of_others_on(secret: &Secret) -> Self {
         Marks::of_others(secret.labels(), secret.annotations())
     }
-}
 
-impl Marks {
-    fn of_others(labels: &BTreeMap<String, String>, annotations: &BTreeMap<String, String>) -> Self {
+    fn of_others(labels: &Map, annotations: &Map) -> Self {
         let ours = |key: &str| key == MANAGED_BY.0 || key == LAST_APPLIED || key.starts_with(DOMAIN);
-        let others = |map: &BTreeMap<String, String>| {
-            let others = map.iter().filter(|(key, _)| !ours(key));
-            others.map(|(key, value)| (key.clone(), value.clone())).collect()
-        };
-        Marks { labels: others(labels), annotations: others(annotations) }
+        let mut marks = Marks { labels: labels.clone(), annotations: annotations.clone() };
+        marks.drop_applied();
+        marks.labels.retain(|key, _| !ours(key));
+        marks.annotations.retain(|key, _| !ours(key));
+        marks
     }
 
     fn without_tokens(&self) -> Self {
@@ -113,9 +107,15 @@ impl Marks {
         Marks { labels: harmless(&self.labels), annotations: harmless(&self.annotations) }
     }
 
-    pub(super) fn put_on(self, secret: &mut Secret) {
-        secret.labels_mut().extend(self.labels);
-        secret.annotations_mut().extend(self.annotations);
+    /// Puts those of others on a Secret that is made again, where it has none of that name.
+    pub(super) fn put_back(self, secret: &mut Secret) {
+        let Secret { metadata, .. } = secret;
+        for (others, map) in
+            [(self.labels, &mut metadata.labels), (self.annotations, &mut metadata.annotations)]
+        {
+            let ours = map.take().unwrap_or_default();
+            *map = Some(others.into_iter().chain(ours).collect());
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Changes the outputs of a connection, one at a time, each only if the Secret is still in the state that was seen.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, mem::take};
 
 use jiff::Timestamp;
 use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::OwnerReference};
@@ -12,7 +12,7 @@ use kube::{
 
 use super::{
     Fault,
-    marks::{LAST_APPLIED, MANAGED_BY, Marks, Others},
+    marks::{LAST_APPLIED, MANAGED_BY, Others},
     object::{FIELD_MANAGER, ObjectKey},
     secrets::{ADOPT, CONNECTION, FORMAT, OWNER_LABEL, SecretEntry, SecretMeta, entry, is_ours, read_meta},
     within,
@@ -21,7 +21,8 @@ use crate::{
     api::GithubPatConnection,
     domain::{
         decide::Change,
-        output::{Output, Payload},
+        format::APPLIED,
+        output::{Map, Marks, Output, Payload},
         token::HashedToken,
         version::Version,
     },
@@ -43,6 +44,8 @@ pub struct Proof {
     pub token: HashedToken,
     /// When GitHub accepted it.
     pub at: Timestamp,
+    /// When it ends, if that is known.
+    pub expires: Option<Timestamp>,
 }
 
 /// What became of a change.
@@ -82,7 +85,7 @@ pub async fn apply(
         Change::Create { output, payload } => {
             let mut secret = made(owner, output, payload, proof);
             if let Some(others) = others {
-                others.of(&output.secret_name).put_on(&mut secret);
+                others.of(&output.secret_name).put_back(&mut secret);
             }
             create(client, owner, &secret).await
         }
@@ -98,7 +101,7 @@ pub async fn apply(
                 let Some(before) = unchanged(&secrets, name, version).await? else {
                     return Ok(Outcome::Conflict);
                 };
-                others.keep(name, &Marks::from(&before));
+                others.keep(name, &Marks::of_others_on(&before));
             }
             delete(&secrets, name, version).await
         }
@@ -117,12 +120,12 @@ async fn recreate(
 ) -> Result<Outcome, Fault> {
     let name = secret.name_any();
     let Some(before) = unchanged(secrets, &name, seen).await? else { return Ok(Outcome::Conflict) };
-    let marks = Marks::from(&before);
+    let marks = Marks::of_others_on(&before);
     // Should it not be made again now, it will be later.
     if let Some(others) = others {
         others.keep(&name, &marks);
     }
-    marks.put_on(&mut secret);
+    marks.put_back(&mut secret);
     rehearse(client, owner, &secret).await?;
     match delete(secrets, &name, seen).await? {
         Outcome::Gone => create(client, owner, &secret).await,
@@ -157,12 +160,16 @@ async fn rehearse(client: &Client, owner: Owner<'_>, secret: &Secret) -> Result<
 
 /// The Secret of an output.
 fn made(owner: Owner<'_>, output: &Output, payload: &Payload, proof: Option<Proof>) -> Secret {
+    let mut marks = Marks::default();
+    output.marks().put_on(&mut marks);
     let labels =
         [(OWNER_LABEL, owner.uid), MANAGED_BY].map(|(key, value)| (key.to_owned(), value.to_owned()));
+    marks.labels.extend(labels);
+    marks.annotations.extend(annotations(owner, output, proof));
     let metadata = ObjectMeta {
         name: Some(output.secret_name.clone()),
-        labels: Some(BTreeMap::from(labels)),
-        annotations: Some(annotations(owner, output, proof)),
+        labels: Some(marks.labels),
+        annotations: Some(marks.annotations),
         owner_references: Some(vec![reference(owner)]),
         ..ObjectMeta::default()
     };
@@ -191,8 +198,12 @@ async fn replace(
     if output.versioned {
         secret.immutable = Some(true);
     }
+    let mut marks = Marks { labels: take(secret.labels_mut()), annotations: take(secret.annotations_mut()) };
+    output.marks().put_on(&mut marks);
+    marks.annotations.retain(|key, _| !ANNOTATIONS.contains(&key.as_str()));
+    marks.annotations.extend(annotations(owner, output, proof));
+    (*secret.labels_mut(), *secret.annotations_mut()) = (marks.labels, marks.annotations);
     own(&mut secret, owner);
-    secret.annotations_mut().extend(annotations(owner, output, proof));
     match write(client, owner, Some(name), &secret, &params()).await {
         Ok(replaced) => Ok(Outcome::Written(replaced)),
         Err(fault) => conflict_or(fault),
@@ -237,7 +248,8 @@ async fn release(
 ) -> Result<Outcome, Fault> {
     let Some(mut secret) = unchanged(secrets, name, seen).await? else { return Ok(Outcome::Conflict) };
     secret.labels_mut().retain(|key, _| key != OWNER_LABEL && key != MANAGED_BY.0);
-    secret.annotations_mut().retain(|key, _| !ANNOTATIONS.contains(&key.as_str()));
+    let ours = |key: &str| ANNOTATIONS.contains(&key) || APPLIED.contains(&key);
+    secret.annotations_mut().retain(|key, _| !ours(key));
     secret.owner_references_mut().retain(|reference| reference.uid != owner.uid);
     match write(client, owner, Some(name), &secret, &params()).await {
         Ok(released) => Ok(Outcome::Released(released)),
@@ -289,19 +301,36 @@ fn reference(owner: Owner<'_>) -> OwnerReference {
     }
 }
 
-/// The annotations of an output.
-const ANNOTATIONS: [&str; 4] = [CONNECTION, FORMAT, "githubpat.dev/token-hash", "githubpat.dev/proven-at"];
+/// The hash of the token, as GitHub's audit log has it.
+const TOKEN_HASH: &str = "githubpat.dev/token-hash";
+/// When the token was proven, as it was known at the write.
+const PROVEN_AT: &str = "githubpat.dev/proven-at";
+/// When the token ends, as it was known at the write.
+const EXPIRES_AT: &str = "githubpat.dev/expires-at";
+/// The annotations of an output, beside the lists of what its spec asks for.
+const ANNOTATIONS: [&str; 5] = [CONNECTION, FORMAT, TOKEN_HASH, PROVEN_AT, EXPIRES_AT];
 
-/// From an output alone one reads what it is: connection, format, the hash that GitHub's audit log has, and when it was proven.
-fn annotations(owner: Owner<'_>, output: &Output, proof: Option<Proof>) -> BTreeMap<String, String> {
-    let [connection, format, token_hash, proven_at] = ANNOTATIONS;
+/// From an output alone one reads what it is: connection, format, the hash that GitHub's audit log has, when it was proven, and
+/// until when it is good.
+fn annotations(owner: Owner<'_>, output: &Output, proof: Option<Proof>) -> Map {
+    let second = |at: Timestamp| Timestamp::from_second(at.as_second()).unwrap_or(at).to_string();
     let mut annotations =
-        vec![(connection, owner.key.name().to_owned()), (format, output.format.as_str().to_owned())];
-    if let Some(proof) = proof {
-        let at = Timestamp::from_second(proof.at.as_second()).unwrap_or(proof.at);
-        annotations.extend([(token_hash, proof.token.to_string()), (proven_at, at.to_string())]);
+        vec![(CONNECTION, owner.key.name().to_owned()), (FORMAT, output.format.as_str().to_owned())];
+    if let Some(Proof { token, at, expires }) = proof {
+        annotations.extend([(TOKEN_HASH, token.to_string()), (PROVEN_AT, second(at))]);
+        annotations.extend(expires.map(|at| (EXPIRES_AT, second(at))));
     }
     annotations.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// True if labels and annotations say what the output is, and are those that its spec asks for. The instants are those of the last
+/// write, and are left as they are.
+pub fn describe(found: &Marks, owner: Owner<'_>, output: &Output, token: HashedToken) -> bool {
+    let is_labelled = found.labels.get(MANAGED_BY.0).is_some_and(|value| value == MANAGED_BY.1);
+    let hash = token.to_string();
+    let said = [(CONNECTION, owner.key.name()), (FORMAT, output.format.as_str()), (TOKEN_HASH, &hash)];
+    let says = |(key, value): (&str, &str)| found.annotations.get(key).is_some_and(|found| found == value);
+    is_labelled && said.into_iter().all(says) && output.marks().are_on(found)
 }
 
 /// The bytes leave their wiped buffers here, for the request.

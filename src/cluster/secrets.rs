@@ -2,9 +2,13 @@
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
-use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::OwnerReference};
-use kube::{Api, Client, Resource, ResourceExt, api::ObjectMeta, core::NamespaceResourceScope};
-use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use k8s_openapi::{
+    ByteString,
+    api::core::v1::Secret,
+    apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, OwnerReference},
+};
+use kube::{Api, Client, Resource, api::ObjectMeta, core::NamespaceResourceScope};
+use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
 use super::{
@@ -15,7 +19,7 @@ use super::{
 use crate::{
     api::GithubPatConnection,
     domain::{
-        output::{Format, Payload},
+        output::{Format, Marks, Payload},
         version::Version,
     },
 };
@@ -178,11 +182,11 @@ impl SecretEntry {
     }
 }
 
-/// A whole Secret as the API server sends it; most of its metadata is passed over.
+/// A whole Secret as the API server sends it.
 #[derive(Deserialize)]
 struct Whole {
     #[serde(default)]
-    metadata: Managed,
+    metadata: ObjectMeta,
     #[serde(default, rename = "type")]
     type_: Option<String>,
     #[serde(default)]
@@ -191,40 +195,15 @@ struct Whole {
     immutable: Option<bool>,
 }
 
-/// The metadata that is looked at, and who changed which fields.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Managed {
-    #[serde(flatten)]
-    metadata: Meta,
-    managed_fields: Vec<ManagedFields>,
-}
-
-/// What the API server keeps of one field manager:
-/// <https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management>.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct ManagedFields {
-    manager: Option<String>,
-    time: Option<String>,
-    fields_v1: Option<Fields>,
-}
-
-/// Whether some of the fields are data.
-#[derive(Deserialize)]
-struct Fields {
-    #[serde(default, rename = "f:data")]
-    data: Option<IgnoredAny>,
-}
-
 /// Names of field managers are no longer: <https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers>.
 const LONGEST_MANAGER: usize = 128;
 
-/// The field manager whose change of data is the latest, unless it is ours. Instants of the API server sort as texts.
-fn changed_by(managed: Vec<ManagedFields>) -> Option<String> {
+/// The field manager whose change of data is the latest, unless it is ours.
+fn changed_by(managed: Option<Vec<ManagedFieldsEntry>>) -> Option<String> {
     let of_data = managed
         .into_iter()
-        .filter(|entry| entry.fields_v1.as_ref().is_some_and(|fields| fields.data.is_some()));
+        .flatten()
+        .filter(|entry| entry.fields_v1.as_ref().is_some_and(|fields| fields.0.get("f:data").is_some()));
     let others =
         of_data.filter(|entry| entry.manager.as_deref().is_some_and(|manager| manager != FIELD_MANAGER));
     let latest = others.max_by(|one, other| one.time.cmp(&other.time))?;
@@ -238,6 +217,8 @@ pub struct Read {
     pub entry: SecretEntry,
     /// Type and data.
     pub payload: Payload,
+    /// All labels and annotations.
+    pub marks: Marks,
     /// Whether it is marked `immutable`, so that it can only be made anew.
     pub immutable: bool,
     /// The field manager that changed its data last, if that was not ours and the API server names it.
@@ -251,12 +232,16 @@ pub struct Read {
 /// If the API server does not tell.
 pub async fn read(client: &Client, key: &ObjectKey) -> Result<Option<Read>, Fault> {
     let read = get_opt::<Secret, Whole>(client, key).await?;
-    Ok(read.map(|Whole { metadata: Managed { metadata, managed_fields }, type_, data, immutable }| {
+    Ok(read.map(|Whole { metadata, type_, data, immutable }| {
         let wiped = |value: ByteString| Zeroizing::new(value.0);
         let data = data.unwrap_or_default().into_iter().map(|(key, value)| (key, wiped(value))).collect();
         let payload = Payload { type_: type_.unwrap_or_default(), data };
+        let entry = entry_of(&metadata);
+        let ObjectMeta { labels, annotations, managed_fields, .. } = metadata;
+        let marks =
+            Marks { labels: labels.unwrap_or_default(), annotations: annotations.unwrap_or_default() };
         let changed_by = changed_by(managed_fields);
-        Read { entry: SecretEntry::from(&metadata), payload, immutable: immutable == Some(true), changed_by }
+        Read { entry, payload, marks, immutable: immutable == Some(true), changed_by }
     }))
 }
 
@@ -277,13 +262,17 @@ pub(super) fn is_ours(reference: &OwnerReference) -> bool {
 
 /// What the index keeps of a whole Secret.
 pub(super) fn entry(secret: &Secret) -> SecretEntry {
-    let meta = &secret.metadata;
+    entry_of(&secret.metadata)
+}
+
+fn entry_of(meta: &ObjectMeta) -> SecretEntry {
+    let annotation = |name| meta.annotations.as_ref()?.get(name).map(String::as_str);
     SecretEntry::new(
         [meta.uid.as_deref(), meta.resource_version.as_deref()],
-        secret.labels().get(OWNER_LABEL).map(String::as_str),
-        [ADOPT, CONNECTION, FORMAT].map(|name| secret.annotations().get(name).map(String::as_str)),
-        secret.owner_references(),
-        meta.deletion_timestamp.is_some().then(|| secret.finalizers()),
+        meta.labels.as_ref().and_then(|labels| labels.get(OWNER_LABEL)).map(String::as_str),
+        [ADOPT, CONNECTION, FORMAT].map(annotation),
+        meta.owner_references.as_deref().unwrap_or_default(),
+        meta.deletion_timestamp.is_some().then(|| meta.finalizers.as_deref().unwrap_or_default()),
     )
 }
 
@@ -345,7 +334,7 @@ mod tests {
         for (name, managed, expected) in rows {
             let secret = serde_json::json!({ "metadata": { "name": "out", "managedFields": managed } });
             let read: Whole = serde_json::from_value(secret).unwrap();
-            assert_eq!(read.metadata.metadata.name.as_deref(), Some("out"), "{name}");
+            assert_eq!(read.metadata.name.as_deref(), Some("out"), "{name}");
             assert_eq!(changed_by(read.metadata.managed_fields).as_deref(), expected, "{name}");
         }
         let bare: Whole =

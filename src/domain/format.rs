@@ -4,18 +4,32 @@
 //! and a line in the list below: the enum, the rules of the definition and the tests follow from it.
 
 mod addresses;
+mod argocd;
 mod basic_auth;
 mod docker;
+mod environment;
 mod escape;
 mod field;
+mod flux;
+mod gh;
+mod git;
+mod jenkins;
+mod marks;
 mod opaque;
+mod packages;
+mod renovate;
+mod runners;
+mod terraform;
+
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::{
-    Finding,
+    Finding, Reason,
     answer::Grant,
     scopes::Scopes,
     token::{Token, TokenKind},
@@ -23,6 +37,7 @@ use super::{
 
 pub use addresses::Addresses;
 use field::Field;
+pub use marks::{APPLIED, Map, Marks};
 
 macro_rules! formats {
     ($($(#[$documented:meta])+ $name:ident = $definition:path;)+) => {
@@ -56,16 +71,52 @@ macro_rules! formats {
 formats! {
     /// The token alone, under a key of choice.
     Opaque = opaque::OPAQUE;
-    /// User name and password for git over HTTPS.
+    /// Variables of the environment for gh, actions and most other programs.
+    Env = environment::ENV;
+    /// User name and password for git over HTTPS, as Kubernetes has them; also for Tekton.
     BasicAuth = basic_auth::BASIC_AUTH;
-    /// For `imagePullSecrets`. GitHub Packages takes classic tokens only.
+    /// The file of git's credential store.
+    GitCredentials = git::GIT_CREDENTIALS;
+    /// The file `.netrc` of git, curl and others.
+    Netrc = git::NETRC;
+    /// For `imagePullSecrets`.
     DockerConfigJson = docker::DOCKER_CONFIG_JSON;
+    /// The file `.npmrc`.
+    Npmrc = packages::NPMRC;
+    /// Maven's `settings.xml`.
+    MavenSettings = packages::MAVEN_SETTINGS;
+    /// The file `nuget.config`.
+    NuGetConfig = packages::NUGET_CONFIG;
+    /// A repository of Argo CD.
+    ArgoCDRepository = argocd::REPOSITORY;
+    /// A repository that Argo CD pushes to.
+    ArgoCDRepositoryWrite = argocd::REPOSITORY_WRITE;
+    /// Credentials of Argo CD for all repositories whose URL begins with one.
+    ArgoCDRepoCreds = argocd::REPO_CREDS;
+    /// The same for repositories that Argo CD pushes to.
+    ArgoCDRepoCredsWrite = argocd::REPO_CREDS_WRITE;
+    /// For a GitRepository of Flux.
+    FluxGit = flux::GIT;
+    /// For a notification Provider of Flux.
+    FluxNotification = flux::NOTIFICATION;
+    /// For the runners of actions-runner-controller.
+    ActionsRunnerController = runners::ACTIONS_RUNNER_CONTROLLER;
+    /// The folder of gh's configuration.
+    GhHosts = gh::HOSTS;
+    /// For Crossplane's provider-upjet-github.
+    CrossplaneGithub = terraform::CROSSPLANE_GITHUB;
+    /// Variables of the environment for Renovate.
+    Renovate = renovate::RENOVATE;
+    /// Variables of the environment for the GitHub provider of Terraform and OpenTofu.
+    TerraformGithub = terraform::TERRAFORM_GITHUB;
+    /// Credentials of Jenkins.
+    Jenkins = jenkins::JENKINS;
 }
 
 /// One Secret that workloads read the token from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", expecting = "an object")]
-#[schemars(extend("x-kubernetes-validations" = field::rules()))]
+#[schemars(extend("x-kubernetes-validations" = rules()))]
 pub struct Output {
     /// The Secret to create, in the namespace of the connection. A Secret of this name that the connection did not make is
     /// left alone.
@@ -74,9 +125,40 @@ pub struct Output {
         "message": "secretName must be the name of a Secret: lower case letters, digits, dots and hyphens",
     }]))]
     pub secret_name: String,
-    /// How the token is laid out in it. Opaque: key token. BasicAuth: keys username and password, for git over HTTPS.
-    /// DockerConfigJson: for imagePullSecrets, with the registry of the host; GitHub Packages takes classic tokens only.
+    /// How the token is laid out in it, by the program that reads it. Env, Renovate and TerraformGithub are variables of the
+    /// environment; GitCredentials, Netrc, Npmrc, MavenSettings, NuGetConfig and GhHosts are files.
     pub format: Format,
+    /// The key of Opaque under which the token stands, by default token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253), extend("x-kubernetes-validations" = [{
+        "rule": "self.matches('^[-._a-zA-Z0-9]+$')",
+        "message": "key must be that of a Secret: letters, digits, dots, hyphens and underscores",
+    }]))]
+    pub key: Option<String>,
+    /// The repository of ArgoCDRepository and ArgoCDRepositoryWrite, or with what the URLs of the repositories begin for
+    /// ArgoCDRepoCreds and ArgoCDRepoCredsWrite. It must be on the host of the connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = field::LONGEST_URL), extend("x-kubernetes-validations" = field::url("url")))]
+    pub url: Option<String>,
+    /// The project of Argo CD that may use the repository; without it, every project may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253), extend("x-kubernetes-validations" = [{
+        "rule": "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+        "message": "project must be the name of an AppProject: lower case letters, digits, dots and hyphens",
+    }]))]
+    pub project: Option<String>,
+    /// The account or organization whose packages are meant (Npmrc, NuGetConfig), or that is managed (TerraformGithub,
+    /// CrossplaneGithub).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 39), extend("x-kubernetes-validations" = [{
+        "rule": "self.matches('^[a-zA-Z0-9_-]+$')",
+        "message": "owner must be the login of an account or organization, such as acme",
+    }]))]
+    pub owner: Option<String>,
+    /// The registries of DockerConfigJson, in place of the one of the host, as in ghcr.io or ghcr.io/acme.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "field::registries")]
+    pub registries: Vec<String>,
     /// Whether DockerConfigJson shall pull public images only, so that the scope read:packages is not needed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub public_only: bool,
@@ -91,14 +173,40 @@ pub struct Output {
     /// The name in the spec, once `secret_name` is that of a version.
     #[serde(skip)]
     pub version_of: Option<Box<str>>,
+    /// The URLs for which Tekton shall use BasicAuth, as in https://github.com: they become the annotations tekton.dev/git-0,
+    /// tekton.dev/git-1 and so on. Each must be on the host of the connection.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "field::tekton_git")]
+    pub tekton_git: Vec<String>,
+    /// Labels to put on the Secret. They are kept up to date; those of others stay.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "marks::labels")]
+    pub labels: Map,
+    /// Annotations to put on the Secret. They are kept up to date; those of others stay.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "marks::annotations")]
+    pub annotations: Map,
+}
+
+/// The rules of an output, in CEL.
+fn rules() -> Value {
+    field::rules().chain(marks::rules()).collect()
 }
 
 /// How one format is written.
 struct Definition {
     /// The `type` of the Secret, which cannot be changed later.
     secret_type: &'static str,
-    /// The fields of an output that it takes beside those that all take.
+    /// The fields of an output that it cannot do without.
+    needs: &'static [Field],
+    /// The fields that it takes beside those.
     takes: &'static [Field],
+    /// The labels by which its consumer finds it.
+    labels: &'static [(&'static str, &'static str)],
+    /// The annotations that its consumer reads.
+    annotations: fn(&Output) -> Map,
+    /// The registry of GitHub Packages that its consumers ask.
+    registry: Option<&'static str>,
     /// The classic scope without which its consumers get nothing.
     scope: fn(&Output) -> Option<&'static str>,
     /// Whether its consumers can use such a token.
@@ -110,7 +218,11 @@ struct Definition {
 /// What most formats have in common.
 const PLAIN: Definition = Definition {
     secret_type: "Opaque",
+    needs: &[],
     takes: &[],
+    labels: &[],
+    annotations: |_| Map::new(),
+    registry: None,
     scope: |_| None,
     suits: |_| Ok(()),
     data: |_| Vec::new(),
@@ -128,11 +240,26 @@ struct Terms<'a> {
 struct Material<'a> {
     token: &'a Token,
     username: &'a str,
+    output: &'a Output,
     addresses: &'a Addresses,
 }
 
 /// A key of a Secret and its value.
 pub(super) type Entry = (String, Zeroizing<Vec<u8>>);
+
+impl Terms<'_> {
+    /// Whether a URL of the spec is on the host.
+    fn covers(&self, field: &str, url: &str) -> Result<(), Finding> {
+        if self.addresses.covers(url) {
+            return Ok(());
+        }
+        let (name, root) = (&self.output.secret_name, &self.addresses.web_url);
+        let message = format!(
+            "Secret {name} is not written: {field} must be on the host of the token, so it must be {root} or begin with {root}/"
+        );
+        Err(Finding::new(Reason::OutputInvalid, message))
+    }
+}
 
 impl Material<'_> {
     fn secret(&self) -> &str {
@@ -146,11 +273,24 @@ impl Output {
         Output {
             secret_name: secret_name.to_owned(),
             format,
+            key: None,
+            url: None,
+            project: None,
+            owner: None,
+            registries: Vec::new(),
             public_only: false,
+            tekton_git: Vec::new(),
+            labels: Map::new(),
+            annotations: Map::new(),
             versioned: false,
             keep_versions: None,
             version_of: None,
         }
+    }
+
+    /// True if its consumers can use classic tokens only, not fine-grained ones.
+    pub fn needs_classic(&self) -> bool {
+        self.format.definition().registry.is_some()
     }
 
     /// The classic scope that its consumers need, if they need one.
@@ -158,18 +298,23 @@ impl Output {
         (self.format.definition().scope)(self)
     }
 
-    /// Whether consumers of the format can use such a token of the host.
+    /// Whether consumers of the format can use such a token of the host, and the output says all that the format needs.
     ///
     /// # Errors
     ///
     /// Why not, and what to do about it.
     pub fn suits(&self, kind: TokenKind, grant: &Grant, addresses: &Addresses) -> Result<(), Finding> {
-        (self.format.definition().suits)(&Terms {
-            output: self,
-            kind,
-            scopes: grant.scopes.as_ref(),
-            addresses,
-        })
+        let definition = self.format.definition();
+        if let Some(field) = definition.needs.iter().find(|field| !field.is_in(self)) {
+            let (name, format) = (&self.secret_name, self.format.as_str());
+            let message =
+                format!("Secret {name} is not written: the format {format} needs {}", field.wanted());
+            return Err(Finding::new(Reason::OutputInvalid, message));
+        }
+        let terms = Terms { output: self, kind, scopes: grant.scopes.as_ref(), addresses };
+        definition.registry.map_or(Ok(()), |registry| packages::takes_the_kind(&terms, registry))?;
+        (definition.suits)(&terms)?;
+        packages::takes_the_scopes(&terms)
     }
 
     /// The `type` and the data of the Secret, for a token that suits.
@@ -180,7 +325,7 @@ impl Output {
         addresses: &Addresses,
     ) -> (&'static str, Vec<Entry>) {
         let definition = self.format.definition();
-        let material = Material { token, username: username(grant), addresses };
+        let material = Material { token, username: username(grant), output: self, addresses };
         (definition.secret_type, (definition.data)(&material))
     }
 }

@@ -13,7 +13,7 @@ use super::{
     token::{HashedToken, Token},
 };
 
-pub use super::format::{Format, Output};
+pub use super::format::{Format, Map, Marks, Output};
 
 /// Type and data of a Secret. Its `Debug` shows neither token nor other data, and its bytes are wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub struct Stamp {
     pub token: HashedToken,
     /// A digest of everything else that the payload is made of.
     layout: u32,
+    /// A digest of the labels and annotations that the spec asks for.
+    marks: u32,
 }
 
 impl Output {
@@ -61,8 +63,10 @@ impl Output {
 
     /// The stamp of [`Output::payload`], without the bytes of the token.
     pub fn stamp(&self, token: HashedToken, grant: &Grant, addresses: &Addresses) -> Stamp {
+        let marks = serde_json::to_vec(&(&self.labels, &self.annotations)).unwrap_or_default();
         // Whatever the format makes of its fields, it makes the same of the same.
-        let fields = Output { secret_name: String::new(), keep_versions: None, ..self.clone() };
+        let (secret_name, labels, annotations) = (String::new(), Map::new(), Map::new());
+        let fields = Output { secret_name, labels, annotations, keep_versions: None, ..self.clone() };
         let fields = serde_json::to_vec(&fields);
         let Addresses { web_url, api_url, registry } = addresses;
         let registry = registry.as_deref().unwrap_or_default();
@@ -72,7 +76,7 @@ impl Output {
             layout.update(&[0]);
             layout.update(part.as_bytes());
         }
-        Stamp { token, layout: layout.finalize() }
+        Stamp { token, layout: layout.finalize(), marks: crc32fast::hash(&marks) }
     }
 }
 

@@ -280,6 +280,8 @@ reasons! {
     FormatNeedsClassic = Mend,
     /// The format needs a scope that the token does not have.
     FormatNeedsScope = Mend,
+    /// The output lacks what its format needs, or names a URL of another host.
+    OutputInvalid = Mend,
     /// The host has no container registry in the settings.
     RegistryUnknown = Mend,
     /// The namespace is being deleted, so nothing can be created in it.
@@ -334,6 +336,7 @@ impl Reason {
                 | Reason::PackageRefused
                 | Reason::FormatNeedsClassic
                 | Reason::FormatNeedsScope
+                | Reason::OutputInvalid
         )
     }
 }
@@ -431,6 +434,7 @@ mod tests {
             PublishCycle,
             FormatNeedsClassic,
             FormatNeedsScope,
+            OutputInvalid,
             RegistryUnknown,
             WriteFailed,
         ];

@@ -14,6 +14,7 @@ use crate::{
     },
     domain::{
         Finding, Reason,
+        answer::Expiry,
         decide::{Change, Decision, Found, Holds, Plan, Stand, contended, foreign},
         event::{Event, EventType, OUTPUT_DELETED, OUTPUT_RELEASED, OUTPUT_WRITTEN},
         output::Stamp,
@@ -262,8 +263,13 @@ impl Acting<'_, '_> {
 
     fn proof(&self) -> Option<Proof> {
         let seen = &self.observed.seen;
-        let (token, (_, at)) = seen.token.yes().zip(seen.knowledge.grant.as_ref())?;
-        Some(Proof { token: token.hashed, at: *at })
+        let (token, (grant, at)) = seen.token.yes().zip(seen.knowledge.grant.as_ref())?;
+        let declared = seen.demand.requirement.expiry.expires_at;
+        let expires = match grant.expiry.no_later_than(declared) {
+            Expiry::At(at) => Some(at),
+            _ => None,
+        };
+        Some(Proof { token: token.hashed, at: *at, expires })
     }
 
     fn tell(&mut self, change: &Change) {

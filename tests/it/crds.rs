@@ -117,6 +117,22 @@ async fn every_right_spec_of_the_documentation_is_taken() {
         ),
         ("withdrawal", json!({ "onInvalid": "Withdraw", "suspend": true })),
         ("withdrawal after a while", json!({ "onInvalid": "Withdraw", "withdrawAfter": "10s" })),
+        (
+            "outputs with all their fields",
+            json!({ "publish": [
+                { "secretName": "a", "format": "Opaque", "key": "pat.txt", "publicOnly": false, "registries": [], "tektonGit": [] },
+                { "secretName": "b", "format": "ArgoCDRepository", "url": "https://github.com/acme/app.git", "project": "shop" },
+                { "secretName": "c", "format": "DockerConfigJson", "registries": ["ghcr.io", "r.example:5000/a/b"] },
+                {
+                    "secretName": "d", "format": "BasicAuth", "tektonGit": ["https://github.com"],
+                    "labels": { "team": "a", "example.com/tier": "" }, "annotations": { "note": "any text: {}" },
+                },
+                {
+                    "secretName": "e", "format": "Opaque",
+                    "labels": { "argocd.argoproj.io/secret-type": "cluster", (format!("{}/{}", "a".repeat(253), "b".repeat(63))): "x" },
+                },
+            ] }),
+        ),
     ];
     for (name, more) in rows {
         create(&world, "ci", spec(more)).await.unwrap_or_else(|refused| panic!("{name}: {refused}"));

@@ -116,13 +116,12 @@ fn every_field_of_the_resource_is_described_and_no_other() {
 fn every_manifest_in_the_pages_is_one_that_the_operator_reads_in_full() {
     let mut pages_with_one = Vec::new();
     for page in pages() {
-        for manifest in yaml_blocks(&read(&page)) {
-            let written: Value = from_yaml(&manifest).unwrap();
+        for written in yaml_documents(&read(&page)) {
             if written["kind"] != "GithubPatConnection" {
                 continue;
             }
             let connection: GithubPatConnection =
-                from_yaml(&manifest).unwrap_or_else(|error| panic!("{page}: {error}"));
+                serde_json::from_value(written.clone()).unwrap_or_else(|error| panic!("{page}: {error}"));
             let understood = serde_json::to_value(connection).unwrap();
             assert_eq!(beyond("", &written, &understood), Vec::<String>::new(), "{page}");
             pages_with_one.push(page.clone());
@@ -192,11 +191,12 @@ fn read(path: &str) -> String {
 /// The pages for people, by their path from the root.
 fn pages() -> Vec<String> {
     let top = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"].map(str::to_owned);
-    let docs = fs::read_dir(root().join("docs")).unwrap();
-    let names = docs.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    top.into_iter()
-        .chain(names.filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}")))
-        .collect()
+    let below = ["docs", "docs/consumers"].into_iter().flat_map(|folder| {
+        let entries = fs::read_dir(root().join(folder)).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.ends_with(".md")).map(move |name| format!("{folder}/{name}"))
+    });
+    top.into_iter().chain(below).collect()
 }
 
 /// The cells of each line of a table.
@@ -227,6 +227,19 @@ fn fields(path: &str, schema: &Value, found: &mut BTreeSet<String>) {
 fn is_field(word: &str) -> bool {
     let plain = |character: char| character.is_ascii_alphanumeric() || "[].".contains(character);
     (word.starts_with("spec.") || word.starts_with("status.")) && word.chars().all(plain)
+}
+
+/// The pages on the programs that use outputs, with their texts.
+pub(crate) fn consumers() -> Vec<(String, String)> {
+    let pages = pages().into_iter().filter(|page| page.starts_with("docs/consumers/"));
+    pages.map(|page| (page.clone(), read(&page))).collect()
+}
+
+/// Every manifest in the blocks of YAML on a page.
+pub(crate) fn yaml_documents(page: &str) -> impl Iterator<Item = Value> {
+    yaml_blocks(page).flat_map(|block| {
+        block.split("\n---\n").map(|manifest| from_yaml(manifest).unwrap()).collect::<Vec<_>>()
+    })
 }
 
 fn yaml_blocks(page: &str) -> impl Iterator<Item = String> {

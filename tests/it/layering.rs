@@ -42,6 +42,8 @@ const OF_THE_DOMAIN: &[&str] = &[
     "base64",
     "crc32fast",
     "jiff",
+    "percent_encoding",
+    "quick_xml",
     "schemars",
     "secrecy",
     "serde",

@@ -34,8 +34,8 @@ async fn made_with(
             log.lock().unwrap().push((method, serde_json::from_slice(&body).unwrap_or_default()));
             let meta = json!({
                 "name": "out", "uid": "uid", "resourceVersion": version, "finalizers": finalizers,
-                "labels": { "kept": "yes", OWNER_LABEL: "owner", MANAGED_BY.0: MANAGED_BY.1 },
-                "annotations": { "githubpat.dev/format": "Opaque", "mine": "yes" },
+                "labels": { "kept": "yes", "before": "yes", OWNER_LABEL: "owner", MANAGED_BY.0: MANAGED_BY.1 },
+                "annotations": { "githubpat.dev/format": "Opaque", "mine": "yes", APPLIED[0]: "before" },
                 "ownerReferences": [
                     { "apiVersion": "v1", "kind": "A", "name": "ci", "uid": "owner" },
                     { "apiVersion": "v1", "kind": "B", "name": "b", "uid": "other" },
@@ -113,12 +113,74 @@ async fn an_update_replaces_the_state_that_was_seen_and_no_other() {
 }
 
 #[tokio::test]
+async fn labels_and_annotations_of_the_spec_follow_it_and_those_of_others_stay() {
+    let asked = |output: Output| async {
+        let create = Change::Create { output: output.clone(), payload: payload() };
+        let replace = Change::Replace { output, version: version(), payload: payload() };
+        let (_, created) = made(&create, "7", &[]).await;
+        let (_, replaced) = made(&replace, "7", &[]).await;
+        [created, replaced].map(|asked| asked.last().unwrap().1["metadata"].clone())
+    };
+    let mut wanted = output();
+    wanted.labels =
+        BTreeMap::from([("kept".to_owned(), "no".to_owned()), ("team".to_owned(), "a".to_owned())]);
+    wanted.annotations = BTreeMap::from([("note".to_owned(), "x".to_owned())]);
+    for meta in asked(wanted).await {
+        assert_eq!((&meta["labels"]["team"], &meta["labels"]["kept"]), (&json!("a"), &json!("no")));
+        assert_eq!(meta["labels"][MANAGED_BY.0], MANAGED_BY.1);
+        let annotations = &meta["annotations"];
+        assert_eq!(annotations["note"], "x");
+        assert_eq!(annotations[APPLIED[0]], "kept,team");
+        assert_eq!(annotations[APPLIED[1]], "note");
+    }
+    let [_, meta] = asked(output()).await;
+    assert_eq!((&meta["labels"]["kept"], &meta["annotations"]["mine"]), (&json!("yes"), &json!("yes")));
+    assert_eq!(meta["labels"]["before"], Value::Null, "the list names it, and the spec does not");
+    assert!(APPLIED.iter().all(|list| meta["annotations"][list].is_null()), "{meta}");
+}
+
+#[test]
+fn an_output_tells_its_token_and_until_when_it_is_good() {
+    let key = ObjectKey::new("ns", "ci");
+    let owner = Owner { key: &key, uid: "owner" };
+    let token = crate::domain::token::Token::try_from(["ghp_", &"a".repeat(36)].concat().as_bytes()).unwrap();
+    let at =
+        |second: i64| Timestamp::from_millisecond(second.saturating_mul(1000).saturating_add(1)).unwrap();
+    let proof = |expires| Some(Proof { token: token.hashed(), at: at(100), expires });
+    let annotations = |expires| annotations(owner, &output(), proof(expires));
+    let said = annotations(Some(at(200)));
+    let said = ANNOTATIONS.map(|name| said[name].clone());
+    let hash = token.hashed().to_string();
+    assert_eq!(
+        said,
+        ["ci", "Opaque", &hash, "1970-01-01T00:01:40Z", "1970-01-01T00:03:20Z"].map(str::to_owned)
+    );
+    assert!(!annotations(None).contains_key(EXPIRES_AT));
+
+    let secret = made_of(&output(), proof(None));
+    let whole = Marks { labels: secret.labels().clone(), annotations: secret.annotations().clone() };
+    assert!(describe(&whole, owner, &output(), token.hashed()));
+    for key in [CONNECTION, FORMAT, TOKEN_HASH, PROVEN_AT, MANAGED_BY.0] {
+        let mut found = whole.clone();
+        found.labels.remove(key);
+        found.annotations.remove(key);
+        let is_described = describe(&found, owner, &output(), token.hashed());
+        assert_eq!(is_described, key == PROVEN_AT, "{key}: an instant is that of the write");
+    }
+}
+
+fn made_of(output: &Output, proof: Option<Proof>) -> Secret {
+    let key = ObjectKey::new("ns", "ci");
+    super::made(Owner { key: &key, uid: "owner" }, output, &payload(), proof)
+}
+
+#[tokio::test]
 async fn what_is_released_loses_what_makes_it_ours_and_nothing_else() {
     let change = Change::Release { name: "out".to_owned(), version: version() };
     let (outcome, asked) = made(&change, "7", &[]).await;
     assert!(matches!(outcome.unwrap(), Outcome::Released(_)));
     let meta = &asked.last().unwrap().1["metadata"];
-    assert_eq!(meta["labels"], json!({ "kept": "yes" }));
+    assert_eq!(meta["labels"], json!({ "kept": "yes", "before": "yes" }));
     assert_eq!(meta["annotations"], json!({ "mine": "yes" }));
     assert_eq!(meta["ownerReferences"].as_array().unwrap().len(), 1);
 }

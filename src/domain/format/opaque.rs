@@ -1,6 +1,9 @@
 //! A Secret of type `Opaque` with one key: <https://kubernetes.io/docs/concepts/configuration/secret/#opaque-secrets>.
 
-use super::{Definition, PLAIN, entry};
+use super::{Definition, Field, PLAIN, entry};
 
-pub(super) const OPAQUE: Definition =
-    Definition { data: |material| vec![entry("token", material.secret())], ..PLAIN };
+pub(super) const OPAQUE: Definition = Definition {
+    takes: &[Field::Key],
+    data: |material| vec![entry(material.output.key.as_deref().unwrap_or("token"), material.secret())],
+    ..PLAIN
+};

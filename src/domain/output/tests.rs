@@ -54,6 +54,14 @@ fn a_stamp_changes_with_all_that_the_payload_is_made_of() {
         ("API", elsewhere(|addresses| addresses.api_url = "https://ghe.example.com/api/v3".to_owned())),
         ("format", with(|output| output.format = Format::Opaque)),
         ("publicOnly", with(|output| output.public_only = true)),
+        ("key", with(|output| output.key = Some("pat".to_owned()))),
+        ("url", with(|output| output.url = Some("https://github.com/acme".to_owned()))),
+        ("project", with(|output| output.project = Some("acme".to_owned()))),
+        ("owner", with(|output| output.owner = Some("acme".to_owned()))),
+        ("registries", with(|output| output.registries = vec!["ghcr.io".to_owned()])),
+        ("tektonGit", with(|output| output.tekton_git = vec!["https://github.com".to_owned()])),
+        ("labels", with(|output| output.labels = Map::from([("a".to_owned(), "b".to_owned())]))),
+        ("annotations", with(|output| output.annotations = Map::from([("a".to_owned(), "b".to_owned())]))),
     ];
     for (what, stamp) in rows {
         assert_ne!(stamp, base, "{what}");

@@ -5,6 +5,7 @@ use crate::{
     cluster::{
         Fault,
         object::ObjectKey,
+        outputs::{self, Owner},
         secrets::{self, SecretEntry},
     },
     domain::{
@@ -68,6 +69,13 @@ impl Observer<'_> {
             let wanted = wanted(output, token, grant, seen.addresses());
             let wanted = wanted.as_ref().zip(output.map(|output| output.versioned));
             let compared = holds(&read.payload, read.immutable, token, wanted);
+            let owner = Owner { key: &self.connection.key, uid: &self.connection.uid };
+            let is_described = |output| outputs::describe(&read.marks, owner, output, token.hashed());
+            let compared = if compared == Holds::Wanted && !output.is_some_and(is_described) {
+                Holds::Other { same_token: true, fixed: false }
+            } else {
+                compared
+            };
             if compared != Holds::Wanted && self.record.wrote(name, stamp) {
                 self.record.contentions.of(name).was_changed_by(read.changed_by.clone());
             }

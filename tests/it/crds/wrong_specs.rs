@@ -8,7 +8,14 @@ use super::{outputs, spec};
 pub(super) type Row = (&'static str, Value, &'static str, &'static str);
 
 pub(super) fn all() -> impl Iterator<Item = Row> {
-    durations().into_iter().chain(names()).chain(lists()).chain(types()).chain(impossible())
+    durations()
+        .into_iter()
+        .chain(names())
+        .chain(lists())
+        .chain(types())
+        .chain(outputs_of_formats())
+        .chain(marks())
+        .chain(impossible())
 }
 
 fn durations() -> Vec<Row> {
@@ -171,7 +178,7 @@ fn lists() -> Vec<Row> {
 
 fn types() -> Vec<Row> {
     let publish = |output: Value| spec(json!({ "publish": [output] }));
-    let formats = "supported values: \"Opaque\", \"BasicAuth\", \"DockerConfigJson\"";
+    let formats = "supported values: \"Opaque\", \"Env\", \"BasicAuth\", \"GitCredentials\"";
     vec![
         ("nothing", json!({}), "spec.secretRef", "Required value"),
         ("nobody expected", spec(json!({ "expect": {} })), "spec.expect", "give login, userId or both"),
@@ -200,7 +207,7 @@ fn types() -> Vec<Row> {
             "public images in a format for git",
             publish(json!({ "secretName": "out", "format": "BasicAuth", "publicOnly": true })),
             "spec.publish[0]",
-            "publicOnly is not for the format BasicAuth: leave it out, or use DockerConfigJson",
+            "publicOnly is not for the format BasicAuth, only for DockerConfigJson: leave it out",
         ),
         ("no format", publish(json!({ "secretName": "out" })), "spec.publish[0].format", "Required value"),
         (
@@ -318,6 +325,195 @@ fn impossible() -> Vec<Row> {
             require(json!({ "expiry": { "minRemaining": "48h", "maxLifetime": "24h" } })),
             "spec.require.expiry",
             "lower minRemaining",
+        ),
+    ]
+}
+
+/// A spec with one output of this format, with these fields.
+fn output(format: &str, fields: Value) -> Value {
+    let mut output = json!({ "secretName": "out", "format": format });
+    for (name, value) in fields.as_object().into_iter().flatten() {
+        output[name] = value.clone();
+    }
+    spec(json!({ "publish": [output] }))
+}
+
+fn outputs_of_formats() -> Vec<Row> {
+    let url = "https://github.com/acme";
+    let of_output = "spec.publish[0]";
+    let argocd = |url: &str| output("ArgoCDRepository", json!({ "url": url }));
+    let docker = |registry: &str| output("DockerConfigJson", json!({ "registries": ["ghcr.io", registry] }));
+    let needless = |field: &str, value: Value| output("FluxGit", json!({ field: value }));
+    let of_url = "spec.publish[0].url";
+    vec![
+        (
+            "a key",
+            needless("key", json!("pat")),
+            of_output,
+            "key is not for the format FluxGit, only for Opaque: leave it out",
+        ),
+        (
+            "a URL",
+            needless("url", json!(url)),
+            of_output,
+            "url is not for the format FluxGit, only for ArgoCDRepository, ",
+        ),
+        ("a project", needless("project", json!("shop")), of_output, "project is not for the format FluxGit"),
+        (
+            "an owner",
+            needless("owner", json!("acme")),
+            of_output,
+            "owner is not for the format FluxGit, only for Npmrc, NuGetConfig",
+        ),
+        (
+            "registries",
+            needless("registries", json!(["ghcr.io"])),
+            of_output,
+            "registries is not for the format FluxGit",
+        ),
+        (
+            "URLs for Tekton",
+            needless("tektonGit", json!([url])),
+            of_output,
+            "tektonGit is not for the format FluxGit",
+        ),
+        (
+            "a project for credentials",
+            output("ArgoCDRepoCreds", json!({ "url": url, "project": "shop" })),
+            of_output,
+            "project is not for the format ArgoCDRepoCreds",
+        ),
+        (
+            "no URL",
+            output("ArgoCDRepoCredsWrite", json!({})),
+            of_output,
+            "the format ArgoCDRepoCredsWrite needs url, that of",
+        ),
+        (
+            "no owner",
+            output("NuGetConfig", json!({})),
+            of_output,
+            "the format NuGetConfig needs owner, the account",
+        ),
+        (
+            "nobody to manage",
+            output("CrossplaneGithub", json!({})),
+            of_output,
+            "the format CrossplaneGithub needs owner",
+        ),
+        (
+            "a path as key",
+            output("Opaque", json!({ "key": "a/b" })),
+            "spec.publish[0].key",
+            "key must be that of a Secret",
+        ),
+        (
+            "a URL without scheme",
+            argocd("github.com/acme"),
+            of_url,
+            "url must be a URL such as https://github.com/acme",
+        ),
+        (
+            "a URL with a user",
+            argocd("https://me@github.com/acme"),
+            of_url,
+            "without user, query and fragment",
+        ),
+        (
+            "a URL with a query",
+            argocd("https://github.com/acme?a=b"),
+            of_url,
+            "without user, query and fragment",
+        ),
+        ("a URL of SSH", argocd("git@github.com:acme/app.git"), of_url, "url must be a URL"),
+        ("two lines", argocd("https://github.com/acme\nhttps://evil.example"), of_url, "url must be a URL"),
+        (
+            "another owner",
+            output("NuGetConfig", json!({ "owner": "acme/app" })),
+            "spec.publish[0].owner",
+            "owner must be the login",
+        ),
+        (
+            "a URL as registry",
+            docker("https://ghcr.io"),
+            "spec.publish[0].registries[1]",
+            "each of registries must be the host name",
+        ),
+        ("a registry twice", docker("ghcr.io"), "spec.publish[0].registries[1]", "Duplicate value"),
+        (
+            "no URL for Tekton",
+            output("BasicAuth", json!({ "tektonGit": ["github.com"] })),
+            "spec.publish[0].tektonGit[0]",
+            "each of tektonGit must be a URL",
+        ),
+    ]
+}
+
+fn marks() -> Vec<Row> {
+    let label = |key: &str, value: &str| output("Opaque", json!({ "labels": { key: value } }));
+    let annotation = |key: &str, value: &str| output("Opaque", json!({ "annotations": { key: value } }));
+    let (labels, annotations) = ("spec.publish[0].labels", "spec.publish[0].annotations");
+    let many: serde_json::Map<_, _> = (0..17).map(|number| (format!("key-{number}"), json!("x"))).collect();
+    let (own, kubectl) = ("githubpat.dev/connection-uid", "kubectl.kubernetes.io/last-applied-configuration");
+    vec![
+        ("our label", label(own, "x"), labels, "labels must not have keys that begin with githubpat.dev/"),
+        (
+            "who manages it",
+            label("app.kubernetes.io/managed-by", "me"),
+            labels,
+            "labels must not have keys that begin with",
+        ),
+        (
+            "our annotation",
+            annotation("githubpat.dev/token-hash", "x"),
+            annotations,
+            "annotations must not have keys",
+        ),
+        (
+            "kubectl's annotation",
+            annotation(kubectl, "x"),
+            annotations,
+            "annotations must not have keys that begin with",
+        ),
+        ("no key", label("", "x"), labels, "each of labels must have a key such as team"),
+        (
+            "a key with a space",
+            annotation("a b", "x"),
+            annotations,
+            "each of annotations must have a key such as",
+        ),
+        ("a long key", label(&"a".repeat(318), "x"), labels, "each of labels must have a key such as"),
+        (
+            "a value with a space",
+            label("team", "a b"),
+            "spec.publish[0].labels[team]",
+            "each of labels must have a value",
+        ),
+        ("a long value", label("team", &"a".repeat(64)), "spec.publish[0].labels.team", "63 bytes"),
+        (
+            "a long annotation",
+            annotation("note", &"a".repeat(1025)),
+            "spec.publish[0].annotations.note",
+            "1024 bytes",
+        ),
+        ("17 labels", output("Opaque", json!({ "labels": many })), labels, "at most 16 items"),
+        (
+            "the label of the format",
+            output(
+                "ArgoCDRepository",
+                json!({ "url": "https://github.com/a", "labels": { "argocd.argoproj.io/secret-type": "cluster" } }),
+            ),
+            "spec.publish[0]",
+            "labels must not have argocd.argoproj.io/secret-type with a format that sets it itself",
+        ),
+        (
+            "the annotation of the format",
+            output(
+                "BasicAuth",
+                json!({ "tektonGit": ["https://github.com"], "annotations": { "tekton.dev/git-0": "https://evil.example" } }),
+            ),
+            "spec.publish[0]",
+            "annotations must not have keys that begin with tekton.dev/git-",
         ),
     ]
 }

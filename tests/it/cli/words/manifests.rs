@@ -118,7 +118,7 @@ async fn a_wrong_manifest_is_told_in_plain_words() {
             "an unknown format",
             spec("publish: [{ secretName: a, format: Plain }]"),
             "spec.publish[0].format: ",
-            "write Opaque, BasicAuth or DockerConfigJson",
+            "write Opaque, Env, BasicAuth, GitCredentials",
         ),
         ("no format", spec("publish: [{ secretName: a }]"), "spec.publish[0].format is missing", "add it"),
         (
