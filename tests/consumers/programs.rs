@@ -1,0 +1,113 @@
+//! Where the programs come from, and how they are run.
+
+use std::{
+    collections::hash_map::DefaultHasher,
+    env, fs,
+    hash::{Hash, Hasher},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Mutex, PoisonError},
+};
+
+/// One build at a time: each takes all there is of the machine.
+static BUILDING: Mutex<()> = Mutex::new(());
+
+/// A program on the `PATH`; a line says so if there is none.
+pub(crate) fn installed(name: &str) -> Option<PathBuf> {
+    let found =
+        env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file());
+    if found.is_none() {
+        missing(name, "it is not installed");
+    }
+    found
+}
+
+/// The program of the module in `go/<name>`, or the package that it requires as a tool. Built once for each state of its sources.
+pub(crate) fn built(name: &str, package: &str) -> Option<PathBuf> {
+    let _building = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/consumers/go").join(name);
+    let path = cache()?.join(format!("consumers-{name}-{:016x}", digest(&sources)));
+    if path.is_file() {
+        return Some(path);
+    }
+    let partial = path.with_extension(std::process::id().to_string());
+    let mut go = Command::new("go");
+    go.current_dir(&sources).args(["build", "-ldflags", "-s -w", "-o"]).arg(&partial).arg(package);
+    match go.output() {
+        Ok(output) if output.status.success() => {
+            fs::rename(&partial, &path).unwrap();
+            Some(path)
+        }
+        Ok(output) => {
+            let said =
+                String::from_utf8_lossy(&output.stderr).trim().lines().last().unwrap_or_default().to_owned();
+            missing(package, &said);
+            None
+        }
+        Err(error) => {
+            missing(package, &format!("go cannot be run: {error}"));
+            None
+        }
+    }
+}
+
+/// A program from a package of Debian's archive, which is unpacked and not installed.
+pub(crate) fn from_debian(package: &str, program: &str) -> Option<PathBuf> {
+    let _building = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = cache()?.join(format!("debian-{package}"));
+    let path = folder.join(program);
+    if path.is_file() {
+        return Some(path);
+    }
+    fs::create_dir_all(&folder).unwrap();
+    let script = format!("apt-get download {package} && dpkg -x {package}_*.deb .");
+    let output = Command::new("sh").current_dir(&folder).args(["-c", &script]).output().unwrap();
+    if output.status.success() && path.is_file() {
+        return Some(path);
+    }
+    missing(package, String::from_utf8_lossy(&output.stderr).trim().lines().last().unwrap_or_default());
+    None
+}
+
+/// What the program prints; the test fails with all of its words if it does not succeed.
+pub(crate) fn printed(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let (printed, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?}: {}\n{printed}\n{said}", output.status);
+    printed.into_owned()
+}
+
+/// A command without the environment of whoever runs the tests, but for what finds programs and networks.
+pub(crate) fn command(program: &Path, home: &Path) -> Command {
+    let mut command = Command::new(program);
+    let kept = ["PATH", "LANG", "JAVA_HOME", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+    let kept = kept.into_iter().filter_map(|name| Some((name, env::var_os(name)?)));
+    command.env_clear().envs(kept).env("HOME", home);
+    command
+}
+
+/// Tells a person who waits what is not tried, past the capture of the test harness.
+pub(crate) fn missing(what: &str, why: &str) {
+    let _ = writeln!(io::stderr(), "consumers: {what} could not be had and is not tried: {why}");
+}
+
+fn cache() -> Option<PathBuf> {
+    let base = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let folder = base
+        .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")))?
+        .join("github-pat-operator");
+    fs::create_dir_all(&folder).ok()?;
+    Some(folder)
+}
+
+/// Of the names and the texts of the sources.
+fn digest(sources: &Path) -> u64 {
+    let mut files: Vec<_> = fs::read_dir(sources).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut hasher = DefaultHasher::new();
+    for file in files {
+        (file.file_name(), fs::read(&file).unwrap()).hash(&mut hasher);
+    }
+    hasher.finish()
+}
