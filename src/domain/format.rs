@@ -205,6 +205,8 @@ struct Definition {
     labels: &'static [(&'static str, &'static str)],
     /// The annotations that its consumer reads.
     annotations: fn(&Output) -> Map,
+    /// The program that asks GitHub again and again with what the Secret holds, whether it is of use or not.
+    polled_by: Option<&'static str>,
     /// The registry of GitHub Packages that its consumers ask.
     registry: Option<&'static str>,
     /// The classic scope without which its consumers get nothing.
@@ -222,6 +224,7 @@ const PLAIN: Definition = Definition {
     takes: &[],
     labels: &[],
     annotations: |_| Map::new(),
+    polled_by: None,
     registry: None,
     scope: |_| None,
     suits: |_| Ok(()),
@@ -291,6 +294,11 @@ impl Output {
     /// True if its consumers can use classic tokens only, not fine-grained ones.
     pub fn needs_classic(&self) -> bool {
         self.format.definition().registry.is_some()
+    }
+
+    /// The program that asks GitHub again and again with what the Secret holds, if its consumer is one.
+    pub fn polled_by(&self) -> Option<&'static str> {
+        self.format.definition().polled_by
     }
 
     /// The classic scope that its consumers need, if they need one.

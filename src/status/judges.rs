@@ -8,7 +8,8 @@ use crate::{
     domain::{
         Finding, Reason, Verdict,
         answer::{Expiry, Grant},
-        decide::{Plan, Stand},
+        decide::{OnInvalid, Plan, Stand},
+        output::Output,
         requirement::{Line, State},
         token::{Flaw, TokenKind},
     },
@@ -118,15 +119,39 @@ pub(super) fn published(pass: &Pass<'_>) -> Draft {
                 "an output could not be read, or changed while it was written; the operator retries";
             says(ConditionStatus::Unknown, Reason::NotDetermined, message.to_owned())
         }
-        Plan::Write if wanted == 1 => holds(Reason::Published, "the output holds the token"),
-        Plan::Write => holds(Reason::Published, format!("all {wanted} outputs hold the token")),
+        Plan::Write => {
+            let what = if wanted == 1 { "the output holds" } else { &format!("all {wanted} outputs hold") };
+            holds(Reason::Published, format!("{what} the token{}", polled(pass)))
+        }
         Plan::Keep if all(|stand| *stand == Stand::Wanted) => holds(
             Reason::Retained,
-            "the outputs keep the token, which GitHub accepted before; nothing else is written to them",
+            format!(
+                "the outputs keep the token, which GitHub accepted before; nothing else is written to them{}",
+                polled(pass)
+            ),
         ),
         Plan::Keep => retained(pass, wanted),
         Plan::WithdrawAt(at) => withdrawn_at(pass, wanted, at),
         Plan::Withdraw => withdrawn(pass, wanted),
+    }
+}
+
+/// A hint that a token which dies in an output is sent to GitHub again and again. Failed logins count against its account:
+/// <https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api#failed-login-limit>.
+fn polled(pass: &Pass<'_>) -> String {
+    if pass.seen.demand.on_invalid == OnInvalid::Withdraw {
+        return String::new();
+    }
+    let mut programs: Vec<_> = pass.seen.demand.outputs.iter().filter_map(Output::polled_by).collect();
+    programs.sort_unstable();
+    programs.dedup();
+    match programs.as_slice() {
+        [] => String::new(),
+        programs => format!(
+            "; {} would go on asking GitHub with a token that is dead, until its account is locked: set spec.onInvalid to \
+             Withdraw, which takes it away",
+            programs.join(" and ")
+        ),
     }
 }
 

@@ -22,7 +22,8 @@ pub(super) const REPO_CREDS_WRITE: Definition =
 
 const SECRET_TYPE: &str = "argocd.argoproj.io/secret-type";
 
-const OF_ARGOCD: Definition = Definition { needs: &[Field::Url], suits, data, ..PLAIN };
+const OF_ARGOCD: Definition =
+    Definition { needs: &[Field::Url], polled_by: Some("Argo CD"), suits, data, ..PLAIN };
 
 fn data(material: &Material<'_>) -> Vec<Entry> {
     let output = material.output;

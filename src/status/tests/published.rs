@@ -192,3 +192,38 @@ fn a_grace_stands_in_the_status_until_there_is_a_good_token_again() {
     assert_eq!((said(&second, "Published"), &second.withdrawal), (("False", "Withdrawn"), &first.withdrawal));
     assert_eq!(status(Some(&second), &good().graced()).withdrawal, None);
 }
+
+#[test]
+fn who_would_poll_with_a_dead_token_is_told_unless_it_is_withdrawn() {
+    use Format::{ArgoCDRepoCreds, ArgoCDRepository, BasicAuth, FluxGit, Opaque};
+    let rows: [(&[Format], Option<&str>); 5] = [
+        (&[Opaque, BasicAuth], None),
+        (&[FluxGit], Some("; Flux would go on")),
+        (&[ArgoCDRepoCreds, ArgoCDRepository, Opaque], Some("; Argo CD would go on")),
+        (&[FluxGit, ArgoCDRepository], Some("; Argo CD and Flux would go on")),
+        (&[], None),
+    ];
+    for (formats, expected) in rows {
+        let names: Vec<_> = (0..formats.len()).map(|number| format!("out-{number}")).collect();
+        let url = |format: &Format| {
+            format.as_str().starts_with("ArgoCD").then(|| "https://github.com/acme".to_owned())
+        };
+        let output =
+            |(name, format): (&String, &Format)| Output { url: url(format), ..Output::new(name, *format) };
+        let outputs = names.iter().zip(formats).map(output).collect();
+        let found: Vec<_> = names.iter().map(|name| ours(name, Holds::Wanted)).collect();
+        let seen = good().with(|seen| seen.demand.outputs = outputs).finds(&found);
+        let says = |seen: &Observation| {
+            let status = status(None, seen);
+            expected.is_some_and(|expected| status.message("Published").unwrap().contains(expected))
+                && status.message("Published").unwrap().contains("Withdraw")
+        };
+        assert_eq!(says(&seen), expected.is_some(), "{formats:?}");
+        assert_eq!(
+            says(&seen.clone().refused(T + 1).refused(T + 61)),
+            expected.is_some(),
+            "{formats:?}: retained"
+        );
+        assert!(!says(&seen.withdraws()), "{formats:?}");
+    }
+}
