@@ -174,7 +174,9 @@ fn unknown_field(path: &str, value: &Value, schema: &Value) -> Option<String> {
     match value {
         Value::Object(fields) => fields.iter().find_map(|(name, value)| {
             let path = format!("{path}.{name}");
-            match schema.get("properties").and_then(|properties| properties.get(name)) {
+            // A map has one schema for whatever its keys are.
+            let field = schema.get("properties").and_then(|properties| properties.get(name));
+            match field.or_else(|| schema.get("additionalProperties")) {
                 Some(schema) => unknown_field(&path, value, schema),
                 None => Some(path),
             }

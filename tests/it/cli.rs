@@ -1,6 +1,7 @@
 //! The binary from outside: what it exits with, what it prints, and what it never prints.
 
 mod manifests;
+mod purposes;
 mod usage;
 mod words;
 

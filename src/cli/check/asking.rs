@@ -9,7 +9,10 @@ use crate::{
         decide::{Acceptances, Demand, Heard, Host, Observation},
         knowledge::Knowledge,
         probe::Probe,
-        probing::{Limits, Subject, Urgency, schedule::Past},
+        probing::{
+            Limits, Subject, Urgency,
+            schedule::{Past, Timing},
+        },
         token::Token,
     },
     github::Github,
@@ -44,7 +47,7 @@ pub(super) async fn ask(
         heard: Heard::default(),
         past: Past { since: now, asked: None, released: None, hurried: false, suspected: false },
         demand: Demand { suspend: false, ..spec.demand() },
-        timing: settings.timing(spec.interval),
+        timing: Timing { minimum_interval: shortest(settings), ..settings.timing(spec.interval) },
         pending: false,
         pending_proofs: Vec::new(),
         requested: None,
@@ -135,7 +138,8 @@ fn open(seen: &Observation) -> Vec<(Probe, Timestamp)> {
     let is_open = match refused {
         _ if deferred.is_some() => false,
         Some(refused) => !refused.is_believed(),
-        None => grant.is_none(),
+        // What the registry refused may be refused to a dead token, which identity tells first.
+        None => grant.is_none() || seen.past.suspected,
     };
     let identity = seen.due().filter(|_| is_open).map(|at| (Probe::Identity, at));
     let is_open = |probe: &Probe| {
@@ -146,11 +150,16 @@ fn open(seen: &Observation) -> Vec<(Probe, Timestamp)> {
     identity.into_iter().chain(proofs).collect()
 }
 
+/// How long after a question the same one may come again. Nobody asks for long here, and a person waits.
+fn shortest(settings: &Settings) -> SignedDuration {
+    settings.confirm_after.min(settings.minimum_interval)
+}
+
 /// Wide enough for all questions about one token.
 fn limits(settings: &Settings) -> Limits {
     Limits {
         confirm_after: settings.confirm_after,
-        minimum_interval: settings.minimum_interval,
+        minimum_interval: shortest(settings),
         incident_hold: SignedDuration::ZERO,
         failed_logins_per_hour: 2,
         failed_logins_per_namespace: 2,
