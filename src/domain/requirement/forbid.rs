@@ -104,11 +104,15 @@ pub(super) fn excess(demanded: &Requirement, evidence: &Evidence<'_>) -> Verdict
 }
 
 impl Requirement {
-    /// The scopes of the token beyond those that are demanded, if any are: neither demanded nor part of one that is.
+    /// The scopes of the token beyond those that are demanded, if any are: neither demanded nor part of one that is, nor needed to prove
+    /// another demand.
     pub fn excess_of<'a>(&self, evidence: &Evidence<'a>) -> Vec<&'a str> {
         let granted = evidence.grant.and_then(|grant| grant.scopes.as_ref());
         let Some(granted) = granted.filter(|_| !self.scopes.is_empty()) else { return Vec::new() };
-        let wanted = scopes::closure(self.scopes.iter().map(String::as_str).chain(evidence.needed));
+        let of_organizations = (!self.organizations.is_empty()).then_some("read:org");
+        let of_packages = (!self.packages.is_empty()).then_some("read:packages");
+        let needed = [evidence.needed, of_organizations, of_packages].into_iter().flatten();
+        let wanted = scopes::closure(self.scopes.iter().map(String::as_str).chain(needed));
         granted.iter().filter(|scope| !wanted.contains(scope)).collect()
     }
 }
