@@ -129,7 +129,8 @@ fn keys(field: &str) -> Value {
     ])
 }
 
-/// The rules of an output that keep the spec from the labels and annotations that its format puts there.
+/// The rules of an output that keep the spec from the labels and annotations that its format puts there, and versions from whoever
+/// finds a Secret by its label.
 pub(super) fn rules() -> Vec<Value> {
     let labelled = Format::ALL.iter().flat_map(|format| {
         let labels = format.definition().labels.iter();
@@ -145,6 +146,14 @@ pub(super) fn rules() -> Vec<Value> {
             "message": format!("labels must not have {key} with a format that sets it itself"),
         })
     });
+    let found = Format::ALL.iter().filter(|format| !format.definition().labels.is_empty());
+    let found: Vec<_> = found.map(|format| format.as_str()).collect();
+    // Whoever looks for a label would find every version, with old tokens too.
+    let versions = json!({
+        "rule": format!("!has(self.versioned) || !self.versioned || !(self.format in ['{}'])", found.join("', '")),
+        "message": "versioned is not for formats whose consumer finds its Secrets by a label: leave it out",
+        "messageExpression": "'versioned is not for the format ' + self.format + ', whose consumer finds every version: leave it out'",
+    });
     let prefix = basic_auth::TEKTON_GIT;
     let annotations = json!({
         "rule": format!(
@@ -152,7 +161,7 @@ pub(super) fn rules() -> Vec<Value> {
         ),
         "message": format!("annotations must not have keys that begin with {prefix} beside tektonGit, which sets them"),
     });
-    labels.chain([annotations]).collect()
+    labels.chain([versions, annotations]).collect()
 }
 
 #[cfg(test)]

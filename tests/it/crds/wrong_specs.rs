@@ -507,6 +507,12 @@ fn marks() -> Vec<Row> {
             "labels must not have argocd.argoproj.io/secret-type with a format that sets it itself",
         ),
         (
+            "versions of what is found by its label",
+            output("Jenkins", json!({ "versioned": true })),
+            "spec.publish[0]",
+            "versioned is not for the format Jenkins, whose consumer finds every version",
+        ),
+        (
             "the annotation of the format",
             output(
                 "BasicAuth",
