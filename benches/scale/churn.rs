@@ -57,12 +57,8 @@ pub(crate) async fn run(options: &Options, report: &mut Report) -> Result<(), Fa
     figures.add("memory after the first wave", first, "MiB");
     figures.add("memory, peak", peak, "MiB");
     figures.add("memory after", after, "MiB");
-    figures.add_with_goal(
-        "memory after, by that after the first wave",
-        after / first,
-        "",
-        goals::AFTER_CHURN,
-    );
+    figures.add("memory after, by that after the first wave", after / first, "");
+    figures.add_with_goal("memory after, by that before", after / before, "", goals::AFTER_CHURN);
     report.print(&figures)
 }
 
