@@ -35,6 +35,8 @@ pub struct StatusDigest {
     checked_at: Option<Second>,
     /// Since when something speaks for withdrawing the outputs.
     withdrawing_since: Option<Second>,
+    /// Whether that is a missing source Secret.
+    misses_source: bool,
     /// The present versions of outputs.
     serving: Box<[Box<str>]>,
     /// Ahead of now only if somebody else wrote its instants: see [`StatusDigest::is_strange`].
@@ -71,6 +73,7 @@ impl From<Status> for StatusDigest {
             ready,
             token: status.token.as_ref().map(|token| token.hashed_token),
             checked_at: status.token.as_ref().and_then(checked_at),
+            misses_source: status.withdrawal.as_ref().is_some_and(|withdrawal| withdrawal.source_missing),
             withdrawing_since: status.withdrawal.as_ref().map(|withdrawal| withdrawal.since.0.into()),
             serving: status
                 .outputs
@@ -108,6 +111,11 @@ impl StatusDigest {
     /// Since when something speaks for withdrawing the outputs.
     pub fn withdrawing_since(&self) -> Option<Timestamp> {
         self.withdrawing_since.map(Timestamp::from)
+    }
+
+    /// True if that is a missing source Secret.
+    pub const fn misses_source(&self) -> bool {
+        self.misses_source
     }
 
     /// The present versions of outputs.
@@ -243,7 +251,9 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
         (kind, name, state, reason, on, visibility, archived, moved_to, role, longest_days).hash(hasher);
     }
     let withdrawal = withdrawal.as_ref();
-    withdrawal.map(|WithdrawalStatus { since, at }| (second(since), second(at))).hash(hasher);
+    withdrawal
+        .map(|WithdrawalStatus { since, at, source_missing }| (second(since), second(at), source_missing))
+        .hash(hasher);
     let further = further_requirements.as_ref();
     let further =
         further.map(|FurtherRequirements { count, not_met, on, proofs, at: _ }| (count, not_met, on, proofs));

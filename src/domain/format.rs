@@ -173,7 +173,7 @@ pub struct Output {
     /// The name in the spec, once `secret_name` is that of a version.
     #[serde(skip)]
     pub version_of: Option<Box<str>>,
-    /// The URLs for which Tekton shall use BasicAuth, as in https://github.com: they become the annotations tekton.dev/git-0,
+    /// The URLs for which Tekton shall use BasicAuth, as in `https://github.com`: they become the annotations tekton.dev/git-0,
     /// tekton.dev/git-1 and so on. Each must be on the host of the connection.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "field::tekton_git")]

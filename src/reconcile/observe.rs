@@ -82,6 +82,7 @@ impl<'a> Observer<'a> {
                 requested: self.requested(now),
                 not_before: None,
                 withdrawing_since: self.connection.status.as_ref().and_then(StatusDigest::withdrawing_since),
+                withdrawing_missing: self.connection.status.as_ref().is_some_and(StatusDigest::misses_source),
                 demand: self.spec.demand(),
                 timing,
                 found: Vec::new(),
@@ -101,6 +102,8 @@ impl<'a> Observer<'a> {
         }
         self.ask_proofs(&mut observed).await;
         observed.requested_at = self.requested_at(&observed.seen);
+        // An answer may have come meanwhile, also one to somebody else's question.
+        observed.seen.name_versions();
         observed.seen.found = self.found(&observed.seen);
         observed
     }

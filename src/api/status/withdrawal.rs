@@ -15,10 +15,17 @@ pub struct WithdrawalStatus {
     pub since: Time,
     /// When the outputs are deleted, if that does not end before.
     pub at: Time,
+    /// Set if it is that the source Secret is missing, which is counted by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub source_missing: bool,
 }
 
 impl From<Withdrawal> for WithdrawalStatus {
     fn from(withdrawal: Withdrawal) -> Self {
-        WithdrawalStatus { since: time(withdrawal.since), at: time(withdrawal.at) }
+        WithdrawalStatus {
+            since: time(withdrawal.since),
+            at: time(withdrawal.at),
+            source_missing: withdrawal.missing,
+        }
     }
 }

@@ -54,6 +54,7 @@ pub(super) async fn ask(
         distrusted_before: None,
         not_before: None,
         withdrawing_since: None,
+        withdrawing_missing: false,
         found: Vec::new(),
         serving: Vec::new(),
         circles: Vec::new(),

@@ -99,6 +99,8 @@ pub struct Observation {
     pub distrusted_before: Option<Timestamp>,
     /// Since when something speaks for withdrawing the outputs, as the status says.
     pub withdrawing_since: Option<Timestamp>,
+    /// Whether that is a missing source Secret, by the status.
+    pub withdrawing_missing: bool,
     /// Before which instant no question is taken, because of the host or of what was spent.
     pub not_before: Option<Timestamp>,
     /// What the connection demands.

@@ -61,6 +61,7 @@ pub(crate) fn seen() -> Observation {
         heard: Heard::default(),
         not_before: None,
         withdrawing_since: None,
+        withdrawing_missing: false,
         past: Past { since: at(T - DAY), asked: None, released: None, hurried: false, suspected: false },
         pending: false,
         pending_proofs: Vec::new(),

@@ -15,6 +15,8 @@ pub struct Withdrawal {
     pub since: Timestamp,
     /// When the outputs go.
     pub at: Timestamp,
+    /// Whether it is that the source Secret is missing, which has a grace of its own.
+    pub missing: bool,
 }
 
 /// How far ahead an instant may lie that was rounded to a whole second.
@@ -33,14 +35,17 @@ pub(super) fn withdrawal(seen: &Observation, judgement: &Judgement<'_>) -> Optio
     let after =
         demand.withdraw_after.filter(|_| !demand.suspend && demand.on_invalid == OnInvalid::Withdraw)?;
     let is_wanted = is_condemned(seen, judgement) || is_vanished(seen);
+    let missing = if is_unread(seen) { seen.withdrawing_missing } else { is_vanished(seen) };
+    // The outputs of a bad paste hold the good token still: that the paste is gone now costs them nothing before a grace is over.
+    let is_same = seen.withdrawing_missing == missing;
     // What lies ahead was written by a clock that was wrong.
-    let before = seen.withdrawing_since.filter(|since| earlier(*since, ROUNDED) <= seen.now);
+    let before = seen.withdrawing_since.filter(|since| is_same && earlier(*since, ROUNDED) <= seen.now);
     let since = match before {
         Some(since) if is_wanted || is_unread(seen) => since,
         _ if is_wanted => rounded_up(seen.now),
         _ => return None,
     };
-    Some(Withdrawal { since, at: later(since, after) })
+    Some(Withdrawal { since, at: later(since, after), missing })
 }
 
 /// What the outputs are meant to become, if that is their withdrawal.

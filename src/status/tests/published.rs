@@ -54,7 +54,7 @@ fn the_outputs_are_those_that_stand_once_the_changes_are_made() {
             good()
                 .has_no_token(Reason::SecretNotFound)
                 .graced()
-                .with(|seen| seen.withdrawing_since = Some(at(T - HOUR))),
+                .with(|seen| (seen.withdrawing_since, seen.withdrawing_missing) = (Some(at(T - HOUR)), true)),
             None,
             ("False", "Withdrawn"),
         ),
@@ -185,7 +185,10 @@ fn a_grace_stands_in_the_status_until_there_is_a_good_token_again() {
     assert!(first.message("Published").unwrap().contains(&at(T + HOUR).to_string()));
     assert!(first.message("Published").unwrap().contains("its source Secret is missing"));
     let digest = crate::api::StatusDigest::from(first.clone());
-    let later = gone.at(T + 60).with(|seen| seen.withdrawing_since = digest.withdrawing_since());
+    let later = gone.at(T + 60).with(|seen| {
+        seen.withdrawing_since = digest.withdrawing_since();
+        seen.withdrawing_missing = digest.misses_source();
+    });
     assert_eq!(written(Some(&first), &later), None, "nothing new is said meanwhile");
     let after = later.at(T + HOUR);
     let second = status(Some(&first), &after);

@@ -149,7 +149,7 @@ fn what_holds_a_condemned_token_goes_and_earlier_versions_stay() {
     let gone = condemned.with(|seen| {
         seen.token = Verdict::no(Reason::SecretNotFound, "none");
         seen.demand.withdraw_after = Some(SignedDuration::from_hours(1));
-        seen.withdrawing_since = Some(at(T));
+        (seen.withdrawing_since, seen.withdrawing_missing) = (Some(at(T)), true);
     });
     assert_eq!(told(&decide(&gone)), "delete a, delete b, delete c");
 }

@@ -243,6 +243,7 @@ fn graced(since: Option<i64>) -> impl Fn(&mut Observation) {
         withdraw(seen);
         seen.demand.withdraw_after = Some(SignedDuration::from_hours(1));
         seen.withdrawing_since = since.map(at);
+        seen.withdrawing_missing = matches!(seen.token, Verdict::No(_));
     }
 }
 
@@ -266,7 +267,7 @@ fn a_grace_begins_when_something_speaks_for_the_withdrawal_and_is_counted_from_t
     let silent = |seen: &mut Observation| seen.token = Verdict::unknown(Reason::ApiServerUnavailable, "?");
     // What the status says, the changes, the plan, and since when the grace counts.
     type Row = (&'static str, Observation, Option<i64>, &'static str, Plan, Option<i64>);
-    let rows: [Row; 16] = [
+    let rows: [Row; 15] = [
         ("good", proven(), None, "", Write, None),
         ("good again", proven(), Some(T - HOUR), "", Write, None),
         ("refused twice", proven().refused(T - 60).refused(T), None, "", Keep, None),
@@ -285,7 +286,6 @@ fn a_grace_begins_when_something_speaks_for_the_withdrawal_and_is_counted_from_t
         ("a clock that was wrong", condemned(), Some(T + 9), "", WithdrawAt(at(T + HOUR)), Some(T)),
         ("no source", vanished(proven()), None, "", WithdrawAt(at(T + HOUR)), Some(T)),
         ("no source for as long", vanished(proven()), Some(T - HOUR), both, Withdraw, Some(T - HOUR)),
-        ("condemned, then no source", vanished(condemned()), Some(T - HOUR), both, Withdraw, Some(T - HOUR)),
         ("a bad paste", proven().with(bad(Reason::TokenMalformed)), Some(T - HOUR), "", Keep, None),
         ("no such key", proven().with(bad(Reason::KeyNotFound)), Some(T - HOUR), "", Keep, None),
         ("forbidden", proven().with(bad(Reason::SecretForbidden)), Some(T - HOUR), "", Keep, Some(T - HOUR)),
@@ -295,7 +295,8 @@ fn a_grace_begins_when_something_speaks_for_the_withdrawal_and_is_counted_from_t
         let seen = seen.published(Holds::Wanted).with(graced(since));
         let decision = decide(&seen);
         assert_eq!((changes(&decision).as_str(), decision.plan), (expected, plan), "{name}");
-        let counted = counts.map(|since| Withdrawal { since: at(since), at: at(since + HOUR) });
+        let missing = matches!(seen.token, Verdict::No(_));
+        let counted = counts.map(|since| Withdrawal { since: at(since), at: at(since + HOUR), missing });
         assert_eq!(decision.withdrawal, counted, "{name}");
         if let WithdrawAt(at) = decision.plan {
             let pause = at.duration_since(seen.now).max(SignedDuration::from_secs(1));
@@ -309,6 +310,31 @@ fn a_grace_begins_when_something_speaks_for_the_withdrawal_and_is_counted_from_t
             let decision = decide(&seen);
             assert_eq!((changes(&decision).as_str(), decision.withdrawal), ("", None), "{name}, {other}");
         }
+    }
+}
+
+#[test]
+fn a_missing_source_is_counted_by_itself() {
+    let paste =
+        || seen().accepted(T - 2 * HOUR, Expiry::Never).accepted(T - HOUR, Expiry::Never).at(T).condemned(T);
+    let graced_for = |seen: Observation, missing: bool| {
+        let seen = seen.published(Holds::Wanted).with(graced(Some(T - HOUR)));
+        seen.with(|seen| seen.withdrawing_missing = missing)
+    };
+    let rows = [
+        ("a bad paste for as long, then no source", graced_for(vanished(paste()), false), "", true),
+        ("no source for as long, then a bad paste", graced_for(paste(), true), "", false),
+        ("no source for as long", graced_for(vanished(paste()), true), "delete one, delete two", true),
+    ];
+    for (name, seen, expected, missing) in rows {
+        let decision = decide(&seen);
+        assert_eq!(changes(&decision), expected, "{name}");
+        let since = if expected.is_empty() { at(T) } else { at(T - HOUR) };
+        assert_eq!(
+            decision.withdrawal.map(|found| (found.since, found.missing)),
+            Some((since, missing)),
+            "{name}"
+        );
     }
 }
 
