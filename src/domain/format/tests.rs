@@ -254,6 +254,23 @@ fn a_field_that_is_needed_is_missed_by_name() {
 }
 
 #[test]
+fn credentials_for_all_urls_with_a_beginning_do_not_reach_another_host() {
+    let rows = [
+        (Format::ArgoCDRepoCreds, "https://github.com", false),
+        (Format::ArgoCDRepoCredsWrite, "https://github.com", false),
+        (Format::ArgoCDRepoCreds, "https://github.com/", true),
+        (Format::ArgoCDRepoCredsWrite, "https://github.com/acme", true),
+        (Format::ArgoCDRepository, "https://github.com", true),
+    ];
+    for (format, url, suits) in rows {
+        let output = Output { url: Some(url.to_owned()), ..full(format) };
+        let found = output.suits(TokenKind::Classic, &grant(None), &Addresses::of_github());
+        assert_eq!(found.is_ok(), suits, "{format:?} {url}");
+        assert!(found.err().is_none_or(|finding| finding.reason == Reason::OutputInvalid));
+    }
+}
+
+#[test]
 fn a_url_of_another_host_is_refused() {
     for format in [Format::ArgoCDRepository, Format::ArgoCDRepoCreds, Format::BasicAuth] {
         let finding = full(format).suits(TokenKind::Classic, &grant(None), &ghe()).unwrap_err();
