@@ -40,7 +40,9 @@ pub(super) fn requirements(before: &[RequirementStatus], demanded: &[Line]) -> V
 pub(super) fn outputs(before: &[OutputStatus], seen: &Observation) -> Vec<OutputStatus> {
     let stands = |output: &&OutputStatus| {
         seen.found.iter().any(|found| match found {
-            Found::Ours { name, .. } | Found::Leaving { name, .. } => *name == output.secret_name,
+            Found::Ours { name, .. } | Found::Leaving { name, .. } => {
+                name == output.current_name.as_ref().unwrap_or(&output.secret_name)
+            }
             Found::Bound { .. } | Found::Adoptable { .. } | Found::Foreign { .. } => false,
         })
     };
@@ -56,5 +58,31 @@ fn known(summary: &StatusSummary, seen: &Observation) -> Knowledge {
         seen.knowledge.clone()
     } else {
         summary.knowledge()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        decide::{
+            Holds,
+            tests::{ours, seen},
+        },
+        output::Format,
+    };
+
+    #[test]
+    fn a_versioned_output_stays_in_the_status_while_its_version_stands() {
+        let output = |secret_name: &str, current_name: Option<&str>| OutputStatus {
+            secret_name: secret_name.to_owned(),
+            current_name: current_name.map(str::to_owned),
+            format: Format::Opaque,
+        };
+        let before = [output("pull", Some("pull-0123456789")), output("env", None), output("gone", None)];
+        let stands = |name: &str| ours(name, Holds::Wanted);
+        let mut seen = seen();
+        seen.found = vec![stands("pull-0123456789"), stands("env")];
+        assert_eq!(outputs(&before, &seen), before[..2]);
     }
 }
