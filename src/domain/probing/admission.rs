@@ -291,7 +291,7 @@ impl Admission {
             return Gate::NotNow(NotNow::until(Reason::RateLimited, until));
         }
         if !self.breaker.lets(token, now)
-            && let Some((deferral, until)) = self.breaker.turn_away(now)
+            && let Some((deferral, until)) = self.breaker.turn_away(token, now)
         {
             return Gate::NotNow(NotNow::of_host(deferral, until));
         }

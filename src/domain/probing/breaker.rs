@@ -82,9 +82,9 @@ impl Breaker {
     }
 
     /// What one that is turned away is told, and when it may come again.
-    pub fn turn_away(&mut self, now: Timestamp) -> Option<(Deferral, Timestamp)> {
+    pub fn turn_away(&mut self, token: &HashedToken, now: Timestamp) -> Option<(Deferral, Timestamp)> {
         let open = self.open.as_mut()?;
-        Some((open.deferral, open.scouting.turn_away(now)))
+        Some((open.deferral, open.scouting.turn_away(*token, now)))
     }
 
     /// An answer about a token came: the host is there. True if the breaker was open.

@@ -166,7 +166,7 @@ impl Incident {
     pub fn turn_away(&mut self, token: &HashedToken, now: Timestamp) -> Option<Timestamp> {
         let open = self.open.as_mut()?;
         let scouting = if open.held.contains(token) { &mut open.scouting } else { &mut open.witness };
-        Some(scouting.turn_away(now))
+        Some(scouting.turn_away(*token, now))
     }
 
     fn accepts_others(&self, open: &Open) -> bool {

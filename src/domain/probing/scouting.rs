@@ -6,7 +6,7 @@ use super::super::token::HashedToken;
 use super::schedule::later;
 
 /// So many of those that are turned away are told to come when the next scout may go; the rest hear of the end.
-const ON_CALL: i64 = 3;
+const ON_CALL: usize = 3;
 /// When the rest come all the same.
 const REST: SignedDuration = SignedDuration::from_mins(5);
 /// How long the last scout lets others go first.
@@ -22,6 +22,9 @@ pub struct Scouting {
     next: Timestamp,
     pause: SignedDuration,
     longest: SignedDuration,
+    /// Those that are told to come for the next scout. However often one of them comes too early, it stays among them: the host
+    /// would be asked by nobody if all of them were sent to rest.
+    on_call: [Option<HashedToken>; ON_CALL],
     turned_away: i64,
 }
 
@@ -33,7 +36,15 @@ impl Scouting {
 
     /// Begins with this pause, which doubles up to the longest with each scout that comes back with nothing.
     pub const fn new(next: Timestamp, first: SignedDuration, longest: SignedDuration) -> Self {
-        Scouting { out: None, last: None, next, pause: first, longest, turned_away: 0 }
+        Scouting {
+            out: None,
+            last: None,
+            next,
+            pause: first,
+            longest,
+            on_call: [None; ON_CALL],
+            turned_away: 0,
+        }
     }
 
     /// From now on no pause is longer than this.
@@ -66,7 +77,7 @@ impl Scouting {
         self.next = later(now, self.pause).max(until.unwrap_or(Timestamp::MIN));
         self.pause = self.pause.saturating_mul(2).min(self.longest);
         self.last = self.out.take();
-        self.turned_away = 0;
+        (self.on_call, self.turned_away) = ([None; ON_CALL], 0);
     }
 
     /// The scout will not ask.
@@ -77,16 +88,29 @@ impl Scouting {
     }
 
     /// When one that is turned away may try again: the first few when the next scout may go.
-    pub fn turn_away(&mut self, now: Timestamp) -> Timestamp {
-        let place = self.turned_away;
-        self.turned_away = place.saturating_add(1);
+    pub fn turn_away(&mut self, token: HashedToken, now: Timestamp) -> Timestamp {
+        let place = self.place(token);
         let second = SignedDuration::from_secs(1);
         let next =
             if self.out.is_some() { later(now, self.pause) } else { self.next }.max(later(now, second));
-        if place < ON_CALL {
+        if self.on_call.contains(&Some(token)) {
             return later(next, SignedDuration::from_secs(place));
         }
         // One a second, so that the rest do not come all at once.
         later(later(next, REST), SignedDuration::from_secs(place.rem_euclid(REST.as_secs().max(1))))
+    }
+
+    /// How many were turned away before this one. One that is on call has its place already.
+    fn place(&mut self, token: HashedToken) -> i64 {
+        let known = self.on_call.iter().zip(0..).find(|(called, _)| **called == Some(token));
+        if let Some((_, place)) = known {
+            return place;
+        }
+        let place = self.turned_away;
+        self.turned_away = place.saturating_add(1);
+        if let Some(free) = self.on_call.iter_mut().find(|called| called.is_none()) {
+            *free = Some(token);
+        }
+        place
     }
 }

@@ -86,11 +86,32 @@ fn a_pause_that_the_host_named_is_kept_and_failures_of_others_do_not_lengthen_it
 fn the_first_that_are_turned_away_come_for_the_next_scout_and_the_rest_later() {
     let mut breaker = Breaker::default();
     (0..3).for_each(|_| fail(&mut breaker, Reason::TimedOut, None, 0));
-    let back: Vec<i64> = (0..1000).map(|_| breaker.turn_away(at(1)).unwrap().1.as_second() - T).collect();
+    let back: Vec<i64> =
+        (0..1000).map(|number| breaker.turn_away(&token(number), at(1)).unwrap().1.as_second() - T).collect();
     assert_eq!(back[..3], [10, 11, 12]);
     assert!(back[3..].iter().all(|second| (310..=610).contains(second)));
     let most = (310..=610).map(|second| back.iter().filter(|at| **at == second).count()).max();
     assert!(most <= Some(4), "spread: {most:?}");
+}
+
+#[test]
+fn whoever_comes_for_the_next_scout_too_early_is_not_sent_to_rest() {
+    let mut breaker = Breaker::default();
+    (0..3).for_each(|_| fail(&mut breaker, Reason::TimedOut, None, 0));
+    for second in 1..10 {
+        for number in [1, 2, 3, 4] {
+            let back = breaker.turn_away(&token(number), at(second)).unwrap().1.as_second() - T;
+            assert_eq!(back >= 300, number == 4, "{number} at {second}: {back}");
+        }
+    }
+    // The last scout lets others go first, and comes again until it may.
+    breaker.send(token(1));
+    breaker.deferred(&token(1), Deferral::new(Reason::TimedOut), true, at(10));
+    let mut second = 10;
+    while !breaker.lets(&token(1), at(second)) {
+        second = breaker.turn_away(&token(1), at(second)).unwrap().1.as_second() - T;
+        assert!(second <= 60, "{second}");
+    }
 }
 
 #[test]
