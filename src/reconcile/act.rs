@@ -85,12 +85,15 @@ pub(super) async fn act<'a>(
             acting.make(change).await;
         }
     }
-    acting.tell_of_rivals();
+    if !acting.outcomes.terminating {
+        acting.tell_of_rivals();
+    }
     acting.outcomes
 }
 
 impl Acting<'_, '_> {
     async fn make(&mut self, change: &Change) {
+        let contention = self.record.contentions.get(change.name());
         if self.outcomes.terminating || !self.may_write(change) {
             return;
         }
@@ -105,15 +108,14 @@ impl Acting<'_, '_> {
             },
             Ok(done) => self.done(change, done),
             Err(fault) if fault.is_terminating() => {
+                self.record.contentions.put_back(change.name(), contention);
                 self.outcomes.terminating = true;
                 let message = "the namespace is being deleted, so nothing is written in it";
                 let finding = Finding::new(Reason::NamespaceTerminating, message);
                 self.stands(change.name(), Stand::Refused(finding));
             }
             Err(fault) => {
-                if !change.writes() {
-                    self.record.contentions.forget(change.name());
-                }
+                self.record.contentions.put_back(change.name(), contention);
                 let (doing, verbs) = match change {
                     Change::Create { .. } => ("create", "create"),
                     Change::Replace { .. } | Change::Release { .. } => ("update", "get and update"),

@@ -44,9 +44,16 @@ impl Contentions {
         })
     }
 
-    /// This object was not changed after all, so nobody can have undone that.
-    pub(super) fn forget(&mut self, object: &str) {
-        if let Some(objects) = &mut self.0 {
+    /// What is known of this object, to be put back if it is not changed after all.
+    pub(super) fn get(&self, object: &str) -> Option<Contention> {
+        self.0.as_ref()?.get(object).cloned()
+    }
+
+    /// This object was not changed after all, so nobody can have undone that: what was known before holds again.
+    pub(super) fn put_back(&mut self, object: &str, before: Option<Contention>) {
+        if let Some(before) = before {
+            *self.of(object) = before;
+        } else if let Some(objects) = &mut self.0 {
             objects.remove(object);
         }
         self.0 = self.0.take().filter(|objects| !objects.is_empty());
@@ -54,7 +61,7 @@ impl Contentions {
 }
 
 /// Keeps two writers of one object from chasing each other.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Contention {
     count: u32,
     last: Option<Instant>,
@@ -63,7 +70,7 @@ pub(super) struct Contention {
 }
 
 /// Somebody else who changes what we write.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Rival {
     /// The field manager of the last change, if the API server names one.
     manager: Option<Box<str>>,
@@ -218,10 +225,25 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_write_that_was_refused_is_no_contention() {
-        let (mut contentions, now) = (Contentions::default(), Instant::now());
+        let mut contentions = Contentions::default();
+        for answers in 0..9 {
+            let (before, now) = (contentions.get("out"), Instant::now());
+            assert_eq!(contentions.of("out").admit(now), Ok(1), "{answers}");
+            contentions.of("out").answers(now);
+            contentions.put_back("out", before);
+            assert_eq!((contentions.blocked("out", now), contentions.told(now).count()), (None, 0));
+        }
+        let now = Instant::now();
         assert_eq!(contentions.of("out").admit(now), Ok(1));
-        contentions.forget("out");
-        assert_eq!(contentions.blocked("out", now), None);
+        let before = contentions.get("out");
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(contentions.of("out").admit(Instant::now()), Ok(2));
+        contentions.put_back("out", before);
+        assert_eq!(
+            contentions.of("out").admit(Instant::now()),
+            Ok(2),
+            "what was changed before still counts"
+        );
     }
 
     #[tokio::test(start_paused = true)]
