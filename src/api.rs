@@ -14,9 +14,10 @@ use serde::{Deserialize, Serialize};
 pub use digest::StatusDigest;
 pub(crate) use status::time;
 pub use status::{
-    Condition, ConditionStatus, DeferralStatus, FurtherRequirements, GithubPatConnectionStatus, Links,
-    OutputStatus, PreviousAccount, ReadyChange, RefusedStatus, RequirementStatus, SEE_READY, TokenStatus,
-    WithdrawalStatus, WithdrawnOutput,
+    CandidateStatus, Condition, ConditionStatus, DeferralStatus, FurtherRequirements,
+    GithubPatConnectionStatus, Links, OutputStatus, Phase, PreviousAccount, ReadyChange, RefusedStatus,
+    RequirementStatus, RotatedToken, RotationStatus, SEE_READY, TokenStatus, WithdrawalStatus,
+    WithdrawnOutput,
 };
 pub use summary::{CONDITION_TYPES, RECONCILING, STALLED, StatusSummary, Transition};
 
@@ -75,6 +76,12 @@ use crate::domain::{
              self.publish.all(other, !(other.secretName.startsWith(one.secretName + '-') && \
              size(other.secretName) == size(one.secretName) + 11)))",
     "message": "no other Secret may have the name of a version of an output, which is its secretName, a hyphen and ten characters",
+}, {
+    "rule": "!has(self.standby) || self.standby.all(other, other.name != self.secretRef.name)",
+    "message": "standby must not name the Secret that secretRef reads from: put the next token into another Secret",
+}, {
+    "rule": "!has(self.standby) || !has(self.publish) || self.standby.all(other, self.publish.all(output, output.secretName != other.name))",
+    "message": "publish must not name a Secret of standby: give the output a name of its own",
 }]))]
 pub struct GithubPatConnectionSpec {
     /// The GitHub host that the token was made on, by its name in the operator's settings. `github.com` is built in; an
@@ -87,6 +94,15 @@ pub struct GithubPatConnectionSpec {
     pub host: String,
     /// The Secret that holds the token, in the namespace of the connection.
     pub secret_ref: SecretKeyRef,
+    /// Secrets with further tokens, in order of preference after secretRef. Each is judged by the same requirements; the first one
+    /// that is usable takes over when the token in use is refused, has expired or does not meet the requirements.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub standby: Vec<SecretKeyRef>,
+    /// How long a token stays in use before one that is preferred to it comes back, from 0s to 24h; 10m if it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-validations" = duration::rules("holdDown", "0s", "24h")))]
+    pub hold_down: Option<Duration>,
     /// The account whose token it must be. A token of another account is not published, so that nobody's own token takes the place
     /// of a bot's by mistake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -145,13 +161,18 @@ pub struct SecretKeyRef {
 impl GithubPatConnectionSpec {
     /// The names of the Secrets that a token is read from.
     pub fn sources(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.secret_ref.name.as_str())
+        self.candidates().map(|reference| reference.name.as_str())
+    }
+
+    /// The Secrets that the token may come from, in order of preference.
+    pub fn candidates(&self) -> impl Iterator<Item = &SecretKeyRef> {
+        std::iter::once(&self.secret_ref).chain(&self.standby)
     }
 
     /// The part of it that a decision needs.
     pub fn demand(&self) -> Demand {
         Demand {
-            source: self.secret_ref.name.clone(),
+            sources: self.sources().map(str::to_owned).collect(),
             expectation: self.expect.clone().unwrap_or_default(),
             requirement: self.require.clone(),
             outputs: self.publish.clone(),

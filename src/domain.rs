@@ -8,6 +8,9 @@
 //! |---|---|
 //! | connection | the custom resource `GithubPatConnection` |
 //! | secret | a Kubernetes Secret; the *source* is the one that a connection reads its token from |
+//! | candidate | a Secret that the token may come from: that of `spec.secretRef`, or a *standby*; the token of one is *in use* |
+//! | standing | whether a candidate could be in use |
+//! | rotation | the change from one token in use to the next |
 //! | token | a text of the form of a GitHub token; its *description* is what may be kept of it |
 //! | host | a GitHub instance, by its name in the settings |
 //! | subject | a token on a host: what knowledge belongs to |
@@ -40,6 +43,7 @@
 
 pub mod answer;
 pub mod backoff;
+pub mod candidate;
 pub mod decide;
 pub mod duration;
 pub mod event;

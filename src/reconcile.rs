@@ -6,6 +6,8 @@ mod observe;
 mod queue;
 mod records;
 mod report;
+mod standby;
+mod watched;
 
 use std::{
     collections::HashMap,
@@ -31,7 +33,7 @@ use crate::{
     domain::{
         Finding, Reason,
         backoff::{backoff, spread},
-        decide::decide,
+        decide::{Observation, decide},
         probing::Subject,
         token::{HashedToken, Token},
     },
@@ -146,13 +148,14 @@ impl Context {
         }
         let Some(connection) = self.index.connection(key) else { return };
         let status = connection.status.as_ref();
-        if let Some((host, token, at)) = status.and_then(StatusDigest::refusal) {
+        for (host, token, at) in status.into_iter().flat_map(StatusDigest::refusals) {
             self.records.remember_refusal(self.subject(host, token), at);
         }
-        let remembered = status.and_then(|status| status.failed_logins(key.namespace()));
-        let Some((host, logins, is_unconfirmed)) = remembered else { return };
         let now = Timestamp::now();
-        logins.into_iter().for_each(|login| self.prober.remember(host, login, is_unconfirmed, now));
+        let remembered = status.into_iter().flat_map(|status| status.failed_logins(key.namespace()));
+        for (host, logins, is_unconfirmed) in remembered {
+            logins.into_iter().for_each(|login| self.prober.remember(host, login, is_unconfirmed, now));
+        }
     }
 
     /// What the knowledge of a token belongs to.
@@ -221,7 +224,7 @@ async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
         Next::Failed | Next::FailedOr(_) => record.failures.saturating_add(1),
         Next::Wait | Next::After(_) => 0,
     };
-    if record.subject.is_some() {
+    if record.has_taken_memory() {
         ctx.index.drop_memory(&connection);
     }
     put_back(&connection, record, ctx);
@@ -283,11 +286,14 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
         return Next::Wait;
     }
     let started = Instant::now();
-    let mut observer = Observer { connection, spec, ctx, record, read_at: None };
+    let mut observer = Observer { connection, spec, ctx, record, place: 0, used: 0, read_at: None };
     let mut observed = observer.observe().await;
     // Before all connections are known, nobody knows whether an output leads back to its source.
     if !spec.publish.is_empty() && !ctx.index.has_listed().borrow().connections {
         return Next::After(UNTIL_LISTED);
+    }
+    if observed.standbys.as_ref().is_some_and(|standbys| standbys.is_news) {
+        return report::announce(connection, spec, &observed, record, ctx).await;
     }
     let (bytes, outputs) = {
         let missing = decide(&observed.seen).missing;
@@ -310,12 +316,17 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     if connection.was_judged() {
         ctx.events.post(connection, observed.seen.now, outcomes.events.drain(..));
     }
-    tell(connection, observed.failures.iter().chain(&outcomes.failures), observed.seen.bytes.as_ref());
+    let standbys = observed.standbys.as_ref();
+    let unread = standbys.into_iter().flat_map(|standbys| &standbys.failures);
+    let failures = || observed.failures.iter().chain(&outcomes.failures).chain(unread.clone());
+    tell(connection, failures(), observed.seen.bytes.as_ref());
     let reported = report::report(connection, spec, &observed, &decision, &outcomes, record, ctx).await;
     // The bytes of the token are kept no longer than its question is on its way.
-    let is_pending = observed.seen.pending || !observed.seen.pending_proofs.is_empty();
-    record.held = record.held.take().filter(|_| is_pending);
-    let has_failed = !observed.failures.is_empty() || !outcomes.failures.is_empty();
+    let considered = standbys.into_iter().flat_map(|standbys| &standbys.all);
+    let others = considered.filter_map(|(_, seen)| seen.as_deref());
+    let is_pending = std::iter::once(&observed.seen).chain(others).any(Observation::is_asking);
+    record.drop_bytes(is_pending);
+    let has_failed = failures().next().is_some();
     let pause = match reported {
         Next::Failed | Next::FailedOr(_) => return Next::Failed,
         Next::After(pause) => Some(pause),
@@ -327,7 +338,11 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     let requested = observed.requested_at.map(|at| at.duration_since(observed.seen.now).unsigned_abs());
     let due =
         requested.map_or(due, |wait| wait.max(SHORTEST_WAIT).min(due)).saturating_sub(started.elapsed());
-    let next = pause.into_iter().chain(outcomes.pause).fold(due, Duration::min);
+    let of_others = standbys.map(|standbys| {
+        standbys.due.duration_since(observed.seen.now).max(SHORTEST_WAIT.try_into().unwrap_or_default())
+    });
+    let of_others = of_others.map(|wait| wait.unsigned_abs());
+    let next = pause.into_iter().chain(outcomes.pause).chain(of_others).fold(due, Duration::min);
     if has_failed { Next::FailedOr(next) } else { Next::After(next) }
 }
 

@@ -4,28 +4,31 @@ mod account;
 mod events;
 mod judges;
 mod room;
+mod rotation;
+mod standby;
 mod suspended;
+mod token;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     api::{
         CONDITION_TYPES, Condition, ConditionStatus, DeferralStatus, FurtherRequirements,
-        GithubPatConnectionStatus as Status, Links, OutputStatus, RECONCILING, ReadyChange, RefusedStatus,
+        GithubPatConnectionStatus as Status, Links, OutputStatus, RECONCILING, ReadyChange,
         RequirementStatus, SEE_READY, STALLED, StatusSummary, TokenStatus, WithdrawalStatus, WithdrawnOutput,
         time,
     },
     domain::{
         Finding, Reason,
-        answer::Expiry,
-        decide::{Decision, Found, Host, Observation, Plan, Stand},
+        decide::{Decision, Found, Observation, Plan, Stand},
         probing::schedule,
         reason::Severity,
-        token::Description,
     },
 };
 pub use events::events;
 use judges::{authenticated, not_expiring, published, requirements_met, secret_resolved};
+pub use rotation::announced;
+pub use standby::Standbys;
 
 /// All that a status is made of.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +51,10 @@ pub struct Pass<'a> {
     pub links: Option<&'a Links>,
     /// The interval that the spec asks for, if it was raised.
     pub raised_from: Option<SignedDuration>,
+    /// The other Secrets that the token may come from, if the spec names any.
+    pub standbys: Option<Standbys<'a>>,
+    /// The root of the host's pages.
+    pub web: Option<&'a str>,
     /// The request that was last acted on.
     pub handled_request: Option<&'a str>,
 }
@@ -88,7 +95,7 @@ fn judged() -> impl Iterator<Item = (&'static str, Judge)> {
 /// The status after this pass; `None` if it says what stands there already.
 pub fn next(before: Before<'_>, generation: Option<i64>, pass: &Pass<'_>) -> Option<Status> {
     let summary = before.summary;
-    let token = token(summary, pass);
+    let token = token::token(summary, pass);
     let withdrawn = summary.map(|summary| &*summary.withdrawn_outputs);
     let conditions = conditions(before, token.as_ref(), generation, pass);
     let (requirements, further_requirements) = requirements(summary, pass);
@@ -96,9 +103,11 @@ pub fn next(before: Before<'_>, generation: Option<i64>, pass: &Pass<'_>) -> Opt
         observed_generation: generation,
         history: history(summary, &conditions, pass.seen.now),
         conditions,
-        token,
         requirements,
         further_requirements,
+        candidates: standby::candidates(summary, pass),
+        rotation: rotation::next(summary, token.as_ref(), pass),
+        token,
         outputs: outputs(summary, pass),
         withdrawal: pass.decision.withdrawal.map(WithdrawalStatus::from),
         withdrawn_outputs: pass.withdrawn_outputs.or(withdrawn).unwrap_or_default().to_vec(),
@@ -156,6 +165,8 @@ pub fn unreadable(
         token: summary.and_then(|summary| summary.token.as_deref().cloned()),
         requirements: summary.map(|summary| summary.requirements.to_vec()).unwrap_or_default(),
         further_requirements: summary.and_then(|summary| summary.further_requirements.as_deref().cloned()),
+        candidates: summary.map(|summary| summary.candidates.to_vec()).unwrap_or_default(),
+        rotation: summary.and_then(|summary| summary.rotation.as_deref().cloned()),
         outputs: summary.map(|summary| summary.outputs.to_vec()).unwrap_or_default(),
         withdrawal: None,
         withdrawn_outputs: summary.map(|summary| summary.withdrawn_outputs.to_vec()).unwrap_or_default(),
@@ -316,20 +327,6 @@ fn says(status: ConditionStatus, reason: Reason, message: String) -> Draft {
     Draft { status, finding: Finding::new(reason, message) }
 }
 
-/// What is known of the token in the Secret; or what was known before, while there is none or its host is not known.
-fn token(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Option<TokenStatus> {
-    match (pass.seen.token.yes(), pass.seen.host.yes()) {
-        (Some(token), Some(host)) if !pass.seen.demand.suspend => {
-            let known = known(token, host, pass);
-            let expectation = &pass.seen.demand.expectation;
-            let previous_account = account::previous(summary, &known, expectation, pass.seen.now);
-            Some(TokenStatus { previous_account, ..known })
-        }
-        _ if pass.seen.demand.suspend => suspended::token(summary?, pass.seen),
-        _ => summary.and_then(|summary| summary.token.as_deref().cloned()),
-    }
-}
-
 /// One line a demand, as long as there is a token; what was known before else, with what had no line then.
 fn requirements(
     summary: Option<&StatusSummary>,
@@ -347,38 +344,6 @@ fn requirements(
         _ => summary
             .map(|summary| (summary.requirements.to_vec(), summary.further_requirements.as_deref().cloned()))
             .unwrap_or_default(),
-    }
-}
-
-fn known(token: &Description, host: &Host, pass: &Pass<'_>) -> TokenStatus {
-    let knowledge = &pass.seen.knowledge;
-    // What is not believed yet must not be all that the next process remembers.
-    let believed = pass.decision.judgement.doubted.as_ref().and(knowledge.before.as_deref());
-    let grant = believed.or(knowledge.grant.as_ref().map(|(grant, _)| grant));
-    let account = grant.and_then(|grant| grant.account.clone());
-    TokenStatus {
-        secret_name: pass.secret_name.to_owned(),
-        host: host.name.to_string(),
-        kind: token.kind,
-        hashed_token: token.hashed,
-        id: pass.decision.judgement.lines.iter().find_map(|line| line.lifetime.token),
-        flaw: token.flaw,
-        login: account.as_ref().map(|account| account.login.to_string()),
-        user_id: account.map(|account| account.id),
-        previous_account: None,
-        scopes: grant
-            .and_then(|grant| grant.scopes.as_ref())
-            .map(|scopes| scopes.iter().map(str::to_owned).collect()),
-        expires_at: grant.and_then(|grant| match grant.expiry {
-            Expiry::At(at) | Expiry::Implausible(at) => Some(time(at)),
-            Expiry::Never | Expiry::Unreadable => None,
-        }),
-        expiry_unreadable: grant.is_some_and(|grant| grant.expiry == Expiry::Unreadable),
-        expiry_implausible: grant.is_some_and(|grant| matches!(grant.expiry, Expiry::Implausible(_))),
-        excess: pass.decision.judgement.excess.iter().map(|scope| (*scope).to_owned()).collect(),
-        first_proven_at: knowledge.first_proven.map(time),
-        checked_at: knowledge.grant.as_ref().map(|(_, at)| time(*at)),
-        refused: knowledge.refused.map(RefusedStatus::from),
     }
 }
 

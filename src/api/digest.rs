@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
-    Condition, ConditionStatus, DeferralStatus, FurtherRequirements, GithubPatConnectionStatus as Status,
-    PreviousAccount, RefusedStatus, RequirementStatus, TokenStatus, WithdrawalStatus, WithdrawnOutput,
-    status::knowledge,
+    CandidateStatus, Condition, ConditionStatus, DeferralStatus, FurtherRequirements,
+    GithubPatConnectionStatus as Status, PreviousAccount, RefusedStatus, RequirementStatus, TokenStatus,
+    WithdrawalStatus, WithdrawnOutput, status::knowledge,
 };
 use crate::domain::{
     Reason,
+    candidate::Standing,
     knowledge::Knowledge,
     probing::{logins::FailedLogin, schedule},
     requirement::Requirement,
@@ -50,7 +51,8 @@ pub struct StatusDigest {
 /// What a status remembers of a token.
 #[derive(Clone, Debug, PartialEq)]
 struct Remembered {
-    token: TokenStatus,
+    token: Option<TokenStatus>,
+    candidates: Vec<CandidateStatus>,
     deferral: Option<DeferralStatus>,
     requirements: Vec<RequirementStatus>,
     further: Option<FurtherRequirements>,
@@ -63,10 +65,12 @@ impl From<Status> for StatusDigest {
         let ready = status.condition("Ready");
         let ready = ready.and_then(|ready| Some((ready.status, ready.reason.parse().ok()?)));
         let newest = newest(&status);
-        let (deferral, requirements) = (status.deferral, status.requirements);
+        let (deferral, requirements, candidates) = (status.deferral, status.requirements, status.candidates);
+        let remembers = status.token.is_some() || !candidates.is_empty();
         let further = status.further_requirements;
         let withdrawn_outputs = status.withdrawn_outputs;
-        let remembered = |token| Remembered { token, deferral, requirements, further, withdrawn_outputs };
+        let remembered =
+            |token| Remembered { token, candidates, deferral, requirements, further, withdrawn_outputs };
         StatusDigest {
             sum,
             observed_generation: status.observed_generation,
@@ -81,7 +85,7 @@ impl From<Status> for StatusDigest {
                 .filter_map(|output| Some(output.current_name?.into()))
                 .collect(),
             newest,
-            remembers: status.token.map(remembered).map(Box::new),
+            remembers: remembers.then(|| Box::new(remembered(status.token))),
             last_handled_request: status.last_handled_request.map(Into::into),
         }
     }
@@ -130,27 +134,18 @@ impl StatusDigest {
 
     /// What it remembers of that token on that host, as far as this is demanded; nothing of any other.
     pub fn knowledge(&self, hashed: HashedToken, host: &str, demanded: &Requirement) -> Knowledge {
-        let remembers = self.remembers.as_deref();
-        let deferral = remembers.and_then(|remembers| remembers.deferral.as_ref());
-        let requirements = remembers.map(|remembers| &*remembers.requirements).unwrap_or_default();
-        let further = remembers.and_then(|remembers| remembers.further.as_ref());
-        let token = remembers.map(|remembers| &remembers.token);
-        knowledge(token, deferral, requirements, further, (hashed, host), demanded)
-    }
-
-    /// The host and the failed logins that it remembers of the token, for a connection of this namespace: the first and the last
-    /// of those in a row, and whether the last is to be confirmed.
-    pub fn failed_logins(&self, namespace: &str) -> Option<(&str, Vec<FailedLogin>, bool)> {
-        let TokenStatus { host, hashed_token: token, flaw, refused, first_proven_at, .. } =
-            &self.remembers.as_ref()?.token;
-        let refused = refused.as_ref().filter(|refused| refused.reason == Reason::BadCredentials.as_str())?;
-        let dubious = *flaw == Some(Flaw::Checksum) && first_proven_at.is_none();
-        let accepted_before = first_proven_at.is_some();
-        let login =
-            |at| FailedLogin { at, token: *token, namespace: namespace.into(), dubious, accepted_before };
-        let (is_first, instants) = (refused.count <= 1, [refused.first.0, refused.last.0]);
-        let logins = instants.into_iter().take(if is_first { 1 } else { 2 }).map(login).collect();
-        Some((host, logins, is_first && !dubious && first_proven_at.is_none()))
+        let Some(remembers) = self.remembers.as_deref() else { return Knowledge::default() };
+        let is_it = |token: &&TokenStatus| token.hashed_token == hashed && token.host == host;
+        let in_use = remembers.token.as_ref().filter(is_it);
+        let mut others = remembers.candidates.iter().filter_map(|candidate| candidate.token.as_deref());
+        let Remembered { deferral, requirements, further, .. } = remembers;
+        match in_use {
+            None => knowledge(others.find(is_it), None, &[], None, (hashed, host), demanded),
+            in_use => {
+                let (deferral, further) = (deferral.as_ref(), further.as_ref());
+                knowledge(in_use, deferral, requirements, further, (hashed, host), demanded)
+            }
+        }
     }
 
     /// What others had put on outputs that are gone.
@@ -158,10 +153,40 @@ impl StatusDigest {
         self.remembers.as_deref().map(|remembers| &*remembers.withdrawn_outputs).unwrap_or_default()
     }
 
-    /// The token that it remembers to have been refused, on which host, and when it was last.
-    pub fn refusal(&self) -> Option<(&str, HashedToken, Timestamp)> {
-        let TokenStatus { host, hashed_token, refused, .. } = &self.remembers.as_ref()?.token;
-        Some((host, *hashed_token, refused.as_ref()?.last.0))
+    /// The Secret whose token is in use, and since when, if it tells.
+    pub fn in_use(&self) -> Option<(&str, Timestamp)> {
+        let in_use = self.remembers.as_ref()?.candidates.iter().find(|candidate| candidate.in_use)?;
+        Some((&in_use.secret_name, in_use.since.as_ref()?.0))
+    }
+
+    /// What it says of the token in that Secret, as long as it is that token.
+    pub fn standing(&self, secret: &str, hashed: HashedToken, host: &str) -> Option<Standing> {
+        let is_it = |candidate: &&CandidateStatus| {
+            let token = candidate.token.as_ref();
+            candidate.secret_name == secret
+                && token.is_some_and(|token| token.hashed_token == hashed && token.host == host)
+        };
+        self.remembers.as_ref()?.candidates.iter().find(is_it)?.standing()
+    }
+
+    /// The tokens that it remembers.
+    fn tokens(&self) -> impl Iterator<Item = &TokenStatus> {
+        self.remembers.iter().flat_map(|remembers| {
+            let others = remembers.candidates.iter().filter_map(|candidate| candidate.token.as_deref());
+            remembers.token.iter().chain(others)
+        })
+    }
+
+    /// The host and the failed logins that it remembers of each token, for a connection of this namespace.
+    pub fn failed_logins(&self, namespace: &str) -> impl Iterator<Item = (&str, Vec<FailedLogin>, bool)> {
+        self.tokens().filter_map(move |token| failed_logins(token, namespace))
+    }
+
+    /// The tokens that it remembers to have been refused, each with its host and the instant of the last refusal.
+    pub fn refusals(&self) -> impl Iterator<Item = (&str, HashedToken, Timestamp)> {
+        self.tokens().filter_map(|TokenStatus { host, hashed_token, refused, .. }| {
+            Some((host.as_str(), *hashed_token, refused.as_ref()?.last.0))
+        })
     }
 
     /// The same without what it remembers: somebody has taken that.
@@ -174,6 +199,19 @@ impl StatusDigest {
     pub const fn has_memory(&self) -> bool {
         self.remembers.is_some()
     }
+}
+
+/// The failed logins that are remembered of a token: the first and the last of those in a row, and whether the last is to be
+/// confirmed.
+fn failed_logins<'a>(token: &'a TokenStatus, namespace: &str) -> Option<(&'a str, Vec<FailedLogin>, bool)> {
+    let TokenStatus { host, hashed_token: token, flaw, refused, first_proven_at, .. } = token;
+    let refused = refused.as_ref().filter(|refused| refused.reason == Reason::BadCredentials.as_str())?;
+    let dubious = *flaw == Some(Flaw::Checksum) && first_proven_at.is_none();
+    let accepted_before = first_proven_at.is_some();
+    let login = |at| FailedLogin { at, token: *token, namespace: namespace.into(), dubious, accepted_before };
+    let (is_first, instants) = (refused.count <= 1, [refused.first.0, refused.last.0]);
+    let logins = instants.into_iter().take(if is_first { 1 } else { 2 }).map(login).collect();
+    Some((host, logins, is_first && !dubious && first_proven_at.is_none()))
 }
 
 /// The latest instant at which a condition changed, or so long before the next check as that may lie ahead.
@@ -223,6 +261,9 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
         withdrawn_outputs,
         deferral,
         next_check_at: _,
+        candidates,
+        // It follows from the token, what is known of it and what Published says.
+        rotation: _,
         // It changes with Ready.
         history: _,
         last_handled_request,
@@ -260,6 +301,14 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
     further.hash(hasher);
     let deferral = deferral.as_ref();
     deferral.map(|DeferralStatus { since, reason, not_before: _ }| (second(since), reason)).hash(hasher);
+    for CandidateStatus { secret_name, in_use, since, usable, reason, message, token } in candidates {
+        (secret_name, in_use, since.as_ref().map(second), usable, reason, message).hash(hasher);
+        hash_token(token.as_deref(), hasher);
+    }
+    hash_token(token.as_ref(), hasher);
+}
+
+fn hash_token(token: Option<&TokenStatus>, hasher: &mut DefaultHasher) {
     token.is_some().hash(hasher);
     if let Some(token) = token {
         let TokenStatus {
@@ -347,7 +396,7 @@ mod tests {
                 "refused": { "reason": reason, "count": count, "first": time(at(T)), "last": time(at(last)) },
             } });
             let digest = StatusDigest::from(serde_json::from_value::<Status>(status).unwrap());
-            let told = digest.failed_logins("team-a").map(|(host, logins, is_unconfirmed)| {
+            let told = digest.failed_logins("team-a").next().map(|(host, logins, is_unconfirmed)| {
                 assert!(host == "github.com" && logins.iter().all(|login| *login.namespace == *"team-a"));
                 (logins.iter().map(|login| login.at.as_second()).collect::<Vec<_>>(), is_unconfirmed)
             });

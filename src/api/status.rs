@@ -1,5 +1,6 @@
 //! What the operator says of a connection, and remembers of it.
 
+mod candidate;
 mod condition;
 mod memory;
 mod output;
@@ -12,6 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
+pub use candidate::{CandidateStatus, Phase, RotatedToken, RotationStatus};
 pub use condition::{Condition, ConditionStatus};
 pub(super) use memory::knowledge;
 pub use output::{OutputStatus, WithdrawnOutput};
@@ -40,6 +42,13 @@ pub struct GithubPatConnectionStatus {
     /// The demands that have no line in requirements, so that the status stays below 8 KiB.
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub further_requirements: Option<FurtherRequirements>,
+    /// The Secrets that the token may come from, in order of preference; there if spec.standby names any.
+    #[serde(default, deserialize_with = "readable_items", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 5), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["secretName"]))]
+    pub candidates: Vec<CandidateStatus>,
+    /// The last change from one token in use to the next.
+    #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<RotationStatus>,
     /// The Secrets that hold a proven token for workloads; the first of them, if there is no room for all.
     #[serde(default, deserialize_with = "readable_items", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["secretName"]))]

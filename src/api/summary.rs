@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use super::{
-    ConditionStatus, DeferralStatus, FurtherRequirements, GithubPatConnectionStatus as Status, OutputStatus,
-    ReadyChange, RequirementStatus, TokenStatus, WithdrawnOutput, digest::sum_with_transitions,
-    status::knowledge,
+    CandidateStatus, ConditionStatus, DeferralStatus, FurtherRequirements,
+    GithubPatConnectionStatus as Status, OutputStatus, ReadyChange, RequirementStatus, RotationStatus,
+    TokenStatus, WithdrawnOutput, digest::sum_with_transitions, status::knowledge,
 };
 use crate::domain::{Reason, knowledge::Knowledge, requirement::Requirement};
 
@@ -38,6 +38,10 @@ pub struct StatusSummary {
     pub requirements: Box<[RequirementStatus]>,
     /// Those that have no line of their own.
     pub further_requirements: Option<Box<FurtherRequirements>>,
+    /// The Secrets that the token may come from.
+    pub candidates: Box<[CandidateStatus]>,
+    /// The last change of the token in use.
+    pub rotation: Option<Box<RotationStatus>>,
     /// The outputs that stood.
     pub outputs: Box<[OutputStatus]>,
     /// What others had put on outputs that are gone.
@@ -90,6 +94,8 @@ impl From<Status> for StatusSummary {
             token: status.token.map(Box::new),
             requirements: status.requirements.into(),
             further_requirements: status.further_requirements.map(Box::new),
+            candidates: status.candidates.into(),
+            rotation: status.rotation.map(Box::new),
             outputs: status.outputs.into(),
             withdrawn_outputs: status.withdrawn_outputs.into(),
             deferral: status.deferral.map(Box::new),

@@ -221,6 +221,8 @@ fn judged(
         secret_name: source,
         links: Some(&links),
         raised_from: None,
+        standbys: None,
+        web: None,
         handled_request: None,
     };
     let mut status = status::next(Before::default(), None, &pass).unwrap_or_default();

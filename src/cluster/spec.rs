@@ -98,6 +98,8 @@ mod tests {
         assert_eq!(serde_json::from_str::<Value>(&stored.0).unwrap(), said, "{stored:?}");
         assert_eq!(stored.read().unwrap(), spec);
         assert_eq!(stored.secrets(), ["pat", "out"]);
+        let said = json!({ "secretRef": { "name": "pat" }, "standby": [{ "name": "next" }], "publish": said["publish"] });
+        assert_eq!(StoredSpec::from(said).secrets(), ["pat", "next", "out"]);
     }
 
     #[test]

@@ -72,13 +72,17 @@ pub struct Decision<'a> {
     pub requeue_after: SignedDuration,
 }
 
-/// What to do and to say about what was seen.
-pub fn decide(seen: &Observation) -> Decision<'_> {
+/// What holds of the token that was seen.
+pub fn judge(seen: &Observation) -> Judgement<'_> {
     let (identity, earlier) = identity(seen);
     let (requirements, doubted) = requirements(seen);
     let (lines, excess) = demands(seen);
-    let judgement =
-        Judgement { identity, earlier, requirements, lines, excess, doubted, expiry: expiry(seen) };
+    Judgement { identity, earlier, requirements, lines, excess, doubted, expiry: expiry(seen) }
+}
+
+/// What to do and to say about what was seen.
+pub fn decide(seen: &Observation) -> Decision<'_> {
+    let judgement = judge(seen);
     let withdrawal = withdrawal::withdrawal(seen, &judgement);
     let outputs = outputs::outputs(seen, &judgement, withdrawal);
     Decision {
@@ -194,7 +198,7 @@ fn would_be_useless(seen: &Observation, proofs: &Proofs) -> bool {
 }
 
 /// Whether the token would meet the requirements at this instant by GitHub's clock, if GitHub had said this.
-fn judge(seen: &Observation, token: &Description, grant: Option<&Grant>, now: Timestamp) -> Verdict<()> {
+fn would_meet(seen: &Observation, token: &Description, grant: Option<&Grant>, now: Timestamp) -> Verdict<()> {
     let Demand { requirement, expectation, .. } = &seen.demand;
     requirement.judge(expectation, &evidence(seen, token, grant, now))
 }
@@ -232,7 +236,7 @@ fn requirements(seen: &Observation) -> (Verdict<()>, Option<Finding>) {
     let Some(token) = seen.token.yes() else {
         return (Verdict::unknown(Reason::NotDetermined, "there is no token to judge"), None);
     };
-    let judge = |grant| judge(seen, token, grant, seen.github_now());
+    let judge = |grant| would_meet(seen, token, grant, seen.github_now());
     let grant = seen.knowledge.grant.as_ref().map(|(grant, _)| grant);
     match (judge(grant), seen.knowledge.before.as_deref()) {
         (Verdict::Yes(()) | Verdict::Unknown(_), _) if seen.host.yes().is_none() => (host_unknown(), None),
@@ -297,7 +301,7 @@ fn expiry(seen: &Observation) -> Verdict<Expiry> {
 
 /// Until the next instant at which something may turn: a question is due, the expiry or a warning is reached, trust or a grace runs
 /// out.
-fn requeue_after(seen: &Observation, withdrawal: Option<Withdrawal>) -> SignedDuration {
+pub fn requeue_after(seen: &Observation, withdrawal: Option<Withdrawal>) -> SignedDuration {
     if seen.demand.suspend {
         return schedule::requeue_after(seen.now, None, []);
     }

@@ -46,6 +46,10 @@ impl Event {
 pub const ACCOUNT_CHANGED: &str = "AccountChanged";
 /// The account of the token has another login.
 pub const ACCOUNT_RENAMED: &str = "AccountRenamed";
+/// The token of another Secret is in use.
+pub const TOKEN_IN_USE_CHANGED: &str = "TokenInUseChanged";
+/// Every output holds the new token, so that the old one can be revoked.
+pub const SAFE_TO_REVOKE: &str = "SafeToRevoke";
 /// An output was created, or holds something else now.
 pub const OUTPUT_WRITTEN: &str = "OutputWritten";
 /// An output was deleted.
@@ -54,5 +58,12 @@ pub const OUTPUT_DELETED: &str = "OutputDeleted";
 pub const OUTPUT_RELEASED: &str = "OutputReleased";
 
 /// The reasons of events that are no reasons of conditions.
-pub const REASONS: [&str; 5] =
-    [ACCOUNT_CHANGED, ACCOUNT_RENAMED, OUTPUT_WRITTEN, OUTPUT_DELETED, OUTPUT_RELEASED];
+pub const REASONS: [&str; 7] = [
+    ACCOUNT_CHANGED,
+    ACCOUNT_RENAMED,
+    TOKEN_IN_USE_CHANGED,
+    SAFE_TO_REVOKE,
+    OUTPUT_WRITTEN,
+    OUTPUT_DELETED,
+    OUTPUT_RELEASED,
+];

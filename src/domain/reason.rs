@@ -251,6 +251,12 @@ reasons! {
     NeverExpires = Fine,
     /// The expiry is within `warnBefore`.
     ExpiresSoon = Note,
+    /// The expiry is within `warnBefore`, and another token takes over.
+    StandbyTakesOver = Note,
+    /// A token that stands by is of no use, or there is none.
+    StandbyUnusable = Note,
+    /// The expiry of a token that stands by is within `warnBefore`.
+    StandbyExpiresSoon = Note,
     /// GitHub's expiry could not be read.
     ExpiryUnreadable = Wait,
     /// GitHub's expiry had passed when GitHub accepted the token.
@@ -379,6 +385,9 @@ mod tests {
             NotProvable,
             RoleOrFeature,
             ExpiresSoon,
+            StandbyTakesOver,
+            StandbyUnusable,
+            StandbyExpiresSoon,
             ExpiryImplausible,
         ];
         let mend = [

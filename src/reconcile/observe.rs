@@ -1,6 +1,7 @@
 //! Sees what a decision needs: what is known of the cluster and of the token, and reads what is due. It judges nothing.
 
 mod asking;
+mod candidates;
 mod outputs;
 mod source;
 
@@ -9,16 +10,21 @@ use tokio::time::Instant;
 
 use super::{
     Context, Failure,
-    records::{Reading, Record, sum},
+    records::{Record, sum},
+    watched::{Reading, Watched},
 };
 use crate::{
-    api::{GithubPatConnectionSpec as Spec, StatusDigest},
+    api::{GithubPatConnectionSpec as Spec, SecretKeyRef, StatusDigest},
     cluster::{connections::Connection, secrets::SecretEntry},
     domain::{
         Reason, Verdict,
+        candidate::Considered,
         decide::{Heard, Host, Observation},
         knowledge::Knowledge,
-        probing::schedule::{Past, later},
+        probing::{
+            Subject,
+            schedule::{Past, later},
+        },
         version::Version,
     },
 };
@@ -33,6 +39,25 @@ pub(super) struct Observed {
     pub(super) conflict: bool,
     /// When to ask because the annotation requests it, if that was not done yet.
     pub(super) requested_at: Option<Timestamp>,
+    /// The Secrets that the token may come from, if the spec names standbys.
+    pub(super) standbys: Option<Standbys>,
+}
+
+/// The Secrets that the token may come from, in order of preference.
+#[derive(Debug)]
+pub(super) struct Standbys {
+    /// Each, and what was seen of it.
+    pub(super) all: Vec<Considered>,
+    /// The one whose token is in use; as long as none is, the first that may be.
+    pub(super) place: usize,
+    /// Since when, if it is in use.
+    pub(super) since: Option<Timestamp>,
+    /// True if the status names another one, and must name this one before anything is written.
+    pub(super) is_news: bool,
+    /// The earliest instant at which something is to be done about one that is not in use.
+    pub(super) due: Timestamp,
+    /// What could not be read.
+    pub(super) failures: Vec<Failure>,
 }
 
 /// What one reconcile of one connection observes with.
@@ -41,59 +66,28 @@ pub(super) struct Observer<'a> {
     pub(super) spec: &'a Spec,
     pub(super) ctx: &'a Context,
     pub(super) record: &'a mut Record,
+    /// Which Secret is looked at: 0 for that of `spec.secretRef`, else that of `spec.standby` before this place.
+    pub(super) place: usize,
+    /// The place of the one that is in use.
+    pub(super) used: usize,
     /// When the bytes were read that it has, if it has them.
     pub(super) read_at: Option<Instant>,
 }
 
 impl<'a> Observer<'a> {
-    /// The only place of a reconcile that reads the clock. A question that is due is handed to the prober, which nobody waits for.
+    /// Sees all of it.
     pub(super) async fn observe(&mut self) -> Observed {
-        let now = Timestamp::now();
-        let (token, bytes, failure) = self.source().await;
-        let host = host(self.ctx, &self.spec.host);
-        self.subject(&token, &host, now);
-        self.resume(now);
-        let mut timing = self.ctx.settings.timing(self.spec.interval);
-        let interval = token.yes().filter(|_| !self.spec.suspend).map(|_| timing.interval);
-        timing.follows = self
-            .record
-            .subject
-            .as_ref()
-            .is_some_and(|subject| self.ctx.records.follows(&self.connection.key, subject, interval));
-        let mut observed = Observed {
-            seen: Observation {
-                now,
-                skew: self.ctx.prober.clock_offset(&self.spec.host),
-                token,
-                bytes,
-                host,
-                knowledge: Knowledge::default(),
-                heard: Heard::default(),
-                past: Past {
-                    since: Timestamp::from(self.record.since).min(now),
-                    asked: None,
-                    released: None,
-                    hurried: false,
-                    suspected: false,
-                },
-                pending: false,
-                pending_proofs: Vec::new(),
-                distrusted_before: self.distrusted_before().map(|at| at.min(now)),
-                requested: self.requested(now),
-                not_before: None,
-                withdrawing_since: self.connection.status.as_ref().and_then(StatusDigest::withdrawing_since),
-                withdrawing_missing: self.connection.status.as_ref().is_some_and(StatusDigest::misses_source),
-                demand: self.spec.demand(),
-                timing,
-                found: Vec::new(),
-                serving: self.connection.status.as_ref().map(StatusDigest::serving).unwrap_or_default(),
-                circles: self.record.circles.to_vec(),
-            },
-            failures: failure.into_iter().collect(),
-            conflict: false,
-            requested_at: None,
-        };
-        self.recall(&mut observed.seen);
+        self.align();
+        if self.spec.standby.is_empty() {
+            return self.observe_in_use().await;
+        }
+        self.observe_candidates().await
+    }
+
+    /// Sees the token in use, and what stands under the names of the outputs.
+    async fn observe_in_use(&mut self) -> Observed {
+        let mut observed = self.look().await;
+        self.follow(&mut observed.seen);
         observed.seen.name_versions();
         // What a question is worth depends on what stands there, and the other way round.
         observed.seen.found = self.found(&observed.seen);
@@ -108,9 +102,68 @@ impl<'a> Observer<'a> {
         observed
     }
 
+    /// What is known of the token in one Secret. The only place of a reconcile that reads the clock. A question that is due is handed
+    /// to the prober, which nobody waits for.
+    async fn look(&mut self) -> Observed {
+        let now = Timestamp::now();
+        self.read_at = None;
+        let (token, bytes, failure) = self.source().await;
+        let host = host(self.ctx, &self.spec.host);
+        self.subject(&token, &host, now);
+        self.resume(now);
+        let timing = self.ctx.settings.timing(self.spec.interval);
+        let mut observed = Observed {
+            seen: Observation {
+                now,
+                skew: self.ctx.prober.clock_offset(&self.spec.host),
+                token,
+                bytes,
+                host,
+                knowledge: Knowledge::default(),
+                heard: Heard::default(),
+                past: Past {
+                    since: Timestamp::from(self.watched().since).min(now),
+                    asked: None,
+                    released: None,
+                    hurried: false,
+                    suspected: false,
+                },
+                pending: false,
+                pending_proofs: Vec::new(),
+                distrusted_before: self.distrusted_before().map(|at| at.min(now)),
+                requested: self.requested(now),
+                not_before: None,
+                withdrawing_since: self.connection.status.as_ref().and_then(StatusDigest::withdrawing_since),
+                withdrawing_missing: self.connection.status.as_ref().is_some_and(StatusDigest::misses_source),
+                rests: false,
+                demand: self.spec.demand(),
+                timing,
+                found: Vec::new(),
+                serving: self.connection.status.as_ref().map(StatusDigest::serving).unwrap_or_default(),
+                circles: self.record.circles.to_vec(),
+            },
+            failures: failure.into_iter().collect(),
+            conflict: false,
+            requested_at: None,
+            standbys: None,
+        };
+        self.recall(&mut observed.seen);
+        observed
+    }
+
+    /// Keeps how often this connection has the token asked about, and learns whether another one has it asked about more often.
+    fn follow(&mut self, seen: &mut Observation) {
+        let interval = seen.token.yes().filter(|_| !self.spec.suspend).map(|_| seen.timing.interval);
+        let Watched { id, subject, .. } = self.watched();
+        let follows =
+            |subject: &Subject| self.ctx.records.follows(&self.connection.key, *id, subject, interval);
+        seen.timing.follows = subject.as_ref().is_some_and(follows);
+    }
+
     /// Before which instant an acceptance does not count.
     fn distrusted_before(&self) -> Option<Timestamp> {
-        let contested = self.record.is_contested.then_some(self.record.since);
+        let watched = self.watched();
+        let contested = watched.is_contested.then_some(watched.since);
         self.record.resumed.or(contested).map(Timestamp::from)
     }
 
@@ -155,7 +208,24 @@ impl<'a> Observer<'a> {
     /// What is read of the source, and what the host lets be taken for a token in it.
     fn reading(&self) -> Reading<'a> {
         let legacy = self.ctx.settings.host(&self.spec.host).map(|host| host.legacy_tokens);
-        Reading { reference: &self.spec.secret_ref, legacy: legacy.unwrap_or_default() }
+        Reading { reference: self.reference(), legacy: legacy.unwrap_or_default() }
+    }
+
+    /// The Secret that is looked at.
+    fn reference(&self) -> &'a SecretKeyRef {
+        self.spec.candidates().nth(self.place).unwrap_or(&self.spec.secret_ref)
+    }
+
+    fn is_in_use(&self) -> bool {
+        self.place == self.used
+    }
+
+    fn watched(&self) -> &Watched {
+        self.record.watched(self.place)
+    }
+
+    fn watched_mut(&mut self) -> &mut Watched {
+        self.record.watched_mut(self.place)
     }
 
     fn entry(&self, name: &str) -> Option<SecretEntry> {

@@ -5,14 +5,13 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     num::NonZeroU32,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use super::contention::Contentions;
+use super::{contention::Contentions, standby::Standby, watched::Watched};
 use crate::{
     api::SecretKeyRef,
     cluster::{
@@ -20,48 +19,31 @@ use crate::{
         object::{Few, ObjectKey},
     },
     domain::{
-        Verdict,
         decide::{Circle, Holds},
-        knowledge::{Deferred, Knowledge},
         output::Stamp,
         probing::Subject,
         second::Second,
-        token::{Description, LegacyTokens, Token},
         version::Version,
     },
 };
 
-/// The bytes of a token are used no longer than this after they were read, and only while the Secret is in the same state.
-const BYTES_HELD: Duration = Duration::from_secs(2);
 /// What is remembered of one connection.
 #[derive(Debug)]
 pub(super) struct Record {
     /// The connection, beyond its name.
     pub(super) uid: Arc<str>,
-    /// When this process first saw the token that is in the source.
-    pub(super) since: Second,
-    /// What was read from the source.
-    pub(super) source: Option<Source>,
-    /// The token on its host.
-    pub(super) subject: Option<Subject>,
-    /// What the status said of it when this process started.
-    pub(super) remembered: Option<Box<Knowledge>>,
-    /// When GitHub accepted the token first, as the status said.
-    pub(super) first_proven: Option<Second>,
+    /// The Secret that `spec.secretRef` names, and the token in it.
+    pub(super) first: Watched,
+    /// The standbys, if the spec names any.
+    pub(super) standby: Option<Box<Standby>>,
     /// The outputs that lead back to the connection.
     pub(super) circles: Box<[Circle]>,
     /// What the outputs hold.
     pub(super) outputs: SmallVec<[Verified; 1]>,
-    /// The token, while a question about it is on its way.
-    pub(super) held: Option<Box<Held>>,
-    /// Why the prober does not take a question at present.
-    pub(super) not_now: Option<Box<Deferred>>,
     /// The request that was acted on in this process.
     pub(super) handled_request: Option<Box<str>>,
     /// When a suspension ended that the status still tells of.
     pub(super) resumed: Option<Second>,
-    /// Whether the status of another connection remembers that the token was refused since this one's says it was accepted.
-    pub(super) is_contested: bool,
     /// The demands that were seen last, as a sum.
     pub(super) demands: Option<u64>,
     /// Since when they are demanded, if they changed in this process.
@@ -82,13 +64,6 @@ pub(super) struct Record {
     pub(super) failures: u32,
 }
 
-/// What the source held, and in which state of it.
-#[derive(Debug)]
-pub(super) struct Source {
-    state: u64,
-    pub(super) token: Verdict<Description>,
-}
-
 /// What an output holds, in which state of it, compared with what. Name, state and stamp are kept as sums.
 #[derive(Clone, Debug)]
 pub(super) struct Verified {
@@ -98,27 +73,6 @@ pub(super) struct Verified {
     pub(super) holds: Holds,
     /// Whether this process wrote it so, whatever it holds by now.
     pub(super) ours: bool,
-}
-
-/// The bytes of the token, and the state of the source in which they stood.
-#[derive(Debug)]
-pub(super) struct Held {
-    state: u64,
-    at: Instant,
-    token: Token,
-}
-
-/// What is read of the source, and what is taken for a token in it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Reading<'a> {
-    pub(super) reference: &'a SecretKeyRef,
-    pub(super) legacy: LegacyTokens,
-}
-
-impl Held {
-    fn is_young(&self) -> bool {
-        self.at.elapsed() <= BYTES_HELD
-    }
 }
 
 /// A status that we wrote.
@@ -132,18 +86,12 @@ impl Record {
     fn new(uid: Arc<str>, now: Timestamp) -> Self {
         Record {
             uid,
-            since: now.into(),
-            source: None,
-            subject: None,
-            remembered: None,
-            first_proven: None,
+            first: Watched::new(0, now),
+            standby: None,
             circles: Box::default(),
             outputs: SmallVec::new(),
-            held: None,
-            not_now: None,
             handled_request: None,
             resumed: None,
-            is_contested: false,
             demands: None,
             demanded: None,
             asked_on_request: None,
@@ -154,53 +102,6 @@ impl Record {
             contentions: Contentions::default(),
             failures: 0,
         }
-    }
-
-    /// What was read from the source, if it is still in that state.
-    pub(super) fn source(
-        &self,
-        reading: Reading<'_>,
-        version: Option<&Version>,
-    ) -> Option<&Verdict<Description>> {
-        // That there was none is never taken for known: an event may have been on its way.
-        let source = self.source.as_ref().filter(|_| version.is_some())?;
-        (source.state == state(reading, version)).then_some(&source.token)
-    }
-
-    /// Keeps what was read from the source in this state.
-    pub(super) fn read_source(
-        &mut self,
-        reading: Reading<'_>,
-        version: Option<&Version>,
-        token: Verdict<Description>,
-    ) {
-        self.source = Some(Source { state: state(reading, version), token });
-    }
-
-    /// Keeps the bytes, which were read then, while a question about them is on its way.
-    pub(super) fn hold(
-        &mut self,
-        reading: Reading<'_>,
-        version: Option<&Version>,
-        token: Token,
-        at: Instant,
-    ) {
-        self.held = Some(Box::new(Held { state: state(reading, version), at, token }));
-    }
-
-    /// The bytes that were held, if they were read a moment ago and the source is still in that state.
-    pub(super) fn release(
-        &mut self,
-        reading: Reading<'_>,
-        version: Option<&Version>,
-    ) -> Option<(Token, Instant)> {
-        let held = self.held.take()?;
-        (held.is_young() && held.state == state(reading, version)).then_some((held.token, held.at))
-    }
-
-    /// Drops the bytes that are held, unless they are of use still.
-    pub(super) fn drop_bytes(&mut self, of_use: bool) {
-        self.held = self.held.take().filter(|held| of_use && held.is_young());
     }
 
     /// What the output holds, if it is still in the state in which somebody looked, and is compared with the same.
@@ -237,11 +138,56 @@ impl Record {
     }
 }
 
-/// One number for the part of the source that is read, in one state.
-fn state(reading: Reading<'_>, version: Option<&Version>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (&reading.reference.name, &reading.reference.key, reading.legacy, version).hash(&mut hasher);
-    hasher.finish()
+impl Record {
+    /// What is remembered of this candidate: 0 is the Secret of `spec.secretRef`, then come those of `spec.standby`.
+    pub(super) fn watched(&self, place: usize) -> &Watched {
+        let standby = place.checked_sub(1).zip(self.standby.as_deref());
+        standby.and_then(|(place, standby)| standby.get(place)).unwrap_or(&self.first)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn watched_mut(&mut self, place: usize) -> &mut Watched {
+        let standby = place.checked_sub(1).zip(self.standby.as_deref_mut());
+        standby.and_then(|(place, standby)| standby.get_mut(place)).unwrap_or(&mut self.first)
+    }
+
+    fn all_watched(&self) -> impl Iterator<Item = &Watched> {
+        std::iter::once(&self.first).chain(self.standby.iter().flat_map(|standby| standby.all()))
+    }
+
+    /// True if there was a token in any of the Secrets.
+    pub(super) fn has_subject(&self) -> bool {
+        self.all_watched().any(|watched| watched.subject.is_some())
+    }
+
+    /// True if nothing of the status is needed any more. While there are standbys, it also tells which token is in use.
+    pub(super) fn has_taken_memory(&self) -> bool {
+        self.first.subject.is_some() && self.standby.is_none()
+    }
+
+    /// Drops the bytes that are held of every token, unless they are of use still.
+    pub(super) fn drop_bytes(&mut self, of_use: bool) {
+        self.first.drop_bytes(of_use);
+        let standby = self.standby.iter_mut().flat_map(|standby| standby.all_mut());
+        standby.for_each(|watched| watched.drop_bytes(of_use));
+    }
+
+    /// Brings what is remembered in step with the Secrets that the spec names; gives what is watched no more.
+    pub(super) fn align(
+        &mut self,
+        source: &SecretKeyRef,
+        standby: &[SecretKeyRef],
+        now: Timestamp,
+    ) -> Vec<Watched> {
+        if standby.is_empty() && self.standby.is_none() {
+            return Vec::new();
+        }
+        let named = |reference: &SecretKeyRef| sum(&(&reference.name, &reference.key));
+        let mut known = self.standby.take().unwrap_or_else(|| Box::new(Standby::new(named(source))));
+        let left = known.align(&mut self.first, named(source), standby.iter().map(named), now);
+        self.standby = (!standby.is_empty()).then_some(known);
+        left
+    }
 }
 
 /// Equal for equal values, in this process.
@@ -265,8 +211,23 @@ struct Inner {
     refused: HashMap<Subject, Second>,
 }
 
-/// The connections that share a token, each with its interval in seconds, if it asks at all.
-type Sharers = SmallVec<[(ObjectKey, Option<NonZeroU32>); 1]>;
+/// Who shares a token. A connection may have it in several Secrets.
+type Sharers = SmallVec<[Sharer; 1]>;
+
+#[derive(Debug)]
+struct Sharer {
+    key: ObjectKey,
+    /// Of the Secret among those of the connection.
+    id: u8,
+    /// In seconds, if the connection has the token asked about at all.
+    interval: Option<NonZeroU32>,
+}
+
+impl Sharer {
+    fn is(&self, key: &ObjectKey, id: u8) -> bool {
+        self.key == *key && self.id == id
+    }
+}
 
 impl Records {
     /// Takes the record of a connection out; a new one if there is none of this uid. `forget` is told of a token that nobody uses
@@ -295,7 +256,7 @@ impl Records {
     /// Who shares this token.
     pub(super) fn sharing(&self, subject: &Subject) -> Few {
         let inner = self.lock();
-        inner.sharing.get(subject).into_iter().flatten().map(|(key, _)| key.clone()).collect()
+        inner.sharing.get(subject).into_iter().flatten().map(|sharer| sharer.key.clone()).collect()
     }
 
     /// The connection uses this token now, in place of the one before. `forget` is told of that one if nobody uses it any more,
@@ -303,18 +264,25 @@ impl Records {
     pub(super) fn share(
         &self,
         key: &ObjectKey,
+        id: u8,
         before: Option<&Subject>,
         after: &Subject,
         forget: impl Fn(&Subject),
     ) {
         let mut inner = self.lock();
         let sharing = inner.sharing.entry(after.clone()).or_default();
-        if !sharing.iter().any(|(sharer, _)| sharer == key) {
-            sharing.push((key.clone(), None));
+        if !sharing.iter().any(|sharer| sharer.is(key, id)) {
+            sharing.push(Sharer { key: key.clone(), id, interval: None });
         }
         if let Some(before) = before.filter(|before| *before != after) {
-            inner.unshare(key, before, forget);
+            inner.unshare(key, id, before, forget);
         }
+    }
+
+    /// The connection watches these Secrets no more.
+    pub(super) fn leave(&self, key: &ObjectKey, watched: &[Watched], forget: impl Fn(&Subject)) {
+        let mut inner = self.lock();
+        watched.iter().for_each(|watched| inner.unwatch(key, watched, &forget));
     }
 
     /// Keeps that a status remembers a refusal of the token.
@@ -334,6 +302,7 @@ impl Records {
     pub(super) fn follows(
         &self,
         key: &ObjectKey,
+        id: u8,
         subject: &Subject,
         interval: Option<SignedDuration>,
     ) -> bool {
@@ -342,11 +311,12 @@ impl Records {
         let mut inner = self.lock();
         let Some(sharing) = inner.sharing.get_mut(subject) else { return false };
         let mut follows = false;
-        for (sharer, interval) in sharing {
-            if sharer == key {
-                *interval = seconds;
+        for sharer in sharing {
+            if sharer.is(key, id) {
+                sharer.interval = seconds;
             } else {
-                follows |= interval.is_some_and(|interval| seconds.is_some_and(|seconds| interval < seconds));
+                let is_shorter = |interval| seconds.is_some_and(|seconds| interval < seconds);
+                follows |= sharer.interval.is_some_and(is_shorter);
             }
         }
         follows
@@ -368,14 +338,18 @@ impl Records {
 
 impl Inner {
     fn leave(&mut self, key: &ObjectKey, record: &Record, forget: impl Fn(&Subject)) {
-        if let Some(subject) = &record.subject {
-            self.unshare(key, subject, forget);
+        record.all_watched().for_each(|watched| self.unwatch(key, watched, &forget));
+    }
+
+    fn unwatch(&mut self, key: &ObjectKey, watched: &Watched, forget: impl Fn(&Subject)) {
+        if let Some(subject) = &watched.subject {
+            self.unshare(key, watched.id, subject, forget);
         }
     }
 
-    fn unshare(&mut self, key: &ObjectKey, subject: &Subject, forget: impl Fn(&Subject)) {
+    fn unshare(&mut self, key: &ObjectKey, id: u8, subject: &Subject, forget: impl Fn(&Subject)) {
         let Some(sharing) = self.sharing.get_mut(subject) else { return };
-        sharing.retain(|(sharer, _)| sharer != key);
+        sharing.retain(|sharer| !sharer.is(key, id));
         if sharing.is_empty() {
             self.sharing.remove(subject);
             self.refused.remove(subject);

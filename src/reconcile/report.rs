@@ -9,7 +9,7 @@ use super::{
     Context, Next,
     act::Outcomes,
     contention::STATUS,
-    observe::Observed,
+    observe::{Observed, Standbys},
     records::{Record, Written, sum},
 };
 use crate::{
@@ -50,10 +50,13 @@ pub(super) async fn report(
     let kind = observed.seen.token.yes().map(|token| token.kind);
     let links =
         host.map(|host| links(host, &connection.key.to_string(), spec, kind, &decision.judgement.lines));
-    let source = format!("Secret {}", spec.secret_ref.name);
+    let standbys = observed.standbys.as_ref();
+    let place = standbys.map_or(0, |standbys| standbys.place);
+    let secret = &spec.candidates().nth(place).unwrap_or(&spec.secret_ref).name;
+    let source = format!("Secret {secret}");
     let before = connection.status.as_ref().and_then(|status| status.last_handled_request.as_deref());
     let handled_request = record.handled_request.clone();
-    let withdrawn = record.subject.is_some().then(|| record.others.told());
+    let withdrawn = record.has_subject().then(|| record.others.told());
     let pass = Pass {
         source: &source,
         seen: &observed.seen,
@@ -61,13 +64,50 @@ pub(super) async fn report(
         stands: &outcomes.stands,
         others: &outcomes.others,
         withdrawn_outputs: withdrawn.as_deref(),
-        secret_name: &spec.secret_ref.name,
+        secret_name: secret,
         links: links.as_ref(),
         raised_from: (asked < ctx.settings.minimum_interval).then_some(asked),
+        standbys: standbys.map(|Standbys { all, place, since, .. }| status::Standbys {
+            all,
+            place: *place,
+            since: *since,
+        }),
+        web: host.map(|host| &*host.addresses.web_url),
         handled_request: handled_request.as_deref().or(before),
     };
     let say = |before: Before<'_>| status::next(before, connection.generation, &pass);
     say_it(connection, say, observed.seen.timing.heartbeat, record, ctx).await
+}
+
+/// Says which token is in use before it is written anywhere, so that whoever starts anew goes on with it. Then comes another pass.
+pub(super) async fn announce(
+    connection: &Connection,
+    spec: &Spec,
+    observed: &Observed,
+    record: &mut Record,
+    ctx: &Context,
+) -> Next {
+    let Some((standbys, since)) = observed.standbys.as_ref().and_then(|all| Some((all, all.since?))) else {
+        return Next::Failed;
+    };
+    let Some(secret) = spec.candidates().nth(standbys.place) else { return Next::Failed };
+    let (now, status) = match connections::live(&ctx.client, &connection.key).await {
+        Ok(Some(live)) => live,
+        Ok(None) => return gone(connection, ctx),
+        Err(fault) => return failed(connection, &fault),
+    };
+    if now.uid != connection.uid || now.generation != connection.generation {
+        learn(&connection.resource_version, now, ctx);
+        return Next::After(Duration::ZERO);
+    }
+    let announced = status::announced(&status, &secret.name, since, &observed.seen);
+    match write(&now, Some(&status), &announced, record, ctx).await {
+        Next::Wait => {
+            tracing::info!(connection = %connection.key, secret = secret.name, "another token is in use");
+            Next::After(Duration::ZERO)
+        }
+        next => next,
+    }
 }
 
 /// Says it, unless it is said. The status in the cluster is read only if it says something else, since its instants and what it
@@ -117,7 +157,9 @@ async fn say_it(
 /// How long to wait with the status for the first answer about the token. A connection that was judged before, of which the
 /// operator has not heard for long, is asked about first and then judged, however long that takes.
 fn awaits(connection: &Connection, observed: &Observed, record: &mut Record) -> Option<Duration> {
-    if !observed.seen.awaits_first_answer() {
+    let awaits = observed.seen.awaits_first_answer();
+    let standbys = observed.standbys.iter().flat_map(|standbys| &standbys.all);
+    if !awaits && !standbys.into_iter().any(|(candidate, _)| candidate.is_awaited) {
         record.awaiting = None;
         return None;
     }
@@ -125,11 +167,11 @@ fn awaits(connection: &Connection, observed: &Observed, record: &mut Record) -> 
     let token = observed.seen.token.yes().map(|token| token.hashed);
     let status = connection.status.as_ref().filter(|_| connection.is_known());
     let judged = status.and_then(|status| status.token);
-    if judged.is_some() && judged == token {
+    if awaits && judged.is_some() && judged == token {
         return Some(super::LONGEST_WAIT);
     }
     let is_new = connection.status.as_ref().is_none_or(|status| status.observed_generation.is_none());
-    let patience = if is_new { PATIENCE_WITH_NEW } else { PATIENCE };
+    let patience = if is_new && awaits { PATIENCE_WITH_NEW } else { PATIENCE };
     let left = patience.saturating_sub(since.elapsed());
     (!left.is_zero()).then_some(left)
 }
@@ -180,7 +222,7 @@ async fn write(
                 fingerprint: status.fingerprint(),
                 generation: connection.generation.unwrap_or_default(),
             });
-            let is_taken = record.subject.is_some();
+            let is_taken = record.has_taken_memory();
             ctx.index.saw_connection(if is_taken { written.without_memory() } else { written });
             Next::Wait
         }

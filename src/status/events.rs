@@ -3,10 +3,10 @@
 
 use super::account;
 use crate::{
-    api::{Condition, ConditionStatus, GithubPatConnectionStatus as Status, TokenStatus},
+    api::{Condition, ConditionStatus, GithubPatConnectionStatus as Status, Phase, TokenStatus},
     domain::{
         Reason,
-        event::{ACCOUNT_CHANGED, ACCOUNT_RENAMED, Event, EventType},
+        event::{ACCOUNT_CHANGED, ACCOUNT_RENAMED, Event, EventType, SAFE_TO_REVOKE, TOKEN_IN_USE_CHANGED},
     },
 };
 
@@ -15,10 +15,8 @@ use crate::{
 /// That a new connection became Ready is none: its status says so, nothing has got worse, and it would be a third write for each.
 pub fn events(before: Option<&Status>, after: &Status) -> Vec<Event> {
     let before = before.filter(|before| before.observed_generation.is_some());
-    [ready(before, after), expires_soon(before, after), account_changed(before, after)]
-        .into_iter()
-        .flatten()
-        .collect()
+    let told = [ready, expires_soon, account_changed, token_in_use_changed, safe_to_revoke];
+    told.iter().filter_map(|told| told(before, after)).collect()
 }
 
 fn ready(before: Option<&Status>, after: &Status) -> Option<Event> {
@@ -37,16 +35,43 @@ fn ready(before: Option<&Status>, after: &Status) -> Option<Event> {
 
 /// One for each of the durations of `warnBefore`: the sentence changes with each.
 fn expires_soon(before: Option<&Status>, after: &Status) -> Option<Event> {
-    let now = stage(after)?;
-    let is_news = before.and_then(stage) != Some(now);
-    is_news.then(|| Event::new(EventType::Warning, Reason::ExpiresSoon.as_str(), now))
+    let (reason, now) = stage(after)?;
+    let is_news = before.and_then(stage) != Some((reason, now));
+    is_news.then(|| Event::new(EventType::Warning, reason.as_str(), now))
 }
 
-/// What is said of the expiry while it is near, without what `Ready` adds.
-fn stage(status: &Status) -> Option<&str> {
-    let is_near = |condition: &&Condition| condition.reason == Reason::ExpiresSoon.as_str();
-    status.condition("NotExpiring").filter(is_near)?;
-    status.message("NotExpiring")?.split("; ").next()
+/// The reasons of `NotExpiring` that are told.
+const WARNINGS: [Reason; 3] = [Reason::ExpiresSoon, Reason::StandbyUnusable, Reason::StandbyExpiresSoon];
+
+/// What is said of the expiry while it is near, or of a token that cannot take over, without what is added to it.
+fn stage(status: &Status) -> Option<(Reason, &str)> {
+    let said = &status.condition("NotExpiring")?.reason;
+    let reason = WARNINGS.into_iter().find(|reason| reason.as_str() == said)?;
+    Some((reason, status.message("NotExpiring")?.split("; ").next()?))
+}
+
+/// The Secret whose token is in use, if the status says which.
+fn in_use(status: &Status) -> Option<&str> {
+    status.candidates.iter().find(|candidate| candidate.in_use).map(|candidate| &*candidate.secret_name)
+}
+
+fn token_in_use_changed(before: Option<&Status>, after: &Status) -> Option<Event> {
+    let (before, now) = (before.and_then(in_use)?, in_use(after)?);
+    let message = format!("the token in Secret {now} is in use in place of the one in Secret {before}");
+    (before != now).then(|| Event::new(EventType::Normal, TOKEN_IN_USE_CHANGED, message))
+}
+
+fn safe_to_revoke(before: Option<&Status>, after: &Status) -> Option<Event> {
+    let safe = |status: &Status| {
+        let rotation = status.rotation.clone().filter(|rotation| rotation.phase == Phase::SafeToRevoke)?;
+        Some((rotation.old_token.hashed_token, rotation.new_token.hashed_token, rotation))
+    };
+    let (old, new, rotation) = safe(after)?;
+    if before.and_then(safe).is_some_and(|(before, after, _)| (before, after) == (old, new)) {
+        return None;
+    }
+    let page = rotation.revoke_at.map_or_else(String::new, |page| format!(" ({page})"));
+    Some(Event::new(EventType::Normal, SAFE_TO_REVOKE, format!("{}{page}", rotation.message)))
 }
 
 fn account_changed(before: Option<&Status>, after: &Status) -> Option<Event> {

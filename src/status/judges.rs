@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Draft, Pass, holds, says};
+use super::{Draft, Pass, holds, says, standby::with_standbys};
 use crate::{
     api::ConditionStatus,
     domain::{
@@ -77,12 +77,13 @@ fn met(lines: &[Line]) -> String {
 }
 
 pub(super) fn not_expiring(pass: &Pass<'_>) -> Draft {
-    draft(&pass.decision.judgement.expiry, |expiry| match expiry {
+    let draft = draft(&pass.decision.judgement.expiry, |expiry| match expiry {
         Expiry::At(at) => Finding::new(Reason::NotExpiring, format!("the token expires at {at}")),
         Expiry::Never | Expiry::Unreadable | Expiry::Implausible(_) => {
             Finding::new(Reason::NeverExpires, format!("the token never expires{}", long_known(pass)))
         }
-    })
+    });
+    with_standbys(draft, pass)
 }
 
 /// So long after its first proof a classic token is told to be long known. GitHub removes one that nobody has used for a year, and

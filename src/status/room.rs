@@ -2,7 +2,7 @@
 //!
 //! What the next process must know stays: the token, the proofs, the deferral. What a person needs first stays too: the message of
 //! `Ready`, then the demands that are not met. What is cut depends on nothing that a status before said, so that the same is cut each
-//! time. The history counts as if it were full.
+//! time. The history and the rotation, which depend on it, count as if they were as long as they can be.
 
 use std::io;
 
@@ -22,6 +22,8 @@ use crate::{
 pub(super) const LONGEST: usize = 8 * 1024 - 1;
 /// What ten changes of Ready take at most.
 const HISTORY: usize = 900;
+/// What a rotation takes, unless its names are of hundreds of characters.
+const ROTATION: usize = 900;
 /// The longest messages: of Ready, and of another condition.
 const MESSAGES: (usize, usize) = (1024, 512);
 /// The same where everything else is as long as can be.
@@ -33,10 +35,13 @@ const LIST: usize = 18;
 
 /// The same, with what fits.
 pub(super) fn fitted(mut status: Status) -> Status {
-    let history = std::mem::take(&mut status.history);
-    let (before, room) = (status.further_requirements.take(), LONGEST.saturating_sub(HISTORY));
+    let (history, rotation) = (std::mem::take(&mut status.history), status.rotation.take());
+    let before = status.further_requirements.take();
     cut_messages(&mut status.conditions, MESSAGES);
     status.token.as_mut().into_iter().for_each(cut_excess);
+    let others = status.candidates.iter_mut().filter_map(|candidate| candidate.token.as_deref_mut());
+    others.for_each(cut_excess);
+    let room = LONGEST.saturating_sub(HISTORY).saturating_sub(ROTATION);
     if before.is_some() || size(&status) > room {
         let mut lines = std::mem::take(&mut status.requirements);
         lines.sort_by_key(|line| rank(line.state));
@@ -57,7 +62,7 @@ pub(super) fn fitted(mut status: Status) -> Status {
         // The least of what can be lost.
         status.withdrawn_outputs.clear();
     }
-    Status { history, ..status }
+    Status { history, rotation, ..status }
 }
 
 /// The demands that are not met first.

@@ -10,9 +10,9 @@ mod room;
 use super::*;
 use crate::domain::{
     Verdict,
-    answer::{Deferral, Reply},
+    answer::{Deferral, Expiry, Reply},
     decide::{
-        Circle, Found, Holds, OnInvalid, decide,
+        Circle, Found, Holds, Host, OnInvalid, decide,
         tests::{leaving, others, ours},
     },
     format::Addresses,
@@ -201,6 +201,8 @@ fn written_with(
         secret_name: "pat",
         links: Some(&links),
         raised_from,
+        standbys: None,
+        web: Some("https://github.com"),
         handled_request: None,
     };
     let kept = previous.filter(|_| seen.demand.suspend).map(|status| status.conditions.as_slice());

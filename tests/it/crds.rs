@@ -66,6 +66,7 @@ async fn a_wrong_spec_is_refused_with_one_sentence_that_names_the_field() {
 #[tokio::test]
 async fn every_right_spec_of_the_documentation_is_taken() {
     let world = World::start().await;
+    let four = ["a", "b", "c", "d"].map(|name| json!({ "name": name, "key": "pat" }));
     let rows = [
         ("the least", json!({})),
         ("the shortest interval", json!({ "interval": "10s" })),
@@ -115,6 +116,7 @@ async fn every_right_spec_of_the_documentation_is_taken() {
                 "secretName": format!("{number:a>242}"), "format": "Opaque", "versioned": true, "keepVersions": 10,
             })).collect::<Vec<_>>() }),
         ),
+        ("four standbys", json!({ "standby": four, "holdDown": "0s" })),
         ("withdrawal", json!({ "onInvalid": "Withdraw", "suspend": true })),
         ("withdrawal after a while", json!({ "onInvalid": "Withdraw", "withdrawAfter": "10s" })),
         (

@@ -25,6 +25,7 @@ mod namespaces;
 mod publish;
 mod reconcile;
 mod rivals;
+mod standby;
 mod versions;
 mod withdrawal;
 #[expect(dead_code, reason = "the rows use more of it")]

@@ -25,6 +25,7 @@ mod refusals;
 mod restored;
 mod rivals;
 mod sharing;
+mod standby;
 mod tenant;
 mod unreadable;
 mod watches;

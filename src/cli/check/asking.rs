@@ -52,6 +52,7 @@ pub(super) async fn ask(
         pending_proofs: Vec::new(),
         requested: None,
         distrusted_before: None,
+        rests: false,
         not_before: None,
         withdrawing_since: None,
         withdrawing_missing: false,

@@ -103,6 +103,8 @@ pub struct Observation {
     pub withdrawing_missing: bool,
     /// Before which instant no question is taken, because of the host or of what was spent.
     pub not_before: Option<Timestamp>,
+    /// Whether the questions beside identity wait until that is due: a status remembers their answers as a whole.
+    pub rests: bool,
     /// What the connection demands.
     pub demand: Demand,
     /// When to ask.
@@ -118,8 +120,8 @@ pub struct Observation {
 /// The part of the spec that a decision needs.
 #[derive(Clone, Debug)]
 pub struct Demand {
-    /// The Secret that the token is read from.
-    pub source: String,
+    /// The Secrets that the token may be read from.
+    pub sources: Vec<String>,
     /// Whose token it must be.
     pub expectation: Expectation,
     /// What the token must be and have.
@@ -201,12 +203,22 @@ impl Observation {
         !self.pending && self.due().is_some_and(|due| due <= self.now)
     }
 
+    /// True if the token may be read from this Secret.
+    pub(super) fn is_source(&self, name: &str) -> bool {
+        self.demand.sources.iter().any(|source| source == name)
+    }
+
+    /// True while a question about the token is on its way.
+    pub fn is_asking(&self) -> bool {
+        self.pending || !self.pending_proofs.is_empty()
+    }
+
     /// The questions beside identity that are of use now. There are none before GitHub has accepted the token, nor while something
     /// speaks against that.
     pub fn probes(&self) -> Vec<Probe> {
         let (Some(token), Some(_)) = (self.token.yes(), self.host.yes()) else { return Vec::new() };
         let is_doubted = self.knowledge.refused.is_some() || self.knowledge.deferred.is_some();
-        if self.demand.suspend || is_doubted || !self.is_fresh() || self.has_ended() {
+        if self.demand.suspend || self.rests || is_doubted || !self.is_fresh() || self.has_ended() {
             return Vec::new();
         }
         let grant = self.knowledge.grant.as_ref().map(|(grant, _)| grant);
@@ -249,6 +261,11 @@ impl Observation {
         self.pending_proofs.iter().any(|probe| !self.knowledge.proofs.contains_key(probe))
     }
 
+    /// True if this process has heard GitHub accept the token.
+    pub fn has_heard(&self) -> bool {
+        self.heard.acceptances != Acceptances::None
+    }
+
     /// True if the last acceptance is young enough to speak for itself.
     pub(super) fn is_fresh(&self) -> bool {
         let accepted = self.knowledge.grant.as_ref().map(|(_, at)| *at);
@@ -262,7 +279,8 @@ impl Observation {
         Some(grant.expiry.no_later_than(self.demand.requirement.expiry.expires_at))
     }
 
-    pub(super) fn expires_at(&self) -> Option<Timestamp> {
+    /// When the token ends, if GitHub or the spec names an end.
+    pub fn expires_at(&self) -> Option<Timestamp> {
         match self.expiry() {
             Some(Expiry::At(at)) => Some(at),
             _ => None,

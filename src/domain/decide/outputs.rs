@@ -184,13 +184,13 @@ impl<'a> Outputs<'a> {
     fn withdraw(&mut self, seen: &'a Observation) {
         for found in &seen.found {
             match found {
-                Found::Ours { name, holds: Holds::Unread, .. } if name != &seen.demand.source => {
+                Found::Ours { name, holds: Holds::Unread, .. } if !seen.is_source(name) => {
                     self.missing.outputs.push(name);
                     self.missing.bytes |= seen.bytes.is_none();
                 }
                 Found::Ours {
                     name, holds: Holds::Wanted | Holds::Other { same_token: true, .. }, ..
-                } if name != &seen.demand.source => {
+                } if !seen.is_source(name) => {
                     self.changes.extend(Change::deletion(found));
                 }
                 _ => {}
@@ -286,7 +286,7 @@ fn circle<'a>(seen: &'a Observation, output: &Output) -> Option<&'a Circle> {
 /// True for an output of before that the spec does not name any more. One that is now the source is released instead.
 fn is_leftover(seen: &Observation, found: &Found) -> bool {
     let Found::Ours { name, .. } = found else { return false };
-    *name != seen.demand.source && !is_named(seen, name) && !seen.is_version(name)
+    !seen.is_source(name) && !is_named(seen, name) && !seen.is_version(name)
 }
 
 /// True if an output is to be written to the Secret of this name.
@@ -296,13 +296,13 @@ fn is_named(seen: &Observation, name: &str) -> bool {
 
 /// Deletes every output of the connection: there is no token any more with which they could be compared.
 fn all(seen: &Observation) -> impl Iterator<Item = Change> {
-    let is_source = |found: &Found| matches!(found, Found::Ours { name, .. } if *name == seen.demand.source);
-    seen.found.iter().filter(move |found| !is_source(found)).filter_map(Change::deletion)
+    let is_read = |found: &Found| matches!(found, Found::Ours { name, .. } if seen.is_source(name));
+    seen.found.iter().filter(move |found| !is_read(found)).filter_map(Change::deletion)
 }
 
 fn release(seen: &Observation, found: &Found) -> Option<Change> {
     match found {
-        Found::Ours { name, version, .. } | Found::Bound { name, version } if *name == seen.demand.source => {
+        Found::Ours { name, version, .. } | Found::Bound { name, version } if seen.is_source(name) => {
             Some(Change::Release { name: name.clone(), version: version.clone() })
         }
         _ => None,

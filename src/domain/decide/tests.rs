@@ -67,8 +67,9 @@ pub(crate) fn seen() -> Observation {
         pending_proofs: Vec::new(),
         requested: None,
         distrusted_before: None,
+        rests: false,
         demand: Demand {
-            source: "source".to_owned(),
+            sources: vec!["source".to_owned()],
             expectation: Expectation::default(),
             requirement: Requirement::default(),
             outputs: vec![out("one", Format::Opaque), out("two", Format::BasicAuth)],

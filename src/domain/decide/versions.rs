@@ -38,7 +38,7 @@ impl Observation {
 /// They go by their number alone: whether a Pod names one, nobody looks.
 pub(super) fn outdated(seen: &Observation, output: &Output) -> impl Iterator<Item = Change> {
     let mut earlier = versions(seen, output);
-    earlier.retain(|found| output.target() != Some(found.name()) && found.name() != seen.demand.source);
+    earlier.retain(|found| output.target() != Some(found.name()) && !seen.is_source(found.name()));
     let outdated = earlier.iter().skip(output.kept_versions()).rev();
     let outdated: Vec<_> = outdated.filter_map(|found| Change::deletion(found)).collect();
     outdated.into_iter()

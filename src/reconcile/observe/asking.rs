@@ -15,7 +15,7 @@ use crate::{
         probing::{Subject, Urgency, schedule::later},
         requirement::Requirement,
         second::Second,
-        token::{Description, Flaw},
+        token::{Description, Flaw, Token},
     },
     prober::{Asked, Asker},
 };
@@ -28,37 +28,44 @@ impl Observer<'_> {
     pub(super) fn subject(&mut self, token: &Verdict<Description>, host: &Verdict<Host>, now: Timestamp) {
         let subject =
             token.yes().zip(host.yes()).map(|(token, host)| self.ctx.subject(&host.name, token.hashed));
+        let is_written = self.record.written.is_some();
+        let is_first = !self.record.has_subject();
+        let (ctx, key, watched) = (self.ctx, &self.connection.key, self.record.watched_mut(self.place));
         // What is known of the last token is kept until another one is there: its Secret may come back as it was.
-        let Some(subject) = subject.filter(|subject| Some(subject) != self.record.subject.as_ref()) else {
+        let Some(subject) = subject.filter(|subject| Some(subject) != watched.subject.as_ref()) else {
             return;
         };
-        let (key, before) = (&self.connection.key, self.record.subject.as_ref());
-        self.ctx.records.share(key, before, &subject, |unused| self.ctx.prober.forget(unused));
-        self.ctx.prober.keep(&subject);
-        if before.is_none() {
+        let before = watched.subject.as_ref();
+        ctx.records.share(key, watched.id, before, &subject, |unused| ctx.prober.forget(unused));
+        ctx.prober.keep(&subject);
+        if is_first {
             let status = self.connection.status.as_ref();
             let withdrawn = status.map(StatusDigest::withdrawn_outputs).unwrap_or_default();
             self.record.others = Others::from(withdrawn);
         }
-        self.record.since = now.into();
-        self.record.not_now = None;
-        self.record.remembered = remembered(self.connection.status.as_ref(), &subject, &self.spec.require);
-        self.record.first_proven =
-            self.record.remembered.as_ref().and_then(|remembered| remembered.first_proven).map(Second::from);
-        let remembered = self.record.remembered.as_ref().filter(|remembered| remembered.refused.is_none());
+        let watched = self.record.watched_mut(self.place);
+        watched.since = now.into();
+        watched.not_now = None;
+        // What this process wrote into the status, it has heard itself.
+        let is_ours = is_written && ctx.prober.snapshot(&subject).is_some();
+        let status = self.connection.status.as_ref().filter(|_| !is_ours);
+        watched.remembered = remembered(status, &subject, &self.spec.require);
+        watched.first_proven =
+            watched.remembered.as_ref().and_then(|remembered| remembered.first_proven).map(Second::from);
+        let remembered = watched.remembered.as_ref().filter(|remembered| remembered.refused.is_none());
         let accepted = remembered.and_then(|remembered| remembered.grant.as_ref());
-        self.record.is_contested =
-            accepted.is_some_and(|(_, at)| self.ctx.records.is_refused_since(&subject, *at));
-        self.record.subject = Some(subject);
+        watched.is_contested = accepted.is_some_and(|(_, at)| ctx.records.is_refused_since(&subject, *at));
+        watched.subject = Some(subject);
     }
 
     /// What this process has heard of the token, and before that what the connection's own status remembers.
     pub(super) fn recall(&mut self, seen: &mut Observation) {
-        let Some(subject) = &self.record.subject else { return };
+        let (ctx, watched) = (self.ctx, self.record.watched_mut(self.place));
+        let Some(subject) = watched.subject.clone() else { return };
         if seen.token.yes().is_none() || seen.host.yes().is_none() {
             return;
         }
-        let snapshot = self.ctx.prober.snapshot(subject);
+        let snapshot = ctx.prober.snapshot(&subject);
         if let Some(snapshot) = &snapshot {
             seen.pending = snapshot.pending;
             seen.heard = Heard {
@@ -70,36 +77,31 @@ impl Observer<'_> {
                 refusal: snapshot.knowledge.refused.is_some(),
                 deferral: snapshot.knowledge.deferred.is_some(),
             };
-            seen.past = snapshot.past(self.record.since.into()).by(seen.now);
+            seen.past = snapshot.past(watched.since.into()).by(seen.now);
             if snapshot.knowledge.grant.is_some() && !snapshot.knowledge.heard_one_acceptance() {
-                self.record.remembered = self.record.remembered.take().and_then(proofs_alone);
+                watched.remembered = watched.remembered.take().and_then(proofs_alone);
             }
         }
-        seen.knowledge = match (self.record.remembered.as_deref(), snapshot) {
+        seen.knowledge = match (watched.remembered.as_deref(), snapshot) {
             (Some(remembered), Some(snapshot)) => remembered.overlaid(&snapshot.knowledge),
             (None, Some(snapshot)) => snapshot.knowledge,
             (Some(remembered), None) => remembered.clone(),
             (None, None) => Knowledge::default(),
         };
-        let first = self
-            .record
-            .first_proven
-            .map(Timestamp::from)
-            .into_iter()
-            .chain(seen.knowledge.first_proven)
-            .min();
+        let first = watched.first_proven.map(Timestamp::from);
+        let first = first.into_iter().chain(seen.knowledge.first_proven).min();
         seen.knowledge.first_proven = first.filter(|_| seen.knowledge.grant.is_some());
         let (requirement, now) = (&seen.demand.requirement, seen.now);
         let proofs = std::mem::take(&mut seen.knowledge.proofs);
         let own = proofs.into_iter().filter(|(probe, _)| requirement.asks(probe));
         seen.knowledge.proofs = own.map(|(probe, proven)| (probe, proven.by(now))).collect();
-        let is_pending = |probe: &Probe| self.ctx.prober.is_pending(subject, probe);
+        let is_pending = |probe: &Probe| ctx.prober.is_pending(&subject, probe);
         seen.pending_proofs = seen.probes().into_iter().filter(is_pending).collect();
         // An acceptance since then answers the question that was not taken.
         let accepted = seen.knowledge.grant.as_ref().map(|(_, at)| *at);
-        self.record.not_now = self.record.not_now.take().filter(|not_now| accepted <= Some(not_now.since));
+        watched.not_now = watched.not_now.take().filter(|not_now| accepted <= Some(not_now.since));
         if seen.knowledge.deferred.is_none() && !seen.pending {
-            seen.knowledge.deferred = self.record.not_now.as_deref().copied();
+            seen.knowledge.deferred = watched.not_now.as_deref().copied();
         }
     }
 
@@ -108,13 +110,17 @@ impl Observer<'_> {
     fn is_requested(&self, seen: &Observation) -> bool {
         let handled = self.handled_request();
         let requested = self.connection.requested.as_deref();
-        requested.is_some() && requested != handled && !seen.demand.suspend && self.is_current(seen)
+        self.is_in_use()
+            && requested.is_some()
+            && requested != handled
+            && !seen.demand.suspend
+            && self.is_current(seen)
     }
 
     /// True if the token in the source, on the host that the spec names, is the subject.
     fn is_current(&self, seen: &Observation) -> bool {
         let now = seen.token.yes().zip(seen.host.yes());
-        self.record.subject.as_ref().is_some_and(|subject| {
+        self.watched().subject.as_ref().is_some_and(|subject| {
             now.is_some_and(|(token, host)| subject.token == token.hashed && subject.host == host.name)
         })
     }
@@ -150,7 +156,8 @@ impl Observer<'_> {
 
     pub(super) async fn ask(&mut self, observed: &mut Observed) {
         self.bytes(observed).await;
-        let (Some(token), Some(subject)) = (observed.seen.bytes.clone(), self.record.subject.clone()) else {
+        let (Some(token), Some(subject)) = (observed.seen.bytes.clone(), self.watched().subject.clone())
+        else {
             return;
         };
         // While the source was read, another connection may have asked about the same token, and have been answered.
@@ -185,11 +192,8 @@ impl Observer<'_> {
             observed.seen.now,
         ) {
             Asked::Pending => {
-                let version = self.version(&self.spec.secret_ref.name);
-                let reading = self.reading();
-                let read_at = self.read_at.unwrap_or_else(Instant::now);
-                self.record.hold(reading, version.as_ref(), token, read_at);
-                self.record.not_now = None;
+                self.hold(token);
+                self.watched_mut().not_now = None;
                 observed.seen.pending = true;
                 if requested {
                     self.record.handled_request = self.connection.requested.clone();
@@ -202,7 +206,7 @@ impl Observer<'_> {
                 let is_known = knowledge.grant.is_some() || knowledge.refused.is_some();
                 if deferral.reason != Reason::HostBusy || !is_known {
                     let since = whole_seconds(observed.seen.now);
-                    self.record
+                    self.watched_mut()
                         .not_now
                         .get_or_insert_with(|| Box::new(Deferred::first(deferral, since)))
                         .deferral = deferral;
@@ -221,7 +225,8 @@ impl Observer<'_> {
             return;
         }
         self.bytes(observed).await;
-        let (Some(token), Some(subject)) = (observed.seen.bytes.clone(), self.record.subject.clone()) else {
+        let (Some(token), Some(subject)) = (observed.seen.bytes.clone(), self.watched().subject.clone())
+        else {
             return;
         };
         let knowledge = &observed.seen.knowledge;
@@ -245,12 +250,16 @@ impl Observer<'_> {
             is_pending |= asked == Asked::Pending;
         }
         if is_pending {
-            let version = self.version(&self.spec.secret_ref.name);
-            let reading = self.reading();
-            let read_at = self.read_at.unwrap_or_else(Instant::now);
-            self.record.hold(reading, version.as_ref(), token, read_at);
+            self.hold(token);
         }
         self.recall(&mut observed.seen);
+    }
+
+    /// Keeps the bytes while the question about them is on its way.
+    fn hold(&mut self, token: Token) {
+        let (reading, version) = (self.reading(), self.version(&self.reference().name));
+        let read_at = self.read_at.unwrap_or_else(Instant::now);
+        self.watched_mut().hold(reading, version.as_ref(), token, read_at);
     }
 
     fn urgency(&self, seen: &Observation) -> Urgency {
@@ -258,7 +267,8 @@ impl Observer<'_> {
         let is_dubious =
             token.is_some_and(|token| token.flaw == Some(Flaw::Checksum)) && self.spec.host == "github.com";
         let before = self.connection.status.as_ref().and_then(|status| status.token);
-        let rotated = before.is_some_and(|before| token.is_none_or(|token| before != token.hashed));
+        let rotated =
+            self.is_in_use() && before.is_some_and(|before| token.is_none_or(|token| before != token.hashed));
         match (knowledge.grant.is_some(), knowledge.refused.is_some(), knowledge.deferred.is_some()) {
             (false, _, _) if is_dubious => Urgency::Dubious,
             (_, true, _) => Urgency::Confirm,

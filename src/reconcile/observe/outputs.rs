@@ -20,9 +20,13 @@ use crate::{
 impl Observer<'_> {
     /// What stands under the names of the outputs, and which outputs of before are not named any more.
     pub(super) fn found(&self, seen: &Observation) -> Vec<Found> {
-        let source = &self.spec.secret_ref.name;
-        let bound = self.entry(source).filter(|entry| entry.bound_to.as_ref() == Some(&self.connection.uid));
-        let bound = bound.filter(|entry| !entry.is_output).map(|entry| self.classify(source, &entry, None));
+        let is_bound = |entry: &SecretEntry| entry.bound_to.as_ref() == Some(&self.connection.uid);
+        let bound = self.spec.candidates().filter_map(|source| {
+            let entry = self.entry(&source.name).filter(is_bound)?;
+            Some((&source.name, entry))
+        });
+        let bound = bound.filter(|(_, entry)| !entry.is_output);
+        let bound = bound.map(|(source, entry)| self.classify(source, &entry, None));
         let named = seen.demand.outputs.iter().filter_map(|output| {
             let target = output.target()?;
             Some(self.classify(target, &self.entry(target)?, seen.stamp(output)))

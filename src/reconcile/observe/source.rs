@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{
-    super::{Failure, records::Reading},
+    super::{Failure, watched::Reading},
     Observed, Observer,
 };
 use crate::{
@@ -14,16 +14,16 @@ use crate::{
     cluster::{Fault, secrets},
     domain::{
         Finding, Reason, Verdict,
-        token::{Description, LegacyTokens, Token},
+        token::{Description, Token},
     },
 };
 
 impl Observer<'_> {
     /// What the source holds: known if it is in the state in which it was read last, else read.
     pub(super) async fn source(&mut self) -> (Verdict<Description>, Option<Token>, Option<Failure>) {
-        let reference = &self.spec.secret_ref;
+        let reference = self.reference();
         let version = self.version(&reference.name);
-        match self.record.source(self.reading(), version.as_ref()).cloned() {
+        match self.watched().source(self.reading(), version.as_ref()).cloned() {
             Some(token) => (token, None, None),
             None if self.spec.suspend => {
                 let message = "spec.suspend is set, so the Secret is not read";
@@ -34,20 +34,21 @@ impl Observer<'_> {
     }
 
     async fn read_source(&mut self) -> (Verdict<Description>, Option<Token>, Option<Failure>) {
-        let reading @ Reading { reference, legacy } = self.reading();
+        let reading @ Reading { reference, .. } = self.reading();
+        let field = if self.place == 0 { "spec.secretRef.key" } else { "spec.standby" };
         let key = self.connection.key.beside(&reference.name);
         let before = self.version(&reference.name);
         let read = match secrets::read(&self.ctx.client, &key).await {
             Ok(read) => read,
             Err(fault) => {
-                self.record.source = None;
+                self.watched_mut().source = None;
                 let token = unread(reference, &fault);
                 let failure = Failure { doing: "read", secret: reference.name.clone(), verbs: "get", fault };
                 return (token, None, Some(failure));
             }
         };
         let (entry, parsed) = match read {
-            Some(read) => (Some(read.entry), parse(&read.payload.data, reference, legacy)),
+            Some(read) => (Some(read.entry), parse(&read.payload.data, reading, field)),
             None => (None, Verdict::No(vec![missing(reference)])),
         };
         let version = entry.as_ref().map(|entry| entry.version.clone());
@@ -58,7 +59,7 @@ impl Observer<'_> {
             Verdict::No(findings) => (Verdict::No(findings), None),
             Verdict::Unknown(finding) => (Verdict::Unknown(finding), None),
         };
-        self.record.read_source(reading, version.as_ref(), token.clone());
+        self.watched_mut().read_source(reading, version.as_ref(), token.clone());
         self.read_at = Some(Instant::now());
         (token, bytes, None)
     }
@@ -68,8 +69,9 @@ impl Observer<'_> {
         if observed.seen.bytes.is_some() {
             return;
         }
-        let version = self.version(&self.spec.secret_ref.name);
-        if let Some((token, read_at)) = self.record.release(self.reading(), version.as_ref()) {
+        let version = self.version(&self.reference().name);
+        let reading = self.reading();
+        if let Some((token, read_at)) = self.watched_mut().release(reading, version.as_ref()) {
             observed.seen.bytes = Some(token);
             self.read_at = Some(read_at);
             return;
@@ -83,13 +85,12 @@ impl Observer<'_> {
 
 fn parse(
     data: &BTreeMap<String, Zeroizing<Vec<u8>>>,
-    reference: &SecretKeyRef,
-    legacy: LegacyTokens,
+    Reading { reference, legacy }: Reading<'_>,
+    field: &str,
 ) -> Verdict<Token> {
     let SecretKeyRef { name, key } = reference;
     let Some(value) = data.get(key) else {
-        let message =
-            format!("Secret {name} has no key {key}: add it, or name another in spec.secretRef.key");
+        let message = format!("Secret {name} has no key {key}: add it, or name another in {field}");
         return Verdict::no(Reason::KeyNotFound, message);
     };
     match Token::parse(value, legacy) {

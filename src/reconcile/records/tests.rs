@@ -1,16 +1,8 @@
 use super::*;
+use crate::domain::token::Token;
 
 fn version(resource_version: &str) -> Version {
     Version { uid: "s".into(), resource_version: resource_version.into() }
-}
-
-fn reference(key: &str) -> SecretKeyRef {
-    SecretKeyRef { name: "pat".to_owned(), key: key.to_owned() }
-}
-
-/// What is read where 40 hexadecimal digits are no token.
-fn of(reference: &SecretKeyRef) -> Reading<'_> {
-    Reading { reference, legacy: LegacyTokens::Refused }
 }
 
 fn token(letter: &str) -> Token {
@@ -23,51 +15,6 @@ fn subject(host: &str, letter: &str) -> Subject {
 
 fn record() -> Record {
     Record::new("uid".into(), Timestamp::UNIX_EPOCH)
-}
-
-#[test]
-fn what_was_read_holds_for_one_key_of_one_state_of_the_source() {
-    let mut record = record();
-    let token = Verdict::Yes(token("a").describe());
-    record.read_source(of(&reference("token")), Some(&version("7")), token.clone());
-    assert_eq!(record.source(of(&reference("token")), Some(&version("7"))), Some(&token));
-    for (key, state) in [("token", Some("8")), ("token", None), ("other", Some("7"))] {
-        let state = state.map(version);
-        assert_eq!(record.source(of(&reference(key)), state.as_ref()), None, "{key} {state:?}");
-    }
-    let reference = reference("token");
-    let allowed = Reading { legacy: LegacyTokens::Allowed, ..of(&reference) };
-    assert_eq!(
-        record.source(allowed, Some(&version("7"))),
-        None,
-        "another host takes other values for tokens"
-    );
-}
-
-#[test]
-fn that_there_was_no_secret_is_looked_at_again() {
-    let mut record = record();
-    record.read_source(
-        of(&reference("token")),
-        None,
-        Verdict::no(crate::domain::Reason::SecretNotFound, "none"),
-    );
-    assert_eq!(record.source(of(&reference("token")), None), None);
-}
-
-#[tokio::test(start_paused = true)]
-async fn bytes_are_used_once_soon_and_in_the_same_state_only() {
-    let mut record = record();
-    let (reference, seven, eight) = (reference("token"), version("7"), version("8"));
-    record.hold(of(&reference), Some(&seven), token("a"), Instant::now());
-    assert!(record.release(of(&reference), Some(&eight)).is_none(), "the source has changed");
-    record.hold(of(&reference), Some(&seven), token("a"), Instant::now());
-    let released = record.release(of(&reference), Some(&seven));
-    assert_eq!(released.map(|(token, _)| token), Some(token("a")));
-    assert!(record.release(of(&reference), Some(&seven)).is_none(), "used already");
-    record.hold(of(&reference), Some(&seven), token("a"), Instant::now());
-    tokio::time::advance(Duration::from_secs(3)).await;
-    assert!(record.release(of(&reference), Some(&seven)).is_none(), "read too long ago");
 }
 
 #[test]
@@ -90,8 +37,8 @@ fn a_refusal_that_a_status_remembers_contests_what_was_accepted_before() {
     assert_eq!([8, 9].map(|second| records.is_refused_since(&one, at(second))), [true, false]);
     assert!(!records.is_refused_since(&subject("i", "a"), at(1)), "another host");
     let key = ObjectKey::new("x", "a");
-    records.share(&key, None, &one, |_| {});
-    records.share(&key, Some(&one), &subject("i", "a"), |_| {});
+    records.share(&key, 0, None, &one, |_| {});
+    records.share(&key, 0, Some(&one), &subject("i", "a"), |_| {});
     assert!(!records.is_refused_since(&one, at(1)), "nobody uses it any more");
 }
 
@@ -102,19 +49,19 @@ fn a_token_is_given_back_when_the_last_connection_leaves_it() {
     let (one, two) = (subject("h", "a"), subject("i", "a"));
     let given_back = std::cell::RefCell::new(Vec::new());
     let forget = |subject: &Subject| given_back.borrow_mut().push(subject.clone());
-    records.share(&a, None, &one, forget);
-    records.share(&b, None, &one, forget);
+    records.share(&a, 0, None, &one, forget);
+    records.share(&b, 0, None, &one, forget);
     assert_eq!(records.sharing(&one).as_slice(), [a.clone(), b.clone()]);
-    records.share(&a, Some(&one), &two, forget);
+    records.share(&a, 0, Some(&one), &two, forget);
     assert_eq!(given_back.borrow().as_slice(), [], "b uses it still");
     let mut record = Box::new(record());
-    record.subject = Some(one.clone());
+    record.first.subject = Some(one.clone());
     records.put(&b, record);
     records.forget(&b, forget);
     assert_eq!(given_back.borrow().as_slice(), std::slice::from_ref(&one));
     assert_eq!((records.sharing(&one).len(), records.sharing(&two).as_slice()), (0, [a.clone()].as_slice()));
     let mut record = Box::new(Record::new("earlier".into(), Timestamp::UNIX_EPOCH));
-    record.subject = Some(two.clone());
+    record.first.subject = Some(two.clone());
     records.put(&a, record);
     records.take(&a, &"later".into(), Timestamp::UNIX_EPOCH, forget);
     assert_eq!(given_back.borrow().as_slice(), [one, two], "a connection made anew under the same name");

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::{
     answer::{Account, Answer, Grant},
-    event::Event,
+    event::{Event, SAFE_TO_REVOKE},
     requirement::Expectation,
     scopes::Scopes,
 };
@@ -26,12 +26,13 @@ fn expecting(login: Option<&str>, user_id: Option<i64>) -> impl Fn(&mut Observat
     move |seen| seen.demand.expectation = Expectation { login: login.clone(), user_id }
 }
 
-/// What is written for one observation after the other, and the events of each.
+/// What is written for one observation after the other, and the events of each but those of a rotation.
 fn told(history: &[Observation]) -> Vec<(Status, Vec<Event>)> {
     let mut before: Option<Status> = None;
     let each = history.iter().map(|seen| {
         let now = status(before.as_ref(), seen);
-        let events = events(before.as_ref(), &now);
+        let mut events = events(before.as_ref(), &now);
+        events.retain(|event| event.reason != SAFE_TO_REVOKE);
         before = Some(now.clone());
         (now, events)
     });

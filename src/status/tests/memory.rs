@@ -1,6 +1,7 @@
 //! What a status keeps, what it remembers, and when it is written.
 
 use super::*;
+use crate::api::RefusedStatus;
 use crate::{
     api::StatusDigest,
     domain::{knowledge::Deferred, probing::schedule::Past},

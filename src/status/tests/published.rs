@@ -170,6 +170,8 @@ fn an_output_that_changed_while_it_was_written_is_looked_at_again() {
         secret_name: "pat",
         links: None,
         raised_from: None,
+        standbys: None,
+        web: None,
         handled_request: None,
     };
     let draft = published(&pass);

@@ -181,6 +181,8 @@ fn told(previous: Option<&Status>, seen: &Observation) -> Option<Status> {
         secret_name: &secret,
         links: Some(&links),
         raised_from: Some(SignedDuration::from_secs(10)),
+        standbys: None,
+        web: None,
         handled_request: Some(&"r".repeat(256)),
     };
     next(Before { summary: summary.as_ref(), conditions: &[] }, Some(i64::MAX), &pass)

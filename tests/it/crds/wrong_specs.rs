@@ -57,6 +57,12 @@ fn durations() -> Vec<Row> {
             "spec.warnBefore[1]",
             "each of warnBefore must be",
         ),
+        (
+            "a hold-down in days",
+            spec(json!({ "holdDown": "1d" })),
+            "spec.holdDown",
+            "holdDown must be a duration from 0s",
+        ),
         ("a short warning", spec(json!({ "warnBefore": ["30s"] })), "spec.warnBefore[0]", "duration from 1m"),
         (
             "a short grace",
@@ -128,7 +134,29 @@ fn names() -> Vec<Row> {
             "spec",
             "publish must not name the Secret that secretRef reads from",
         ),
+        (
+            "the source in reserve",
+            spec(standby(&["pat"])),
+            "spec",
+            "standby must not name the Secret that secretRef reads from",
+        ),
+        (
+            "a standby as output",
+            spec(json!({ "standby": [{ "name": "next" }], "publish": outputs(&["next"])["publish"] })),
+            "spec",
+            "publish must not name a Secret of standby",
+        ),
+        (
+            "a standby in capitals",
+            spec(standby(&["Next"])),
+            "spec.standby[0].name",
+            "name must be that of a Secret",
+        ),
     ]
+}
+
+fn standby(names: &[&str]) -> Value {
+    json!({ "standby": names.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>() })
 }
 
 fn lists() -> Vec<Row> {
@@ -167,6 +195,13 @@ fn lists() -> Vec<Row> {
             "Duplicate value",
         ),
         ("17 outputs", spec(outputs(&seventeen)), "spec.publish", "at most 16 items"),
+        ("five standbys", spec(standby(&["a", "b", "c", "d", "e"])), "spec.standby", "at most 4 items"),
+        (
+            "one standby twice",
+            spec(standby(&["next", "next"])),
+            "spec.standby[1]",
+            "Duplicate value: {\"name\":\"next\"}",
+        ),
         (
             "one output twice",
             spec(outputs(&["out", "out"])),

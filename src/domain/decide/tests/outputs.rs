@@ -158,7 +158,7 @@ fn a_secret_that_is_being_deleted_is_left_alone_whatever_the_token() {
         ("not asked", seen()),
         ("refused", proven().refused(T + 60).refused(T + 120)),
         ("condemned", proven().condemned(T + HOUR).with(|seen| seen.demand.on_invalid = OnInvalid::Withdraw)),
-        ("moved to it", proven().with(|seen| seen.demand.source = "three".to_owned())),
+        ("moved to it", proven().with(|seen| seen.demand.sources = vec!["three".to_owned()])),
     ];
     for (name, seen) in rows {
         let seen = seen.finds(&[leaving("one"), leaving("two"), leaving("three")]);

@@ -151,11 +151,12 @@ fn hold(seen: &Observation) -> Result<(), TestCaseError> {
                 );
                 prop_assert!(matches!(holds(name), Some(Holds::Wanted | RELAID)), "{change:?}");
             }
-            Change::Release { name, .. } => prop_assert_eq!(name, &seen.demand.source),
+            Change::Release { name, .. } => prop_assert!(seen.demand.sources.contains(name)),
         }
     }
     for change in &decision.leftovers {
-        let is_unnamed = !named(change.name()) && change.name() != seen.demand.source;
+        let is_unnamed =
+            !named(change.name()) && !seen.demand.sources.iter().any(|source| source == change.name());
         prop_assert!(change.verb() == "delete" && is_unnamed, "{change:?}");
     }
     if decision.plan == Plan::Withdraw {

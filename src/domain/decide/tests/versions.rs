@@ -83,7 +83,7 @@ fn each_token_gets_a_secret_of_its_own_and_the_oldest_goes_when_there_are_too_ma
     }
     let seen = named(proven(), out("one", Format::Opaque), &older(2));
     assert_eq!(told(&decide(&seen)), "create one | delete b, delete c", "versioned no more");
-    let seen = named(proven(), versioned(2), &older(3)).with(|seen| seen.demand.source = name("d"));
+    let seen = named(proven(), versioned(2), &older(3)).with(|seen| seen.demand.sources = vec![name("d")]);
     assert_eq!(told(&decide(&seen)), "create a, release d", "it became the source");
 }
 

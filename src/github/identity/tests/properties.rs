@@ -74,6 +74,8 @@ fn conditions(seen: &Observation) -> [ConditionStatus; 2] {
         secret_name: "source",
         links: None,
         raised_from: None,
+        standbys: None,
+        web: None,
         handled_request: None,
     };
     let status = next(Before::default(), Some(1), &pass).unwrap();

@@ -1,0 +1,113 @@
+//! What the status says of the Secrets that the token may come from, and of the change from one token to the next.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{ConditionStatus, TokenStatus};
+use crate::domain::{
+    Finding,
+    candidate::Standing,
+    token::{HashedToken, TokenKind},
+};
+
+/// A Secret that the token may come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CandidateStatus {
+    /// The Secret.
+    pub secret_name: String,
+    /// Set if its token is in use. What is known of that stands in status.token.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_use: bool,
+    /// Since when its token is in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+    /// Whether its token could be in use.
+    pub usable: ConditionStatus,
+    /// Why, in one word for machines; docs/reasons.md explains each.
+    pub reason: String,
+    /// Why it is not usable, and what to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub message: Option<String>,
+    /// What is known of its token, unless that is in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Box<TokenStatus>>,
+}
+
+impl CandidateStatus {
+    /// What it remembers of the token; nothing if nobody could tell.
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        let finding = || {
+            let message = self.message.clone().unwrap_or_default();
+            Some(Finding::new(self.reason.parse().ok()?, message))
+        };
+        match self.usable {
+            ConditionStatus::True => Some(Standing::Usable),
+            ConditionStatus::False => finding().map(Standing::Unusable),
+            ConditionStatus::Unknown => None,
+        }
+    }
+}
+
+/// The change from one token in use to the next.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RotationStatus {
+    /// How far it is.
+    pub phase: Phase,
+    /// The token that was in use.
+    pub old_token: RotatedToken,
+    /// The token that takes its place.
+    pub new_token: RotatedToken,
+    /// When the operator saw that another token is to be in use.
+    pub started_at: Time,
+    /// What is awaited, or what to do with the old token.
+    #[schemars(length(max = 256))]
+    pub message: String,
+    /// Set if the old token is of no use any more, so that nothing is left to revoke: BadCredentials or Expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_token_ended: Option<String>,
+    /// The page on which the old token can be revoked, once that is safe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoke_at: Option<String>,
+}
+
+/// How far a rotation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum Phase {
+    /// The new token is not proven yet; the outputs hold the old one.
+    Proving,
+    /// The new token is proven and is being written to the outputs.
+    Publishing,
+    /// Every output holds the new token: the old one can be revoked.
+    SafeToRevoke,
+}
+
+/// A token in a rotation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RotatedToken {
+    /// The Secret it was read from.
+    pub secret_name: String,
+    /// Its kind, from its prefix.
+    pub kind: TokenKind,
+    /// Base64 of its SHA-256, by which GitHub's audit log can be searched.
+    pub hashed_token: HashedToken,
+    /// The login of its account, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+}
+
+impl From<&TokenStatus> for RotatedToken {
+    fn from(token: &TokenStatus) -> Self {
+        RotatedToken {
+            secret_name: token.secret_name.clone(),
+            kind: token.kind,
+            hashed_token: token.hashed_token,
+            login: token.login.clone(),
+        }
+    }
+}

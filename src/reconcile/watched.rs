@@ -1,0 +1,148 @@
+//! What the process remembers of one Secret that the token is read from, and of the token in it; always safe to lose.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::{
+    api::SecretKeyRef,
+    domain::{
+        Verdict,
+        knowledge::{Deferred, Knowledge},
+        probing::Subject,
+        second::Second,
+        token::{Description, LegacyTokens, Token},
+        version::Version,
+    },
+};
+
+/// The bytes of a token are used no longer than this after they were read, and only while the Secret is in the same state.
+const BYTES_HELD: Duration = Duration::from_secs(2);
+
+/// What is remembered of one Secret that the token is read from, and of the token in it.
+#[derive(Debug)]
+pub(super) struct Watched {
+    /// Tells it from the others of the same connection, whatever their order.
+    pub(super) id: u8,
+    /// When this process first saw the token that is in it.
+    pub(super) since: Second,
+    /// What was read from it.
+    pub(super) source: Option<Source>,
+    /// The token on its host.
+    pub(super) subject: Option<Subject>,
+    /// What the status said of it when this process started.
+    pub(super) remembered: Option<Box<Knowledge>>,
+    /// When GitHub accepted the token first, as the status said.
+    pub(super) first_proven: Option<Second>,
+    /// The token, while a question about it is on its way.
+    pub(super) held: Option<Box<Held>>,
+    /// Why the prober does not take a question at present.
+    pub(super) not_now: Option<Box<Deferred>>,
+    /// Whether the status of another connection remembers that the token was refused since this one's says it was accepted.
+    pub(super) is_contested: bool,
+}
+
+/// What the source held, and in which state of it.
+#[derive(Debug)]
+pub(super) struct Source {
+    state: u64,
+    pub(super) token: Verdict<Description>,
+}
+
+/// The bytes of the token, and the state of the source in which they stood.
+#[derive(Debug)]
+pub(super) struct Held {
+    state: u64,
+    at: Instant,
+    token: Token,
+}
+
+/// What is read of the source, and what is taken for a token in it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading<'a> {
+    pub(super) reference: &'a SecretKeyRef,
+    pub(super) legacy: LegacyTokens,
+}
+
+impl Held {
+    fn is_young(&self) -> bool {
+        self.at.elapsed() <= BYTES_HELD
+    }
+}
+
+impl Watched {
+    pub(super) fn new(id: u8, now: Timestamp) -> Self {
+        Watched {
+            id,
+            since: now.into(),
+            source: None,
+            subject: None,
+            remembered: None,
+            first_proven: None,
+            held: None,
+            not_now: None,
+            is_contested: false,
+        }
+    }
+
+    /// What was read from the source, if it is still in that state.
+    pub(super) fn source(
+        &self,
+        reading: Reading<'_>,
+        version: Option<&Version>,
+    ) -> Option<&Verdict<Description>> {
+        // That there was none is never taken for known: an event may have been on its way.
+        let source = self.source.as_ref().filter(|_| version.is_some())?;
+        (source.state == state(reading, version)).then_some(&source.token)
+    }
+
+    /// Keeps what was read from the source in this state.
+    pub(super) fn read_source(
+        &mut self,
+        reading: Reading<'_>,
+        version: Option<&Version>,
+        token: Verdict<Description>,
+    ) {
+        self.source = Some(Source { state: state(reading, version), token });
+    }
+
+    /// Keeps the bytes, which were read then, while a question about them is on its way.
+    pub(super) fn hold(
+        &mut self,
+        reading: Reading<'_>,
+        version: Option<&Version>,
+        token: Token,
+        at: Instant,
+    ) {
+        self.held = Some(Box::new(Held { state: state(reading, version), at, token }));
+    }
+
+    /// The bytes that were held, if they were read a moment ago and the source is still in that state.
+    pub(super) fn release(
+        &mut self,
+        reading: Reading<'_>,
+        version: Option<&Version>,
+    ) -> Option<(Token, Instant)> {
+        let held = self.held.take()?;
+        (held.is_young() && held.state == state(reading, version)).then_some((held.token, held.at))
+    }
+
+    /// Drops the bytes that are held, unless they are of use still.
+    pub(super) fn drop_bytes(&mut self, of_use: bool) {
+        self.held = self.held.take().filter(|held| of_use && held.is_young());
+    }
+}
+
+/// One number for the part of the source that is read, in one state.
+fn state(reading: Reading<'_>, version: Option<&Version>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&reading.reference.name, &reading.reference.key, reading.legacy, version).hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests;

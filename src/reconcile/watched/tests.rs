@@ -1,0 +1,64 @@
+use super::*;
+use crate::domain::Reason;
+
+fn version(resource_version: &str) -> Version {
+    Version { uid: "s".into(), resource_version: resource_version.into() }
+}
+
+fn reference(key: &str) -> SecretKeyRef {
+    SecretKeyRef { name: "pat".to_owned(), key: key.to_owned() }
+}
+
+/// What is read where 40 hexadecimal digits are no token.
+fn of(reference: &SecretKeyRef) -> Reading<'_> {
+    Reading { reference, legacy: LegacyTokens::Refused }
+}
+
+fn token(letter: &str) -> Token {
+    Token::try_from(["ghp_", &letter.repeat(36)].concat().as_bytes()).unwrap()
+}
+
+fn watched() -> Watched {
+    Watched::new(0, Timestamp::UNIX_EPOCH)
+}
+
+#[test]
+fn what_was_read_holds_for_one_key_of_one_state_of_the_source() {
+    let mut watched = watched();
+    let token = Verdict::Yes(token("a").describe());
+    watched.read_source(of(&reference("token")), Some(&version("7")), token.clone());
+    assert_eq!(watched.source(of(&reference("token")), Some(&version("7"))), Some(&token));
+    for (key, state) in [("token", Some("8")), ("token", None), ("other", Some("7"))] {
+        let state = state.map(version);
+        assert_eq!(watched.source(of(&reference(key)), state.as_ref()), None, "{key} {state:?}");
+    }
+    let reference = reference("token");
+    let allowed = Reading { legacy: LegacyTokens::Allowed, ..of(&reference) };
+    assert_eq!(
+        watched.source(allowed, Some(&version("7"))),
+        None,
+        "another host takes other values for tokens"
+    );
+}
+
+#[test]
+fn that_there_was_no_secret_is_looked_at_again() {
+    let mut watched = watched();
+    watched.read_source(of(&reference("token")), None, Verdict::no(Reason::SecretNotFound, "none"));
+    assert_eq!(watched.source(of(&reference("token")), None), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_are_used_once_soon_and_in_the_same_state_only() {
+    let mut watched = watched();
+    let (reference, seven, eight) = (reference("token"), version("7"), version("8"));
+    watched.hold(of(&reference), Some(&seven), token("a"), Instant::now());
+    assert!(watched.release(of(&reference), Some(&eight)).is_none(), "the source has changed");
+    watched.hold(of(&reference), Some(&seven), token("a"), Instant::now());
+    let released = watched.release(of(&reference), Some(&seven));
+    assert_eq!(released.map(|(token, _)| token), Some(token("a")));
+    assert!(watched.release(of(&reference), Some(&seven)).is_none(), "used already");
+    watched.hold(of(&reference), Some(&seven), token("a"), Instant::now());
+    tokio::time::advance(Duration::from_secs(3)).await;
+    assert!(watched.release(of(&reference), Some(&seven)).is_none(), "read too long ago");
+}

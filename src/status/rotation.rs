@@ -1,0 +1,210 @@
+//! The change from one token in use to the next, as a person follows it. The status remembers it until the next one begins.
+
+use jiff::Timestamp;
+
+use super::Pass;
+use crate::{
+    api::{
+        CandidateStatus, ConditionStatus, GithubPatConnectionStatus as Status, Phase, RotatedToken,
+        RotationStatus, StatusSummary, TokenStatus, time,
+    },
+    domain::{
+        Reason,
+        candidate::Standing,
+        decide::{Observation, Stand},
+        excerpt,
+        token::TokenKind,
+    },
+};
+
+/// What the schema allows.
+const LONGEST: usize = 256;
+
+/// A phase, and whether what it awaits has come to be.
+type Gate = (Phase, fn(&Pass<'_>) -> bool);
+
+/// The phases before the last one, in order: a rotation stands at the first whose gate is closed.
+const GATES: [Gate; 2] = [(Phase::Proving, is_proven), (Phase::Publishing, is_published)];
+
+fn is_proven(pass: &Pass<'_>) -> bool {
+    let judgement = &pass.decision.judgement;
+    let is_accepted = judgement.identity.yes().is_some() && pass.seen.knowledge.refused.is_none();
+    is_accepted && judgement.requirements.yes().is_some()
+}
+
+fn is_published(pass: &Pass<'_>) -> bool {
+    pass.stands.iter().all(|(_, stand)| *stand == Stand::Wanted)
+}
+
+/// The rotation after this pass. While there is no token, or it is not looked at, it stays as it was.
+pub(super) fn next(
+    summary: Option<&StatusSummary>,
+    token: Option<&TokenStatus>,
+    pass: &Pass<'_>,
+) -> Option<RotationStatus> {
+    let before = summary.and_then(|summary| summary.rotation.as_deref());
+    let is_looked_at = pass.seen.token.yes().is_some() && pass.seen.host.yes().is_some();
+    let (Some(token), true) = (token, is_looked_at && !pass.seen.demand.suspend) else {
+        return before.cloned();
+    };
+    let rotation = match before {
+        Some(same) if same.new_token.hashed_token == token.hashed_token => same.clone(),
+        // The old token is back before another one was in use everywhere.
+        Some(open)
+            if open.phase != Phase::SafeToRevoke && open.old_token.hashed_token == token.hashed_token =>
+        {
+            return None;
+        }
+        Some(open) if open.phase != Phase::SafeToRevoke => {
+            let old_token_ended = open.old_token_ended.clone();
+            RotationStatus { old_token_ended, ..begun(open.old_token.clone(), token.into(), pass.seen.now) }
+        }
+        _ => {
+            let last = summary.and_then(|summary| summary.token.as_deref());
+            let last = last.filter(|last| last.hashed_token != token.hashed_token);
+            // Another host knows nothing of the last one.
+            match last.filter(|last| last.first_proven_at.is_some()) {
+                Some(last) if last.host != token.host => return None,
+                Some(last) => after(last, token.into(), pass.seen.now),
+                None => return before.cloned(),
+            }
+        }
+    };
+    Some(if rotation.phase == Phase::SafeToRevoke { rotation } else { advanced(rotation, token, pass) })
+}
+
+fn begun(old_token: RotatedToken, new_token: RotatedToken, now: Timestamp) -> RotationStatus {
+    let (phase, message) = (Phase::Proving, String::new());
+    let started_at = time(now);
+    RotationStatus {
+        phase,
+        old_token,
+        new_token,
+        started_at,
+        message,
+        old_token_ended: None,
+        revoke_at: None,
+    }
+}
+
+/// The rotation that takes the place of a token of which this was known last.
+fn after(old: &TokenStatus, new_token: RotatedToken, now: Timestamp) -> RotationStatus {
+    let refused = old.refused.as_ref().filter(|refused| refused.count >= refused.needed);
+    let is_gone = refused.is_some_and(|refused| refused.reason == Reason::BadCredentials.as_str());
+    let old_token_ended = is_gone.then(|| Reason::BadCredentials.as_str().to_owned());
+    RotationStatus { old_token_ended, ..begun(old.into(), new_token, now) }
+}
+
+/// The rotation in the phase in which it is now, with what to do next.
+fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> RotationStatus {
+    let closed = GATES.iter().find(|(_, is_open)| !is_open(pass));
+    let phase = closed.map_or(Phase::SafeToRevoke, |(phase, _)| *phase);
+    let ended = rotation.old_token_ended.clone().or_else(|| found_ended(&rotation.old_token, pass));
+    let new_token = RotatedToken::from(token);
+    let message = match phase {
+        Phase::Proving => format!(
+            "the new token in Secret {} is not proven yet; the outputs keep what they hold",
+            new_token.secret_name
+        ),
+        Phase::Publishing => publishing(&new_token.secret_name),
+        Phase::SafeToRevoke => safe(&rotation.old_token, ended.as_deref(), pass),
+    };
+    let is_left = phase == Phase::SafeToRevoke && ended.is_none();
+    let page = || page(rotation.old_token.kind);
+    let revoke_at = pass.web.filter(|_| is_left).map(|web| format!("{web}/{}", page()));
+    let message = short(message);
+    RotationStatus { phase, new_token, message, old_token_ended: ended, revoke_at, ..rotation }
+}
+
+fn short(mut message: String) -> String {
+    excerpt::cut(&mut message, LONGEST);
+    message
+}
+
+fn publishing(secret: &str) -> String {
+    format!("the new token in Secret {secret} is proven and is written to the outputs")
+}
+
+/// Why the old token needs not be revoked, if it stands by and is known to be of no use.
+fn found_ended(old: &RotatedToken, pass: &Pass<'_>) -> Option<String> {
+    let standbys = pass.standbys?;
+    let mut all = standbys.all.iter().map(|(candidate, _)| candidate);
+    let old = all.find(|candidate| candidate.token == Some(old.hashed_token))?;
+    match &old.standing {
+        Standing::Unusable(finding)
+            if [Reason::BadCredentials, Reason::Expired].contains(&finding.reason) =>
+        {
+            Some(finding.reason.as_str().to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn safe(old: &RotatedToken, ended: Option<&str>, pass: &Pass<'_>) -> String {
+    let holds = if pass.stands.is_empty() {
+        "the new token is proven, and no output is asked for"
+    } else {
+        "every output holds the new token"
+    };
+    let of = old.login.as_ref().map_or_else(String::new, |login| format!(" of {login}"));
+    match ended {
+        Some(reason) if reason == Reason::Expired.as_str() => {
+            format!("{holds}; the old one{of} has expired, so that nothing is left to revoke")
+        }
+        Some(_) => {
+            format!("{holds}; GitHub refuses the old one{of} already, so that nothing is left to revoke")
+        }
+        None => format!(
+            "{holds}: once nothing else uses the old one{of}, revoke it; GitHub's audit log has its use by \
+             oldToken.hashedToken"
+        ),
+    }
+}
+
+/// The page that lists the tokens of this kind.
+const fn page(kind: TokenKind) -> &'static str {
+    match kind {
+        TokenKind::Classic => "settings/tokens",
+        TokenKind::FineGrained => "settings/personal-access-tokens",
+        TokenKind::OAuth | TokenKind::AppUser => "settings/applications",
+        TokenKind::AppInstallation => "settings/installations",
+    }
+}
+
+/// The status that stands with another token in use, before that is written anywhere: who starts anew goes on with it.
+pub fn announced(before: &Status, secret: &str, since: Timestamp, seen: &Observation) -> Status {
+    let mut status = before.clone();
+    for candidate in status.candidates.iter_mut().filter(|candidate| candidate.in_use) {
+        (candidate.in_use, candidate.since) = (false, None);
+        let known = before.token.as_ref().filter(|known| known.secret_name == candidate.secret_name);
+        candidate.token = known.map(|known| Box::new(known.clone())).or(candidate.token.take());
+    }
+    let since = Some(time(since));
+    match status.candidates.iter_mut().find(|candidate| candidate.secret_name == secret) {
+        Some(chosen) => (chosen.in_use, chosen.since) = (true, since),
+        None => status.candidates.push(CandidateStatus {
+            secret_name: secret.to_owned(),
+            in_use: true,
+            since,
+            usable: ConditionStatus::True,
+            reason: Reason::Accepted.as_str().to_owned(),
+            message: None,
+            token: None,
+        }),
+    }
+    let old = before.token.as_ref().filter(|old| old.first_proven_at.is_some());
+    let new = seen.token.yes().filter(|new| old.is_some_and(|old| old.hashed_token != new.hashed));
+    if let Some((old, new)) = old.zip(new) {
+        let account = seen.knowledge.grant.as_ref().and_then(|(grant, _)| grant.account.as_ref());
+        let new_token = RotatedToken {
+            secret_name: secret.to_owned(),
+            kind: new.kind,
+            hashed_token: new.hashed,
+            login: account.map(|account| account.login.to_string()),
+        };
+        let rotation = after(old, new_token, seen.now);
+        let (phase, message) = (Phase::Publishing, short(publishing(secret)));
+        status.rotation = Some(RotationStatus { phase, message, ..rotation });
+    }
+    status
+}

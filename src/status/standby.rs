@@ -1,0 +1,129 @@
+//! What the status says of the Secrets that stand by.
+
+use jiff::Timestamp;
+
+use super::{Draft, Pass, says, token::known};
+use crate::{
+    api::{CandidateStatus, ConditionStatus, StatusSummary, TokenStatus, time},
+    domain::{
+        Finding, Reason, Verdict,
+        candidate::{Candidate, Considered, Standing, next_in_line},
+        decide::{Observation, judge},
+        excerpt,
+    },
+};
+
+/// What the schema allows.
+const LONGEST: usize = 256;
+
+/// The Secrets that the token may come from, in order of preference.
+#[derive(Clone, Copy, Debug)]
+pub struct Standbys<'a> {
+    /// Each, and what was seen of it unless it is in use.
+    pub all: &'a [Considered],
+    /// The one whose token the status speaks of.
+    pub place: usize,
+    /// Since when it is in use; `None` if none is.
+    pub since: Option<Timestamp>,
+}
+
+impl<'a> Standbys<'a> {
+    /// Those that are not in use, each with what was seen of it.
+    fn others(self) -> impl Iterator<Item = (&'a Candidate, &'a Observation)> {
+        self.all.iter().filter_map(|(candidate, seen)| Some((candidate, seen.as_deref()?)))
+    }
+}
+
+/// One entry for each Secret that the token may come from; those of before while the connection is suspended.
+pub(super) fn candidates(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Vec<CandidateStatus> {
+    let before = summary.map(|summary| &*summary.candidates).unwrap_or_default();
+    match pass.standbys {
+        Some(standbys) => {
+            let all = standbys.all.iter().enumerate();
+            all.map(|(place, considered)| entry(before, standbys, place, considered)).collect()
+        }
+        None if pass.seen.demand.suspend && pass.seen.demand.sources.len() > 1 => before.to_vec(),
+        None => Vec::new(),
+    }
+}
+
+fn entry(
+    before: &[CandidateStatus],
+    standbys: Standbys<'_>,
+    place: usize,
+    (candidate, seen): &Considered,
+) -> CandidateStatus {
+    let in_use = standbys.since.filter(|_| place == standbys.place);
+    let kept = || before.iter().find(|before| before.secret_name == candidate.secret)?.token.clone();
+    let token = seen.as_deref().and_then(|seen| token(&candidate.secret, seen).map(Box::new).or_else(kept));
+    let finding = candidate.standing.finding();
+    let mut message = finding.map(|finding| finding.message.clone());
+    message.iter_mut().for_each(|message| excerpt::cut(message, LONGEST));
+    CandidateStatus {
+        secret_name: candidate.secret.clone(),
+        in_use: in_use.is_some(),
+        since: in_use.map(time),
+        usable: match candidate.standing {
+            Standing::Usable => ConditionStatus::True,
+            Standing::Unusable(_) | Standing::Absent(_) => ConditionStatus::False,
+            Standing::Unknown(_) => ConditionStatus::Unknown,
+        },
+        reason: finding.map_or(Reason::Accepted, |finding| finding.reason).as_str().to_owned(),
+        message,
+        token,
+    }
+}
+
+fn token(secret: &str, seen: &Observation) -> Option<TokenStatus> {
+    let (token, host) = (seen.token.yes()?, seen.host.yes()?);
+    Some(known(token, host, secret, seen, &judge(seen)))
+}
+
+/// What `NotExpiring` says where other tokens stand by: what takes over, and which cannot.
+pub(super) fn with_standbys(draft: Draft, pass: &Pass<'_>) -> Draft {
+    let Some(standbys) = pass.standbys else { return draft };
+    match (draft.status, draft.finding.reason) {
+        (ConditionStatus::False, Reason::ExpiresSoon) => match next_in_line(standbys.all, standbys.place) {
+            Some(next) => {
+                let message = format!("{}; Secret {} takes over", cause(&draft.finding), next.secret);
+                says(ConditionStatus::True, Reason::StandbyTakesOver, message)
+            }
+            None => {
+                let page = pass.links.map_or_else(String::new, |links| format!(" on {}", links.create_token));
+                let message = format!("{}; nothing can take over: make one{page}", draft.finding.message);
+                says(draft.status, draft.finding.reason, message)
+            }
+        },
+        (ConditionStatus::True, _) => match standbys.others().find_map(concern) {
+            Some(Finding { reason, message }) => {
+                says(draft.status, reason, format!("{message}; {}", draft.finding.message))
+            }
+            None => draft,
+        },
+        _ => draft,
+    }
+}
+
+/// Why a token that stands by cannot take over, or soon cannot.
+fn concern((candidate, seen): (&Candidate, &Observation)) -> Option<Finding> {
+    let secret = &candidate.secret;
+    match &candidate.standing {
+        Standing::Unusable(finding) | Standing::Absent(finding) => {
+            let message = format!("Secret {secret} cannot take over ({})", finding.message);
+            Some(Finding::new(Reason::StandbyUnusable, message))
+        }
+        Standing::Unknown(_) => None,
+        Standing::Usable => match judge(seen).expiry {
+            Verdict::No(findings) => findings.first().map(|finding| {
+                let message = format!("in Secret {secret}, which stands by, {}", cause(finding));
+                Finding::new(Reason::StandbyExpiresSoon, message)
+            }),
+            Verdict::Yes(_) | Verdict::Unknown(_) => None,
+        },
+    }
+}
+
+/// The part of a sentence before its remedy.
+fn cause(finding: &Finding) -> &str {
+    finding.message.split_once(": ").map_or(&*finding.message, |(cause, _)| cause)
+}

@@ -1,0 +1,64 @@
+//! What the status says of a token.
+
+use super::{Pass, account, suspended};
+use crate::{
+    api::{RefusedStatus, StatusSummary, TokenStatus, time},
+    domain::{
+        answer::Expiry,
+        decide::{Host, Judgement, Observation},
+        token::Description,
+    },
+};
+
+/// What is known of the token in the Secret; or what was known before, while there is none or its host is not known.
+pub(super) fn token(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Option<TokenStatus> {
+    match (pass.seen.token.yes(), pass.seen.host.yes()) {
+        (Some(token), Some(host)) if !pass.seen.demand.suspend => {
+            let known = known(token, host, pass.secret_name, pass.seen, &pass.decision.judgement);
+            let expectation = &pass.seen.demand.expectation;
+            let previous_account = account::previous(summary, &known, expectation, pass.seen.now);
+            Some(TokenStatus { previous_account, ..known })
+        }
+        _ if pass.seen.demand.suspend => suspended::token(summary?, pass.seen),
+        _ => summary.and_then(|summary| summary.token.as_deref().cloned()),
+    }
+}
+
+/// What is known of a token, as a status says and remembers it.
+pub(super) fn known(
+    token: &Description,
+    host: &Host,
+    secret_name: &str,
+    seen: &Observation,
+    judgement: &Judgement<'_>,
+) -> TokenStatus {
+    let knowledge = &seen.knowledge;
+    // What is not believed yet must not be all that the next process remembers.
+    let believed = judgement.doubted.as_ref().and(knowledge.before.as_deref());
+    let grant = believed.or(knowledge.grant.as_ref().map(|(grant, _)| grant));
+    let account = grant.and_then(|grant| grant.account.clone());
+    TokenStatus {
+        secret_name: secret_name.to_owned(),
+        host: host.name.to_string(),
+        kind: token.kind,
+        hashed_token: token.hashed,
+        id: judgement.lines.iter().find_map(|line| line.lifetime.token),
+        flaw: token.flaw,
+        login: account.as_ref().map(|account| account.login.to_string()),
+        user_id: account.map(|account| account.id),
+        previous_account: None,
+        scopes: grant
+            .and_then(|grant| grant.scopes.as_ref())
+            .map(|scopes| scopes.iter().map(str::to_owned).collect()),
+        expires_at: grant.and_then(|grant| match grant.expiry {
+            Expiry::At(at) | Expiry::Implausible(at) => Some(time(at)),
+            Expiry::Never | Expiry::Unreadable => None,
+        }),
+        expiry_unreadable: grant.is_some_and(|grant| grant.expiry == Expiry::Unreadable),
+        expiry_implausible: grant.is_some_and(|grant| matches!(grant.expiry, Expiry::Implausible(_))),
+        excess: judgement.excess.iter().map(|scope| (*scope).to_owned()).collect(),
+        first_proven_at: knowledge.first_proven.map(time),
+        checked_at: knowledge.grant.as_ref().map(|(_, at)| time(*at)),
+        refused: knowledge.refused.map(RefusedStatus::from),
+    }
+}

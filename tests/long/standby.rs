@@ -1,0 +1,175 @@
+//! Standbys where it takes minutes: operators killed in the middle of a rotation, and tokens that end.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures::{StreamExt, pin_mut};
+use github_pat_operator::api::{ConditionStatus, GithubPatConnection, Phase};
+use github_simulator::NewToken;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    ResourceExt,
+    runtime::{WatchStreamExt, watcher},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    tenant::Tenant,
+    world::{NAMESPACE, World, is_so},
+};
+
+const ROUNDS: u32 = 30;
+
+/// A connection with the Secret `NAME-next` in reserve, and two outputs.
+fn spec(name: &str, more: Value) -> Value {
+    let mut spec = json!({
+        "standby": [{ "name": format!("{name}-next") }],
+        "holdDown": "0s",
+        "publish": [
+            { "secretName": format!("{name}-git"), "format": "BasicAuth" },
+            { "secretName": format!("{name}-env"), "format": "Opaque" },
+        ],
+    });
+    for (key, value) in more.as_object().unwrap() {
+        spec[key] = value.clone();
+    }
+    spec
+}
+
+fn in_use(seen: &GithubPatConnection) -> Option<&str> {
+    let candidates = &seen.status.as_ref()?.candidates;
+    candidates.iter().find(|candidate| candidate.in_use).map(|candidate| &*candidate.secret_name)
+}
+
+fn is_usable(seen: &GithubPatConnection, secret: &str) -> bool {
+    let candidates = seen.status.iter().flat_map(|status| &status.candidates);
+    candidates
+        .filter(|candidate| candidate.secret_name == secret)
+        .any(|candidate| candidate.usable == ConditionStatus::True)
+}
+
+/// True if the token of that Secret is in use, and nothing is left of the one before.
+fn is_rotated_to(seen: &GithubPatConnection, secret: &str) -> bool {
+    let Some(status) = &seen.status else { return false };
+    let token = status.token.as_ref().map(|token| token.hashed_token);
+    let safe = status.rotation.as_ref().filter(|rotation| rotation.phase == Phase::SafeToRevoke);
+    in_use(seen) == Some(secret) && safe.is_some_and(|safe| Some(safe.new_token.hashed_token) == token)
+}
+
+/// Both outputs of the connection.
+async fn held(tenant: &Tenant<'_>, name: &str) -> [Option<String>; 2] {
+    [
+        tenant.value(&format!("{name}-git"), "password").await,
+        tenant.value(&format!("{name}-env"), "token").await,
+    ]
+}
+
+/// Every value that an output ever had, as name and value.
+fn values(tenant: &Tenant<'_>) -> Arc<Mutex<BTreeSet<(String, String)>>> {
+    let values = Arc::new(Mutex::new(BTreeSet::new()));
+    let (noted, api) = (values.clone(), tenant.secrets());
+    tokio::spawn(async move {
+        let events = watcher(api, watcher::Config::default()).default_backoff().applied_objects();
+        pin_mut!(events);
+        while let Some(event) = events.next().await {
+            let Ok(secret) = event else { continue };
+            let is_output = |secret: &Secret| secret.labels().contains_key("githubpat.dev/connection-uid");
+            if !is_output(&secret) {
+                continue;
+            }
+            let data = secret.data.clone().unwrap_or_default();
+            let value = data.get("password").or(data.get("token")).map(|value| value.0.clone());
+            let value = String::from_utf8(value.unwrap_or_default()).unwrap();
+            noted.lock().unwrap().insert((secret.name_any(), value));
+        }
+    });
+    values
+}
+
+#[tokio::test]
+async fn whenever_an_operator_is_killed_in_a_rotation_the_outputs_end_with_the_new_token() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let mut operator = world.operator().await;
+    let values = values(&ours);
+    let mut published = BTreeSet::new();
+    let names = ["ci", "other"];
+    for name in names {
+        for secret in [name.to_owned(), format!("{name}-next")] {
+            let text = world.github.token(NewToken::classic(&secret, "acme-ci"));
+            ours.secret(&secret, &text).await;
+            published.insert(text);
+        }
+        ours.connection(name, spec(name, json!({}))).await;
+        ours.until(name, |seen| in_use(seen) == Some(name) && is_usable(seen, &format!("{name}-next"))).await;
+    }
+    let mut before = names.map(str::to_owned);
+    for round in 1..=ROUNDS {
+        // In turn the standby takes over from a token that is revoked, and the first choice comes back with a new one.
+        let fails_over = round % 2 == 1;
+        let secret_of = |name: &str| if fails_over { format!("{name}-next") } else { name.to_owned() };
+        let mut texts = Vec::new();
+        for (name, before) in names.iter().zip(&mut before) {
+            let (secret, token) = (secret_of(name), format!("{name}-{round}"));
+            let text = world.github.token(NewToken::classic(&token, "acme-ci"));
+            ours.secret(&secret, &text).await;
+            if fails_over {
+                ours.until(name, |seen| in_use(seen) == Some(name) && is_usable(seen, &secret)).await;
+                world.github.revoke(before);
+                ours.request(name, &format!("round {round}")).await;
+            }
+            *before = token;
+            published.insert(text.clone());
+            texts.push(text);
+        }
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(0..3000))).await;
+        drop(operator);
+        operator = world.operator().await;
+        for (name, text) in names.iter().zip(texts) {
+            let secret = secret_of(name);
+            ours.until(name, |seen| is_rotated_to(seen, &secret)).await;
+            assert_eq!(held(&ours, name).await, [Some(text.clone()), Some(text)], "{name} in round {round}");
+        }
+    }
+    let uids = ours.uids().await;
+    let expected = ["ci", "ci-env", "ci-git", "ci-next", "other", "other-env", "other-git", "other-next"];
+    assert!(uids.keys().map(String::as_str).eq(expected), "an orphan, or something lost: {uids:?}");
+    let seen = values.lock().unwrap().clone();
+    let strange: Vec<_> = seen.iter().filter(|(_, value)| !published.contains(value)).collect();
+    assert!(strange.is_empty(), "outputs held what nobody stored: {strange:?}");
+    assert!(seen.len() > usize::try_from(ROUNDS).unwrap(), "the values were followed");
+}
+
+#[tokio::test]
+async fn a_token_that_ends_gives_way_to_the_second_and_is_withdrawn_only_if_nothing_can_take_over() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let _operator = world.operator().await;
+    let ends = Timestamp::now().checked_add(SignedDuration::from_secs(25)).unwrap();
+    for (name, is_good) in [("good", true), ("dead", false)] {
+        let next = format!("{name}-next");
+        let text = world.github.token(NewToken::classic(name, "acme-ci").expires(ends));
+        ours.secret(name, &text).await;
+        ours.secret(&next, &world.github.token(NewToken::classic(&next, "acme-ci"))).await;
+        if !is_good {
+            world.github.revoke(&next);
+        }
+        ours.connection(name, spec(name, json!({ "onInvalid": "Withdraw", "warnBefore": [] }))).await;
+        ours.until(name, |seen| in_use(seen) == Some(name) && is_usable(seen, &next) == is_good).await;
+        assert_eq!(held(&ours, name).await, [Some(text.clone()), Some(text)]);
+    }
+    ours.until("good", |seen| is_rotated_to(seen, "good-next")).await;
+    let text = world.github.token_text("good-next");
+    assert_eq!(held(&ours, "good").await, [text.clone(), text]);
+    let seen = ours.ready("dead", "False", "Expired").await;
+    assert_eq!(in_use(&seen), Some("dead"));
+    ours.until("dead", |seen| is_so(seen, "Published", "False", "Withdrawn")).await;
+    assert_eq!(held(&ours, "dead").await, [None, None]);
+    let seen = ours.until("good", |_| true).await;
+    let ended = seen.status.unwrap().rotation.unwrap().old_token_ended;
+    assert_eq!(ended.as_deref(), Some("Expired"));
+}
