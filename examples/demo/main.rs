@@ -4,6 +4,7 @@
 //! step did not show what it should. With `GITHUB_TOKEN` set, one more connection asks the real github.com about that token.
 
 mod purposes;
+mod rotation;
 mod show;
 mod stage;
 
@@ -43,6 +44,7 @@ async fn play(once: bool) -> Result<ExitCode, Failed> {
     purposes::arrange(&stage);
     purposes::kept_out(&mut stage).await?;
     purposes::permissions(&mut stage).await?;
+    rotation::play(&mut stage).await?;
     your_own(&mut stage).await?;
     let all_shown = stage.sum_up()?;
     if once {

@@ -64,6 +64,8 @@ pub(crate) enum Expected {
     Condition(&'static str, &'static str, &'static str, &'static str),
     /// A line of the requirements of a connection: its name, and what the line says.
     Line(&'static str, &'static str),
+    /// A field of the status of a connection: its name, the pointer to the field, and its value.
+    Field(&'static str, &'static str, &'static str),
     /// A Secret whose key holds the token of this name.
     Output(&'static str, &'static str, &'static str),
     /// A Secret that exists.
@@ -98,6 +100,11 @@ pub(crate) const fn line(name: &'static str, says: &'static str) -> Expected {
     Expected::Line(name, says)
 }
 
+/// The field of the status of the connection has this value.
+pub(crate) const fn field(name: &'static str, pointer: &'static str, value: &'static str) -> Expected {
+    Expected::Field(name, pointer, value)
+}
+
 /// The key of the Secret holds the token of this name.
 pub(crate) const fn output(secret: &'static str, key: &'static str, token: &'static str) -> Expected {
     Expected::Output(secret, key, token)
@@ -107,6 +114,13 @@ impl Expected {
     const fn line(&self) -> Option<(&'static str, &'static str)> {
         match self {
             Expected::Line(name, says) => Some((name, says)),
+            _ => None,
+        }
+    }
+
+    const fn field(&self) -> Option<(&'static str, &'static str, &'static str)> {
+        match self {
+            Expected::Field(name, pointer, value) => Some((name, pointer, value)),
             _ => None,
         }
     }
@@ -205,6 +219,11 @@ impl Stage {
                 show::line(&format!("    {name}: {says}"))?;
             }
         }
+        for (name, pointer, value) in expected.iter().filter_map(|expected| expected.field()) {
+            if self.field(name, pointer).as_deref() == Some(value) {
+                show::line(&format!("    {name}: status{} is {value}", pointer.replace('/', ".")))?;
+            }
+        }
         for expectation in &missing {
             show::line(&format!("    did not show: {expectation:?}"))?;
         }
@@ -262,6 +281,7 @@ impl Stage {
                 condition.is_some_and(|(s, r)| s == status && r == reason)
             }
             Expected::Line(name, says) => self.lines(name).iter().any(|line| line == says),
+            Expected::Field(name, pointer, value) => self.field(name, pointer).as_deref() == Some(value),
             Expected::Output(secret, key, token) => {
                 let data = secrets.get_opt(secret).await?.and_then(|secret| secret.data).unwrap_or_default();
                 let text = self.github.token_text(token);
@@ -287,6 +307,13 @@ impl Stage {
         let connection = seen.connections.get(name)?;
         let condition = connection.status.as_ref()?.condition(type_)?;
         Some((condition.status.as_str().to_owned(), condition.reason.clone()))
+    }
+
+    fn field(&self, name: &str, pointer: &str) -> Option<String> {
+        let seen = self.seen();
+        let status = serde_json::to_value(seen.connections.get(name)?.status.as_ref()?).ok()?;
+        let value = status.pointer(pointer)?;
+        Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
     }
 
     fn lines(&self, name: &str) -> Vec<String> {
