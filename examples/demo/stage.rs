@@ -363,7 +363,10 @@ fn operate(plane: &ControlPlane, client: &Client, github: &Simulator) -> Result<
     let host = format!("{{ name: github.simulated, apiUrl: '{url}', registry: '{registry}' }}");
     std::fs::write(
         &path,
-        format!("hosts: [{host}]\nminimumInterval: 10s\nconfirmAfter: 2s\nlisten: 127.0.0.1:0\n"),
+        // The demo revokes more tokens in two minutes than a namespace may spend failed logins on in an hour by default.
+        format!(
+            "hosts: [{host}]\nminimumInterval: 10s\nconfirmAfter: 2s\nfailedLoginsPerNamespace: 20\nlisten: 127.0.0.1:0\n"
+        ),
     )?;
     let settings = Settings::new(SettingsInput::default(), SettingsInput::read(&path)?)?;
     let log = std::fs::File::create(plane.directory().join("operator.log"))?;
