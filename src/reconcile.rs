@@ -231,17 +231,15 @@ async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
     requeue_after
 }
 
-/// Keeps which outputs lead back to the connection, and wakes everybody whom it concerns that this has changed: only one of them was
-/// edited.
+/// Keeps which outputs lead back to the connection, and wakes everybody whom it concerns that circles have come or gone: only one of
+/// their connections was edited. Before all connections are known, nobody knows.
 fn follow_circles(connection: &Connection, record: &mut Record, ctx: &Context) {
-    let circles = ctx.index.circles(connection);
-    if *circles == *record.circles {
+    if !ctx.index.has_listed().borrow().connections {
         return;
     }
-    let before = std::mem::replace(&mut record.circles, circles.into());
-    let members = before.iter().chain(&record.circles).flat_map(|circle| &circle.through);
-    let woken = members.map(|name| Woken::Changed(connection.key.beside(name)));
-    ctx.wake_others(&connection.key, woken.collect());
+    let (circles, woken) = ctx.index.circles(connection);
+    record.circles = circles.into();
+    ctx.wake_others(&connection.key, woken);
 }
 
 /// Keeps what goes wrong with one connection from the others: a panic, or a call that never ends. What is remembered stays.

@@ -4,6 +4,7 @@
 
 mod circles;
 mod inner;
+mod slot;
 
 use std::{
     mem,
@@ -103,8 +104,9 @@ impl Index {
         !inner.is_owned(entry) && !heir.of.as_ref().is_some_and(|uid| inner.lives(uid))
     }
 
-    /// The outputs of this connection that lead back to it, by the specs of all connections of its namespace.
-    pub fn circles(&self, connection: &Connection) -> Vec<Circle> {
+    /// The outputs of this connection that lead back to it, by the specs of all connections of its namespace; and whom it concerns
+    /// that circles of the namespace have come, gone or changed since somebody asked.
+    pub fn circles(&self, connection: &Connection) -> (Vec<Circle>, Vec<Woken>) {
         self.lock().circles(connection)
     }
 

@@ -11,6 +11,17 @@ use crate::{api::GithubPatConnectionSpec as Spec, domain::token::Token};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredSpec(Box<str>);
 
+/// What a spec names a Secret for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// It reads a token from it.
+    Reads,
+    /// It writes the token to it.
+    Writes,
+    /// It makes the names of versions of it.
+    NamesVersions,
+}
+
 /// The fields that a spec has without saying so.
 static DEFAULTS: LazyLock<Value> = LazyLock::new(|| {
     // No Secret has this name, so it is nobody's default.
@@ -49,16 +60,15 @@ impl StoredSpec {
         })
     }
 
-    /// The Secrets that it names, those that it reads first; none if it cannot be read.
-    pub fn secrets(&self) -> Vec<String> {
+    /// The Secrets that it names and what for, those that it reads first; none if it cannot be read.
+    pub fn secrets(&self) -> Vec<(String, Role)> {
         let Ok(spec) = self.read() else { return Vec::new() };
-        let named = spec.sources().chain(spec.publish.iter().map(|output| output.secret_name.as_str()));
-        named.map(str::to_owned).collect()
-    }
-
-    /// The Secrets that it reads a token from.
-    pub fn sources(&self) -> Vec<String> {
-        self.read().map_or_else(|_| Vec::new(), |spec| spec.sources().map(str::to_owned).collect())
+        let sources = spec.sources().map(|source| (source, Role::Reads));
+        let outputs = spec.publish.iter().map(|output| {
+            let role = if output.versioned { Role::NamesVersions } else { Role::Writes };
+            (output.secret_name.as_str(), role)
+        });
+        sources.chain(outputs).map(|(secret, role)| (secret.to_owned(), role)).collect()
     }
 
     /// The Secrets that it writes a token to, but for those whose names depend on the token.
@@ -97,9 +107,10 @@ mod tests {
         let stored = StoredSpec::from(serde_json::to_value(&spec).unwrap());
         assert_eq!(serde_json::from_str::<Value>(&stored.0).unwrap(), said, "{stored:?}");
         assert_eq!(stored.read().unwrap(), spec);
-        assert_eq!(stored.secrets(), ["pat", "out"]);
+        assert_eq!(stored.secrets(), [("pat".to_owned(), Role::Reads), ("out".to_owned(), Role::Writes)]);
         let said = json!({ "secretRef": { "name": "pat" }, "standby": [{ "name": "next" }], "publish": said["publish"] });
-        assert_eq!(StoredSpec::from(said).secrets(), ["pat", "next", "out"]);
+        let expected = [("pat", Role::Reads), ("next", Role::Reads), ("out", Role::Writes)];
+        assert_eq!(StoredSpec::from(said).secrets(), expected.map(|(name, role)| (name.to_owned(), role)));
     }
 
     #[test]

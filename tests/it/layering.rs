@@ -32,7 +32,7 @@ const ARROWS_OF_CLUSTER: &[(&str, &[&str])] = &[
     ("secrets", &["object"]),
     ("connections", &["object", "spec"]),
     ("events", &["connections", "object"]),
-    ("index", &["connections", "object", "secrets"]),
+    ("index", &["connections", "object", "secrets", "spec"]),
     ("outputs", &["connections", "marks", "object", "secrets"]),
     ("watch", &["connections", "index", "secrets"]),
 ];

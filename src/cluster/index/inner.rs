@@ -12,28 +12,23 @@ use super::{
         secrets::{Heir, SecretEntry},
     },
     Woken,
+    circles::Chains,
+    slot::{Slot, Slots},
 };
+use crate::domain::decide::Circle;
 
 /// What is known.
 #[derive(Debug, Default)]
 pub(super) struct Inner {
     pub(super) connections: HashMap<ObjectKey, Arc<Connection>>,
     /// The Secrets that a connection names, exist or not, and those that one has made.
-    pub(super) secrets: HashMap<ObjectKey, Box<Slot>>,
+    pub(super) secrets: Slots,
     /// The owners by their uid.
     pub(super) owners: HashMap<Arc<str>, Owner>,
+    pub(super) chains: Chains,
     /// What a list that is under way has not brought yet.
     pub(super) unlisted_connections: HashSet<ObjectKey>,
     pub(super) unlisted_secrets: HashSet<ObjectKey>,
-}
-
-/// What is known of a Secret.
-#[derive(Debug, Default)]
-pub(super) struct Slot {
-    /// The Secret, if there is one.
-    pub(super) entry: Option<SecretEntry>,
-    /// The connections that name it.
-    named_by: Few,
 }
 
 /// Whose uid stands in our label and in an owner reference of Secrets.
@@ -51,9 +46,11 @@ impl Inner {
         self.secrets.get(key)?.entry.as_ref()
     }
 
-    /// The connections that name the Secret.
-    pub(super) fn naming(&self, key: &ObjectKey) -> Option<&Few> {
-        Some(&self.secrets.get(key)?.named_by)
+    /// The outputs of this connection that lead back to it, and whom it concerns that circles have come, gone or changed.
+    pub(super) fn circles(&mut self, connection: &Connection) -> (Vec<Circle>, Vec<Woken>) {
+        let woken = self.chains.refresh(&self.secrets, connection.key.namespace());
+        let circles = self.chains.circles(&self.secrets, connection);
+        (circles, woken.into_iter().map(Woken::Changed).collect())
     }
 
     pub(super) fn take_connection(
@@ -88,8 +85,8 @@ impl Inner {
     pub(super) fn drop_connection(&mut self, key: &ObjectKey) -> Vec<Woken> {
         let mut woken = vec![Woken::Gone(key.clone())];
         if let Some(connection) = self.connections.remove(key) {
-            let mut concerned = self.chained(&connection);
             self.rename(Some(&connection), None);
+            let mut concerned = self.chains.freed(&self.secrets, key);
             let heirs = self.orphan(&connection);
             concerned.extend(heirs.into_iter().filter(|heir| !concerned.contains(heir)).collect::<Vec<_>>());
             woken.extend(concerned.into_iter().map(Woken::Changed));
@@ -108,8 +105,8 @@ impl Inner {
                     let (name, of) = (connection.key.name().into(), Some(connection.uid.clone()));
                     // Somebody may have given it to another connection.
                     let heir = entry.heir.get_or_insert_with(|| Box::new(Heir { name, of }));
-                    heirs
-                        .extend(known.named_by.iter().filter(|naming| *naming.name() == *heir.name).cloned());
+                    let naming = known.named_by.iter().map(|(naming, _)| naming);
+                    heirs.extend(naming.filter(|naming| *naming.name() == *heir.name).cloned());
                 }
             });
         }
@@ -125,20 +122,26 @@ impl Inner {
         let named = |connection: Option<&Connection>| {
             let secrets = connection.map(|connection| (connection, connection.spec.secrets()));
             secrets.map_or_else(Vec::new, |(connection, secrets)| {
-                secrets.iter().map(|secret| (connection.key.beside(secret), connection.key.clone())).collect()
+                let named = secrets.into_iter();
+                named
+                    .map(|(secret, role)| (connection.key.beside(&secret), (connection.key.clone(), role)))
+                    .collect()
             })
         };
         let (before, after) = (named(before), named(after));
         // What is still named stays as it is known.
-        for (secret, connection) in before.iter().filter(|named| !after.contains(named)) {
-            self.change(secret, |known| known.named_by.retain(|naming| naming != connection));
+        let gone = before.iter().filter(|named| !after.contains(named));
+        let new = after.iter().filter(|named| !before.contains(named));
+        for (secret, naming) in gone.clone() {
+            self.change(secret, |known| known.named_by.retain(|known| known != naming));
         }
-        for (secret, connection) in after.into_iter().filter(|named| !before.contains(named)) {
-            let known = self.secrets.entry(secret).or_default();
-            if !known.named_by.contains(&connection) {
-                known.named_by.push(connection);
+        for (secret, naming) in new.clone() {
+            let known = self.secrets.entry(secret.clone()).or_default();
+            if !known.named_by.contains(naming) {
+                known.named_by.push(naming.clone());
             }
         }
+        gone.chain(new).for_each(|(secret, _)| self.chains.relink(&self.secrets, secret));
     }
 
     /// A Secret that nobody names is kept only while it is somebody's output.
@@ -219,7 +222,9 @@ impl Inner {
     /// Who names the Secret, and who has made it.
     fn concerned(&self, key: &ObjectKey, owners: &[Option<Arc<str>>]) -> Vec<Woken> {
         let known = self.secrets.get(key);
-        let mut concerned: Few = known.map(|known| known.named_by.clone()).unwrap_or_default();
+        let naming = known.into_iter().flat_map(|known| &known.named_by);
+        let mut concerned: Few = naming.map(|(key, _)| key.clone()).collect();
+        concerned.dedup();
         let owners = owners.iter().flatten().filter_map(|uid| self.owners.get(uid));
         for maker in owners.filter_map(|owner| owner.connection.as_ref()) {
             // A Secret of another namespace belongs to no connection of this one, whatever its labels say.

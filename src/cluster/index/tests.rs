@@ -137,6 +137,7 @@ fn nothing_is_left_of_who_is_gone() {
     }
     let inner = index.lock();
     assert_eq!((inner.connections.len(), inner.secrets.len(), inner.owners.len()), (0, 0, 0));
+    assert!(inner.chains.is_empty());
 }
 
 #[test]
@@ -189,7 +190,7 @@ fn chained(namespace: &str, name: &str, source: &str, outputs: &[&str]) -> Conne
 /// The circles of this connection, each as its output and the way that leads back.
 fn circles(index: &Index, namespace: &str, name: &str) -> Vec<String> {
     let connection = index.connection(&ObjectKey::new(namespace, name)).unwrap();
-    let circles = index.circles(&connection).into_iter();
+    let circles = index.circles(&connection).0.into_iter();
     circles.map(|circle| format!("{}: {}", circle.output, circle.through.join(" "))).collect()
 }
 
@@ -236,6 +237,60 @@ fn a_chain_is_no_circle_nor_are_connections_of_two_namespaces() {
     let concerned = ["a", "b", "c"].map(|name| Woken::Changed(key(name)));
     assert_eq!(woken, [&[Woken::Gone(key("e"))], &concerned[..]].concat());
     assert_eq!(circles(&index, "ns", "a"), [""; 0]);
+}
+
+/// A thousand connections in layers of fifty, in which each writes the most outputs that a spec may have, for the next layer.
+fn layers(index: &Index) {
+    for (layer, next) in (0..20).zip(1..) {
+        for place in 0..50 {
+            let outputs = (0..50).cycle().skip(place).take(16).map(|place| format!("s{next}-{place}"));
+            let outputs: Vec<_> = outputs.collect();
+            let outputs: Vec<_> = outputs.iter().map(String::as_str).collect();
+            let name = format!("c{layer}-{place}");
+            index.saw_connection(chained("ns", &name, &format!("s{layer}-{place}"), &outputs));
+        }
+    }
+}
+
+#[test]
+fn long_chains_are_looked_through_once_after_a_change_and_whoever_is_in_none_costs_nothing() {
+    let index = Index::default();
+    let looks = || slot::LOOKS.take();
+    for number in 0..1000 {
+        index.saw_connection(connection(&format!("c{number}"), "1", &["shared"]));
+    }
+    looks();
+    for number in 0..1000 {
+        assert_eq!(circles(&index, "ns", &format!("c{number}")), [""; 0]);
+    }
+    assert_eq!(looks(), 0, "nothing is chained");
+
+    let index = Index::default();
+    layers(&index);
+    let names = 1000 * 17;
+    looks();
+    for number in 0..1000 {
+        assert_eq!(circles(&index, "ns", &format!("c{}-{}", number / 50, number % 50)), [""; 0]);
+    }
+    let seen = looks();
+    assert!(seen <= 3 * names, "{seen} looks at {names} names for all of them");
+
+    // The last layer leads back to the first one.
+    let closing = chained("ns", "closing", "s20-0", &["s0-0"]);
+    index.saw_connection(closing.clone());
+    let (found, woken) = index.circles(&closing);
+    assert_eq!((found.len(), found[0].through.len(), found[0].more), (1, 12, 9), "{found:?}");
+    assert!(woken.len() > 500, "{}", woken.len());
+    let seen = looks();
+    assert!(seen <= 5 * names, "{seen} looks at {names} names to find the circles and one way back");
+    let (_, woken) = index.circles(&index.connection(&key("c0-0")).unwrap());
+    assert_eq!(woken, [], "they are told once");
+    let seen = looks();
+    assert!(seen <= 2 * names, "{seen} looks at {names} names for one way back");
+    let freed = index.lost_connection(&key("closing"), "uid-closing");
+    assert!(freed.len() > 500 && freed.iter().all(|woken| !matches!(woken, Woken::New(_))));
+    looks();
+    assert_eq!((circles(&index, "ns", "c0-0"), looks()), (vec![], 0));
 }
 
 #[test]

@@ -57,23 +57,29 @@ pub enum Found {
 pub struct Circle {
     /// The name of the output.
     pub output: String,
-    /// The connections, from the one whose output it is to the one that publishes its source.
+    /// The connections, from the one whose output it is to the one that publishes its source; the first of them.
     pub through: Vec<String>,
+    /// How many more there are.
+    pub more: usize,
 }
 
 /// More connections than this are counted and not named.
 const NAMED: usize = 12;
 
 impl Circle {
+    /// A circle through so many connections.
+    pub fn new(output: String, through: impl Iterator<Item = String>, length: usize) -> Self {
+        Circle { output, through: through.take(NAMED).collect(), more: length.saturating_sub(NAMED) }
+    }
+
     /// Why nothing is written into it.
     pub(super) fn finding(&self) -> Finding {
-        let Circle { output, through } = self;
+        let Circle { output, through, more } = self;
         let first = through.first().map_or("", String::as_str);
-        let mut way: Vec<_> = through.iter().take(NAMED).map(String::as_str).collect();
-        let more = through.len().saturating_sub(NAMED);
-        let more = format!("{more} more");
-        if through.len() > NAMED {
-            way.push(&more);
+        let mut way: Vec<_> = through.iter().map(String::as_str).collect();
+        let others = format!("{more} more");
+        if *more > 0 {
+            way.push(&others);
         }
         way.push(first);
         Finding::new(

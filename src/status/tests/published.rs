@@ -87,7 +87,7 @@ fn the_outputs_are_those_that_stand_once_the_changes_are_made() {
             "leads back to the source",
             good().with(|seen| {
                 seen.circles =
-                    vec![Circle { output: "out".to_owned(), through: vec!["a".to_owned(), "b".to_owned()] }];
+                    vec![Circle::new("out".to_owned(), ["a", "b"].map(str::to_owned).into_iter(), 2)];
             }),
             Some(Opaque),
             ("False", "PublishCycle"),

@@ -105,8 +105,8 @@ fn a_foreign_secret_is_named() {
 
 #[test]
 fn an_output_that_leads_back_to_the_source_is_refused_and_keeps_no_other_one_back() {
-    let through: Vec<_> = (0..14).map(|number| format!("c{number}")).collect();
-    let circle = |length: usize| Circle { output: "one".to_owned(), through: through[..length].to_vec() };
+    let circle =
+        |length: usize| Circle::new("one".to_owned(), (0..length).map(|number| format!("c{number}")), length);
     let rows = [
         ("nothing stands", seen().accepted(T, Expiry::Never), "create two"),
         ("it stands", seen().accepted(T, Expiry::Never).finds(&[ours("one", OTHER)]), "create two"),
