@@ -25,6 +25,7 @@ use crate::domain::{
     Reason,
     decide::{Demand, OnInvalid},
     duration::{self, Duration},
+    format::DATA_KEY,
     output::Output,
     requirement::{Expectation, Requirement},
 };
@@ -152,8 +153,8 @@ pub struct SecretKeyRef {
     /// The key whose value is the token.
     #[serde(default = "default_key")]
     #[schemars(length(max = 253), extend("x-kubernetes-validations" = [{
-        "rule": "self.matches('^[-._a-zA-Z0-9]+$')",
-        "message": "key must be that of a Secret: letters, digits, dots, hyphens and underscores",
+        "rule": DATA_KEY.0,
+        "message": DATA_KEY.1,
     }]))]
     pub key: String,
 }

@@ -36,6 +36,7 @@ use super::{
 };
 
 pub use addresses::Addresses;
+pub use field::DATA_KEY;
 use field::Field;
 pub use marks::{APPLIED, Map, Marks};
 
@@ -131,8 +132,8 @@ pub struct Output {
     /// The key of Opaque under which the token stands, by default token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253), extend("x-kubernetes-validations" = [{
-        "rule": "self.matches('^[-._a-zA-Z0-9]+$')",
-        "message": "key must be that of a Secret: letters, digits, dots, hyphens and underscores",
+        "rule": DATA_KEY.0,
+        "message": DATA_KEY.1,
     }]))]
     pub key: Option<String>,
     /// The repository of ArgoCDRepository and ArgoCDRepositoryWrite, or with what the URLs of the repositories begin for
@@ -317,6 +318,11 @@ impl Output {
             let (name, format) = (&self.secret_name, self.format.as_str());
             let message =
                 format!("Secret {name} is not written: the format {format} needs {}", field.wanted());
+            return Err(Finding::new(Reason::OutputInvalid, message));
+        }
+        if self.key.as_deref().is_some_and(|key| !field::is_data_key(key)) {
+            let (name, message) = (&self.secret_name, DATA_KEY.1);
+            let message = format!("Secret {name} is not written: its {message}");
             return Err(Finding::new(Reason::OutputInvalid, message));
         }
         let terms = Terms { output: self, kind, scopes: grant.scopes.as_ref(), addresses };

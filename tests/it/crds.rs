@@ -117,6 +117,14 @@ async fn every_right_spec_of_the_documentation_is_taken() {
             })).collect::<Vec<_>>() }),
         ),
         ("four standbys", json!({ "standby": four, "holdDown": "0s" })),
+        (
+            "sixteen outputs with as many labels and annotations",
+            json!({ "publish": (0..16).map(|number| {
+                let keys = (0..16).map(|key| format!("{}/{key:b>63}", "a".repeat(253)));
+                let marks: serde_json::Map<_, _> = keys.map(|key| (key, json!("c".repeat(63)))).collect();
+                json!({ "secretName": format!("out-{number}"), "format": "Opaque", "labels": marks, "annotations": marks })
+            }).collect::<Vec<_>>() }),
+        ),
         ("withdrawal", json!({ "onInvalid": "Withdraw", "suspend": true })),
         ("withdrawal after a while", json!({ "onInvalid": "Withdraw", "withdrawAfter": "10s" })),
         (
@@ -133,6 +141,8 @@ async fn every_right_spec_of_the_documentation_is_taken() {
                     "secretName": "e", "format": "Opaque",
                     "labels": { "argocd.argoproj.io/secret-type": "cluster", (format!("{}/{}", "a".repeat(253), "b".repeat(63))): "x" },
                 },
+                { "secretName": "f", "format": "Opaque", "key": ".a", "labels": { "a.b-c/D_e.f": "G_h.i" } },
+                { "secretName": "g", "format": "Opaque", "key": "a..b" },
             ] }),
         ),
     ];

@@ -94,7 +94,7 @@ pub(super) fn outputs<'a>(
     outputs
 }
 
-/// The outputs that are no longer named and wait for their finalizers.
+/// The outputs that are no longer named and wait for their finalizers, and what of the spec no Secret can have.
 pub(super) fn others(seen: &Observation) -> Vec<(String, Stand)> {
     let leaving = seen.found.iter().filter_map(|found| match found {
         Found::Leaving { name, finalizers } if !is_named(seen, name) => {
@@ -102,7 +102,10 @@ pub(super) fn others(seen: &Observation) -> Vec<(String, Stand)> {
         }
         _ => None,
     });
-    leaving.collect()
+    let impossible = seen.demand.outputs.iter().flat_map(|output| {
+        output.impossible_marks().map(|finding| (output.base().to_owned(), Stand::Refused(finding)))
+    });
+    leaving.chain(impossible).collect()
 }
 
 fn plan(seen: &Observation, judgement: &Judgement<'_>, withdrawal: Option<Withdrawal>) -> Plan {

@@ -80,6 +80,19 @@ impl Field {
     }
 }
 
+/// The form of a key of a Secret, as the API server checks it: <https://kubernetes.io/docs/concepts/configuration/secret/>. It must not
+/// lead out of the directory in which the Secret is mounted.
+pub const DATA_KEY: (&str, &str) = (
+    "self.matches('^([-_a-zA-Z0-9]|[.][-_a-zA-Z0-9])[-._a-zA-Z0-9]*$')",
+    "key must be that of a Secret: letters, digits, dots, hyphens and underscores; it must not begin with two dots",
+);
+
+/// True for a key that a Secret can have.
+pub(super) fn is_data_key(key: &str) -> bool {
+    let is_its = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    !key.is_empty() && key.bytes().all(is_its) && key != "." && !key.starts_with("..")
+}
+
 /// The longest URL of a spec, in characters.
 pub(super) const LONGEST_URL: usize = 512;
 
@@ -182,6 +195,24 @@ mod tests {
             let rule = needless(*field).unwrap_or_else(|| panic!("no format takes {field:?}"));
             assert!(rule["rule"].as_str().unwrap().contains(field.name()), "{rule}");
             assert!(rule["message"].as_str().unwrap().starts_with(field.name()), "{rule}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_a_secret_leads_nowhere_else() {
+        let rows = [
+            ("token", true),
+            (".a", true),
+            ("a..b", true),
+            ("-_.", true),
+            ("", false),
+            (".", false),
+            ("..", false),
+            ("..a", false),
+            ("a/b", false),
+        ];
+        for (key, is_one) in rows {
+            assert_eq!(is_data_key(key), is_one, "{key}");
         }
     }
 

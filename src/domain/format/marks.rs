@@ -9,7 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use super::{Format, Output, basic_auth};
+use super::{
+    super::{Finding, Reason, excerpt, token::Token},
+    Format, Output, basic_auth,
+};
 
 /// Labels or annotations.
 pub type Map = BTreeMap<String, String>;
@@ -31,9 +34,12 @@ const MOST: usize = 16;
 /// The longest annotation of a spec, in characters.
 const LONGEST_ANNOTATION: usize = 1024;
 /// The form of a key: <https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set>.
-const KEY: &str = "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$";
-/// A prefix of up to 253 characters, a slash, and a name of up to 63.
-const LONGEST_KEY: usize = 253 + 1 + 63;
+const KEY: &str = "^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?\
+    [A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
+/// The longest prefix of a key, before the slash.
+const LONGEST_PREFIX: usize = 253;
+/// The longest name of a key and the longest value of a label.
+const LONGEST_NAME: usize = 63;
 /// The form of the value of a label.
 const LABEL: &str = "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$";
 
@@ -42,11 +48,59 @@ impl Output {
     pub fn marks(&self) -> Marks {
         let definition = self.format.definition();
         let labels = definition.labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let asked = self.labels.iter().filter(|(key, value)| is_label(key, value));
+        let noted = self.annotations.iter().filter(|(key, _)| is_key(key));
+        let owned = |(key, value): (&String, &String)| (key.clone(), value.clone());
         Marks {
-            labels: self.labels.clone().into_iter().chain(labels).collect(),
-            annotations: self.annotations.clone().into_iter().chain((definition.annotations)(self)).collect(),
+            labels: asked.map(owned).chain(labels).collect(),
+            annotations: noted.map(owned).chain((definition.annotations)(self)).collect(),
         }
     }
+
+    /// The labels and annotations of the spec that no object can have. The definition takes none, but what was stored before it had
+    /// the rule stays: then the Secret is written without them, so that its token is not an old one for their sake.
+    pub fn impossible_marks(&self) -> impl Iterator<Item = Finding> {
+        let labels = self.labels.iter().filter(|(key, value)| !is_label(key, value));
+        let labels = labels.map(|(key, _)| ("labels", key));
+        let annotations = self.annotations.keys().filter(|key| !is_key(key)).map(|key| ("annotations", key));
+        let name = self.base();
+        labels.chain(annotations).map(move |(field, key)| {
+            let key = if Token::stands_in(key) { "a key" } else { excerpt::beginning(key, LONGEST_NAME) };
+            let message = format!(
+                "Secret {name} does without {key} of its {field}, which Kubernetes does not take: give it a form such as \
+                 example.com/team, with at most {LONGEST_NAME} characters in its name and value, or leave it out"
+            );
+            Finding::new(Reason::OutputInvalid, message)
+        })
+    }
+}
+
+fn is_label(key: &str, value: &str) -> bool {
+    is_key(key) && (value.is_empty() || is_name(value))
+}
+
+/// True for what the API server takes as the key of a label or an annotation.
+fn is_key(key: &str) -> bool {
+    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    let is_part = |part: &str| {
+        let is_its = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        is_between(part, is_its) && part.bytes().all(|byte| is_its(byte) || byte == b'-')
+    };
+    let is_prefix = |prefix: &str| prefix.len() <= LONGEST_PREFIX && prefix.split('.').all(is_part);
+    prefix.is_none_or(is_prefix) && is_name(name)
+}
+
+fn is_name(name: &str) -> bool {
+    let is_its = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    name.len() <= LONGEST_NAME
+        && is_between(name, |byte| byte.is_ascii_alphanumeric())
+        && name.bytes().all(is_its)
+}
+
+/// True if such characters are the first and the last one.
+fn is_between(text: &str, is_end: impl Fn(u8) -> bool) -> bool {
+    let ends = [text.bytes().next(), text.bytes().next_back()];
+    ends.into_iter().all(|end| end.is_some_and(&is_end))
 }
 
 impl Marks {
@@ -92,7 +146,7 @@ pub(super) fn labels(_: &mut SchemaGenerator) -> Schema {
         "maxProperties": MOST,
         "additionalProperties": {
             "type": "string",
-            "maxLength": 63,
+            "maxLength": LONGEST_NAME,
             "x-kubernetes-validations": [{
                 "rule": format!("self.matches('{LABEL}')"),
                 "message": "each of labels must have a value of letters, digits, hyphens, underscores and dots, as in team-a",
@@ -119,8 +173,11 @@ fn keys(field: &str) -> Value {
     let is_reserved = reserved.map(|prefix| format!("key.startsWith('{prefix}')")).join(" || ");
     json!([
         {
-            "rule": format!("self.all(key, size(key) <= {LONGEST_KEY} && key.matches('{KEY}'))"),
-            "message": format!("each of {field} must have a key such as team or example.com/team"),
+            "rule": format!("self.all(key, key.indexOf('/') <= {LONGEST_PREFIX} && key.matches('{KEY}'))"),
+            "message": format!(
+                "each of {field} must have a key such as team or example.com/team: a name of up to {LONGEST_NAME} characters, and \
+                 before it, if anything, a domain in lower case and a slash"
+            ),
         },
         {
             "rule": format!("!self.exists(key, {is_reserved})"),
@@ -220,6 +277,62 @@ mod tests {
             wanted.put_on(&mut found);
             assert_eq!(found, whole, "{name}");
         }
+    }
+
+    #[test]
+    fn what_no_object_can_have_is_left_out_and_told() {
+        let prefix = |length: usize| format!("{}/a", "a".repeat(length));
+        let name = |length: usize| format!("example.com/{}", "a".repeat(length));
+        let rows = [
+            ("team", true),
+            ("a.b-c/D_e.f", true),
+            ("1/2", true),
+            (&name(63), true),
+            (&name(64), false),
+            (&prefix(253), true),
+            (&prefix(254), false),
+            ("", false),
+            ("/a", false),
+            ("a/", false),
+            ("a/b/c", false),
+            ("a..b/c", false),
+            (".a/b", false),
+            ("a-/b", false),
+            ("a.-b/c", false),
+            ("A/b", false),
+            ("-a", false),
+            ("a_", false),
+            ("a b", false),
+            ("ä", false),
+        ];
+        for (key, is_taken) in rows {
+            let mut output = Output::new("out", Format::Opaque);
+            (output.labels, output.annotations) = (map(&[(key, "x")]), map(&[(key, "x y")]));
+            let Marks { labels, annotations } = output.marks();
+            let told: Vec<_> = output.impossible_marks().collect();
+            let left = if is_taken { (1, 1, 0) } else { (0, 0, 2) };
+            assert_eq!((labels.len(), annotations.len(), told.len()), left, "{key}");
+        }
+        for (value, is_taken) in
+            [("", true), ("a_b.C-d", true), ("a b", false), ("-", false), (&"a".repeat(64), false)]
+        {
+            let mut output = Output::new("out", Format::Opaque);
+            output.labels = map(&[("team", value)]);
+            let told: Vec<_> = output.impossible_marks().collect();
+            assert_eq!(
+                (output.marks().labels.len(), told.len()),
+                (is_taken.into(), (!is_taken).into()),
+                "{value}"
+            );
+            assert!(
+                told.iter()
+                    .all(|told| told.message.starts_with("Secret out does without team of its labels"))
+            );
+        }
+        let mut output = Output::new("out", Format::Opaque);
+        let token = ["ghp_", &"a".repeat(36)].concat();
+        output.labels = map(&[(&format!("{token} "), "x")]);
+        assert!(output.impossible_marks().all(|told| !told.message.contains(&token)));
     }
 
     #[test]
