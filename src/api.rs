@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 pub use digest::StatusDigest;
 pub(crate) use status::time;
 pub use status::{
-    CandidateStatus, Condition, ConditionStatus, DeferralStatus, FurtherRequirements,
-    GithubPatConnectionStatus, Links, OutputStatus, Phase, PreviousAccount, ReadyChange, RefusedStatus,
-    RequirementStatus, RotatedToken, RotationStatus, SEE_READY, TokenStatus, WithdrawalStatus,
+    CandidateStatus, Condition, ConditionStatus, ConsumerStatus, ConsumersStatus, DeferralStatus,
+    FurtherRequirements, GithubPatConnectionStatus, Links, OutputStatus, Phase, PreviousAccount, ReadyChange,
+    RefusedStatus, RequirementStatus, RotatedToken, RotationStatus, SEE_READY, TokenStatus, WithdrawalStatus,
     WithdrawnOutput,
 };
 pub use summary::{CONDITION_TYPES, RECONCILING, STALLED, StatusSummary, Transition};
@@ -28,6 +28,7 @@ use crate::domain::{
     format::DATA_KEY,
     output::Output,
     requirement::{Expectation, Requirement},
+    workload::Workload,
 };
 
 /// Keeps a GitHub personal access token under watch: reads it from a Secret, asks GitHub whether it works for its purpose,
@@ -83,6 +84,9 @@ use crate::domain::{
 }, {
     "rule": "!has(self.standby) || !has(self.publish) || self.standby.all(other, self.publish.all(output, output.secretName != other.name))",
     "message": "publish must not name a Secret of standby: give the output a name of its own",
+}, {
+    "rule": "!has(self.restart) || size(self.restart) == 0 || has(self.publish) && size(self.publish) > 0",
+    "message": "restart needs an output that the workloads read: name one in publish, or leave restart out",
 }]))]
 pub struct GithubPatConnectionSpec {
     /// The GitHub host that the token was made on, by its name in the operator's settings. `github.com` is built in; an
@@ -135,6 +139,11 @@ pub struct GithubPatConnectionSpec {
     #[schemars(length(max = 16))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["secretName"]))]
     pub publish: Vec<Output>,
+    /// The workloads whose Pods are replaced once every output holds a new token, as `kubectl rollout restart` does it. The first token
+    /// of a connection restarts nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["kind", "name"]))]
+    pub restart: Vec<Workload>,
     /// Whether to stop asking GitHub and to stop writing, until it is unset. What was published stays.
     #[serde(default)]
     pub suspend: bool,

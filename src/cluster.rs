@@ -3,6 +3,7 @@
 //! Each call has a deadline and gives its failure as a value.
 
 pub mod connections;
+pub mod consumers;
 pub mod events;
 pub mod index;
 pub mod marks;
@@ -11,6 +12,7 @@ pub mod outputs;
 pub mod secrets;
 pub mod spec;
 pub mod watch;
+pub mod workloads;
 
 use std::{future::Future, time::Duration};
 

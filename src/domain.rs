@@ -37,6 +37,8 @@
 //! | output | a Secret that hands the token to workloads; its *format* says how it is laid out |
 //! | stamp | what an output shall hold, without the bytes |
 //! | stand | what stands under the name of an output |
+//! | workload | a Deployment, StatefulSet or DaemonSet that is restarted once a new token is published |
+//! | consumer | what names an output in its own spec |
 //! | heir | the connection that may take over a Secret that nobody owns |
 //! | conflict | an object is no longer what was seen |
 //! | requeue | when to reconcile a connection again |
@@ -44,6 +46,7 @@
 pub mod answer;
 pub mod backoff;
 pub mod candidate;
+pub mod consumer;
 pub mod decide;
 pub mod duration;
 pub mod event;
@@ -61,6 +64,7 @@ pub mod scopes;
 pub mod second;
 pub mod token;
 pub mod version;
+pub mod workload;
 
 pub use self::reason::Reason;
 

@@ -2,6 +2,7 @@
 
 mod act;
 mod contention;
+mod follow;
 mod observe;
 mod queue;
 mod records;
@@ -314,6 +315,7 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     if connection.was_judged() {
         ctx.events.post(connection, observed.seen.now, outcomes.events.drain(..));
     }
+    outcomes.following = follow::follow(connection, spec, &observed, &outcomes, record, ctx).await;
     let standbys = observed.standbys.as_ref();
     let unread = standbys.into_iter().flat_map(|standbys| &standbys.failures);
     let failures = || observed.failures.iter().chain(&outcomes.failures).chain(unread.clone());
@@ -340,7 +342,8 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
         standbys.due.duration_since(observed.seen.now).max(SHORTEST_WAIT.try_into().unwrap_or_default())
     });
     let of_others = of_others.map(|wait| wait.unsigned_abs());
-    let next = pause.into_iter().chain(outcomes.pause).chain(of_others).fold(due, Duration::min);
+    let again = follow::look_again(connection, spec, ctx);
+    let next = pause.into_iter().chain(outcomes.pause).chain(of_others).chain(again).fold(due, Duration::min);
     if has_failed { Next::FailedOr(next) } else { Next::After(next) }
 }
 

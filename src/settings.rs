@@ -96,6 +96,8 @@ pub struct Settings {
     pub questions_per_minute: u32,
     /// How many connections are reconciled at once.
     pub concurrency: u16,
+    /// Whether the objects are listed that name an output, which takes rights of its own.
+    pub consumers: bool,
     /// The `X-GitHub-Api-Version` header.
     pub github_api_version: HeaderValue,
     /// Where `/livez` and `/readyz` are served.
@@ -151,6 +153,9 @@ pub struct SettingsInput {
     /// How many connections are reconciled at once
     #[arg(long, env = "GITHUB_PAT_OPERATOR_CONCURRENCY", value_name = "NUMBER", value_parser = whole_number)]
     pub concurrency: Option<i64>,
+    /// Whether to list the Pods, workloads and others that name an output [default: false]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_CONSUMERS", value_name = "true|false", value_parser = truth)]
+    pub consumers: Option<bool>,
     /// The X-GitHub-Api-Version header [default: 2022-11-28]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_GITHUB_API_VERSION", value_name = "DATE")]
     pub github_api_version: Option<String>,
@@ -243,6 +248,7 @@ impl Settings {
             questions_per_minute: QUESTIONS_PER_MINUTE
                 .checked_number(outer.questions_per_minute.or(inner.questions_per_minute))?,
             concurrency: CONCURRENCY.checked_number(outer.concurrency.or(inner.concurrency))?,
+            consumers: outer.consumers.or(inner.consumers).unwrap_or_default(),
             github_api_version: api_version(outer.github_api_version.or(inner.github_api_version))?,
             listen: outer.listen.or(inner.listen).unwrap_or(([127, 0, 0, 1], 8080).into()),
             log_format: outer.log_format.or(inner.log_format).unwrap_or(LogFormat::Text),
@@ -324,6 +330,11 @@ fn api_version(given: Option<String>) -> Result<HeaderValue, Error> {
 /// A whole number from the command line or the environment.
 fn whole_number(text: &str) -> Result<i64, &'static str> {
     text.parse().map_err(|_| "write a whole number")
+}
+
+/// True or false from the command line or the environment.
+fn truth(text: &str) -> Result<bool, &'static str> {
+    text.parse().map_err(|_| "write true or false")
 }
 
 /// An address from the command line or the environment.

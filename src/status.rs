@@ -1,6 +1,7 @@
 //! Turns a decision, and what stands after acting on it, into conditions. Pure; it also keeps transition times.
 
 mod account;
+mod consumers;
 mod events;
 mod judges;
 mod room;
@@ -13,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     api::{
-        CONDITION_TYPES, Condition, ConditionStatus, DeferralStatus, FurtherRequirements,
+        CONDITION_TYPES, Condition, ConditionStatus, ConsumersStatus, DeferralStatus, FurtherRequirements,
         GithubPatConnectionStatus as Status, Links, OutputStatus, RECONCILING, ReadyChange,
         RequirementStatus, SEE_READY, STALLED, StatusSummary, TokenStatus, WithdrawalStatus, WithdrawnOutput,
         time,
@@ -23,6 +24,7 @@ use crate::{
         decide::{Decision, Found, Observation, Plan, Stand},
         probing::schedule,
         reason::Severity,
+        workload::{Following, Workload},
     },
 };
 pub use events::events;
@@ -53,10 +55,23 @@ pub struct Pass<'a> {
     pub raised_from: Option<SignedDuration>,
     /// The other Secrets that the token may come from, if the spec names any.
     pub standbys: Option<Standbys<'a>>,
+    /// What comes once every output holds the token.
+    pub after: After<'a>,
     /// The root of the host's pages.
     pub web: Option<&'a str>,
     /// The request that was last acted on.
     pub handled_request: Option<&'a str>,
+}
+
+/// What comes once every output holds the token.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct After<'a> {
+    /// The workloads to restart.
+    pub restart: &'a [Workload],
+    /// Whether consumers are listed at all.
+    pub lists_consumers: bool,
+    /// What was seen and done, if it has come so far.
+    pub following: Option<&'a Following>,
 }
 
 /// What stood before.
@@ -111,6 +126,7 @@ pub fn next(before: Before<'_>, generation: Option<i64>, pass: &Pass<'_>) -> Opt
         outputs: outputs(summary, pass),
         withdrawal: pass.decision.withdrawal.map(WithdrawalStatus::from),
         withdrawn_outputs: pass.withdrawn_outputs.or(withdrawn).unwrap_or_default().to_vec(),
+        consumers: said_consumers(summary, pass),
         deferral: match summary {
             Some(summary) if pass.seen.demand.suspend => suspended::deferral(summary, pass.seen),
             _ => pass.seen.token.yes().and(pass.seen.knowledge.deferred).map(DeferralStatus::from),
@@ -127,6 +143,22 @@ pub fn next(before: Before<'_>, generation: Option<i64>, pass: &Pass<'_>) -> Opt
             && !is_overdue(&status, summary, pass.seen.timing.heartbeat)
     });
     (!is_said).then_some(status)
+}
+
+/// What is said of the consumers: as they were listed now, or last.
+fn said_consumers(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Option<ConsumersStatus> {
+    let before = summary.and_then(|summary| summary.consumers.as_deref());
+    if !pass.after.lists_consumers || pass.seen.demand.outputs.is_empty() {
+        return None;
+    }
+    match pass.after.following.and_then(|following| following.consumers.as_ref()) {
+        Some(found) => {
+            let rotation = summary.and_then(|summary| summary.rotation.as_deref());
+            let published = rotation.and_then(|rotation| rotation.published_at.as_ref().map(|at| at.0));
+            Some(consumers::consumers(found, published, pass.seen.now))
+        }
+        None => before.cloned(),
+    }
 }
 
 /// True if `checkedAt` in the cluster is older than the heartbeat. One that lies ahead was written by a clock that was wrong.
@@ -170,6 +202,7 @@ pub fn unreadable(
         outputs: summary.map(|summary| summary.outputs.to_vec()).unwrap_or_default(),
         withdrawal: None,
         withdrawn_outputs: summary.map(|summary| summary.withdrawn_outputs.to_vec()).unwrap_or_default(),
+        consumers: summary.and_then(|summary| summary.consumers.as_deref().cloned()),
         deferral: summary.and_then(|summary| summary.deferral.as_deref().cloned()),
         next_check_at: None,
         last_handled_request: summary

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
-    CandidateStatus, Condition, ConditionStatus, DeferralStatus, FurtherRequirements,
+    CandidateStatus, Condition, ConditionStatus, ConsumersStatus, DeferralStatus, FurtherRequirements,
     GithubPatConnectionStatus as Status, PreviousAccount, RefusedStatus, RequirementStatus, TokenStatus,
     WithdrawalStatus, WithdrawnOutput, status::knowledge,
 };
@@ -42,10 +42,32 @@ pub struct StatusDigest {
     serving: Box<[Box<str>]>,
     /// Ahead of now only if somebody else wrote its instants: see [`StatusDigest::is_strange`].
     newest: Option<Second>,
+    /// What comes after the outputs, if anything does.
+    following: Option<Box<Following>>,
     /// What it remembers of the token, until somebody has taken it.
     remembers: Option<Box<Remembered>>,
     /// The request that was last acted on.
     pub last_handled_request: Option<Box<str>>,
+}
+
+/// What comes after the outputs were written.
+#[derive(Clone, Debug, PartialEq)]
+struct Following {
+    /// The token of a rotation that waits for workloads or consumers, and when every output held it.
+    published: Option<(HashedToken, Second)>,
+    /// When the consumers were listed last.
+    consumers_at: Option<Second>,
+}
+
+impl Following {
+    fn of(status: &Status) -> Option<Box<Self>> {
+        let open = status.rotation.as_ref().filter(|rotation| rotation.is_followed());
+        let published =
+            open.and_then(|open| Some((open.new_token.hashed_token, open.published_at.as_ref()?.0.into())));
+        let consumers_at = status.consumers.as_ref().map(|consumers| consumers.observed_at.0.into());
+        let is_any = published.is_some() || consumers_at.is_some();
+        is_any.then(|| Box::new(Following { published, consumers_at }))
+    }
 }
 
 /// What a status remembers of a token.
@@ -65,6 +87,7 @@ impl From<Status> for StatusDigest {
         let ready = status.condition("Ready");
         let ready = ready.and_then(|ready| Some((ready.status, ready.reason.parse().ok()?)));
         let newest = newest(&status);
+        let following = Following::of(&status);
         let (deferral, requirements, candidates) = (status.deferral, status.requirements, status.candidates);
         let remembers = status.token.is_some() || !candidates.is_empty();
         let further = status.further_requirements;
@@ -85,6 +108,7 @@ impl From<Status> for StatusDigest {
                 .filter_map(|output| Some(output.current_name?.into()))
                 .collect(),
             newest,
+            following,
             remembers: remembers.then(|| Box::new(remembered(status.token))),
             last_handled_request: status.last_handled_request.map(Into::into),
         }
@@ -125,6 +149,17 @@ impl StatusDigest {
     /// The present versions of outputs.
     pub fn serving(&self) -> Vec<String> {
         self.serving.iter().map(|name| String::from(&**name)).collect()
+    }
+
+    /// When every output held this token, if a rotation to it waits for workloads or consumers.
+    pub fn published(&self, token: HashedToken) -> Option<Timestamp> {
+        let (of, at) = self.following.as_ref()?.published.as_ref()?;
+        (*of == token).then(|| Timestamp::from(*at))
+    }
+
+    /// When the consumers were listed last.
+    pub fn consumers_at(&self) -> Option<Timestamp> {
+        self.following.as_ref()?.consumers_at.map(Timestamp::from)
     }
 
     /// True if it names instants that this operator does not write: a change ahead of now, or a check that lies too far ahead.
@@ -262,14 +297,24 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
         deferral,
         next_check_at: _,
         candidates,
-        // It follows from the token, what is known of it and what Published says.
-        rotation: _,
+        consumers,
+        rotation,
         // It changes with Ready.
         history: _,
         last_handled_request,
         links,
     } = status;
     (observed_generation, outputs, withdrawn_outputs, last_handled_request, links).hash(hasher);
+    (observed_generation, outputs, last_handled_request, links).hash(hasher);
+    let consumers = consumers.as_ref();
+    consumers
+        .map(|ConsumersStatus { observed_at: _, counts, behind, objects, forbidden }| {
+            (counts, behind, objects, forbidden)
+        })
+        .hash(hasher);
+    // Until the outputs are written, and afterwards, it follows from the token, what is known of it and what Published says.
+    let rotation = rotation.as_ref().filter(|rotation| rotation.is_followed());
+    rotation.map(|rotation| (rotation.phase, &rotation.message)).hash(hasher);
     for Condition { type_, status, reason, message, last_transition_time: _, observed_generation } in
         conditions
     {

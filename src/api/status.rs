@@ -2,6 +2,7 @@
 
 mod candidate;
 mod condition;
+mod consumers;
 mod memory;
 mod output;
 mod requirement;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 pub use candidate::{CandidateStatus, Phase, RotatedToken, RotationStatus};
 pub use condition::{Condition, ConditionStatus};
+pub use consumers::{ConsumerStatus, ConsumersStatus};
 pub(super) use memory::knowledge;
 pub use output::{OutputStatus, WithdrawnOutput};
 pub use requirement::{FurtherRequirements, RequirementStatus};
@@ -60,6 +62,9 @@ pub struct GithubPatConnectionStatus {
     #[serde(default, deserialize_with = "readable_items", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["secretName"]))]
     pub withdrawn_outputs: Vec<WithdrawnOutput>,
+    /// The objects that name an output, if the operator lists them.
+    #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
+    pub consumers: Option<ConsumersStatus>,
     /// Set while GitHub gives no answer about the token.
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub deferral: Option<DeferralStatus>,

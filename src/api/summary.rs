@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    CandidateStatus, ConditionStatus, DeferralStatus, FurtherRequirements,
+    CandidateStatus, ConditionStatus, ConsumersStatus, DeferralStatus, FurtherRequirements,
     GithubPatConnectionStatus as Status, OutputStatus, ReadyChange, RequirementStatus, RotationStatus,
     TokenStatus, WithdrawnOutput, digest::sum_with_transitions, status::knowledge,
 };
@@ -46,6 +46,8 @@ pub struct StatusSummary {
     pub outputs: Box<[OutputStatus]>,
     /// What others had put on outputs that are gone.
     pub withdrawn_outputs: Box<[WithdrawnOutput]>,
+    /// The objects that name an output.
+    pub consumers: Option<Box<ConsumersStatus>>,
     /// The deferral, if one held.
     pub deferral: Option<Box<DeferralStatus>>,
     /// The last changes of Ready.
@@ -98,6 +100,7 @@ impl From<Status> for StatusSummary {
             rotation: status.rotation.map(Box::new),
             outputs: status.outputs.into(),
             withdrawn_outputs: status.withdrawn_outputs.into(),
+            consumers: status.consumers.map(Box::new),
             deferral: status.deferral.map(Box::new),
             history: status.history.into(),
             next_check_at: status.next_check_at.map(|at| at.0),

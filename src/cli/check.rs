@@ -212,6 +212,7 @@ fn judged(
     let kind = seen.token.yes().map(|token| token.kind);
     let links = links(host, "github-pat-operator check", spec, kind, &decision.judgement.lines);
     let pass = Pass {
+        after: status::After::default(),
         seen,
         decision,
         stands: &stands,

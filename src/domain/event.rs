@@ -57,13 +57,17 @@ pub const OUTPUT_DELETED: &str = "OutputDeleted";
 /// An output has become the source, and belongs to no connection any more.
 pub const OUTPUT_RELEASED: &str = "OutputReleased";
 
+/// The pod template of a workload was annotated, so that its Pods are replaced.
+pub const WORKLOAD_RESTARTED: &str = "WorkloadRestarted";
+
 /// The reasons of events that are no reasons of conditions.
-pub const REASONS: [&str; 7] = [
+pub const REASONS: [&str; 8] = [
     ACCOUNT_CHANGED,
     ACCOUNT_RENAMED,
     TOKEN_IN_USE_CHANGED,
     SAFE_TO_REVOKE,
     OUTPUT_WRITTEN,
     OUTPUT_DELETED,
+    WORKLOAD_RESTARTED,
     OUTPUT_RELEASED,
 ];

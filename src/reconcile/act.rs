@@ -18,6 +18,7 @@ use crate::{
         decide::{Change, Decision, Found, Holds, Plan, Stand, contended, foreign},
         event::{Event, EventType, OUTPUT_DELETED, OUTPUT_RELEASED, OUTPUT_WRITTEN},
         output::Stamp,
+        workload::Following,
     },
 };
 
@@ -33,6 +34,8 @@ pub(super) struct Outcomes<'a> {
     pub(super) failures: Vec<Failure>,
     /// After which pause to go on with what could not be done yet.
     pub(super) pause: Option<Duration>,
+    /// What was seen and done after that.
+    pub(super) following: Option<Following>,
     /// The namespace is being deleted, and all of this with it.
     pub(super) terminating: bool,
 }
@@ -70,6 +73,7 @@ pub(super) async fn act<'a>(
         events: Vec::new(),
         failures: Vec::new(),
         pause: None,
+        following: None,
         terminating: false,
     };
     let is_gone =

@@ -50,6 +50,8 @@ pub(super) struct Record {
     pub(super) demanded: Option<Second>,
     /// When GitHub was last asked because of a request.
     pub(super) asked_on_request: Option<Second>,
+    /// When the consumers were listed last.
+    pub(super) looked: Option<Second>,
     /// The status that we wrote last, or found to say all there is to say.
     pub(super) written: Option<Written>,
     /// The draft that was found to say what stands in the cluster, and what stands there, by one sum of both.
@@ -95,6 +97,7 @@ impl Record {
             demands: None,
             demanded: None,
             asked_on_request: None,
+            looked: None,
             written: None,
             said: None,
             awaiting: None,

@@ -21,7 +21,7 @@ use crate::{
         Fault,
         connections::{self, Connection},
     },
-    domain::{Reason, decide::Decision, event::Event, version::ResourceVersion},
+    domain::{Reason, decide::Decision, event::Event, version::ResourceVersion, workload::Following},
     links::links,
     status::{self, Before, Pass},
 };
@@ -72,11 +72,16 @@ pub(super) async fn report(
             place: *place,
             since: *since,
         }),
+        after: status::After {
+            restart: &spec.restart,
+            lists_consumers: ctx.settings.consumers,
+            following: outcomes.following.as_ref(),
+        },
         web: host.map(|host| &*host.addresses.web_url),
         handled_request: handled_request.as_deref().or(before),
     };
     let say = |before: Before<'_>| status::next(before, connection.generation, &pass);
-    say_it(connection, say, observed.seen.timing.heartbeat, record, ctx).await
+    say_it(connection, say, outcomes.following.as_ref(), observed.seen.timing.heartbeat, record, ctx).await
 }
 
 /// Says which token is in use before it is written anywhere, so that whoever starts anew goes on with it. Then comes another pass.
@@ -115,6 +120,7 @@ pub(super) async fn announce(
 async fn say_it(
     connection: &Connection,
     say: impl Fn(Before<'_>) -> Option<Status>,
+    following: Option<&Following>,
     heartbeat: SignedDuration,
     record: &mut Record,
     ctx: &Context,
@@ -124,9 +130,9 @@ async fn say_it(
     else {
         return write(connection, None, &draft, record, ctx).await;
     };
-    let same = (StatusDigest::fingerprint_of(&draft), stands.fingerprint());
+    let same = (StatusDigest::fingerprint_of(&draft), stands.fingerprint(), following);
     let checked_at = draft.token.as_ref().and_then(|token| token.checked_at.as_ref().map(|at| at.0));
-    let is_said = same.0 == same.1 || record.said == Some(sum(&same));
+    let is_said = same.0 == same.1 && following.is_none() || record.said == Some(sum(&same));
     // A draft without a token keeps the instant of the one that stands.
     let has_aged = checked_at.is_some() && status::has_aged(checked_at, stands.checked_at(), heartbeat);
     if is_said && !has_aged && !stands.is_strange(Timestamp::now()) {
@@ -200,7 +206,7 @@ pub(super) async fn unreadable(
     }
     let now = Timestamp::now();
     let say = |before: Before<'_>| status::unreadable(before.summary, connection.generation, error, now);
-    say_it(connection, say, SignedDuration::MAX, record, ctx).await
+    say_it(connection, say, None, SignedDuration::MAX, record, ctx).await
 }
 
 /// Writes the status in the place of the one before, and tells what is news in it.

@@ -2,7 +2,8 @@
 //!
 //! What the next process must know stays: the token, the proofs, the deferral. What a person needs first stays too: the message of
 //! `Ready`, then the demands that are not met. What is cut depends on nothing that a status before said, so that the same is cut each
-//! time. The history and the rotation, which depend on it, count as if they were as long as they can be.
+//! time. The history and the rotation, which depend on it, count as if they were as long as they can be, the rotation with names of
+//! usual length. Consumers are named where there is room left.
 
 use std::io;
 
@@ -10,7 +11,8 @@ use serde::Serialize;
 
 use crate::{
     api::{
-        Condition, FurtherRequirements, GithubPatConnectionStatus as Status, RequirementStatus, TokenStatus,
+        CandidateStatus, Condition, FurtherRequirements, GithubPatConnectionStatus as Status,
+        RequirementStatus, TokenStatus,
     },
     domain::{
         excerpt,
@@ -28,6 +30,8 @@ const ROTATION: usize = 900;
 const MESSAGES: (usize, usize) = (1024, 512);
 /// The same where everything else is as long as can be.
 const SHORT_MESSAGES: (usize, usize) = (512, 128);
+/// The same where Secrets have names of hundreds of characters too.
+const SHORTEST_MESSAGES: (usize, usize) = (256, 64);
 /// The most scopes beyond the demand take so much.
 const EXCESS: usize = 256;
 /// What the list of demands takes beside its items.
@@ -37,11 +41,16 @@ const LIST: usize = 18;
 pub(super) fn fitted(mut status: Status) -> Status {
     let (history, rotation) = (std::mem::take(&mut status.history), status.rotation.take());
     let before = status.further_requirements.take();
+    let mut consumers = status.consumers.take();
+    let named =
+        consumers.as_mut().map(|consumers| std::mem::take(&mut consumers.objects)).unwrap_or_default();
+    status.consumers = consumers;
     cut_messages(&mut status.conditions, MESSAGES);
     status.token.as_mut().into_iter().for_each(cut_excess);
     let others = status.candidates.iter_mut().filter_map(|candidate| candidate.token.as_deref_mut());
     others.for_each(cut_excess);
-    let room = LONGEST.saturating_sub(HISTORY).saturating_sub(ROTATION);
+    let rotates = rotation.as_ref().map_or(0, size).saturating_add(LIST).max(ROTATION);
+    let room = LONGEST.saturating_sub(HISTORY).saturating_sub(rotates);
     if before.is_some() || size(&status) > room {
         let mut lines = std::mem::take(&mut status.requirements);
         lines.sort_by_key(|line| rank(line.state));
@@ -62,7 +71,16 @@ pub(super) fn fitted(mut status: Status) -> Status {
         // The least of what can be lost.
         status.withdrawn_outputs.clear();
     }
+    if let Some(consumers) = &mut status.consumers {
+        consumers.objects = named;
+    }
+    while size(&status) > room && pop_consumer(&mut status) {}
     Status { history, rotation, ..status }
+}
+
+/// Names one consumer less, if there is one.
+fn pop_consumer(status: &mut Status) -> bool {
+    status.consumers.as_mut().and_then(|consumers| consumers.objects.pop()).is_some()
 }
 
 /// The demands that are not met first.
@@ -116,7 +134,8 @@ fn elsewhere(lines: &[RequirementStatus]) -> Vec<String> {
     places
 }
 
-/// Cuts what is left, until it fits: sentences, links, outputs.
+/// Cuts what is left, until it fits: sentences, links, outputs. At last what is known of tokens that are not in use, from the last
+/// one on: the next process asks about them.
 fn shorten(status: &mut Status, room: usize) {
     if size(status) <= room {
         return;
@@ -125,7 +144,28 @@ fn shorten(status: &mut Status, room: usize) {
     if let Some(links) = &mut status.links {
         links.shorten();
     }
+    for candidate in &mut status.candidates {
+        candidate.token.iter_mut().for_each(|token| token.excess.clear());
+    }
     while size(status) > room && status.outputs.pop().is_some() {}
+    while size(status) > room
+        && drop_last(&mut status.candidates, |candidate| candidate.message.take().is_some())
+    {}
+    while size(status) > room
+        && drop_last(&mut status.candidates, |candidate| candidate.token.take().is_some())
+    {}
+    if size(status) > room {
+        cut_messages(&mut status.conditions, SHORTEST_MESSAGES);
+    }
+    while size(status) > room && status.candidates.pop_if(|candidate| !candidate.in_use).is_some() {}
+    if size(status) > room {
+        status.links = None;
+    }
+}
+
+/// Drops this of the last candidate that has it; false if none has.
+fn drop_last(candidates: &mut [CandidateStatus], drop: fn(&mut CandidateStatus) -> bool) -> bool {
+    candidates.iter_mut().rev().any(drop)
 }
 
 fn cut_messages(conditions: &mut [Condition], (of_ready, of_others): (usize, usize)) {

@@ -1,8 +1,8 @@
 //! The change from one token in use to the next, as a person follows it. The status remembers it until the next one begins.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::Pass;
+use super::{Pass, consumers};
 use crate::{
     api::{
         CandidateStatus, ConditionStatus, GithubPatConnectionStatus as Status, Phase, RotatedToken,
@@ -13,7 +13,9 @@ use crate::{
         candidate::Standing,
         decide::{Observation, Stand},
         excerpt,
+        probing::schedule::later,
         token::TokenKind,
+        workload::Following,
     },
 };
 
@@ -24,7 +26,12 @@ const LONGEST: usize = 256;
 type Gate = (Phase, fn(&Pass<'_>) -> bool);
 
 /// The phases before the last one, in order: a rotation stands at the first whose gate is closed.
-const GATES: [Gate; 2] = [(Phase::Proving, is_proven), (Phase::Publishing, is_published)];
+const GATES: [Gate; 4] = [
+    (Phase::Proving, is_proven),
+    (Phase::Publishing, is_published),
+    (Phase::Restarting, is_restarted),
+    (Phase::WaitingForConsumers, is_consumed),
+];
 
 fn is_proven(pass: &Pass<'_>) -> bool {
     let judgement = &pass.decision.judgement;
@@ -34,6 +41,23 @@ fn is_proven(pass: &Pass<'_>) -> bool {
 
 fn is_published(pass: &Pass<'_>) -> bool {
     pass.stands.iter().all(|(_, stand)| *stand == Stand::Wanted)
+}
+
+fn is_restarted(pass: &Pass<'_>) -> bool {
+    let is_over = |following: &Following| following.published.is_some() && following.awaited().is_none();
+    pass.after.restart.is_empty() || pass.after.following.is_some_and(is_over)
+}
+
+fn is_consumed(pass: &Pass<'_>) -> bool {
+    let is_seen = |following: &&Following| following.published.is_some() && following.consumers.is_some();
+    let is_over = pass.after.following.filter(is_seen).is_some() && behind(pass).is_none();
+    !pass.after.lists_consumers || pass.stands.is_empty() || is_over
+}
+
+/// The Pods that still run with the old token, as a person reads it.
+fn behind(pass: &Pass<'_>) -> Option<String> {
+    let following = pass.after.following?;
+    consumers::behind(following.consumers.as_ref()?, following.published?, pass.seen.now)
 }
 
 /// The rotation after this pass. While there is no token, or it is not looked at, it stays as it was.
@@ -83,6 +107,7 @@ fn begun(old_token: RotatedToken, new_token: RotatedToken, now: Timestamp) -> Ro
         started_at,
         message,
         old_token_ended: None,
+        published_at: None,
         revoke_at: None,
     }
 }
@@ -107,13 +132,44 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
             new_token.secret_name
         ),
         Phase::Publishing => publishing(&new_token.secret_name),
+        Phase::Restarting => restarting(pass),
+        Phase::WaitingForConsumers => waiting(pass),
         Phase::SafeToRevoke => safe(&rotation.old_token, ended.as_deref(), pass),
     };
     let is_left = phase == Phase::SafeToRevoke && ended.is_none();
     let page = || page(rotation.old_token.kind);
     let revoke_at = pass.web.filter(|_| is_left).map(|web| format!("{web}/{}", page()));
     let message = short(message);
-    RotationStatus { phase, new_token, message, old_token_ended: ended, revoke_at, ..rotation }
+    let is_published = phase > Phase::Publishing;
+    let published_at =
+        rotation.published_at.clone().or_else(|| is_published.then(|| time(rounded_up(pass.seen.now))));
+    RotationStatus { phase, new_token, message, old_token_ended: ended, published_at, revoke_at, ..rotation }
+}
+
+fn restarting(pass: &Pass<'_>) -> String {
+    let awaited = pass.after.following.and_then(Following::awaited);
+    format!(
+        "every output holds the new token; waiting for {}",
+        awaited.unwrap_or_else(|| "spec.restart".to_owned())
+    )
+}
+
+fn waiting(pass: &Pass<'_>) -> String {
+    match behind(pass) {
+        Some(pods) => format!(
+            "every output holds the new token, and these Pods still run with the old one: {pods}; restart them, or name their \
+             workload in spec.restart"
+        ),
+        None => {
+            "every output holds the new token; the operator looks who still runs with the old one".to_owned()
+        }
+    }
+}
+
+/// The instant in whole seconds, not before it.
+fn rounded_up(at: Timestamp) -> Timestamp {
+    let whole = Timestamp::from_second(at.as_second()).unwrap_or(at);
+    if whole == at { at } else { later(whole, SignedDuration::from_secs(1)) }
 }
 
 fn short(mut message: String) -> String {
@@ -141,6 +197,12 @@ fn found_ended(old: &RotatedToken, pass: &Pass<'_>) -> Option<String> {
 }
 
 fn safe(old: &RotatedToken, ended: Option<&str>, pass: &Pass<'_>) -> String {
+    let missing = pass.after.following.and_then(Following::missing);
+    let missing = missing.map_or_else(String::new, |missing| format!("; there is no {missing} to restart"));
+    format!("{}{missing}", holding(old, ended, pass))
+}
+
+fn holding(old: &RotatedToken, ended: Option<&str>, pass: &Pass<'_>) -> String {
     let holds = if pass.stands.is_empty() {
         "the new token is proven, and no output is asked for"
     } else {

@@ -192,6 +192,7 @@ fn written_with(
         Links { create_token: "https://github.com/settings/tokens/new".to_owned(), ..Links::default() };
     let (decision, summary) = (decide(seen), previous.cloned().map(StatusSummary::from));
     let pass = Pass {
+        after: After::default(),
         seen,
         decision: &decision,
         stands: &stands(&decision, refused),

@@ -26,10 +26,11 @@ use kube::{
     Api, Client,
     api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams},
     core::{GroupVersionKind, ObjectMeta},
+    runtime::wait::await_condition,
 };
 use serde_json::{Value, json};
 
-use crate::world::{SOON, World, from};
+use crate::world::{NAMESPACE, SOON, World, from};
 
 /// Where the chart is installed, and the name of the release, after which its objects are named.
 const RELEASE: &str = "github-pat-operator";
@@ -85,6 +86,59 @@ async fn with_the_rights_of_the_chart_a_token_is_published_and_each_right_is_use
     let granted = granted(&manifests);
     let used = used_once_as_many(&world, granted.len()).await;
     assert_eq!(used, granted);
+}
+
+#[tokio::test]
+async fn the_rights_to_restart_workloads_and_to_list_consumers_come_with_their_values_and_each_is_used() {
+    let world = World::with(Options { audit: true, paged_lists: true, ..Options::default() }).await;
+    world.namespace(RELEASE).await;
+    let values = ["--set", "restartWorkloads=true", "--set", "settings.consumers=true"];
+    let manifests = rendered(&values);
+    for manifest in &manifests {
+        apply(&world.client, manifest, false).await;
+    }
+    let template = json!({
+        "metadata": { "labels": { "app": "builder" } },
+        "spec": { "containers": [{ "name": "main", "image": "builder" }] },
+    });
+    let kinds = ["Deployment", "StatefulSet", "DaemonSet"];
+    for kind in kinds {
+        let object: DynamicObject = from(json!({
+            "apiVersion": "apps/v1", "kind": kind, "metadata": { "name": "builder" },
+            "spec": { "selector": { "matchLabels": { "app": "builder" } }, "template": template },
+        }));
+        workloads(&world, kind).create(&PostParams::default(), &object).await.unwrap();
+    }
+    let kubeconfig = world.plane.service_account(RELEASE, RELEASE).await.unwrap();
+    let _operator = world.operator_as(kubeconfig, &["--consumers", "true"]).await;
+    world.secret("ci", &world.github.token(NewToken::classic("first", "acme-ci"))).await;
+    let restart = kinds.map(|kind| json!({ "kind": kind, "name": "builder" }));
+    let publish = json!([{ "secretName": "out", "format": "Opaque" }]);
+    world.connection("ci", json!({ "publish": publish, "restart": restart })).await;
+    world.ready("ci", "True", "Ready").await;
+    world.secret("ci", &world.github.token(NewToken::classic("second", "acme-ci"))).await;
+    for kind in kinds {
+        let annotated = |found: Option<&DynamicObject>| {
+            found.is_some_and(|found| found.data.to_string().contains("restart.githubpat.dev/ci"))
+        };
+        let restarted = await_condition(workloads(&world, kind), "builder", annotated);
+        tokio::time::timeout(SOON, restarted).await.unwrap().unwrap();
+    }
+
+    let more = |values: &[&str]| granted(&rendered(values));
+    let both: BTreeSet<_> = more(&values).difference(&more(&[])).cloned().collect();
+    assert_eq!(both.len(), 13);
+    for (value, count) in [("restartWorkloads=true", 6), ("settings.consumers=true", 7)] {
+        assert_eq!(more(&["--set", value]).difference(&more(&[])).count(), count, "{value}");
+    }
+    let used = used(&world);
+    assert_eq!(both.difference(&used).count(), 0, "{both:?} {used:?}");
+    assert!(used.is_subset(&granted(&manifests)), "{used:?}");
+}
+
+fn workloads(world: &World, kind: &str) -> Api<DynamicObject> {
+    let gvk = GroupVersionKind::gvk("apps", "v1", kind);
+    Api::namespaced_with(world.client.clone(), NAMESPACE, &ApiResource::from_gvk(&gvk))
 }
 
 #[test]

@@ -35,6 +35,8 @@ const ARROWS_OF_CLUSTER: &[(&str, &[&str])] = &[
     ("index", &["connections", "object", "secrets", "spec"]),
     ("outputs", &["connections", "marks", "object", "secrets"]),
     ("watch", &["connections", "index", "secrets"]),
+    ("workloads", &["object"]),
+    ("consumers", &[]),
 ];
 /// Crates that the domain is made of.
 const OF_THE_DOMAIN: &[&str] = &[

@@ -16,6 +16,7 @@ mod crds;
 mod docs;
 mod events;
 mod faults;
+mod followers;
 mod formats;
 mod github;
 mod image;

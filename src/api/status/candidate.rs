@@ -63,6 +63,9 @@ pub struct RotationStatus {
     pub new_token: RotatedToken,
     /// When the operator saw that another token is to be in use.
     pub started_at: Time,
+    /// When every output held the new token, rounded up to a whole second: what started before may have the old one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published_at: Option<Time>,
     /// What is awaited, or what to do with the old token.
     #[schemars(length(max = 256))]
     pub message: String,
@@ -74,6 +77,13 @@ pub struct RotationStatus {
     pub revoke_at: Option<String>,
 }
 
+impl RotationStatus {
+    /// True while it waits for what comes after the outputs.
+    pub(crate) fn is_followed(&self) -> bool {
+        matches!(self.phase, Phase::Restarting | Phase::WaitingForConsumers)
+    }
+}
+
 /// How far a rotation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
@@ -82,7 +92,11 @@ pub enum Phase {
     Proving,
     /// The new token is proven and is being written to the outputs.
     Publishing,
-    /// Every output holds the new token: the old one can be revoked.
+    /// Every output holds the new token, and the workloads of spec.restart are restarted.
+    Restarting,
+    /// Pods still run with the old token.
+    WaitingForConsumers,
+    /// Every output holds the new token, and nobody that is known of runs with the old one: it can be revoked.
     SafeToRevoke,
 }
 

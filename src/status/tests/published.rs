@@ -161,6 +161,7 @@ fn an_output_that_changed_while_it_was_written_is_looked_at_again() {
     // A conflict: what stood before stands still, whatever it is.
     let stands = decision.stands.clone();
     let pass = Pass {
+        after: After::default(),
         seen: &seen,
         decision: &decision,
         stands: &stands,

@@ -5,9 +5,11 @@ use super::{
     *,
 };
 use crate::{
-    api::{RequirementStatus, StatusDigest},
+    api::{Phase, RequirementStatus, RotatedToken, RotationStatus, StatusDigest},
     domain::{
         answer::{Account, Grant},
+        candidate::{Candidate, Considered, Standing},
+        consumer::{Consumer, Consumers, Use},
         knowledge::Proven,
         permission::TABLE,
         probe::Probe,
@@ -151,8 +153,57 @@ fn full_history() -> Vec<crate::api::ReadyChange> {
     (0..10).map(|second| change(T + second)).collect()
 }
 
+/// What stands in the status beside the demands, the outputs and the token in use.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Beside {
+    Nothing,
+    /// Tokens that stand by, a rotation and consumers, all as long as can be.
+    Most,
+}
+
+/// A rotation with names as long as they can be.
+fn long_rotation() -> RotationStatus {
+    let text = ["ghp_", &"c".repeat(36)].concat();
+    let token = RotatedToken {
+        secret_name: "s".repeat(253),
+        kind: TokenKind::FineGrained,
+        hashed_token: Token::try_from(text.as_bytes()).unwrap().describe().hashed,
+        login: Some("l".repeat(39)),
+    };
+    RotationStatus {
+        phase: Phase::SafeToRevoke,
+        old_token: token.clone(),
+        new_token: token,
+        started_at: crate::api::time(at(T)),
+        published_at: Some(crate::api::time(at(T))),
+        message: "m".repeat(256),
+        old_token_ended: None,
+        revoke_at: Some(format!("https://{}/settings/personal-access-tokens", "h".repeat(253))),
+    }
+}
+
+/// A Secret of five, of which the first is in use.
+fn considered(place: usize, seen: &Observation) -> Considered {
+    let name = format!("{place}{}", "s".repeat(252));
+    let mut candidate = Candidate::new(&name, seen, None);
+    candidate.standing = Standing::Unusable(Finding::new(Reason::WriteFailed, "<&>".repeat(900)));
+    (candidate, (place > 0).then(|| Box::new(seen.clone())))
+}
+
+/// More Pods than the status names.
+fn consumers() -> Consumers {
+    let pod = |number: usize| Consumer {
+        kind: "ServiceAccount",
+        name: name(number % 100, 100),
+        output: "out".to_owned(),
+        used: Use::AtStart,
+        started: None,
+    };
+    Consumers { all: (0..99).map(pod).collect(), forbidden: vec!["serviceaccounts"; 9] }
+}
+
 /// What is written after this status, in a world that says as much as it can.
-fn told(previous: Option<&Status>, seen: &Observation) -> Option<Status> {
+fn told(beside: Beside, previous: Option<&Status>, seen: &Observation) -> Option<Status> {
     let host = "h".repeat(253);
     let page = format!("https://{host}/organizations/{}/settings/personal-access-tokens", "o".repeat(39));
     let links = Links {
@@ -171,6 +222,10 @@ fn told(previous: Option<&Status>, seen: &Observation) -> Option<Status> {
     let labels = (0..10).map(|number| (format!("label-{number}"), "x".repeat(63))).collect();
     let withdrawn = WithdrawnOutput { secret_name: "w".repeat(111), labels, annotations: Default::default() };
     assert_eq!(serde_json::to_string(&withdrawn).unwrap().len(), 899, "as much as there may be");
+    let standbys: Vec<_> = (0..5).map(|place| considered(place, seen)).collect();
+    let following = Following { consumers: Some(consumers()), ..Following::default() };
+    let is_most = beside == Beside::Most;
+    let after = After { restart: &[], lists_consumers: true, following: Some(&following) };
     let pass = Pass {
         seen,
         decision: &decision,
@@ -181,7 +236,8 @@ fn told(previous: Option<&Status>, seen: &Observation) -> Option<Status> {
         secret_name: &secret,
         links: Some(&links),
         raised_from: Some(SignedDuration::from_secs(10)),
-        standbys: None,
+        standbys: is_most.then_some(Standbys { all: &standbys, place: 0, since: Some(at(T)) }),
+        after: if is_most { after } else { After::default() },
         web: None,
         handled_request: Some(&"r".repeat(256)),
     };
@@ -193,21 +249,32 @@ fn a_status_stays_below_8_kib_whatever_is_demanded_and_said_and_forgets_nothing(
     for kind in [TokenKind::Classic, TokenKind::FineGrained] {
         for (lengths, output) in [((39, 100, 215), 253), ((12, 20, 20), 40)] {
             for (name, answer) in answers() {
-                let name = format!("{kind:?}, names of {output}: {name}");
                 let seen = crowded(kind, lengths, output, answer);
-                let first = told(None, &seen).unwrap();
-                let full = Status { history: full_history(), ..told(Some(&first), &seen).unwrap_or(first) };
-                let status =
-                    told(Some(&full), &seen.clone().with(|seen| seen.demand.warn_before.clear())).unwrap();
-                for status in [&full, &status] {
-                    let bytes = serde_json::to_string(status).unwrap().len();
-                    assert!(bytes <= LONGEST && size(status) <= LONGEST, "{name}: {bytes} {}", size(status));
+                for beside in [Beside::Nothing, Beside::Most] {
+                    let name = format!("{kind:?}, names of {output}, {beside:?} beside: {name}");
+                    let full = full(beside, &seen);
+                    let calm = seen.clone().with(|seen| seen.demand.warn_before.clear());
+                    let status = told(beside, Some(&full), &calm).unwrap();
+                    for status in [&full, &status] {
+                        let bytes = serde_json::to_string(status).unwrap().len();
+                        let sum = size(status);
+                        assert!(bytes <= LONGEST && sum <= LONGEST, "{name}: {bytes} {sum}");
+                    }
+                    tells_first_what_is_not_met(&name, &seen, &full);
+                    asks_nothing_again(&name, beside, &seen, &full);
                 }
-                tells_first_what_is_not_met(&name, &seen, &full);
-                asks_nothing_again(&name, &seen, &full);
             }
         }
     }
+}
+
+/// The status of a connection with a long past.
+fn full(beside: Beside, seen: &Observation) -> Status {
+    let first = told(beside, None, seen).unwrap();
+    let rotation = (beside == Beside::Most).then(long_rotation);
+    let past =
+        Status { history: full_history(), rotation, ..told(beside, Some(&first), seen).unwrap_or(first) };
+    told(beside, Some(&past), seen).unwrap_or(past)
 }
 
 fn tells_first_what_is_not_met(name: &str, seen: &Observation, status: &Status) {
@@ -228,7 +295,7 @@ fn tells_first_what_is_not_met(name: &str, seen: &Observation, status: &Status) 
 }
 
 /// What another process knows by the status: no proof is asked for again, and what it says stands there.
-fn asks_nothing_again(name: &str, seen: &Observation, status: &Status) {
+fn asks_nothing_again(name: &str, beside: Beside, seen: &Observation, status: &Status) {
     let stored: Status = serde_json::from_str(&serde_json::to_string(status).unwrap()).unwrap();
     let digest = StatusDigest::from(stored.clone());
     let host = seen.host.yes().unwrap().name.clone();
@@ -248,7 +315,7 @@ fn asks_nothing_again(name: &str, seen: &Observation, status: &Status) {
     assert_eq!(again.probes().len(), seen.probes().len(), "{name}");
     let due: Vec<_> = again.proofs_due().into_iter().filter(|(_, at)| *at <= again.now).collect();
     assert_eq!(due, [], "{name}");
-    assert_eq!(told(Some(&stored), &again), None, "{name}: nothing is written");
+    assert_eq!(told(beside, Some(&stored), &again), None, "{name}: nothing is written");
 }
 
 #[test]
@@ -275,17 +342,25 @@ fn a_status_of_a_few_demands_has_a_line_for_each_in_their_order() {
 fn a_crowded_status_stays_below_8_kib_when_it_is_suspended_or_cannot_be_read() {
     let (_, answer) = answers().remove(2);
     let seen = crowded(TokenKind::FineGrained, (39, 100, 215), 253, answer);
-    let full = Status { history: full_history(), ..told(None, &seen).unwrap() };
-    let summary = StatusSummary::from(full.clone());
-    let unread = unreadable(Some(&summary), Some(4), &"\"<spec>".repeat(9_000), at(T + 99)).unwrap();
-    let paused = seen.clone().suspended();
-    let suspended = told(Some(&full), &paused).unwrap();
-    for (name, status) in [("unreadable", unread), ("suspended", suspended)] {
-        assert!(size(&status) <= LONGEST, "{name}: {}", size(&status));
-        let count = |status: &Status| status.further_requirements.as_ref().map_or(0, |further| further.count);
-        let all = |status: &Status| status.requirements.len() + usize::try_from(count(status)).unwrap();
-        assert_eq!(all(&status), all(&full), "{name}");
-        asks_nothing_again(name, &seen, &Status { conditions: full.conditions.clone(), ..full.clone() });
+    for beside in [Beside::Nothing, Beside::Most] {
+        let full = full(beside, &seen);
+        let summary = StatusSummary::from(full.clone());
+        let unread = unreadable(Some(&summary), Some(4), &"\"<spec>".repeat(9_000), at(T + 99)).unwrap();
+        let paused = seen.clone().suspended();
+        let suspended = told(beside, Some(&full), &paused).unwrap();
+        for (name, status) in [("unreadable", unread), ("suspended", suspended)] {
+            assert!(size(&status) <= LONGEST, "{name}: {}", size(&status));
+            let count =
+                |status: &Status| status.further_requirements.as_ref().map_or(0, |further| further.count);
+            let all = |status: &Status| status.requirements.len() + usize::try_from(count(status)).unwrap();
+            assert_eq!(all(&status), all(&full), "{name}");
+            asks_nothing_again(
+                name,
+                beside,
+                &seen,
+                &Status { conditions: full.conditions.clone(), ..full.clone() },
+            );
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     api::ConditionStatus,
     domain::decide::{Observation, decide, tests::seen},
-    status::{Before, Pass, next},
+    status::{After, Before, Pass, next},
 };
 
 const BODIES: &[&str] = &[
@@ -65,6 +65,7 @@ fn hears(seen: Observation, said: Said) -> Observation {
 fn conditions(seen: &Observation) -> [ConditionStatus; 2] {
     let decision = decide(seen);
     let pass = Pass {
+        after: After::default(),
         seen,
         decision: &decision,
         stands: &[],

@@ -1,0 +1,379 @@
+//! Which objects of a namespace name an output. Of each only the names in its spec are read, and when its containers were started.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use kube::{
+    Client,
+    api::ListParams,
+    core::{ListMeta, Request},
+};
+use serde::Deserialize;
+
+use super::{Fault, within};
+use crate::domain::consumer::{Consumer, Consumers, Use};
+
+/// How many objects one page has. A Pod can have a megabyte, and mostly has ten kilobytes.
+const PAGE: u32 = 250;
+
+/// A kind of object that may name a Secret.
+struct Source {
+    kind: &'static str,
+    /// Group and version, as in the path.
+    api: &'static str,
+    plural: &'static str,
+    /// Where in an object of this kind the names stand.
+    shape: Shape,
+}
+
+#[derive(Clone, Copy)]
+enum Shape {
+    Pod,
+    /// A controller with a pod template.
+    Template,
+    /// A CronJob, whose pod template stands two levels deeper.
+    Job,
+    ServiceAccount,
+    /// A custom resource with `spec.secretRef`.
+    SecretRef,
+}
+
+/// Flux: <https://fluxcd.io/flux/components/source/gitrepositories/#secret-reference>.
+const SOURCES: &[Source] = &[
+    source("Pod", "api/v1", "pods", Shape::Pod),
+    source("ServiceAccount", "api/v1", "serviceaccounts", Shape::ServiceAccount),
+    source("Deployment", "apis/apps/v1", "deployments", Shape::Template),
+    source("StatefulSet", "apis/apps/v1", "statefulsets", Shape::Template),
+    source("DaemonSet", "apis/apps/v1", "daemonsets", Shape::Template),
+    source("CronJob", "apis/batch/v1", "cronjobs", Shape::Job),
+    source("GitRepository", "apis/source.toolkit.fluxcd.io/v1", "gitrepositories", Shape::SecretRef),
+];
+
+const fn source(kind: &'static str, api: &'static str, plural: &'static str, shape: Shape) -> Source {
+    Source { kind, api, plural, shape }
+}
+
+#[derive(Debug, Deserialize)]
+struct List {
+    metadata: ListMeta,
+    items: Vec<Object>,
+}
+
+/// The parts of an object of any of the kinds.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Object {
+    metadata: Name,
+    spec: Spec,
+    status: PodStatus,
+    image_pull_secrets: Option<Vec<Name>>,
+    secrets: Option<Vec<Name>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Name {
+    name: String,
+}
+
+/// The spec of a Pod, or of something that has one further down.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Spec {
+    #[serde(flatten)]
+    pod: PodSpec,
+    template: Option<Template>,
+    job_template: Option<Box<JobTemplate>>,
+    secret_ref: Option<Name>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Template {
+    spec: PodSpec,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct JobTemplate {
+    spec: JobSpec,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct JobSpec {
+    template: Template,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct PodSpec {
+    containers: Option<Vec<Container>>,
+    init_containers: Option<Vec<Container>>,
+    ephemeral_containers: Option<Vec<Container>>,
+    volumes: Option<Vec<Volume>>,
+    image_pull_secrets: Option<Vec<Name>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Container {
+    env: Option<Vec<Variable>>,
+    env_from: Option<Vec<EnvFrom>>,
+    volume_mounts: Option<Vec<Mount>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Variable {
+    value_from: Option<ValueFrom>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ValueFrom {
+    secret_key_ref: Option<Name>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct EnvFrom {
+    secret_ref: Option<Name>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Mount {
+    name: String,
+    sub_path: String,
+    sub_path_expr: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Volume {
+    name: String,
+    secret: Option<SecretVolume>,
+    projected: Option<Projected>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct SecretVolume {
+    secret_name: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Projected {
+    sources: Option<Vec<ProjectedSource>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ProjectedSource {
+    secret: Option<Name>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct PodStatus {
+    container_statuses: Option<Vec<ContainerStatus>>,
+    init_container_statuses: Option<Vec<ContainerStatus>>,
+    ephemeral_container_statuses: Option<Vec<ContainerStatus>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ContainerStatus {
+    state: State,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct State {
+    running: Option<Running>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Running {
+    started_at: Option<Timestamp>,
+}
+
+/// Every object of the namespace that names one of these outputs. A kind that the cluster does not have has none.
+///
+/// # Errors
+///
+/// If the API server does not tell, for another cause than that the operator may not list a kind.
+pub async fn consumers(client: &Client, namespace: &str, outputs: &[&str]) -> Result<Consumers, Fault> {
+    let mut found = Consumers::default();
+    for source in SOURCES {
+        match list(client, namespace, source).await {
+            Ok(objects) => {
+                let uses = objects.iter().flat_map(|object| uses(source, object));
+                found.all.extend(uses.filter(|used| outputs.contains(&used.output.as_str())));
+            }
+            Err(fault) if fault.code() == Some(404) => {}
+            Err(fault) if fault.is_forbidden() => found.forbidden.push(source.plural),
+            Err(fault) => return Err(fault),
+        }
+    }
+    found.all.sort();
+    Ok(found)
+}
+
+async fn list(client: &Client, namespace: &str, source: &Source) -> Result<Vec<Object>, Fault> {
+    let path = format!("/{}/namespaces/{namespace}/{}", source.api, source.plural);
+    let mut params = ListParams::default().limit(PAGE);
+    let mut objects = Vec::new();
+    loop {
+        let request = Request::new(path.as_str()).list(&params).map_err(kube::Error::BuildRequest)?;
+        let page: List = within(client.request(request)).await?;
+        objects.extend(page.items);
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params.continue_token = Some(token),
+            None => return Ok(objects),
+        }
+    }
+}
+
+/// What an object names, once for each output and use.
+fn uses(source: &Source, object: &Object) -> Vec<Consumer> {
+    let names = match source.shape {
+        Shape::Pod => named(&object.spec.pod),
+        Shape::Template => {
+            object.spec.template.as_ref().map(|template| named(&template.spec)).unwrap_or_default()
+        }
+        Shape::Job => {
+            object.spec.job_template.as_ref().map(|job| named(&job.spec.template.spec)).unwrap_or_default()
+        }
+        Shape::ServiceAccount => {
+            let names = [&object.image_pull_secrets, &object.secrets].into_iter().flatten().flatten();
+            names.map(|name| (name.name.clone(), Use::Pull)).collect()
+        }
+        Shape::SecretRef => {
+            object.spec.secret_ref.iter().map(|name| (name.name.clone(), Use::Reference)).collect()
+        }
+    };
+    let started = started(&object.status);
+    let consumer = |(output, used)| Consumer {
+        kind: source.kind,
+        name: object.metadata.name.clone(),
+        output,
+        used,
+        started,
+    };
+    names.into_iter().map(consumer).collect()
+}
+
+/// The Secrets that a Pod names, and how it uses each.
+fn named(pod: &PodSpec) -> BTreeSet<(String, Use)> {
+    let lists = [&pod.containers, &pod.init_containers, &pod.ephemeral_containers];
+    let containers: Vec<&Container> = lists.into_iter().flatten().flatten().collect();
+    let mut named = BTreeSet::new();
+    for container in &containers {
+        let single = container.env.iter().flatten().filter_map(|variable| {
+            variable.value_from.as_ref().and_then(|from| from.secret_key_ref.as_ref())
+        });
+        let whole = container.env_from.iter().flatten().filter_map(|from| from.secret_ref.as_ref());
+        named.extend(single.chain(whole).map(|name| (name.name.clone(), Use::AtStart)));
+    }
+    let is_cut = |volume: &str| {
+        let mounts = containers.iter().flat_map(|container| container.volume_mounts.iter().flatten());
+        let mut cut = mounts.filter(|mount| !mount.sub_path.is_empty() || !mount.sub_path_expr.is_empty());
+        cut.any(|mount| mount.name == volume)
+    };
+    for volume in pod.volumes.iter().flatten() {
+        let used = if is_cut(&volume.name) { Use::AtStart } else { Use::Volume };
+        let sources = volume.projected.iter().flat_map(|projected| projected.sources.iter().flatten());
+        let projected = sources.filter_map(|source| source.secret.as_ref()).map(|name| name.name.clone());
+        let whole = volume.secret.iter().map(|secret| secret.secret_name.clone());
+        named.extend(whole.chain(projected).map(|name| (name, used)));
+    }
+    named.extend(pod.image_pull_secrets.iter().flatten().map(|name| (name.name.clone(), Use::Pull)));
+    named
+}
+
+/// When the first of the containers that run now was started.
+fn started(status: &PodStatus) -> Option<Timestamp> {
+    let lists =
+        [&status.container_statuses, &status.init_container_statuses, &status.ephemeral_container_statuses];
+    let running =
+        lists.into_iter().flatten().flatten().filter_map(|container| container.state.running.as_ref());
+    running.filter_map(|running| running.started_at).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn found(kind: &str, object: serde_json::Value) -> Vec<(String, Use)> {
+        let source = SOURCES.iter().find(|source| source.kind == kind).unwrap();
+        let object: Object = serde_json::from_value(object).unwrap();
+        uses(source, &object).into_iter().map(|used| (used.output, used.used)).collect()
+    }
+
+    #[test]
+    fn each_way_to_name_a_secret_is_seen() {
+        let pod = json!({
+            "initContainers": [{ "env": [{ "name": "A", "valueFrom": { "secretKeyRef": { "name": "one", "key": "k" } } },
+                { "name": "B", "value": "plain" }, { "name": "C", "valueFrom": { "fieldRef": { "fieldPath": "x" } } }] }],
+            "containers": [
+                { "envFrom": [{ "secretRef": { "name": "two" } }, { "configMapRef": { "name": "none" } }] },
+                { "volumeMounts": [{ "name": "whole", "mountPath": "/a" }, { "name": "part", "mountPath": "/b", "subPath": "token" }] },
+            ],
+            "volumes": [
+                { "name": "whole", "secret": { "secretName": "three" } },
+                { "name": "part", "secret": { "secretName": "four" } },
+                { "name": "mixed", "projected": { "sources": [{ "secret": { "name": "five" } }, { "configMap": { "name": "none" } }] } },
+                { "name": "other", "emptyDir": {} },
+            ],
+            "imagePullSecrets": [{ "name": "six" }],
+            "restartPolicy": "Always",
+        });
+        let expected = [
+            ("five", Use::Volume),
+            ("four", Use::AtStart),
+            ("one", Use::AtStart),
+            ("six", Use::Pull),
+            ("three", Use::Volume),
+            ("two", Use::AtStart),
+        ]
+        .map(|(name, used)| (name.to_owned(), used));
+        let template = json!({ "spec": pod });
+        let rows = [
+            ("Pod", json!({ "metadata": { "name": "web" }, "spec": pod })),
+            (
+                "Deployment",
+                json!({ "metadata": { "name": "web" }, "spec": { "replicas": 2, "template": template } }),
+            ),
+            ("StatefulSet", json!({ "metadata": { "name": "web" }, "spec": { "template": template } })),
+            ("CronJob", json!({ "spec": { "jobTemplate": { "spec": { "template": template } } } })),
+        ];
+        for (kind, object) in rows {
+            assert_eq!(found(kind, object), expected, "{kind}");
+        }
+        let account = json!({ "imagePullSecrets": [{ "name": "out" }], "secrets": null });
+        assert_eq!(found("ServiceAccount", account), [("out".to_owned(), Use::Pull)]);
+        let repository =
+            json!({ "spec": { "url": "https://github.com/acme/app", "secretRef": { "name": "out" } } });
+        assert_eq!(found("GitRepository", repository), [("out".to_owned(), Use::Reference)]);
+    }
+
+    #[test]
+    fn a_pod_is_as_old_as_the_first_of_its_running_containers() {
+        let status = json!({
+            "initContainerStatuses": [{ "state": { "terminated": { "startedAt": "2026-01-01T00:00:00Z" } } }],
+            "containerStatuses": [
+                { "state": { "running": { "startedAt": "2026-01-01T00:00:09Z" } } },
+                { "state": { "running": { "startedAt": "2026-01-01T00:00:05Z" } } },
+                { "state": { "waiting": { "reason": "CrashLoopBackOff" } } },
+            ],
+        });
+        let status: PodStatus = serde_json::from_value(status).unwrap();
+        assert_eq!(started(&status), Some("2026-01-01T00:00:05Z".parse().unwrap()));
+        assert_eq!(started(&PodStatus::default()), None);
+    }
+}

@@ -1,0 +1,80 @@
+//! Who consumes the outputs of a connection, and who still runs with the bytes of before.
+
+use jiff::{SignedDuration, Timestamp};
+
+/// How long the kubelet may take until a mounted volume has the new bytes: its sync period of a minute, and as much for its cache of
+/// Secrets: <https://kubernetes.io/docs/concepts/configuration/secret/#using-secrets-as-files-from-a-pod>.
+pub const KUBELET_SYNC: SignedDuration = SignedDuration::from_mins(2);
+
+/// How an object takes the bytes of an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Use {
+    /// As environment variables or by a `subPath` mount: a container keeps what it started with.
+    AtStart,
+    /// As a mounted volume, which the kubelet keeps up to date.
+    Volume,
+    /// To pull images: the next pull takes what is there then.
+    Pull,
+    /// By name only: its controller reads the Secret each time.
+    Reference,
+}
+
+/// One object of the namespace that names an output.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Consumer {
+    /// Its kind, as Kubernetes names it.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// The Secret that it names.
+    pub output: String,
+    /// How it takes the bytes.
+    pub used: Use,
+    /// When the first of its containers that run now was started; `None` if none runs, or if it is no Pod.
+    pub started: Option<Timestamp>,
+}
+
+/// What names the outputs of a connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Consumers {
+    /// Each use of an output, in the order of kind and name.
+    pub all: Vec<Consumer>,
+    /// The resources that may not be listed.
+    pub forbidden: Vec<&'static str>,
+}
+
+impl Consumer {
+    /// True if it has the bytes of before an output that was written at this instant, as far as the time tells.
+    pub fn is_behind(&self, written: Timestamp, now: Timestamp) -> bool {
+        let Some(started) = self.started else { return false };
+        match self.used {
+            Use::AtStart => started < written,
+            Use::Volume => started < written && now.duration_since(written) < KUBELET_SYNC,
+            Use::Pull | Use::Reference => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_started_before_has_the_old_bytes_and_a_volume_follows() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let rows = [
+            ("environment, started before", Use::AtStart, Some(9), 1000, true),
+            ("environment, started after", Use::AtStart, Some(10), 11, false),
+            ("nothing runs", Use::AtStart, None, 11, false),
+            ("a volume at once", Use::Volume, Some(9), 129, true),
+            ("a volume two minutes later", Use::Volume, Some(9), 130, false),
+            ("a pull secret", Use::Pull, Some(9), 11, false),
+            ("a name", Use::Reference, None, 11, false),
+        ];
+        for (name, used, started, now, expected) in rows {
+            let (pod, output) = ("web-0".to_owned(), "out".to_owned());
+            let consumer = Consumer { kind: "Pod", name: pod, output, used, started: started.map(at) };
+            assert_eq!(consumer.is_behind(at(10), at(now)), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The workloads that are restarted once a new token is published, and how far their roll-out is.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::consumer::Consumers;
+
+/// The kind of a workload, as Kubernetes names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum WorkloadKind {
+    /// A Deployment of `apps/v1`.
+    Deployment,
+    /// A StatefulSet of `apps/v1`.
+    StatefulSet,
+    /// A DaemonSet of `apps/v1`.
+    DaemonSet,
+}
+
+impl WorkloadKind {
+    /// The word in the spec.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            WorkloadKind::Deployment => "Deployment",
+            WorkloadKind::StatefulSet => "StatefulSet",
+            WorkloadKind::DaemonSet => "DaemonSet",
+        }
+    }
+
+    /// The resource in the path of a request.
+    pub const fn plural(self) -> &'static str {
+        match self {
+            WorkloadKind::Deployment => "deployments",
+            WorkloadKind::StatefulSet => "statefulsets",
+            WorkloadKind::DaemonSet => "daemonsets",
+        }
+    }
+}
+
+/// A workload in the namespace of the connection.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", expecting = "an object")]
+pub struct Workload {
+    /// The kind: Deployment, StatefulSet or DaemonSet.
+    pub kind: WorkloadKind,
+    /// The name.
+    #[schemars(length(max = 253), extend("x-kubernetes-validations" = [{
+        "rule": "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
+        "message": "name must be that of a workload: lower case letters, digits, dots and hyphens",
+    }]))]
+    pub name: String,
+}
+
+impl std::fmt::Display for Workload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.kind.as_str(), self.name)
+    }
+}
+
+/// What a workload says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RollOut {
+    /// The value of our annotation in its pod template: the hash of the token that it was restarted for last.
+    pub restarted_for: Option<String>,
+    /// A Deployment that is paused, or whose Pods are replaced by hand only (`OnDelete`).
+    pub held: Option<Held>,
+    /// Its controller has seen the pod template as it is now.
+    pub is_observed: bool,
+    /// How many Pods it wants.
+    pub wanted: i64,
+    /// How many of them a roll-out replaces: a StatefulSet keeps those below its `partition`.
+    pub replaced: i64,
+    /// How many Pods it has, old ones included.
+    pub total: i64,
+    /// How many of them are of the present pod template.
+    pub updated: i64,
+    /// How many of them serve.
+    pub available: i64,
+}
+
+/// Why a change of the pod template replaces no Pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// `spec.paused` of a Deployment.
+    Paused,
+    /// `spec.updateStrategy.type: OnDelete` of a StatefulSet or DaemonSet.
+    OnDelete,
+}
+
+/// Where the restart of one workload is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Restart {
+    /// There is no such workload, so that nobody waits for it.
+    Missing,
+    /// It waits: a paused workload is not touched.
+    Paused,
+    /// Its pod template is to be annotated.
+    Due,
+    /// Its Pods are being replaced: so many of the wanted ones are new.
+    Rolling(i64, i64),
+    /// Its Pods must be deleted by hand: so many of the wanted ones are new.
+    ByHand(i64, i64),
+    /// The API server does not let the operator: why, and what to do about it.
+    Refused(String),
+    /// Every Pod is new.
+    Done,
+}
+
+/// Where the restart for the token of this hash is.
+///
+/// A roll-out has ended when `kubectl rollout status` would say so:
+/// <https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#complete-deployment>.
+pub fn restart(workload: Option<&RollOut>, hash: &str) -> Restart {
+    let Some(workload) = workload else { return Restart::Missing };
+    if workload.restarted_for.as_deref() != Some(hash) {
+        return if workload.held == Some(Held::Paused) { Restart::Paused } else { Restart::Due };
+    }
+    let RollOut { wanted, replaced, total, updated, available, .. } = *workload;
+    let is_done = workload.is_observed && updated >= replaced && available >= wanted && total <= wanted;
+    match workload.held {
+        _ if is_done => Restart::Done,
+        Some(Held::Paused) => Restart::Paused,
+        Some(Held::OnDelete) => Restart::ByHand(updated, replaced),
+        None => Restart::Rolling(updated, replaced),
+    }
+}
+
+/// What was seen and done once every output held the token.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Following {
+    /// Where the restart of each workload is, in the order of the spec.
+    pub restarts: Vec<(Workload, Restart)>,
+    /// When every output held the token, if a rotation waits for these.
+    pub published: Option<Timestamp>,
+    /// What names the outputs, if that was listed.
+    pub consumers: Option<Consumers>,
+}
+
+impl Following {
+    /// The workloads that are waited for, as a person reads it; `None` if there are none.
+    pub fn awaited(&self) -> Option<String> {
+        let awaited: Vec<_> = self.restarts.iter().filter(|(_, restart)| !restart.is_over()).collect();
+        let said = awaited.iter().map(|(workload, restart)| format!("{workload} {restart}"));
+        (!awaited.is_empty()).then(|| said.collect::<Vec<_>>().join(", "))
+    }
+
+    /// The workloads that there are not, as a person reads it.
+    pub fn missing(&self) -> Option<String> {
+        let missing = self.restarts.iter().filter(|(_, restart)| *restart == Restart::Missing);
+        let missing: Vec<_> = missing.map(|(workload, _)| workload.to_string()).collect();
+        (!missing.is_empty()).then(|| missing.join(", "))
+    }
+}
+
+impl std::fmt::Display for Restart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Restart::Missing => f.write_str("(not there)"),
+            Restart::Paused => f.write_str("(paused: resume it)"),
+            Restart::Due => f.write_str("(not restarted yet)"),
+            Restart::Rolling(new, wanted) => write!(f, "({new} of {wanted} Pods are new)"),
+            Restart::ByHand(new, wanted) => {
+                write!(
+                    f,
+                    "({new} of {wanted} Pods are new: delete the others, since its strategy is OnDelete)"
+                )
+            }
+            Restart::Refused(why) => write!(f, "({why})"),
+            Restart::Done => f.write_str("(restarted)"),
+        }
+    }
+}
+
+impl Restart {
+    /// True if nobody waits for it any more.
+    pub fn is_over(&self) -> bool {
+        matches!(self, Restart::Missing | Restart::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rolled_out() -> RollOut {
+        RollOut {
+            restarted_for: Some("new".to_owned()),
+            held: None,
+            is_observed: true,
+            wanted: 3,
+            replaced: 3,
+            total: 3,
+            updated: 3,
+            available: 3,
+        }
+    }
+
+    #[test]
+    fn a_restart_is_over_when_every_pod_is_new_and_serves() {
+        let old = || RollOut { restarted_for: Some("old".to_owned()), ..rolled_out() };
+        let rows = [
+            ("no workload", None, Restart::Missing),
+            ("never restarted", Some(RollOut { restarted_for: None, ..rolled_out() }), Restart::Due),
+            ("restarted for the token before", Some(old()), Restart::Due),
+            ("paused before", Some(RollOut { held: Some(Held::Paused), ..old() }), Restart::Paused),
+            ("by hand, not annotated", Some(RollOut { held: Some(Held::OnDelete), ..old() }), Restart::Due),
+            ("not observed", Some(RollOut { is_observed: false, ..rolled_out() }), Restart::Rolling(3, 3)),
+            ("half way", Some(RollOut { updated: 1, total: 4, ..rolled_out() }), Restart::Rolling(1, 3)),
+            ("old ones left", Some(RollOut { total: 4, ..rolled_out() }), Restart::Rolling(3, 3)),
+            ("not serving", Some(RollOut { available: 2, ..rolled_out() }), Restart::Rolling(3, 3)),
+            (
+                "paused half way",
+                Some(RollOut { updated: 1, held: Some(Held::Paused), ..rolled_out() }),
+                Restart::Paused,
+            ),
+            (
+                "by hand, half way",
+                Some(RollOut { updated: 1, held: Some(Held::OnDelete), ..rolled_out() }),
+                Restart::ByHand(1, 3),
+            ),
+            ("done", Some(rolled_out()), Restart::Done),
+            ("a partition", Some(RollOut { replaced: 1, updated: 1, ..rolled_out() }), Restart::Done),
+            (
+                "scaled to nothing",
+                Some(RollOut { wanted: 0, replaced: 0, total: 0, updated: 0, available: 0, ..rolled_out() }),
+                Restart::Done,
+            ),
+        ];
+        for (name, workload, expected) in rows {
+            assert_eq!(restart(workload.as_ref(), "new"), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Once every output holds the token: restarts the workloads that shall take it, and looks who still has the one before.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Context, act::Outcomes, observe::Observed, records::Record};
+use crate::{
+    api::GithubPatConnectionSpec as Spec,
+    cluster::{Fault, connections::Connection, consumers::consumers, workloads},
+    domain::{
+        decide::Stand,
+        event::{Event, EventType, WORKLOAD_RESTARTED},
+        probing::schedule::later,
+        workload::{Following, Restart, Workload, restart},
+    },
+};
+
+/// How long after a look at workloads and consumers the next one comes, while somebody is waited for.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Restarts and looks, if the status says that a rotation has come so far, and looks at the consumers once a heartbeat else; `None` if
+/// nothing was to be done.
+pub(super) async fn follow(
+    connection: &Connection,
+    spec: &Spec,
+    observed: &Observed,
+    outcomes: &Outcomes<'_>,
+    record: &mut Record,
+    ctx: &Context,
+) -> Option<Following> {
+    let token = observed.seen.token.yes().filter(|_| !spec.suspend)?.hashed;
+    let is_written =
+        !outcomes.stands.is_empty() && outcomes.stands.iter().all(|(_, stand)| *stand == Stand::Wanted);
+    let digest = connection.status.as_ref().filter(|_| is_written && connection.was_judged())?;
+    let published = digest.published(token).filter(|published| *published <= observed.seen.now);
+    let mut following = Following { published, ..Following::default() };
+    if published.is_some() {
+        for workload in &spec.restart {
+            let restart = match restarted(connection, workload, &token.to_string(), ctx).await {
+                Ok(restart) => restart,
+                Err(fault) => refused(connection, workload, &fault),
+            };
+            following.restarts.push((workload.clone(), restart));
+        }
+    }
+    let waits = following.restarts.iter().any(|(_, restart)| !restart.is_over());
+    if ctx.settings.consumers && !waits && (published.is_some() || is_old(digest.consumers_at(), record, ctx))
+    {
+        record.looked = Some(observed.seen.now.into());
+        let names: Vec<_> = outcomes.stands.iter().map(|(name, _)| *name).collect();
+        match consumers(&ctx.client, connection.key.namespace(), &names).await {
+            Ok(found) => following.consumers = Some(found),
+            Err(fault) => {
+                tracing::warn!(connection = %connection.key, error = %fault, said = fault.said(None), "the consumers were not listed");
+            }
+        }
+    }
+    (published.is_some() || following.consumers.is_some()).then_some(following)
+}
+
+/// When to look again: the status says that somebody is waited for.
+pub(super) fn look_again(connection: &Connection, spec: &Spec, ctx: &Context) -> Option<Duration> {
+    let is_followed = !spec.suspend && (!spec.restart.is_empty() || ctx.settings.consumers);
+    let now = ctx.index.connection(&connection.key).filter(|_| is_followed)?;
+    let status = now.status.as_ref()?;
+    status.published(status.token?).map(|published| {
+        let wait = published.duration_since(Timestamp::now());
+        if wait.is_positive() { wait.unsigned_abs() } else { LOOK_AGAIN }
+    })
+}
+
+/// True if the consumers were not listed for a heartbeat, by this process or by what the status says.
+fn is_old(told: Option<Timestamp>, record: &Record, ctx: &Context) -> bool {
+    let last = told.max(record.looked.map(Timestamp::from));
+    last.is_none_or(|last| later(last, ctx.settings.heartbeat) <= Timestamp::now())
+}
+
+/// Has the Pods of the workload replaced, if that was not done yet for this token.
+async fn restarted(
+    connection: &Connection,
+    workload: &Workload,
+    hash: &str,
+    ctx: &Context,
+) -> Result<Restart, Fault> {
+    let key = &connection.key;
+    let stands = workloads::roll_out(&ctx.client, key, workload).await?;
+    let found = restart(stands.as_ref(), hash);
+    if found != Restart::Due {
+        return Ok(found);
+    }
+    workloads::restart(&ctx.client, key, workload, hash).await?;
+    tracing::info!(connection = %key, workload = %workload, "workload restarted");
+    let message = format!("{workload} was restarted, since its Pods shall take the new token");
+    let event = Event::new(EventType::Normal, WORKLOAD_RESTARTED, message);
+    ctx.events.post(connection, Timestamp::now(), [event]);
+    Ok(Restart::Rolling(0, stands.map_or(0, |stands| stands.replaced)))
+}
+
+fn refused(connection: &Connection, workload: &Workload, fault: &Fault) -> Restart {
+    tracing::warn!(connection = %connection.key, workload = %workload, error = %fault, said = fault.said(None), "a workload was not restarted");
+    let advice = match fault.is_forbidden() {
+        true => {
+            "have an administrator set the chart value restartWorkloads, or leave the workload out of spec.restart"
+        }
+        false => "the operator tries again soon",
+    };
+    Restart::Refused(format!("{fault}; {advice}"))
+}

@@ -1,0 +1,109 @@
+//! What is said of the objects that name an output.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::{
+    api::{ConsumerStatus, ConsumersStatus, time},
+    domain::consumer::{Consumer, Consumers},
+};
+
+/// So many objects are named at most.
+const NAMED: usize = 20;
+/// The characters of their names together, so that the status stays small.
+const CHARACTERS: usize = 600;
+
+/// What is said of them. `published` is when the outputs were written last, as far as that matters still.
+pub(super) fn consumers(found: &Consumers, published: Option<Timestamp>, now: Timestamp) -> ConsumersStatus {
+    let mut objects = BTreeMap::<(&str, &str), bool>::new();
+    for consumer in &found.all {
+        let behind = published.is_some_and(|published| consumer.is_behind(published, now));
+        *objects.entry((consumer.kind, &consumer.name)).or_default() |= behind;
+    }
+    let mut counts = BTreeMap::<String, i64>::new();
+    for (kind, _) in objects.keys() {
+        let count = counts.entry((*kind).to_owned()).or_default();
+        *count = count.saturating_add(1);
+    }
+    let behind = i64::try_from(objects.values().filter(|behind| **behind).count()).unwrap_or(i64::MAX);
+    ConsumersStatus {
+        observed_at: time(now),
+        counts,
+        behind,
+        objects: named(&objects),
+        forbidden: found.forbidden.iter().map(|resource| (*resource).to_owned()).collect(),
+    }
+}
+
+/// The first of them, those that are behind before the others, as many as there is room for.
+fn named(objects: &BTreeMap<(&str, &str), bool>) -> Vec<ConsumerStatus> {
+    let mut room = CHARACTERS;
+    let sorted: BTreeSet<_> = objects.iter().map(|(object, behind)| (!behind, object)).collect();
+    let fits = |(_, (_, name)): &(bool, &(&str, &str))| {
+        room = room.saturating_sub(name.len());
+        room > 0
+    };
+    let named = sorted.into_iter().take(NAMED).take_while(fits);
+    named
+        .map(|(is_current, (kind, name))| ConsumerStatus {
+            kind: (*kind).to_owned(),
+            name: (*name).to_owned(),
+            behind: !is_current,
+        })
+        .collect()
+}
+
+/// The Pods that are behind, as the end of a sentence: a few by name, the others by number.
+pub(super) fn behind(found: &Consumers, published: Timestamp, now: Timestamp) -> Option<String> {
+    let is_behind = |consumer: &&Consumer| consumer.is_behind(published, now);
+    let pods: BTreeSet<_> = found.all.iter().filter(is_behind).map(|pod| pod.name.as_str()).collect();
+    let first: Vec<_> = pods.iter().take(3).copied().collect();
+    let more = pods.len().checked_sub(first.len()).filter(|more| *more > 0);
+    let more = more.map_or_else(String::new, |more| format!(" and {more} more"));
+    (!pods.is_empty()).then(|| format!("{}{more}", first.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::consumer::Use;
+
+    fn pod(name: &str, started: i64) -> Consumer {
+        let started = Timestamp::from_second(started).ok();
+        let (name, output) = (name.to_owned(), "out".to_owned());
+        Consumer { kind: "Pod", name, output, used: Use::AtStart, started }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn an_object_counts_once_and_those_that_are_behind_come_first() {
+        let account =
+            Consumer { kind: "ServiceAccount", name: "ci".to_owned(), used: Use::Pull, ..pod("", 0) };
+        let twice = Consumer { output: "other".to_owned(), ..pod("b", 5) };
+        let all = vec![pod("a", 20), pod("b", 5), twice, account];
+        let found = Consumers { all, forbidden: vec!["cronjobs"] };
+        let said = consumers(&found, Some(at(10)), at(30));
+        assert_eq!(said.counts, BTreeMap::from([("Pod".to_owned(), 2), ("ServiceAccount".to_owned(), 1)]));
+        let objects: Vec<_> = said.objects.iter().map(|object| (&*object.name, object.behind)).collect();
+        assert_eq!(objects, [("b", true), ("a", false), ("ci", false)]);
+        assert_eq!((said.behind, said.forbidden), (1, vec!["cronjobs".to_owned()]));
+        assert_eq!(behind(&found, at(10), at(30)).as_deref(), Some("b"));
+        let said = consumers(&found, None, at(30));
+        assert_eq!((said.behind, said.objects.len()), (0, 3));
+    }
+
+    #[test]
+    fn however_many_there_are_the_status_stays_small() {
+        let pods = |length: usize| (0..300).map(|number| pod(&format!("{number:0length$}"), 5)).collect();
+        for (length, named) in [(10, NAMED), (253, 2)] {
+            let found = Consumers { all: pods(length), forbidden: Vec::new() };
+            let said = consumers(&found, Some(at(10)), at(30));
+            assert_eq!((said.behind, said.objects.len()), (300, named), "{length}");
+            assert!(behind(&found, at(10), at(30)).unwrap().ends_with(" and 297 more"));
+        }
+    }
+}
