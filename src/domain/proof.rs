@@ -17,7 +17,7 @@ pub enum Proof {
 /// What else the answer told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// Who sees the repository.
+    /// Who sees the repository. That of a permission is known only if a 404 showed it, beside the sight of the repository.
     pub visibility: Option<Visibility>,
     /// Whether the repository is archived, so that nobody pushes to it.
     pub archived: bool,

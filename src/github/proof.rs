@@ -58,12 +58,15 @@ pub fn rests_on_sight(probe: &Probe, response: &Response) -> bool {
 pub fn by_sight(repository: &Probe, response: &Response, now: Timestamp) -> Reply {
     match interpret(repository, response, now) {
         // Everybody sees a public one, so that seeing it tells nothing of what the token covers.
-        Reply::Answer(Answer::Proof(Proof::Held(facts))) if facts.visibility != Some(Visibility::Public) => {
-            held()
+        Reply::Answer(Answer::Proof(Proof::Held(Facts { visibility, .. })))
+            if visibility != Some(Visibility::Public) =>
+        {
+            Reply::Answer(Answer::Proof(Proof::Held(Facts { visibility, ..Facts::default() })))
         }
-        Reply::Answer(Answer::Proof(Proof::Held(_) | Proof::Denied(Denial::NotFound))) => {
-            denied(Denial::Undecided)
-        }
+        // What the token lacks to see the repository is not what was asked about.
+        Reply::Answer(Answer::Proof(
+            Proof::Held(_) | Proof::Denied(Denial::NotFound | Denial::PermissionMissing),
+        )) => denied(Denial::Undecided),
         other => other,
     }
 }

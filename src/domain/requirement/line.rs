@@ -185,6 +185,8 @@ impl Line {
                     .map(|(permission, on)| Probe::Permission(permission, on.into()));
                 let proven = match self.finding.reason {
                     Reason::WriteNotProvable | Reason::PermissionForbidden => Some(held()),
+                    // A 404 showed that a forbidden one is there, which is no proof of it.
+                    Reason::RoleOrFeature if self.facts.visibility.is_some() => Some(held()),
                     Reason::CoverageNotProvable => Some(denied(Denial::PermissionMissing)),
                     _ if self.kind == Kind::ForbiddenPermission && self.state == State::Met => {
                         Some(denied(Denial::PermissionMissing))

@@ -206,6 +206,14 @@ fn missing(line: Line, resource: Resource, is_covered: bool) -> Line {
     }
 }
 
+fn undecided(line: Line) -> Line {
+    line.is(
+        State::Unproven,
+        Reason::RoleOrFeature,
+        "GitHub's answer names no cause: the account's role may be too low, or the feature is off",
+    )
+}
+
 /// True if the token is known to cover the repository or organization, so that a refusal speaks of the permission.
 fn covers(permission: Permission, target: &str, evidence: &Evidence<'_>) -> bool {
     match permission.row().resource {
@@ -263,6 +271,10 @@ fn proven(line: Line, level: Level, permission: Permission, probe: &Probe, evide
         Some((proven, proof)) => (line.by(proven), proof),
     };
     match proof {
+        // A 404 has other causes too, by which nobody shall be told to edit a good token.
+        Proof::Held(facts) if is_forbidden && permission.level() >= level && facts.visibility.is_some() => {
+            undecided(line)
+        }
         Proof::Held(_) if is_forbidden && permission.level() >= level && is_heard_once(evidence, probe) => {
             line.is(State::Unknown, Reason::ProofAwaited, "the answer of GitHub is to be confirmed")
         }
@@ -288,11 +300,7 @@ fn proven(line: Line, level: Level, permission: Permission, probe: &Probe, evide
             let owner = probe.target().split('/').next().unwrap_or_default();
             match policy(*denial, owner) {
                 Some(finding) => line.is(State::NotMet, finding.reason, finding.message),
-                None => line.is(
-                    State::Unproven,
-                    Reason::RoleOrFeature,
-                    "GitHub's answer names no cause: the account's role may be too low, or the feature is off",
-                ),
+                None => undecided(line),
             }
         }
     }

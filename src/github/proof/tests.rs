@@ -276,14 +276,22 @@ fn a_404_proves_a_permission_only_of_a_hidden_repository_that_the_token_sees_at_
             .to_string()
     };
     let undecided = || denied(Denial::Undecided);
+    let by = |visibility| {
+        Reply::Answer(Answer::Proof(Proof::Held(Facts { visibility: Some(visibility), ..Facts::default() })))
+    };
     let rows = [
-        ("private", response(200, &[MARK], &seen(true, "private")), held()),
-        ("internal", response(200, &[MARK], &seen(true, "internal")), held()),
+        ("private", response(200, &[MARK], &seen(true, "private")), by(Visibility::Private)),
+        ("internal", response(200, &[MARK], &seen(true, "internal")), by(Visibility::Internal)),
         ("public", response(200, &[MARK], &seen(false, "public")), undecided()),
         ("hidden by now", not_found(), undecided()),
         ("a portal", response(200, &[MARK], "{}"), no_answer(Reason::NotTheApi)),
         ("an outage", response(502, &[], ""), Reply::Deferral(Deferral::new(Reason::ServerError))),
         ("a policy", response(403, &[MARK], &message("SAML enforcement")), denied(Denial::SsoRequired)),
+        (
+            "not for the token",
+            response(403, &[MARK], &message("Resource not accessible by personal access token")),
+            undecided(),
+        ),
     ];
     let probe = Probe::repository("acme/app").unwrap();
     for (name, response, expected) in rows {

@@ -13,6 +13,9 @@ pub(super) const THEME: Theme = Theme {
     rows: ROWS,
 };
 
+/// The call about environments.
+const ENVIRONMENT: &str = "/repos/acme/app/environments/unknown/variables?per_page=1";
+
 const ROWS: &[Row] = &[
     Row {
         name: "a forbidden scope that the token does not have",
@@ -181,6 +184,43 @@ const ROWS: &[Row] = &[
             "ForbiddenPermission administration: read: Unproven RoleOrFeature",
         ],
         calls: &[("/repos/acme/app", 1), ("/repos/acme/app/actions/permissions?per_page=1", 2)],
+        ..ROW
+    },
+    Row {
+        name: "a forbidden permission that only a 404 shows, which convicts nobody",
+        given: &[ACME, MEMBER, PRIVATE],
+        token: fine(&[("environments", "read")]),
+        require: r#"{"repositories": [{"name": "acme/app"}],
+            "forbid": {"permissions": {"environments": "read"}}}"#,
+        lines: &[
+            "Repository acme/app: Met Proven",
+            "ForbiddenPermission environments: read: Unproven RoleOrFeature",
+        ],
+        calls: &[("/repos/acme/app", 2), (ENVIRONMENT, 1)],
+        ..ROW
+    },
+    Row {
+        name: "a forbidden permission that only a 404 shows, where what is not proven is refused",
+        given: &[ACME, MEMBER, PRIVATE],
+        token: fine(&[("environments", "read")]),
+        require: r#"{"repositories": [{"name": "acme/app"}],
+            "forbid": {"permissions": {"environments": "read"}}, "unproven": "Refuse"}"#,
+        ready: ("False", "NotProven"),
+        lines: &[
+            "Repository acme/app: Met Proven",
+            "ForbiddenPermission environments: read: Unproven RoleOrFeature",
+        ],
+        calls: &[("/repos/acme/app", 2), (ENVIRONMENT, 1)],
+        ..ROW
+    },
+    Row {
+        name: "a forbidden permission whose 404 would show it, and the token does not have it",
+        given: &[ACME, MEMBER, PRIVATE],
+        token: fine(&[]),
+        require: r#"{"repositories": [{"name": "acme/app"}],
+            "forbid": {"permissions": {"environments": "read"}}}"#,
+        lines: &["Repository acme/app: Met Proven", "ForbiddenPermission environments: read: Met Proven"],
+        calls: &[("/repos/acme/app", 1), (ENVIRONMENT, 2)],
         ..ROW
     },
     Row {

@@ -412,6 +412,33 @@ fn each_answer_is_told_with_its_reason() {
             PermissionForbidden,
         ),
         (
+            "forbidden and there, as far as a 404 tells",
+            fine,
+            vec![repository(held(private)), (hooks(), held(private))],
+            Kind::ForbiddenPermission,
+            "administration: read",
+            Unproven,
+            RoleOrFeature,
+        ),
+        (
+            "forbidden, and a 404 tells nothing",
+            fine,
+            vec![repository(held(private)), (hooks(), no(Denial::Undecided))],
+            Kind::ForbiddenPermission,
+            "administration: read",
+            Unproven,
+            RoleOrFeature,
+        ),
+        (
+            "demanded and there, as far as a 404 tells",
+            fine,
+            vec![repository(held(private)), (secrets(), held(private))],
+            Kind::Permission,
+            "secrets: read",
+            Met,
+            Proven,
+        ),
+        (
             "forbidden to write, reads",
             fine,
             vec![repository(held(private)), (permission("issues", Level::Read, app), held(None))],
@@ -579,7 +606,11 @@ proptest! {
             let Some(proof) = answer else { continue };
             let is_repository = matches!(probe, Probe::Repository(_));
             let proof = match proof {
-                Proof::Held(facts) => Proof::Held(if is_repository { facts } else { Facts::default() }),
+                Proof::Held(facts) if is_repository => Proof::Held(facts),
+                Proof::Held(Facts { visibility, archived, .. }) => {
+                    let by_sight = matches!(probe, Probe::Permission(..)) && archived;
+                    held(visibility.filter(|visibility| by_sight && *visibility != Visibility::Public))
+                }
                 // These answers belong to some questions only.
                 Proof::Denied(denial) => match (&probe, denial) {
                     (Probe::Permission(..), Denial::NotFound | Denial::Refused | Denial::MembershipPending) => continue,
