@@ -190,17 +190,31 @@ impl Deferral {
         )
     }
 
-    /// True if it is about the host and not about the token: it is down, or shows a certificate that is not accepted.
+    /// True if it is about the host and not about the token: it is down, shows a certificate that is not accepted, or lies behind a
+    /// proxy that lets nobody through.
     pub const fn is_of_host(self) -> bool {
         matches!(
             self.reason,
-            Reason::CertificateUnknownAuthority
+            Reason::ProxyAuthenticationRequired
+                | Reason::CertificateUnknownAuthority
                 | Reason::CertificateNameMismatch
                 | Reason::CertificateExpired
                 | Reason::CertificateNotYetValid
                 | Reason::CertificateIsAuthority
                 | Reason::TlsFailed
         ) || self.is_outage()
+    }
+
+    /// True if it is about the host when the question is who the token belongs to: what answers is not the API, or not what was
+    /// sent arrives. To another question it may be about one repository or organization.
+    pub const fn is_of_identity(self) -> bool {
+        matches!(
+            self.reason,
+            Reason::Redirected
+                | Reason::NotTheApi
+                | Reason::CredentialsNotReceived
+                | Reason::ApiVersionRejected
+        ) || self.is_of_host()
     }
 
     /// Cause and remedy. The same words each time, so that a status does not change while nothing else does.

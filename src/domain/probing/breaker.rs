@@ -35,17 +35,17 @@ pub struct Open {
     scouting: Scouting,
 }
 
-/// What a deferral says about the host as a whole. `account_known` tells that a limit is that of one account.
+/// Whether a deferral of the question about identity speaks of the host as a whole. `account_known` tells that a limit is that of one account.
 pub const fn speaks_of_host(reason: Reason, account_known: bool) -> bool {
     match reason {
         Reason::RateLimited | Reason::SecondaryRateLimited => !account_known,
-        reason => Deferral::new(reason).is_of_host(),
+        reason => Deferral::new(reason).is_of_identity(),
     }
 }
 
 /// The longest pause between two scouts while this is what they bring.
 fn longest(deferral: Deferral) -> SignedDuration {
-    if deferral.is_of_host() { LONGEST } else { LONGEST_OF_A_LIMIT }
+    if deferral.is_of_identity() { LONGEST } else { LONGEST_OF_A_LIMIT }
 }
 
 impl Breaker {

@@ -22,7 +22,7 @@ const LONGEST_REQUEUE: SignedDuration = SignedDuration::from_hours(24);
 pub const FARTHEST: SignedDuration = SignedDuration::from_hours(48);
 /// The first pause after a deferral, if `minimum_interval` is not longer.
 const SHORTEST_PAUSE: SignedDuration = SignedDuration::from_secs(10);
-/// The longest pause while the host is down, if `minimum_interval` is not longer.
+/// The longest pause while the host is down or reached wrongly, if `minimum_interval` is not longer.
 const LONGEST_OF_A_HOST: SignedDuration = SignedDuration::from_secs(45);
 /// How long after the expiry the question comes that shall confirm it, and none before it: clocks may differ a little, and an
 /// answer that another asker got just before the expiry must not serve as this one.
@@ -141,7 +141,7 @@ fn wanted(
     let refused =
         knowledge.refused.map(|refused| after_refusal(refused, accepted_before, past, ends, timing));
     if let Some(deferred) = knowledge.deferred {
-        let again = after_deferral(deferred, past, true, timing);
+        let again = after_deferral(deferred, past, &Probe::Identity, timing);
         return refused.map_or(Some(again), |due| due.map(|due| due.max(again)));
     }
     if let Some(due) = refused {
@@ -186,7 +186,7 @@ pub fn proof_due(
         return confirmed.map_or(requested, |at| at.max(requested));
     }
     if let Some(deferred) = proven.deferred {
-        let again = after_deferral(deferred, past, probe.is_of_api(), timing);
+        let again = after_deferral(deferred, past, probe, timing);
         return confirmed.map_or(again, |at| at.max(again));
     }
     if let Some(confirmed) = confirmed {
@@ -243,9 +243,9 @@ fn instant_after(phase: i64, after: Timestamp, interval: SignedDuration) -> Time
 
 /// The first of the instants of a growing pause that lies behind the last question, by the first pause at least, and not
 /// before GitHub wants it; sooner if the trouble of the host is over.
-fn after_deferral(deferred: Deferred, past: Past, of_api: bool, timing: &Timing) -> Timestamp {
+fn after_deferral(deferred: Deferred, past: Past, probe: &Probe, timing: &Timing) -> Timestamp {
     let last = past.last();
-    let (first, longest) = pauses(deferred.deferral.reason, of_api, timing);
+    let (first, longest) = pauses(deferred.deferral.reason, probe, timing);
     let until = deferred.deferral.until.map(|until| later(until, SignedDuration::from_secs(1)));
     if let Some(until) = until.filter(|until| *until > last) {
         return until;
@@ -273,7 +273,7 @@ fn growing(since: Timestamp, last: Timestamp, first: SignedDuration, longest: Si
 
 /// The first and the longest pause. A limit without a named end asks for a minute at least, growing:
 /// <https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api>
-fn pauses(reason: Reason, of_api: bool, timing: &Timing) -> (SignedDuration, SignedDuration) {
+fn pauses(reason: Reason, probe: &Probe, timing: &Timing) -> (SignedDuration, SignedDuration) {
     let shortest = timing.minimum_interval.max(SHORTEST_PAUSE);
     let longest = timing.interval.max(shortest);
     match reason {
@@ -288,10 +288,19 @@ fn pauses(reason: Reason, of_api: bool, timing: &Timing) -> (SignedDuration, Sig
             (shortest.max(SignedDuration::from_secs(60)), longest.max(SignedDuration::from_secs(900)))
         }
         // Nobody else may be asking a host with few tokens, and what is mended is to be noticed soon.
-        reason if of_api && Deferral::new(reason).is_of_host() => {
+        reason if is_of_host(reason, probe) => {
             (shortest, longest.min(shortest.max(LONGEST_OF_A_HOST)))
         }
         _ => (shortest, longest),
+    }
+}
+
+/// True if this reply to that question speaks of the whole host.
+fn is_of_host(reason: Reason, probe: &Probe) -> bool {
+    let deferral = Deferral::new(reason);
+    match probe {
+        Probe::Identity => deferral.is_of_identity(),
+        _ => probe.is_of_api() && deferral.is_of_host(),
     }
 }
 

@@ -30,7 +30,9 @@ fn three_failures_in_a_row_open_it_if_they_speak_of_the_host() {
         (Reason::SecondaryRateLimited, true, false),
         (Reason::RateLimited, true, false),
         (Reason::LoginLocked, false, false),
-        (Reason::NotTheApi, false, false),
+        (Reason::NotTheApi, false, true),
+        (Reason::ProxyAuthenticationRequired, false, true),
+        (Reason::UnexpectedAnswer, false, false),
         (Reason::QuestionFailed, false, false),
     ];
     for (reason, account_known, opens) in rows {
@@ -115,7 +117,7 @@ fn whoever_comes_for_the_next_scout_too_early_is_not_sent_to_rest() {
 }
 
 #[test]
-fn every_way_in_which_a_host_can_be_down_speaks_of_the_host() {
+fn every_way_in_which_a_host_can_be_down_or_be_reached_wrongly_speaks_of_the_host() {
     use Reason::*;
     let of_host = [
         DnsNameNotFound,
@@ -123,6 +125,8 @@ fn every_way_in_which_a_host_can_be_down_speaks_of_the_host() {
         ConnectionRefused,
         Unreachable,
         ConnectTimedOut,
+        ProxyFailed,
+        ProxyAuthenticationRequired,
         ConnectionBroken,
         TimedOut,
         TlsHandshakeFailed,
@@ -133,6 +137,10 @@ fn every_way_in_which_a_host_can_be_down_speaks_of_the_host() {
         CertificateIsAuthority,
         TlsFailed,
         ServerError,
+        Redirected,
+        NotTheApi,
+        CredentialsNotReceived,
+        ApiVersionRejected,
     ];
     for reason in of_host {
         assert!(speaks_of_host(reason, true) && speaks_of_host(reason, false), "{reason:?}");
@@ -140,7 +148,9 @@ fn every_way_in_which_a_host_can_be_down_speaks_of_the_host() {
     for reason in [RateLimited, SecondaryRateLimited] {
         assert!(speaks_of_host(reason, false) && !speaks_of_host(reason, true), "{reason:?}");
     }
-    for reason in [LoginLocked, AccessRestricted, UnexplainedUnauthorized, HostRefusesMany] {
+    // The text of one token may bring these.
+    let of_token = [LoginLocked, AccessRestricted, UnexplainedUnauthorized, TakenForJwt, UnexpectedAnswer];
+    for reason in of_token.into_iter().chain([HostRefusesMany]) {
         assert!(!speaks_of_host(reason, false), "{reason:?}");
     }
 }

@@ -255,10 +255,17 @@ fn pauses_of(reason: Reason) -> Vec<i64> {
 #[test]
 fn questions_into_a_silence_come_ever_more_seldom_and_to_a_host_that_is_down_every_minute_at_least() {
     let seldom = [10, 20, 40, 80, 160, 320, 640, 1280, 1800, 1800, 1800, 1800];
-    for reason in [Reason::NotTheApi, Reason::CredentialsNotReceived, Reason::UnexpectedAnswer] {
+    for reason in [Reason::UnexplainedUnauthorized, Reason::UnexpectedAnswer] {
         assert_eq!(pauses_of(reason), seldom, "{reason:?}");
     }
-    for reason in [Reason::Unreachable, Reason::CertificateUnknownAuthority, Reason::ServerError] {
+    let of_host = [
+        Reason::Unreachable,
+        Reason::CertificateUnknownAuthority,
+        Reason::ServerError,
+        Reason::ProxyAuthenticationRequired,
+        Reason::NotTheApi,
+    ];
+    for reason in of_host {
         assert_eq!(pauses_of(reason), [10, 20, 40, 45, 45, 45, 45, 45, 45, 45, 45, 45], "{reason:?}");
     }
 }
