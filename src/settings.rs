@@ -4,6 +4,7 @@
 //! table, which a test holds against this file.
 
 mod host;
+mod no_proxy;
 mod proxy;
 mod range;
 mod strict;

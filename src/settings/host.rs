@@ -11,7 +11,7 @@ use rustls::{
 };
 use serde::Deserialize;
 
-use super::{CONNECT_TIMEOUT, Error, HOST_CONCURRENCY, Proxy, ProxyInput, TIMEOUT, url::parsed};
+use super::{CONNECT_TIMEOUT, Error, HOST_CONCURRENCY, Proxy, ProxyInput, TIMEOUT, unread, url::parsed};
 use crate::domain::{duration::Duration, format::Addresses, token::LegacyTokens};
 
 /// One GitHub: github.com, an Enterprise Server, a tenant of ghe.com, or a simulator.
@@ -265,7 +265,7 @@ fn is_registry(text: &str) -> bool {
 }
 
 fn certificates(path: &std::path::Path) -> Result<Vec<Certificate>, String> {
-    let pem = fs::read(path).map_err(|error| error.to_string())?;
+    let pem = fs::read(path).map_err(|error| unread(&error))?;
     // The library's own words have the bytes of the file in them, in decimal.
     let broken =
         |_| "it is no complete PEM: a certificate has a BEGIN line, base64, and an END line".to_owned();

@@ -197,6 +197,10 @@ fn a_value_that_would_do_nothing_or_harm_is_refused_by_name() {
             host(json!({ "proxy": { "url": "http://p", "credentialsSecret": { "name": "a" } } })),
             "missing property 'key'",
         ),
+        (
+            host(json!({ "proxy": { "url": "http://p", "noProxy": ["*.example.com"] } })),
+            "/settings/hosts/0/proxy/noProxy/0",
+        ),
         (host(json!({ "timeout": "soon" })), "/settings/hosts/0/timeout"),
     ];
     for (value, words) in rows {

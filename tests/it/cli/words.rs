@@ -58,6 +58,8 @@ fn assert_plain(name: &str, message: &str, field: &str, remedy: &str) {
 async fn a_wrong_settings_file_is_told_in_plain_words() {
     let desk = Desk::new().await;
     let token = token_text_for(TokenKind::Classic, 1);
+    let latin = desk.file("latin", "");
+    fs::write(&latin, b"bot:\xE9").unwrap();
     let host = |fields: &str| format!("hosts: [{{ name: a, apiUrl: 'https://a.example', {fields} }}]");
     // Name, file, field, remedy.
     let rows = [
@@ -153,6 +155,26 @@ async fn a_wrong_settings_file_is_told_in_plain_words() {
             host("caBundle: [a]"),
             "hosts[0].caBundle: ",
             "write a text in quotes in place of a list",
+        ),
+        ("no file of authorities", host("caBundle: /no/such"), "hosts[0].caBundle", "correct the path"),
+        ("a folder of authorities", host("caBundle: /"), "hosts[0].caBundle", "name a file in it"),
+        (
+            "no file of credentials",
+            host("proxy: { url: 'http://p', credentialsFile: /no/such }"),
+            "hosts[0].proxy.credentialsFile",
+            "correct the path",
+        ),
+        (
+            "credentials in Latin-1",
+            host(&format!("proxy: {{ url: 'http://p', credentialsFile: '{latin}' }}")),
+            "hosts[0].proxy.credentialsFile",
+            "save it as UTF-8",
+        ),
+        (
+            "a pattern for a name",
+            host("proxy: { url: 'http://p', noProxy: ['*.example.com'] }"),
+            "hosts[0].proxy.noProxy",
+            "as in example.com",
         ),
         (
             "an unknown format",

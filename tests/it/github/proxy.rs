@@ -114,3 +114,30 @@ async fn a_host_is_asked_through_its_proxy_which_sees_neither_token_nor_answer()
     }
     assert_eq!([open.heads().len(), refusing.heads().len()], [2, 2]);
 }
+
+#[tokio::test]
+async fn what_no_proxy_names_is_reached_directly_and_said_to_be() {
+    let tls = Simulator::start_tls().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let authority = bundle(folder.path(), "ca.pem", tls.ca_pem().unwrap());
+    let gone = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (by_address, by_name) = (format!("https://{}", tls.address()), tls.url());
+    let nowhere = format!("https://{}", gone());
+    let rows = [
+        ("its network", &by_address, "127.0.0.0/8", None),
+        ("its address", &by_address, "127.0.0.1", None),
+        ("all addresses", &by_address, "*", None),
+        ("all names", &by_name, "*", None),
+        ("its name", &by_name, "localhost", None),
+        ("another network", &by_address, "10.0.0.0/8", Some(Reason::ProxyFailed)),
+        ("a network for a name", &by_name, "127.0.0.0/8", Some(Reason::ProxyFailed)),
+        ("an end of its address", &by_address, "0.0.1", Some(Reason::ProxyFailed)),
+        ("a network in which it is down", &nowhere, "127.0.0.0/8", Some(Reason::ConnectionRefused)),
+    ];
+    for (name, url, entry, reason) in rows {
+        let proxy = format!("url: 'http://{}', noProxy: ['{entry}']", gone());
+        let token = made(&tls, NewToken::classic(name, "acme-ci"));
+        let heard = through(url, &authority, &proxy).ask(&token, Probe::Identity, "github", Line::Kept).await;
+        assert_eq!((deferred(&heard), login(&heard).is_some()), (reason, reason.is_none()), "{name}");
+    }
+}
