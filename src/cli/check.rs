@@ -79,7 +79,7 @@ pub struct Check {
     #[arg(long, value_name = "DURATION", default_value = "2s")]
     #[arg(help = format!("How long after a refusal the confirming question comes. {}", CONFIRM_AFTER.help()))]
     confirm_after: Duration,
-    /// Which log lines there are, on standard error
+    /// Which log lines there are, on standard error; warn has the cause where no answer came
     #[arg(long, value_name = "DIRECTIVES", default_value = "error")]
     log_filter: String,
 }

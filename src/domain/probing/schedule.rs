@@ -288,9 +288,7 @@ fn pauses(reason: Reason, probe: &Probe, timing: &Timing) -> (SignedDuration, Si
             (shortest.max(SignedDuration::from_secs(60)), longest.max(SignedDuration::from_secs(900)))
         }
         // Nobody else may be asking a host with few tokens, and what is mended is to be noticed soon.
-        reason if is_of_host(reason, probe) => {
-            (shortest, longest.min(shortest.max(LONGEST_OF_A_HOST)))
-        }
+        reason if is_of_host(reason, probe) => (shortest, longest.min(shortest.max(LONGEST_OF_A_HOST))),
         _ => (shortest, longest),
     }
 }
