@@ -9,7 +9,11 @@ mod proof;
 mod response;
 mod target;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use reqwest::{
@@ -77,6 +81,8 @@ pub struct Exchange {
     pub date: Option<Timestamp>,
     /// The hourly budget; `None` as for `date`, and where the host has none.
     pub limit: Option<RateLimit>,
+    /// How many requests there were beside the first: where a repository has moved to, or whether the token sees it.
+    pub further: u32,
 }
 
 /// What keeps a host from being asked at all.
@@ -123,12 +129,16 @@ impl Github {
         let Some(url) = target::url(&lines.host, &probe) else {
             return Exchange::nothing(at, Reason::RegistryUnknown);
         };
-        let (response, seen) = match lines.ask_seeing(&probe, url, token, line, &self.api_version).await {
+        let sent = AtomicU32::new(0);
+        let asking = Asking { line, api_version: &self.api_version, sent: &sent };
+        let responses = lines.ask_seeing(&probe, url, token, asking).await;
+        let further = sent.into_inner().saturating_sub(1);
+        let (response, seen) = match responses {
             Ok(responses) => responses,
             Err(Failed { reason, cause }) => {
                 let cause = if token.shows_in(&cause) { "it repeats the token".to_owned() } else { cause };
                 tracing::warn!(host, reason = reason.as_str(), cause, "no response");
-                return Exchange::nothing(at, reason);
+                return Exchange { further, ..Exchange::nothing(at, reason) };
             }
         };
         let answered = Timestamp::now();
@@ -159,8 +169,18 @@ impl Github {
             reply,
             date: marked.and_then(headers::date),
             limit: marked.and_then(headers::rate_limit),
+            further,
         }
     }
+}
+
+/// How one question is asked.
+#[derive(Clone, Copy)]
+struct Asking<'a> {
+    line: Line,
+    api_version: &'a HeaderValue,
+    /// How many requests there were.
+    sent: &'a AtomicU32,
 }
 
 impl Lines {
@@ -170,10 +190,9 @@ impl Lines {
         probe: &Probe,
         url: Url,
         token: &Token,
-        line: Line,
-        api_version: &HeaderValue,
+        asking: Asking<'_>,
     ) -> Result<(Response, Option<(Probe, Response)>), Failed> {
-        let response = self.ask(probe, url, token, line, api_version).await?;
+        let response = self.ask(probe, url, token, asking).await?;
         // What a tenant of ghe.com answers where a permission is missing is not known well enough: a report has 404.
         let counts = rests_on_sight(probe, &response) && !self.host.is_tenant();
         let repository = Probe::repository(probe.target()).filter(|_| counts);
@@ -182,7 +201,7 @@ impl Lines {
         else {
             return Ok((response, None));
         };
-        let seen = self.ask(&repository, url, token, line, api_version).await?;
+        let seen = self.ask(&repository, url, token, asking).await?;
         Ok((response, Some((repository, seen))))
     }
 
@@ -192,28 +211,25 @@ impl Lines {
         probe: &Probe,
         url: Url,
         token: &Token,
-        line: Line,
-        api_version: &HeaderValue,
+        asking: Asking<'_>,
     ) -> Result<Response, Failed> {
-        let client = if line == Line::Fresh { &self.fresh } else { &self.kept };
-        let response = self.get(client, probe, url, token, api_version).await?;
+        let response = self.get(probe, url, token, asking).await?;
         if !response.status.is_redirection() {
             return Ok(response);
         }
         let location = response.headers.get(LOCATION).and_then(|location| location.to_str().ok());
         match location.and_then(|location| target::moved(&self.host, probe, location)) {
-            Some(url) => self.get(client, probe, url, token, api_version).await,
+            Some(url) => self.get(probe, url, token, asking).await,
             None => Ok(response),
         }
     }
 
     async fn get(
         &self,
-        client: &Client,
         probe: &Probe,
         url: Url,
         token: &Token,
-        api_version: &HeaderValue,
+        asking: Asking<'_>,
     ) -> Result<Response, Failed> {
         if url.scheme() == "http" && !settings::is_loopback(&url) {
             let cause = "a token goes in clear text to this machine only; please report this".to_owned();
@@ -221,7 +237,9 @@ impl Lines {
         }
         let name = url.host_str().unwrap_or_default();
         let proxied = self.host.proxy.as_ref().is_some_and(|proxy| !proxy.skips(name));
-        let got = get(client, probe, url, token, api_version.clone()).await;
+        let client = if asking.line == Line::Fresh { &self.fresh } else { &self.kept };
+        asking.sent.fetch_add(1, Ordering::Relaxed);
+        let got = get(client, probe, url, token, asking.api_version.clone()).await;
         got.map_err(|failed| if proxied { failed.of_proxy() } else { failed })
     }
 }
@@ -229,7 +247,7 @@ impl Lines {
 impl Exchange {
     fn nothing(at: Timestamp, reason: Reason) -> Self {
         let reply = Reply::Deferral(Deferral::new(reason));
-        Exchange { at, answered: Timestamp::now(), reply, date: None, limit: None }
+        Exchange { at, answered: Timestamp::now(), reply, date: None, limit: None, further: 0 }
     }
 }
 

@@ -149,7 +149,7 @@ impl Host {
         let answer = AssertUnwindSafe(async { ask(token, probe, host, line).await }).catch_unwind();
         let failed = |reason| {
             let reply = Reply::Deferral(Deferral::new(reason));
-            Exchange { at, answered: now(), reply, date: None, limit: None }
+            Exchange { at, answered: now(), reply, date: None, limit: None, further: 0 }
         };
         let exchange = match time::timeout(DEADLINE, answer).await {
             Ok(Ok(exchange)) => exchange,
@@ -429,6 +429,7 @@ fn metadata(exchange: &Exchange, github_now: Timestamp) -> Metadata {
         date,
         limit: limit.and_then(|limit| u32::try_from(limit.limit).ok()),
         spent_until,
+        further: exchange.further,
     }
 }
 

@@ -25,6 +25,7 @@ use github_pat_operator::{
     domain::{
         Reason,
         answer::{Answer, RateLimit, Refusal, Reply as Said},
+        permission::{Level, Permission},
         probe::Probe,
         token::Token,
     },

@@ -74,6 +74,8 @@ pub struct Metadata {
     pub limit: Option<u32>,
     /// When the account's limit is spent, until when it is.
     pub spent_until: Option<Timestamp>,
+    /// How many requests the question took beside the first, which is counted when it goes.
+    pub further: u32,
 }
 
 /// What a reply means.
@@ -186,6 +188,12 @@ impl Admission {
         self.asking.remove(&question.key());
         if !question.accepted_before {
             self.logins.risk_over(question);
+        }
+        for _ in 0..metadata.further {
+            self.points.owe(Rate::points(&self.limits), now);
+            if let Some(account) = question.account {
+                self.accounts.owe(account, &self.limits, now);
+            }
         }
         if let Some(account) = question.account.or_else(|| account(reply)) {
             self.hear_of_account(account, metadata);

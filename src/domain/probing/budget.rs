@@ -65,10 +65,16 @@ impl Spent {
 
     /// Spends one.
     pub fn spend(&mut self, rate: Rate, now: Timestamp) {
-        let full = self.full_at.map_or(now, |full| full.max(now));
+        self.owe(rate, now);
         // A clock that was set back must not keep the host from being asked for longer than the rate does.
         let most = rate.every.saturating_mul(i32::try_from(rate.burst).unwrap_or(i32::MAX));
-        self.full_at = Some(later(full, rate.every).min(later(now, most)));
+        self.full_at = self.full_at.min(Some(later(now, most)));
+    }
+
+    /// Counts one that was sent without being let: what comes next waits for it.
+    pub fn owe(&mut self, rate: Rate, now: Timestamp) {
+        let full = self.full_at.map_or(now, |full| full.max(now));
+        self.full_at = Some(later(full, rate.every));
     }
 
     /// True if nothing is missing any more.
@@ -111,6 +117,12 @@ impl Accounts {
         self.sweep(now);
         let account = self.of.entry(account).or_default();
         account.spent.spend(account.rate(limits), now);
+    }
+
+    /// Counts a request that was sent beside a question.
+    pub fn owe(&mut self, account: i64, limits: &Limits, now: Timestamp) {
+        let account = self.of.entry(account).or_default();
+        account.spent.owe(account.rate(limits), now);
     }
 
     /// Takes in what an answer says of the account's limit.

@@ -35,6 +35,39 @@ async fn a_broken_kept_connection_harms_one_question_only() {
 }
 
 #[tokio::test]
+async fn requests_beside_the_first_are_counted() {
+    let simulator = simulator().await;
+    let github = of(&simulator);
+    let not_found = || Reply::json(&json!({ "message": "Not Found" })).with_status(404);
+    let private =
+        || Reply::json(&json!({ "full_name": "acme/app", "private": true, "visibility": "private" }));
+    let pages = || Permission::named("pages", Level::Read).unwrap();
+    let rows = [
+        ("identity", Probe::Identity, vec![Reply::AsUsual], 0),
+        (
+            "a 404 that needs sight",
+            Probe::Permission(pages(), "acme/app".into()),
+            vec![not_found(), private()],
+            1,
+        ),
+        (
+            "no answer to the second",
+            Probe::Permission(pages(), "acme/app".into()),
+            vec![not_found(), Reply::Cut],
+            1,
+        ),
+        ("no answer to the first", Probe::Permission(pages(), "acme/app".into()), vec![Reply::Cut], 0),
+    ];
+    for (name, probe, replies, further) in rows {
+        let token = made(&simulator, NewToken::fine_grained(name, "acme-ci"));
+        simulator.script(name, replies);
+        let heard = github.ask(&token, probe, "github", Line::Fresh).await;
+        let calls = simulator.calls().iter().filter(|call| call.token.as_deref() == Some(name)).count();
+        assert_eq!((heard.further, calls), (further, 1 + further as usize), "{name}: {:?}", heard.reply);
+    }
+}
+
+#[tokio::test]
 async fn a_busy_host_has_as_many_connections_as_questions_at_a_time() {
     let tls = Simulator::start_tls().await.unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -66,7 +66,8 @@ fn a_limit_that_an_answer_announces_is_kept() {
         let Step::Ask(_) = world.state.step(at(0)).0 else { panic!("it is asked") };
         let limit = RateLimit { limit: 5000, remaining: 0, reset: at(reset).as_second() };
         let date = date.map(at);
-        let heard = Exchange { at: at(0), answered: at(0), reply: accepts(1), date, limit: Some(limit) };
+        let heard =
+            Exchange { at: at(0), answered: at(0), reply: accepts(1), date, limit: Some(limit), further: 0 };
         world.state.answered(&question, heard);
         let (asked, _) = world.state.ask(Question { account: Some(1), ..question_of(2, "a") }, at(1));
         let spent = Deferral { reason: Reason::RateLimited, until: Some(at(until)) };
@@ -82,10 +83,46 @@ fn a_wrong_date_is_counted_and_moves_nothing() {
     for (number, date) in [3, 3, 400 * DAY, 3].into_iter().enumerate() {
         world.state.ask(question_of(number, "a"), at(0));
         let Step::Ask(due) = world.state.step(at(0)).0 else { panic!("it is asked") };
-        let heard =
-            Exchange { at: at(0), answered: at(0), reply: accepts(1), date: Some(at(date)), limit: None };
+        let heard = Exchange {
+            at: at(0),
+            answered: at(0),
+            reply: accepts(1),
+            date: Some(at(date)),
+            limit: None,
+            further: 0,
+        };
         world.state.answered(&due.question, heard);
     }
     let clock = world.state.admission.clock();
     assert_eq!((clock.offset().as_secs(), clock.outliers()), (3, 1));
+}
+
+#[test]
+fn every_request_of_a_question_is_a_point() {
+    for (further, most) in [(0, 600), (1, 302), (2, 202)] {
+        let mut world = World::new(LIMITS_OF_TESTS, |_, _| accepts(1));
+        for number in 0..700 {
+            world.state.ask(Question { accepted_before: true, ..question_of(number, "a") }, at(0));
+        }
+        let mut asked = 0;
+        for second in 0..60 {
+            while let Step::Ask(due) = world.state.step(at(second)).0 {
+                asked += 1;
+                let reply = accepts(asked);
+                let heard = Exchange {
+                    at: at(second),
+                    answered: at(second),
+                    reply,
+                    date: None,
+                    limit: None,
+                    further,
+                };
+                world.state.answered(&due.question, heard);
+            }
+        }
+        assert!(
+            (most - 20..=most).contains(&asked),
+            "{asked} questions in a minute, each with {further} more"
+        );
+    }
 }
