@@ -5,6 +5,7 @@ mod contention;
 mod follow;
 mod observe;
 mod queue;
+mod rare;
 mod records;
 mod report;
 mod standby;
@@ -213,6 +214,7 @@ async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
     let spec = connection.spec.read();
     follow_circles(&connection, &mut record, ctx);
     let next = contained(&connection, &spec, &mut record, ctx).await;
+    record.rare.tidy();
     record.drop_bytes(spec.is_ok_and(|spec| !spec.suspend));
     let retry = spread(backoff(PAUSES, record.failures), fastrand::f64());
     let requeue_after = match next {
@@ -239,7 +241,7 @@ fn follow_circles(connection: &Connection, record: &mut Record, ctx: &Context) {
         return;
     }
     let (circles, woken) = ctx.index.circles(connection);
-    record.circles = circles.into();
+    record.rare.circles = circles.into();
     ctx.wake_others(&connection.key, woken);
 }
 

@@ -34,39 +34,47 @@ pub struct StatusDigest {
     pub token: Option<HashedToken>,
     /// When GitHub had accepted it, as `checkedAt` says.
     checked_at: Option<Second>,
+    /// Ahead of now only if somebody else wrote its instants: see [`StatusDigest::is_strange`].
+    newest: Option<Second>,
+    /// What few statuses say.
+    rare: Option<Box<Rare>>,
+    /// What it remembers of the token, until somebody has taken it.
+    remembers: Option<Box<Remembered>>,
+}
+
+/// What few statuses say.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Rare {
     /// Since when something speaks for withdrawing the outputs.
     withdrawing_since: Option<Second>,
     /// Whether that is a missing source Secret.
     misses_source: bool,
     /// The present versions of outputs.
-    serving: Box<[Box<str>]>,
-    /// Ahead of now only if somebody else wrote its instants: see [`StatusDigest::is_strange`].
-    newest: Option<Second>,
-    /// What comes after the outputs, if anything does.
-    following: Option<Box<Following>>,
-    /// What it remembers of the token, until somebody has taken it.
-    remembers: Option<Box<Remembered>>,
+    serving: Vec<Box<str>>,
     /// The request that was last acted on.
-    pub last_handled_request: Option<Box<str>>,
-}
-
-/// What comes after the outputs were written.
-#[derive(Clone, Debug, PartialEq)]
-struct Following {
+    last_handled_request: Option<Box<str>>,
     /// The token of a rotation that waits for workloads or consumers, and when every output held it.
     published: Option<(HashedToken, Second)>,
     /// When the consumers were listed last.
     consumers_at: Option<Second>,
 }
 
-impl Following {
+impl Rare {
     fn of(status: &Status) -> Option<Box<Self>> {
         let open = status.rotation.as_ref().filter(|rotation| rotation.is_followed());
         let published =
             open.and_then(|open| Some((open.new_token.hashed_token, open.published_at.as_ref()?.0.into())));
         let consumers_at = status.consumers.as_ref().map(|consumers| consumers.observed_at.0.into());
-        let is_any = published.is_some() || consumers_at.is_some();
-        is_any.then(|| Box::new(Following { published, consumers_at }))
+        let outputs = status.outputs.iter();
+        let rare = Rare {
+            withdrawing_since: status.withdrawal.as_ref().map(|withdrawal| withdrawal.since.0.into()),
+            misses_source: status.withdrawal.as_ref().is_some_and(|withdrawal| withdrawal.source_missing),
+            serving: outputs.filter_map(|output| Some(output.current_name.as_deref()?.into())).collect(),
+            last_handled_request: status.last_handled_request.as_deref().map(Into::into),
+            published,
+            consumers_at,
+        };
+        (rare != Rare::default()).then(|| Box::new(rare))
     }
 }
 
@@ -87,7 +95,7 @@ impl From<Status> for StatusDigest {
         let ready = status.condition("Ready");
         let ready = ready.and_then(|ready| Some((ready.status, ready.reason.parse().ok()?)));
         let newest = newest(&status);
-        let following = Following::of(&status);
+        let rare = Rare::of(&status);
         let (deferral, requirements, candidates) = (status.deferral, status.requirements, status.candidates);
         let remembers = status.token.is_some() || !candidates.is_empty();
         let further = status.further_requirements;
@@ -100,17 +108,9 @@ impl From<Status> for StatusDigest {
             ready,
             token: status.token.as_ref().map(|token| token.hashed_token),
             checked_at: status.token.as_ref().and_then(checked_at),
-            misses_source: status.withdrawal.as_ref().is_some_and(|withdrawal| withdrawal.source_missing),
-            withdrawing_since: status.withdrawal.as_ref().map(|withdrawal| withdrawal.since.0.into()),
-            serving: status
-                .outputs
-                .into_iter()
-                .filter_map(|output| Some(output.current_name?.into()))
-                .collect(),
             newest,
-            following,
+            rare,
             remembers: remembers.then(|| Box::new(remembered(status.token))),
-            last_handled_request: status.last_handled_request.map(Into::into),
         }
     }
 }
@@ -138,28 +138,34 @@ impl StatusDigest {
 
     /// Since when something speaks for withdrawing the outputs.
     pub fn withdrawing_since(&self) -> Option<Timestamp> {
-        self.withdrawing_since.map(Timestamp::from)
+        self.rare.as_ref()?.withdrawing_since.map(Timestamp::from)
     }
 
     /// True if that is a missing source Secret.
-    pub const fn misses_source(&self) -> bool {
-        self.misses_source
+    pub fn misses_source(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.misses_source)
     }
 
     /// The present versions of outputs.
     pub fn serving(&self) -> Vec<String> {
-        self.serving.iter().map(|name| String::from(&**name)).collect()
+        let rare = self.rare.iter();
+        rare.flat_map(|rare| &rare.serving).map(|name| String::from(&**name)).collect()
+    }
+
+    /// The request that was last acted on.
+    pub fn last_handled_request(&self) -> Option<&str> {
+        self.rare.as_ref()?.last_handled_request.as_deref()
     }
 
     /// When every output held this token, if a rotation to it waits for workloads or consumers.
     pub fn published(&self, token: HashedToken) -> Option<Timestamp> {
-        let (of, at) = self.following.as_ref()?.published.as_ref()?;
+        let (of, at) = self.rare.as_ref()?.published.as_ref()?;
         (*of == token).then(|| Timestamp::from(*at))
     }
 
     /// When the consumers were listed last.
     pub fn consumers_at(&self) -> Option<Timestamp> {
-        self.following.as_ref()?.consumers_at.map(Timestamp::from)
+        self.rare.as_ref()?.consumers_at.map(Timestamp::from)
     }
 
     /// True if it names instants that this operator does not write: a change ahead of now, or a check that lies too far ahead.
@@ -305,7 +311,6 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
         links,
     } = status;
     (observed_generation, outputs, withdrawn_outputs, last_handled_request, links).hash(hasher);
-    (observed_generation, outputs, last_handled_request, links).hash(hasher);
     let consumers = consumers.as_ref();
     consumers
         .map(|ConsumersStatus { observed_at: _, counts, behind, objects, forbidden }| {

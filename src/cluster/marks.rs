@@ -24,7 +24,7 @@ const LARGEST_IN_A_STATUS: usize = 900;
 const SHORTEST_TOKEN: usize = 40;
 
 /// Those of outputs which are gone, for when they are made again. Kept by whoever makes the changes, who may lose them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Others(Option<Box<Kept>>);
 
 /// By the names of the outputs.

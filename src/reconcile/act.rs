@@ -78,7 +78,7 @@ pub(super) async fn act<'a>(
     };
     let is_gone =
         |name: &str| decision.stands.iter().any(|(known, stand)| *known == name && !stand.is_ours());
-    record.others.retain(is_gone);
+    record.rare.others.retain(is_gone);
     let withdraws = (decision.plan == Plan::Withdraw).then(|| observed.seen.cause_of_withdrawal());
     let mut acting = Acting { outcomes, withdraws, is_repeated: false, observed, connection, record, ctx };
     for change in &decision.changes {
@@ -97,14 +97,14 @@ pub(super) async fn act<'a>(
 
 impl Acting<'_, '_> {
     async fn make(&mut self, change: &Change) {
-        let contention = self.record.contentions.get(change.name());
+        let contention = self.record.rare.contentions.get(change.name());
         if self.outcomes.terminating || !self.may_write(change) {
             return;
         }
         let owner = Owner { key: &self.connection.key, uid: &self.connection.uid };
         let is_named = self.is_named(change.name());
         let proof = self.proof();
-        let others = is_named.then_some(&mut self.record.others);
+        let others = is_named.then_some(&mut self.record.rare.others);
         match outputs::apply(&self.ctx.client, owner, change, proof, others).await {
             Ok(Outcome::Taken(entry)) => match self.adoption(change, &entry) {
                 Some(adoption) => Box::pin(self.make(&adoption)).await,
@@ -112,14 +112,14 @@ impl Acting<'_, '_> {
             },
             Ok(done) => self.done(change, done),
             Err(fault) if fault.is_terminating() => {
-                self.record.contentions.put_back(change.name(), contention);
+                self.record.rare.contentions.put_back(change.name(), contention);
                 self.outcomes.terminating = true;
                 let message = "the namespace is being deleted, so nothing is written in it";
                 let finding = Finding::new(Reason::NamespaceTerminating, message);
                 self.stands(change.name(), Stand::Refused(finding));
             }
             Err(fault) => {
-                self.record.contentions.put_back(change.name(), contention);
+                self.record.rare.contentions.put_back(change.name(), contention);
                 let (doing, verbs) = match change {
                     Change::Create { .. } => ("create", "create"),
                     Change::Replace { .. } | Change::Release { .. } => ("update", "get and update"),
@@ -143,7 +143,7 @@ impl Acting<'_, '_> {
 
     /// Says of each output that somebody else keeps changing that it is so, also in the moments in which it is as it shall be.
     fn tell_of_rivals(&mut self) {
-        let told = self.record.contentions.told(Instant::now());
+        let told = self.record.rare.contentions.told(Instant::now());
         let told = told.filter(|(name, ..)| self.is_named(name));
         let told: Vec<_> = told
             .map(|(name, manager, left)| (name.to_owned(), Stand::Refused(contended(name, manager)), left))
@@ -162,7 +162,7 @@ impl Acting<'_, '_> {
         let is_changed =
             stamp.is_some() && self.record.wrote(change.name(), stamp) && !self.holds_it(change.name());
         let is_contended = !change.writes() || is_changed;
-        let contentions = &mut self.record.contentions;
+        let contentions = &mut self.record.rare.contentions;
         let admitted = match contentions.blocked(change.name(), now) {
             Some(pause) => Err(pause),
             None if is_contended => contentions.of(change.name()).admit(now),
@@ -191,7 +191,7 @@ impl Acting<'_, '_> {
         let (name, key) = (change.name(), self.connection.key.beside(change.name()));
         match done {
             Outcome::Written(entry) => {
-                self.record.others.retain(|kept| kept != name);
+                self.record.rare.others.retain(|kept| kept != name);
                 self.tell(change);
                 let stamp = self.stamp(name);
                 self.record.verify(name, &entry.version, stamp, Holds::Wanted, true);
@@ -236,7 +236,7 @@ impl Acting<'_, '_> {
     }
 
     fn conflict(&mut self, name: &str) {
-        let (count, pause) = self.record.contentions.of(name).conflict(Instant::now());
+        let (count, pause) = self.record.rare.contentions.of(name).conflict(Instant::now());
         tracing::warn!(connection = %self.connection.key, secret = name, count, requeue_after = ?pause,
             "an output changed while it was written; it is reconciled again");
         self.record.forget_output(name);

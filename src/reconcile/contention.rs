@@ -15,7 +15,7 @@ const PEACE: Duration = Duration::from_secs(600);
 const CEASED: (u32, Duration) = (3, Duration::from_secs(10));
 
 /// The objects that somebody else changed after us: outputs by their names, the status by none.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Contentions(Option<Box<Objects>>);
 
 type Objects = BTreeMap<Box<str>, Contention>;
@@ -61,7 +61,7 @@ impl Contentions {
 }
 
 /// Keeps two writers of one object from chasing each other.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Contention {
     count: u32,
     last: Option<Instant>,
@@ -70,7 +70,7 @@ pub(super) struct Contention {
 }
 
 /// Somebody else who changes what we write.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Rival {
     /// The field manager of the last change, if the API server names one.
     manager: Option<Box<str>>,

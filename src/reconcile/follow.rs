@@ -16,8 +16,8 @@ use crate::{
     },
 };
 
-/// How long after a look at workloads and consumers the next one comes, while somebody is waited for.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How long after a look at workloads and consumers the next one comes, while somebody is waited for: at first, and at most.
+const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
 
 /// Restarts and looks, if the status says that a rotation has come so far, and looks at the consumers once a heartbeat else; `None` if
 /// nothing was to be done.
@@ -47,7 +47,7 @@ pub(super) async fn follow(
     let waits = following.restarts.iter().any(|(_, restart)| !restart.is_over());
     if ctx.settings.consumers && !waits && (published.is_some() || is_old(digest.consumers_at(), record, ctx))
     {
-        record.looked = Some(observed.seen.now.into());
+        record.rare.looked = Some(observed.seen.now.into());
         let names: Vec<_> = outcomes.stands.iter().map(|(name, _)| *name).collect();
         match consumers(&ctx.client, connection.key.namespace(), &names).await {
             Ok(found) => following.consumers = Some(found),
@@ -66,13 +66,18 @@ pub(super) fn look_again(connection: &Connection, spec: &Spec, ctx: &Context) ->
     let status = now.status.as_ref()?;
     status.published(status.token?).map(|published| {
         let wait = published.duration_since(Timestamp::now());
-        if wait.is_positive() { wait.unsigned_abs() } else { LOOK_AGAIN }
+        if wait.is_positive() { wait.unsigned_abs() } else { pause(wait.unsigned_abs()) }
     })
+}
+
+/// The pause before the next look at what is waited for so long already.
+fn pause(waited: Duration) -> Duration {
+    (waited / 10).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1)
 }
 
 /// True if the consumers were not listed for a heartbeat, by this process or by what the status says.
 fn is_old(told: Option<Timestamp>, record: &Record, ctx: &Context) -> bool {
-    let last = told.max(record.looked.map(Timestamp::from));
+    let last = told.max(record.rare.looked.map(Timestamp::from));
     last.is_none_or(|last| later(last, ctx.settings.heartbeat) <= Timestamp::now())
 }
 
@@ -106,4 +111,15 @@ fn refused(connection: &Connection, workload: &Workload, fault: &Fault) -> Resta
         false => "the operator tries again soon",
     };
     Restart::Refused(format!("{fault}; {advice}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_waited_for_is_looked_at_ever_more_slowly() {
+        let pauses = [0, 49, 100, 600, 86_400].map(|waited| pause(Duration::from_secs(waited)).as_secs());
+        assert_eq!(pauses, [5, 5, 10, 60, 60]);
+    }
 }

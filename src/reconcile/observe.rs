@@ -140,7 +140,7 @@ impl<'a> Observer<'a> {
                 timing,
                 found: Vec::new(),
                 serving: self.connection.status.as_ref().map(StatusDigest::serving).unwrap_or_default(),
-                circles: self.record.circles.to_vec(),
+                circles: self.record.rare.circles.to_vec(),
             },
             failures: failure.into_iter().collect(),
             conflict: false,
@@ -164,7 +164,7 @@ impl<'a> Observer<'a> {
     fn distrusted_before(&self) -> Option<Timestamp> {
         let watched = self.watched();
         let contested = watched.is_contested.then_some(watched.since);
-        self.record.resumed.or(contested).map(Timestamp::from)
+        self.record.rare.resumed.or(contested).map(Timestamp::from)
     }
 
     /// When all questions about the purposes of the token were last wanted anew: by a request, or since other ones are demanded.
@@ -174,11 +174,11 @@ impl<'a> Observer<'a> {
         let before = self.record.demands.replace(demands);
         if before.is_some_and(|before| before != demands) {
             // However often somebody changes them, each is asked once in the shortest interval.
-            let last = self.record.demanded.map(Timestamp::from);
+            let last = self.record.rare.demanded.map(Timestamp::from);
             let apart = last.map(|last| later(last, self.ctx.settings.minimum_interval));
-            self.record.demanded = Some(apart.unwrap_or(now).max(now).into());
+            self.record.rare.demanded = Some(apart.unwrap_or(now).max(now).into());
         }
-        let instants = [self.record.asked_on_request, self.record.demanded].into_iter().flatten();
+        let instants = [self.record.rare.asked_on_request, self.record.rare.demanded].into_iter().flatten();
         instants.map(Timestamp::from).filter(|at| *at <= now).max()
     }
 
@@ -186,9 +186,9 @@ impl<'a> Observer<'a> {
     fn resume(&mut self, now: Timestamp) {
         let ready = self.connection.status.as_ref().and_then(|status| status.ready);
         let tells = ready.is_some_and(|(_, reason)| reason == Reason::Suspended);
-        self.record.resumed = self.record.resumed.filter(|_| tells && !self.spec.suspend);
+        self.record.rare.resumed = self.record.rare.resumed.filter(|_| tells && !self.spec.suspend);
         if tells && !self.spec.suspend {
-            self.record.resumed.get_or_insert(now.into());
+            self.record.rare.resumed.get_or_insert(now.into());
         }
     }
 

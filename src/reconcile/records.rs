@@ -9,22 +9,12 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use smallvec::SmallVec;
-use tokio::time::Instant;
 
-use super::{contention::Contentions, standby::Standby, watched::Watched};
+use super::{rare::Rare, standby::Standby, watched::Watched};
 use crate::{
     api::SecretKeyRef,
-    cluster::{
-        marks::Others,
-        object::{Few, ObjectKey},
-    },
-    domain::{
-        decide::{Circle, Holds},
-        output::Stamp,
-        probing::Subject,
-        second::Second,
-        version::Version,
-    },
+    cluster::object::{Few, ObjectKey},
+    domain::{decide::Holds, output::Stamp, probing::Subject, second::Second, version::Version},
 };
 
 /// What is remembered of one connection.
@@ -36,32 +26,16 @@ pub(super) struct Record {
     pub(super) first: Watched,
     /// The standbys, if the spec names any.
     pub(super) standby: Option<Box<Standby>>,
-    /// The outputs that lead back to the connection.
-    pub(super) circles: Box<[Circle]>,
     /// What the outputs hold.
     pub(super) outputs: SmallVec<[Verified; 1]>,
-    /// The request that was acted on in this process.
-    pub(super) handled_request: Option<Box<str>>,
-    /// When a suspension ended that the status still tells of.
-    pub(super) resumed: Option<Second>,
     /// The demands that were seen last, as a sum.
     pub(super) demands: Option<u64>,
-    /// Since when they are demanded, if they changed in this process.
-    pub(super) demanded: Option<Second>,
-    /// When GitHub was last asked because of a request.
-    pub(super) asked_on_request: Option<Second>,
-    /// When the consumers were listed last.
-    pub(super) looked: Option<Second>,
     /// The status that we wrote last, or found to say all there is to say.
     pub(super) written: Option<Written>,
     /// The draft that was found to say what stands in the cluster, and what stands there, by one sum of both.
     pub(super) said: Option<u64>,
-    /// Since when the first answer about the token is awaited.
-    pub(super) awaiting: Option<Instant>,
-    /// The labels and annotations of outputs that are gone, for when they are made again.
-    pub(super) others: Others,
-    /// Other writers of the same objects.
-    pub(super) contentions: Contentions,
+    /// What few connections have.
+    pub(super) rare: Rare,
     /// Failed reconciles in a row.
     pub(super) failures: u32,
 }
@@ -90,19 +64,11 @@ impl Record {
             uid,
             first: Watched::new(0, now),
             standby: None,
-            circles: Box::default(),
             outputs: SmallVec::new(),
-            handled_request: None,
-            resumed: None,
             demands: None,
-            demanded: None,
-            asked_on_request: None,
-            looked: None,
             written: None,
             said: None,
-            awaiting: None,
-            others: Others::default(),
-            contentions: Contentions::default(),
+            rare: Rare::default(),
             failures: 0,
         }
     }

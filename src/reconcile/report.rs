@@ -54,9 +54,9 @@ pub(super) async fn report(
     let place = standbys.map_or(0, |standbys| standbys.place);
     let secret = &spec.candidates().nth(place).unwrap_or(&spec.secret_ref).name;
     let source = format!("Secret {secret}");
-    let before = connection.status.as_ref().and_then(|status| status.last_handled_request.as_deref());
-    let handled_request = record.handled_request.clone();
-    let withdrawn = record.has_subject().then(|| record.others.told());
+    let before = connection.status.as_ref().and_then(StatusDigest::last_handled_request);
+    let handled_request = record.rare.handled_request.clone();
+    let withdrawn = record.has_subject().then(|| record.rare.others.told());
     let pass = Pass {
         source: &source,
         seen: &observed.seen,
@@ -166,10 +166,10 @@ fn awaits(connection: &Connection, observed: &Observed, record: &mut Record) -> 
     let awaits = observed.seen.awaits_first_answer();
     let standbys = observed.standbys.iter().flat_map(|standbys| &standbys.all);
     if !awaits && !standbys.into_iter().any(|(candidate, _)| candidate.is_awaited) {
-        record.awaiting = None;
+        record.rare.awaiting = None;
         return None;
     }
-    let since = *record.awaiting.get_or_insert_with(Instant::now);
+    let since = *record.rare.awaiting.get_or_insert_with(Instant::now);
     let token = observed.seen.token.yes().map(|token| token.hashed);
     let status = connection.status.as_ref().filter(|_| connection.is_known());
     let judged = status.and_then(|status| status.token);
@@ -245,12 +245,12 @@ fn may_write(connection: &Connection, record: &mut Record) -> Result<(), Duratio
     let ours = record.written.filter(|written| Some(written.generation) == connection.generation);
     let is_contended = ours.is_some_and(|written| Some(written.fingerprint) != stands);
     if !is_contended {
-        return match record.contentions.blocked(STATUS, now) {
+        return match record.rare.contentions.blocked(STATUS, now) {
             Some(pause) => Err(pause),
             None => Ok(()),
         };
     }
-    let count = record.contentions.of(STATUS).admit(now)?;
+    let count = record.rare.contentions.of(STATUS).admit(now)?;
     if count > 1 {
         tracing::warn!(connection = %connection.key, count,
             "somebody else keeps changing the status; it is written again ever more slowly");
@@ -260,7 +260,7 @@ fn may_write(connection: &Connection, record: &mut Record) -> Result<(), Duratio
 
 /// The connection is not what the index says: it is read past every cache.
 async fn conflict(connection: &Connection, record: &mut Record, ctx: &Context) -> Next {
-    let (count, pause) = record.contentions.of(STATUS).conflict(Instant::now());
+    let (count, pause) = record.rare.contentions.of(STATUS).conflict(Instant::now());
     tracing::warn!(connection = %connection.key, count, requeue_after = ?pause,
         "the connection changed while its status was written; it is reconciled again");
     match connections::get(&ctx.client, &connection.key).await {

@@ -41,7 +41,7 @@ impl Observer<'_> {
         if is_first {
             let status = self.connection.status.as_ref();
             let withdrawn = status.map(StatusDigest::withdrawn_outputs).unwrap_or_default();
-            self.record.others = Others::from(withdrawn);
+            self.record.rare.others = Others::from(withdrawn);
         }
         let watched = self.record.watched_mut(self.place);
         watched.since = now.into();
@@ -128,7 +128,8 @@ impl Observer<'_> {
     /// When to ask because the annotation requests it: at once, but one request no sooner after another than the settings allow
     /// for questions, so that nobody can spend the budgets of all by requests.
     pub(super) fn requested_at(&self, seen: &Observation) -> Option<Timestamp> {
-        let before = self.record.asked_on_request.map(Timestamp::from).filter(|asked| *asked <= seen.now);
+        let before =
+            self.record.rare.asked_on_request.map(Timestamp::from).filter(|asked| *asked <= seen.now);
         // Others may request the same of the same token.
         let apart = seen.past.asked.map(|asked| later(asked, BETWEEN_REQUESTS));
         // A confirmation is believed only after the pause that it is to have.
@@ -149,9 +150,8 @@ impl Observer<'_> {
 
     /// The request that was last acted on, by this process or the one before.
     fn handled_request(&self) -> Option<&str> {
-        let before =
-            self.connection.status.as_ref().and_then(|status| status.last_handled_request.as_deref());
-        self.record.handled_request.as_deref().or(before)
+        let before = self.connection.status.as_ref().and_then(StatusDigest::last_handled_request);
+        self.record.rare.handled_request.as_deref().or(before)
     }
 
     pub(super) async fn ask(&mut self, observed: &mut Observed) {
@@ -196,8 +196,8 @@ impl Observer<'_> {
                 self.watched_mut().not_now = None;
                 observed.seen.pending = true;
                 if requested {
-                    self.record.handled_request = self.connection.requested.clone();
-                    self.record.asked_on_request = Some(observed.seen.now.into());
+                    self.record.rare.handled_request = self.connection.requested.clone();
+                    self.record.rare.asked_on_request = Some(observed.seen.now.into());
                 }
             }
             Asked::NotNow(deferral) => {

@@ -81,7 +81,7 @@ impl Observer<'_> {
                 compared
             };
             if compared != Holds::Wanted && self.record.wrote(name, stamp) {
-                self.record.contentions.of(name).was_changed_by(read.changed_by.clone());
+                self.record.rare.contentions.of(name).was_changed_by(read.changed_by.clone());
             }
             self.record.verify(name, &read.entry.version, stamp, compared, false);
         }

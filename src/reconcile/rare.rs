@@ -1,0 +1,82 @@
+//! What the process remembers of few connections, so that the others need no room for it; always safe to lose.
+
+use std::{
+    ops::{Deref, DerefMut},
+    sync::LazyLock,
+};
+
+use tokio::time::Instant;
+
+use super::contention::Contentions;
+use crate::{
+    cluster::marks::Others,
+    domain::{decide::Circle, second::Second},
+};
+
+/// What is remembered of few connections. Whoever changes it makes room for it, and [`Rare::tidy`] gives that back.
+#[derive(Debug, Default)]
+pub(super) struct Rare(Option<Box<Memory>>);
+
+/// What is in it.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Memory {
+    /// The outputs that lead back to the connection.
+    pub(super) circles: Box<[Circle]>,
+    /// The request that was acted on in this process.
+    pub(super) handled_request: Option<Box<str>>,
+    /// When a suspension ended that the status still tells of.
+    pub(super) resumed: Option<Second>,
+    /// Since when the demands are there, if they changed in this process.
+    pub(super) demanded: Option<Second>,
+    /// When GitHub was last asked because of a request.
+    pub(super) asked_on_request: Option<Second>,
+    /// When the consumers were listed last.
+    pub(super) looked: Option<Second>,
+    /// Since when the first answer about the token is awaited.
+    pub(super) awaiting: Option<Instant>,
+    /// The labels and annotations of outputs that are gone, for when they are made again.
+    pub(super) others: Others,
+    /// Other writers of the same objects.
+    pub(super) contentions: Contentions,
+}
+
+static NOTHING: LazyLock<Memory> = LazyLock::new(Memory::default);
+
+impl Rare {
+    /// Takes no room if there is nothing in it.
+    pub(super) fn tidy(&mut self) {
+        self.0 = self.0.take().filter(|memory| **memory != *NOTHING);
+    }
+}
+
+impl Deref for Rare {
+    type Target = Memory;
+
+    fn deref(&self) -> &Memory {
+        self.0.as_deref().unwrap_or_else(|| &NOTHING)
+    }
+}
+
+impl DerefMut for Rare {
+    fn deref_mut(&mut self) -> &mut Memory {
+        self.0.get_or_insert_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_takes_no_room() {
+        let mut rare = Rare::default();
+        assert_eq!((rare.looked, size_of::<Rare>()), (None, 8));
+        rare.looked = None;
+        rare.contentions.put_back("out", None);
+        rare.tidy();
+        assert!(rare.0.is_none());
+        rare.handled_request = Some("now".into());
+        rare.tidy();
+        assert_eq!(rare.handled_request.as_deref(), Some("now"));
+    }
+}
