@@ -72,7 +72,7 @@ pub(super) fn look_again(connection: &Connection, spec: &Spec, ctx: &Context) ->
 
 /// The pause before the next look at what is waited for so long already.
 fn pause(waited: Duration) -> Duration {
-    (waited / 10).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1)
+    waited.div_f64(10.0).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1)
 }
 
 /// True if the consumers were not listed for a heartbeat, by this process or by what the status says.

@@ -51,8 +51,8 @@ async fn a_change_of_account_is_noted_and_told_once_also_across_a_restart() {
     world.ready("ci", "True", "Ready").await;
     assert_eq!(events(&world, "ci").await, [], "a new connection that is Ready is none");
     world.secret("ci", &world.github.token(NewToken::classic("person", "octocat"))).await;
-    let told = until_told(&world, "ci", 2).await;
-    assert_eq!(told, ["Normal OutputWritten", "Warning AccountChanged"]);
+    let told = until_told(&world, "ci", 3).await;
+    assert_eq!(told, ["Normal OutputWritten", "Warning AccountChanged", "Normal SafeToRevoke"]);
     let of = |seen: &github_pat_operator::api::GithubPatConnection| {
         let token = seen.status.clone().unwrap().token.unwrap();
         (token.login, token.previous_account.map(|previous| previous.login))
@@ -79,7 +79,7 @@ async fn a_change_of_account_is_noted_and_told_once_also_across_a_restart() {
     let _operator = world.operator().await;
     world.change("ci", json!({ "expect": { "login": "octocat" } })).await;
     world.until("ci", |seen| of(seen) == (Some("octocat".to_owned()), None)).await;
-    assert_eq!(until_told(&world, "ci", 2).await.len(), 2, "that it is meant is no event");
+    assert_eq!(until_told(&world, "ci", 3).await.len(), 3, "that it is meant is no event");
 }
 
 #[tokio::test]
@@ -99,8 +99,14 @@ async fn transitions_of_ready_and_changes_of_outputs_are_told_and_outages_are_no
     world.secret("ci", &world.github.token(NewToken::classic("second", "acme-ci"))).await;
     world.ready("ci", "True", "Ready").await;
     world.change("ci", json!({ "publish": [] })).await;
-    let told = until_told(&world, "ci", 4).await;
-    let expected = ["Warning BadCredentials", "Normal OutputWritten", "Normal Ready", "Normal OutputDeleted"];
+    let told = until_told(&world, "ci", 5).await;
+    let expected = [
+        "Warning BadCredentials",
+        "Normal OutputWritten",
+        "Normal Ready",
+        "Normal SafeToRevoke",
+        "Normal OutputDeleted",
+    ];
     assert_eq!(told, expected);
 
     world.secret("new", &world.github.token(NewToken::classic("new", "acme-ci").scopes(&[]))).await;

@@ -53,6 +53,7 @@ fn spec_with(path: &str, text: &str, output: &Value) -> Value {
                 Some(inner) => {
                     let mut item = match name {
                         "publish" => output.clone(),
+                        "restart" => json!({ "kind": "Deployment" }),
                         _ => json!({ "name": "acme/app" }),
                     };
                     put(&mut item, inner, text, output);

@@ -466,7 +466,12 @@ async fn a_withdrawn_output_comes_back_with_the_labels_and_annotations_of_others
     for restarts in [true, false] {
         world.change("ci", json!({ "require": { "scopes": ["gist"] } })).await;
         world.secret_until("out", |secret| secret.is_none()).await;
-        let withdrawn = world.ready("ci", "False", "ScopeMissing").await.status.unwrap().withdrawn_outputs;
+        world.ready("ci", "False", "ScopeMissing").await;
+        // It is told right after the deletion.
+        let told = |seen: &github_pat_operator::api::GithubPatConnection| {
+            !seen.status.as_ref().is_none_or(|status| status.withdrawn_outputs.is_empty())
+        };
+        let withdrawn = world.until("ci", told).await.status.unwrap().withdrawn_outputs;
         let told =
             json!([{ "secretName": "out", "labels": { "team": "a" }, "annotations": { "reloader": "yes" } }]);
         assert_eq!(serde_json::to_value(&withdrawn).unwrap(), told);

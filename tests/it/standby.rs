@@ -5,7 +5,7 @@ use std::time::Duration;
 use github_pat_operator::api::{
     CandidateStatus, ConditionStatus, GithubPatConnection, Phase, RotationStatus,
 };
-use github_simulator::{NewToken, Outage};
+use github_simulator::NewToken;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::{core::v1::Secret, events::v1::Event};
 use kube::{
@@ -274,27 +274,6 @@ async fn a_restart_in_any_phase_asks_and_writes_nothing() {
     assert!(since.is_empty(), "{since:?}\n{}\n{}", json!(before), json!(after));
     let seen = world.until("publishing", |_| true).await;
     assert!(is_at(&seen, Phase::Publishing));
-}
-
-#[tokio::test]
-async fn no_outage_and_no_single_refusal_makes_another_token_take_over() {
-    let world = World::start().await;
-    let _operator = world.operator().await;
-    let texts = world.pair("ci", json!({})).await;
-    for outage in [Outage::Status(502), Outage::Cut] {
-        world.github.outage(Some(outage));
-        world.ready("ci", "True", "AcceptedEarlier").await;
-        let calls = world.github.calls().len();
-        assert!(world.github.wait_until(SOON, |seen| seen.len() > calls + 1).await);
-        world.github.outage(None);
-        let seen = world.ready("ci", "True", "Ready").await;
-        assert_eq!(in_use(&seen).as_deref(), Some("ci"));
-    }
-    world.github.script("ci", vec![github_simulator::Reply::bad_credentials()]);
-    world.until("ci", |seen| seen.status.as_ref().unwrap().token.as_ref().unwrap().refused.is_some()).await;
-    let seen = world.ready("ci", "True", "Ready").await;
-    assert_eq!((in_use(&seen).as_deref(), rotation(&seen)), (Some("ci"), None));
-    assert_eq!(world.held("ci").await, [Some(texts[0].clone()), Some(texts[0].clone())]);
 }
 
 #[tokio::test]

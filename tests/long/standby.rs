@@ -8,7 +8,7 @@ use std::{
 
 use futures::{StreamExt, pin_mut};
 use github_pat_operator::api::{ConditionStatus, GithubPatConnection, Phase};
-use github_simulator::NewToken;
+use github_simulator::{NewToken, Outage, Reply};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::{
     tenant::Tenant,
-    world::{NAMESPACE, World, is_so},
+    world::{NAMESPACE, SOON, World, is_so},
 };
 
 const ROUNDS: u32 = 30;
@@ -172,4 +172,30 @@ async fn a_token_that_ends_gives_way_to_the_second_and_is_withdrawn_only_if_noth
     let seen = ours.until("good", |_| true).await;
     let ended = seen.status.unwrap().rotation.unwrap().old_token_ended;
     assert_eq!(ended.as_deref(), Some("Expired"));
+}
+
+#[tokio::test]
+async fn no_outage_and_no_single_refusal_makes_another_token_take_over() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let _operator = world.operator().await;
+    let text = world.github.token(NewToken::classic("ci", "acme-ci"));
+    ours.secret("ci", &text).await;
+    ours.secret("ci-next", &world.github.token(NewToken::classic("ci-next", "acme-ci"))).await;
+    ours.connection("ci", spec("ci", json!({ "holdDown": "10m" }))).await;
+    ours.until("ci", |seen| in_use(seen) == Some("ci") && is_usable(seen, "ci-next")).await;
+    for outage in [Outage::Status(502), Outage::Cut] {
+        world.github.outage(Some(outage));
+        ours.ready("ci", "True", "AcceptedEarlier").await;
+        let calls = world.github.calls().len();
+        assert!(world.github.wait_until(SOON, |seen| seen.len() > calls + 1).await);
+        world.github.outage(None);
+        let seen = ours.ready("ci", "True", "Ready").await;
+        assert_eq!(in_use(&seen), Some("ci"));
+    }
+    world.github.script("ci", vec![Reply::bad_credentials()]);
+    ours.until("ci", |seen| seen.status.as_ref().unwrap().token.as_ref().unwrap().refused.is_some()).await;
+    let seen = ours.ready("ci", "True", "Ready").await;
+    assert_eq!((in_use(&seen), &seen.status.as_ref().unwrap().rotation), (Some("ci"), &None));
+    assert_eq!(held(&ours, "ci").await, [Some(text.clone()), Some(text)]);
 }
