@@ -1,5 +1,7 @@
 //! The composition root: builds everything and supervises the tasks. The end of any of them ends the process.
 
+mod kubeconfig;
+
 use std::sync::Arc;
 
 use futures::future;
@@ -27,8 +29,8 @@ pub enum Error {
     #[error(transparent)]
     Github(#[from] github::Error),
     /// There is no cluster to talk to.
-    #[error("no cluster to talk to: {0}; set KUBECONFIG or run in a Pod")]
-    Config(#[from] kube::config::InferConfigError),
+    #[error("no cluster to talk to: {0}")]
+    Config(String),
     /// The kubeconfig names no proxy that there is.
     #[error(
         "the proxy-url of the cluster in the kubeconfig is no http or https URL, as in http://proxy.example.com:3128: correct it, \
@@ -36,7 +38,7 @@ pub enum Error {
     )]
     Proxy,
     /// The cluster cannot be talked to.
-    #[error("cannot talk to the cluster: {0}")]
+    #[error("no cluster to talk to: {}", kubeconfig::no_client(.0))]
     Client(#[from] kube::Error),
     /// The probes cannot be served.
     #[error(transparent)]
@@ -60,7 +62,7 @@ pub enum Error {
 pub async fn run(settings: Settings) -> Result<(), Error> {
     let (mut terminated, mut interrupted) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let config = kube::Config::infer().await?;
+    let config = kubeconfig::cluster().await?;
     let proxy = Kubeconfig::read().ok().and_then(|kubeconfig| proxy_of(&kubeconfig));
     let client = Client::try_from(impatient(config, proxy.as_deref())?)?;
     tokio::select! {

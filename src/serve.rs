@@ -20,7 +20,7 @@ const STUCK: Duration = Duration::from_secs(30);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address is not to be had.
-    #[error("cannot listen on {address}, which the setting listen names: {source}")]
+    #[error("cannot listen on {address}, which the setting listen names: {}", of_listening(source))]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -45,6 +45,26 @@ pub struct Health {
 }
 
 type Probe = Arc<dyn Fn() -> Health + Send + Sync>;
+
+/// Why an address is not to be had, and what to do.
+fn of_listening(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another process listens there: end it, or choose another port".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine does not have it: choose one of its addresses, or [::] for all".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "this user may not listen there: choose a port above 1023".to_owned()
+        }
+        _ => {
+            let text = error.to_string();
+            let cause = text.split(" (os error").next().unwrap_or_default();
+            format!("the system says {cause:?}: choose another")
+        }
+    }
+}
 
 /// Listens on the address. `[::]` means all addresses of both families: where the kernel has no IPv6, all of IPv4.
 ///

@@ -167,25 +167,76 @@ async fn run_ends_at_once_with_one_sentence_where_it_cannot_work() {
          clusters: [{ name: a, cluster: { server: 'http://127.0.0.1:1' } }]\n",
     );
     let text = std::fs::read_to_string(&kubeconfig).unwrap();
-    let socks =
-        desk.file("kubeconfig", &text.replace("server:", "proxy-url: 'socks5://bot:x@127.0.0.1:1', server:"));
+    let broken = |name: &str, from: &str, to: &str| desk.file(name, &text.replace(from, to));
+    let user = |name: &str, user: &str| {
+        let with_user = text.replace("{ cluster: a }", "{ cluster: a, user: u }");
+        desk.file(name, &format!("{with_user}users: [{{ name: u, user: {{ {user} }} }}]\n"))
+    };
     let nowhere = desk.folder.path().join("nowhere").to_str().unwrap().to_owned();
-    let rows = [
+    let folder = desk.folder.path().to_str().unwrap().to_owned();
+    let socks = broken("socks", "server:", "proxy-url: 'socks5://bot:x@127.0.0.1:1', server:");
+    let kubeconfigs = [
+        ("a proxy of another kind", socks, "proxy-url of the cluster in the kubeconfig is no http"),
+        ("no kubeconfig", nowhere, "nowhere: there is no such file: correct the path, set KUBECONFIG"),
+        ("a folder", folder, "it is a folder: name a file in it"),
+        ("no YAML", broken("yaml", "[{", "[[{"), "it is no YAML of a kubeconfig"),
+        ("no context", broken("current", "current-context: a", ""), "kubectl config use-context"),
         (
-            "a proxy of another kind",
-            &socks,
-            "127.0.0.1:0",
-            "proxy-url of the cluster in the kubeconfig is no http",
+            "an unknown context",
+            broken("context", "current-context: a", "current-context: b"),
+            "no context \"b\"",
         ),
-        ("no kubeconfig", &nowhere, "127.0.0.1:0", "no cluster to talk to"),
-        ("an address in use", &kubeconfig, address.as_str(), address.as_str()),
+        ("an unknown cluster", broken("cluster", "cluster: a }", "cluster: b }"), "no cluster \"b\""),
+        ("no server", broken("none", "server: 'http://127.0.0.1:1'", ""), "its cluster has no server"),
+        ("no URL", broken("url", "http://127.0.0.1:1", "not a url"), "not a URL: write it as in https://"),
+        (
+            "no URL of a proxy",
+            broken("proxy", "server:", "proxy-url: '::', server:"),
+            "is no http or https URL",
+        ),
+        (
+            "no file of the authority",
+            broken("ca", "server:", "certificate-authority: /no/ca.pem, server:"),
+            "its certificate-authority /no/ca.pem: there is no such file: correct the path",
+        ),
+        (
+            "no base64",
+            broken("base64", "server:", "certificate-authority-data: '%%%', server:"),
+            "certificate-authority-data is no base64: correct it",
+        ),
+        (
+            "no file of the client",
+            user("client", "client-certificate: /no/a, client-key: /no/b"),
+            "its client-certificate /no/a: there is no such file",
+        ),
+        (
+            "no command",
+            user(
+                "exec",
+                "exec: { command: /no/such, apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never }",
+            ),
+            "exec cannot be run",
+        ),
+        (
+            "a command that fails",
+            user(
+                "fails",
+                "exec: { command: 'false', apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never }",
+            ),
+            "names under exec failed with exit status: 1",
+        ),
     ];
+    let in_use = ("an address in use", kubeconfig.clone(), address.as_str(), "another process listens there");
+    let elsewhere = ("an address of others", kubeconfig, "192.0.2.1:8080", "this machine does not have it");
+    let rows = kubeconfigs.into_iter().map(|(name, file, expected)| (name, file, "127.0.0.1:0", expected));
+    let rows = rows.chain([in_use, elsewhere]);
     for (name, kubeconfig, listen, expected) in rows {
         let begin = Instant::now();
         let arguments = ["run", "--listen", listen, "--log-filter", "off"];
-        let ended = run(&arguments, b"", &[("KUBECONFIG", kubeconfig)]).await;
+        let ended = run(&arguments, b"", &[("KUBECONFIG", kubeconfig.as_str())]).await;
         assert_eq!((ended.code, ended.err.lines().count()), (1, 1), "{name}: {ended:?}");
-        assert!(ended.err.contains(expected) && !ended.err.contains("bot"), "{name}: {}", ended.err);
+        assert!(!ended.err.contains("bot"), "{name}: {}", ended.err);
+        words::assert_plain(name, &ended.err, expected, expected);
         assert!(begin.elapsed() < Duration::from_secs(10), "{name}");
     }
 }
