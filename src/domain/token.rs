@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::{Finding, Reason};
+use placeholder::placeholder;
 use recognise::{malformed, recognise};
 
 /// The longest value that is looked at, in bytes: far above every known token, far below what servers take as a header.
@@ -210,10 +211,12 @@ impl Token {
                 "the value begins with a byte order mark: save it without one, as plain ASCII",
             ));
         }
-        let Some(text) = str::from_utf8(bytes).ok().filter(|text| text.is_ascii()) else {
-            return Err(malformed(
-                "the value has bytes outside ASCII, which no token has: copy the token again",
-            ));
+        let text = str::from_utf8(bytes).ok();
+        let Some(text) = text.filter(|text| text.is_ascii()) else {
+            // Dots and ellipses of what is hidden or left out.
+            let hidden = text.and_then(placeholder);
+            let message = "the value has bytes outside ASCII, which no token has: copy the token again";
+            return Err(hidden.unwrap_or_else(|| malformed(message)));
         };
         let (text, trailing_newline) = match text.strip_suffix('\n') {
             Some(rest) => (rest, true),

@@ -78,6 +78,18 @@ const FORMS: &[Form] = &[
         sentence: "the value is the name of a variable, as envsubst and Flux replace it, and was not replaced: run envsubst with \
                    the variable set, or name it in spec.postBuild of the Flux Kustomization",
     },
+    // https://octopus.com/docs/projects/variables/variable-substitutions; cmd.exe; replace tokens of Azure DevOps:
+    // https://github.com/qetza/replacetokens-task
+    Form {
+        is: |text| {
+            [("#{", "}"), ("#{", "}#"), ("%", "%"), ("__", "__")].iter().any(|(before, behind)| {
+                let inner = text.strip_prefix(before).and_then(|rest| rest.strip_suffix(behind));
+                inner.is_some_and(is_name)
+            })
+        },
+        sentence: "the value is the name of a variable, as Octopus, Azure DevOps or Windows replace it, and was not replaced: set \
+                   the variable where the Secret is made, and apply what the tool gives out",
+    },
     // https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
     Form {
         is: |text| enclosed(text, "$(", ")"),
@@ -91,9 +103,21 @@ const FORMS: &[Form] = &[
         sentence: "the value is a placeholder in angle brackets, as of argocd-vault-plugin or of an example: have the plugin \
                    replace it, or store the token in its place",
     },
+    // https://docs.spring.io/spring-cloud-config/reference/server/encryption-and-decryption.html and
+    // https://github.com/ulisesbocchio/jasypt-spring-boot
+    Form {
+        is: |text| text.starts_with("{cipher}") || enclosed(text, "ENC(", ")"),
+        sentence: "the value is still encrypted, as Spring Cloud Config or Jasypt does it: decrypt it before the Secret is applied",
+    },
+    // As of AWS Secrets Manager, Google Secret Manager, vals and others.
+    Form {
+        is: is_reference,
+        sentence: "the value is a reference to a secret that is kept elsewhere, and was not replaced: let the tool that knows such \
+                   references make the Secret, such as External Secrets, or store the token itself",
+    },
     // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#masking-a-value-in-a-log
     Form {
-        is: |text| repeats_one_of("*xX", text),
+        is: |text| repeats_one_of("*xX•●", text) || is_masked(text),
         sentence: "the value is what logs and forms show in place of a secret: copy the token from where it was made, or make a \
                    new one",
     },
@@ -127,6 +151,11 @@ const WORDS: &[&str] = &[
     "your-token-here",
     "your_token_here",
     "my-token",
+    "null",
+    "nil",
+    "none",
+    "undefined",
+    "[object Object]",
 ];
 
 /// The finding about the text, if it is a placeholder. One that has a token in it is none: only what stands around it is wrong.
@@ -144,6 +173,35 @@ fn enclosed(text: &str, before: &str, behind: &str) -> bool {
     text.strip_prefix(before).is_some_and(|rest| rest.ends_with(behind)) && !text.contains('\n')
 }
 
+/// True if it is a name as variables have it.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-: ".contains(&byte))
+}
+
+/// True for the address of a secret in a store: a scheme that is none of the web, an ARN, or a resource of Google Cloud.
+fn is_reference(text: &str) -> bool {
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+            && !["http", "https", "ssh", "git", "ftp"].iter().any(|web| scheme.eq_ignore_ascii_case(web))
+    };
+    !text.contains('\n')
+        && (scheme.is_some_and(is_scheme)
+            || text.starts_with("arn:aws")
+            || text.starts_with("@Microsoft.KeyVault(")
+            || text.starts_with("projects/") && text.contains("/secrets/"))
+}
+
+/// True if all but the end of it is hidden, or the middle of a token.
+fn is_masked(text: &str) -> bool {
+    let body = PREFIXES.iter().find_map(|(prefix, _)| text.strip_prefix(prefix)).unwrap_or(text);
+    let shown = body.trim_start_matches('*');
+    !shown.is_empty()
+        && body.len().saturating_sub(shown.len()) >= 3
+        && shown.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 /// True if it is the name of a variable in capital letters.
 fn is_variable(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_uppercase() || first == '_')
@@ -155,7 +213,14 @@ fn has_rest_left_out(text: &str) -> bool {
     PREFIXES
         .iter()
         .filter_map(|(prefix, _)| text.strip_prefix(prefix))
-        .any(|rest| repeats_one_of("*xX._-", rest))
+        .any(|rest| repeats_one_of("*xX._-•…", rest) || stands_for_the_rest(rest))
+}
+
+/// True for a name in brackets, as in documentation and templates.
+fn stands_for_the_rest(rest: &str) -> bool {
+    [("<", ">"), ("${", "}"), ("{{", "}}"), ("{", "}"), ("[", "]")]
+        .iter()
+        .any(|(before, behind)| enclosed(rest, before, behind))
 }
 
 /// True if the text is one of these characters, three times or more.

@@ -133,7 +133,7 @@ fn container(text: &str) -> Option<&'static str> {
             "the value is an entry of a netrc file: store the token alone, which stands behind the word password",
         );
     }
-    if trimmed.starts_with(['{', '[']) {
+    if is_json(trimmed) {
         return Some("the value is JSON: store the token alone, or name the key that holds it");
     }
     let lower = trimmed.to_ascii_lowercase();
@@ -142,6 +142,15 @@ fn container(text: &str) -> Option<&'static str> {
     }
     (lower.starts_with("https://") || lower.starts_with("http://"))
         .then_some("the value is a URL: store the token alone")
+}
+
+/// True if it begins and ends as JSON does: an object with a name in quotes, or a list.
+fn is_json(text: &str) -> bool {
+    let inner = |before, behind| {
+        text.strip_prefix(before).and_then(|rest: &str| rest.strip_suffix(behind)).map(str::trim)
+    };
+    inner('{', '}').is_some_and(|inner| inner.is_empty() || inner.starts_with('"'))
+        || inner('[', ']').is_some_and(|inner| inner.is_empty() || inner.starts_with(['"', '{', '[']))
 }
 
 /// True for `machine NAME login NAME password TOKEN`, on one line or several.

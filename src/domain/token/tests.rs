@@ -176,6 +176,10 @@ fn whatever_else_people_store_is_refused_with_its_own_sentence() {
 #[test]
 fn a_placeholder_is_named_with_the_tool_that_should_have_replaced_it() {
     let shown = ["ghp_", "****"].concat();
+    let masked = ["ghp_", "********", "1a2b"].concat();
+    let ellipsis = ["ghp_", "…"].concat();
+    let named = ["ghp_", "<token>"].concat();
+    let of_shell = ["github_pat_", "${PAT}"].concat();
     let left_out = ["github_pat_", &"x".repeat(82)].concat();
     let rows = [
         ("ENC[AES256_GCM,data:b3B0aW9uYWw=,iv:aXY=,tag:dGFn,type:str]", "SOPS"),
@@ -202,6 +206,24 @@ fn a_placeholder_is_named_with_the_tool_that_should_have_replaced_it() {
         ("xxxxxxxx", "logs"),
         (shown.as_str(), "left out"),
         (left_out.as_str(), "left out"),
+        ("••••••••", "logs"),
+        ("********************1a2b", "logs"),
+        (&masked, "logs"),
+        (&ellipsis, "left out"),
+        (&named, "left out"),
+        (&of_shell, "left out"),
+        ("#{GitHub.Token}", "Octopus"),
+        ("#{GITHUB_TOKEN}#", "Azure DevOps"),
+        ("__GithubToken__", "Azure DevOps"),
+        ("%GITHUB_TOKEN%", "Windows"),
+        ("{cipher}AQB1c2Vy", "Spring"),
+        ("ENC(c2VjcmV0)", "Jasypt"),
+        ("awssm://ci/pat", "kept elsewhere"),
+        ("arn:aws:secretsmanager:eu-central-1:1:secret:pat", "kept elsewhere"),
+        ("projects/1/secrets/pat/versions/latest", "kept elsewhere"),
+        ("@Microsoft.KeyVault(SecretUri=https://ci.vault.azure.net/secrets/pat)", "kept elsewhere"),
+        ("[object Object]", "filled in"),
+        ("null", "filled in"),
         (" ChangeMe ", "filled in"),
         ("[REDACTED]", "filled in"),
     ];
@@ -213,7 +235,22 @@ fn a_placeholder_is_named_with_the_tool_that_should_have_replaced_it() {
         let lower = finding.message.to_lowercase();
         assert!(!lower.contains(&text.trim().to_lowercase()), "{text}: {}", finding.message);
     }
-    for text in ["<html></html>", "$ecret", "$", "<", "{{", "xy", "**", "vault:no-key", "<a> <b>"] {
+    for text in [
+        "<html></html>",
+        "$ecret",
+        "$",
+        "<",
+        "{{",
+        "xy",
+        "**",
+        "vault:no-key",
+        "<a> <b>",
+        "https://a",
+        "a b://c",
+        "%%",
+        "****!",
+        "{env:A}",
+    ] {
         let finding = parse(text).expect_err(text);
         assert_ne!(finding.reason, Reason::Placeholder, "{text}: {}", finding.message);
     }
