@@ -26,7 +26,7 @@ use kube::{
     runtime::{
         WatchStreamExt,
         wait::{await_condition, conditions::is_crd_established},
-        watcher,
+        watcher::{self, Event, watcher},
     },
 };
 use serde_json::json;
@@ -38,6 +38,8 @@ use super::show::{self, Screen};
 const NAMESPACE: &str = "demo";
 /// By when a step must show what it should.
 const DEADLINE: Duration = Duration::from_secs(60);
+/// A watch of a definition that was deleted says nothing until it ends.
+const WATCH_SECONDS: u32 = 20;
 
 /// The running pieces, and what was seen of them.
 pub(crate) struct Stage {
@@ -55,6 +57,18 @@ struct Seen {
     connections: BTreeMap<String, GithubPatConnection>,
     watched_over: BTreeSet<String>,
     shaken: BTreeSet<String>,
+}
+
+impl Seen {
+    fn keep(&mut self, connection: GithubPatConnection) {
+        let name = connection.name_any();
+        let ready = connection.status.as_ref().and_then(|status| status.condition("Ready"));
+        let is_ready = ready.is_some_and(|ready| ready.status == api::ConditionStatus::True);
+        if self.watched_over.contains(&name) && !is_ready {
+            self.shaken.insert(name.clone());
+        }
+        self.connections.insert(name, connection);
+    }
 }
 
 /// What a step must show.
@@ -255,7 +269,6 @@ impl Stage {
             self.plane.directory().join("operator.log").display()
         ))?;
         loop {
-            // Whatever is done to the cluster, as a CustomResourceDefinition deleted, does not end it.
             if let Err(error) = self.screen.draw().await {
                 show::line(&format!("the table cannot be shown now: {error}"))?;
             }
@@ -328,21 +341,27 @@ impl Stage {
     }
 }
 
-/// Keeps what the API server says of the connections.
+/// Keeps what the API server says of the connections. Whatever is done to the cluster, as the CustomResourceDefinition deleted or
+/// replaced, is said once, and does not end it.
 async fn follow(client: Client, seen: Arc<Mutex<Seen>>, changed: watch::Sender<()>) {
     let connections = Api::<GithubPatConnection>::all(client);
-    let events = watcher(connections, watcher::Config::default()).default_backoff().applied_objects();
+    let events = watcher(connections, watcher::Config::default().timeout(WATCH_SECONDS)).default_backoff();
     pin_mut!(events);
+    let mut is_away = false;
     while let Some(event) = events.next().await {
-        let Ok(connection) = event else { continue };
-        let (name, ready) =
-            (connection.name_any(), connection.status.as_ref().and_then(|status| status.condition("Ready")));
-        let is_ready = ready.is_some_and(|ready| ready.status == api::ConditionStatus::True);
-        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.watched_over.contains(&name) && !is_ready {
-            seen.shaken.insert(name.clone());
+        let failed = event.is_err();
+        match event {
+            Ok(Event::Apply(connection) | Event::InitApply(connection)) => {
+                seen.lock().unwrap_or_else(PoisonError::into_inner).keep(connection);
+            }
+            Ok(_) => {}
+            Err(error) if !is_away => {
+                // Whoever no longer reads misses nothing.
+                let _ = show::line(&format!("the connections cannot be watched now: {error}"));
+            }
+            Err(_) => continue,
         }
-        seen.connections.insert(name, connection);
+        is_away = failed;
         changed.send_replace(());
     }
 }
