@@ -7,6 +7,7 @@
     reason = "what goes wrong in a test shall stop it where it stands"
 )]
 
+mod adoption;
 mod argo_cd;
 mod behaviours;
 mod chains;
