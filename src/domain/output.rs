@@ -14,6 +14,7 @@ use super::{
 };
 
 pub use super::format::{Format, Map, Marks, Output};
+pub use versions::base_of;
 
 /// Type and data of a Secret. Its `Debug` shows neither token nor other data, and its bytes are wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq)]

@@ -199,3 +199,56 @@ async fn a_version_that_a_backup_restored_is_taken_over() {
     assert_eq!(after.owner_references()[0].uid, connection.uid().unwrap());
     assert_eq!(world.value(&name, "token").await, Some(text));
 }
+
+#[tokio::test]
+async fn two_connections_that_make_the_same_version_are_quiet_and_the_second_takes_over_when_it_is_gone() {
+    let world = World::audited().await;
+    let _operator = world.operator().await;
+    let text = world.github.token(NewToken::classic("ci", "acme-ci"));
+    world.secret("ci", &text).await;
+    let spec = json!({ "interval": "24h", "secretRef": { "name": "ci" }, "publish": publish(true) });
+    world.connection("ci", spec.clone()).await;
+    let name = current(&world, "").await;
+    world.ready("ci", "True", "Ready").await;
+    world.connection("second", spec.clone()).await;
+    world.ready("second", "False", "ForeignSecret").await;
+    let tries = || {
+        let writes = world.writes();
+        writes.iter().filter(|(_, resource, _)| resource == "secrets").count()
+    };
+    let before = tries();
+    for pass in 0..3 {
+        let change = json!({ "warnBefore": [format!("{}h", pass + 1)] });
+        let generation = world.change("second", change).await.metadata.generation;
+        let judged = |seen: &github_pat_operator::api::GithubPatConnection| {
+            seen.status.as_ref().is_some_and(|status| status.observed_generation == generation)
+        };
+        world.until("second", judged).await;
+    }
+    assert_eq!(tries(), before, "it is known that the Secret is another's");
+
+    // Nobody collects garbage here, so the Secret goes by hand.
+    world.connections().delete("ci", &DeleteParams::default()).await.unwrap();
+    world.secrets().delete(&name, &DeleteParams::default()).await.unwrap();
+    world.ready("second", "True", "Ready").await;
+    assert_eq!(world.value(&name, "token").await, Some(text));
+
+    // The same beside one that somebody made by hand.
+    world.connections().delete("second", &DeleteParams::default()).await.unwrap();
+    world.secrets().delete(&name, &DeleteParams::default()).await.unwrap();
+    world.secret(&name, "by hand").await;
+    world.connection("third", spec).await;
+    world.ready("third", "False", "ForeignSecret").await;
+    let before = tries();
+    for pass in 0..3 {
+        let change = json!({ "warnBefore": [format!("{}h", pass + 1)] });
+        let generation = world.change("third", change).await.metadata.generation;
+        let judged = |seen: &github_pat_operator::api::GithubPatConnection| {
+            seen.status.as_ref().is_some_and(|status| status.observed_generation == generation)
+        };
+        world.until("third", judged).await;
+    }
+    assert_eq!(tries(), before, "nor does it try to make this one");
+    world.secrets().delete(&name, &DeleteParams::default()).await.unwrap();
+    world.ready("third", "True", "Ready").await;
+}

@@ -1,7 +1,7 @@
 //! What the lock of the index guards, and how it is kept in step with itself.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -10,12 +10,13 @@ use super::{
         connections::Connection,
         object::{Few, ObjectKey},
         secrets::{Heir, SecretEntry},
+        spec::Role,
     },
     Woken,
     circles::Chains,
-    slot::{Slot, Slots},
+    slot::{self, Slot, Slots, concerned, versioning},
 };
-use crate::domain::decide::Circle;
+use crate::domain::{decide::Circle, output::base_of};
 
 /// What is known.
 #[derive(Debug, Default)]
@@ -26,6 +27,8 @@ pub(super) struct Inner {
     /// The owners by their uid.
     pub(super) owners: HashMap<Arc<str>, Owner>,
     pub(super) chains: Chains,
+    /// Secrets of others that have the name of a version.
+    pub(super) strangers: BTreeSet<ObjectKey>,
     /// What a list that is under way has not brought yet.
     pub(super) unlisted_connections: HashSet<ObjectKey>,
     pub(super) unlisted_secrets: HashSet<ObjectKey>,
@@ -100,13 +103,13 @@ impl Inner {
         let outputs = self.owners.get(&connection.uid).map(|owner| owner.outputs.clone()).unwrap_or_default();
         let mut heirs = Vec::new();
         for output in outputs.iter().filter(|output| output.namespace() == connection.key.namespace()) {
+            let concerned: Vec<_> = concerned(&self.secrets, output).cloned().collect();
             self.change(output, |known| {
                 if let Some(entry) = &mut known.entry {
                     let (name, of) = (connection.key.name().into(), Some(connection.uid.clone()));
                     // Somebody may have given it to another connection.
                     let heir = entry.heir.get_or_insert_with(|| Box::new(Heir { name, of }));
-                    let naming = known.named_by.iter().map(|(naming, _)| naming);
-                    heirs.extend(naming.filter(|naming| *naming.name() == *heir.name).cloned());
+                    heirs.extend(concerned.into_iter().filter(|naming| *naming.name() == *heir.name));
                 }
             });
         }
@@ -141,17 +144,39 @@ impl Inner {
                 known.named_by.push(naming.clone());
             }
         }
+        for (base, _) in gone.clone().filter(|(_, (_, role))| *role == Role::NamesVersions) {
+            self.drop_strangers(base);
+        }
         gone.chain(new).for_each(|(secret, _)| self.chains.relink(&self.secrets, secret));
     }
 
-    /// A Secret that nobody names is kept only while it is somebody's output.
+    /// A Secret that nobody names is kept only while it is somebody's output, or stands in the place of one.
     fn change(&mut self, key: &ObjectKey, change: impl FnOnce(&mut Slot)) {
         let Some(known) = self.secrets.get_mut(key) else { return };
         change(known);
         let is_ours = known.entry.as_ref().is_some_and(|entry| entry.is_output);
-        if known.named_by.is_empty() && !is_ours {
+        let is_stranger = known.entry.is_some() && !is_ours;
+        let is_named = !known.named_by.is_empty();
+        if is_stranger && versioning(&self.secrets, key).next().is_some() {
+            self.strangers.insert(key.clone());
+            return;
+        }
+        self.strangers.remove(key);
+        if !is_named && !is_ours {
             self.secrets.remove(key);
         }
+    }
+
+    /// Nobody may want versions of this name any more.
+    fn drop_strangers(&mut self, base: &ObjectKey) {
+        let is_version = |key: &&ObjectKey| {
+            key.namespace() == base.namespace() && base_of(key.name()) == Some(base.name())
+        };
+        let first = base.beside(&format!("{}-", base.name()));
+        let after =
+            self.strangers.range(first..).take_while(|key| key.to_string().starts_with(&format!("{base}-")));
+        let strangers: Vec<_> = after.filter(is_version).cloned().collect();
+        strangers.iter().for_each(|key| self.change(key, |_| {}));
     }
 
     /// An owner without a connection is kept only while there are outputs of it.
@@ -189,7 +214,8 @@ impl Inner {
         let known = self.secrets.get_key_value(key).map(|(known, _)| known.clone());
         let key = known.unwrap_or_else(|| key.clone());
         self.reown(&key, &owners);
-        if owners.iter().any(Option::is_some) {
+        let is_version = || versioning(&self.secrets, &key).next().is_some();
+        if owners.iter().any(Option::is_some) || entry.is_some() && is_version() {
             self.secrets.entry(key.clone()).or_default();
         }
         let concerned = self.concerned(&key, &owners);
@@ -219,12 +245,14 @@ impl Inner {
         }
     }
 
-    /// Who names the Secret, and who has made it.
+    /// Whom it matters what stands there, and who has made it.
     fn concerned(&self, key: &ObjectKey, owners: &[Option<Arc<str>>]) -> Vec<Woken> {
-        let known = self.secrets.get(key);
-        let naming = known.into_iter().flat_map(|known| &known.named_by);
-        let mut concerned: Few = naming.map(|(key, _)| key.clone()).collect();
-        concerned.dedup();
+        let mut concerned = Few::new();
+        for key in slot::concerned(&self.secrets, key) {
+            if !concerned.contains(key) {
+                concerned.push(key.clone());
+            }
+        }
         let owners = owners.iter().flatten().filter_map(|uid| self.owners.get(uid));
         for maker in owners.filter_map(|owner| owner.connection.as_ref()) {
             // A Secret of another namespace belongs to no connection of this one, whatever its labels say.

@@ -177,6 +177,38 @@ fn who_else_names_a_secret_is_woken_by_what_one_of_them_wrote_or_read() {
     assert_eq!(index.read_secret(&key("shared"), None, None), [], "who looks again and again wakes nobody");
 }
 
+/// A connection that makes versions of `pull`.
+fn versioning(name: &str, version: &str) -> Connection {
+    let publish = serde_json::json!([{ "secretName": "pull", "format": "Opaque", "versioned": true }]);
+    let spec = serde_json::json!({ "secretRef": { "name": format!("{name}-pat") }, "publish": publish });
+    Connection { spec: spec.into(), ..connection(name, version, &[]) }
+}
+
+#[test]
+fn whoever_makes_versions_of_a_name_is_woken_by_every_secret_that_may_be_one() {
+    let index = Index::default();
+    index.saw_connection(versioning("a", "1"));
+    index.saw_connection(versioning("b", "2"));
+    index.saw_connection(connection("c", "3", &["push"]));
+    let (of_a, stranger) = (key("pull-0123456789"), key("pull-abcdef0123"));
+    let both = [changed("a"), changed("b")].concat();
+    assert_eq!(index.wrote_secret(&of_a, secret("5", Some("uid-a"))), both);
+    assert_eq!(index.lost_secret(&of_a, &"s".into()), both, "a may have been the one that had it");
+    assert_eq!(index.saw_secret(&stranger, secret("6", None)), both);
+    assert!(index.secret(&stranger).is_some(), "nobody tries to make it");
+    for other in ["pull", "push-0123456789", "pull-012345678", "pull-next-0123456789"] {
+        let expected = if other == "pull" { both.clone() } else { vec![] };
+        assert_eq!(index.saw_secret(&key(other), secret("7", None)), expected, "{other}");
+    }
+    assert_eq!(index.saw_secret(&ObjectKey::new("other", "pull-0123456789"), secret("8", None)), []);
+    index.lost_connection(&key("a"), "uid-a");
+    assert!(index.secret(&stranger).is_some(), "b makes versions too");
+    index.lost_connection(&key("b"), "uid-b");
+    assert_eq!(index.secret(&stranger), None);
+    let inner = index.lock();
+    assert!(inner.strangers.is_empty() && inner.secrets.len() == 2, "those of c: {:?}", inner.secrets.keys());
+}
+
 /// A connection of this namespace that reads this Secret and writes these.
 fn chained(namespace: &str, name: &str, source: &str, outputs: &[&str]) -> Connection {
     let publish =

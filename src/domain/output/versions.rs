@@ -32,15 +32,20 @@ impl Output {
 
     /// True if a Secret of this name is a version of the output, the present one or an earlier one.
     pub fn is_version(&self, name: &str) -> bool {
-        let rest = name.strip_prefix(self.base()).and_then(|rest| rest.strip_prefix('-'));
-        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        self.versioned && rest.is_some_and(|rest| rest.len() == DIGITS && rest.bytes().all(is_digit))
+        self.versioned && base_of(name) == Some(self.base())
     }
 
     /// How many versions stay beside the present one.
     pub fn kept_versions(&self) -> usize {
         self.keep_versions.and_then(|kept| usize::try_from(kept).ok()).unwrap_or(KEPT).max(1)
     }
+}
+
+/// The name in a spec of which this may be the name of a version.
+pub fn base_of(version: &str) -> Option<&str> {
+    let (base, digits) = version.rsplit_once('-')?;
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    (digits.len() == DIGITS && digits.bytes().all(is_digit)).then_some(base)
 }
 
 /// Ten digits that stand for a payload. They tell nothing of the token: a stamp has only its hash.
