@@ -240,8 +240,11 @@ fn requirements(seen: &Observation) -> (Verdict<()>, Option<Finding>) {
     let grant = seen.knowledge.grant.as_ref().map(|(grant, _)| grant);
     match (judge(grant), seen.knowledge.before.as_deref()) {
         (Verdict::Yes(()) | Verdict::Unknown(_), _) if seen.host.yes().is_none() => (host_unknown(), None),
-        (Verdict::Yes(()), _) if grant.is_none() => {
-            let message = "GitHub has not accepted the token yet, so nothing is known of it";
+        (Verdict::Yes(()) | Verdict::Unknown(_), _) if grant.is_none() => {
+            let message = match seen.knowledge.believed_refusal() {
+                Some(_) => "GitHub refuses the token, so nothing else is known of it",
+                None => "GitHub has not accepted the token yet, so nothing is known of it",
+            };
             (Verdict::unknown(Reason::NotDetermined, message), None)
         }
         (Verdict::No(findings), Some(before)) if judge(Some(before)).yes().is_some() => {
@@ -267,7 +270,11 @@ fn expiry(seen: &Observation) -> Verdict<Expiry> {
         return host_unknown();
     }
     let Some(expiry) = seen.expiry() else {
-        return Verdict::unknown(Reason::NotDetermined, "GitHub has not told yet when the token expires");
+        let message = match seen.knowledge.believed_refusal() {
+            Some(_) => "GitHub refuses the token, so its end is not known",
+            None => "GitHub has not told yet when the token expires",
+        };
+        return Verdict::unknown(Reason::NotDetermined, message);
     };
     match expiry {
         Expiry::Never => Verdict::Yes(Expiry::Never),

@@ -242,3 +242,26 @@ fn an_end_that_the_spec_declares_only_makes_the_end_earlier() {
     let declared = demands.with(declares(T + 60 * DAY));
     assert!(decide(&declared).judgement.requirements.yes().is_some());
 }
+
+#[test]
+fn of_a_refused_token_nobody_says_that_more_is_to_come() {
+    let rows = [
+        ("never asked", seen(), "GitHub has not accepted the token yet"),
+        ("refused once", seen().refused(T), "GitHub has not accepted the token yet"),
+        ("refused twice", seen().refused(T).refused(T + 60), "GitHub refuses the token"),
+    ];
+    for (name, seen, words) in rows {
+        let judgement = decide(&seen).judgement;
+        for said in [said(&judgement.requirements), said(&judgement.expiry)] {
+            assert_eq!(said.contains("refuses"), words.contains("refuses"), "{name}: {said}");
+        }
+        assert!(said(&judgement.requirements).contains(words), "{name}");
+    }
+}
+
+fn said<T>(judged: &Verdict<T>) -> String {
+    match judged {
+        Verdict::Unknown(finding) => finding.message.clone(),
+        _ => panic!("it is not known"),
+    }
+}
