@@ -9,6 +9,7 @@ use std::{
 use github_simulator::{NewToken, Outage, Simulator};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     tenant::{Tenant, in_, questions, until_asked},
@@ -117,10 +118,10 @@ struct Door {
 }
 
 impl Door {
-    async fn to(server: &Simulator) -> Door {
+    async fn to(server: SocketAddr) -> Door {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let behind = Arc::new(Mutex::new(server.address()));
+        let behind = Arc::new(Mutex::new(server));
         let target = behind.clone();
         tokio::spawn(async move {
             while let Ok((mut client, _)) = listener.accept().await {
@@ -139,43 +140,97 @@ impl Door {
     }
 }
 
+/// The address of a server that sends everybody to another host, as a portal or a moved server does.
+async fn redirecting() -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let _ = client.read(&mut [0; 4096]).await;
+                let _ = client.write_all(b"HTTP/1.1 302 Found\r\nlocation: https://login.invalid/\r\ncontent-length: 0\r\n\r\n").await;
+            });
+        }
+    });
+    address
+}
+
+/// A host that is wrong in one way, with a few tokens or a lone one, and the right one that comes in its place.
+struct Wrong {
+    name: &'static str,
+    door: Door,
+    right: Simulator,
+    reason: &'static str,
+    tokens: Vec<String>,
+}
+
+impl Wrong {
+    async fn new(
+        name: &'static str,
+        behind: SocketAddr,
+        right: Simulator,
+        reason: &'static str,
+        tokens: usize,
+    ) -> Wrong {
+        let tokens = (0..tokens).map(|number| format!("{name}-{number}")).collect();
+        Wrong { name, door: Door::to(behind).await, right, reason, tokens }
+    }
+
+    fn settings(&self, world: &World) -> String {
+        let (name, address) = (self.name, self.door.address);
+        match self.right.ca_pem() {
+            Some(pem) => {
+                let bundle = world.file("ca.pem", pem);
+                format!("{{ name: {name}, apiUrl: 'https://{address}', caBundle: '{}' }}", bundle.display())
+            }
+            None => format!("{{ name: {name}, apiUrl: 'http://{address}' }}"),
+        }
+    }
+}
+
 #[tokio::test]
-async fn once_a_host_has_the_right_certificate_every_connection_that_waits_is_asked_about_within_a_minute() {
+async fn once_a_host_is_the_right_one_every_connection_that_waits_is_asked_about_within_a_minute() {
     let world = World::start().await;
     let ours = Tenant::of(&world, NAMESPACE);
-    let wrong = Simulator::start_tls().await.unwrap();
-    let [many, lone] = [Simulator::start_tls().await.unwrap(), Simulator::start_tls().await.unwrap()];
-    let [to_many, to_lone] = [Door::to(&wrong).await, Door::to(&wrong).await];
-    let host = |name: &str, door: &Door, right: &Simulator| {
-        let bundle = world.file("ca.pem", right.ca_pem().unwrap());
-        format!("{{ name: {name}, apiUrl: 'https://{}', caBundle: '{}' }}", door.address, bundle.display())
-    };
-    let hosts = [host("many", &to_many, &many), host("lone", &to_lone, &lone)].join(", ");
+    let other = Simulator::start_tls().await.unwrap();
+    let portal = redirecting().await;
+    let (tls, plain) = (Simulator::start_tls, Simulator::start);
+    let (certificate, redirect) = ("CertificateUnknownAuthority", "Redirected");
+    let hosts = [
+        Wrong::new("many", other.address(), tls().await.unwrap(), certificate, 12).await,
+        Wrong::new("lone", other.address(), tls().await.unwrap(), certificate, 1).await,
+        Wrong::new("many-moved", portal, plain().await.unwrap(), redirect, 12).await,
+        Wrong::new("lone-moved", portal, plain().await.unwrap(), redirect, 1).await,
+    ];
+    let settings = hosts.iter().map(|host| host.settings(&world)).collect::<Vec<_>>().join(", ");
     // The defaults of everything else: minimumInterval is a minute, and so is the longest that a repair may go unnoticed.
-    let _operator = world.operator_with_settings(&format!("hosts: [{hosts}]")).await;
-    let names: Vec<_> = (0..12).map(|number| format!("bot-{number}")).collect();
-    let made = names.iter().map(|name| (name.clone(), many.token(NewToken::classic(name, name))));
-    ours.many(made, &json!({ "host": "many", "interval": "30m" })).await;
-    ours.secret("lone", &lone.token(NewToken::classic("lone", "lone"))).await;
-    ours.connection("lone", json!({ "host": "lone", "interval": "30m" })).await;
-    for name in names.iter().map(String::as_str).chain(["lone"]) {
-        ours.ready(name, "Unknown", "CertificateUnknownAuthority").await;
+    let _operator = world.operator_with_settings(&format!("hosts: [{settings}]")).await;
+    for host in &hosts {
+        let made =
+            host.tokens.iter().map(|name| (name.clone(), host.right.token(NewToken::classic(name, name))));
+        ours.many(made, &json!({ "host": host.name, "interval": "30m" })).await;
+    }
+    for host in &hosts {
+        for name in &host.tokens {
+            ours.ready(name, "Unknown", host.reason).await;
+        }
     }
     // Long enough for pauses that double to have become long.
     tokio::time::sleep(Duration::from_secs(200)).await;
     let mended = Timestamp::now();
-    to_many.put(&many);
-    to_lone.put(&lone);
-    for (github, name) in names.iter().map(|name| (&many, name.as_str())).chain([(&lone, "lone")]) {
-        let asked =
-            |calls: &[github_simulator::Call]| calls.iter().any(|call| call.token.as_deref() == Some(name));
-        assert!(github.wait_until(Duration::from_secs(400), asked).await, "{name} was asked about");
-        let (first, _) = questions(github, name)[0];
-        let after = first.duration_since(mended);
-        eprintln!("{name}: asked about after {after:#}");
-        assert!(after <= SignedDuration::from_secs(62), "{name} was asked about only after {after:#}");
+    hosts.iter().for_each(|host| host.door.put(&host.right));
+    for host in &hosts {
+        for name in &host.tokens {
+            let asked =
+                |calls: &[github_simulator::Call]| calls.iter().any(|call| call.token.as_ref() == Some(name));
+            assert!(host.right.wait_until(Duration::from_secs(400), asked).await, "{name} was asked about");
+            let (first, _) = questions(&host.right, name)[0];
+            let after = first.duration_since(mended);
+            eprintln!("{name}: asked about after {after:#}");
+            assert!(after <= SignedDuration::from_secs(62), "{name} was asked about only after {after:#}");
+        }
     }
-    for name in names.iter().map(String::as_str).chain(["lone"]) {
+    for name in hosts.iter().flat_map(|host| &host.tokens) {
         ours.ready(name, "True", "Ready").await;
     }
 }
