@@ -1,6 +1,10 @@
 //! Shows the table that the API server makes for `kubectl get ghpat -A -o wide`, redrawn in place on a terminal.
 
-use std::io::{IsTerminal, Write};
+use std::{
+    error::Error,
+    io::{IsTerminal, Write},
+    iter,
+};
 
 use kube::Client;
 use serde::Deserialize;
@@ -90,6 +94,22 @@ impl Screen {
             rows.push(std::iter::once(namespace).chain(row.cells.iter().map(cell)).collect());
         }
         Ok(aligned(&rows))
+    }
+}
+
+/// What went wrong, without the words of libraries as far as it is known.
+pub(crate) fn plain<'a>(error: &'a (dyn Error + 'static)) -> String {
+    let mut causes = iter::successors(Some(error), |error| {
+        let error: &'a (dyn Error + 'static) = *error;
+        error.source()
+    });
+    match causes.find_map(|error| error.downcast_ref::<kube::Error>()) {
+        Some(kube::Error::Api(status)) if status.code == 404 => {
+            "the API server does not know them (404), as after their CustomResourceDefinition was deleted"
+                .to_owned()
+        }
+        Some(kube::Error::Api(status)) => status.message.clone(),
+        _ => error.to_string(),
     }
 }
 

@@ -270,7 +270,7 @@ impl Stage {
         ))?;
         loop {
             if let Err(error) = self.screen.draw().await {
-                show::line(&format!("the table cannot be shown now: {error}"))?;
+                show::line(&format!("the table cannot be shown now: {}", show::plain(&*error)))?;
             }
             self.changed.changed().await?;
         }
@@ -349,19 +349,25 @@ async fn follow(client: Client, seen: Arc<Mutex<Seen>>, changed: watch::Sender<(
     pin_mut!(events);
     let mut is_away = false;
     while let Some(event) = events.next().await {
-        let failed = event.is_err();
+        // Whoever no longer reads misses nothing.
         match event {
-            Ok(Event::Apply(connection) | Event::InitApply(connection)) => {
-                seen.lock().unwrap_or_else(PoisonError::into_inner).keep(connection);
+            Ok(Event::Init) => continue,
+            Ok(event) => {
+                if is_away {
+                    let _ = show::line("the connections are watched again");
+                }
+                is_away = false;
+                if let Event::Apply(connection) | Event::InitApply(connection) = event {
+                    seen.lock().unwrap_or_else(PoisonError::into_inner).keep(connection);
+                }
             }
-            Ok(_) => {}
-            Err(error) if !is_away => {
-                // Whoever no longer reads misses nothing.
-                let _ = show::line(&format!("the connections cannot be watched now: {error}"));
+            Err(_) if is_away => continue,
+            Err(error) => {
+                let _ =
+                    show::line(&format!("the connections cannot be watched now: {}", show::plain(&error)));
+                is_away = true;
             }
-            Err(_) => continue,
         }
-        is_away = failed;
         changed.send_replace(());
     }
 }
