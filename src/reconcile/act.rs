@@ -106,10 +106,6 @@ impl Acting<'_, '_> {
         let proof = self.proof();
         let others = is_named.then_some(&mut self.record.rare.others);
         match outputs::apply(&self.ctx.client, owner, change, proof, others).await {
-            Ok(Outcome::Taken(entry)) => match self.adoption(change, &entry) {
-                Some(adoption) => Box::pin(self.make(&adoption)).await,
-                None => self.done(change, Outcome::Taken(entry)),
-            },
             Ok(done) => self.done(change, done),
             Err(fault) if fault.is_terminating() => {
                 self.record.rare.contentions.put_back(change.name(), contention);
@@ -131,14 +127,6 @@ impl Acting<'_, '_> {
                 self.outcomes.failures.push(failure);
             }
         }
-    }
-
-    /// A version that may be taken over, of which the index does not know: it knows only the names in the spec.
-    fn adoption(&self, change: &Change, entry: &SecretEntry) -> Option<Change> {
-        let Change::Create { output, payload } = change else { return None };
-        let may_adopt = output.versioned && self.ctx.index.may_adopt(self.connection, entry);
-        let version = entry.version.clone();
-        may_adopt.then(|| Change::Replace { output: output.clone(), version, payload: payload.clone() })
     }
 
     /// Says of each output that somebody else keeps changing that it is so, also in the moments in which it is as it shall be.

@@ -201,6 +201,37 @@ async fn a_version_that_a_backup_restored_is_taken_over() {
 }
 
 #[tokio::test]
+async fn what_is_taken_over_under_the_name_of_a_version_is_compared_first() {
+    let world = World::audited().await;
+    let _operator = world.operator().await;
+    let text = world.github.token(NewToken::classic("ci", "acme-ci"));
+    world.secret("ci", &text).await;
+    let spec = json!({ "interval": "24h", "publish": publish(true) });
+    world.connection("ci", spec.clone()).await;
+    let name = current(&world, "").await;
+    world.ready("ci", "True", "Ready").await;
+    let made = world.secrets().get(&name).await.unwrap();
+    // It comes back while the operator knows of no connection that wants it: as it was, and with something else in it for ever.
+    for (held, verbs) in [(text.as_bytes(), "create update"), (b"x", "create create delete create")] {
+        world.connections().delete("ci", &DeleteParams::default()).await.unwrap();
+        world.secrets().delete(&name, &DeleteParams::default()).await.unwrap();
+        let mut backup = made.clone();
+        (backup.metadata.uid, backup.metadata.resource_version) = (None, None);
+        (backup.metadata.managed_fields, backup.metadata.owner_references) = (None, None);
+        backup.data.as_mut().unwrap().get_mut("token").unwrap().0 = held.to_vec();
+        world.secrets().create(&PostParams::default(), &backup).await.unwrap();
+        let before = world.writes().len();
+        world.connection("ci", spec.clone()).await;
+        world.ready("ci", "True", "Ready").await;
+        assert_eq!(world.value(&name, "token").await.as_ref(), Some(&text));
+        let writes = world.writes().split_off(before);
+        let writes = writes.iter().filter(|(_, resource, _)| resource == "secrets");
+        let written: Vec<_> = writes.map(|(verb, ..)| verb.as_str()).collect();
+        assert_eq!(written.join(" "), verbs);
+    }
+}
+
+#[tokio::test]
 async fn two_connections_that_make_the_same_version_are_quiet_and_the_second_takes_over_when_it_is_gone() {
     let world = World::audited().await;
     let _operator = world.operator().await;
