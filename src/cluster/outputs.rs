@@ -121,12 +121,12 @@ async fn recreate(
     let name = secret.name_any();
     let Some(before) = unchanged(secrets, &name, seen).await? else { return Ok(Outcome::Conflict) };
     let marks = Marks::of_others_on(&before);
+    marks.clone().put_back(&mut secret);
+    rehearse(client, owner, &secret).await?;
     // Should it not be made again now, it will be later.
     if let Some(others) = others {
         others.keep(&name, &marks);
     }
-    marks.put_back(&mut secret);
-    rehearse(client, owner, &secret).await?;
     match delete(secrets, &name, seen).await? {
         Outcome::Gone => create(client, owner, &secret).await,
         other => Ok(other),

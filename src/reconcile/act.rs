@@ -79,6 +79,9 @@ pub(super) async fn act<'a>(
     let is_gone =
         |name: &str| decision.stands.iter().any(|(known, stand)| *known == name && !stand.is_ours());
     record.rare.others.retain(is_gone);
+    // Former versions come and go with each token.
+    let named = observed.seen.demand.outputs.iter().map(|output| &*output.secret_name);
+    record.retain_outputs(named.chain(observed.seen.found.iter().map(Found::name)));
     let withdraws = (decision.plan == Plan::Withdraw).then(|| observed.seen.cause_of_withdrawal());
     let mut acting = Acting { outcomes, withdraws, is_repeated: false, observed, connection, record, ctx };
     for change in &decision.changes {

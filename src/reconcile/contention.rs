@@ -44,6 +44,16 @@ impl Contentions {
         })
     }
 
+    /// Forgets those of all other outputs with which there is peace.
+    pub(super) fn retain(&mut self, is_known: impl Fn(&str) -> bool, now: Instant) {
+        if let Some(objects) = &mut self.0 {
+            objects.retain(|object, contention| {
+                **object == *STATUS || is_known(object) || !contention.is_at_peace(now)
+            });
+        }
+        self.0 = self.0.take().filter(|objects| !objects.is_empty());
+    }
+
     /// What is known of this object, to be put back if it is not changed after all.
     pub(super) fn get(&self, object: &str) -> Option<Contention> {
         self.0.as_ref()?.get(object).cloned()
@@ -94,6 +104,12 @@ impl Rival {
 }
 
 impl Contention {
+    fn is_at_peace(&self, now: Instant) -> bool {
+        let rival = self.rival.as_ref().and_then(|rival| rival.last);
+        let mut last = self.last.into_iter().chain(rival);
+        last.all(|last| now.duration_since(last) >= PEACE)
+    }
+
     /// How long nothing may be written yet; `None` if it may.
     pub(super) fn blocked(&self, now: Instant) -> Option<Duration> {
         let until = self.blocked_until.filter(|until| *until > now)?;
@@ -244,6 +260,22 @@ mod tests {
             Ok(2),
             "what was changed before still counts"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_neither_named_nor_there_any_more_is_forgotten() {
+        let (mut contentions, now) = (Contentions::default(), Instant::now());
+        for object in ["out", "former", STATUS] {
+            contentions.of(object).conflict(now);
+        }
+        let known = |contentions: &Contentions| {
+            ["out", "former", STATUS].map(|object| contentions.get(object).is_some())
+        };
+        contentions.retain(|object| object == "out", Instant::now());
+        assert_eq!(known(&contentions), [true; 3], "somebody may make again what was deleted");
+        tokio::time::advance(PEACE).await;
+        contentions.retain(|object| object == "out", Instant::now());
+        assert_eq!(known(&contentions), [true, false, true]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,6 +9,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use smallvec::SmallVec;
+use tokio::time::Instant;
 
 use super::{rare::Rare, standby::Standby, watched::Watched};
 use crate::{
@@ -98,6 +99,13 @@ impl Record {
     /// True if this process wrote the output as it is wanted, so that whatever else stands there is somebody else's doing.
     pub(super) fn wrote(&self, name: &str, stamp: Option<Stamp>) -> bool {
         self.outputs.iter().any(|known| known.name == sum(name) && known.ours && known.stamp == sum(&stamp))
+    }
+
+    /// Forgets all other outputs than these, but for what somebody else may be about to undo.
+    pub(super) fn retain_outputs<'a>(&mut self, known: impl Iterator<Item = &'a str> + Clone) {
+        let now = Instant::now();
+        self.rare.contentions.retain(|name| known.clone().any(|known| known == name), now);
+        self.outputs.retain(|output| known.clone().any(|known| output.name == sum(known)));
     }
 
     /// Forgets what this output holds.

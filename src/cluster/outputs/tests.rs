@@ -211,3 +211,30 @@ async fn what_others_put_on_an_output_outlasts_its_deletion_and_is_forgotten_wit
         }
     }
 }
+
+#[tokio::test]
+async fn an_output_that_a_rehearsal_keeps_is_not_told_as_gone() {
+    let service = |is_refused: bool| {
+        tower::service_fn(move |request: Request<Body>| async move {
+            let is_dry = request.uri().query().is_some_and(|query| query.contains("dryRun=All"));
+            let meta = json!({
+                "name": "out", "uid": "uid", "resourceVersion": "7", "labels": { "kept": "yes" }, "finalizers": ["hold"],
+            });
+            let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": meta, "type": "Opaque" });
+            let refusal = json!({
+                "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "message": "no", "code": 403,
+            });
+            let (status, body) = if is_dry && is_refused { (403, refusal) } else { (200, secret) };
+            let response = Response::builder().status(status).body(Body::from(body.to_string().into_bytes()));
+            Ok::<_, kube::Error>(response.unwrap())
+        })
+    };
+    let key = ObjectKey::new("ns", "ci");
+    let owner = Owner { key: &key, uid: "owner" };
+    let change = Change::Recreate { output: output(), version: version(), payload: payload() };
+    for (is_refused, kept) in [(true, 0), (false, 1)] {
+        let (client, mut others) = (Client::new(service(is_refused), "ns"), Others::default());
+        let outcome = apply(&client, owner, &change, None, Some(&mut others)).await;
+        assert_eq!((outcome.is_err(), others.told().len()), (is_refused, kept));
+    }
+}

@@ -29,6 +29,18 @@ fn an_output_that_we_wrote_stays_ours_when_it_is_found_changed() {
 }
 
 #[test]
+fn former_versions_leave_nothing() {
+    let mut record = record();
+    for number in 0..100 {
+        let name = format!("pull-{number:010}");
+        record.verify(&name, &version("7"), None, Holds::Wanted, true);
+        record.retain_outputs([&*name, "other"].into_iter());
+        assert!(record.wrote(&name, None));
+    }
+    assert_eq!(record.outputs.len(), 1);
+}
+
+#[test]
 fn a_refusal_that_a_status_remembers_contests_what_was_accepted_before() {
     let (records, one) = (Records::default(), subject("h", "a"));
     let at = |second| Timestamp::from_second(second).unwrap();
