@@ -63,6 +63,7 @@ pub mod requirement;
 pub mod scopes;
 pub mod second;
 pub mod token;
+pub mod unexplained;
 pub mod version;
 pub mod workload;
 

@@ -29,6 +29,7 @@ use crate::{
         probe::Probe,
         proof::{Denial, Proof},
         token::{LegacyTokens, Token},
+        unexplained::{RequestId, Unexplained},
     },
     settings::{self, Host, Settings},
 };
@@ -151,7 +152,7 @@ impl Github {
             );
         }
         let marked = Some(&response.headers).filter(|_| response.is_marked() && probe.is_of_api());
-        let reply = match probe {
+        let mut reply = match probe {
             Probe::Identity => without_echo(interpret(token.kind(), &response, answered), token),
             probe => {
                 let reply = seen.map(|(repository, seen)| by_sight(&repository, &seen, answered));
@@ -159,9 +160,13 @@ impl Github {
                 without_echo(reply, token)
             }
         };
-        if reply == Reply::Answer(Answer::Proof(Proof::Denied(Denial::Undecided))) {
-            let (status, request) = (response.status.as_u16(), headers::request_id(&response.headers));
-            tracing::info!(host, status, request, "GitHub refused for a cause that is not known here");
+        if let Reply::Answer(Answer::Proof(Proof::Denied(Denial::Undecided(answer)))) = &mut reply {
+            let request = headers::request_id(&response.headers);
+            let request = request.filter(|id| !token.shows_in(id.as_str()));
+            let status = response.status.as_u16();
+            let id = request.as_ref().map(RequestId::as_str);
+            tracing::info!(host, status, request = id, "GitHub refused for a cause that is not known here");
+            *answer = Some(Unexplained { status, request });
         }
         Exchange {
             at,

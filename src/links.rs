@@ -214,6 +214,7 @@ mod tests {
             finding: Finding::new(reason, ""),
             facts: Facts::default(),
             lifetime: Lifetime::default(),
+            answer: None,
             at: None,
         }
     }

@@ -336,10 +336,12 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
         moved_to,
         role,
         longest_days,
+        answer,
         at: _,
     } in requirements
     {
-        (kind, name, state, reason, on, visibility, archived, moved_to, role, longest_days).hash(hasher);
+        (kind, name, state, reason, on, visibility, archived, moved_to, role, longest_days, answer)
+            .hash(hasher);
     }
     let withdrawal = withdrawal.as_ref();
     withdrawal

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::unexplained::Unexplained;
+
 /// What a reply to a probe other than that of identity showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
@@ -94,8 +96,8 @@ pub enum Denial {
     Blocked,
     /// A fine-grained token lacks the permission.
     PermissionMissing,
-    /// 403 or 404 for another cause: the account's role, or a feature that is off.
-    Undecided,
+    /// 403 or 404 for another cause: the account's role, or a feature that is off. With the answer, if it is still known.
+    Undecided(Option<Unexplained>),
     /// The registry refuses the token, or git does.
     Refused,
 }
@@ -113,5 +115,16 @@ impl Proof {
     /// True if nothing speaks against the token.
     pub const fn is_held(&self) -> bool {
         matches!(self, Proof::Held(_))
+    }
+
+    /// The same after this one: of answers without a known cause the first stays, so that a status says the same each time.
+    #[must_use]
+    pub fn after(self, before: Option<Denial>) -> Proof {
+        match (&self, before) {
+            (Proof::Denied(Denial::Undecided(_)), Some(first @ Denial::Undecided(Some(_)))) => {
+                Proof::Denied(first)
+            }
+            _ => self,
+        }
     }
 }

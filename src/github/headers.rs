@@ -6,6 +6,7 @@ use reqwest::header::HeaderMap;
 use crate::domain::{
     answer::{Expiry, RateLimit},
     scopes::{Scopes, closure, is_scope},
+    unexplained::RequestId,
 };
 
 /// More than the API lists; the rest of a longer list is not kept, so that a status stays small.
@@ -123,11 +124,9 @@ pub(super) fn hidden_by_sso(headers: &HeaderMap) -> Option<String> {
     (!ids.is_empty()).then(|| ids.join(","))
 }
 
-/// The id of the request, by which GitHub's support finds it; empty if there is none of its form.
-pub(super) fn request_id(headers: &HeaderMap) -> &str {
-    let id = headers.get("x-github-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
-    let is_id = id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':');
-    if is_id { id } else { "" }
+/// The id of the request, by which GitHub's support finds it; `None` if there is none of its form.
+pub(super) fn request_id(headers: &HeaderMap) -> Option<RequestId> {
+    RequestId::read(text(headers, "x-github-request-id")?)
 }
 
 #[cfg(test)]

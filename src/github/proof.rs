@@ -66,7 +66,7 @@ pub fn by_sight(repository: &Probe, response: &Response, now: Timestamp) -> Repl
         // What the token lacks to see the repository is not what was asked about.
         Reply::Answer(Answer::Proof(
             Proof::Held(_) | Proof::Denied(Denial::NotFound | Denial::PermissionMissing),
-        )) => denied(Denial::Undecided),
+        )) => denied(Denial::Undecided(None)),
         other => other,
     }
 }
@@ -109,11 +109,13 @@ fn api(probe: &Probe, response: &Response, said: &ErrorBody) -> Reply {
             Reply::Answer(Answer::Refused(Refusal::BadCredentials))
         }
         (_, 401) => defer(Reason::UnexplainedUnauthorized),
-        (_, 404) => {
-            denied(if matches!(probe, Probe::Permission(..)) { Denial::Undecided } else { Denial::NotFound })
-        }
+        (_, 404) => denied(if matches!(probe, Probe::Permission(..)) {
+            Denial::Undecided(None)
+        } else {
+            Denial::NotFound
+        }),
         // The permission may be there or not: GitHub names no order in which it looks at it and at the state of things.
-        (Probe::Permission(..), 409 | 410 | 422) => denied(Denial::Undecided),
+        (Probe::Permission(..), 409 | 410 | 422) => denied(Denial::Undecided(None)),
         (_, 451) => denied(Denial::Blocked),
         (_, 403) => denied(forbidden(response, said)),
         (_, 300..=399) => defer(Reason::Redirected),
@@ -134,7 +136,7 @@ fn forbidden(response: &Response, said: &ErrorBody) -> Denial {
         return Denial::SsoRequired;
     }
     let row = TEXTS.iter().find(|(words, _)| said.names(words));
-    match row.map_or(Denial::Undecided, |(_, denial)| *denial) {
+    match row.map_or(Denial::Undecided(None), |(_, denial)| *denial) {
         Denial::LifetimeForbidden(_) => Denial::LifetimeForbidden(lifetime(&said.message)),
         denial => denial,
     }
@@ -159,7 +161,7 @@ fn push(response: &Response, said: &ErrorBody) -> Reply {
         _ if !response.is_marked() => defer(Reason::UnexpectedAnswer),
         401 => defer(Reason::UnexplainedUnauthorized),
         403 => denied(match forbidden(response, &said) {
-            Denial::Undecided => Denial::Refused,
+            Denial::Undecided(_) => Denial::Refused,
             denial => denial,
         }),
         404 => denied(Denial::NotFound),

@@ -51,6 +51,10 @@ pub(super) fn fitted(mut status: Status) -> Status {
     others.for_each(cut_excess);
     let rotates = rotation.as_ref().map_or(0, size).saturating_add(LIST).max(ROTATION);
     let room = LONGEST.saturating_sub(HISTORY).saturating_sub(rotates);
+    if size(&status) > room {
+        // The next process does not know them of demands without a line, and is to cut the same.
+        status.requirements.iter_mut().for_each(|line| line.answer = None);
+    }
     if before.is_some() || size(&status) > room {
         let mut lines = std::mem::take(&mut status.requirements);
         lines.sort_by_key(|line| rank(line.state));

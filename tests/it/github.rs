@@ -27,6 +27,7 @@ use github_pat_operator::{
         answer::{Answer, RateLimit, Refusal, Reply as Said},
         permission::{Level, Permission},
         probe::Probe,
+        proof::{Denial, Proof},
         token::Token,
     },
     github::{Exchange, Github, Line},

@@ -41,6 +41,9 @@ pub struct RequirementStatus {
     /// The longest lifetime in days that the policy of the organization allows, if GitHub named one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub longest_days: Option<i32>,
+    /// GitHub's answer if its cause is not known: the status, and the id of the request for GitHub's support. The first one stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
     /// GitHub said so at this instant or later; refreshed like checkedAt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Time>,
@@ -59,6 +62,7 @@ impl From<&Line> for RequirementStatus {
             moved_to: line.facts.moved_to.as_deref().map(str::to_owned),
             role: line.facts.role,
             longest_days: line.lifetime.days.map(i32::from),
+            answer: line.answer.map(|answer| answer.to_string()),
             at: line.at.map(time),
         }
     }
@@ -80,6 +84,7 @@ impl RequirementStatus {
                 role: self.role,
             },
             lifetime: Lifetime { days: self.longest_days.and_then(|days| days.try_into().ok()), token: None },
+            answer: self.answer.as_deref().and_then(|answer| answer.parse().ok()),
             at: self.at.as_ref().map(|at| at.0),
         })
     }

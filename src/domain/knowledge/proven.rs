@@ -50,8 +50,8 @@ impl Proven {
                 self.doubted = Some((denial, at))
             }
             proof => {
-                self.doubted = None;
-                self.last = Some((proof, at));
+                let before = self.doubted.take().map(|(denial, _)| denial).or_else(|| self.denial());
+                self.last = Some((proof.after(before), at));
             }
         }
     }
@@ -80,6 +80,14 @@ impl Proven {
         self.last.as_ref().map(|(proof, _)| proof)
     }
 
+    /// What is believed: that the token has it not.
+    fn denial(&self) -> Option<Denial> {
+        match self.proof() {
+            Some(Proof::Denied(denial)) => Some(*denial),
+            _ => None,
+        }
+    }
+
     /// What is believed: that the token has it, and what else the answer told.
     pub fn facts(&self) -> Option<&Facts> {
         match self.proof() {
@@ -100,6 +108,7 @@ impl Proven {
                 proven.doubted = None;
             }
         }
+        proven.last = proven.last.map(|(proof, at)| (proof.after(self.denial()), at));
         proven
     }
 }
@@ -158,6 +167,28 @@ mod tests {
         }
         let healed = known(&[NO, NO, yes()]);
         assert_eq!((healed.proof(), healed.doubted), (Some(&yes()), None), "an acceptance needs no second");
+    }
+
+    #[test]
+    fn of_answers_without_a_cause_the_first_stays() {
+        let denied = |text: &str| Proof::Denied(Denial::Undecided(text.parse().ok()));
+        let (first, second, third) =
+            (denied("403 A:B:C:D:1"), denied("404 A:B:C:D:2"), denied("403 A:B:C:D:3"));
+        let unknown = Proof::Denied(Denial::Undecided(None));
+        let rows: [(&str, &[Proof], &Proof); 5] = [
+            ("confirmed", &[first.clone(), second.clone()], &first),
+            ("and again", &[first.clone(), second.clone(), third.clone()], &first),
+            ("something else between", &[first.clone(), NO, third.clone()], &third),
+            ("held between", &[first.clone(), first.clone(), yes(), second.clone(), third.clone()], &second),
+            ("the first was forgotten", &[unknown.clone(), unknown, third.clone()], &third),
+        ];
+        for (name, answers, believed) in rows {
+            assert_eq!(known(answers).proof(), Some(believed), "{name}");
+        }
+        let remembered = Proven::remembered(first.clone(), at(1));
+        for heard in [&[second.clone()][..], &[second.clone(), third]] {
+            assert_eq!(remembered.overlaid(&known(heard)).proof(), Some(&first), "across a restart");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::super::{
     permission::{Level, Permission},
     probe::Probe,
     proof::{Denial, Facts, Lifetime, Proof},
+    unexplained::Unexplained,
 };
 
 /// What is demanded.
@@ -61,6 +62,8 @@ pub struct Line {
     pub facts: Facts,
     /// What a policy on lifetimes named, if one keeps the token out.
     pub lifetime: Lifetime,
+    /// The answer of GitHub, if no cause is known.
+    pub answer: Option<Unexplained>,
     /// When GitHub last said so.
     pub at: Option<Timestamp>,
 }
@@ -77,12 +80,18 @@ impl Line {
             finding,
             facts: Facts::default(),
             lifetime: Lifetime::default(),
+            answer: None,
             at: None,
         }
     }
 
     pub(super) fn is(mut self, state: State, reason: Reason, message: impl Into<String>) -> Self {
         (self.state, self.finding) = (state, Finding::new(reason, message));
+        self.answer = self.answer.filter(|_| reason == Reason::RoleOrFeature);
+        if let Some(Unexplained { status, request }) = &self.answer {
+            let request = request.as_ref().map(|id| format!(", X-GitHub-Request-Id {}", id.as_str()));
+            self.finding.message += &format!(" (status {status}{})", request.unwrap_or_default());
+        }
         self
     }
 
@@ -101,6 +110,9 @@ impl Line {
             }
             if let Proof::Denied(Denial::LifetimeForbidden(lifetime)) = proof {
                 self.lifetime = *lifetime;
+            }
+            if let Proof::Denied(Denial::Undecided(answer)) = proof {
+                self.answer = *answer;
             }
         }
         self
@@ -145,7 +157,7 @@ impl Line {
         let Some(at) = self.at else { return Vec::new() };
         let held = || Proven::remembered(Proof::Held(self.facts.clone()), at);
         let denied = |denial| Proven::remembered(Proof::Denied(denial), at);
-        let denial = denial(self.finding.reason, self.lifetime);
+        let denial = denial(self.finding.reason, self.lifetime, self.answer);
         let name = &*self.name;
         let by_denial = || match (self.state, denial) {
             (State::Met, None) => Some(held()),
@@ -160,7 +172,9 @@ impl Line {
                     Reason::OrganizationNotFound => {
                         return pairs([(organization, Some(denied(Denial::NotFound)))]);
                     }
-                    Reason::RoleOrFeature => return pairs([(organization, Some(denied(Denial::Undecided)))]),
+                    Reason::RoleOrFeature => {
+                        return pairs([(organization, Some(denied(Denial::Undecided(self.answer))))]);
+                    }
                     _ => {}
                 }
                 // A policy may have kept the token from either. The organization is asked first again, and the membership after it.
@@ -209,7 +223,7 @@ pub fn remembered<'a>(lines: impl IntoIterator<Item = &'a Line>) -> Proofs {
 }
 
 /// The denial that a reason of a line stands for.
-fn denial(reason: Reason, lifetime: Lifetime) -> Option<Denial> {
+fn denial(reason: Reason, lifetime: Lifetime, answer: Option<Unexplained>) -> Option<Denial> {
     Some(match reason {
         Reason::SsoRequired => Denial::SsoRequired,
         Reason::ClassicTokensForbidden => Denial::ClassicForbidden,
@@ -225,7 +239,7 @@ fn denial(reason: Reason, lifetime: Lifetime) -> Option<Denial> {
         Reason::MembershipNotShown
         | Reason::Covered
         | Reason::CoverageNotProvable
-        | Reason::RoleOrFeature => Denial::Undecided,
+        | Reason::RoleOrFeature => Denial::Undecided(answer),
         _ => return None,
     })
 }

@@ -147,7 +147,7 @@ const DENIALS: [Denial; 12] = [
     Denial::MembershipPending,
     Denial::Blocked,
     Denial::PermissionMissing,
-    Denial::Undecided,
+    Denial::Undecided(None),
     Denial::Refused,
 ];
 const VISIBILITIES: [Visibility; 3] = [Visibility::Public, Visibility::Internal, Visibility::Private];
@@ -179,6 +179,8 @@ fn code(proof: &Proof, elsewhere: &[String]) -> (u16, Option<u16>) {
             let code = number(&DENIALS, Some(Denial::LifetimeForbidden(Lifetime::default())));
             (if days.is_some() { code | DAYS } else { code }, *days)
         }
+        // The answer itself has no room.
+        Proof::Denied(Denial::Undecided(_)) => (number(&DENIALS, Some(Denial::Undecided(None))), None),
         Proof::Denied(denial) => (number(&DENIALS, Some(*denial)), None),
         Proof::Held(Facts { visibility, archived, moved_to, role }) => {
             let places = elsewhere.get(..MOST_MOVED).unwrap_or(elsewhere);

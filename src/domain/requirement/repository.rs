@@ -159,7 +159,7 @@ fn push(name: &str, evidence: &Evidence<'_>) -> Line {
         let message = "the repository is archived, so nobody pushes to it: have an owner unarchive it";
         return line.is(State::NotMet, Reason::RepositoryArchived, message);
     }
-    if matches!(evidence.proof(&repository), Some(Proof::Denied(Denial::Undecided))) {
+    if matches!(evidence.proof(&repository), Some(Proof::Denied(Denial::Undecided(_)))) {
         let message = "git is not asked, since GitHub's answer about the repository names no cause";
         return line.is(State::Unproven, Reason::RoleOrFeature, message);
     }

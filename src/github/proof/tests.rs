@@ -70,10 +70,13 @@ fn each_text_of_a_policy_is_told_apart() {
         ),
         ("Repository access blocked", Denial::Blocked),
         ("Resource not accessible by personal access token", Denial::PermissionMissing),
-        ("Must have admin rights to Repository.", Denial::Undecided),
-        ("Upgrade to GitHub Pro or make this repository public to enable this feature.", Denial::Undecided),
-        ("Dependabot alerts are disabled for this repository.", Denial::Undecided),
-        ("A text of tomorrow.", Denial::Undecided),
+        ("Must have admin rights to Repository.", Denial::Undecided(None)),
+        (
+            "Upgrade to GitHub Pro or make this repository public to enable this feature.",
+            Denial::Undecided(None),
+        ),
+        ("Dependabot alerts are disabled for this repository.", Denial::Undecided(None)),
+        ("A text of tomorrow.", Denial::Undecided(None)),
     ];
     for probe in [
         Probe::organization("acme").unwrap(),
@@ -91,7 +94,10 @@ fn each_text_of_a_policy_is_told_apart() {
     let probe = Probe::repository("acme/app").unwrap();
     assert_eq!(reply(&probe, 403, &[MARK, sso], &message("Another text.")), denied(Denial::SsoRequired));
     let partial = ("x-github-sso", "partial-results; organizations=21955855");
-    assert_eq!(reply(&probe, 403, &[MARK, partial], &message("Another text.")), denied(Denial::Undecided));
+    assert_eq!(
+        reply(&probe, 403, &[MARK, partial], &message("Another text.")),
+        denied(Denial::Undecided(None))
+    );
 }
 
 #[test]
@@ -224,14 +230,14 @@ fn the_statuses_of_a_permission_tell_whether_it_is_there() {
     let rows = [
         ("contents", Level::Read, 200, held()),
         ("contents", Level::Read, 409, held()),
-        ("contents", Level::Read, 410, denied(Denial::Undecided)),
+        ("contents", Level::Read, 410, denied(Denial::Undecided(None))),
         ("issues", Level::Read, 410, held()),
         // Whether it is there, the repository tells.
-        ("pages", Level::Read, 404, denied(Denial::Undecided)),
-        ("secrets", Level::Read, 404, denied(Denial::Undecided)),
+        ("pages", Level::Read, 404, denied(Denial::Undecided(None))),
+        ("secrets", Level::Read, 404, denied(Denial::Undecided(None))),
         ("codespaces", Level::Write, 422, held()),
-        ("codespaces", Level::Read, 422, denied(Denial::Undecided)),
-        ("statuses", Level::Read, 409, denied(Denial::Undecided)),
+        ("codespaces", Level::Read, 422, denied(Denial::Undecided(None))),
+        ("statuses", Level::Read, 409, denied(Denial::Undecided(None))),
     ];
     for (key, level, status, expected) in rows {
         let text = if status == 410 { "Issues has been disabled in this repository." } else { "Not Found" };
@@ -260,7 +266,7 @@ fn a_404_proves_a_permission_only_of_a_hidden_repository_that_the_token_sees_at_
         assert!(rests_on_sight(&permission(key, Level::Read), &not_found()), "{key}");
         assert_eq!(
             reply(&permission(key, Level::Read), 404, &[MARK], &message("Not Found")),
-            denied(Denial::Undecided)
+            denied(Denial::Undecided(None))
         );
     }
     for (name, probe, response) in [
@@ -275,7 +281,7 @@ fn a_404_proves_a_permission_only_of_a_hidden_repository_that_the_token_sees_at_
         serde_json::json!({ "full_name": "acme/app", "private": private, "visibility": visibility })
             .to_string()
     };
-    let undecided = || denied(Denial::Undecided);
+    let undecided = || denied(Denial::Undecided(None));
     let by = |visibility| {
         Reply::Answer(Answer::Proof(Proof::Held(Facts { visibility: Some(visibility), ..Facts::default() })))
     };

@@ -90,7 +90,7 @@ fn answers() -> Vec<(&'static str, fn(&Probe) -> Proof)> {
         }),
         ("nothing is told", |probe| match probe {
             Probe::Package(_) | Probe::Push(_) => Proof::Denied(Denial::Refused),
-            _ => Proof::Denied(Denial::Undecided),
+            _ => Proof::Denied(Denial::Undecided(format!("403 {}", ["12345678"; 5].join(":")).parse().ok())),
         }),
     ]
 }

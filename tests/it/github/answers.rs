@@ -80,6 +80,31 @@ async fn a_hostile_answer_is_a_deferral_at_once() {
     }
 }
 
+#[tokio::test]
+async fn an_answer_without_a_known_cause_is_kept_by_its_status_and_the_id_of_the_request() {
+    let simulator = simulator().await;
+    let github = of(&simulator);
+    let refusal = |id: &str| {
+        Reply::error(403, "A text of tomorrow.", "https://docs.github.com/rest")
+            .with_header("x-github-request-id", id)
+    };
+    let token = made(&simulator, NewToken::classic("ci", "acme-ci"));
+    let parts = token.expose().as_bytes().chunks(8).map(|part| std::str::from_utf8(part).unwrap());
+    let echo: Vec<_> = parts.take(5).collect();
+    let rows = [
+        ("0400:1DC1:1A2B:3C4D:69A42C40", "403 0400:1DC1:1A2B:3C4D:69A42C40"),
+        ("of a gateway", "403"),
+        (&echo.join(":"), "403"),
+    ];
+    for (id, expected) in rows {
+        simulator.script("ci", vec![refusal(id)]);
+        let probe = Probe::repository("acme/app").unwrap();
+        let heard = github.ask(&token, probe, "github", Line::Kept).await;
+        let denied = Said::Answer(Answer::Proof(Proof::Denied(Denial::Undecided(expected.parse().ok()))));
+        assert_eq!(heard.reply, denied, "{id}");
+    }
+}
+
 /// Set in the process that measures itself.
 const ALONE: &str = "GITHUB_PAT_OPERATOR_TESTS_ALONE";
 

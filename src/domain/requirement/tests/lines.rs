@@ -143,7 +143,7 @@ fn each_answer_is_told_with_its_reason() {
         (
             "odd 403",
             classic,
-            vec![repository(no(Denial::Undecided))],
+            vec![repository(no(Denial::Undecided(None)))],
             Kind::Repository,
             app,
             Unproven,
@@ -230,7 +230,7 @@ fn each_answer_is_told_with_its_reason() {
         (
             "without read:org",
             classic,
-            vec![organization(held(None)), membership(no(Denial::Undecided))],
+            vec![organization(held(None)), membership(no(Denial::Undecided(None)))],
             Kind::Organization,
             "Acme",
             Unproven,
@@ -341,7 +341,7 @@ fn each_answer_is_told_with_its_reason() {
         (
             "role or feature",
             fine,
-            vec![repository(held(private)), (secrets(), no(Denial::Undecided))],
+            vec![repository(held(private)), (secrets(), no(Denial::Undecided(None)))],
             Kind::Permission,
             "secrets: read",
             Unproven,
@@ -423,7 +423,7 @@ fn each_answer_is_told_with_its_reason() {
         (
             "forbidden, and a 404 tells nothing",
             fine,
-            vec![repository(held(private)), (hooks(), no(Denial::Undecided))],
+            vec![repository(held(private)), (hooks(), no(Denial::Undecided(None)))],
             Kind::ForbiddenPermission,
             "administration: read",
             Unproven,
@@ -581,7 +581,8 @@ fn any_proof() -> impl Strategy<Value = Proof> {
         Denial::MembershipPending,
         Denial::Blocked,
         Denial::PermissionMissing,
-        Denial::Undecided,
+        Denial::Undecided(None),
+        Denial::Undecided("403 0400:1DC1:1A2B:3C4D:69A42C40".parse().ok()),
         Denial::Refused,
     ]);
     let visibility =
@@ -617,7 +618,7 @@ proptest! {
                     (Probe::Membership(_), Denial::Refused | Denial::Blocked) => continue,
                     (Probe::Organization(_), Denial::Refused | Denial::MembershipPending | Denial::PermissionMissing) => continue,
                     (Probe::Repository(_), Denial::Refused | Denial::MembershipPending | Denial::PermissionMissing) => continue,
-                    (Probe::Push(_), Denial::Undecided | Denial::MembershipPending | Denial::PermissionMissing) => continue,
+                    (Probe::Push(_), Denial::Undecided(_) | Denial::MembershipPending | Denial::PermissionMissing) => continue,
                     (Probe::Package(_), denial) if denial != Denial::Refused => continue,
                     _ => Proof::Denied(denial),
                 },

@@ -18,7 +18,7 @@ fn at(second: i64) -> Timestamp {
 /// Any answer to a question about a permission.
 fn answer() -> impl Strategy<Value = Proof> {
     let held = Proof::Held(Facts::default());
-    let denials = [Denial::PermissionMissing, Denial::Undecided, Denial::SsoRequired, Denial::NotFound];
+    let denials = [Denial::PermissionMissing, Denial::Undecided(None), Denial::SsoRequired, Denial::NotFound];
     prop_oneof![3 => Just(held), 1 => prop::sample::select(denials.map(Proof::Denied).to_vec())]
 }
 
