@@ -39,8 +39,10 @@ fn is_proven(pass: &Pass<'_>) -> bool {
     is_accepted && judgement.requirements.yes().is_some()
 }
 
+/// What another writer keeps changing may hold the old token again in the next moment.
 fn is_published(pass: &Pass<'_>) -> bool {
-    pass.stands.iter().all(|(_, stand)| *stand == Stand::Wanted)
+    let is_contended = |(_, stand): &(String, Stand)| matches!(stand, Stand::Refused(finding) if finding.reason == Reason::Contended);
+    pass.stands.iter().all(|(_, stand)| *stand == Stand::Wanted) && !pass.others.iter().any(is_contended)
 }
 
 fn is_restarted(pass: &Pass<'_>) -> bool {

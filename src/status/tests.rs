@@ -6,6 +6,7 @@ mod memory;
 mod published;
 mod ready;
 mod room;
+mod rotation;
 
 use super::*;
 use crate::domain::{

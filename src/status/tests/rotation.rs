@@ -1,0 +1,58 @@
+//! The change from one token in use to the next, and when the old one is said to be of no use.
+
+use super::*;
+use crate::{
+    api::{CandidateStatus, Phase, RotationStatus},
+    domain::decide::contended,
+};
+
+/// A connection whose Secret holds the token of this letter, accepted at this second and in its output.
+fn holding(letter: &str, second: i64) -> Observation {
+    let held = token(letter);
+    let seen = seen().with(|seen| {
+        seen.token = Verdict::Yes(held.describe());
+        seen.bytes = Some(held);
+    });
+    seen.accepted(second, Expiry::Never).finds(&[ours("out", Holds::Wanted)])
+}
+
+/// The same before GitHub was asked about it, while the output holds another one.
+fn storing(letter: &str, second: i64) -> Observation {
+    let seen = holding(letter, second).finds(&[ours("out", OTHER)]);
+    seen.with(|seen| seen.knowledge = Knowledge::default())
+}
+
+/// What is written after this status, with these other Secrets, and with this after the outputs.
+fn told(
+    previous: &Status,
+    seen: &Observation,
+    others: &[(String, Stand)],
+    after: After<'_>,
+) -> RotationStatus {
+    let (decision, summary) = (decide(seen), StatusSummary::from(previous.clone()));
+    let stands = stands(&decision, &[]);
+    let pass = Pass {
+        after,
+        seen,
+        decision: &decision,
+        stands: &stands,
+        others,
+        withdrawn_outputs: None,
+        source: "Secret pat",
+        secret_name: "pat",
+        links: None,
+        raised_from: None,
+        standbys: None,
+        web: Some("https://github.com"),
+        handled_request: None,
+    };
+    next(Before { summary: Some(&summary), conditions: &[] }, Some(3), &pass).unwrap().rotation.unwrap()
+}
+
+#[test]
+fn nothing_is_safe_to_revoke_while_another_writer_undoes_what_was_published() {
+    let first = status(None, &holding("a", T));
+    let rival = [("out".to_owned(), Stand::Refused(contended("out", Some("kubectl"))))];
+    let phase = |others| told(&first, &holding("b", T + 60), others, After::default()).phase;
+    assert_eq!((phase(&[]), phase(&rival)), (Phase::SafeToRevoke, Phase::Publishing));
+}
