@@ -75,13 +75,11 @@ pub(super) fn next(
     };
     let rotation = match before {
         Some(same) if same.new_token.hashed_token == token.hashed_token => same.clone(),
-        // The old token is back before another one was in use everywhere.
+        // The old token is back before anybody had another one.
+        Some(open) if open.is_proving() && open.old_token.hashed_token == token.hashed_token => return None,
         Some(open)
-            if open.phase != Phase::SafeToRevoke && open.old_token.hashed_token == token.hashed_token =>
+            if open.phase != Phase::SafeToRevoke && open.old_token.hashed_token != token.hashed_token =>
         {
-            return None;
-        }
-        Some(open) if open.phase != Phase::SafeToRevoke => {
             let old_token_ended = open.old_token_ended.clone();
             RotationStatus { old_token_ended, ..begun(open.old_token.clone(), token.into(), pass.seen.now) }
         }

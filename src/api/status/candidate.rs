@@ -78,6 +78,11 @@ pub struct RotationStatus {
 }
 
 impl RotationStatus {
+    /// True as long as no output can hold the new token.
+    pub(crate) fn is_proving(&self) -> bool {
+        self.phase == Phase::Proving && self.published_at.is_none()
+    }
+
     /// True while it waits for what comes after the outputs.
     pub(crate) fn is_followed(&self) -> bool {
         matches!(self.phase, Phase::Restarting | Phase::WaitingForConsumers)

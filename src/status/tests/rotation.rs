@@ -56,3 +56,21 @@ fn nothing_is_safe_to_revoke_while_another_writer_undoes_what_was_published() {
     let phase = |others| told(&first, &holding("b", T + 60), others, After::default()).phase;
     assert_eq!((phase(&[]), phase(&rival)), (Phase::SafeToRevoke, Phase::Publishing));
 }
+
+#[test]
+fn a_token_that_comes_back_after_another_one_was_published_takes_its_place() {
+    let first = status(None, &holding("a", T));
+    let proving = status(Some(&first), &storing("b", T + 60));
+    assert_eq!(proving.rotation.as_ref().unwrap().phase, Phase::Proving);
+    let back = status(Some(&proving), &holding("a", T + 120));
+    assert_eq!(back.rotation, None, "nobody had the other one");
+    // The outputs hold it, and workloads are about to take it.
+    let restart =
+        [serde_json::from_value(serde_json::json!({ "kind": "Deployment", "name": "web" })).unwrap()];
+    let open = told(&first, &holding("b", T + 60), &[], After { restart: &restart, ..After::default() });
+    assert_eq!(open.phase, Phase::Restarting);
+    let published = Status { rotation: Some(open), ..status(Some(&first), &holding("b", T + 60)) };
+    let back = status(Some(&published), &holding("a", T + 120)).rotation.unwrap();
+    assert_eq!(back.old_token.hashed_token, token("b").describe().hashed);
+    assert_eq!(back.new_token.hashed_token, token("a").describe().hashed);
+}
