@@ -72,6 +72,8 @@ pub struct After<'a> {
     pub lists_consumers: bool,
     /// What was seen and done, if it has come so far.
     pub following: Option<&'a Following>,
+    /// When the outputs had been written.
+    pub acted: Timestamp,
 }
 
 /// What stood before.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{Context, Failure, observe::Observed, records::Record};
@@ -34,6 +35,8 @@ pub(super) struct Outcomes<'a> {
     pub(super) failures: Vec<Failure>,
     /// After which pause to go on with what could not be done yet.
     pub(super) pause: Option<Duration>,
+    /// When all of it had been made.
+    pub(super) acted: Timestamp,
     /// What was seen and done after that.
     pub(super) following: Option<Following>,
     /// The namespace is being deleted, and all of this with it.
@@ -73,6 +76,7 @@ pub(super) async fn act<'a>(
         events: Vec::new(),
         failures: Vec::new(),
         pause: None,
+        acted: observed.seen.now,
         following: None,
         terminating: false,
     };
@@ -95,6 +99,7 @@ pub(super) async fn act<'a>(
     if !acting.outcomes.terminating {
         acting.tell_of_rivals();
     }
+    acting.outcomes.acted = Timestamp::now();
     acting.outcomes
 }
 

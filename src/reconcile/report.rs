@@ -76,6 +76,7 @@ pub(super) async fn report(
             restart: &spec.restart,
             lists_consumers: ctx.settings.consumers,
             following: outcomes.following.as_ref(),
+            acted: outcomes.acted,
         },
         web: host.map(|host| &*host.addresses.web_url),
         handled_request: handled_request.as_deref().or(before),

@@ -141,8 +141,9 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
     let revoke_at = pass.web.filter(|_| is_left).map(|web| format!("{web}/{}", page()));
     let message = short(message);
     let is_published = phase > Phase::Publishing;
+    let written_at = pass.seen.now.max(pass.after.acted);
     let published_at =
-        rotation.published_at.clone().or_else(|| is_published.then(|| time(rounded_up(pass.seen.now))));
+        rotation.published_at.clone().or_else(|| is_published.then(|| time(rounded_up(written_at))));
     RotationStatus { phase, new_token, message, old_token_ended: ended, published_at, revoke_at, ..rotation }
 }
 

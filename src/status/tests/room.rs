@@ -225,7 +225,7 @@ fn told(beside: Beside, previous: Option<&Status>, seen: &Observation) -> Option
     let standbys: Vec<_> = (0..5).map(|place| considered(place, seen)).collect();
     let following = Following { consumers: Some(consumers()), ..Following::default() };
     let is_most = beside == Beside::Most;
-    let after = After { restart: &[], lists_consumers: true, following: Some(&following) };
+    let after = After { lists_consumers: true, following: Some(&following), ..After::default() };
     let pass = Pass {
         seen,
         decision: &decision,

@@ -74,3 +74,11 @@ fn a_token_that_comes_back_after_another_one_was_published_takes_its_place() {
     assert_eq!(back.old_token.hashed_token, token("b").describe().hashed);
     assert_eq!(back.new_token.hashed_token, token("a").describe().hashed);
 }
+
+#[test]
+fn what_started_while_the_outputs_were_written_may_have_the_old_token() {
+    let first = status(None, &holding("a", T));
+    let acted = Timestamp::from_millisecond((T + 70) * 1000 + 1).unwrap();
+    let rotation = told(&first, &holding("b", T + 60), &[], After { acted, ..After::default() });
+    assert_eq!(rotation.published_at.unwrap().0, at(T + 71));
+}
