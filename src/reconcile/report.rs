@@ -106,7 +106,8 @@ pub(super) async fn announce(
         learn(&connection.resource_version, now, ctx);
         return Next::After(Duration::ZERO);
     }
-    let announced = status::announced(&status, &secret.name, since, &observed.seen);
+    let named: Vec<_> = spec.sources().collect();
+    let announced = status::announced(&status, &named, &secret.name, since, &observed.seen);
     match write(&now, Some(&status), &announced, record, ctx).await {
         Next::Wait => {
             tracing::info!(connection = %connection.key, secret = secret.name, "another token is in use");

@@ -235,8 +235,17 @@ const fn page(kind: TokenKind) -> &'static str {
 }
 
 /// The status that stands with another token in use, before that is written anywhere: who starts anew goes on with it.
-pub fn announced(before: &Status, secret: &str, since: Timestamp, seen: &Observation) -> Status {
+///
+/// `named` are the Secrets of the spec: those of an earlier one leave no room for another in the schema.
+pub fn announced(
+    before: &Status,
+    named: &[&str],
+    secret: &str,
+    since: Timestamp,
+    seen: &Observation,
+) -> Status {
     let mut status = before.clone();
+    status.candidates.retain(|candidate| named.contains(&&*candidate.secret_name));
     for candidate in status.candidates.iter_mut().filter(|candidate| candidate.in_use) {
         (candidate.in_use, candidate.since) = (false, None);
         let known = before.token.as_ref().filter(|known| known.secret_name == candidate.secret_name);

@@ -82,3 +82,20 @@ fn what_started_while_the_outputs_were_written_may_have_the_old_token() {
     let rotation = told(&first, &holding("b", T + 60), &[], After { acted, ..After::default() });
     assert_eq!(rotation.published_at.unwrap().0, at(T + 71));
 }
+
+#[test]
+fn only_secrets_that_the_spec_names_are_announced() {
+    let candidate = |place: usize| {
+        let secret_name = format!("pat-{place}");
+        let in_use = place == 0;
+        let (usable, reason) = (ConditionStatus::False, "BadCredentials".to_owned());
+        CandidateStatus { secret_name, in_use, since: None, usable, reason, message: None, token: None }
+    };
+    let before = Status { candidates: (0..5).map(candidate).collect(), ..status(None, &holding("a", T)) };
+    let named = ["pat-0", "pat-1", "pat-2", "pat-3", "another"];
+    let after = announced(&before, &named, "another", at(T + 60), &holding("b", T + 60));
+    let secrets: Vec<_> = after.candidates.iter().map(|candidate| &*candidate.secret_name).collect();
+    assert_eq!(secrets, named, "the schema takes five");
+    let used: Vec<_> = after.candidates.iter().filter(|candidate| candidate.in_use).collect();
+    assert_eq!((used.len(), &*used[0].secret_name), (1, "another"));
+}
