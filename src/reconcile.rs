@@ -43,6 +43,7 @@ use crate::{
     settings::Settings,
 };
 use act::act;
+use follow::Listings;
 use observe::Observer;
 pub use queue::{Priority, Queue};
 use records::{Record, Records};
@@ -79,6 +80,7 @@ pub struct Context {
     /// The names of the hosts, shared by all that is known of their tokens.
     hosts: HashMap<String, Arc<str>>,
     records: Records,
+    listings: Listings,
 }
 
 /// What kept a reconcile from its end. It comes again.
@@ -118,6 +120,7 @@ impl Context {
             relist: Arc::default(),
             queue: Queue::default(),
             records: Records::default(),
+            listings: Listings::default(),
         }
     }
 

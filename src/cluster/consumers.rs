@@ -1,6 +1,6 @@
 //! Which objects of a namespace name an output. Of each only the names in its spec are read, and when its containers were started.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 use kube::{
@@ -15,6 +15,8 @@ use crate::domain::consumer::{Consumer, Consumers, Use};
 
 /// How many objects one page has. A Pod can have a megabyte, and mostly has ten kilobytes.
 const PAGE: u32 = 250;
+/// How long all of it may take: the reconcile that waits for it is cut before long, and would say nothing at all.
+const LISTING: Duration = Duration::from_secs(10);
 
 /// A kind of object that may name a Secret.
 struct Source {
@@ -178,6 +180,7 @@ struct ProjectedSource {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct PodStatus {
+    phase: String,
     container_statuses: Option<Vec<ContainerStatus>>,
     init_container_statuses: Option<Vec<ContainerStatus>>,
     ephemeral_container_statuses: Option<Vec<ContainerStatus>>,
@@ -201,19 +204,27 @@ struct Running {
     started_at: Option<Timestamp>,
 }
 
-/// Every object of the namespace that names one of these outputs. A kind that the cluster does not have has none.
+/// Every object of the namespace that names an output; `None` if there are so many objects that it takes too long. A kind that the
+/// cluster does not have has none.
 ///
 /// # Errors
 ///
 /// If the API server does not tell, for another cause than that the operator may not list a kind.
-pub async fn consumers(client: &Client, namespace: &str, outputs: &[&str]) -> Result<Consumers, Fault> {
+pub async fn consumers(
+    client: &Client,
+    namespace: &str,
+    is_output: impl Fn(&str) -> bool,
+) -> Result<Option<Consumers>, Fault> {
+    tokio::time::timeout(LISTING, all(client, namespace, is_output))
+        .await
+        .map_or(Ok(None), |all| all.map(Some))
+}
+
+async fn all(client: &Client, namespace: &str, is_output: impl Fn(&str) -> bool) -> Result<Consumers, Fault> {
     let mut found = Consumers::default();
     for source in SOURCES {
-        match list(client, namespace, source).await {
-            Ok(objects) => {
-                let uses = objects.iter().flat_map(|object| uses(source, object));
-                found.all.extend(uses.filter(|used| outputs.contains(&used.output.as_str())));
-            }
+        match list(client, namespace, source, &is_output).await {
+            Ok(consumers) => found.all.extend(consumers),
             Err(fault) if fault.code() == Some(404) => {}
             Err(fault) if fault.is_forbidden() => found.forbidden.push(source.plural),
             Err(fault) => return Err(fault),
@@ -223,24 +234,32 @@ pub async fn consumers(client: &Client, namespace: &str, outputs: &[&str]) -> Re
     Ok(found)
 }
 
-async fn list(client: &Client, namespace: &str, source: &Source) -> Result<Vec<Object>, Fault> {
+/// The objects of one kind. Of each page only what names an output is kept.
+async fn list(
+    client: &Client,
+    namespace: &str,
+    source: &Source,
+    is_output: impl Fn(&str) -> bool,
+) -> Result<Vec<Consumer>, Fault> {
     let path = format!("/{}/namespaces/{namespace}/{}", source.api, source.plural);
     let mut params = ListParams::default().limit(PAGE);
-    let mut objects = Vec::new();
+    let mut consumers = Vec::new();
     loop {
         let request = Request::new(path.as_str()).list(&params).map_err(kube::Error::BuildRequest)?;
         let page: List = within(client.request(request)).await?;
-        objects.extend(page.items);
+        let uses = page.items.iter().flat_map(|object| uses(source, object));
+        consumers.extend(uses.filter(|used| is_output(&used.output)));
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => params.continue_token = Some(token),
-            None => return Ok(objects),
+            None => return Ok(consumers),
         }
     }
 }
 
-/// What an object names, once for each output and use.
+/// What an object names, once for each output and use. A Pod that has ended uses nothing any more.
 fn uses(source: &Source, object: &Object) -> Vec<Consumer> {
     let names = match source.shape {
+        Shape::Pod if ["Succeeded", "Failed"].contains(&&*object.status.phase) => return Vec::new(),
         Shape::Pod => named(&object.spec.pod),
         Shape::Template => {
             object.spec.template.as_ref().map(|template| named(&template.spec)).unwrap_or_default()
@@ -306,8 +325,10 @@ fn started(status: &PodStatus) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use kube::client::Body;
     use serde_json::json;
+
+    use super::*;
 
     fn found(kind: &str, object: serde_json::Value) -> Vec<(String, Use)> {
         let source = SOURCES.iter().find(|source| source.kind == kind).unwrap();
@@ -355,11 +376,27 @@ mod tests {
         for (kind, object) in rows {
             assert_eq!(found(kind, object), expected, "{kind}");
         }
+        let ended = json!({ "metadata": { "name": "web" }, "spec": pod, "status": { "phase": "Succeeded" } });
+        assert_eq!(found("Pod", ended), []);
         let account = json!({ "imagePullSecrets": [{ "name": "out" }], "secrets": null });
         assert_eq!(found("ServiceAccount", account), [("out".to_owned(), Use::Pull)]);
         let repository =
             json!({ "spec": { "url": "https://github.com/acme/app", "secretRef": { "name": "out" } } });
         assert_eq!(found("GitRepository", repository), [("out".to_owned(), Use::Reference)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_without_end_is_given_up() {
+        let server = tower::service_fn(|_: http::Request<Body>| async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let page =
+                json!({ "metadata": { "continue": "more" }, "items": [{ "metadata": { "name": "web" } }] });
+            Ok::<_, kube::Error>(http::Response::new(Body::from(page.to_string().into_bytes())))
+        });
+        let started = tokio::time::Instant::now();
+        let found = consumers(&Client::new(server, "ns"), "ns", |_| true).await;
+        assert!(matches!(found, Ok(None)), "{found:?}");
+        assert_eq!(started.elapsed(), LISTING);
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub enum Use {
     Pull,
     /// By name only: its controller reads the Secret each time.
     Reference,
+    /// It names an earlier version of a versioned output, which never changes, in whatever way.
+    Earlier,
 }
 
 /// One object of the namespace that names an output.
@@ -46,11 +48,12 @@ pub struct Consumers {
 impl Consumer {
     /// True if it has the bytes of before an output that was written at this instant, as far as the time tells.
     pub fn is_behind(&self, written: Timestamp, now: Timestamp) -> bool {
-        let Some(started) = self.started else { return false };
+        let is_older = || self.started.is_some_and(|started| started < written);
         match self.used {
-            Use::AtStart => started < written,
-            Use::Volume => started < written && now.duration_since(written) < KUBELET_SYNC,
+            Use::AtStart => is_older(),
+            Use::Volume => is_older() && now.duration_since(written) < KUBELET_SYNC,
             Use::Pull | Use::Reference => false,
+            Use::Earlier => true,
         }
     }
 }
@@ -70,6 +73,8 @@ mod tests {
             ("a volume two minutes later", Use::Volume, Some(9), 130, false),
             ("a pull secret", Use::Pull, Some(9), 11, false),
             ("a name", Use::Reference, None, 11, false),
+            ("an earlier version, started after", Use::Earlier, Some(10), 11, true),
+            ("an earlier version, and nothing runs", Use::Earlier, None, 1000, true),
         ];
         for (name, used, started, now, expected) in rows {
             let (pod, output) = ("web-0".to_owned(), "out".to_owned());

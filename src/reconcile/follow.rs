@@ -1,6 +1,10 @@
 //! Once every output holds the token: restarts the workloads that shall take it, and looks who still has the one before.
 
-use std::time::Duration;
+use std::{
+    collections::HashSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
@@ -9,6 +13,7 @@ use crate::{
     api::GithubPatConnectionSpec as Spec,
     cluster::{Fault, connections::Connection, consumers::consumers, workloads},
     domain::{
+        consumer::{Consumers, Use},
         decide::Stand,
         event::{Event, EventType, WORKLOAD_RESTARTED},
         probing::schedule::later,
@@ -18,6 +23,33 @@ use crate::{
 
 /// How long after a look at workloads and consumers the next one comes, while somebody is waited for: at first, and at most.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
+
+/// The namespaces whose consumers are being listed. Each has one turn at a time, so that a crowded one keeps one worker busy at most.
+#[derive(Debug, Default)]
+pub(super) struct Listings(Mutex<HashSet<Box<str>>>);
+
+/// The turn of a namespace.
+struct Listing<'a> {
+    all: &'a Listings,
+    namespace: &'a str,
+}
+
+impl Listings {
+    fn turn<'a>(&'a self, namespace: &'a str) -> Option<Listing<'a>> {
+        let is_free = self.lock().insert(namespace.into());
+        is_free.then(|| Listing { all: self, namespace })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<Box<str>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Listing<'_> {
+    fn drop(&mut self) {
+        self.all.lock().remove(self.namespace);
+    }
+}
 
 /// Restarts and looks, if the status says that a rotation has come so far, and looks at the consumers once a heartbeat else; `None` if
 /// nothing was to be done.
@@ -45,18 +77,44 @@ pub(super) async fn follow(
         }
     }
     let waits = following.restarts.iter().any(|(_, restart)| !restart.is_over());
-    if ctx.settings.consumers && !waits && (published.is_some() || is_old(digest.consumers_at(), record, ctx))
-    {
-        record.rare.looked = Some(observed.seen.now.into());
-        let names: Vec<_> = outcomes.stands.iter().map(|(name, _)| *name).collect();
-        match consumers(&ctx.client, connection.key.namespace(), &names).await {
-            Ok(found) => following.consumers = Some(found),
-            Err(fault) => {
-                tracing::warn!(connection = %connection.key, error = %fault, said = fault.said(None), "the consumers were not listed");
-            }
-        }
+    let is_due = match published {
+        Some(published) => is_time_to_look(published, record),
+        None => is_old(digest.consumers_at(), record, ctx),
+    };
+    if ctx.settings.consumers && !waits && is_due {
+        following.consumers = listed(connection, observed, outcomes, record, ctx).await;
     }
     (published.is_some() || following.consumers.is_some()).then_some(following)
+}
+
+/// Who names an output; `None` if the API server does not tell in time, or somebody else looks in this namespace.
+async fn listed(
+    connection: &Connection,
+    observed: &Observed,
+    outcomes: &Outcomes<'_>,
+    record: &mut Record,
+    ctx: &Context,
+) -> Option<Consumers> {
+    let namespace = connection.key.namespace();
+    let _turn = ctx.listings.turn(namespace)?;
+    record.rare.looked = Some(observed.seen.now.into());
+    let is_current = |name: &str| outcomes.stands.iter().any(|(current, _)| *current == name);
+    let is_output = |name: &str| is_current(name) || observed.seen.is_version(name);
+    match consumers(&ctx.client, namespace, is_output).await {
+        Ok(Some(mut found)) => {
+            let earlier = found.all.iter_mut().filter(|consumer| !is_current(&consumer.output));
+            earlier.for_each(|consumer| consumer.used = Use::Earlier);
+            Some(found)
+        }
+        Ok(None) => {
+            tracing::warn!(connection = %connection.key, "listing the consumers took too long and was given up");
+            None
+        }
+        Err(fault) => {
+            tracing::warn!(connection = %connection.key, error = %fault, said = fault.said(None), "the consumers were not listed");
+            None
+        }
+    }
 }
 
 /// When to look again: the status says that somebody is waited for.
@@ -73,6 +131,14 @@ pub(super) fn look_again(connection: &Connection, spec: &Spec, ctx: &Context) ->
 /// The pause before the next look at what is waited for so long already.
 fn pause(waited: Duration) -> Duration {
     waited.div_f64(10.0).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1)
+}
+
+/// True if the last look is long enough ago, whatever woke the connection.
+fn is_time_to_look(published: Timestamp, record: &Record) -> bool {
+    let now = Timestamp::now();
+    let apart = pause(now.duration_since(published).unsigned_abs());
+    let last = record.rare.looked.map(Timestamp::from);
+    last.is_none_or(|last| last > now || now.duration_since(last).unsigned_abs() >= apart)
 }
 
 /// True if the consumers were not listed for a heartbeat, by this process or by what the status says.
@@ -121,5 +187,14 @@ mod tests {
     fn who_is_waited_for_is_looked_at_ever_more_slowly() {
         let pauses = [0, 49, 100, 600, 86_400].map(|waited| pause(Duration::from_secs(waited)).as_secs());
         assert_eq!(pauses, [5, 5, 10, 60, 60]);
+    }
+
+    #[test]
+    fn a_namespace_has_one_turn_at_a_time() {
+        let listings = Listings::default();
+        let turn = listings.turn("a");
+        assert!(listings.turn("a").is_none() && listings.turn("b").is_some());
+        drop(turn);
+        assert!(listings.turn("a").is_some());
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     api::{ConsumerStatus, ConsumersStatus, time},
-    domain::consumer::{Consumer, Consumers},
+    domain::consumer::{Consumer, Consumers, Use},
 };
 
 /// So many objects are named at most.
@@ -54,20 +54,30 @@ fn named(objects: &BTreeMap<(&str, &str), bool>) -> Vec<ConsumerStatus> {
         .collect()
 }
 
-/// The Pods that are behind, as the end of a sentence: a few by name, the others by number.
+/// The Pods that run with the bytes of before, as the end of a sentence.
 pub(super) fn behind(found: &Consumers, published: Timestamp, now: Timestamp) -> Option<String> {
     let is_behind = |consumer: &&Consumer| consumer.is_behind(published, now);
-    let pods: BTreeSet<_> = found.all.iter().filter(is_behind).map(|pod| pod.name.as_str()).collect();
-    let first: Vec<_> = pods.iter().take(3).copied().collect();
-    let more = pods.len().checked_sub(first.len()).filter(|more| *more > 0);
+    let behind = found.all.iter().filter(is_behind).filter(|consumer| consumer.used != Use::Earlier);
+    listed(behind.map(|pod| pod.name.clone()).collect())
+}
+
+/// What names an earlier version of an output, as the end of a sentence.
+pub(super) fn earlier(found: &Consumers) -> Option<String> {
+    let earlier = found.all.iter().filter(|consumer| consumer.used == Use::Earlier);
+    listed(earlier.map(|consumer| format!("{} {}", consumer.kind, consumer.name)).collect())
+}
+
+/// A few by name, the others by number.
+fn listed(names: BTreeSet<String>) -> Option<String> {
+    let first: Vec<_> = names.iter().take(3).map(String::as_str).collect();
+    let more = names.len().checked_sub(first.len()).filter(|more| *more > 0);
     let more = more.map_or_else(String::new, |more| format!(" and {more} more"));
-    (!pods.is_empty()).then(|| format!("{}{more}", first.join(", ")))
+    (!names.is_empty()).then(|| format!("{}{more}", first.join(", ")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::consumer::Use;
 
     fn pod(name: &str, started: i64) -> Consumer {
         let started = Timestamp::from_second(started).ok();

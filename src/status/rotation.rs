@@ -52,7 +52,8 @@ fn is_restarted(pass: &Pass<'_>) -> bool {
 
 fn is_consumed(pass: &Pass<'_>) -> bool {
     let is_seen = |following: &&Following| following.published.is_some() && following.consumers.is_some();
-    let is_over = pass.after.following.filter(is_seen).is_some() && behind(pass).is_none();
+    let is_over =
+        pass.after.following.filter(is_seen).is_some() && behind(pass).is_none() && earlier(pass).is_none();
     !pass.after.lists_consumers || pass.stands.is_empty() || is_over
 }
 
@@ -60,6 +61,11 @@ fn is_consumed(pass: &Pass<'_>) -> bool {
 fn behind(pass: &Pass<'_>) -> Option<String> {
     let following = pass.after.following?;
     consumers::behind(following.consumers.as_ref()?, following.published?, pass.seen.now)
+}
+
+/// What names an earlier version of an output, as a person reads it.
+fn earlier(pass: &Pass<'_>) -> Option<String> {
+    consumers::earlier(pass.after.following?.consumers.as_ref()?)
 }
 
 /// The rotation after this pass. While there is no token, or it is not looked at, it stays as it was.
@@ -133,7 +139,7 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
         ),
         Phase::Publishing => publishing(&new_token.secret_name),
         Phase::Restarting => restarting(pass),
-        Phase::WaitingForConsumers => waiting(pass),
+        Phase::WaitingForConsumers => waiting(&rotation, pass),
         Phase::SafeToRevoke => safe(&rotation.old_token, ended.as_deref(), pass),
     };
     let is_left = phase == Phase::SafeToRevoke && ended.is_none();
@@ -155,15 +161,19 @@ fn restarting(pass: &Pass<'_>) -> String {
     )
 }
 
-fn waiting(pass: &Pass<'_>) -> String {
-    match behind(pass) {
-        Some(pods) => format!(
-            "every output holds the new token, and these Pods still run with the old one: {pods}; restart them, or name their \
-             workload in spec.restart"
+fn waiting(before: &RotationStatus, pass: &Pass<'_>) -> String {
+    let holds = "every output holds the new token";
+    let is_seen = pass.after.following.is_some_and(|following| following.consumers.is_some());
+    match (behind(pass), earlier(pass)) {
+        (Some(pods), _) => format!(
+            "{holds}, and these Pods still run with the old one: {pods}; restart them, or name their workload in spec.restart"
         ),
-        None => {
-            "every output holds the new token; the operator looks who still runs with the old one".to_owned()
-        }
+        (None, Some(names)) => format!(
+            "{holds}, and these name an earlier version of an output: {names}; have them name the one in status.outputs"
+        ),
+        // Nobody has looked since.
+        (None, None) if !is_seen && before.phase == Phase::WaitingForConsumers => before.message.clone(),
+        (None, None) => format!("{holds}; the operator looks who still runs with the old one"),
     }
 }
 

@@ -11,7 +11,7 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api,
-    api::{Patch, PatchParams, PostParams},
+    api::{DeleteParams, Patch, PatchParams, PostParams},
     runtime::wait::await_condition,
 };
 use serde_json::{Value, json};
@@ -193,6 +193,30 @@ async fn pods_that_started_before_the_new_token_are_waited_for_by_name() {
     let left = published.duration_since(jiff::Timestamp::now());
     tokio::time::sleep(left.try_into().unwrap_or_default()).await;
     started(&pods, "web-0").await;
+    phase(&world, Phase::SafeToRevoke, "").await;
+}
+
+#[tokio::test]
+async fn who_names_an_earlier_version_keeps_the_old_token_from_being_revoked() {
+    let world = World::start().await;
+    let pods = Api::<Pod>::namespaced(world.client.clone(), NAMESPACE);
+    let accounts = Api::<ServiceAccount>::namespaced(world.client.clone(), NAMESPACE);
+    let default: ServiceAccount = from(json!({ "metadata": { "name": "default" } }));
+    accounts.create(&PostParams::default(), &default).await.unwrap();
+    let _operator = world.operator_with(&CONSUMERS).await;
+    world.secret("ci", &world.github.token(NewToken::classic("old", "acme-ci"))).await;
+    let publish = json!([{ "secretName": "pull", "format": "Opaque", "versioned": true }]);
+    world.connection("ci", json!({ "publish": publish })).await;
+    let seen = world.ready("ci", "True", "Ready").await;
+    let version = seen.status.unwrap().outputs[0].current_name.clone().unwrap();
+    let pod = json!({ "metadata": { "name": "web-0" }, "spec": {
+        "containers": [{ "name": "main", "image": "builder" }], "imagePullSecrets": [{ "name": version }],
+    } });
+    pods.create(&PostParams::default(), &from::<Pod>(pod)).await.unwrap();
+    world.secret("ci", &world.github.token(NewToken::classic("new", "acme-ci"))).await;
+    phase(&world, Phase::WaitingForConsumers, "name an earlier version of an output: Pod web-0;").await;
+    let at_once = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
+    pods.delete("web-0", &at_once).await.unwrap();
     phase(&world, Phase::SafeToRevoke, "").await;
 }
 

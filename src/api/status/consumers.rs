@@ -14,7 +14,7 @@ pub struct ConsumersStatus {
     pub observed_at: Time,
     /// How many there are of each kind.
     pub counts: BTreeMap<String, i64>,
-    /// How many Pods still run with what the outputs held before.
+    /// How many of them still have what the outputs held before.
     #[serde(default)]
     pub behind: i64,
     /// The first of them, those that are behind before the others.
@@ -34,7 +34,7 @@ pub struct ConsumerStatus {
     pub kind: String,
     /// Its name.
     pub name: String,
-    /// Set on a Pod that still runs with what an output held before.
+    /// Set on a Pod that still runs with what an output held before, and on whatever names an earlier version of one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub behind: bool,
 }

@@ -3,7 +3,10 @@
 use super::*;
 use crate::{
     api::{CandidateStatus, Phase, RotationStatus},
-    domain::decide::contended,
+    domain::{
+        consumer::{Consumer, Consumers, Use},
+        decide::contended,
+    },
 };
 
 /// A connection whose Secret holds the token of this letter, accepted at this second and in its output.
@@ -98,4 +101,47 @@ fn only_secrets_that_the_spec_names_are_announced() {
     assert_eq!(secrets, named, "the schema takes five");
     let used: Vec<_> = after.candidates.iter().filter(|candidate| candidate.in_use).collect();
     assert_eq!((used.len(), &*used[0].secret_name), (1, "another"));
+}
+
+#[test]
+fn who_names_an_earlier_version_is_waited_for_however_it_is_used() {
+    let first = status(None, &holding("a", T));
+    let used = |used, started| Consumer {
+        kind: "Deployment",
+        name: "web".to_owned(),
+        output: "out".to_owned(),
+        used,
+        started,
+    };
+    let rows = [
+        ("the present one", vec![used(Use::Pull, None)], Phase::SafeToRevoke, "revoke it"),
+        (
+            "an earlier one",
+            vec![used(Use::Earlier, None)],
+            Phase::WaitingForConsumers,
+            "output: Deployment web;",
+        ),
+        (
+            "old bytes",
+            vec![used(Use::AtStart, Some(at(T)))],
+            Phase::WaitingForConsumers,
+            "with the old one: web;",
+        ),
+    ];
+    let mut waiting = None;
+    for (name, all, phase, words) in rows {
+        let consumers = Some(Consumers { all, forbidden: Vec::new() });
+        let following = Following { published: Some(at(T + 60)), consumers, ..Following::default() };
+        let after = After { lists_consumers: true, following: Some(&following), ..After::default() };
+        let rotation = told(&first, &holding("b", T + 60), &[], after);
+        assert_eq!(rotation.phase, phase, "{name}");
+        assert!(rotation.message.contains(words), "{name}: {}", rotation.message);
+        waiting = Some(rotation);
+    }
+    // As long as nobody has looked again, it is said in the same words.
+    let before = Status { rotation: waiting.clone(), ..status(Some(&first), &holding("b", T + 60)) };
+    let following = Following { published: Some(at(T + 60)), ..Following::default() };
+    let after = After { lists_consumers: true, following: Some(&following), ..After::default() };
+    let rotation = told(&before, &holding("b", T + 61), &[], after);
+    assert_eq!(Some(rotation.message), waiting.map(|rotation| rotation.message));
 }
