@@ -213,7 +213,10 @@ pub async fn work(ctx: &Context) {
 async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
     let connection = ctx.index.connection(key).filter(|connection| !connection.deleting)?;
     let forget = |unused: &Subject| ctx.prober.forget(unused);
-    let mut record = ctx.records.take(key, &connection.uid, Timestamp::now(), forget);
+    let (mut record, is_new) = ctx.records.take(key, &connection.uid, Timestamp::now(), forget);
+    if let Some(status) = connection.status.as_ref().filter(|_| is_new) {
+        record.rare.others = status.withdrawn_outputs().into();
+    }
     let spec = connection.spec.read();
     follow_circles(&connection, &mut record, ctx);
     let next = contained(&connection, &spec, &mut record, ctx).await;

@@ -132,11 +132,6 @@ impl Record {
         std::iter::once(&self.first).chain(self.standby.iter().flat_map(|standby| standby.all()))
     }
 
-    /// True if there was a token in any of the Secrets.
-    pub(super) fn has_subject(&self) -> bool {
-        self.all_watched().any(|watched| watched.subject.is_some())
-    }
-
     /// True if nothing of the status is needed any more. While there are standbys, it also tells which token is in use.
     pub(super) fn has_taken_memory(&self) -> bool {
         self.first.subject.is_some() && self.standby.is_none()
@@ -215,14 +210,14 @@ impl Records {
         uid: &Arc<str>,
         now: Timestamp,
         forget: impl Fn(&Subject),
-    ) -> Box<Record> {
+    ) -> (Box<Record>, bool) {
         let mut inner = self.lock();
         match inner.records.remove(key) {
-            Some(record) if record.uid == *uid => return record,
+            Some(record) if record.uid == *uid => return (record, false),
             Some(other) => inner.leave(key, &other, forget),
             None => {}
         }
-        Box::new(Record::new(uid.clone(), now))
+        (Box::new(Record::new(uid.clone(), now)), true)
     }
 
     /// Puts it back.

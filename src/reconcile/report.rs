@@ -56,14 +56,14 @@ pub(super) async fn report(
     let source = format!("Secret {secret}");
     let before = connection.status.as_ref().and_then(StatusDigest::last_handled_request);
     let handled_request = record.rare.handled_request.clone();
-    let withdrawn = record.has_subject().then(|| record.rare.others.told());
+    let withdrawn = record.rare.others.told();
     let pass = Pass {
         source: &source,
         seen: &observed.seen,
         decision,
         stands: &outcomes.stands,
         others: &outcomes.others,
-        withdrawn_outputs: withdrawn.as_deref(),
+        withdrawn_outputs: Some(&withdrawn),
         secret_name: secret,
         links: links.as_ref(),
         raised_from: (asked < ctx.settings.minimum_interval).then_some(asked),

@@ -488,3 +488,36 @@ async fn a_withdrawn_output_comes_back_with_the_labels_and_annotations_of_others
         assert!(!out.annotations().contains_key("kubectl.kubernetes.io/last-applied-configuration"));
     }
 }
+
+#[tokio::test]
+async fn a_source_that_is_missing_at_the_start_costs_no_labels_of_others() {
+    let world = World::start().await;
+    let operator = world.operator().await;
+    let text = world.github.token(NewToken::classic("ci", "acme-ci").scopes(&["repo"]));
+    world.secret("ci", &text).await;
+    let outputs = |second: &str| json!([{ "secretName": "out", "format": "Opaque" }, { "secretName": second, "format": "Opaque" }]);
+    let spec = json!({ "interval": "24h", "publish": outputs("more"), "onInvalid": "Withdraw", "withdrawAfter": "10s" });
+    world.connection("ci", spec).await;
+    world.ready("ci", "True", "Ready").await;
+    let marks = Patch::Merge(json!({ "metadata": { "labels": { "team": "a" } } }));
+    world.secrets().patch("out", &PatchParams::default(), &marks).await.unwrap();
+    world.secrets().delete("ci", &DeleteParams::default()).await.unwrap();
+    world.condition("ci", "Published", "False", "WithdrawalPending").await;
+    operator.stop().await;
+
+    // This process withdraws without ever having seen the token, and the next one sees neither.
+    let operator = world.operator().await;
+    world.secret_until("out", |secret| secret.is_none()).await;
+    let kept = |seen: &github_pat_operator::api::GithubPatConnection| {
+        seen.status.as_ref().is_some_and(|status| !status.withdrawn_outputs.is_empty())
+    };
+    world.until("ci", kept).await;
+    operator.stop().await;
+    let _operator = world.operator().await;
+    world.change("ci", json!({ "publish": outputs("another") })).await;
+    world.until("ci", kept).await;
+    world.secret("ci", &text).await;
+    world.ready("ci", "True", "Ready").await;
+    let out = world.secrets().get("out").await.unwrap();
+    assert_eq!(out.labels().get("team").map(String::as_str), Some("a"));
+}

@@ -6,7 +6,6 @@ use tokio::time::Instant;
 use super::{Observed, Observer};
 use crate::{
     api::StatusDigest,
-    cluster::marks::Others,
     domain::{
         Reason, Verdict,
         decide::{Acceptances, Heard, Host, Observation},
@@ -29,7 +28,6 @@ impl Observer<'_> {
         let subject =
             token.yes().zip(host.yes()).map(|(token, host)| self.ctx.subject(&host.name, token.hashed));
         let is_written = self.record.written.is_some();
-        let is_first = !self.record.has_subject();
         let (ctx, key, watched) = (self.ctx, &self.connection.key, self.record.watched_mut(self.place));
         // What is known of the last token is kept until another one is there: its Secret may come back as it was.
         let Some(subject) = subject.filter(|subject| Some(subject) != watched.subject.as_ref()) else {
@@ -38,11 +36,6 @@ impl Observer<'_> {
         let before = watched.subject.as_ref();
         ctx.records.share(key, watched.id, before, &subject, |unused| ctx.prober.forget(unused));
         ctx.prober.keep(&subject);
-        if is_first {
-            let status = self.connection.status.as_ref();
-            let withdrawn = status.map(StatusDigest::withdrawn_outputs).unwrap_or_default();
-            self.record.rare.others = Others::from(withdrawn);
-        }
         let watched = self.record.watched_mut(self.place);
         watched.since = now.into();
         watched.not_now = None;
