@@ -231,6 +231,8 @@ impl Index {
         let is_as_before = known == before;
         let is_same = known == entry.as_ref().map(|entry| &entry.version);
         let is_news = match &entry {
+            // That it is gone was told since, and if it was made again, its event comes.
+            Some(_) if known.is_none() => is_as_before,
             Some(entry) => is_as_before || !inner.is_older(key, Some(entry)),
             None => is_as_before,
         };

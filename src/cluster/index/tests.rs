@@ -152,6 +152,13 @@ fn a_read_that_an_event_has_overtaken_changes_nothing() {
     index.read_secret(&key("a-pat"), Some(&before), None);
     assert_eq!(index.secret(&key("a-pat")), None, "it is gone, and nothing else was told since");
 
+    // It was there when the read began, and its deletion was told before the answer came.
+    index.saw_secret(&key("a-pat"), secret("6", None));
+    let before = secret("6", None).version;
+    index.lost_secret(&key("a-pat"), &"s".into());
+    assert_eq!(index.read_secret(&key("a-pat"), Some(&before), Some(secret("6", None))), []);
+    assert_eq!(index.secret(&key("a-pat")), None, "nobody would tell again that it is gone");
+
     index.saw_connection(connection("a", "11", &["out"]));
     assert!(
         index.read_connection(&"10".into(), connection("a", "10", &[])),
