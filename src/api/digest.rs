@@ -3,7 +3,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
@@ -259,7 +259,11 @@ fn failed_logins<'a>(token: &'a TokenStatus, namespace: &str) -> Option<(&'a str
 fn newest(status: &Status) -> Option<Second> {
     let changed = status.conditions.iter().map(|seen| seen.last_transition_time.0);
     let checks = status.next_check_at.iter().map(|at| schedule::earlier(at.0, schedule::FARTHEST));
-    changed.chain(checks).max().map(Second::from)
+    let followed = status.rotation.iter().filter(|rotation| rotation.is_followed());
+    // It is rounded up to a whole second.
+    let published = followed.filter_map(|rotation| rotation.published_at.as_ref());
+    let published = published.map(|at| schedule::earlier(at.0, SignedDuration::from_secs(1)));
+    changed.chain(checks).chain(published).max().map(Second::from)
 }
 
 /// When GitHub accepted the token at the latest.
@@ -319,7 +323,9 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
         .hash(hasher);
     // Until the outputs are written, and afterwards, it follows from the token, what is known of it and what Published says.
     let rotation = rotation.as_ref().filter(|rotation| rotation.is_followed());
-    rotation.map(|rotation| (rotation.phase, &rotation.message)).hash(hasher);
+    rotation
+        .map(|rotation| (rotation.phase, &rotation.message, rotation.published_at.as_ref().map(second)))
+        .hash(hasher);
     for Condition { type_, status, reason, message, last_transition_time: _, observed_generation } in
         conditions
     {

@@ -55,6 +55,14 @@ impl Standby {
         self.others.iter_mut().map(|(_, watched)| watched)
     }
 
+    /// What lies ahead was said by a clock that was wrong, and would keep the next token waiting until then.
+    pub(super) fn doubt(&mut self, now: Second) {
+        self.wanted = self.wanted.filter(|wanted| *wanted <= now);
+        if let Some(in_use) = &mut self.in_use {
+            in_use.since = in_use.since.min(now);
+        }
+    }
+
     /// Brings what is remembered in step with the Secrets that the spec names, by their sums; gives what is watched no more.
     pub(super) fn align(
         &mut self,
@@ -90,6 +98,24 @@ impl Standby {
             let free = (0..=u8::MAX).find(|id| !taken.contains(id)).unwrap_or_default();
             watched.id = free;
             taken.push(free);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_ahead_keeps_no_token_waiting() {
+        let at = |second| Second::from(Timestamp::from_second(second).unwrap());
+        let mut standby = Standby::new(0);
+        standby.in_use = Some(InUse { secret: "ci".into(), since: at(9) });
+        standby.wanted = Some(at(9));
+        for (now, since, wanted) in [(10, 9, Some(9)), (5, 5, None)] {
+            standby.doubt(at(now));
+            let since_then = standby.in_use.as_ref().map(|in_use| in_use.since);
+            assert_eq!((since_then, standby.wanted), (Some(at(since)), wanted.map(at)), "{now}");
         }
     }
 }

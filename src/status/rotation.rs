@@ -148,8 +148,9 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
     let message = short(message);
     let is_published = phase > Phase::Publishing;
     let written_at = pass.seen.now.max(pass.after.acted);
-    let published_at =
-        rotation.published_at.clone().or_else(|| is_published.then(|| time(rounded_up(written_at))));
+    // What lies ahead was written by a clock that was wrong.
+    let published_at = rotation.published_at.clone().filter(|at| at.0 <= rounded_up(written_at));
+    let published_at = published_at.or_else(|| is_published.then(|| time(rounded_up(written_at))));
     RotationStatus { phase, new_token, message, old_token_ended: ended, published_at, revoke_at, ..rotation }
 }
 

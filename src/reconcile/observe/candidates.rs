@@ -27,6 +27,7 @@ impl Observer<'_> {
             let in_use = status.and_then(|status| status.in_use());
             standby.in_use = in_use.map(|(secret, at)| InUse { secret: secret.into(), since: at.into() });
         }
+        standby.doubt(Timestamp::now().into());
         // What the spec names no more is not in use.
         standby.in_use =
             standby.in_use.take().filter(|used| spec.candidates().any(|named| *named.name == *used.secret));

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::{
-    api::{CandidateStatus, Phase, RotationStatus},
+    api::{CandidateStatus, Phase, RotationStatus, StatusDigest},
     domain::{
+        candidate::Candidate,
         consumer::{Consumer, Consumers, Use},
         decide::contended,
     },
@@ -32,6 +33,17 @@ fn told(
     others: &[(String, Stand)],
     after: After<'_>,
 ) -> RotationStatus {
+    told_beside(previous, seen, others, after, None)
+}
+
+/// The same beside these Secrets with tokens.
+fn told_beside(
+    previous: &Status,
+    seen: &Observation,
+    others: &[(String, Stand)],
+    after: After<'_>,
+    standbys: Option<Standbys<'_>>,
+) -> RotationStatus {
     let (decision, summary) = (decide(seen), StatusSummary::from(previous.clone()));
     let stands = stands(&decision, &[]);
     let pass = Pass {
@@ -45,7 +57,7 @@ fn told(
         secret_name: "pat",
         links: None,
         raised_from: None,
-        standbys: None,
+        standbys,
         web: Some("https://github.com"),
         handled_request: None,
     };
@@ -144,4 +156,18 @@ fn who_names_an_earlier_version_is_waited_for_however_it_is_used() {
     let after = After { lists_consumers: true, following: Some(&following), ..After::default() };
     let rotation = told(&before, &holding("b", T + 61), &[], after);
     assert_eq!(Some(rotation.message), waiting.map(|rotation| rotation.message));
+}
+
+#[test]
+fn an_instant_of_publication_that_lies_ahead_is_taken_anew() {
+    let first = status(None, &holding("a", T));
+    let restart =
+        [serde_json::from_value(serde_json::json!({ "kind": "Deployment", "name": "web" })).unwrap()];
+    let after = After { restart: &restart, ..After::default() };
+    let open = told(&first, &holding("b", T + 60), &[], after);
+    let ahead = RotationStatus { published_at: Some(time(at(T + DAY))), ..open };
+    let before = Status { rotation: Some(ahead), ..status(Some(&first), &holding("b", T + 60)) };
+    assert!(StatusDigest::from(before.clone()).is_strange(at(T + 90)));
+    let rotation = told(&before, &holding("b", T + 90), &[], after);
+    assert_eq!(rotation.published_at.unwrap().0, at(T + 90));
 }
