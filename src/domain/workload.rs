@@ -102,6 +102,8 @@ pub enum Restart {
     ByHand(i64, i64),
     /// The API server does not let the operator: why, and what to do about it.
     Refused(String),
+    /// Every Pod is new but so many, which a StatefulSet keeps below its `partition`.
+    Kept(i64),
     /// Every Pod is new.
     Done,
 }
@@ -118,6 +120,7 @@ pub fn restart(workload: Option<&RollOut>, hash: &str) -> Restart {
     let RollOut { wanted, replaced, total, updated, available, .. } = *workload;
     let is_done = workload.is_observed && updated >= replaced && available >= wanted && total <= wanted;
     match workload.held {
+        _ if is_done && updated < wanted => Restart::Kept(wanted.saturating_sub(updated)),
         _ if is_done => Restart::Done,
         Some(Held::Paused) => Restart::Paused,
         Some(Held::OnDelete) => Restart::ByHand(updated, replaced),
@@ -144,6 +147,13 @@ impl Following {
         (!awaited.is_empty()).then(|| said.collect::<Vec<_>>().join(", "))
     }
 
+    /// The workloads that keep Pods below a partition, as a person reads it.
+    pub fn kept(&self) -> Option<String> {
+        let kept = self.restarts.iter().filter(|(_, restart)| matches!(restart, Restart::Kept(_)));
+        let kept: Vec<_> = kept.map(|(workload, restart)| format!("{workload} {restart}")).collect();
+        (!kept.is_empty()).then(|| kept.join(", "))
+    }
+
     /// The workloads that there are not, as a person reads it.
     pub fn missing(&self) -> Option<String> {
         let missing = self.restarts.iter().filter(|(_, restart)| *restart == Restart::Missing);
@@ -166,6 +176,7 @@ impl std::fmt::Display for Restart {
                 )
             }
             Restart::Refused(why) => write!(f, "({why})"),
+            Restart::Kept(old) => write!(f, "({old} Pods below its partition are not replaced)"),
             Restart::Done => f.write_str("(restarted)"),
         }
     }
@@ -174,7 +185,7 @@ impl std::fmt::Display for Restart {
 impl Restart {
     /// True if nobody waits for it any more.
     pub fn is_over(&self) -> bool {
-        matches!(self, Restart::Missing | Restart::Done)
+        matches!(self, Restart::Missing | Restart::Kept(_) | Restart::Done)
     }
 }
 
@@ -219,7 +230,8 @@ mod tests {
                 Restart::ByHand(1, 3),
             ),
             ("done", Some(rolled_out()), Restart::Done),
-            ("a partition", Some(RollOut { replaced: 1, updated: 1, ..rolled_out() }), Restart::Done),
+            ("a partition", Some(RollOut { replaced: 1, updated: 1, ..rolled_out() }), Restart::Kept(2)),
+            ("a partition, and all are new", Some(RollOut { replaced: 1, ..rolled_out() }), Restart::Done),
             (
                 "scaled to nothing",
                 Some(RollOut { wanted: 0, replaced: 0, total: 0, updated: 0, available: 0, ..rolled_out() }),

@@ -10,7 +10,7 @@ use crate::{
     },
     domain::{
         Reason,
-        candidate::Standing,
+        candidate::{Candidate, Standing},
         decide::{Observation, Stand},
         excerpt,
         probing::schedule::later,
@@ -211,7 +211,19 @@ fn found_ended(old: &RotatedToken, pass: &Pass<'_>) -> Option<String> {
 fn safe(old: &RotatedToken, ended: Option<&str>, pass: &Pass<'_>) -> String {
     let missing = pass.after.following.and_then(Following::missing);
     let missing = missing.map_or_else(String::new, |missing| format!("; there is no {missing} to restart"));
-    format!("{}{missing}", holding(old, ended, pass))
+    let kept = pass.after.following.and_then(Following::kept);
+    let kept = kept.map_or_else(String::new, |kept| format!("; {kept}"));
+    format!("{}{missing}{kept}", holding(old, ended, pass))
+}
+
+/// The Secret in which the old token stands by, if it could take over again.
+fn stands_by<'a>(old: &RotatedToken, pass: &Pass<'a>) -> Option<&'a str> {
+    let standbys = pass.standbys?;
+    let mut others = standbys.all.iter().enumerate().filter(|(place, _)| *place != standbys.place);
+    let is_it = |candidate: &Candidate| {
+        candidate.token == Some(old.hashed_token) && candidate.standing == Standing::Usable
+    };
+    others.find_map(|(_, (candidate, _))| is_it(candidate).then_some(&*candidate.secret))
 }
 
 fn holding(old: &RotatedToken, ended: Option<&str>, pass: &Pass<'_>) -> String {
@@ -228,6 +240,10 @@ fn holding(old: &RotatedToken, ended: Option<&str>, pass: &Pass<'_>) -> String {
         Some(_) => {
             format!("{holds}; GitHub refuses the old one{of} already, so that nothing is left to revoke")
         }
+        None if let Some(secret) = stands_by(old, pass) => format!(
+            "{holds}; the old one{of} stands by in Secret {secret}: revoke it only if it shall not take over again, and once \
+             nothing else uses it"
+        ),
         None => format!(
             "{holds}: once nothing else uses the old one{of}, revoke it; GitHub's audit log has its use by \
              oldToken.hashedToken"

@@ -159,6 +159,18 @@ fn who_names_an_earlier_version_is_waited_for_however_it_is_used() {
 }
 
 #[test]
+fn nobody_is_told_to_revoke_a_token_that_stands_by() {
+    let first = status(None, &holding("a", T));
+    let (used, other) = (holding("b", T + 60), holding("a", T + 60));
+    let of = |secret: &str, seen: &Observation| Candidate::new(secret, seen, None);
+    let all = [(of("pat", &used), None), (of("next", &other), Some(Box::new(other.clone())))];
+    let standbys = Standbys { all: &all, place: 0, since: Some(at(T + 60)) };
+    let rotation = told_beside(&first, &used, &[], After::default(), Some(standbys));
+    let words = "stands by in Secret next: revoke it only if it shall not take over again";
+    assert!(rotation.message.contains(words), "{}", rotation.message);
+}
+
+#[test]
 fn an_instant_of_publication_that_lies_ahead_is_taken_anew() {
     let first = status(None, &holding("a", T));
     let restart =
