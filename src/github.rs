@@ -160,14 +160,7 @@ impl Github {
                 without_echo(reply, token)
             }
         };
-        if let Reply::Answer(Answer::Proof(Proof::Denied(Denial::Undecided(answer)))) = &mut reply {
-            let request = headers::request_id(&response.headers);
-            let request = request.filter(|id| !token.shows_in(id.as_str()));
-            let status = response.status.as_u16();
-            let id = request.as_ref().map(RequestId::as_str);
-            tracing::info!(host, status, request = id, "GitHub refused for a cause that is not known here");
-            *answer = Some(Unexplained { status, request });
-        }
+        explain(&mut reply, host, &response, token);
         Exchange {
             at,
             answered,
@@ -274,6 +267,29 @@ impl From<reqwest::Error> for Failed {
     fn from(error: reqwest::Error) -> Self {
         let error = error.without_url();
         Failed { reason: fault::reason(&error), cause: fault::cause(&error) }
+    }
+}
+
+/// Tells what GitHub's support needs to find an answer that is not known here.
+fn explain(reply: &mut Reply, host: &str, response: &Response, token: &Token) {
+    let request = headers::request_id(&response.headers).filter(|id| !token.shows_in(id.as_str()));
+    let (status, id) = (response.status.as_u16(), request.as_ref().map(RequestId::as_str));
+    match reply {
+        Reply::Answer(Answer::Proof(Proof::Denied(Denial::Undecided(answer)))) => {
+            tracing::info!(host, status, request = id, "GitHub refused for a cause that is not known here");
+            *answer = Some(Unexplained { status, request });
+        }
+        Reply::Deferral(Deferral {
+            reason: reason @ (Reason::UnexpectedAnswer | Reason::UnexplainedUnauthorized),
+            ..
+        }) => tracing::warn!(
+            host,
+            reason = reason.as_str(),
+            status,
+            request = id,
+            "an answer that is not known here"
+        ),
+        _ => {}
     }
 }
 

@@ -5,6 +5,7 @@ mod wrong_specs;
 
 use github_pat_operator::{
     api::{self, GithubPatConnection, GithubPatConnectionSpec as Spec},
+    domain::Reason,
     settings::from_yaml,
 };
 use http::Request;
@@ -268,6 +269,14 @@ async fn kubectl_prints_the_documented_columns() {
     ] {
         assert_eq!(cell(column), expected, "{column}");
     }
+    // What kubectl prints: each column as wide as its longest cell, and three spaces between.
+    let longest = Reason::ALL.iter().map(|reason| reason.as_str().len()).max().unwrap();
+    let usual =
+        ["acme-release-bot".len(), "Unknown".len(), longest, "acme-release-bot".len(), "FineGrained".len()];
+    let width =
+        usual.into_iter().chain([cell("Expires").as_str().unwrap().len(), "364d".len()]).sum::<usize>()
+            + 6 * 3;
+    assert!(width <= 120, "{width} characters in a line");
     let checked = cell("Checked");
     assert!(checked.as_str().is_some_and(|age| age.ends_with('y') || age.ends_with('d')), "{checked}");
 }

@@ -73,7 +73,7 @@ async fn each_cause_of_no_connection_is_told_apart() {
 }
 
 #[tokio::test]
-async fn the_log_has_the_deepest_cause_and_no_url() {
+async fn the_log_has_the_deepest_cause_and_no_url_and_what_answers_are_not_known() {
     let written = Written::default();
     let log = tracing_subscriber::fmt().json().with_writer(written.clone()).finish();
     // While there is but one subscriber, tracing asks that of the thread which comes first to a line: another test has none.
@@ -92,6 +92,20 @@ async fn the_log_has_the_deepest_cause_and_no_url() {
     assert_eq!(fields, ["no response", "ghe.example.com", "ConnectionRefused"]);
     assert!(line["fields"]["cause"].as_str().unwrap().contains("refused"), "{text}");
     assert!(!text.contains("api/v3") && !token.shows_in(&text), "{text}");
+
+    let strange =
+        |id: &str| Reply::error(418, "A text of tomorrow.", "").with_header("x-github-request-id", id);
+    simulator.script("ci", vec![strange("A:B:C:D:E"), strange("of a gateway")]);
+    for request in [Some("A:B:C:D:E"), None] {
+        written.0.lock().unwrap().clear();
+        of(&simulator).ask(&token, Probe::Identity, "github", Line::Kept).await;
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let line: serde_json::Value = serde_json::from_str(text.trim()).unwrap();
+        let told =
+            (line["level"].as_str(), line["fields"]["status"].as_u64(), line["fields"]["request"].as_str());
+        assert_eq!(told, (Some("WARN"), Some(418), request), "{text}");
+        assert_eq!(line["fields"]["reason"], "UnexpectedAnswer");
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,26 @@
 use super::*;
 
 #[test]
+fn a_classic_token_that_never_expires_is_told_to_be_kept_in_use_after_eleven_months() {
+    let fine = ["github_pat_", &"a".repeat(22), "_", &"b".repeat(59)].concat();
+    let fine = Token::try_from(fine.as_bytes()).unwrap().describe();
+    let is_told = |seen: &Observation| {
+        let status = status(None, seen);
+        assert_eq!(said(&status, "NotExpiring"), ("True", "NeverExpires"));
+        status
+            .message("NotExpiring")
+            .unwrap()
+            .contains("kept it in use for more than eleven months, since 2026-03-01")
+    };
+    let after = |days: i64| good().accepted(T + days * DAY, Expiry::Never);
+    assert!(!is_told(&after(334)) && is_told(&after(335)) && is_told(&after(800)));
+    assert!(
+        !is_told(&after(335).with(|seen| seen.token = Verdict::Yes(fine))),
+        "of GitHub's rule for classic ones"
+    );
+}
+
+#[test]
 fn ready_sums_up() {
     let soon = || good().accepted(T, Expiry::At(at(T + DAY)));
     let incident = |seen: &mut Observation| seen.knowledge.take_back(Reason::HostRefusesMany, seen.now);
