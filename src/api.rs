@@ -79,6 +79,10 @@ use crate::domain::{
              size(other.secretName) == size(one.secretName) + 11)))",
     "message": "no other Secret may have the name of a version of an output, which is its secretName, a hyphen and ten characters",
 }, {
+    "rule": "!has(self.standby) || !has(self.publish) || self.standby.all(other, self.publish.all(one, !has(one.versioned) || \
+             !one.versioned || !(other.name.startsWith(one.secretName + '-') && size(other.name) == size(one.secretName) + 11)))",
+    "message": "standby must not have the name of a version of an output, which is its secretName, a hyphen and ten characters",
+}, {
     "rule": "!has(self.standby) || self.standby.all(other, other.name != self.secretRef.name)",
     "message": "standby must not name the Secret that secretRef reads from: put the next token into another Secret",
 }, {

@@ -288,6 +288,15 @@ fn types() -> Vec<Row> {
             "the name of a version",
         ),
         (
+            "a standby with the name of a version",
+            spec(json!({
+                "standby": [{ "name": "out-0123456789" }],
+                "publish": [{ "secretName": "out", "format": "Opaque", "versioned": true }],
+            })),
+            "spec",
+            "the name of a version",
+        ),
+        (
             "a nameless output",
             publish(json!({ "format": "Opaque" })),
             "spec.publish[0].secretName",
