@@ -246,7 +246,8 @@ impl Index {
     /// Takes in what was written just now, unless an event has told more since; gives whom it concerns.
     pub fn wrote_secret(&self, key: &ObjectKey, entry: SecretEntry) -> Vec<Woken> {
         let mut inner = self.lock();
-        if inner.is_older(key, Some(&entry)) {
+        // Nobody tells again that it is gone.
+        if inner.is_older(key, Some(&entry)) || inner.is_lost(key, &entry.version.uid) {
             return Vec::new();
         }
         inner.take_secret(key, Some(entry))
@@ -262,6 +263,7 @@ impl Index {
     /// Takes in that a Secret is gone.
     pub fn lost_secret(&self, key: &ObjectKey, uid: &Uid) -> Vec<Woken> {
         let mut inner = self.lock();
+        inner.keep_lost(key, uid);
         if inner.secret(key).is_some_and(|known| known.version.uid != *uid) {
             return Vec::new();
         }

@@ -212,8 +212,13 @@ async fn what_is_taken_over_under_the_name_of_a_version_is_compared_first() {
     world.ready("ci", "True", "Ready").await;
     let made = world.secrets().get(&name).await.unwrap();
     // It comes back while the operator knows of no connection that wants it: as it was, and with something else in it for ever.
-    for (held, verbs) in [(text.as_bytes(), "create update"), (b"x", "create create delete create")] {
+    let rows: [(&str, &[u8], &str); 2] =
+        [("first", text.as_bytes(), "create update"), ("second", b"x", "create create delete create")];
+    for (round, held, verbs) in rows {
         world.connections().delete("ci", &DeleteParams::default()).await.unwrap();
+        // Who hears of a connection that was made later has heard of the deletion.
+        world.connection(round, json!({})).await;
+        world.ready(round, "False", "SecretNotFound").await;
         world.secrets().delete(&name, &DeleteParams::default()).await.unwrap();
         let mut backup = made.clone();
         (backup.metadata.uid, backup.metadata.resource_version) = (None, None);

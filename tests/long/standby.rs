@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use futures::{StreamExt, pin_mut};
+use futures::{StreamExt, future::join_all, pin_mut};
 use github_pat_operator::api::{ConditionStatus, GithubPatConnection, Phase};
 use github_simulator::{NewToken, Outage, Reply};
 use jiff::{SignedDuration, Timestamp};
@@ -22,7 +22,9 @@ use crate::{
     world::{NAMESPACE, SOON, World, is_so},
 };
 
-const ROUNDS: u32 = 30;
+/// So many rounds in each of so many clusters.
+const ROUNDS: u32 = 10;
+const CLUSTERS: usize = 3;
 
 /// A connection with the Secret `NAME-next` in reserve, and two outputs.
 fn spec(name: &str, more: Value) -> Value {
@@ -92,6 +94,10 @@ fn values(tenant: &Tenant<'_>) -> Arc<Mutex<BTreeSet<(String, String)>>> {
 
 #[tokio::test]
 async fn whenever_an_operator_is_killed_in_a_rotation_the_outputs_end_with_the_new_token() {
+    join_all((0..CLUSTERS).map(|_| rounds_with_kills())).await;
+}
+
+async fn rounds_with_kills() {
     let world = World::start().await;
     let ours = Tenant::of(&world, NAMESPACE);
     let mut operator = world.operator().await;

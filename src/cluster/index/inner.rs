@@ -1,7 +1,7 @@
 //! What the lock of the index guards, and how it is kept in step with itself.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -16,7 +16,10 @@ use super::{
     circles::Chains,
     slot::{self, Slot, Slots, concerned, versioning},
 };
-use crate::domain::{decide::Circle, output::base_of};
+use crate::domain::{decide::Circle, output::base_of, version::Uid};
+
+/// The answer to a call is seldom so late that more Secrets than this are gone meanwhile.
+const LOST: usize = 64;
 
 /// What is known.
 #[derive(Debug, Default)]
@@ -29,6 +32,8 @@ pub(super) struct Inner {
     pub(super) chains: Chains,
     /// Secrets of others that have the name of a version.
     pub(super) strangers: BTreeSet<ObjectKey>,
+    /// The Secrets that were told last as gone, the latest one last.
+    lost: VecDeque<(ObjectKey, Uid)>,
     /// What a list that is under way has not brought yet.
     pub(super) unlisted_connections: HashSet<ObjectKey>,
     pub(super) unlisted_secrets: HashSet<ObjectKey>,
@@ -44,6 +49,19 @@ pub(super) struct Owner {
 }
 
 impl Inner {
+    /// Keeps for a while that this Secret is gone.
+    pub(super) fn keep_lost(&mut self, key: &ObjectKey, uid: &Uid) {
+        if self.lost.len() >= LOST {
+            self.lost.pop_front();
+        }
+        self.lost.push_back((key.clone(), uid.clone()));
+    }
+
+    /// True if that this Secret is gone was told a while ago.
+    pub(super) fn is_lost(&self, key: &ObjectKey, uid: &Uid) -> bool {
+        self.lost.iter().any(|(name, lost)| name == key && lost == uid)
+    }
+
     /// The Secret of this name, if there is one.
     pub(super) fn secret(&self, key: &ObjectKey) -> Option<&SecretEntry> {
         self.secrets.get(key)?.entry.as_ref()

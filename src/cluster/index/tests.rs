@@ -159,6 +159,12 @@ fn a_read_that_an_event_has_overtaken_changes_nothing() {
     assert_eq!(index.read_secret(&key("a-pat"), Some(&before), Some(secret("6", None))), []);
     assert_eq!(index.secret(&key("a-pat")), None, "nobody would tell again that it is gone");
 
+    // It was written, and that it came and went was told before the answer.
+    index.saw_secret(&key("a-out"), secret("7", Some("uid-a")));
+    index.lost_secret(&key("a-out"), &"s".into());
+    assert_eq!(index.wrote_secret(&key("a-out"), secret("7", Some("uid-a"))), []);
+    assert_eq!(index.secret(&key("a-out")), None);
+
     index.saw_connection(connection("a", "11", &["out"]));
     assert!(
         index.read_connection(&"10".into(), connection("a", "10", &[])),
