@@ -97,15 +97,10 @@ pub(super) async fn announce(
         return Next::Failed;
     };
     let Some(secret) = spec.candidates().nth(standbys.place) else { return Next::Failed };
-    let (now, status) = match connections::live(&ctx.client, &connection.key).await {
-        Ok(Some(live)) => live,
-        Ok(None) => return gone(connection, ctx),
-        Err(fault) => return failed(connection, &fault),
+    let (now, status) = match live(connection, ctx).await {
+        Ok(live) => live,
+        Err(next) => return next,
     };
-    if now.uid != connection.uid || now.generation != connection.generation {
-        learn(&connection.resource_version, now, ctx);
-        return Next::After(Duration::ZERO);
-    }
     let named: Vec<_> = spec.sources().collect();
     let announced = status::announced(&status, &named, &secret.name, since, &observed.seen);
     match write(&now, Some(&status), &announced, record, ctx).await {
@@ -114,6 +109,19 @@ pub(super) async fn announce(
             Next::After(Duration::ZERO)
         }
         next => next,
+    }
+}
+
+/// The connection as it stands in the cluster, with its status, if it is of this generation still; else what comes next.
+async fn live(connection: &Connection, ctx: &Context) -> Result<(Connection, Status), Next> {
+    match connections::live(&ctx.client, &connection.key).await {
+        Ok(Some((now, _))) if now.uid != connection.uid || now.generation != connection.generation => {
+            learn(&connection.resource_version, now, ctx);
+            Err(Next::After(Duration::ZERO))
+        }
+        Ok(Some(live)) => Ok(live),
+        Ok(None) => Err(gone(connection, ctx)),
+        Err(fault) => Err(failed(connection, &fault)),
     }
 }
 
@@ -140,15 +148,10 @@ async fn say_it(
     if is_said && !has_aged && !stands.is_strange(Timestamp::now()) {
         return Next::Wait;
     }
-    let (now, status) = match connections::live(&ctx.client, &connection.key).await {
-        Ok(Some(live)) => live,
-        Ok(None) => return gone(connection, ctx),
-        Err(fault) => return failed(connection, &fault),
+    let (now, status) = match live(connection, ctx).await {
+        Ok(live) => live,
+        Err(next) => return next,
     };
-    if now.uid != connection.uid || now.generation != connection.generation {
-        learn(&connection.resource_version, now, ctx);
-        return Next::After(Duration::ZERO);
-    }
     let summary = StatusSummary::from(status.clone());
     match say(Before { summary: Some(&summary), conditions: &status.conditions }) {
         Some(next) => write(&now, Some(&status), &next, record, ctx).await,
