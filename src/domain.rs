@@ -39,6 +39,7 @@
 //! | stand | what stands under the name of an output |
 //! | workload | a Deployment, StatefulSet or DaemonSet that is restarted once a new token is published |
 //! | consumer | what names an output in its own spec |
+//! | holder | who still has a token that is being replaced |
 //! | heir | the connection that may take over a Secret that nobody owns |
 //! | conflict | an object is no longer what was seen |
 //! | requeue | when to reconcile a connection again |
@@ -52,6 +53,7 @@ pub mod duration;
 pub mod event;
 pub mod excerpt;
 pub mod format;
+pub mod holder;
 pub mod knowledge;
 pub mod output;
 pub mod permission;

@@ -22,6 +22,7 @@ use crate::{
     domain::{
         Finding, Reason,
         decide::{Decision, Found, Observation, Plan, Stand},
+        holder::Holders,
         probing::schedule,
         reason::Severity,
         workload::{Following, Workload},
@@ -74,6 +75,8 @@ pub struct After<'a> {
     pub following: Option<&'a Following>,
     /// When the outputs had been written.
     pub acted: Timestamp,
+    /// Who else still has the token that was in use before, if that was looked up.
+    pub holders: Option<&'a Holders>,
 }
 
 /// What stood before.

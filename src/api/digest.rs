@@ -8,8 +8,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
     CandidateStatus, Condition, ConditionStatus, ConsumersStatus, DeferralStatus, FurtherRequirements,
-    GithubPatConnectionStatus as Status, PreviousAccount, RefusedStatus, RequirementStatus, TokenStatus,
-    WithdrawalStatus, WithdrawnOutput, status::knowledge,
+    GithubPatConnectionStatus as Status, Phase, PreviousAccount, RefusedStatus, RequirementStatus,
+    TokenStatus, WithdrawalStatus, WithdrawnOutput, status::knowledge,
 };
 use crate::domain::{
     Reason,
@@ -57,6 +57,17 @@ struct Rare {
     published: Option<(HashedToken, Second)>,
     /// When the consumers were listed last.
     consumers_at: Option<Second>,
+    /// The rotation that is not over.
+    leaves: Option<Leaves>,
+}
+
+/// A rotation that is not over.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Leaves {
+    /// The token that was in use.
+    pub token: HashedToken,
+    /// Whether something of the connection's own is to come yet, and not only other connections are waited for.
+    pub waits_for_itself: bool,
 }
 
 impl Rare {
@@ -73,6 +84,12 @@ impl Rare {
             last_handled_request: status.last_handled_request.as_deref().map(Into::into),
             published,
             consumers_at,
+            leaves: status.rotation.as_ref().filter(|rotation| rotation.phase != Phase::SafeToRevoke).map(
+                |open| {
+                    let waits_for_itself = open.other_connections.is_none();
+                    Leaves { token: open.old_token.hashed_token, waits_for_itself }
+                },
+            ),
         };
         (rare != Rare::default()).then(|| Box::new(rare))
     }
@@ -166,6 +183,11 @@ impl StatusDigest {
     /// When the consumers were listed last.
     pub fn consumers_at(&self) -> Option<Timestamp> {
         self.rare.as_ref()?.consumers_at.map(Timestamp::from)
+    }
+
+    /// The rotation that is not over.
+    pub fn leaves(&self) -> Option<Leaves> {
+        self.rare.as_ref()?.leaves
     }
 
     /// True if it names instants that this operator does not write: a change ahead of now, or a check that lies too far ahead.
@@ -324,7 +346,10 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
     // Until the outputs are written, and afterwards, it follows from the token, what is known of it and what Published says.
     let rotation = rotation.as_ref().filter(|rotation| rotation.is_followed());
     rotation
-        .map(|rotation| (rotation.phase, &rotation.message, rotation.published_at.as_ref().map(second)))
+        .map(|rotation| {
+            let published_at = rotation.published_at.as_ref().map(second);
+            (rotation.phase, &rotation.message, published_at, rotation.other_connections)
+        })
         .hash(hasher);
     for Condition { type_, status, reason, message, last_transition_time: _, observed_generation } in
         conditions

@@ -3,6 +3,7 @@
 //! What a list says outweighs everything that was known before: the cluster may have gone back in time.
 
 mod circles;
+mod holders;
 mod inner;
 mod slot;
 
@@ -22,6 +23,8 @@ use crate::{
     api::StatusDigest,
     domain::{
         decide::Circle,
+        holder::Holders,
+        token::HashedToken,
         version::{ResourceVersion, Uid, Version},
     },
 };
@@ -108,6 +111,16 @@ impl Index {
     /// that circles of the namespace have come, gone or changed since somebody asked.
     pub fn circles(&self, connection: &Connection) -> (Vec<Circle>, Vec<Woken>) {
         self.lock().circles(connection)
+    }
+
+    /// Who has this token beside the connection, and which of its own outputs have it.
+    pub fn holders(&self, connection: &Connection, token: HashedToken) -> Holders {
+        self.lock().holders(connection, token)
+    }
+
+    /// The connections that change from this token to the next.
+    pub fn rotating(&self, token: HashedToken) -> Vec<ObjectKey> {
+        self.lock().rotating_by_token.of(token).cloned().collect()
     }
 
     /// The outputs in its own namespace that this connection has made.

@@ -14,7 +14,10 @@ use super::{
     Fault,
     marks::{LAST_APPLIED, MANAGED_BY, Others},
     object::{FIELD_MANAGER, ObjectKey},
-    secrets::{ADOPT, CONNECTION, FORMAT, OWNER_LABEL, SecretEntry, SecretMeta, entry, is_ours, read_meta},
+    secrets::{
+        ADOPT, CONNECTION, FORMAT, OWNER_LABEL, SecretEntry, SecretMeta, TOKEN_HASH, entry, is_ours,
+        read_meta,
+    },
     within,
 };
 use crate::{
@@ -301,8 +304,6 @@ fn reference(owner: Owner<'_>) -> OwnerReference {
     }
 }
 
-/// The hash of the token, as GitHub's audit log has it.
-const TOKEN_HASH: &str = "githubpat.dev/token-hash";
 /// When the token was proven, as it was known at the write.
 const PROVEN_AT: &str = "githubpat.dev/proven-at";
 /// When the token ends, as it was known at the write.

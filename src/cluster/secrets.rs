@@ -20,6 +20,7 @@ use crate::{
     api::GithubPatConnection,
     domain::{
         output::{Format, Marks, Payload},
+        token::HashedToken,
         version::Version,
     },
 };
@@ -35,6 +36,8 @@ const LONGEST_NAME: usize = 253;
 pub const CONNECTION: &str = "githubpat.dev/connection";
 /// The annotation of an output that names its format.
 pub const FORMAT: &str = "githubpat.dev/format";
+/// The annotation of an output that has the hash of its token, as GitHub's audit log has it.
+pub const TOKEN_HASH: &str = "githubpat.dev/token-hash";
 
 /// What the index keeps of a Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +52,8 @@ pub struct SecretEntry {
     pub heir: Option<Box<Heir>>,
     /// The format in which it was written, as its annotation says.
     pub format: Option<Format>,
+    /// The token that it holds, if it is an output, as its annotation says: [`HashedToken::leading`].
+    pub token: Option<u64>,
     /// The finalizers that it waits for, if it is being deleted.
     pub leaving: Option<Box<Vec<String>>>,
 }
@@ -129,7 +134,7 @@ impl From<&Meta> for SecretEntry {
         SecretEntry::new(
             [metadata.uid.as_deref(), metadata.resource_version.as_deref()],
             metadata.labels.as_ref().and_then(|labels| labels.get(OWNER_LABEL)),
-            [ADOPT, CONNECTION, FORMAT].map(|name| metadata.annotations.as_ref()?.get(name)),
+            [ADOPT, CONNECTION, FORMAT, TOKEN_HASH].map(|name| metadata.annotations.as_ref()?.get(name)),
             metadata.owner_references.as_deref().unwrap_or_default(),
             metadata.deletion_timestamp.is_some().then_some(finalizers),
         )
@@ -142,7 +147,7 @@ impl SecretEntry {
     fn new(
         [uid, resource_version]: [Option<&str>; 2],
         label: Option<&str>,
-        [adopt, connection, format]: [Option<&str>; 3],
+        [adopt, connection, format, token]: [Option<&str>; 4],
         references: &[OwnerReference],
         leaving: Option<&[String]>,
     ) -> Self {
@@ -172,6 +177,10 @@ impl SecretEntry {
             heir: heir.filter(|_| !is_anothers).map(Box::new),
             format: format
                 .and_then(|word| Format::ALL.iter().copied().find(|format| format.as_str() == word)),
+            token: token
+                .filter(|_| is_output)
+                .and_then(|text| HashedToken::try_from(text.to_owned()).ok())
+                .map(|hashed| hashed.leading()),
             leaving,
         }
     }
@@ -270,7 +279,7 @@ fn entry_of(meta: &ObjectMeta) -> SecretEntry {
     SecretEntry::new(
         [meta.uid.as_deref(), meta.resource_version.as_deref()],
         meta.labels.as_ref().and_then(|labels| labels.get(OWNER_LABEL)).map(String::as_str),
-        [ADOPT, CONNECTION, FORMAT].map(annotation),
+        [ADOPT, CONNECTION, FORMAT, TOKEN_HASH].map(annotation),
         meta.owner_references.as_deref().unwrap_or_default(),
         meta.deletion_timestamp.is_some().then(|| meta.finalizers.as_deref().unwrap_or_default()),
     )

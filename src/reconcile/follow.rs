@@ -119,8 +119,7 @@ async fn listed(
 
 /// When to look again: the status says that somebody is waited for.
 pub(super) fn look_again(connection: &Connection, spec: &Spec, ctx: &Context) -> Option<Duration> {
-    let is_followed = !spec.suspend && (!spec.restart.is_empty() || ctx.settings.consumers);
-    let now = ctx.index.connection(&connection.key).filter(|_| is_followed)?;
+    let now = ctx.index.connection(&connection.key).filter(|_| !spec.suspend)?;
     let status = now.status.as_ref()?;
     status.published(status.token?).map(|published| {
         let wait = published.duration_since(Timestamp::now());

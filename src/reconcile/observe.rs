@@ -25,6 +25,7 @@ use crate::{
             Subject,
             schedule::{Past, later},
         },
+        token::Description,
         version::Version,
     },
 };
@@ -112,6 +113,7 @@ impl<'a> Observer<'a> {
         self.subject(&token, &host, now);
         self.resume(now);
         let timing = self.ctx.settings.timing(self.spec.interval);
+        let rotates = self.rotates(&token);
         let mut observed = Observed {
             seen: Observation {
                 now,
@@ -140,6 +142,7 @@ impl<'a> Observer<'a> {
                 timing,
                 found: Vec::new(),
                 serving: self.connection.status.as_ref().map(StatusDigest::serving).unwrap_or_default(),
+                rotates,
                 circles: self.record.rare.circles.to_vec(),
             },
             failures: failure.into_iter().collect(),
@@ -158,6 +161,12 @@ impl<'a> Observer<'a> {
         let follows =
             |subject: &Subject| self.ctx.records.follows(&self.connection.key, *id, subject, interval);
         seen.timing.follows = subject.as_ref().is_some_and(follows);
+    }
+
+    /// True if the status says that every output holds this token, and that the one before is not safe to revoke yet.
+    fn rotates(&self, token: &Verdict<Description>) -> bool {
+        let status = self.connection.status.as_ref().filter(|_| self.is_in_use());
+        token.yes().zip(status).is_some_and(|(token, status)| status.published(token.hashed).is_some())
     }
 
     /// Before which instant an acceptance does not count.

@@ -14,14 +14,18 @@ use super::{
 };
 use crate::{
     api::{
-        ConditionStatus, GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status, StatusDigest,
-        StatusSummary,
+        ConditionStatus, GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status, Phase,
+        RotationStatus, StatusDigest, StatusSummary,
     },
     cluster::{
         Fault,
         connections::{self, Connection},
+        index::Woken,
     },
-    domain::{Reason, decide::Decision, event::Event, version::ResourceVersion, workload::Following},
+    domain::{
+        Reason, decide::Decision, event::Event, holder::Holders, version::ResourceVersion,
+        workload::Following,
+    },
     links::links,
     status::{self, Before, Pass},
 };
@@ -30,6 +34,14 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A connection that was never judged says `Pending` by the default of the schema, so its first status can wait longer.
 const PATIENCE_WITH_NEW: Duration = Duration::from_secs(30);
+
+/// What the rotation in a status depends on beside the draft.
+#[derive(Debug, Default, Hash)]
+struct After<'a> {
+    following: Option<&'a Following>,
+    holders: Option<&'a Holders>,
+    heard: bool,
+}
 
 /// Writes the status if it says something new; also after a conflict or a failure, of which it tells. Gives when to come again
 /// for what could not be written now.
@@ -57,6 +69,7 @@ pub(super) async fn report(
     let before = connection.status.as_ref().and_then(StatusDigest::last_handled_request);
     let handled_request = record.rare.handled_request.clone();
     let withdrawn = record.rare.others.told();
+    let holders = holders(connection, observed, ctx);
     let pass = Pass {
         source: &source,
         seen: &observed.seen,
@@ -77,12 +90,33 @@ pub(super) async fn report(
             lists_consumers: ctx.settings.consumers,
             following: outcomes.following.as_ref(),
             acted: outcomes.acted,
+            holders: Some(&holders),
         },
         web: host.map(|host| &*host.addresses.web_url),
         handled_request: handled_request.as_deref().or(before),
     };
     let say = |before: Before<'_>| status::next(before, connection.generation, &pass);
-    say_it(connection, say, outcomes.following.as_ref(), observed.seen.timing.heartbeat, record, ctx).await
+    let after = After {
+        following: outcomes.following.as_ref(),
+        holders: Some(&holders),
+        heard: observed.seen.has_heard(),
+    };
+    say_it(connection, say, &after, observed.seen.timing.heartbeat, record, ctx).await
+}
+
+/// Who else still has the token of before, and of the connection's own outputs those that are neither named nor kept.
+fn holders(connection: &Connection, observed: &Observed, ctx: &Context) -> Holders {
+    let token = observed.seen.token.yes().map(|token| token.hashed);
+    let status = connection.status.iter();
+    let known = status.flat_map(|status| [status.leaves().map(|leaves| leaves.token), status.token]);
+    let mut holders = Holders::default();
+    for old in known.flatten().filter(|old| token.is_some_and(|token| token != *old)) {
+        holders.add(ctx.index.holders(connection, old));
+    }
+    let outputs = &observed.seen.demand.outputs;
+    let is_known = |name: &str| outputs.iter().any(|output| output.target() == Some(name));
+    holders.own.retain(|name| !is_known(name) && !observed.seen.is_version(name));
+    holders
 }
 
 /// Says which token is in use before it is written anywhere, so that whoever starts anew goes on with it. Then comes another pass.
@@ -130,7 +164,7 @@ async fn live(connection: &Connection, ctx: &Context) -> Result<(Connection, Sta
 async fn say_it(
     connection: &Connection,
     say: impl Fn(Before<'_>) -> Option<Status>,
-    following: Option<&Following>,
+    after: &After<'_>,
     heartbeat: SignedDuration,
     record: &mut Record,
     ctx: &Context,
@@ -140,9 +174,10 @@ async fn say_it(
     else {
         return write(connection, None, &draft, record, ctx).await;
     };
-    let same = (StatusDigest::fingerprint_of(&draft), stands.fingerprint(), following);
+    let same = (StatusDigest::fingerprint_of(&draft), stands.fingerprint(), after);
     let checked_at = draft.token.as_ref().and_then(|token| token.checked_at.as_ref().map(|at| at.0));
-    let is_said = same.0 == same.1 && following.is_none() || record.said == Some(sum(&same));
+    let is_settled = after.following.is_none() && stands.leaves().is_none();
+    let is_said = same.0 == same.1 && is_settled || record.said == Some(sum(&same));
     // A draft without a token keeps the instant of the one that stands.
     let has_aged = checked_at.is_some() && status::has_aged(checked_at, stands.checked_at(), heartbeat);
     if is_said && !has_aged && !stands.is_strange(Timestamp::now()) {
@@ -211,7 +246,7 @@ pub(super) async fn unreadable(
     }
     let now = Timestamp::now();
     let say = |before: Before<'_>| status::unreadable(before.summary, connection.generation, error, now);
-    say_it(connection, say, None, SignedDuration::MAX, record, ctx).await
+    say_it(connection, say, &After::default(), SignedDuration::MAX, record, ctx).await
 }
 
 /// Writes the status in the place of the one before, and tells what is news in it.
@@ -235,11 +270,22 @@ async fn write(
             });
             let is_taken = record.has_taken_memory();
             ctx.index.saw_connection(if is_taken { written.without_memory() } else { written });
+            release(connection, status, ctx);
             Next::Wait
         }
         Err(fault) if fault.is_conflict() => conflict(connection, record, ctx).await,
         Err(fault) => failed(connection, &fault),
     }
+}
+
+/// Wakes those that may have waited for this connection before their common old token is said to be of no use.
+fn release(connection: &Connection, status: &Status, ctx: &Context) {
+    let is_over = |rotation: &&RotationStatus| {
+        rotation.phase == Phase::SafeToRevoke || rotation.other_connections.is_some()
+    };
+    let over = status.rotation.as_ref().filter(is_over);
+    let waiting = over.into_iter().flat_map(|over| ctx.index.rotating(over.old_token.hashed_token));
+    ctx.wake_others(&connection.key, waiting.map(Woken::Changed).collect());
 }
 
 /// Whether the status may be written now: not right after a conflict, and ever more slowly while somebody else keeps changing

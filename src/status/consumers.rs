@@ -58,18 +58,20 @@ fn named(objects: &BTreeMap<(&str, &str), bool>) -> Vec<ConsumerStatus> {
 pub(super) fn behind(found: &Consumers, published: Timestamp, now: Timestamp) -> Option<String> {
     let is_behind = |consumer: &&Consumer| consumer.is_behind(published, now);
     let behind = found.all.iter().filter(is_behind).filter(|consumer| consumer.used != Use::Earlier);
-    listed(behind.map(|pod| pod.name.clone()).collect())
+    listed(&behind.map(|pod| pod.name.clone()).collect::<BTreeSet<_>>())
 }
 
 /// What names an earlier version of an output, as the end of a sentence.
 pub(super) fn earlier(found: &Consumers) -> Option<String> {
     let earlier = found.all.iter().filter(|consumer| consumer.used == Use::Earlier);
-    listed(earlier.map(|consumer| format!("{} {}", consumer.kind, consumer.name)).collect())
+    let earlier = earlier.map(|consumer| format!("{} {}", consumer.kind, consumer.name));
+    listed(&earlier.collect::<BTreeSet<_>>())
 }
 
 /// A few by name, the others by number.
-fn listed(names: BTreeSet<String>) -> Option<String> {
-    let first: Vec<_> = names.iter().take(3).map(String::as_str).collect();
+pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> Option<String> {
+    let names: Vec<_> = names.into_iter().map(String::as_str).collect();
+    let first: Vec<_> = names.iter().copied().take(3).collect();
     let more = names.len().checked_sub(first.len()).filter(|more| *more > 0);
     let more = more.map_or_else(String::new, |more| format!(" and {more} more"));
     (!names.is_empty()).then(|| format!("{}{more}", first.join(", ")))

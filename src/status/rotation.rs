@@ -57,6 +57,41 @@ fn is_consumed(pass: &Pass<'_>) -> bool {
     !pass.after.lists_consumers || pass.stands.is_empty() || is_over
 }
 
+/// What keeps the old token from being revoked once nothing of the connection's own is to be done.
+struct Left {
+    message: String,
+    /// How many other connections have it, if that is all.
+    other_connections: Option<i64>,
+}
+
+fn left(pass: &Pass<'_>) -> Option<Left> {
+    let holds = "every output holds the new token";
+    let own = |message| Some(Left { message, other_connections: None });
+    if let Some(former) = pass.after.holders.and_then(|holders| consumers::listed(&holders.own)) {
+        return own(format!(
+            "{holds}, and these former outputs are still there with the old one: {former}; have their finalizers ended"
+        ));
+    }
+    // What a status remembers may come from a backup.
+    if !pass.seen.has_heard() {
+        return own(format!(
+            "{holds}; the operator has GitHub asked about it once more, since it has started anew"
+        ));
+    }
+    let holders = pass.after.holders.filter(|holders| holders.others() > 0)?;
+    let elsewhere = match holders.elsewhere {
+        0 => None,
+        1 => Some("one of another namespace".to_owned()),
+        count => Some(format!("{count} of other namespaces")),
+    };
+    let who: Vec<_> = consumers::listed(&holders.beside).into_iter().chain(elsewhere).collect();
+    let message = format!(
+        "{holds}, and these other connections still have the old one: {}; they are waited for",
+        who.join(", and ")
+    );
+    Some(Left { message, other_connections: Some(i64::try_from(holders.others()).unwrap_or(i64::MAX)) })
+}
+
 /// The Pods that still run with the old token, as a person reads it.
 fn behind(pass: &Pass<'_>) -> Option<String> {
     let following = pass.after.following?;
@@ -114,6 +149,7 @@ fn begun(old_token: RotatedToken, new_token: RotatedToken, now: Timestamp) -> Ro
         message,
         old_token_ended: None,
         published_at: None,
+        other_connections: None,
         revoke_at: None,
     }
 }
@@ -128,8 +164,14 @@ fn after(old: &TokenStatus, new_token: RotatedToken, now: Timestamp) -> Rotation
 
 /// The rotation in the phase in which it is now, with what to do next.
 fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> RotationStatus {
-    let closed = GATES.iter().find(|(_, is_open)| !is_open(pass));
-    let phase = closed.map_or(Phase::SafeToRevoke, |(phase, _)| *phase);
+    let closed = GATES.iter().find(|(_, is_open)| !is_open(pass)).map(|(phase, _)| *phase);
+    // Nobody has looked since.
+    if closed == Some(Phase::WaitingForConsumers) && closed == Some(rotation.phase) && !is_looked(pass) {
+        return rotation;
+    }
+    let left = if closed.is_none() { left(pass) } else { None };
+    let phase = closed.or(left.as_ref().map(|_| Phase::WaitingForConsumers)).unwrap_or(Phase::SafeToRevoke);
+    let other_connections = left.as_ref().and_then(|left| left.other_connections);
     let ended = rotation.old_token_ended.clone().or_else(|| found_ended(&rotation.old_token, pass));
     let new_token = RotatedToken::from(token);
     let message = match phase {
@@ -139,7 +181,7 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
         ),
         Phase::Publishing => publishing(&new_token.secret_name),
         Phase::Restarting => restarting(pass),
-        Phase::WaitingForConsumers => waiting(&rotation, pass),
+        Phase::WaitingForConsumers => left.map_or_else(|| waiting(pass), |left| left.message),
         Phase::SafeToRevoke => safe(&rotation.old_token, ended.as_deref(), pass),
     };
     let is_left = phase == Phase::SafeToRevoke && ended.is_none();
@@ -151,7 +193,16 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
     // What lies ahead was written by a clock that was wrong.
     let published_at = rotation.published_at.clone().filter(|at| at.0 <= rounded_up(written_at));
     let published_at = published_at.or_else(|| is_published.then(|| time(rounded_up(written_at))));
-    RotationStatus { phase, new_token, message, old_token_ended: ended, published_at, revoke_at, ..rotation }
+    RotationStatus {
+        phase,
+        new_token,
+        message,
+        old_token_ended: ended,
+        published_at,
+        other_connections,
+        revoke_at,
+        ..rotation
+    }
 }
 
 fn restarting(pass: &Pass<'_>) -> String {
@@ -162,9 +213,12 @@ fn restarting(pass: &Pass<'_>) -> String {
     )
 }
 
-fn waiting(before: &RotationStatus, pass: &Pass<'_>) -> String {
+fn is_looked(pass: &Pass<'_>) -> bool {
+    pass.after.following.is_some_and(|following| following.consumers.is_some())
+}
+
+fn waiting(pass: &Pass<'_>) -> String {
     let holds = "every output holds the new token";
-    let is_seen = pass.after.following.is_some_and(|following| following.consumers.is_some());
     match (behind(pass), earlier(pass)) {
         (Some(pods), _) => format!(
             "{holds}, and these Pods still run with the old one: {pods}; restart them, or name their workload in spec.restart"
@@ -172,8 +226,6 @@ fn waiting(before: &RotationStatus, pass: &Pass<'_>) -> String {
         (None, Some(names)) => format!(
             "{holds}, and these name an earlier version of an output: {names}; have them name the one in status.outputs"
         ),
-        // Nobody has looked since.
-        (None, None) if !is_seen && before.phase == Phase::WaitingForConsumers => before.message.clone(),
         (None, None) => format!("{holds}; the operator looks who still runs with the old one"),
     }
 }

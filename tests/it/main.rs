@@ -20,6 +20,7 @@ mod faults;
 mod followers;
 mod formats;
 mod github;
+mod holders;
 mod image;
 mod layering;
 mod leaks;

@@ -66,6 +66,10 @@ pub struct RotationStatus {
     /// When every output held the new token, rounded up to a whole second: what started before may have the old one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_at: Option<Time>,
+    /// How many other connections still hold the old token in an output or have not ended their own rotation from it, once that is
+    /// all that is waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_connections: Option<i64>,
     /// What is awaited, or what to do with the old token.
     #[schemars(length(max = 256))]
     pub message: String,
@@ -99,9 +103,9 @@ pub enum Phase {
     Publishing,
     /// Every output holds the new token, and the workloads of spec.restart are restarted.
     Restarting,
-    /// Pods still run with the old token.
+    /// Pods still run with the old token, or something else still has it, such as another connection.
     WaitingForConsumers,
-    /// Every output holds the new token, and nobody that is known of runs with the old one: it can be revoked.
+    /// Every output holds the new token, and nobody that is known of has the old one: it can be revoked.
     SafeToRevoke,
 }
 

@@ -58,6 +58,7 @@ pub(super) async fn ask(
         withdrawing_missing: false,
         found: Vec::new(),
         serving: Vec::new(),
+        rotates: false,
         circles: Vec::new(),
     };
     if let Some((token, subject)) = asked {

@@ -14,9 +14,10 @@ use super::{
     },
     Woken,
     circles::Chains,
+    holders::ByToken,
     slot::{self, Slot, Slots, concerned, versioning},
 };
-use crate::domain::{decide::Circle, output::base_of, version::Uid};
+use crate::domain::{decide::Circle, holder::Holders, output::base_of, token::HashedToken, version::Uid};
 
 /// The answer to a call is seldom so late that more Secrets than this are gone meanwhile.
 const LOST: usize = 64;
@@ -30,6 +31,10 @@ pub(super) struct Inner {
     /// The owners by their uid.
     pub(super) owners: HashMap<Arc<str>, Owner>,
     pub(super) chains: Chains,
+    /// The outputs, by the token that each holds.
+    pub(super) outputs_by_token: ByToken,
+    /// The connections that change from one token to the next, by the old one.
+    pub(super) rotating_by_token: ByToken,
     /// Secrets of others that have the name of a version.
     pub(super) strangers: BTreeSet<ObjectKey>,
     /// The Secrets that were told last as gone, the latest one last.
@@ -93,6 +98,7 @@ impl Inner {
         }
         let is_new = !connection.is_known();
         self.rename(known.as_deref(), Some(&connection));
+        self.rotating_by_token.change(&key, known.as_deref().and_then(old_token), old_token(&connection));
         if let Some(known) = known.filter(|known| known.uid != connection.uid) {
             self.orphan(&known);
         }
@@ -107,6 +113,7 @@ impl Inner {
         let mut woken = vec![Woken::Gone(key.clone())];
         if let Some(connection) = self.connections.remove(key) {
             self.rename(Some(&connection), None);
+            self.rotating_by_token.change(key, old_token(&connection), None);
             let mut concerned = self.chains.freed(&self.secrets, key);
             let heirs = self.orphan(&connection);
             concerned.extend(heirs.into_iter().filter(|heir| !concerned.contains(heir)).collect::<Vec<_>>());
@@ -226,11 +233,14 @@ impl Inner {
         if before == entry.as_ref() && entry.is_some() {
             return Vec::new();
         }
+        let token = |entry: Option<&SecretEntry>| entry.and_then(|entry| entry.token);
+        let tokens = (token(before), token(entry.as_ref()));
         let owner = |entry: Option<&SecretEntry>| entry.and_then(SecretEntry::owner).cloned();
         let owners = [owner(before), owner(entry.as_ref())];
         // The key that is known already is kept once.
         let known = self.secrets.get_key_value(key).map(|(known, _)| known.clone());
         let key = known.unwrap_or_else(|| key.clone());
+        self.outputs_by_token.change(&key, tokens.0, tokens.1);
         self.reown(&key, &owners);
         let is_version = || versioning(&self.secrets, &key).next().is_some();
         if owners.iter().any(Option::is_some) || entry.is_some() && is_version() {
@@ -248,6 +258,42 @@ impl Inner {
 
     pub(super) fn lives(&self, uid: &Arc<str>) -> bool {
         self.owners.get(uid).is_some_and(|owner| owner.connection.is_some())
+    }
+
+    /// Who has this token beside the connection, and which of its own outputs have it.
+    pub(super) fn holders(&self, connection: &Connection, token: HashedToken) -> Holders {
+        let (mut own, mut others) = (Vec::new(), BTreeSet::new());
+        for output in self.outputs_by_token.of(token) {
+            // A Secret of another namespace belongs to no connection of this one, whatever its labels say.
+            let owner = self.owner_of(output).filter(|owner| owner.namespace() == output.namespace());
+            match owner {
+                Some(owner) if *owner == connection.key => own.push(output.name().to_owned()),
+                Some(owner) => drop(others.insert(owner)),
+                None => {}
+            }
+        }
+        let publishes = |key: &&ObjectKey| {
+            let owner = self.connections.get(*key).and_then(|other| self.owners.get(&other.uid));
+            owner.is_some_and(|owner| !owner.outputs.is_empty())
+        };
+        others.extend(self.leaving(token).filter(|key| **key != connection.key).filter(publishes));
+        let beside = others.iter().filter(|key| key.namespace() == connection.key.namespace());
+        let beside: Vec<_> = beside.map(|key| key.name().to_owned()).collect();
+        let elsewhere = others.len().saturating_sub(beside.len());
+        Holders { own, beside, elsewhere }
+    }
+
+    /// The connections whose change from this token to the next is not over, but for what others do.
+    fn leaving(&self, token: HashedToken) -> impl Iterator<Item = &ObjectKey> {
+        self.rotating_by_token.of(token).filter(|key| {
+            let status = self.connections.get(*key).and_then(|connection| connection.status.as_ref());
+            status.and_then(|status| status.leaves()).is_some_and(|leaves| leaves.waits_for_itself)
+        })
+    }
+
+    /// The connection that has made the output, if it lives.
+    fn owner_of(&self, output: &ObjectKey) -> Option<&ObjectKey> {
+        self.owners.get(self.secret(output)?.owner()?)?.connection.as_ref()
     }
 
     /// Keeps the outputs of the owners in step with the owner of a Secret before and after.
@@ -280,4 +326,9 @@ impl Inner {
         }
         concerned.into_iter().map(Woken::Changed).collect()
     }
+}
+
+/// The token that a change of the connection leaves, while that is not over.
+fn old_token(connection: &Connection) -> Option<u64> {
+    Some(connection.status.as_ref()?.leaves()?.token.leading())
 }

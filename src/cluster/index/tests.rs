@@ -1,3 +1,5 @@
+mod holders;
+
 use super::*;
 use crate::{cluster::secrets::Heir, domain::version::Version};
 
@@ -31,6 +33,7 @@ fn secret(version: &str, owner: Option<&str>) -> SecretEntry {
         is_output: owner.is_some(),
         heir: None,
         format: None,
+        token: None,
         leaving: None,
     }
 }

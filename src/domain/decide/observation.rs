@@ -113,6 +113,8 @@ pub struct Observation {
     pub found: Vec<Found>,
     /// The versions of outputs that serve, as the status says.
     pub serving: Vec<String>,
+    /// Whether every output holds the token and the one before is not safe to revoke yet, by the status.
+    pub rotates: bool,
     /// The outputs that lead back to this connection.
     pub circles: Vec<Circle>,
 }
@@ -168,6 +170,10 @@ impl Observation {
         let is_overdue =
             knowledge.deferred.is_some() && !self.heard.deferral && !doubt(knowledge).is_some_and(is_trusted);
         if is_overdue && self.past.asked.is_none() {
+            return Some(self.past.since);
+        }
+        // A status may come from a backup, and is not enough to call the old token of no use.
+        if self.rotates && !self.has_heard() && self.past.asked.is_none() {
             return Some(self.past.since);
         }
         if !self.may_withdraw() {

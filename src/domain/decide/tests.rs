@@ -89,6 +89,7 @@ pub(crate) fn seen() -> Observation {
         },
         found: Vec::new(),
         serving: Vec::new(),
+        rotates: false,
         circles: Vec::new(),
     }
 }

@@ -177,6 +177,7 @@ fn long_rotation() -> RotationStatus {
         started_at: crate::api::time(at(T)),
         published_at: Some(crate::api::time(at(T))),
         message: "m".repeat(256),
+        other_connections: Some(i64::MAX),
         old_token_ended: None,
         revoke_at: Some(format!("https://{}/settings/personal-access-tokens", "h".repeat(253))),
     }

@@ -6,7 +6,7 @@ use crate::{
     domain::{
         candidate::Candidate,
         consumer::{Consumer, Consumers, Use},
-        decide::contended,
+        decide::{Heard, contended},
     },
 };
 
@@ -182,4 +182,65 @@ fn an_instant_of_publication_that_lies_ahead_is_taken_anew() {
     assert!(StatusDigest::from(before.clone()).is_strange(at(T + 90)));
     let rotation = told(&before, &holding("b", T + 90), &[], after);
     assert_eq!(rotation.published_at.unwrap().0, at(T + 90));
+}
+
+#[test]
+fn a_token_that_somebody_else_has_is_not_safe_to_revoke() {
+    let first = status(None, &holding("a", T));
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let holders = |own: &[&str], beside: &[&str], elsewhere| Holders {
+        own: names(own),
+        beside: names(beside),
+        elsewhere,
+    };
+    let rows = [
+        ("nobody", holders(&[], &[], 0), Phase::SafeToRevoke, None, "revoke it"),
+        (
+            "of the namespace",
+            holders(&[], &["x", "y"], 0),
+            Phase::WaitingForConsumers,
+            Some(2),
+            "old one: x, y; they",
+        ),
+        (
+            "of another",
+            holders(&[], &[], 1),
+            Phase::WaitingForConsumers,
+            Some(1),
+            "old one: one of another namespace; they",
+        ),
+        (
+            "both",
+            holders(&[], &["x"], 3),
+            Phase::WaitingForConsumers,
+            Some(4),
+            "x, and 3 of other namespaces; they",
+        ),
+        (
+            "a former output",
+            holders(&["was"], &["x"], 0),
+            Phase::WaitingForConsumers,
+            None,
+            "with the old one: was;",
+        ),
+    ];
+    for (name, holders, phase, others, words) in rows {
+        let after = After { holders: Some(&holders), ..After::default() };
+        let rotation = told(&first, &holding("b", T + 60), &[], after);
+        assert_eq!((rotation.phase, rotation.other_connections), (phase, others), "{name}");
+        assert!(rotation.message.contains(words), "{name}: {}", rotation.message);
+        assert_eq!(rotation.revoke_at.is_some(), phase == Phase::SafeToRevoke, "{name}");
+    }
+}
+
+#[test]
+fn an_acceptance_that_only_a_status_remembers_calls_no_token_safe_to_revoke() {
+    let first = status(None, &holding("a", T));
+    let remembered = holding("b", T + 60).with(|seen| seen.heard = Heard::default());
+    let rotation = told(&first, &remembered, &[], After::default());
+    assert_eq!(rotation.phase, Phase::WaitingForConsumers);
+    assert!(rotation.message.contains("has GitHub asked about it once more"), "{}", rotation.message);
+    let before = Status { rotation: Some(rotation), ..status(Some(&first), &holding("b", T + 60)) };
+    assert!(StatusDigest::from(before.clone()).leaves().is_some_and(|leaves| leaves.waits_for_itself));
+    assert_eq!(told(&before, &holding("b", T + 61), &[], After::default()).phase, Phase::SafeToRevoke);
 }

@@ -5,11 +5,18 @@ use super::*;
 #[test]
 fn a_question_is_asked_when_it_is_due_and_not_twice_at_once() {
     let proven = || seen().accepted(T, Expiry::Never);
+    let started = |seen: &mut Observation| {
+        (seen.heard, seen.past.asked, seen.past.since) = (Heard::default(), None, at(T));
+    };
+    let remembered = || proven().with(started).at(T + 60);
     let ends = || seen().accepted(T, Expiry::At(at(T + 10)));
     let rows = [
         ("a new token", seen(), true),
         ("its question is on its way", seen().with(|seen| seen.pending = true), false),
         ("just asked", proven(), false),
+        ("an acceptance that a status remembers", remembered(), false),
+        ("the same in the middle of a rotation", remembered().with(|seen| seen.rotates = true), true),
+        ("heard in the middle of a rotation", proven().with(|seen| seen.rotates = true), false),
         ("the interval has passed", proven().at(T + HOUR), true),
         (
             "the interval has passed, suspended",

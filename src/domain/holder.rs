@@ -1,0 +1,27 @@
+//! Who else may still have the bytes of a token that is being replaced.
+
+/// Who still has a token beside what one connection publishes now, as far as the operator knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Holders {
+    /// The connection's own outputs, by name.
+    pub own: Vec<String>,
+    /// The other connections of the namespace that hold it in an output, or have not ended their own change from it, by name.
+    pub beside: Vec<String>,
+    /// How many connections of other namespaces do. Nobody is told which ones.
+    pub elsewhere: usize,
+}
+
+impl Holders {
+    /// Adds who has another token.
+    pub fn add(&mut self, more: Holders) {
+        self.own.extend(more.own);
+        let new: Vec<_> = more.beside.into_iter().filter(|name| !self.beside.contains(name)).collect();
+        self.beside.extend(new);
+        self.elsewhere = self.elsewhere.max(more.elsewhere);
+    }
+
+    /// How many other connections have it.
+    pub fn others(&self) -> usize {
+        self.beside.len().saturating_add(self.elsewhere)
+    }
+}
