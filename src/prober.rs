@@ -70,6 +70,8 @@ pub struct Snapshot {
     pub asked: Option<Timestamp>,
     /// When a breaker of the host closed or an incident of it ended last.
     pub released: Option<Timestamp>,
+    /// When the next question about the token was brought forward last, because the host answered another one.
+    pub brought_forward: Option<Timestamp>,
     /// Whether the last question confirmed something, sooner after the one before than `minimum_interval`.
     pub hurried: bool,
     /// Whether the answer to another question said since that the token is no good.
@@ -213,6 +215,7 @@ impl Snapshot {
             since,
             asked: self.asked,
             released: self.released,
+            brought_forward: self.brought_forward,
             hurried: self.hurried,
             suspected: self.suspected,
         }

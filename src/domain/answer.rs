@@ -217,6 +217,19 @@ impl Deferral {
         ) || self.is_of_host()
     }
 
+    /// True if it is an answer that says nothing about the token, and that either trouble of the host or the text of the token may
+    /// bring.
+    pub const fn is_unexplained(self) -> bool {
+        matches!(
+            self.reason,
+            Reason::UnexplainedUnauthorized
+                | Reason::TakenForJwt
+                | Reason::OneTimePasswordDemanded
+                | Reason::RequestRejected
+                | Reason::UnexpectedAnswer
+        )
+    }
+
     /// Cause and remedy. The same words each time, so that a status does not change while nothing else does.
     pub const fn sentence(self) -> &'static str {
         match self.reason {

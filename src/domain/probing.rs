@@ -11,6 +11,7 @@ pub mod logins;
 pub mod queue;
 pub mod schedule;
 pub mod scouting;
+pub mod unexplained;
 
 use std::sync::Arc;
 

@@ -254,6 +254,7 @@ impl State {
             knowledge: entry.knowledge(),
             asked: entry.asked,
             released: self.admission.released(),
+            brought_forward: self.admission.brought_forward(token),
             hurried: entry.hurried,
             suspected: entry.suspected,
             pending: self.admission.is_pending(&(*token, Probe::Identity)),
@@ -401,6 +402,7 @@ impl State {
         if effect.ends_trouble {
             changed.extend(self.ledger.deferred());
         }
+        changed.extend(&effect.brought_forward);
     }
 
     /// The incident is over. Of tokens that were accepted before, and that it held back or turned away, three

@@ -127,6 +127,7 @@ impl<'a> Observer<'a> {
                     since: Timestamp::from(self.watched().since).min(now),
                     asked: None,
                     released: None,
+                    brought_forward: None,
                     hurried: false,
                     suspected: false,
                 },

@@ -140,20 +140,26 @@ impl Door {
     }
 }
 
-/// The address of a server that sends everybody to another host, as a portal or a moved server does.
-async fn redirecting() -> SocketAddr {
+/// The address of a server that gives everybody this answer.
+async fn always(answer: &'static str) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut client, _)) = listener.accept().await {
             tokio::spawn(async move {
                 let _ = client.read(&mut [0; 4096]).await;
-                let _ = client.write_all(b"HTTP/1.1 302 Found\r\nlocation: https://login.invalid/\r\ncontent-length: 0\r\n\r\n").await;
+                let _ = client.write_all(answer.as_bytes()).await;
             });
         }
     });
     address
 }
+
+/// Of a portal or a moved server, which sends everybody to another host.
+const REDIRECT: &str = "HTTP/1.1 302 Found\r\nlocation: https://login.invalid/\r\ncontent-length: 0\r\n\r\n";
+/// Of a gateway that wants a login of its own.
+const UNAUTHORIZED: &str =
+    "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Basic\r\ncontent-length: 0\r\n\r\n";
 
 /// A host that is wrong in one way, with a few tokens or a lone one, and the right one that comes in its place.
 struct Wrong {
@@ -193,7 +199,7 @@ async fn once_a_host_is_the_right_one_every_connection_that_waits_is_asked_about
     let world = World::start().await;
     let ours = Tenant::of(&world, NAMESPACE);
     let other = Simulator::start_tls().await.unwrap();
-    let portal = redirecting().await;
+    let portal = always(REDIRECT).await;
     let (tls, plain) = (Simulator::start_tls, Simulator::start);
     let (certificate, redirect) = ("CertificateUnknownAuthority", "Redirected");
     let hosts = [
@@ -232,5 +238,43 @@ async fn once_a_host_is_the_right_one_every_connection_that_waits_is_asked_about
     }
     for name in hosts.iter().flat_map(|host| &host.tokens) {
         ours.ready(name, "True", "Ready").await;
+    }
+}
+
+#[tokio::test]
+async fn once_a_host_answers_one_those_that_a_gateway_answered_are_asked_about_within_a_minute() {
+    let world = World::start().await;
+    let (ours, theirs) = (Tenant::of(&world, NAMESPACE), Tenant::new(&world, "team-b").await);
+    let gateway = always(UNAUTHORIZED).await;
+    let host =
+        Wrong::new("gateway", gateway, Simulator::start().await.unwrap(), "UnexplainedUnauthorized", 6).await;
+    let _operator = world.operator_with_settings(&format!("hosts: [{}]", host.settings(&world))).await;
+    let spec = json!({ "host": host.name, "interval": "30m" });
+    let made = |name: &String| (name.clone(), host.right.token(NewToken::classic(name, name)));
+    let halves = [(&ours, &host.tokens[..3]), (&theirs, &host.tokens[3..])];
+    for (tenant, names) in halves {
+        tenant.many(names.iter().map(made), &spec).await;
+    }
+    for (tenant, name) in
+        halves.iter().flat_map(|(tenant, names)| names.iter().map(move |name| (tenant, name)))
+    {
+        tenant.ready(name, "Unknown", host.reason).await;
+    }
+    // They were asked about after 0, 60 and 180 seconds, and are after 420.
+    tokio::time::sleep(Duration::from_secs(200)).await;
+    host.door.put(&host.right);
+    theirs.many([made(&"new".to_owned())], &spec).await;
+    theirs.ready("new", "True", "Ready").await;
+    let answered = Timestamp::now();
+    for (tenant, name) in
+        halves.iter().flat_map(|(tenant, names)| names.iter().map(move |name| (tenant, name)))
+    {
+        tenant
+            .until_within(Duration::from_secs(300), name, |seen| is_so(seen, "Ready", "True", "Ready"))
+            .await;
+        let (first, _) = questions(&host.right, name)[0];
+        let after = first.duration_since(answered);
+        eprintln!("{name}: asked about after {after:#}");
+        assert!(after <= SignedDuration::from_secs(62), "{name} was asked about only after {after:#}");
     }
 }

@@ -21,6 +21,7 @@ use super::{
     logins::{FailedLogin, FailedLogins, Left},
     queue::{Gate, NotNow, Queue, earliest},
     schedule::later,
+    unexplained::Unexplained,
 };
 
 /// When to come again if the queue is full.
@@ -40,6 +41,7 @@ pub struct Admission {
     logins: FailedLogins,
     breaker: Breaker,
     incident: Incident,
+    unexplained: Unexplained,
     clock: Clock,
     /// When questions that were held back by a breaker or an incident became free last.
     released: Option<Timestamp>,
@@ -89,6 +91,8 @@ pub struct Effect {
     pub ends_incident: bool,
     /// True if what was deferred may be asked again.
     pub ends_trouble: bool,
+    /// The next questions about these tokens are brought forward.
+    pub brought_forward: Vec<HashedToken>,
 }
 
 impl Admission {
@@ -103,6 +107,7 @@ impl Admission {
             logins: FailedLogins::default(),
             breaker: Breaker::default(),
             incident: Incident::default(),
+            unexplained: Unexplained::default(),
             clock: Clock::default(),
             released: None,
         }
@@ -208,6 +213,9 @@ impl Admission {
             Reply::Deferral(deferral) => self.deferred(question, *deferral, now),
             Reply::Answer(answer) => {
                 effect.ends_trouble = self.breaker.answered();
+                let of = (question.probe == Probe::Identity).then_some(&question.hashed);
+                let is_asking = |token: &HashedToken| self.asking.contains(&(*token, Probe::Identity));
+                effect.brought_forward = self.unexplained.answered(of, is_asking, now);
                 match answer {
                     // Only identity tells whether a token is good.
                     Answer::Proof(_) => self.incident.deferred(&question.hashed, None, now),
@@ -240,6 +248,7 @@ impl Admission {
         self.logins.set_back(now);
         self.breaker.set_back(now);
         self.incident.set_back(now);
+        self.unexplained.set_back(now);
         self.released = self.released.map(|at| at.min(now));
     }
 
@@ -258,6 +267,7 @@ impl Admission {
             self.breaker.recall(token);
         }
         self.incident.recall(token, true);
+        self.unexplained.forget(token);
         self.logins.settle(token);
     }
 
@@ -284,6 +294,11 @@ impl Admission {
     /// When a breaker closed or an incident ended last.
     pub const fn released(&self) -> Option<Timestamp> {
         self.released
+    }
+
+    /// When the next question about the token was brought forward last.
+    pub fn brought_forward(&self, token: &HashedToken) -> Option<Timestamp> {
+        self.unexplained.brought_forward(token)
     }
 
     /// Whether a question may go.
@@ -345,6 +360,9 @@ impl Admission {
             question.probe == Probe::Identity && breaker::speaks_of_host(deferral.reason, account.is_some());
         self.breaker.deferred(token, deferral, of_host, now);
         self.incident.deferred(token, deferral.until, now);
+        if question.probe == Probe::Identity && deferral.is_unexplained() {
+            self.unexplained.heard(*token);
+        }
         let is_limit = matches!(deferral.reason, Reason::RateLimited | Reason::SecondaryRateLimited);
         if let Some(account) = account.filter(|_| is_limit) {
             self.accounts.block(account, deferral.until.unwrap_or_else(|| later(now, WITHOUT_END)));

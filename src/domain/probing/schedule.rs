@@ -75,6 +75,8 @@ pub struct Past {
     pub asked: Option<Timestamp>,
     /// When a breaker of the host closed or an incident of it ended last: what was deferred before may be asked then.
     pub released: Option<Timestamp>,
+    /// When the next question about the token was brought forward last, because the host answered another one.
+    pub brought_forward: Option<Timestamp>,
     /// Whether the last question was a confirmation, and came sooner after the one before than `minimum_interval`.
     pub hurried: bool,
     /// Whether an answer to another question said that the token is no good, which identity is to tell.
@@ -86,7 +88,8 @@ impl Past {
     pub fn by(self, now: Timestamp) -> Past {
         let passed = |at: &Timestamp| *at <= now;
         let (asked, released) = (self.asked.filter(passed), self.released.filter(passed));
-        Past { since: self.since.min(now), asked, released, ..self }
+        let brought_forward = self.brought_forward.filter(passed);
+        Past { since: self.since.min(now), asked, released, brought_forward, ..self }
     }
 
     /// The last question, or the start of this process, before which the last question lies. What is remembered from later
@@ -250,10 +253,16 @@ fn after_deferral(deferred: Deferred, past: Past, probe: &Probe, timing: &Timing
     if let Some(until) = until.filter(|until| *until > last) {
         return until;
     }
+    let next = |behind| growing(deferred.since.min(last), behind, first, longest);
+    // A question that was brought forward takes the place of the one that would have come next.
+    let (taken, ahead) = match past.brought_forward.filter(|_| deferred.deferral.is_unexplained()) {
+        Some(at) if at < last => (next(at).max(last), None),
+        ahead => (last, ahead),
+    };
     // What defers GitHub may have changed since the first deferral, and asks for a longer pause now.
-    let again = growing(deferred.since.min(last), last, first, longest).max(later(last, first));
+    let again = next(taken).max(later(last, first));
     let released = past.released.filter(|released| *released >= last && *released >= deferred.since);
-    released.map_or(again, |released| released.min(again))
+    released.into_iter().chain(ahead).min().map_or(again, |released| released.min(again))
 }
 
 /// The first instant behind `last` of those that lie `first`, then twice as far, at most `longest` apart.

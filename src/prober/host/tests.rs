@@ -3,6 +3,7 @@
 mod limits;
 mod purposes;
 mod refusals;
+mod unexplained;
 
 use std::collections::BTreeMap;
 
@@ -149,7 +150,14 @@ impl World {
         let knowledge = self.knowledge(index);
         let since = at(connection.since);
         let past = known.as_ref().map_or(
-            super::super::Past { since, asked: None, released: None, hurried: false, suspected: false },
+            super::super::Past {
+                since,
+                asked: None,
+                released: None,
+                brought_forward: None,
+                hurried: false,
+                suspected: false,
+            },
             |known| known.past(since),
         );
         let subject = Subject { host: "a".into(), token: question.hashed };

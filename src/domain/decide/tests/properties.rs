@@ -108,8 +108,14 @@ fn happens(mut seen: Observation, event: &Event) -> Observation {
             seen
         }
         Event::Restarts => {
-            seen.past =
-                Past { since: seen.now, asked: None, released: None, hurried: false, suspected: false };
+            seen.past = Past {
+                since: seen.now,
+                asked: None,
+                released: None,
+                brought_forward: None,
+                hurried: false,
+                suspected: false,
+            };
             seen
         }
     }

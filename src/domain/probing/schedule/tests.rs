@@ -67,13 +67,21 @@ fn asked(second: i64) -> Past {
         since: at(T - 30 * DAY),
         asked: Some(at(second)),
         released: None,
+        brought_forward: None,
         hurried: false,
         suspected: false,
     }
 }
 
 fn started(second: i64) -> Past {
-    Past { since: at(second), asked: None, released: None, hurried: false, suspected: false }
+    Past {
+        since: at(second),
+        asked: None,
+        released: None,
+        brought_forward: None,
+        hurried: false,
+        suspected: false,
+    }
 }
 
 #[test]
@@ -385,6 +393,7 @@ fn the_end_of_a_hosts_trouble_makes_a_deferred_token_due() {
         since: at(T - 30 * DAY),
         asked,
         released: Some(at(released)),
+        brought_forward: None,
         hurried: false,
         suspected: false,
     };
@@ -396,6 +405,29 @@ fn the_end_of_a_hosts_trouble_makes_a_deferred_token_due() {
     let mut limited = accepted(T - DAY, None);
     defer(&mut limited, Reason::RateLimited, Some(T + 1000), T - 10);
     assert_eq!(next(&limited, released(asked, T + 5), None), Some(T + 1001), "a limit is kept");
+}
+
+#[test]
+fn a_question_that_is_brought_forward_takes_the_place_of_the_next_one() {
+    let mut knowledge = Knowledge::default();
+    defer(&mut knowledge, Reason::UnexpectedAnswer, None, T);
+    let due = |last, brought_forward: i64| {
+        let past = Past { brought_forward: Some(at(T + brought_forward)), ..asked(T + last) };
+        next(&knowledge, past, None).unwrap() - T
+    };
+    // Else it is due at 10, 30, 70, 150, 310 and 630.
+    let rows = [
+        ("it comes at once", 70, 100, 100),
+        ("not before the minimum interval has passed", 70, 73, 80),
+        ("not later than it would come", 70, 200, 150),
+        ("and the one in whose place it came does not", 100, 99, 310),
+        ("however long it waited", 149, 100, 310),
+        ("but one that came no sooner took no place", 150, 100, 310),
+        ("and in the end everything is as before", 310, 100, 630),
+    ];
+    for (name, last, brought_forward, expected) in rows {
+        assert_eq!(due(last, brought_forward), expected, "{name}");
+    }
 }
 
 #[test]
@@ -457,12 +489,13 @@ proptest! {
         knowledge in any_memory(any_instant().boxed()),
         (since, asked) in (any_instant(), prop::option::of(any_instant())),
         released in prop::option::of(any_instant()),
+        brought_forward in prop::option::of(any_instant()),
         ends in prop::option::of(any_instant()),
         (interval, confirm_after, heartbeat) in (any_length(), any_length(), any_length()),
     ) {
         let timing =
             Timing { interval, minimum_interval: heartbeat, confirm_after, heartbeat, trust_for: interval, proof_interval: interval, follows: false };
-        let past = Past { since, asked, released, hurried: false, suspected: false };
+        let past = Past { since, asked, released, brought_forward, hurried: false, suspected: false };
         let due = due(&subject(1, "github.com"), &knowledge, past, ends, &timing);
         let pause = requeue_after(since, due, []);
         prop_assert!(pause >= SignedDuration::from_secs(1) && pause <= LONGEST_REQUEUE);
@@ -484,7 +517,7 @@ proptest! {
                 3 => refuse(&mut knowledge, now),
                 _ => knowledge = accepted(now, ends),
             }
-            let past = Past { since: at(T), asked: Some(at(now)), released: None, hurried: false, suspected: false };
+            let past = Past { since: at(T), asked: Some(at(now)), released: None, brought_forward: None, hurried: false, suspected: false };
             let Some(due) = next(&knowledge, past, ends) else { break };
             prop_assert!(due >= now + 10 && due >= before, "{reply} at {now}: {due}");
             prop_assert!(due <= now + DAY, "{reply} at {now}: {due}");

@@ -1,0 +1,102 @@
+//! Answers that say nothing about a token, and that either trouble of the host or the text of that token may bring.
+//!
+//! They keep no other question back, so that no tenant holds up another. When the host answers somebody again, the next question
+//! about each token that waits because of one is brought forward once. A token that stays so is asked about no more often for that.
+
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{super::token::HashedToken, schedule::later};
+
+/// Doubled with each question that was brought forward in vain: how long until the next may be.
+const REST: SignedDuration = SignedDuration::from_mins(1);
+/// So often it is doubled at most.
+const DOUBLED: u32 = 6;
+
+/// The tokens of one host that wait because of such answers.
+#[derive(Debug, Default)]
+pub struct Unexplained {
+    of: HashMap<HashedToken, Waiting>,
+    /// True if one of them waits for the next answer about any token.
+    is_due: bool,
+}
+
+/// One token, since its last answer.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// When its next question was brought forward last.
+    brought_forward: Option<Timestamp>,
+    /// True until that question has brought something.
+    is_tried: bool,
+    /// How many such questions brought the same again.
+    in_vain: u32,
+}
+
+impl Waiting {
+    /// True if its next question may be brought forward. `is_back` tells that a token which waited like this one was answered, which
+    /// says more than that another was, as the host may have answered that one all the time.
+    fn may(&self, is_back: bool, now: Timestamp) -> bool {
+        let rest = REST.saturating_mul(1_i32 << self.in_vain.min(DOUBLED));
+        let has_rested = self.brought_forward.is_none_or(|last| later(last, rest) <= now);
+        !self.is_tried && (self.in_vain == 0 || is_back && has_rested)
+    }
+}
+
+impl Unexplained {
+    /// The clock was set back.
+    pub fn set_back(&mut self, now: Timestamp) {
+        for waiting in self.of.values_mut() {
+            waiting.brought_forward = waiting.brought_forward.map(|at| at.min(now));
+        }
+    }
+
+    /// A question brought such an answer.
+    pub fn heard(&mut self, token: HashedToken) {
+        let waiting = self.of.entry(token).or_default();
+        if std::mem::take(&mut waiting.is_tried) {
+            waiting.in_vain = waiting.in_vain.saturating_add(1);
+        }
+        self.is_due |= waiting.in_vain == 0;
+    }
+
+    /// The host answered a question. `of` is the token if the answer says whether it is good. Gives the tokens whose next question is
+    /// brought forward; one that is being asked about at this moment waits for what that brings.
+    pub fn answered(
+        &mut self,
+        of: Option<&HashedToken>,
+        is_asking: impl Fn(&HashedToken) -> bool,
+        now: Timestamp,
+    ) -> Vec<HashedToken> {
+        // What was brought forward is answered because the host is back, which is known by then.
+        let waited = of.and_then(|token| self.of.remove(token));
+        let is_back = waited.is_some_and(|waiting| !waiting.is_tried);
+        if !is_back && !self.is_due {
+            return Vec::new();
+        }
+        self.is_due = false;
+        let mut brought_forward = Vec::new();
+        for (token, waiting) in self.of.iter_mut().filter(|(_, waiting)| waiting.may(is_back, now)) {
+            if is_asking(token) {
+                self.is_due |= waiting.in_vain == 0;
+                continue;
+            }
+            (waiting.is_tried, waiting.brought_forward) = (true, Some(now));
+            brought_forward.push(*token);
+        }
+        brought_forward
+    }
+
+    /// When the next question about the token was brought forward last.
+    pub fn brought_forward(&self, token: &HashedToken) -> Option<Timestamp> {
+        self.of.get(token)?.brought_forward
+    }
+
+    /// Nobody wants to know about the token any more.
+    pub fn forget(&mut self, token: &HashedToken) {
+        self.of.remove(token);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! A gateway that answers in the place of the host, and tokens whose text brings such answers.
+
+use super::*;
+
+/// One whose text brings them.
+const ODD: usize = 1;
+
+fn in_the_way(_: usize, _: i64) -> Reply {
+    defers(Reason::UnexplainedUnauthorized)
+}
+
+fn as_it_should(token: usize, _: i64) -> Reply {
+    accepts(token as i64)
+}
+
+fn but_for_one(token: usize, second: i64) -> Reply {
+    if token == ODD { in_the_way(token, second) } else { as_it_should(token, second) }
+}
+
+/// The seconds at which a token was asked about.
+fn instants(world: &World, token: usize) -> Vec<i64> {
+    world.asked.iter().filter(|(asked, ..)| *asked == token).map(|(_, second, _)| *second).collect()
+}
+
+#[test]
+fn once_the_host_answers_one_every_connection_that_waits_is_asked_about_within_a_minute() {
+    // How many tokens there are, and for how many minutes the gateway is in the way.
+    for (tokens, minutes) in [(1, 95), (4, 7), (4, 95), (40, 50), (500, 95)] {
+        let mut world = World::new(LIMITS_OF_TESTS, as_it_should);
+        world.connect(0..tokens, "a", 0);
+        world.run(0..HOUR);
+        world.host = in_the_way;
+        world.connect(tokens..tokens + 2, "b", HOUR);
+        let mended = HOUR + minutes * MINUTE;
+        world.run(HOUR..mended);
+        let waits = |world: &World| -> Vec<usize> {
+            (0..tokens + 2).filter(|index| world.knowledge(*index).deferred.is_some()).collect()
+        };
+        let waiting = waits(&world);
+        assert!(waiting.len() >= 2, "{tokens} for {minutes} minutes");
+        world.host = as_it_should;
+        world.run(mended..mended + 40 * MINUTE);
+        let first = world.asked.iter().find(|(_, second, _)| *second >= mended).unwrap().1;
+        let soon = first..first + MINUTE + 2;
+        let late: Vec<_> = waiting.iter().filter(|token| !world.is_accepted(**token, soon.clone())).collect();
+        assert!(late.is_empty(), "{tokens} for {minutes} minutes, back at {first}: {late:?}");
+        assert!(waits(&world).is_empty());
+    }
+}
+
+#[test]
+fn a_lone_token_that_brings_them_is_asked_about_no_more_often_however_many_others_are_answered() {
+    let asked = |others: std::ops::Range<usize>| {
+        let mut world = World::new(LIMITS_OF_TESTS, but_for_one);
+        world.connect(others, "b", 0);
+        world.connect([ODD], "a", HOUR);
+        world.run(0..DAY);
+        instants(&world, ODD)
+    };
+    let alone = asked(2..2);
+    assert!((100..160).contains(&alone.len()), "its interval is ten minutes: {}", alone.len());
+    for others in [2..3, 2..4, 2..60] {
+        let among = asked(others.clone());
+        for hour in 1..24 {
+            let until = |instants: &[i64]| instants.iter().filter(|second| **second < hour * HOUR).count();
+            assert!(until(&among) <= until(&alone), "{others:?}: {among:?}, {alone:?}");
+        }
+    }
+}
+
+#[test]
+fn a_token_that_stays_so_after_a_repair_is_asked_about_once_for_it() {
+    let mut world = World::new(LIMITS_OF_TESTS, but_for_one);
+    world.connect([ODD], "a", 0);
+    world.connect(2..200, "b", 0);
+    world.run(0..4 * HOUR);
+    world.host = in_the_way;
+    world.run(4 * HOUR..6 * HOUR);
+    world.host = but_for_one;
+    world.run(6 * HOUR..7 * HOUR);
+    let hour: Vec<_> = instants(&world, ODD).into_iter().filter(|second| *second >= 6 * HOUR).collect();
+    assert!((6..=8).contains(&hour.len()), "every ten minutes, and once more: {hour:?}");
+    let first = world.asked.iter().find(|(_, second, _)| *second >= 6 * HOUR).unwrap().1;
+    assert!(hour[0] <= first + MINUTE + 2, "{first}: {hour:?}");
+}
