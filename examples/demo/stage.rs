@@ -219,13 +219,13 @@ impl Stage {
         let deadline = tokio::time::Instant::now().checked_add(DEADLINE).ok_or("no such instant")?;
         let mut missing = self.missing(expected).await?;
         while !missing.is_empty() {
-            self.screen.draw().await?;
+            self.draw().await?;
             if tokio::time::timeout_at(deadline, self.changed.changed()).await.is_err() {
                 break;
             }
             missing = self.missing(expected).await?;
         }
-        self.screen.draw().await?;
+        self.draw().await?;
         self.screen.settle();
         // The table has the reason of Ready and no line of the requirements.
         for (name, says) in expected.iter().filter_map(|expected| expected.line()) {
@@ -269,11 +269,16 @@ impl Stage {
             self.plane.directory().join("operator.log").display()
         ))?;
         loop {
-            if let Err(error) = self.screen.draw().await {
-                show::line(&format!("the table cannot be shown now: {}", show::plain(&*error)))?;
-            }
+            self.draw().await?;
             self.changed.changed().await?;
         }
+    }
+
+    /// Draws the table. That it cannot be had, as while the CustomResourceDefinition is away, is said and ends nothing.
+    async fn draw(&mut self) -> Result<(), Failed> {
+        let Err(error) = self.screen.draw().await else { return Ok(()) };
+        self.screen.settle();
+        show::line(&format!("the table cannot be shown now: {}", show::plain(&*error)))
     }
 
     async fn missing(&self, expected: &[Expected]) -> Result<Vec<Expected>, Failed> {
