@@ -158,6 +158,26 @@ const WORDS: &[&str] = &[
     "[object Object]",
 ];
 
+/// Schemes of addresses that lead to no store of secrets.
+const ADDRESSES: &[&str] = &[
+    "http",
+    "https",
+    "ssh",
+    "git",
+    "git+ssh",
+    "git+https",
+    "ftp",
+    "oci",
+    "docker",
+    "ldap",
+    "amqp",
+    "redis",
+    "mysql",
+    "postgres",
+    "postgresql",
+    "mongodb",
+];
+
 /// The finding about the text, if it is a placeholder. One that has a token in it is none: only what stands around it is wrong.
 pub(super) fn placeholder(text: &str) -> Option<Finding> {
     let text = text.trim();
@@ -178,13 +198,13 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-: ".contains(&byte))
 }
 
-/// True for the address of a secret in a store: a scheme that is none of the web, an ARN, or a resource of Google Cloud.
+/// True for the address of a secret in a store: a scheme of none of the usual addresses, an ARN, or a resource of Google Cloud.
 fn is_reference(text: &str) -> bool {
     let scheme = text.split_once("://").map(|(scheme, _)| scheme);
     let is_scheme = |scheme: &str| {
         scheme.starts_with(|first: char| first.is_ascii_alphabetic())
             && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-            && !["http", "https", "ssh", "git", "ftp"].iter().any(|web| scheme.eq_ignore_ascii_case(web))
+            && !ADDRESSES.iter().any(|other| scheme.eq_ignore_ascii_case(other))
     };
     !text.contains('\n')
         && (scheme.is_some_and(is_scheme)

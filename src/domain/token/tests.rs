@@ -247,6 +247,8 @@ fn a_placeholder_is_named_with_the_tool_that_should_have_replaced_it() {
         "<a> <b>",
         "https://a",
         "a b://c",
+        "git+ssh://git@example.com/acme/app",
+        "postgres://ci@example.com/app",
         "%%",
         "****!",
         "{env:A}",
