@@ -108,7 +108,10 @@ fn in_pod(error: &InClusterError) -> String {
                 system(source)
             )
         }
-        InClusterError::ParseCertificates(_) => "the certificate of its ServiceAccount is no PEM".to_owned(),
+        InClusterError::ParseCertificates(_) => {
+            "the certificate of its ServiceAccount is no PEM: correct the ConfigMap kube-root-ca.crt"
+                .to_owned()
+        }
         _ => {
             "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not an address: let Kubernetes set them"
                 .to_owned()
