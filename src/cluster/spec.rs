@@ -14,7 +14,7 @@ pub struct StoredSpec(Box<str>);
 /// What a spec names a Secret for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// It reads a token from it.
+    /// It reads a token or further entries from it.
     Reads,
     /// It writes the token to it.
     Writes,
@@ -63,7 +63,9 @@ impl StoredSpec {
     /// The Secrets that it names and what for, those that it reads first; none if it cannot be read.
     pub fn secrets(&self) -> Vec<(String, Role)> {
         let Ok(spec) = self.read() else { return Vec::new() };
-        let sources = spec.sources().map(|source| (source, Role::Reads));
+        let further = spec.publish.iter().filter_map(|output| output.extra_entries_from.as_ref());
+        let sources = spec.sources().chain(further.map(|from| from.name.as_str()));
+        let sources = sources.map(|source| (source, Role::Reads));
         let outputs = spec.publish.iter().map(|output| {
             let role = if output.versioned { Role::NamesVersions } else { Role::Writes };
             (output.secret_name.as_str(), role)

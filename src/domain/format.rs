@@ -7,6 +7,7 @@ mod addresses;
 mod argocd;
 mod basic_auth;
 mod docker;
+mod entries;
 mod environment;
 mod escape;
 mod field;
@@ -36,6 +37,7 @@ use super::{
 };
 
 pub use addresses::Addresses;
+pub use entries::{Entries, EntriesFrom, Extra};
 pub use field::DATA_KEY;
 use field::Field;
 pub use marks::{APPLIED, Map, Marks};
@@ -160,6 +162,13 @@ pub struct Output {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "field::registries")]
     pub registries: Vec<String>,
+    /// A pull secret of the namespace whose entries DockerConfigJson takes too, so that one pull secret serves several registries. For
+    /// a registry that this output signs in to itself, its own entry counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extra_entries_from: Option<EntriesFrom>,
+    /// What is known of those entries.
+    #[serde(skip)]
+    pub extra: Extra,
     /// Whether DockerConfigJson shall pull public images only, so that the scope read:packages is not needed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub public_only: bool,
@@ -282,6 +291,8 @@ impl Output {
             project: None,
             owner: None,
             registries: Vec::new(),
+            extra_entries_from: None,
+            extra: Extra::Unseen,
             public_only: false,
             tekton_git: Vec::new(),
             labels: Map::new(),

@@ -58,6 +58,9 @@ impl Output {
     /// Why this token or host cannot be laid out so, and what to do about it.
     pub fn payload(&self, token: &Token, grant: &Grant, addresses: &Addresses) -> Result<Payload, Finding> {
         self.suits(token.kind(), grant, addresses)?;
+        if let Some(finding) = self.unusable_entries() {
+            return Err(finding.clone());
+        }
         let (type_, data) = self.content(token, grant, addresses);
         Ok(Payload { type_: type_.to_owned(), data: data.into_iter().collect() })
     }
@@ -76,6 +79,9 @@ impl Output {
         for part in [format::username(grant), web_url, api_url, registry] {
             layout.update(&[0]);
             layout.update(part.as_bytes());
+        }
+        if let Some(digest) = self.extra.digest() {
+            layout.update(&digest.to_be_bytes());
         }
         Stamp { token, layout: layout.finalize(), marks: crc32fast::hash(&marks) }
     }

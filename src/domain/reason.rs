@@ -288,6 +288,8 @@ reasons! {
     FormatNeedsScope = Mend,
     /// The output lacks what its format needs, or names a URL of another host.
     OutputInvalid = Mend,
+    /// The Secret of `extraEntriesFrom` is missing, or has no entries.
+    ExtraEntriesUnusable = Mend,
     /// The host has no container registry in the settings.
     RegistryUnknown = Mend,
     /// The namespace is being deleted, so nothing can be created in it.
@@ -444,6 +446,7 @@ mod tests {
             FormatNeedsClassic,
             FormatNeedsScope,
             OutputInvalid,
+            ExtraEntriesUnusable,
             RegistryUnknown,
             WriteFailed,
         ];
@@ -467,6 +470,7 @@ mod tests {
             PublishCycle,
             HostUnknown,
             WriteFailed,
+            ExtraEntriesUnusable,
             RegistryUnknown,
         ];
         assert!(may_arrive.iter().all(|reason| !reason.stalls()));

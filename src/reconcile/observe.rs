@@ -2,6 +2,7 @@
 
 mod asking;
 mod candidates;
+mod entries;
 mod outputs;
 mod source;
 
@@ -88,6 +89,7 @@ impl<'a> Observer<'a> {
     /// Sees the token in use, and what stands under the names of the outputs.
     async fn observe_in_use(&mut self) -> Observed {
         let mut observed = self.look().await;
+        self.entries(&mut observed).await;
         self.follow(&mut observed.seen);
         observed.seen.name_versions();
         // What a question is worth depends on what stands there, and the other way round.
@@ -207,6 +209,7 @@ impl<'a> Observer<'a> {
         if bytes {
             self.bytes(observed).await;
         }
+        self.complete_entries(observed).await;
         for name in outputs {
             if let Err(fault) = self.output(&mut observed.seen, name).await {
                 let failure = Failure { doing: "read", secret: name.clone(), verbs: "get", fault };

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::contention::Contentions;
 use crate::{
     cluster::marks::Others,
-    domain::{decide::Circle, second::Second},
+    domain::{Finding, decide::Circle, second::Second},
 };
 
 /// What is remembered of few connections. Whoever changes it makes room for it, and [`Rare::tidy`] gives that back.
@@ -34,6 +34,9 @@ pub(super) struct Memory {
     pub(super) looked: Option<Second>,
     /// Since when the first answer about the token is awaited.
     pub(super) awaiting: Option<Instant>,
+    /// The entries that outputs take from other Secrets, by their digests or why there are none, each with a sum of the state in which
+    /// somebody looked.
+    pub(super) entries: Vec<(u64, Result<u64, Finding>)>,
     /// The labels and annotations of outputs that are gone, for when they are made again.
     pub(super) others: Others,
     /// Other writers of the same objects.

@@ -15,6 +15,7 @@ mod chart;
 mod cli;
 mod crds;
 mod docs;
+mod entries;
 mod events;
 mod faults;
 mod followers;

@@ -44,6 +44,9 @@ fn spec_with(path: &str, text: &str, output: &Value) -> Value {
     fn put(at: &mut Value, path: &str, text: &str, output: &Value) {
         let end = path.find(['.', '[', '{']).unwrap_or(path.len());
         let (name, rest) = path.split_at(end);
+        if name == "extraEntriesFrom" && at[name].is_null() {
+            at[name] = json!({ "name": "further" });
+        }
         let field = &mut at[name];
         match rest {
             "" => *field = json!(text),

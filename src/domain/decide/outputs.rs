@@ -134,7 +134,15 @@ impl<'a> Outputs<'a> {
             let found = find(seen, name);
             let is_out_of_reach =
                 matches!(found, Some(Found::Leaving { .. } | Found::Bound { .. } | Found::Foreign { .. }));
-            if is_out_of_reach || output.target().is_none() || circle(seen, output).is_some() {
+            if is_out_of_reach || circle(seen, output).is_some() {
+                continue;
+            }
+            // What stands keeps the entries of before.
+            if let Some(finding) = output.unusable_entries() {
+                *stand = Stand::Refused(finding.clone());
+                continue;
+            }
+            if output.target().is_none() {
                 continue;
             }
             // What is of no use is said even of an output that holds just this.
@@ -154,7 +162,7 @@ impl<'a> Outputs<'a> {
                 }
                 _ => {}
             }
-            let Some(token) = &seen.bytes else {
+            let Some(token) = seen.bytes.as_ref().filter(|_| !output.lacks_entries()) else {
                 self.missing.bytes = true;
                 continue;
             };

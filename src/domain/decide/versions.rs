@@ -8,7 +8,7 @@ use super::{Change, Found, Observation};
 impl Observation {
     /// What the output shall hold, as far as it is known without the bytes.
     pub fn stamp(&self, output: &Output) -> Option<Stamp> {
-        let (grant, _) = self.knowledge.grant.as_ref()?;
+        let (grant, _) = self.knowledge.grant.as_ref().filter(|_| !output.awaits_entries())?;
         Some(output.stamp(self.token.yes()?.hashed, grant, self.addresses()?))
     }
 

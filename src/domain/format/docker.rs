@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Serialize;
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::{Definition, Entry, Field, Material, PLAIN, Terms, escape, packages::PULLS};
+use super::{Definition, Entry, Extra, Field, Material, PLAIN, Terms, escape, packages::PULLS};
 use crate::domain::{Finding, Reason};
 
 pub(super) const DOCKER_CONFIG_JSON: Definition = Definition {
     secret_type: "kubernetes.io/dockerconfigjson",
-    takes: &[Field::Registries, Field::PublicOnly],
+    takes: &[Field::Registries, Field::ExtraEntriesFrom, Field::PublicOnly],
     registry: Some("container registry"),
     scope: |output| (!output.public_only).then_some(PULLS),
     suits,
@@ -24,7 +25,14 @@ pub(super) const DOCKER_CONFIG_JSON: Definition = Definition {
 /// <https://github.com/docker/cli/blob/master/cli/config/types/authconfig.go>.
 #[derive(Serialize)]
 struct Config<'a> {
-    auths: BTreeMap<&'a str, Auth<'a>>,
+    auths: BTreeMap<&'a str, Credentials<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Credentials<'a> {
+    Ours(Auth<'a>),
+    Further(&'a RawValue),
 }
 
 #[derive(Serialize)]
@@ -40,8 +48,26 @@ fn data(material: &Material<'_>) -> Vec<Entry> {
     let auth = Zeroizing::new(BASE64_STANDARD.encode(pair.as_bytes()));
     let of_the_host = material.addresses.registry.as_ref().filter(|_| material.output.registries.is_empty());
     let registries = material.output.registries.iter().chain(of_the_host);
-    let auths = registries.map(|registry| (&**registry, Auth { auth: &auth, password, username })).collect();
+    let ours: Vec<&str> = registries.map(String::as_str).collect();
+    let further = match &material.output.extra {
+        Extra::Read(entries) => Some(entries),
+        _ => None,
+    };
+    let further = further.into_iter().flat_map(|entries| entries.iter()).filter_map(|(registry, entry)| {
+        let is_ours = ours.iter().any(|our| place(our) == place(registry));
+        (!is_ours).then_some((registry, Credentials::Further(serde_json::from_str(entry).ok()?)))
+    });
+    let own = ours.iter().map(|our| (*our, Credentials::Ours(Auth { auth: &auth, password, username })));
+    let auths = further.chain(own).collect();
     vec![(".dockerconfigjson".to_owned(), escape::json(&Config { auths }))]
+}
+
+/// A registry without its scheme and the version of its API, as the kubelet compares them:
+/// <https://github.com/kubernetes/kubernetes/blob/master/pkg/credentialprovider/keyring.go>.
+fn place(registry: &str) -> &str {
+    let bare = registry.strip_prefix("https://").or_else(|| registry.strip_prefix("http://"));
+    let bare = bare.unwrap_or(registry).trim_end_matches('/');
+    bare.strip_suffix("/v1").or_else(|| bare.strip_suffix("/v2")).unwrap_or(bare)
 }
 
 fn suits(terms: &Terms<'_>) -> Result<(), Finding> {

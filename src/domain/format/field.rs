@@ -18,6 +18,8 @@ pub(super) enum Field {
     Owner,
     /// `registries`
     Registries,
+    /// `extraEntriesFrom`
+    ExtraEntriesFrom,
     /// `publicOnly`
     PublicOnly,
     /// `tektonGit`
@@ -31,6 +33,7 @@ impl Field {
         Field::Project,
         Field::Owner,
         Field::Registries,
+        Field::ExtraEntriesFrom,
         Field::PublicOnly,
         Field::TektonGit,
     ];
@@ -42,6 +45,7 @@ impl Field {
             Field::Project => "project",
             Field::Owner => "owner",
             Field::Registries => "registries",
+            Field::ExtraEntriesFrom => "extraEntriesFrom",
             Field::PublicOnly => "publicOnly",
             Field::TektonGit => "tektonGit",
         }
@@ -64,6 +68,7 @@ impl Field {
             Field::Project => output.project.is_some(),
             Field::Owner => output.owner.is_some(),
             Field::Registries => !output.registries.is_empty(),
+            Field::ExtraEntriesFrom => output.extra_entries_from.is_some(),
             Field::PublicOnly => output.public_only,
             Field::TektonGit => !output.tekton_git.is_empty(),
         }
@@ -132,7 +137,11 @@ fn set(longest: usize, rules: &Value) -> Schema {
 /// The rules of an output, in CEL: it has what its format needs, nothing that it does not take, and its
 /// versions have names.
 pub(super) fn rules() -> impl Iterator<Item = Value> {
-    Field::ALL.iter().flat_map(|field| [needless(*field), missing(*field)]).flatten().chain(of_versions())
+    let of_fields = Field::ALL.iter().flat_map(|field| [needless(*field), missing(*field)]).flatten();
+    of_fields.chain(of_versions()).chain([json!({
+        "rule": "!has(self.extraEntriesFrom) || self.extraEntriesFrom.name != self.secretName",
+        "message": "extraEntriesFrom must name another Secret than the output itself",
+    })])
 }
 
 fn of_versions() -> [Value; 2] {

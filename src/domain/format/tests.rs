@@ -31,7 +31,7 @@ fn full(format: Format) -> Output {
             Field::Registries => {
                 output.registries = vec!["r.example:5000".to_owned(), "ghcr.io/acme".to_owned()]
             }
-            Field::PublicOnly => {}
+            Field::PublicOnly | Field::ExtraEntriesFrom => {}
             Field::TektonGit => output.tekton_git = vec!["https://github.com/acme".to_owned()],
         }
     }
@@ -350,4 +350,33 @@ fn a_registry_needs_the_scope_to_pull_with() {
         let reason = found.err().map(|finding| finding.reason);
         assert_eq!(reason, (!suits).then_some(Reason::FormatNeedsScope), "{name}");
     }
+}
+
+#[test]
+fn a_pull_secret_takes_further_entries_but_for_its_own_registries() {
+    let from = EntriesFrom { name: "further".to_owned(), key: "k".to_owned() };
+    let entry = r#"{"username": "o\u0063to", "other": 1}"#;
+    let registries =
+        ["r.example:5000", "https://ghcr.io/acme/", "http://r.example:5000/v2/", "ghcr.io", "é.example"];
+    let auths: Vec<_> = registries.iter().map(|registry| format!("\"{registry}\": {entry}")).collect();
+    let further = format!("{{\"auths\": {{{}}}}}", auths.join(", "));
+    let read = |uid: &str| from.read("out", &uid.into(), Some(further.as_bytes())).unwrap();
+    let with =
+        |extra| Output { extra, extra_entries_from: Some(from.clone()), ..full(Format::DockerConfigJson) };
+    let output = with(Extra::Read(read("u")));
+    let (type_, data) = content(&output, &token("ghp_"), &grant(Some("octocat")), &Addresses::of_github());
+    assert_eq!(type_, "kubernetes.io/dockerconfigjson");
+    let config: serde_json::Value = serde_json::from_str(&data[0].1).unwrap();
+    let auths = config["auths"].as_object().unwrap();
+    assert_eq!(auths.keys().collect::<Vec<_>>(), ["ghcr.io", "ghcr.io/acme", "r.example:5000", "é.example"]);
+    for (registry, username) in
+        [("ghcr.io", "octo"), ("ghcr.io/acme", "octocat"), ("r.example:5000", "octocat")]
+    {
+        assert_eq!(auths[registry]["username"], username, "{registry}");
+    }
+    assert!(data[0].1.contains(entry), "as it stands there: {}", data[0].1);
+    // The same of the same Secret is no change, and nobody tells it from a name without the uid.
+    let stamp = |extra| with(extra).stamp(token("ghp_").hashed(), &grant(None), &Addresses::of_github());
+    assert_eq!(stamp(Extra::Read(read("u"))), stamp(Extra::Seen(read("u").digest())));
+    assert_ne!(stamp(Extra::Read(read("u"))), stamp(Extra::Read(read("v"))));
 }

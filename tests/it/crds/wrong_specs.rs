@@ -422,6 +422,18 @@ fn outputs_of_formats() -> Vec<Row> {
             "registries is not for the format FluxGit",
         ),
         (
+            "further entries",
+            needless("extraEntriesFrom", json!({ "name": "further" })),
+            of_output,
+            "extraEntriesFrom is not for the format FluxGit, only for DockerConfigJson: leave it out",
+        ),
+        (
+            "further entries of itself",
+            output("DockerConfigJson", json!({ "extraEntriesFrom": { "name": "out" } })),
+            of_output,
+            "extraEntriesFrom must name another Secret than the output itself",
+        ),
+        (
             "URLs for Tekton",
             needless("tektonGit", json!([url])),
             of_output,
