@@ -15,9 +15,9 @@ pub use digest::StatusDigest;
 pub(crate) use status::time;
 pub use status::{
     CandidateStatus, Condition, ConditionStatus, ConsumerStatus, ConsumersStatus, DeferralStatus,
-    FurtherRequirements, GithubPatConnectionStatus, Links, OutputStatus, Phase, PreviousAccount, ReadyChange,
-    RefusedStatus, RequirementStatus, RotatedToken, RotationStatus, SEE_READY, TokenStatus, WithdrawalStatus,
-    WithdrawnOutput,
+    FurtherRequirements, GithubPatConnectionStatus, Links, OutputStatus, PermissionProofs, Phase,
+    PreviousAccount, ReadyChange, RefusedStatus, RequirementStatus, RotatedToken, RotationStatus, SEE_READY,
+    TokenStatus, WithdrawalStatus, WithdrawnOutput,
 };
 pub use summary::{CONDITION_TYPES, RECONCILING, STALLED, StatusSummary, Transition};
 

@@ -210,6 +210,7 @@ mod tests {
             kind,
             name: name.to_owned(),
             on: on.map(str::to_owned),
+            each: Vec::new(),
             state: State::NotMet,
             finding: Finding::new(reason, ""),
             facts: Facts::default(),

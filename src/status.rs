@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     api::{
         CONDITION_TYPES, Condition, ConditionStatus, ConsumersStatus, DeferralStatus, FurtherRequirements,
-        GithubPatConnectionStatus as Status, Links, OutputStatus, RECONCILING, ReadyChange,
+        GithubPatConnectionStatus as Status, Links, OutputStatus, PermissionProofs, RECONCILING, ReadyChange,
         RequirementStatus, SEE_READY, STALLED, StatusSummary, TokenStatus, WithdrawalStatus, WithdrawnOutput,
         time,
     },
@@ -118,13 +118,14 @@ pub fn next(before: Before<'_>, generation: Option<i64>, pass: &Pass<'_>) -> Opt
     let token = token::token(summary, pass);
     let withdrawn = summary.map(|summary| &*summary.withdrawn_outputs);
     let conditions = conditions(before, token.as_ref(), generation, pass);
-    let (requirements, further_requirements) = requirements(summary, pass);
+    let (requirements, further_requirements, permission_proofs) = requirements(summary, pass);
     let status = room::fitted(Status {
         observed_generation: generation,
         history: history(summary, &conditions, pass.seen.now),
         conditions,
         requirements,
         further_requirements,
+        permission_proofs,
         candidates: standby::candidates(summary, pass),
         rotation: rotation::next(summary, token.as_ref(), pass),
         token,
@@ -202,6 +203,7 @@ pub fn unreadable(
         token: summary.and_then(|summary| summary.token.as_deref().cloned()),
         requirements: summary.map(|summary| summary.requirements.to_vec()).unwrap_or_default(),
         further_requirements: summary.and_then(|summary| summary.further_requirements.as_deref().cloned()),
+        permission_proofs: summary.and_then(|summary| summary.permission_proofs.as_deref().cloned()),
         candidates: summary.map(|summary| summary.candidates.to_vec()).unwrap_or_default(),
         rotation: summary.and_then(|summary| summary.rotation.as_deref().cloned()),
         outputs: summary.map(|summary| summary.outputs.to_vec()).unwrap_or_default(),
@@ -365,24 +367,21 @@ fn says(status: ConditionStatus, reason: Reason, message: String) -> Draft {
     Draft { status, finding: Finding::new(reason, message) }
 }
 
+/// What a status says of the purposes of the token.
+type Purposes = (Vec<RequirementStatus>, Option<FurtherRequirements>, Option<PermissionProofs>);
+
 /// One line a demand, as long as there is a token; what was known before else, with what had no line then.
-fn requirements(
-    summary: Option<&StatusSummary>,
-    pass: &Pass<'_>,
-) -> (Vec<RequirementStatus>, Option<FurtherRequirements>) {
-    match (pass.seen.token.yes(), pass.seen.host.yes()) {
-        (Some(_), Some(_)) if !pass.seen.demand.suspend => {
-            (pass.decision.judgement.lines.iter().map(RequirementStatus::from).collect(), None)
-        }
-        (Some(_), Some(_)) => {
-            let before = summary.map(|summary| &*summary.requirements).unwrap_or_default();
-            let further = summary.and_then(|summary| summary.further_requirements.as_deref().cloned());
-            (suspended::requirements(before, &pass.decision.judgement.lines), further)
-        }
-        _ => summary
-            .map(|summary| (summary.requirements.to_vec(), summary.further_requirements.as_deref().cloned()))
-            .unwrap_or_default(),
+fn requirements(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Purposes {
+    let lines = &pass.decision.judgement.lines;
+    let has_token = pass.seen.token.yes().is_some() && pass.seen.host.yes().is_some();
+    if has_token && !pass.seen.demand.suspend {
+        return (lines.iter().map(RequirementStatus::from).collect(), None, PermissionProofs::of(lines));
     }
+    let Some(summary) = summary else { return Purposes::default() };
+    let before = &summary.requirements;
+    let kept = if has_token { suspended::requirements(before, lines) } else { before.to_vec() };
+    let further = summary.further_requirements.as_deref().cloned();
+    (kept, further, summary.permission_proofs.as_deref().cloned())
 }
 
 /// True if an output of this connection stood under that name, whatever became of the change.

@@ -8,8 +8,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
     CandidateStatus, Condition, ConditionStatus, ConsumersStatus, DeferralStatus, FurtherRequirements,
-    GithubPatConnectionStatus as Status, Phase, PreviousAccount, RefusedStatus, RequirementStatus,
-    TokenStatus, WithdrawalStatus, WithdrawnOutput, status::knowledge,
+    GithubPatConnectionStatus as Status, PermissionProofs, Phase, PreviousAccount, RefusedStatus,
+    RequirementStatus, TokenStatus, WithdrawalStatus, WithdrawnOutput,
+    status::{Purposes, knowledge},
 };
 use crate::domain::{
     Reason,
@@ -103,6 +104,7 @@ struct Remembered {
     deferral: Option<DeferralStatus>,
     requirements: Vec<RequirementStatus>,
     further: Option<FurtherRequirements>,
+    permissions: Option<PermissionProofs>,
     withdrawn_outputs: Vec<WithdrawnOutput>,
 }
 
@@ -115,10 +117,17 @@ impl From<Status> for StatusDigest {
         let rare = Rare::of(&status);
         let (deferral, requirements, candidates) = (status.deferral, status.requirements, status.candidates);
         let remembers = status.token.is_some() || !candidates.is_empty();
-        let further = status.further_requirements;
+        let (further, permissions) = (status.further_requirements, status.permission_proofs);
         let withdrawn_outputs = status.withdrawn_outputs;
-        let remembered =
-            |token| Remembered { token, candidates, deferral, requirements, further, withdrawn_outputs };
+        let remembered = |token| Remembered {
+            token,
+            candidates,
+            deferral,
+            requirements,
+            further,
+            permissions,
+            withdrawn_outputs,
+        };
         StatusDigest {
             sum,
             observed_generation: status.observed_generation,
@@ -201,12 +210,13 @@ impl StatusDigest {
         let is_it = |token: &&TokenStatus| token.hashed_token == hashed && token.host == host;
         let in_use = remembers.token.as_ref().filter(is_it);
         let mut others = remembers.candidates.iter().filter_map(|candidate| candidate.token.as_deref());
-        let Remembered { deferral, requirements, further, .. } = remembers;
+        let Remembered { deferral, requirements, further, permissions, .. } = remembers;
         match in_use {
-            None => knowledge(others.find(is_it), None, &[], None, (hashed, host), demanded),
+            None => knowledge(others.find(is_it), None, Purposes::default(), (hashed, host), demanded),
             in_use => {
-                let (deferral, further) = (deferral.as_ref(), further.as_ref());
-                knowledge(in_use, deferral, requirements, further, (hashed, host), demanded)
+                let (further, permissions) = (further.as_ref(), permissions.as_ref());
+                let purposes = Purposes { requirements, further, permissions };
+                knowledge(in_use, deferral.as_ref(), purposes, (hashed, host), demanded)
             }
         }
     }
@@ -323,6 +333,7 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
         token,
         requirements,
         further_requirements,
+        permission_proofs,
         outputs,
         withdrawal,
         withdrawn_outputs,
@@ -382,6 +393,8 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
     let further =
         further.map(|FurtherRequirements { count, not_met, on, proofs, at: _ }| (count, not_met, on, proofs));
     further.hash(hasher);
+    let permissions = permission_proofs.as_ref();
+    permissions.map(|PermissionProofs { proofs, at: _ }| proofs).hash(hasher);
     let deferral = deferral.as_ref();
     deferral.map(|DeferralStatus { since, reason, not_before: _ }| (second(since), reason)).hash(hasher);
     for CandidateStatus { secret_name, in_use, since, usable, reason, message, token } in candidates {

@@ -17,9 +17,9 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 pub use candidate::{CandidateStatus, Phase, RotatedToken, RotationStatus};
 pub use condition::{Condition, ConditionStatus};
 pub use consumers::{ConsumerStatus, ConsumersStatus};
-pub(super) use memory::knowledge;
+pub(super) use memory::{Purposes, knowledge};
 pub use output::{OutputStatus, WithdrawnOutput};
-pub use requirement::{FurtherRequirements, RequirementStatus};
+pub use requirement::{FurtherRequirements, PermissionProofs, RequirementStatus};
 pub use token::{PreviousAccount, RefusedStatus, TokenStatus};
 pub use withdrawal::WithdrawalStatus;
 
@@ -44,6 +44,9 @@ pub struct GithubPatConnectionStatus {
     /// The demands that have no line in requirements, so that the status stays below 8 KiB.
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub further_requirements: Option<FurtherRequirements>,
+    /// What is known of permissions on each repository or organization, if several are demanded.
+    #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
+    pub permission_proofs: Option<PermissionProofs>,
     /// The Secrets that the token may come from, in order of preference; there if spec.standby names any.
     #[serde(default, deserialize_with = "readable_items", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["secretName"]))]

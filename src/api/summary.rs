@@ -4,8 +4,10 @@ use jiff::Timestamp;
 
 use super::{
     CandidateStatus, ConditionStatus, ConsumersStatus, DeferralStatus, FurtherRequirements,
-    GithubPatConnectionStatus as Status, OutputStatus, ReadyChange, RequirementStatus, RotationStatus,
-    TokenStatus, WithdrawnOutput, digest::sum_with_transitions, status::knowledge,
+    GithubPatConnectionStatus as Status, OutputStatus, PermissionProofs, ReadyChange, RequirementStatus,
+    RotationStatus, TokenStatus, WithdrawnOutput,
+    digest::sum_with_transitions,
+    status::{Purposes, knowledge},
 };
 use crate::domain::{Reason, knowledge::Knowledge, requirement::Requirement};
 
@@ -38,6 +40,8 @@ pub struct StatusSummary {
     pub requirements: Box<[RequirementStatus]>,
     /// Those that have no line of their own.
     pub further_requirements: Option<Box<FurtherRequirements>>,
+    /// What is known of permissions on each of several.
+    pub permission_proofs: Option<Box<PermissionProofs>>,
     /// The Secrets that the token may come from.
     pub candidates: Box<[CandidateStatus]>,
     /// The last change of the token in use.
@@ -96,6 +100,7 @@ impl From<Status> for StatusSummary {
             token: status.token.map(Box::new),
             requirements: status.requirements.into(),
             further_requirements: status.further_requirements.map(Box::new),
+            permission_proofs: status.permission_proofs.map(Box::new),
             candidates: status.candidates.into(),
             rotation: status.rotation.map(Box::new),
             outputs: status.outputs.into(),
@@ -120,7 +125,8 @@ impl StatusSummary {
         let token = self.token.as_deref();
         token.map_or_else(Knowledge::default, |of| {
             let subject = (of.hashed_token, &*of.host);
-            knowledge(token, self.deferral.as_deref(), &[], None, subject, &Requirement::default())
+            let (deferral, purposes) = (self.deferral.as_deref(), Purposes::default());
+            knowledge(token, deferral, purposes, subject, &Requirement::default())
         })
     }
 

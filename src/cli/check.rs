@@ -250,9 +250,11 @@ fn text(status: &Status, lines: &[Line]) -> String {
             condition.message
         );
     }
-    for Line { kind, name, state, finding, .. } in lines {
+    for Line { kind, name, on, state, finding, .. } in lines {
         let (name, state) = (format!("{kind:?} {name}"), format!("{state:?}"));
-        let _ = writeln!(text, "{name:<40} {state:<9} {:<22} {}", finding.reason.as_str(), finding.message);
+        let on = on.as_deref().filter(|on| !on.is_empty()).map(|on| format!("on {on}: "));
+        let (on, reason) = (on.unwrap_or_default(), finding.reason.as_str());
+        let _ = writeln!(text, "{name:<40} {state:<9} {reason:<22} {on}{}", finding.message);
     }
     let ready = status.condition("Ready").map(|ready| ready.status);
     if let Some(links) = status.links.as_ref().filter(|_| ready == Some(ConditionStatus::False)) {

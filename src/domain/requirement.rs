@@ -37,7 +37,7 @@ pub use forbid::{Excess, Forbid, Unproven};
 pub use line::{Kind, Line, State, remembered};
 pub use organization::OrganizationDemand;
 pub use package::PackageDemand;
-pub use packed::Packed;
+pub use packed::{Packed, PackedPermissions};
 pub use repository::{Access, RepositoryDemand};
 
 /// What the token must be and have.
@@ -139,6 +139,12 @@ pub struct Evidence<'a> {
 }
 
 impl<'a> Evidence<'a> {
+    /// What a status remembers of a token of this kind, for what its proofs bring.
+    pub const fn remembered(kind: TokenKind, grant: &'a Grant, proofs: &'a Proofs) -> Self {
+        let (has_registry, now) = (false, Timestamp::UNIX_EPOCH);
+        Evidence { kind, grant: Some(grant), first_proven: None, proofs, has_registry, needed: None, now }
+    }
+
     fn proven(&self, probe: &Probe) -> Option<&'a Proven> {
         self.proofs.get(probe)
     }
@@ -201,6 +207,12 @@ impl Requirement {
         let mut seen = std::collections::BTreeSet::new();
         probes.retain(|probe| seen.insert(probe.clone()));
         probes
+    }
+
+    /// The questions about permissions among these, with what a status remembers of them.
+    pub fn remembered(&self, evidence: &Evidence<'_>, packed: &PackedPermissions) -> Proofs {
+        let probes = permission::probes(self, evidence).into_iter();
+        probes.filter_map(|probe| packed.proven(&probe).map(|proven| (probe, proven))).collect()
     }
 
     /// True if the connection forbids what this question proves.

@@ -21,8 +21,9 @@ pub(super) struct Ledger {
     unused: VecDeque<(HashedToken, Timestamp)>,
 }
 
-/// So many purposes of a token are remembered at most.
-const PURPOSES: usize = 256;
+/// So many purposes of a token are remembered at most. One connection can demand 576: 16 repositories with as many pushes, 32 permissions
+/// on each of them, 8 organizations with the memberships, 8 images. What is forgotten is asked again.
+const PURPOSES: usize = 2048;
 /// So many tokens that nobody uses are remembered at most.
 const UNUSED: usize = 1024;
 

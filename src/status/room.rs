@@ -12,11 +12,11 @@ use serde::Serialize;
 use crate::{
     api::{
         CandidateStatus, Condition, FurtherRequirements, GithubPatConnectionStatus as Status,
-        RequirementStatus, TokenStatus,
+        PermissionProofs, RequirementStatus, TokenStatus,
     },
     domain::{
         excerpt,
-        requirement::{Kind, Packed, State},
+        requirement::{Kind, Packed, PackedPermissions, State},
     },
 };
 
@@ -57,8 +57,9 @@ pub(super) fn fitted(mut status: Status) -> Status {
     }
     if before.is_some() || size(&status) > room {
         let mut lines = std::mem::take(&mut status.requirements);
-        lines.sort_by_key(|line| rank(line.state));
-        status.further_requirements = further(&lines, before.as_ref());
+        lines.sort_by_key(|line| line.state.rank());
+        let permissions = status.permission_proofs.as_ref().map(PermissionProofs::packed).unwrap_or_default();
+        status.further_requirements = further(&lines, before.as_ref(), &permissions);
         shorten(&mut status, room);
         let mut left = room.saturating_sub(size(&status)).saturating_sub(LIST);
         let fit = lines.iter().take_while(|line| {
@@ -68,7 +69,7 @@ pub(super) fn fitted(mut status: Status) -> Status {
         });
         let count = fit.count();
         let rest = lines.split_off(count);
-        status.further_requirements = further(&rest, before.as_ref());
+        status.further_requirements = further(&rest, before.as_ref(), &permissions);
         status.requirements = lines;
     }
     if size(&status) > room {
@@ -87,25 +88,20 @@ fn pop_consumer(status: &mut Status) -> bool {
     status.consumers.as_mut().and_then(|consumers| consumers.objects.pop()).is_some()
 }
 
-/// The demands that are not met first.
-const fn rank(state: State) -> u8 {
-    match state {
-        State::NotMet => 0,
-        State::Unknown => 1,
-        State::Unproven => 2,
-        State::Met => 3,
-    }
-}
-
-/// These demands without lines, and those that had none before.
-fn further(lines: &[RequirementStatus], before: Option<&FurtherRequirements>) -> Option<FurtherRequirements> {
+/// These demands without lines, and those that had none before; without what is kept of permissions anyway.
+fn further(
+    lines: &[RequirementStatus],
+    before: Option<&FurtherRequirements>,
+    kept: &PackedPermissions,
+) -> Option<FurtherRequirements> {
     if lines.is_empty() && before.is_none() {
         return None;
     }
     let on = before.map_or_else(|| elsewhere(lines), |before| before.on.clone());
     let mut packed = before.map_or_else(Packed::default, FurtherRequirements::packed);
     for line in lines.iter().filter_map(RequirementStatus::line) {
-        line.remembered().iter().for_each(|(probe, proven)| packed.push(probe, proven, &on));
+        let proofs = line.remembered().into_iter().filter(|(probe, _)| kept.proven(probe).is_none());
+        proofs.for_each(|(probe, proven)| packed.push(&probe, &proven, &on));
     }
     let count = |counted: usize, before: Option<i32>| {
         i32::try_from(counted).unwrap_or(i32::MAX).saturating_add(before.unwrap_or_default())

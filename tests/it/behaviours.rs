@@ -17,6 +17,7 @@ mod packages;
 mod permissions_of_accounts;
 mod permissions_of_organizations;
 mod permissions_of_repositories;
+mod permissions_of_several;
 mod policies_on_classic;
 mod policies_on_fine_grained;
 mod push;
@@ -49,6 +50,7 @@ const THEMES: &[&Theme] = &[
     &push_elsewhere::THEME,
     &closed_and_open::THEME,
     &permissions_of_repositories::THEME,
+    &permissions_of_several::THEME,
     &roles_and_features::THEME,
     &writing::THEME,
     &permissions_of_organizations::THEME,

@@ -27,6 +27,7 @@ mod layering;
 mod leaks;
 mod namespaces;
 mod publish;
+mod purposes;
 mod reconcile;
 mod rivals;
 mod standby;

@@ -1,22 +1,35 @@
 //! What a status remembers of the token, and how it is remembered.
 
-use super::{DeferralStatus, FurtherRequirements, RefusedStatus, RequirementStatus, TokenStatus, time};
+use super::{
+    DeferralStatus, FurtherRequirements, PermissionProofs, RefusedStatus, RequirementStatus, TokenStatus,
+    time,
+};
 use crate::domain::{
     Reason,
     answer::{Account, Deferral, Expiry, Grant, Refusal},
     knowledge::{Deferred, Knowledge, Proofs, Refused},
     proof::{Denial, Proof},
-    requirement::{self, Requirement},
+    requirement::{self, Evidence, Requirement},
     scopes::Scopes,
     token::HashedToken,
 };
+
+/// What a status remembers beside the token: whether it serves its purposes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::api) struct Purposes<'a> {
+    /// The lines.
+    pub requirements: &'a [RequirementStatus],
+    /// The demands without one.
+    pub further: Option<&'a FurtherRequirements>,
+    /// The permissions on each of several.
+    pub permissions: Option<&'a PermissionProofs>,
+}
 
 /// What a status remembers of that token on that host; nothing of any other. A refusal that an acceptance came after is void.
 pub(in crate::api) fn knowledge(
     token: Option<&TokenStatus>,
     deferral: Option<&DeferralStatus>,
-    requirements: &[RequirementStatus],
-    further: Option<&FurtherRequirements>,
+    purposes: Purposes<'_>,
     (hashed, host): (HashedToken, &str),
     demanded: &Requirement,
 ) -> Knowledge {
@@ -33,19 +46,22 @@ pub(in crate::api) fn knowledge(
         deferred: deferral
             .and_then(DeferralStatus::remembered)
             .filter(|deferred| accepted.is_none_or(|accepted| deferred.since >= accepted)),
-        proofs: proofs(token, requirements, further, demanded),
+        proofs: proofs(token, purposes, demanded),
     }
 }
 
-fn proofs(
-    token: &TokenStatus,
-    requirements: &[RequirementStatus],
-    further: Option<&FurtherRequirements>,
-    demanded: &Requirement,
-) -> Proofs {
+fn proofs(token: &TokenStatus, purposes: Purposes<'_>, demanded: &Requirement) -> Proofs {
+    let Purposes { requirements, further, permissions } = purposes;
     let lines: Vec<_> = requirements.iter().filter_map(RequirementStatus::line).collect();
     let packed = further.map(|further| further.packed().proofs(demanded, &further.on)).unwrap_or_default();
     let mut proofs: Proofs = packed.into_iter().chain(requirement::remembered(&lines)).collect();
+    if let Some(permissions) = permissions.map(PermissionProofs::packed) {
+        let grant = token.grant();
+        let evidence = Evidence::remembered(token.kind, &grant, &proofs);
+        // A line knows more of the one that it names.
+        let more = demanded.remembered(&evidence, &permissions);
+        proofs = more.into_iter().chain(proofs).collect();
+    }
     for proven in proofs.values_mut() {
         if let Some((Proof::Denied(Denial::LifetimeForbidden(lifetime)), _)) = &mut proven.last {
             lifetime.token = token.id;
@@ -165,8 +181,7 @@ mod tests {
             let known = knowledge(
                 Some(&status),
                 None,
-                &[],
-                None,
+                Purposes::default(),
                 (hashed("a"), "github.com"),
                 &Requirement::default(),
             );
@@ -186,14 +201,16 @@ mod tests {
             ("another host", hashed("a"), "ghe.example.com", false),
         ];
         for (name, hashed, host, counts) in rows {
+            let none = Purposes::default();
             let known =
-                knowledge(Some(&token), Some(&deferral), &[], None, (hashed, host), &Requirement::default());
+                knowledge(Some(&token), Some(&deferral), none, (hashed, host), &Requirement::default());
             let parts = (known.grant.is_some(), known.refused.is_some(), known.deferred.is_some());
             assert_eq!(parts, (counts, counts, counts), "{name}");
             assert_eq!(known == Knowledge::default(), !counts, "{name}");
         }
-        let none =
-            knowledge(None, Some(&deferral), &[], None, (hashed("a"), "github.com"), &Requirement::default());
+        let purposes = Purposes::default();
+        let subject = (hashed("a"), "github.com");
+        let none = knowledge(None, Some(&deferral), purposes, subject, &Requirement::default());
         assert_eq!(none, Knowledge::default(), "a deferral of no token");
     }
 }

@@ -8,7 +8,7 @@ use super::time;
 use crate::domain::{
     Finding,
     proof::{Facts, Lifetime, Role, Visibility},
-    requirement::{Kind, Line, Packed, State},
+    requirement::{Kind, Line, Packed, PackedPermissions, State},
 };
 
 /// One demand that GitHub is asked about, and what is known of it.
@@ -23,7 +23,8 @@ pub struct RequirementStatus {
     pub state: State,
     /// Why, in one word for machines; docs/reasons.md explains each.
     pub reason: String,
-    /// On which repository or organization a permission was proven.
+    /// On which repository or organization a permission was proven. If several are demanded, the first that says otherwise; absent if
+    /// it was proven on each of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<String>,
     /// Who sees the repository.
@@ -75,6 +76,7 @@ impl RequirementStatus {
             kind: self.kind,
             name: self.name.clone(),
             on: Some(self.on.clone().unwrap_or_default()),
+            each: Vec::new(),
             state: self.state,
             finding: Finding::new(self.reason.parse().ok()?, String::new()),
             facts: Facts {
@@ -113,6 +115,30 @@ impl FurtherRequirements {
     /// What is known of them.
     pub fn packed(&self) -> Packed {
         Packed::read(&self.proofs, &self.at)
+    }
+}
+
+/// What is known of permissions that are demanded on several repositories or organizations.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PermissionProofs {
+    /// What GitHub showed, in a form that only the operator reads.
+    pub proofs: String,
+    /// When GitHub said so, in the same form.
+    pub at: String,
+}
+
+impl PermissionProofs {
+    /// What these lines rest on; `None` if each rests on one thing.
+    pub(crate) fn of(lines: &[Line]) -> Option<PermissionProofs> {
+        let packed: PackedPermissions = lines.iter().flat_map(|line| &line.each).collect();
+        let (proofs, at) = packed.texts();
+        (!packed.is_empty()).then_some(PermissionProofs { proofs, at })
+    }
+
+    /// What is known of them.
+    pub fn packed(&self) -> PackedPermissions {
+        PackedPermissions::read(&self.proofs, &self.at)
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::super::{
     Finding, Reason, Verdict,
     knowledge::{Proofs, Proven},
-    permission::{Level, Permission},
+    permission::{Level, Permission, Resource},
     probe::Probe,
     proof::{Denial, Facts, Lifetime, Proof},
     unexplained::Unexplained,
@@ -45,6 +45,18 @@ pub enum State {
     Unknown,
 }
 
+impl State {
+    /// What is told first is lowest.
+    pub const fn rank(self) -> u8 {
+        match self {
+            State::NotMet => 0,
+            State::Unknown => 1,
+            State::Unproven => 2,
+            State::Met => 3,
+        }
+    }
+}
+
 /// One demand, and what is known of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -52,8 +64,10 @@ pub struct Line {
     pub kind: Kind,
     /// Of what: `acme`, `acme/app`, `contents: write`.
     pub name: String,
-    /// On which repository or organization a permission was proven.
+    /// On which repository or organization a permission was proven; of several the first that says otherwise, `None` if none does.
     pub on: Option<String>,
+    /// What it rests on, if that is one permission on several.
+    pub each: Vec<(Probe, Proven)>,
     /// Whether it is met.
     pub state: State,
     /// Why, and what to do.
@@ -76,6 +90,7 @@ impl Line {
             kind,
             name: name.into(),
             on: None,
+            each: Vec::new(),
             state: State::Unknown,
             finding,
             facts: Facts::default(),
@@ -134,6 +149,14 @@ impl Line {
         }
     }
 
+    /// What is demanded, and of a permission on what.
+    fn title(&self) -> String {
+        match self.on.as_deref().filter(|on| !on.is_empty()) {
+            Some(on) => format!("{} on {on}", self.name),
+            None => self.name.clone(),
+        }
+    }
+
     /// For the whole: whether the demand holds. What cannot be proven holds, unless the connection refuses that.
     pub(super) fn verdict(&self) -> Verdict<()> {
         let what = match self.kind {
@@ -144,7 +167,7 @@ impl Line {
             Kind::ForbiddenPermission => "forbidden permission",
             Kind::Package => "package",
         };
-        let message = || format!("{what} {}: {}", self.name, self.finding.message);
+        let message = || format!("{what} {}: {}", self.title(), self.finding.message);
         match self.state {
             State::Met | State::Unproven => Verdict::Yes(()),
             State::NotMet => Verdict::no(self.finding.reason, message()),
@@ -194,9 +217,11 @@ impl Line {
                     _ => Level::Admin,
                 };
                 let permission = Permission::named(key, level);
-                let probe = permission
-                    .zip(self.on.as_deref())
-                    .map(|(permission, on)| Probe::Permission(permission, on.into()));
+                let is_one = |(permission, on): &(Permission, &str)| {
+                    !on.is_empty() || permission.row().resource == Resource::Account
+                };
+                let probe = permission.zip(self.on.as_deref()).filter(is_one);
+                let probe = probe.map(|(permission, on)| Probe::Permission(permission, on.into()));
                 let proven = match self.finding.reason {
                     Reason::WriteNotProvable | Reason::PermissionForbidden => Some(held()),
                     // A 404 showed that a forbidden one is there, which is no proof of it.

@@ -2,6 +2,8 @@
 //!
 //! Each is known by a sum of its question, so that names take no room. Who unpacks them knows the demands, and so the questions.
 
+mod permissions;
+
 use std::collections::BTreeMap;
 
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
@@ -17,6 +19,7 @@ use super::{
     },
     Requirement,
 };
+pub use permissions::PackedPermissions;
 
 /// Proofs without their questions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -131,8 +134,11 @@ fn sum(probe: &Probe) -> Sum {
         Probe::Permission(permission, _) => ("permission", permission.row().key, permission.level().as_str()),
         Probe::Package(_) => ("package", "", ""),
     };
-    let hash = Sha256::digest(format!("{what} {key} {level} {}", probe.target()));
-    hash.first_chunk::<SUM>().copied().unwrap_or_default()
+    hash(&format!("{what} {key} {level} {}", probe.target()))
+}
+
+fn hash(text: &str) -> Sum {
+    Sha256::digest(text).first_chunk::<SUM>().copied().unwrap_or_default()
 }
 
 /// Every denial, in the order of their numbers, from one on. New ones come at the end.

@@ -1,23 +1,25 @@
 //! Which permissions a fine-grained token must have, and which it must not have.
 //!
-//! A fine-grained token has one set of permissions for all its repositories, so that one of them suffices to prove a permission; it
-//! is the first private one among those that are demanded.
+//! Each is asked about on each repository or organization that is demanded. A line is met only if that holds on all of them; else it
+//! names the first that says otherwise.
+
+mod target;
 
 use std::collections::BTreeMap;
 
 use super::{
     super::{
         Reason,
-        knowledge::Proven,
-        permission::{Level, Permission, Resource, Row, find, nearest, never},
+        permission::{Level, Permission, Resource, find, nearest, never},
         probe::Probe,
-        proof::{Denial, Facts, Proof, Visibility},
+        proof::{Denial, Proof, Visibility},
         token::TokenKind,
     },
     Evidence, Requirement,
     line::{Kind, Line, State, policy},
     organization,
 };
+use target::{Target, seen, targets};
 
 /// One line a permission.
 pub(super) fn lines(demanded: &Requirement, evidence: &Evidence<'_>) -> Vec<Line> {
@@ -39,76 +41,13 @@ pub(super) fn probes(demanded: &Requirement, evidence: &Evidence<'_>) -> Vec<Pro
         return Vec::new();
     }
     let all = demanded.permissions.iter().chain(&demanded.forbid.permissions);
-    let probe = |(key, level): (&String, &Level)| {
+    let of = |(key, level): (&String, &Level)| {
         let row = find(key)?;
         let permission = Permission::provable(row, *level)?;
-        match target(row, permission, demanded, evidence) {
-            Target::On(target) => Some(Probe::Permission(permission, target.into())),
-            Target::Awaited | Target::Open | Target::Missing => None,
-        }
+        let targets = targets(permission, demanded, evidence);
+        Some(targets.into_iter().filter_map(move |target| target.probe(permission)))
     };
-    all.filter_map(probe).collect()
-}
-
-/// On what a permission is to be proven.
-enum Target {
-    /// On this.
-    On(String),
-    /// Nobody knows yet whether a repository is private.
-    Awaited,
-    /// On none: every repository is public, and the GET is answered there to everybody.
-    Open,
-    /// On none: no repository or organization is demanded.
-    Missing,
-}
-
-fn target(row: &Row, permission: Permission, demanded: &Requirement, evidence: &Evidence<'_>) -> Target {
-    let is_open = permission.get().is_some_and(|get| get.open);
-    let of_login = permission.get().is_some_and(|get| get.of_login);
-    let account = evidence.grant.and_then(|grant| grant.account.as_ref());
-    let login = account.map(|account| account.login.to_ascii_lowercase()).filter(|_| of_login);
-    match row.resource {
-        _ if of_login && login.is_none() => Target::Awaited,
-        Resource::Account => Target::On(login.unwrap_or_default()),
-        // Any organization may have something public, and nothing tells whether it has anything else.
-        Resource::Organization if is_open => Target::Open,
-        Resource::Organization => {
-            let first = demanded.organizations.first().map(|demand| demand.name.to_ascii_lowercase());
-            let place = |name: String| match &login {
-                Some(login) => format!("{name}/{login}"),
-                None => name,
-            };
-            first.map_or(Target::Missing, |name| Target::On(place(name)))
-        }
-        Resource::Repository => {
-            let seen: Vec<_> = demanded
-                .repositories
-                .iter()
-                .filter_map(|demand| Probe::repository(&demand.name))
-                .map(|probe| (evidence.proven(&probe).and_then(|proven| proven.facts().cloned()), probe))
-                .collect();
-            let hides = |facts: &Option<Facts>| {
-                facts.as_ref().is_some_and(|facts| facts.visibility != Some(Visibility::Public))
-            };
-            let (hidden, visible) =
-                (seen.iter().find(|(facts, _)| hides(facts)), seen.iter().find(|(facts, _)| facts.is_some()));
-            let is_awaited = seen.iter().any(|(_, probe)| evidence.proof(probe).is_none());
-            match (hidden, visible) {
-                (Some((facts, probe)), _) => Target::On(place(facts, probe)),
-                _ if seen.is_empty() => Target::Missing,
-                _ if is_awaited => Target::Awaited,
-                (None, Some((facts, probe))) if !is_open => Target::On(place(facts, probe)),
-                (None, Some(_)) => Target::Open,
-                (None, None) => Target::Awaited,
-            }
-        }
-    }
-}
-
-/// Where a repository is now.
-fn place(facts: &Option<Facts>, probe: &Probe) -> String {
-    let moved = facts.as_ref().and_then(|facts| facts.moved_to.as_deref());
-    moved.unwrap_or_else(|| probe.target()).to_ascii_lowercase()
+    all.filter_map(of).flatten().collect()
 }
 
 fn line(kind: Kind, key: &str, level: Level, demanded: &Requirement, evidence: &Evidence<'_>) -> Line {
@@ -127,35 +66,82 @@ fn line(kind: Kind, key: &str, level: Level, demanded: &Requirement, evidence: &
             "no request that only reads tells whether the token has it: look at the token's page on GitHub",
         );
     };
-    match target(row, permission, demanded, evidence) {
+    let targets = targets(permission, demanded, evidence);
+    let on_each = targets.iter().map(|target| on(line.clone(), target, level, permission, evidence));
+    let on_each: Vec<_> = on_each.collect();
+    match on_each.len() {
+        0 => nothing(line, row.resource),
+        1 => on_each.into_iter().next().unwrap_or(line),
+        _ => {
+            let probes = targets.into_iter().filter_map(|target| target.probe(permission));
+            let each =
+                probes.filter_map(|probe| evidence.proven(&probe).cloned().map(|proven| (probe, proven)));
+            Line { each: each.collect(), ..all(on_each).unwrap_or(line) }
+        }
+    }
+}
+
+/// There is nothing on which it could be proven.
+fn nothing(line: Line, resource: Resource) -> Line {
+    let (what, field) = match resource {
+        Resource::Organization => ("an organization", "require.organizations"),
+        Resource::Repository | Resource::Account => ("a repository", "require.repositories"),
+    };
+    let message = format!("there is nothing to prove it on: name {what} in {field}");
+    line.is(State::Unproven, Reason::NotProvable, message)
+}
+
+/// What is known of the demand on one of its targets.
+fn on(line: Line, target: &Target, level: Level, permission: Permission, evidence: &Evidence<'_>) -> Line {
+    let line = Line { on: Some(target.name().to_owned()), ..line };
+    match target {
         Target::On(on) => {
             let probe = Probe::Permission(permission, on.as_str().into());
-            let line = Line { on: Some(on), ..line };
             proven(line, level, permission, &probe, evidence)
         }
-        Target::Awaited => {
+        Target::Awaited(_) => {
             let message = "it is asked about once GitHub has told what the token sees";
             line.is(State::Unknown, Reason::ProofAwaited, message)
         }
-        Target::Open if row.resource == Resource::Organization => line.is(
+        Target::Undecided(_) => line.is(
+            State::Unproven,
+            Reason::RoleOrFeature,
+            "it is not asked about, since GitHub's answer about the repository names no cause",
+        ),
+        Target::Open(_) if permission.row().resource == Resource::Organization => line.is(
             State::Unproven,
             Reason::NotProvable,
             "GitHub answers this to everybody as far as it is public: look at the token's page on GitHub",
         ),
-        Target::Open => line.is(
+        Target::Open(_) => line.is(
             State::Unproven,
             Reason::PublicRepository,
-            "GitHub answers this to everybody on public repositories: demand a private repository to prove it",
+            "GitHub answers this to everybody on public repositories, so that nothing proves it on this one: to prove it, demand \
+             private repositories only",
         ),
-        Target::Missing => {
-            let (what, field) = match row.resource {
-                Resource::Organization => ("an organization", "require.organizations"),
-                Resource::Repository | Resource::Account => ("a repository", "require.repositories"),
-            };
-            let message = format!("there is nothing to prove it on: name {what} in {field}");
-            line.is(State::Unproven, Reason::NotProvable, message)
-        }
     }
+}
+
+/// What holds on all of them: the gravest of these lines, and of equals the first. `None` if there are none.
+fn all(mut on_each: Vec<Line>) -> Option<Line> {
+    let is_forbidden = on_each.iter().any(|line| line.kind == Kind::ForbiddenPermission);
+    if is_forbidden && on_each.iter().any(|line| line.state == State::Met) {
+        // A token has one set of permissions. It lacks this one, so that it does not matter which repositories it covers.
+        let is_refused = |line: &&mut Line| line.finding.reason == Reason::CoverageNotProvable;
+        on_each.iter_mut().filter(is_refused).for_each(|line| *line = absent(line.clone()));
+    }
+    let at = on_each.iter().filter_map(|line| line.at).min();
+    let has_it = |line: &&Line| matches!(line.finding.reason, Reason::Proven | Reason::WriteNotProvable);
+    let granted = on_each.iter().find(has_it).and_then(|line| line.on.clone()).filter(|_| !is_forbidden);
+    let mut gravest = on_each.into_iter().min_by_key(|line| line.state.rank())?;
+    match (gravest.finding.reason, granted) {
+        (Reason::PermissionMissing, Some(other)) => {
+            gravest.finding.message += &format!("; GitHub grants it on {other}");
+        }
+        _ if gravest.state == State::Met => (gravest.on, gravest.at) = (None, at),
+        _ => {}
+    }
+    Some(gravest)
 }
 
 fn unknown(line: Line, key: &str) -> Line {
@@ -183,7 +169,7 @@ fn missing(line: Line, resource: Resource, is_covered: bool) -> Line {
         }
     };
     match (line.kind, otherwise) {
-        (Kind::ForbiddenPermission, None) => line.is(State::Met, Reason::Proven, "the token does not have it"),
+        (Kind::ForbiddenPermission, None) => absent(line),
         (Kind::ForbiddenPermission, Some(otherwise)) => line.is(
             State::Unproven,
             Reason::CoverageNotProvable,
@@ -206,6 +192,11 @@ fn missing(line: Line, resource: Resource, is_covered: bool) -> Line {
     }
 }
 
+/// A forbidden permission that the token is seen to lack.
+fn absent(line: Line) -> Line {
+    line.is(State::Met, Reason::Proven, "the token does not have it")
+}
+
 fn undecided(line: Line) -> Line {
     line.is(
         State::Unproven,
@@ -223,19 +214,11 @@ fn covers(permission: Permission, target: &str, evidence: &Evidence<'_>) -> bool
             let name = target.split('/').next().unwrap_or(target);
             organization::line(name, evidence).state == State::Met
         }
-        Resource::Repository => {
-            let is_it = |(probe, proven): (&Probe, &'_ Proven)| {
-                let facts = proven.facts().cloned();
-                matches!(probe, Probe::Repository(_)) && place(&facts, probe) == *target
-            };
-            let facts =
-                evidence.proofs.iter().find(|found| is_it(*found)).and_then(|(_, proven)| proven.facts());
-            facts.is_some_and(|facts| {
-                facts.visibility != Some(Visibility::Public)
-                    || !facts.archived && takes_push(target, evidence)
-                    || has_another(target, evidence)
-            })
-        }
+        Resource::Repository => seen(target, evidence).is_some_and(|facts| {
+            facts.visibility != Some(Visibility::Public)
+                || !facts.archived && takes_push(target, evidence)
+                || has_another(target, evidence)
+        }),
     }
 }
 

@@ -1,5 +1,6 @@
 mod lines;
 mod properties;
+mod several;
 
 use super::*;
 use crate::domain::{

@@ -1,4 +1,4 @@
-//! Which permissions of repositories a fine-grained token has: on which repository it is asked about.
+//! Which permissions of repositories a fine-grained token has, where one repository is demanded.
 
 use super::row::{
     ACME,
@@ -10,8 +10,8 @@ use super::row::{
 
 pub(super) const THEME: Theme = Theme {
     title: "Permissions of repositories, by what is demanded",
-    about: "A token has one set of permissions for all its repositories, so each permission is asked about on \
-            one: the first that is not public.",
+    about: "GitHub tells no token which permissions it has. Each permission has one GET that needs it, and that is \
+            asked once the token sees the repository.",
     rows: ROWS,
 };
 
@@ -54,47 +54,6 @@ const ROWS: &[Row] = &[
         ready: ("False", "NotProven"),
         lines: &["Repository acme/app: Met Proven", "Permission workflows: write: Unproven NotProvable"],
         calls: &[("/repos/acme/app", 1)],
-        ..ROW
-    },
-    Row {
-        name: "a private repository beside a public one proves for both",
-        given: &[ACME, MEMBER, PUBLIC, Repository(Seen::Private, "acme/lib", &[])],
-        token: fine(&[("issues", "read")]),
-        require: r#"{"repositories": [{"name": "acme/app"}, {"name": "acme/lib"}],
-            "permissions": {"issues": "read", "contents": "read"}}"#,
-        ready: ("False", "PermissionMissing"),
-        lines: &[
-            "Repository acme/app: Met Proven",
-            "Repository acme/lib: Met Proven",
-            "Permission contents: read: NotMet PermissionMissing",
-            "Permission issues: read: Met Proven",
-        ],
-        calls: &[
-            ("/repos/acme/app", 1),
-            ("/repos/acme/lib", 1),
-            ("/repos/acme/lib/commits?per_page=1", 2),
-            ("/repos/acme/lib/issues?per_page=1", 1),
-        ],
-        ..ROW
-    },
-    Row {
-        name: "a private repository that the token does not see leaves the public one",
-        given: &[ACME, MEMBER, PUBLIC, Repository(Seen::Private, "acme/lib", &[])],
-        token: fine(&[("secrets", "read")]).only(&["acme/app"]),
-        require: r#"{"repositories": [{"name": "acme/app"}, {"name": "acme/lib"}],
-            "permissions": {"issues": "read", "secrets": "read"}}"#,
-        ready: ("False", "RepositoryNotVisible"),
-        lines: &[
-            "Repository acme/app: Met Proven",
-            "Repository acme/lib: NotMet RepositoryNotVisible",
-            "Permission issues: read: Unproven PublicRepository",
-            "Permission secrets: read: Met Proven",
-        ],
-        calls: &[
-            ("/repos/acme/app", 1),
-            ("/repos/acme/lib", 2),
-            ("/repos/acme/app/actions/secrets?per_page=1", 1),
-        ],
         ..ROW
     },
     Row {

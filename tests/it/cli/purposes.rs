@@ -30,7 +30,7 @@ async fn every_demand_of_a_manifest_is_judged_and_has_its_line() {
             &[
                 "Repository acme/app Met Proven the token sees it",
                 "Permission contents: read Met Proven",
-                "Permission issues: read NotMet PermissionMissing the token lacks it",
+                "Permission issues: read NotMet PermissionMissing on acme/app: the token lacks it",
                 "ForbiddenPermission secrets: read Met Proven",
             ],
         ),

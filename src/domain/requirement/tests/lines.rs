@@ -12,7 +12,7 @@ use super::super::{
     },
     *,
 };
-use crate::api::{GithubPatConnectionStatus, RequirementStatus};
+use crate::api::{GithubPatConnectionStatus, PermissionProofs, RequirementStatus};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -27,6 +27,13 @@ fn demanded() -> Requirement {
         "forbid": { "permissions": { "administration": "read", "issues": "write" } },
     }))
     .unwrap()
+}
+
+/// The same of one repository.
+fn demanded_of_one() -> Requirement {
+    let mut demanded = demanded();
+    demanded.repositories.truncate(1);
+    demanded
 }
 
 fn evidence(kind: TokenKind, proofs: &Proofs) -> Evidence<'_> {
@@ -462,7 +469,7 @@ fn each_answer_is_told_with_its_reason() {
         let proofs =
             proofs.into_iter().map(|(probe, proof)| (probe, super::super::Proven::remembered(proof, at(1))));
         let proofs: Proofs = proofs.collect();
-        let lines = demanded().lines(&evidence(token, &proofs));
+        let lines = demanded_of_one().lines(&evidence(token, &proofs));
         assert_eq!(told(&lines, kind, line), (state, reason), "{name}");
     }
 }
@@ -597,7 +604,7 @@ proptest! {
     /// A status says after a restart what it said before, so that a restart writes nothing.
     #[test]
     fn a_status_remembers_all_that_its_lines_say(
-        answers in prop::collection::vec(prop::option::weighted(0.8, any_proof()), 24),
+        answers in prop::collection::vec(prop::option::weighted(0.8, any_proof()), 32),
         kind in prop::sample::select(vec![TokenKind::Classic, TokenKind::FineGrained]),
     ) {
         let probes = all_probes(kind);
@@ -629,11 +636,16 @@ proptest! {
         let lines = demanded.lines(&evidence(kind, &proofs));
         let status = GithubPatConnectionStatus {
             requirements: lines.iter().map(RequirementStatus::from).collect(),
+            permission_proofs: PermissionProofs::of(&lines),
             ..GithubPatConnectionStatus::default()
         };
         let stored: GithubPatConnectionStatus =
             serde_json::from_str(&serde_json::to_string(&status).unwrap()).unwrap();
-        let again = remembered(&stored.requirements.iter().filter_map(RequirementStatus::line).collect::<Vec<_>>());
+        let mut again = remembered(&stored.requirements.iter().filter_map(RequirementStatus::line).collect::<Vec<_>>());
+        if let Some(permissions) = stored.permission_proofs.as_ref().map(PermissionProofs::packed) {
+            let more = demanded.remembered(&evidence(kind, &again), &permissions);
+            again = more.into_iter().chain(again).collect();
+        }
         let lines_again = demanded.lines(&evidence(kind, &again));
         let said = |lines: &[Line]| -> Vec<_> {
             lines.iter().map(|line| (line.kind, line.name.clone(), line.state, line.finding.clone(), line.facts.clone(), line.at)).collect()

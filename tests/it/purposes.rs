@@ -1,0 +1,78 @@
+//! What is known of the purposes of a token: shared by all that demand the same, and kept across a restart.
+
+use std::time::Duration;
+
+use github_simulator::{NewOrganization, NewRepository, NewToken, Role, Visibility};
+use kube::ResourceExt;
+use serde_json::json;
+
+use crate::world::World;
+
+/// An organization with three private repositories, and a fine-grained token for them.
+async fn arranged(world: &World) -> String {
+    world.github.organization(NewOrganization::new("acme"));
+    world.github.account("acme-ci");
+    world.github.member("acme", "acme-ci", Role::Member);
+    for name in ["acme/app", "acme/lib", "acme/tool"] {
+        world.github.repository(NewRepository::of(Visibility::Private, name));
+    }
+    let token = NewToken::fine_grained("fine", "acme-ci").owner("acme");
+    world.github.token(token.permissions(&[("contents", "read"), ("issues", "read")]))
+}
+
+#[tokio::test]
+async fn permissions_on_several_repositories_are_asked_once_for_all_and_not_again_after_a_restart() {
+    let world = World::start().await;
+    let operator = world.operator().await;
+    let text = arranged(&world).await;
+    let on = |names: &[&str]| names.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>();
+    let spec = |names: &[&str]| {
+        let permissions = json!({ "contents": "read", "issues": "read" });
+        json!({ "interval": "24h", "require": { "repositories": on(names), "permissions": permissions } })
+    };
+    world.secret("one", &text).await;
+    world.connection("one", spec(&["acme/app", "acme/lib"])).await;
+    world.secret("other", &text).await;
+    world.connection("other", spec(&["acme/lib", "acme/tool"])).await;
+    for name in ["one", "other"] {
+        let seen = world.ready(name, "True", "Ready").await;
+        let status = seen.status.unwrap();
+        assert!(status.permission_proofs.is_some());
+        let on: Vec<_> = status.requirements.iter().filter_map(|line| line.on.as_deref()).collect();
+        assert_eq!(on, Vec::<&str>::new(), "proven on each");
+    }
+    let mut asked: Vec<_> = world.github.calls().into_iter().map(|call| call.path).collect();
+    asked.sort_unstable();
+    let mut expected = Vec::new();
+    for name in ["acme/app", "acme/lib", "acme/tool"] {
+        expected.extend(
+            ["", "/commits?per_page=1", "/issues?per_page=1"].map(|path| format!("/repos/{name}{path}")),
+        );
+    }
+    expected.push("/user".to_owned());
+    assert_eq!(asked, expected, "each permission once on each repository");
+    operator.stop().await;
+
+    let (asked, before) = (world.github.calls().len(), versions(&world).await);
+    let _operator = world.operator().await;
+    until_looked(&world).await;
+    let calls = world.github.calls().split_off(asked);
+    let others: Vec<_> = calls.iter().filter(|call| call.token.as_deref() == Some("fine")).collect();
+    assert!(others.is_empty(), "{others:?}");
+    assert_eq!(versions(&world).await, before, "nothing is written");
+}
+
+/// The versions of the two connections.
+async fn versions(world: &World) -> [Option<String>; 2] {
+    let connections = world.connections();
+    let version = async |name: &str| connections.get(name).await.unwrap().resource_version();
+    [version("one").await, version("other").await]
+}
+
+/// Another connection is judged, so that the operator has looked at all.
+async fn until_looked(world: &World) {
+    world.secret("later", &world.github.token(NewToken::classic("later", "octocat"))).await;
+    world.connection("later", json!({})).await;
+    world.ready("later", "True", "Ready").await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+}
