@@ -168,6 +168,18 @@ impl Prober {
         }
     }
 
+    /// Keeps what the process before heard last about the token, if that was no answer, unless this one has heard of it itself.
+    pub fn remember_deferral(&self, subject: &Subject, deferral: Deferral) {
+        if let Some(host) = self.hosts.get(&subject.host) {
+            host.remember_deferral(&subject.token, deferral);
+        }
+    }
+
+    /// When the next question about the token was brought forward last, because the host answered another one.
+    pub fn brought_forward(&self, subject: &Subject) -> Option<Timestamp> {
+        self.hosts.get(&subject.host)?.brought_forward(&subject.token)
+    }
+
     /// What this process has heard about the token; `None` if it was never asked about.
     pub fn snapshot(&self, subject: &Subject) -> Option<Snapshot> {
         self.hosts.get(&subject.host)?.snapshot(&subject.token)

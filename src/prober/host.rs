@@ -88,6 +88,16 @@ impl Host {
         self.lock().admission.remember(login, is_unconfirmed, now);
     }
 
+    /// Keeps what the process before heard last about a token, unless this one has heard of it.
+    pub(super) fn remember_deferral(&self, token: &HashedToken, deferral: Deferral) {
+        self.lock().remember_deferral(token, deferral);
+    }
+
+    /// When the next question about the token was brought forward last.
+    pub(super) fn brought_forward(&self, token: &HashedToken) -> Option<Timestamp> {
+        self.lock().admission.brought_forward(token)
+    }
+
     /// What was heard about the token.
     pub(super) fn snapshot(&self, token: &HashedToken) -> Option<Snapshot> {
         self.lock().snapshot(token)
@@ -242,6 +252,12 @@ impl State {
         }
         let news = why.keep.is_some_and(|keep| self.ledger.open(token).defer(keep, now));
         (Asked::NotNow(why.deferral), if news { vec![token] } else { Vec::new() })
+    }
+
+    fn remember_deferral(&mut self, token: &HashedToken, deferral: Deferral) {
+        if self.ledger.get(token).is_none() {
+            self.admission.remember_deferral(*token, deferral);
+        }
     }
 
     fn is_pending(&self, token: &HashedToken, probe: &Probe) -> bool {

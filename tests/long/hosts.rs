@@ -243,38 +243,48 @@ async fn once_a_host_is_the_right_one_every_connection_that_waits_is_asked_about
 
 #[tokio::test]
 async fn once_a_host_answers_one_those_that_a_gateway_answered_are_asked_about_within_a_minute() {
+    behind_a_gateway(false).await;
+}
+
+#[tokio::test]
+async fn and_so_they_are_after_a_restart_of_the_operator() {
+    behind_a_gateway(true).await;
+}
+
+async fn behind_a_gateway(restarts: bool) {
     let world = World::start().await;
     let (ours, theirs) = (Tenant::of(&world, NAMESPACE), Tenant::new(&world, "team-b").await);
     let gateway = always(UNAUTHORIZED).await;
     let host =
         Wrong::new("gateway", gateway, Simulator::start().await.unwrap(), "UnexplainedUnauthorized", 6).await;
-    let _operator = world.operator_with_settings(&format!("hosts: [{}]", host.settings(&world))).await;
+    let settings = format!("hosts: [{}]", host.settings(&world));
+    let mut operator = world.operator_with_settings(&settings).await;
     let spec = json!({ "host": host.name, "interval": "30m" });
     let made = |name: &String| (name.clone(), host.right.token(NewToken::classic(name, name)));
-    let halves = [(&ours, &host.tokens[..3]), (&theirs, &host.tokens[3..])];
-    for (tenant, names) in halves {
-        tenant.many(names.iter().map(made), &spec).await;
-    }
-    for (tenant, name) in
-        halves.iter().flat_map(|(tenant, names)| names.iter().map(move |name| (tenant, name)))
-    {
+    let (few, others) = host.tokens.split_at(3);
+    ours.many(few.iter().map(made), &spec).await;
+    theirs.many(others.iter().map(made), &spec).await;
+    let all = || few.iter().map(|name| (&ours, name)).chain(others.iter().map(|name| (&theirs, name)));
+    for (tenant, name) in all() {
         tenant.ready(name, "Unknown", host.reason).await;
     }
     // They were asked about after 0, 60 and 180 seconds, and are after 420.
     tokio::time::sleep(Duration::from_secs(200)).await;
+    if restarts {
+        drop(operator);
+        operator = world.operator_with_settings(&settings).await;
+    }
     host.door.put(&host.right);
     theirs.many([made(&"new".to_owned())], &spec).await;
     theirs.ready("new", "True", "Ready").await;
     let answered = Timestamp::now();
-    for (tenant, name) in
-        halves.iter().flat_map(|(tenant, names)| names.iter().map(move |name| (tenant, name)))
-    {
-        tenant
-            .until_within(Duration::from_secs(300), name, |seen| is_so(seen, "Ready", "True", "Ready"))
-            .await;
+    for (tenant, name) in all() {
+        let is_ready = |seen: &_| is_so(seen, "Ready", "True", "Ready");
+        tenant.until_within(Duration::from_secs(300), name, is_ready).await;
         let (first, _) = questions(&host.right, name)[0];
         let after = first.duration_since(answered);
         eprintln!("{name}: asked about after {after:#}");
         assert!(after <= SignedDuration::from_secs(62), "{name} was asked about only after {after:#}");
     }
+    drop(operator);
 }

@@ -146,6 +146,13 @@ impl Admission {
         self.logins.remember(login, is_unconfirmed, &self.limits, now);
     }
 
+    /// Keeps what the process before heard last about a token that this one has not asked about.
+    pub fn remember_deferral(&mut self, token: HashedToken, deferral: Deferral) {
+        if deferral.is_unexplained() {
+            self.unexplained.remember(token);
+        }
+    }
+
     /// What to do now. What is given to ask counts as on its way.
     pub fn next(&mut self, now: Timestamp) -> Turn {
         let wait = |at| Turn { turned_away: Vec::new(), step: Step::Wait(at) };

@@ -60,6 +60,12 @@ impl Unexplained {
         self.is_due |= waiting.in_vain == 0;
     }
 
+    /// The process before this one had such an answer last.
+    pub fn remember(&mut self, token: HashedToken) {
+        self.of.entry(token).or_default();
+        self.is_due = true;
+    }
+
     /// The host answered a question. `of` is the token if the answer says whether it is good. Gives the tokens whose next question is
     /// brought forward; one that is being asked about at this moment waits for what that brings.
     pub fn answered(

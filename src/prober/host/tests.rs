@@ -154,7 +154,7 @@ impl World {
                 since,
                 asked: None,
                 released: None,
-                brought_forward: None,
+                brought_forward: self.state.admission.brought_forward(&question.hashed),
                 hurried: false,
                 suspected: false,
             },

@@ -48,6 +48,9 @@ impl Observer<'_> {
         let remembered = watched.remembered.as_ref().filter(|remembered| remembered.refused.is_none());
         let accepted = remembered.and_then(|remembered| remembered.grant.as_ref());
         watched.is_contested = accepted.is_some_and(|(_, at)| ctx.records.is_refused_since(&subject, *at));
+        if let Some(deferred) = watched.remembered.as_ref().and_then(|remembered| remembered.deferred) {
+            ctx.prober.remember_deferral(&subject, deferred.deferral);
+        }
         watched.subject = Some(subject);
     }
 
@@ -59,6 +62,7 @@ impl Observer<'_> {
             return;
         }
         let snapshot = ctx.prober.snapshot(&subject);
+        seen.past.brought_forward = ctx.prober.brought_forward(&subject);
         if let Some(snapshot) = &snapshot {
             seen.pending = snapshot.pending;
             seen.heard = Heard {

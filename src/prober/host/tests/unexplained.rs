@@ -83,3 +83,31 @@ fn a_token_that_stays_so_after_a_repair_is_asked_about_once_for_it() {
     let first = world.asked.iter().find(|(_, second, _)| *second >= 6 * HOUR).unwrap().1;
     assert!(hour[0] <= first + MINUTE + 2, "{first}: {hour:?}");
 }
+
+#[test]
+fn what_a_status_remembers_from_before_a_restart_is_asked_about_within_a_minute_too() {
+    let mut world = World::new(LIMITS_OF_TESTS, as_it_should);
+    world.connect(0..40, "a", 0);
+    for connection in &mut world.connections {
+        connection.remembered.learn(in_the_way(0, 0), at(-5 * HOUR));
+        let deferral = connection.remembered.deferred.unwrap().deferral;
+        world.state.remember_deferral(&connection.question.hashed, deferral);
+    }
+    world.run(0..40 * MINUTE);
+    let first = world.asked[0].1;
+    assert!(first > 0, "a restart asks nothing");
+    let late = (0..40).filter(|token| !world.is_accepted(*token, first..first + MINUTE + 2));
+    assert_eq!(late.count(), 0, "back at {first}");
+}
+
+#[test]
+fn what_this_process_has_asked_about_itself_is_not_remembered_from_before() {
+    let mut world = World::new(LIMITS_OF_TESTS, as_it_should);
+    world.connect([ODD, 2], "a", 0);
+    world.run(0..2);
+    let token = world.connections[0].question.hashed;
+    world.state.remember_deferral(&token, Deferral::new(Reason::UnexpectedAnswer));
+    world.connect([4], "b", 2);
+    world.run(2..5);
+    assert_eq!(world.state.admission.brought_forward(&token), None);
+}
