@@ -72,13 +72,6 @@ impl StoredSpec {
         });
         sources.chain(outputs).map(|(secret, role)| (secret.to_owned(), role)).collect()
     }
-
-    /// The Secrets that it writes a token to, but for those whose names depend on the token.
-    pub fn outputs(&self) -> Vec<String> {
-        let Ok(spec) = self.read() else { return Vec::new() };
-        let fixed = spec.publish.into_iter().filter(|output| !output.versioned);
-        fixed.map(|output| output.secret_name).collect()
-    }
 }
 
 fn drop_defaults(spec: &mut Value, defaults: &Value) {

@@ -143,3 +143,32 @@ async fn the_same_names_in_two_namespaces_are_no_circle() {
     world.ready("a", "True", "Ready").await;
     assert_eq!(world.secrets().get("second").await.unwrap().namespace().as_deref(), Some(NAMESPACE));
 }
+
+#[tokio::test]
+async fn a_circle_over_a_version_of_an_output_is_refused_too() {
+    let world = World::start().await;
+    let _operator = world.operator().await;
+    world.secret("first", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
+    let publish = json!([{ "secretName": "many", "format": "Opaque", "versioned": true }]);
+    world.connection("a", json!({ "secretRef": { "name": "first" }, "publish": publish })).await;
+    let seen = world.ready("a", "True", "Ready").await;
+    let version = seen.status.unwrap().outputs[0].current_name.clone().unwrap();
+    world.connection("b", link(&version, "first")).await;
+    for (name, way) in [("a", "a → b → a"), ("b", "b → a → b")] {
+        let said = world.condition(name, "Published", "False", "PublishCycle").await.message;
+        assert!(said.contains(&format!("({way})")), "{said}");
+    }
+    world.change("b", link(&version, "last")).await;
+    for name in ["a", "b"] {
+        world.ready(name, "True", "Ready").await;
+    }
+    // An edit of the other one closes it as well.
+    world.change("b", link("many-0123456789", "first")).await;
+    world.ready("a", "False", "PublishCycle").await;
+    world.change("a", json!({ "publish": [{ "secretName": "one", "format": "Opaque" }] })).await;
+    world.ready("a", "True", "Ready").await;
+    world.change("a", json!({ "publish": publish })).await;
+    for name in ["a", "b"] {
+        world.condition(name, "Published", "False", "PublishCycle").await;
+    }
+}

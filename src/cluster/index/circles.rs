@@ -11,13 +11,17 @@ use std::{
 
 use super::{
     super::{connections::Connection, object::ObjectKey, spec::Role},
-    slot::{Slots, namers},
+    slot::{Slots, namers, versioning},
 };
-use crate::domain::decide::Circle;
+use crate::domain::{decide::Circle, output::base_of};
 
 /// The chains of each namespace that has any.
 #[derive(Debug, Default)]
-pub(super) struct Chains(HashMap<Box<str>, Chained>);
+pub(super) struct Chains {
+    chained: HashMap<Box<str>, Chained>,
+    /// The Secrets that a connection reads and that have the name of a version, exist or not.
+    versions: BTreeSet<ObjectKey>,
+}
 
 /// The chains of the connections of one namespace.
 #[derive(Debug, Default)]
@@ -54,17 +58,42 @@ impl Chains {
     /// True if there is none.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.chained.is_empty() && self.versions.is_empty()
     }
 
     /// Keeps the links in step with how connections name this Secret.
     pub(super) fn relink(&mut self, slots: &Slots, secret: &ObjectKey) {
-        let is_link = ENDS.into_iter().all(|role| namers(slots, secret, role).next().is_some());
+        let is_read = ends(slots, secret, Role::Reads).next().is_some();
+        if is_read && base_of(secret.name()).is_some() {
+            self.versions.insert(secret.clone());
+        } else {
+            self.versions.remove(secret);
+        }
+        self.relink_alone(slots, secret);
+        for version in self.versions_of(secret) {
+            self.relink_alone(slots, &version);
+        }
+    }
+
+    /// The Secrets that a connection reads and that have the name of a version of this output.
+    fn versions_of(&self, base: &ObjectKey) -> Vec<ObjectKey> {
+        if self.versions.is_empty() {
+            return Vec::new();
+        }
+        let is_version = |key: &&ObjectKey| base_of(key.name()) == Some(base.name());
+        let prefix = format!("{base}-");
+        let first = base.beside(&format!("{}-", base.name()));
+        let named = self.versions.range(first..).take_while(|key| key.to_string().starts_with(&prefix));
+        named.filter(is_version).cloned().collect()
+    }
+
+    fn relink_alone(&mut self, slots: &Slots, secret: &ObjectKey) {
+        let is_link = ENDS.into_iter().all(|role| ends(slots, secret, role).next().is_some());
         let namespace = secret.namespace();
-        if !is_link && !self.0.contains_key(namespace) {
+        if !is_link && !self.chained.contains_key(namespace) {
             return;
         }
-        let chained = self.0.entry(namespace.into()).or_default();
+        let chained = self.chained.entry(namespace.into()).or_default();
         let was_link = chained.links.remove(secret);
         if is_link {
             chained.links.insert(secret.clone());
@@ -75,7 +104,7 @@ impl Chains {
 
     /// Finds out anew who may be in a circle, if a link of the namespace has changed; gives whom that concerns.
     pub(super) fn refresh(&mut self, slots: &Slots, namespace: &str) -> Vec<ObjectKey> {
-        let Some(chained) = self.0.get_mut(namespace).filter(|chained| chained.is_stale) else {
+        let Some(chained) = self.chained.get_mut(namespace).filter(|chained| chained.is_stale) else {
             return Vec::new();
         };
         let (knots, digest) = knots(slots, &chained.links);
@@ -91,7 +120,7 @@ impl Chains {
 
     /// Those whose circles may have changed since this connection is gone.
     pub(super) fn freed(&mut self, slots: &Slots, gone: &ObjectKey) -> Vec<ObjectKey> {
-        if self.0.get(gone.namespace()).is_none_or(|chained| !chained.knots.contains_key(gone)) {
+        if self.chained.get(gone.namespace()).is_none_or(|chained| !chained.knots.contains_key(gone)) {
             return Vec::new();
         }
         let mut freed = self.refresh(slots, gone.namespace());
@@ -103,7 +132,8 @@ impl Chains {
     /// that lead to it, each once, and then on from each of the outputs.
     pub(super) fn circles(&self, slots: &Slots, connection: &Connection) -> Vec<Circle> {
         let start = &connection.key;
-        let Some(chains) = self.0.get(start.namespace()).filter(|chains| chains.knots.contains_key(start))
+        let Some(chains) =
+            self.chained.get(start.namespace()).filter(|chains| chains.knots.contains_key(start))
         else {
             return Vec::new();
         };
@@ -112,7 +142,7 @@ impl Chains {
         while let Some((next, length)) = waiting.pop_front() {
             let length = length.saturating_add(1);
             for link in chains.knots.get(next).into_iter().flatten().filter(|link| seen.insert(*link)) {
-                for writer in namers(slots, link, Role::Writes) {
+                for writer in ends(slots, link, Role::Writes) {
                     if !hops.contains_key(writer) && chains.knots.contains_key(writer) {
                         hops.insert(writer, Hop { length, next });
                         waiting.push_back((writer, length));
@@ -120,9 +150,14 @@ impl Chains {
                 }
             }
         }
-        let circle = |output: String| {
+        let circle = |(output, role): (String, Role)| {
             let output_key = start.beside(&output);
-            let readers = namers(slots, &output_key, Role::Reads);
+            let read = match role {
+                Role::Reads => Vec::new(),
+                Role::Writes => vec![output_key],
+                Role::NamesVersions => self.versions_of(&output_key),
+            };
+            let readers = read.iter().flat_map(|read| ends(slots, read, Role::Reads));
             let (first, hop) = readers
                 .filter_map(|reader| Some((reader, hops.get(reader)?)))
                 .min_by_key(|(_, hop)| hop.length)?;
@@ -130,12 +165,16 @@ impl Chains {
             let way = iter::once(start).chain(way.take_while(|key| *key != start));
             Some(Circle::new(output, way.map(|key| key.name().to_owned()), hop.length.saturating_add(1)))
         };
-        connection.spec.outputs().into_iter().filter_map(circle).collect()
+        connection.spec.secrets().into_iter().filter_map(circle).collect()
     }
 
     fn drop_unchained(&mut self, namespace: &str) {
-        if self.0.get(namespace).is_some_and(|chained| chained.links.is_empty() && chained.knots.is_empty()) {
-            self.0.remove(namespace);
+        if self
+            .chained
+            .get(namespace)
+            .is_some_and(|chained| chained.links.is_empty() && chained.knots.is_empty())
+        {
+            self.chained.remove(namespace);
         }
     }
 }
@@ -154,6 +193,12 @@ impl<'a> Ends<'a> {
     }
 }
 
+/// The connections at this end of a link. Whoever makes versions of an output writes every Secret that has the name of one.
+fn ends<'a>(slots: &'a Slots, link: &ObjectKey, role: Role) -> impl Iterator<Item = &'a ObjectKey> + use<'a> {
+    let versions = (role == Role::Writes).then(|| versioning(slots, link));
+    namers(slots, link, role).chain(versions.into_iter().flatten())
+}
+
 /// What is left when every connection goes before which or after which no other one comes, again and again: the circles, and what
 /// lies between them. Looks at each link of each connection a few times, whatever their number.
 fn knots(slots: &Slots, links: &BTreeSet<ObjectKey>) -> (Knots, u64) {
@@ -161,7 +206,7 @@ fn knots(slots: &Slots, links: &BTreeSet<ObjectKey>) -> (Knots, u64) {
     let mut counts: HashMap<(&ObjectKey, Role), usize> = HashMap::new();
     for link in links {
         for role in ENDS {
-            for key in namers(slots, link, role) {
+            for key in ends(slots, link, role) {
                 left.entry(key).or_default().of(role).push(link);
                 let count = counts.entry((link, role)).or_default();
                 *count = count.saturating_add(1);
@@ -178,7 +223,7 @@ fn knots(slots: &Slots, links: &BTreeSet<ObjectKey>) -> (Knots, u64) {
                 if *count > 0 {
                     continue;
                 }
-                for key in namers(slots, link, other) {
+                for key in ends(slots, link, other) {
                     let Some(ends) = left.get_mut(key) else { continue };
                     ends.of(other).retain(|known| *known != link);
                     if ends.is_loose() {
