@@ -42,7 +42,7 @@ use crate::{
     prober::Prober,
     settings::Settings,
 };
-use act::act;
+use act::{act, retire};
 use follow::Listings;
 use observe::Observer;
 pub use queue::{Priority, Queue};
@@ -324,6 +324,11 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
         ctx.events.post(connection, observed.seen.now, outcomes.events.drain(..));
     }
     outcomes.following = follow::follow(connection, spec, &observed, &outcomes, record, ctx).await;
+    let unnamed = follow::unnamed(&observed, &decision, &outcomes);
+    if !unnamed.is_empty() {
+        outcomes = retire(outcomes, &unnamed, &observed, connection, record, ctx).await;
+        ctx.events.post(connection, observed.seen.now, outcomes.events.drain(..));
+    }
     let standbys = observed.standbys.as_ref();
     let unread = standbys.into_iter().flat_map(|standbys| &standbys.failures);
     let failures = || observed.failures.iter().chain(&outcomes.failures).chain(unread.clone());

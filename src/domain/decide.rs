@@ -26,6 +26,7 @@ pub use change::{Change, Plan};
 pub use found::{Circle, Found, Holds, holds};
 pub use observation::{Acceptances, Demand, Heard, Host, Observation, OnInvalid};
 pub use outputs::{Missing, Stand, contended, foreign};
+pub use versions::unnamed;
 pub use withdrawal::Withdrawal;
 
 /// What holds of the token, step by step.

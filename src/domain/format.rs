@@ -176,7 +176,8 @@ pub struct Output {
     /// status.outputs has the present one. A kubelet proves a new token for its images only under a new name.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub versioned: bool,
-    /// How many earlier versions stay beside the present one, 2 by default. The oldest goes when a new one is made.
+    /// How many earlier versions stay beside the present one at most, 2 by default. The oldest goes when a new one is made; where the
+    /// operator lists consumers, one that nothing names goes sooner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10))]
     pub keep_versions: Option<i32>,

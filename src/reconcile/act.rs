@@ -47,6 +47,8 @@ struct Acting<'a, 'b> {
     outcomes: Outcomes<'a>,
     /// Why outputs are withdrawn, if they are.
     withdraws: Option<&'static str>,
+    /// Whether versions go since nothing names them.
+    retires: bool,
     /// Whether the change is one of many against another writer, of which no Event is told.
     is_repeated: bool,
     observed: &'b Observed,
@@ -87,7 +89,8 @@ pub(super) async fn act<'a>(
     let named = observed.seen.demand.outputs.iter().map(|output| &*output.secret_name);
     record.retain_outputs(named.chain(observed.seen.found.iter().map(Found::name)));
     let withdraws = (decision.plan == Plan::Withdraw).then(|| observed.seen.cause_of_withdrawal());
-    let mut acting = Acting { outcomes, withdraws, is_repeated: false, observed, connection, record, ctx };
+    let mut acting =
+        Acting { outcomes, withdraws, retires: false, is_repeated: false, observed, connection, record, ctx };
     for change in &decision.changes {
         acting.make(change).await;
     }
@@ -100,6 +103,31 @@ pub(super) async fn act<'a>(
         acting.tell_of_rivals();
     }
     acting.outcomes.acted = Timestamp::now();
+    acting.outcomes
+}
+
+/// Deletes versions that nothing names any more.
+pub(super) async fn retire<'a>(
+    outcomes: Outcomes<'a>,
+    changes: &[Change],
+    observed: &Observed,
+    connection: &Connection,
+    record: &mut Record,
+    ctx: &Context,
+) -> Outcomes<'a> {
+    let mut acting = Acting {
+        outcomes,
+        withdraws: None,
+        retires: true,
+        is_repeated: false,
+        observed,
+        connection,
+        record,
+        ctx,
+    };
+    for change in changes {
+        acting.make(change).await;
+    }
     acting.outcomes
 }
 
@@ -278,13 +306,32 @@ impl Acting<'_, '_> {
         tracing::info!(connection = %self.connection.key, secret = change.name(), change = change.verb(), "output changed");
         if !self.is_repeated {
             let is_version = self.observed.seen.is_version(change.name());
-            self.outcomes.events.push(event(change, self.withdraws, is_version));
+            let deletes = match self.withdraws {
+                Some(cause) => Deletes::Withdraws(cause),
+                None if self.retires => Deletes::Unnamed,
+                None if is_version => Deletes::Outdated,
+                None => Deletes::Former,
+            };
+            self.outcomes.events.push(event(change, deletes));
         }
     }
 }
 
+/// Why outputs are deleted.
+#[derive(Clone, Copy)]
+enum Deletes {
+    /// The token is of no use.
+    Withdraws(&'static str),
+    /// Nothing names the version.
+    Unnamed,
+    /// There are newer versions.
+    Outdated,
+    /// The spec names it no more.
+    Former,
+}
+
 /// What a change that was made is told as.
-fn event(change: &Change, withdraws: Option<&str>, is_version: bool) -> Event {
+fn event(change: &Change, deletes: Deletes) -> Event {
     let name = change.name();
     let normal = |reason, message| Event::new(EventType::Normal, reason, message);
     match change {
@@ -293,17 +340,23 @@ fn event(change: &Change, withdraws: Option<&str>, is_version: bool) -> Event {
         Change::Recreate { .. } => {
             normal(OUTPUT_WRITTEN, format!("Secret {name} was deleted and created anew with the token"))
         }
-        Change::Delete { .. } => match withdraws {
-            Some(cause) => Event::new(
+        Change::Delete { .. } => match deletes {
+            Deletes::Withdraws(cause) => Event::new(
                 EventType::Warning,
                 OUTPUT_DELETED,
                 format!("Secret {name} was deleted, since spec.onInvalid is Withdraw and {cause}"),
             ),
-            None if is_version => normal(
+            Deletes::Unnamed => normal(
+                OUTPUT_DELETED,
+                format!(
+                    "Secret {name} was deleted, since nothing names this earlier version of the output any more"
+                ),
+            ),
+            Deletes::Outdated => normal(
                 OUTPUT_DELETED,
                 format!("Secret {name} was deleted, since enough newer versions of the output stand"),
             ),
-            None => normal(
+            Deletes::Former => normal(
                 OUTPUT_DELETED,
                 format!("Secret {name} was deleted, since spec.publish no longer names it"),
             ),

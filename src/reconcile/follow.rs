@@ -14,7 +14,7 @@ use crate::{
     cluster::{Fault, connections::Connection, consumers::consumers, workloads},
     domain::{
         consumer::{Consumers, Use},
-        decide::Stand,
+        decide::{Change, Decision, Plan, Stand, unnamed as unnamed_versions},
         event::{Event, EventType, WORKLOAD_RESTARTED},
         probing::schedule::later,
         workload::{Following, Restart, Workload, restart},
@@ -115,6 +115,15 @@ async fn listed(
             None
         }
     }
+}
+
+/// The versions that go, if this pass changed nothing, no rotation is open and the consumers were listed in it.
+pub(super) fn unnamed(observed: &Observed, decision: &Decision<'_>, outcomes: &Outcomes<'_>) -> Vec<Change> {
+    let is_quiet =
+        decision.plan == Plan::Write && decision.changes.is_empty() && decision.leftovers.is_empty();
+    let following = outcomes.following.as_ref().filter(|following| is_quiet && following.published.is_none());
+    let consumers = following.and_then(|following| following.consumers.as_ref());
+    consumers.map(|consumers| unnamed_versions(&observed.seen, consumers)).unwrap_or_default()
 }
 
 /// When to look again: the status says that somebody is waited for.

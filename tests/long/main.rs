@@ -28,6 +28,7 @@ mod sharing;
 mod standby;
 mod tenant;
 mod unreadable;
+mod versions;
 mod watches;
 #[path = "../it/world.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]

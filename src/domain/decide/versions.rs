@@ -2,7 +2,10 @@
 
 use std::cmp::Reverse;
 
-use super::super::output::{Output, Stamp};
+use super::super::{
+    consumer::Consumers,
+    output::{Output, Stamp},
+};
 use super::{Change, Found, Observation};
 
 impl Observation {
@@ -33,9 +36,21 @@ impl Observation {
     }
 }
 
-/// Deletes the versions that are too many, the oldest first: `keepVersions` stay beside the one of the target.
+/// Deletes the earlier versions that nothing names, once everything that may name one was looked through.
 ///
-/// They go by their number alone: whether a Pod names one, nobody looks.
+/// While somebody may still have the token of before, they stay: who is about to name one finds it.
+pub fn unnamed(seen: &Observation, consumers: &Consumers) -> Vec<Change> {
+    if !consumers.forbidden.is_empty() || seen.demand.suspend {
+        return Vec::new();
+    }
+    let is_named = |name: &str| consumers.all.iter().any(|consumer| consumer.output == name);
+    let is_current = |name: &str| seen.demand.outputs.iter().any(|output| output.target() == Some(name));
+    let goes =
+        |name: &str| seen.is_version(name) && !is_current(name) && !seen.is_source(name) && !is_named(name);
+    seen.found.iter().filter(|found| goes(found.name())).filter_map(Change::deletion).collect()
+}
+
+/// Deletes the versions that are too many, the oldest first: `keepVersions` stay beside the one of the target, named or not.
 pub(super) fn outdated(seen: &Observation, output: &Output) -> impl Iterator<Item = Change> {
     let mut earlier = versions(seen, output);
     earlier.retain(|found| output.target() != Some(found.name()) && !seen.is_source(found.name()));

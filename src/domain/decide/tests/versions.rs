@@ -1,7 +1,11 @@
 //! Outputs of which each token has a Secret of its own.
 
 use super::*;
-use crate::domain::{format::Addresses, output::Stamp};
+use crate::domain::{
+    consumer::{Consumer, Consumers, Use},
+    format::Addresses,
+    output::Stamp,
+};
 
 fn versioned(kept: i32) -> Output {
     Output { versioned: true, keep_versions: Some(kept), ..out("one", Format::Opaque) }
@@ -152,4 +156,45 @@ fn what_holds_a_condemned_token_goes_and_earlier_versions_stay() {
         (seen.withdrawing_since, seen.withdrawing_missing) = (Some(at(T)), true);
     });
     assert_eq!(told(&decide(&gone)), "delete a, delete b, delete c");
+}
+
+#[test]
+fn an_earlier_version_goes_once_nothing_names_it_and_all_was_looked_through() {
+    let found = [
+        stands("c", 3, Holds::Wanted),
+        stands("b", 2, Holds::Unread),
+        stands("a", 1, Holds::Unread),
+        ours("former", Holds::Unread),
+    ];
+    let seen = named(seen().accepted(T, Expiry::Never), versioned(9), &found);
+    let seen = seen.with(|seen| seen.demand.outputs.iter_mut().for_each(|output| *output = current("c")));
+    let consumers = |names: &[String], forbidden: Vec<&'static str>| Consumers {
+        all: names.iter().map(|name| pulls(name)).collect(),
+        forbidden,
+    };
+    let rows = [
+        ("nothing is named", vec![], vec![], "b a"),
+        ("one is named", vec![name("b"), name("c")], vec![], "a"),
+        ("both are", vec![name("b"), name("a")], vec![], ""),
+        ("somebody may not be listed", vec![], vec!["pods"], ""),
+    ];
+    for (row, named, forbidden, goes) in rows {
+        let changes = unnamed(&seen, &consumers(&named, forbidden));
+        let gone: Vec<_> = changes.iter().map(|change| said(change.name())).collect();
+        assert_eq!(gone.join(" "), goes, "{row}");
+    }
+    let suspended = seen.with(|seen| seen.demand.suspend = true);
+    assert_eq!(unnamed(&suspended, &Consumers::default()), []);
+}
+
+/// The output with this token as its present version.
+fn current(letter: &str) -> Output {
+    let mut output = versioned(9);
+    output.name_version(stamp(letter));
+    output
+}
+
+fn pulls(output: &str) -> Consumer {
+    let (name, output) = ("web".to_owned(), output.to_owned());
+    Consumer { kind: "Pod", name, output, used: Use::Pull, started: None }
 }
