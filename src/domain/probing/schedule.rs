@@ -260,8 +260,11 @@ fn after_deferral(deferred: Deferred, past: Past, probe: &Probe, timing: &Timing
         ahead => (last, ahead),
     };
     // What defers GitHub may have changed since the first deferral, and asks for a longer pause now.
-    let again = next(taken).max(later(last, first));
+    let soonest = later(last, first);
+    let again = next(taken).max(soonest);
     let released = past.released.filter(|released| *released >= last && *released >= deferred.since);
+    // The process before may have asked just before this one began.
+    let ahead = ahead.map(|ahead| ahead.max(soonest));
     released.into_iter().chain(ahead).min().map_or(again, |released| released.min(again))
 }
 

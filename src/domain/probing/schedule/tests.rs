@@ -428,6 +428,8 @@ fn a_question_that_is_brought_forward_takes_the_place_of_the_next_one() {
     for (name, last, brought_forward, expected) in rows {
         assert_eq!(due(last, brought_forward), expected, "{name}");
     }
+    let restarted = Past { brought_forward: Some(at(T + 101)), ..started(T + 100) };
+    assert_eq!(next(&knowledge, restarted, None), Some(T + 110), "after a restart as after a question");
 }
 
 #[test]
