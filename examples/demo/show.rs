@@ -109,6 +109,9 @@ pub(crate) fn plain<'a>(error: &'a (dyn Error + 'static)) -> String {
                 .to_owned()
         }
         Some(kube::Error::Api(status)) => status.message.clone(),
+        Some(kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_)) => {
+            "the API server does not answer".to_owned()
+        }
         _ => error.to_string(),
     }
 }

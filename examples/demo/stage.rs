@@ -30,7 +30,7 @@ use kube::{
     },
 };
 use serde_json::json;
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinSet};
 
 use super::Failed;
 use super::show::{self, Screen};
@@ -43,6 +43,8 @@ const WATCH_SECONDS: u32 = 20;
 
 /// The running pieces, and what was seen of them.
 pub(crate) struct Stage {
+    /// Watches the connections. It stands first, so that it ends before the control plane does.
+    _follower: JoinSet<()>,
     pub(crate) github: Simulator,
     plane: ControlPlane,
     client: Client,
@@ -154,9 +156,10 @@ impl Stage {
         operate(&plane, &client, &github)?;
         let (sender, changed) = watch::channel(());
         let seen = Arc::new(Mutex::new(Seen::default()));
-        tokio::spawn(follow(client.clone(), seen.clone(), sender));
+        let _follower = JoinSet::from_iter([follow(client.clone(), seen.clone(), sender)]);
         let screen = Screen::new(client.clone());
-        let mut stage = Stage { github, plane, client, seen, changed, screen, results: Vec::new() };
+        let mut stage =
+            Stage { _follower, github, plane, client, seen, changed, screen, results: Vec::new() };
         stage.apply(&["namespace.yaml"]).await?;
         Ok(stage)
     }
