@@ -258,13 +258,14 @@ async fn contained(
     record: &mut Record,
     ctx: &Context,
 ) -> Next {
-    let reconciled = AssertUnwindSafe(async {
+    // Boxed: it takes many KiB, which each layer around it would hold and move once more.
+    let reconciled = Box::pin(async {
         match spec {
             Ok(spec) => pass(connection, spec, record, ctx).await,
             Err(error) => report::unreadable(connection, error, record, ctx).await,
         }
     });
-    match tokio::time::timeout(DEADLINE, reconciled.catch_unwind()).await {
+    match tokio::time::timeout(DEADLINE, AssertUnwindSafe(reconciled).catch_unwind()).await {
         Ok(Ok(next)) => next,
         Ok(Err(_)) => {
             tracing::error!(connection = %connection.key, "the reconcile panicked; please report this");

@@ -51,6 +51,10 @@ pub(super) fn fitted(mut status: Status) -> Status {
     others.for_each(cut_excess);
     let rotates = rotation.as_ref().map_or(0, size).saturating_add(LIST).max(ROTATION);
     let room = LONGEST.saturating_sub(HISTORY).saturating_sub(rotates);
+    let is_whole = before.is_none() && named.is_empty();
+    if is_whole && size(&status) <= room {
+        return Status { history, rotation, ..status };
+    }
     if size(&status) > room {
         // The next process does not know them of demands without a line, and is to cut the same.
         status.requirements.iter_mut().for_each(|line| line.answer = None);
@@ -198,8 +202,8 @@ struct Counted(usize);
 
 impl io::Write for Counted {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = |byte: &u8| if matches!(byte, b'<' | b'>' | b'&') { 6 } else { 1 };
-        self.0 = bytes.iter().map(taken).fold(self.0, usize::saturating_add);
+        let escaped = bytes.iter().filter(|byte| matches!(byte, b'<' | b'>' | b'&')).count();
+        self.0 = self.0.saturating_add(bytes.len()).saturating_add(escaped.saturating_mul(5));
         Ok(bytes.len())
     }
 
