@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures::{StreamExt, future::join_all, pin_mut};
@@ -22,9 +22,10 @@ use crate::{
     world::{NAMESPACE, SOON, World, is_so},
 };
 
-/// So many rounds in each of so many clusters.
-const ROUNDS: u32 = 10;
+/// So many operators are killed in each of so many clusters, and so many at most in one rotation.
+const KILLS: usize = 67;
 const CLUSTERS: usize = 3;
+const KILLS_OF_ONE: usize = 6;
 
 /// A connection with the Secret `NAME-next` in reserve, and two outputs.
 fn spec(name: &str, more: Value) -> Value {
@@ -100,7 +101,9 @@ async fn whenever_an_operator_is_killed_in_a_rotation_the_outputs_end_with_the_n
 async fn rounds_with_kills() {
     let world = World::start().await;
     let ours = Tenant::of(&world, NAMESPACE);
-    let mut operator = world.operator().await;
+    // Tokens are revoked by the dozen.
+    let settings = world.settings() + "failedLoginsPerHour: 1000\nfailedLoginsPerNamespace: 1000\n";
+    let mut operator = world.operator_with_settings(&settings).await;
     let values = values(&ours);
     let mut published = BTreeSet::new();
     let names = ["ci", "other"];
@@ -114,7 +117,10 @@ async fn rounds_with_kills() {
         ours.until(name, |seen| in_use(seen) == Some(name) && is_usable(seen, &format!("{name}-next"))).await;
     }
     let mut before = names.map(str::to_owned);
-    for round in 1..=ROUNDS {
+    let (mut round, mut kills) = (0_usize, 0);
+    while kills < KILLS {
+        round += 1;
+        let began = Instant::now();
         // In turn the standby takes over from a token that is revoked, and the first choice comes back with a new one.
         let fails_over = round % 2 == 1;
         let secret_of = |name: &str| if fails_over { format!("{name}-next") } else { name.to_owned() };
@@ -132,13 +138,33 @@ async fn rounds_with_kills() {
             published.insert(text.clone());
             texts.push(text);
         }
-        tokio::time::sleep(Duration::from_millis(fastrand::u64(0..3000))).await;
-        drop(operator);
-        operator = world.operator().await;
+        let mut of_this = 0;
+        while of_this < KILLS_OF_ONE {
+            tokio::time::sleep(Duration::from_millis(fastrand::u64(0..4000))).await;
+            drop(operator);
+            operator = world.operator_with_settings(&settings).await;
+            of_this += 1;
+            let mut all = Vec::new();
+            for name in names {
+                let secret = secret_of(name);
+                all.push(is_rotated_to(&ours.until(name, |_| true).await, &secret));
+            }
+            if all.into_iter().all(|is_rotated| is_rotated) {
+                break;
+            }
+        }
+        kills += of_this;
         for (name, text) in names.iter().zip(texts) {
             let secret = secret_of(name);
             ours.until(name, |seen| is_rotated_to(seen, &secret)).await;
             assert_eq!(held(&ours, name).await, [Some(text.clone()), Some(text)], "{name} in round {round}");
+            // Each process asks about it once at most, and then as often as any.
+            let due = usize::try_from(began.elapsed().as_secs() / 10).unwrap();
+            let asked = world.asked(&format!("{name}-{round}"));
+            assert!(
+                asked <= 2 + of_this + due,
+                "{name} in round {round}: {asked} questions, {of_this} kills"
+            );
         }
     }
     let uids = ours.uids().await;
@@ -147,7 +173,8 @@ async fn rounds_with_kills() {
     let seen = values.lock().unwrap().clone();
     let strange: Vec<_> = seen.iter().filter(|(_, value)| !published.contains(value)).collect();
     assert!(strange.is_empty(), "outputs held what nobody stored: {strange:?}");
-    assert!(seen.len() > usize::try_from(ROUNDS).unwrap(), "the values were followed");
+    assert!(seen.len() > round, "the values were followed");
+    eprintln!("{kills} operators were killed in {round} rotations of two connections");
 }
 
 #[tokio::test]
