@@ -281,14 +281,18 @@ fn explain(reply: &mut Reply, host: &str, response: &Response, token: &Token) {
         }
         Reply::Deferral(Deferral {
             reason: reason @ (Reason::UnexpectedAnswer | Reason::UnexplainedUnauthorized),
+            answer,
             ..
-        }) => tracing::warn!(
-            host,
-            reason = reason.as_str(),
-            status,
-            request = id,
-            "an answer that is not known here"
-        ),
+        }) => {
+            tracing::warn!(
+                host,
+                reason = reason.as_str(),
+                status,
+                request = id,
+                "an answer that is not known here"
+            );
+            *answer = Some(Unexplained { status, request });
+        }
         _ => {}
     }
 }

@@ -396,7 +396,9 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
     let permissions = permission_proofs.as_ref();
     permissions.map(|PermissionProofs { proofs, at: _ }| proofs).hash(hasher);
     let deferral = deferral.as_ref();
-    deferral.map(|DeferralStatus { since, reason, not_before: _ }| (second(since), reason)).hash(hasher);
+    deferral
+        .map(|DeferralStatus { since, reason, answer, not_before: _ }| (second(since), reason, answer))
+        .hash(hasher);
     for CandidateStatus { secret_name, in_use, since, usable, reason, message, token } in candidates {
         (secret_name, in_use, since.as_ref().map(second), usable, reason, message).hash(hasher);
         hash_token(token.as_deref(), hasher);

@@ -108,6 +108,10 @@ pub struct DeferralStatus {
     pub since: Time,
     /// What the last one brought.
     pub reason: String,
+    /// GitHub's answer if its cause is not known: the status, and the id of the request for GitHub's support. The first one stays
+    /// until the reason or the status is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
     /// When the limit ends, if GitHub named an instant. It is written when something else changes, like nextCheckAt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Time>,

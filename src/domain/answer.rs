@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Reason, proof::Proof, scopes::Scopes};
+use super::{Reason, proof::Proof, scopes::Scopes, unexplained::Unexplained};
 
 /// The text, and what a person with a proxy must know.
 macro_rules! without_proxy {
@@ -163,12 +163,14 @@ pub struct Deferral {
     pub reason: Reason,
     /// Not before this instant GitHub wants to be asked again, if it named one.
     pub until: Option<Timestamp>,
+    /// The answer of the host, if its cause is not known.
+    pub answer: Option<Unexplained>,
 }
 
 impl Deferral {
     /// A deferral without a named end.
     pub const fn new(reason: Reason) -> Self {
-        Deferral { reason, until: None }
+        Deferral { reason, until: None, answer: None }
     }
 
     /// True if the host is down in one way or another. The ways change from try to try; the first one is told.
@@ -228,6 +230,12 @@ impl Deferral {
                 | Reason::RequestRejected
                 | Reason::UnexpectedAnswer
         )
+    }
+
+    /// Cause and remedy, and what GitHub's support needs to find an answer that is not known.
+    pub fn told(self) -> String {
+        let answer = self.answer.map_or_else(String::new, |answer| answer.told());
+        format!("{}{answer}", self.sentence())
     }
 
     /// Cause and remedy. The same words each time, so that a status does not change while nothing else does.

@@ -138,7 +138,7 @@ fn identity(seen: &Observation) -> (Verdict<&Grant>, Option<Finding>) {
 /// What stands against the last acceptance, and since when: an outage after a refusal does not begin the doubt anew.
 fn doubt(knowledge: &Knowledge) -> Option<(Finding, Timestamp)> {
     if let Some(deferred) = knowledge.deferred {
-        let finding = Finding::new(deferred.deferral.reason, deferred.deferral.sentence());
+        let finding = Finding::new(deferred.deferral.reason, deferred.deferral.told());
         let since = knowledge.refused.map_or(deferred.since, |refused| refused.first.min(deferred.since));
         return Some((finding, since));
     }

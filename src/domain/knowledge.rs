@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     Finding, Reason,
     answer::{Answer, Deferral, Grant, Refusal, Reply},
+    unexplained::Unexplained,
 };
 pub use proven::{Proofs, Proven};
 
@@ -84,7 +85,20 @@ impl Deferred {
             reason if is_told => (reason, None),
             reason => (before, Some(reason)),
         };
-        Deferred { deferral: Deferral { reason, ..deferral }, other, ..self }
+        let answer = if reason == before { self.deferral.answer } else { None };
+        let deferral =
+            Deferral { reason, answer: deferral.answer.filter(|_| reason == deferral.reason), ..deferral };
+        Deferred { deferral, other, ..self }.after(answer)
+    }
+
+    /// The same where this answer came before, if it was the same but for the request: the first one stays, so that a status is not
+    /// written for each.
+    fn after(mut self, first: Option<Unexplained>) -> Self {
+        self.deferral.answer = match (first, self.deferral.answer) {
+            (Some(first), Some(now)) if first.status != now.status => Some(now),
+            (first, now) => first.or(now),
+        };
+        self
     }
 }
 
@@ -143,7 +157,8 @@ impl Knowledge {
             (_, None) if heard.refused.is_some() => None,
             (before, None) => before,
             (Some(before), Some(now)) if heard.refused.is_none() => {
-                Some(Deferred { since: before.since.min(now.since), ..now })
+                let first = before.deferral.answer.filter(|_| before.deferral.reason == now.deferral.reason);
+                Some(Deferred { since: before.since.min(now.since), ..now }.after(first))
             }
             (_, now) => now,
         };
@@ -335,6 +350,39 @@ mod tests {
             (at(5), Reason::RateLimited),
             "something else"
         );
+    }
+
+    #[test]
+    fn of_answers_that_are_not_known_the_first_stays_until_reason_or_status_is_another_one() {
+        let (odd, unexplained) = (Reason::UnexpectedAnswer, Reason::UnexplainedUnauthorized);
+        let deferral =
+            |reason, answer: &str| Deferral { answer: answer.parse().ok(), ..Deferral::new(reason) };
+        let (first, second) = (deferral(odd, "403 A:B:C:D:1"), deferral(odd, "403 A:B:C:D:2"));
+        let other = deferral(odd, "418 A:B:C:D:3");
+        let (no, no_more) = (deferral(unexplained, "401 A:B:C:D:4"), deferral(unexplained, "401 A:B:C:D:5"));
+        let rows: [(&str, &[Deferral], Deferral); 5] = [
+            ("once", &[first], first),
+            ("again", &[first, second, second], first),
+            ("with another status", &[first, other, second], second),
+            ("for another reason once, which is not told", &[first, no], first),
+            ("for another reason twice", &[first, no, no_more], no_more),
+        ];
+        for (name, deferrals, expected) in rows {
+            let mut knowledge = Knowledge::default();
+            for (second, deferral) in (1..).zip(deferrals) {
+                knowledge.learn(Reply::Deferral(*deferral), at(second));
+            }
+            let told = knowledge.deferred.map(|deferred| deferred.deferral);
+            assert_eq!(told, Some(expected), "{name}");
+        }
+        let (mut remembered, mut heard) = (Knowledge::default(), Knowledge::default());
+        remembered.learn(Reply::Deferral(first), at(1));
+        heard.learn(Reply::Deferral(second), at(9));
+        let told = |heard: &Knowledge| remembered.overlaid(heard).deferred.map(|deferred| deferred.deferral);
+        assert_eq!(told(&heard), Some(first), "across a restart");
+        heard = Knowledge::default();
+        heard.learn(Reply::Deferral(other), at(9));
+        assert_eq!(told(&heard), Some(other));
     }
 
     /// What is known after these replies at seconds 10, 11, ... or at those from another second on.

@@ -96,7 +96,8 @@ pub enum Denial {
     Blocked,
     /// A fine-grained token lacks the permission.
     PermissionMissing,
-    /// 403 or 404 for another cause: the account's role, or a feature that is off. With the answer, if it is still known.
+    /// 403 or 404 for another cause: the account's role, a feature that is off, or a text that is not known. With the answer, if it
+    /// is still known.
     Undecided(Option<Unexplained>),
     /// The registry refuses the token, or git does.
     Refused,

@@ -11,6 +11,14 @@ pub struct Unexplained {
     pub request: Option<RequestId>,
 }
 
+impl Unexplained {
+    /// As a sentence has it at its end.
+    pub fn told(self) -> String {
+        let request = self.request.as_ref().map(|id| format!(", X-GitHub-Request-Id {}", id.as_str()));
+        format!(" (status {}{})", self.status, request.unwrap_or_default())
+    }
+}
+
 /// As a status has it: `403 0400:1DC1:1A2B:3C4D:69A42C40`, or the number alone.
 impl fmt::Display for Unexplained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -154,6 +154,9 @@ fn lifetime(message: &str) -> Lifetime {
 /// The advertisement that comes before a push: <https://git-scm.com/docs/http-protocol#_smart_server_response>.
 fn push(response: &Response, said: &ErrorBody) -> Reply {
     const ADVERTISEMENT: &[u8] = b"# service=git-receive-pack";
+    /// What git says where the account or the token may not push, as in
+    /// <https://github.com/AliceWonderland/hacktoberfest/issues/703>.
+    const NOT_ALLOWED: &[&str] = &["denied to", "write access to repository not granted"];
     let said = said.or_page(response);
     match response.status.as_u16() {
         // Four digits of length stand before it.
@@ -161,7 +164,7 @@ fn push(response: &Response, said: &ErrorBody) -> Reply {
         _ if !response.is_marked() => defer(Reason::UnexpectedAnswer),
         401 => defer(Reason::UnexplainedUnauthorized),
         403 => denied(match forbidden(response, &said) {
-            Denial::Undecided(_) => Denial::Refused,
+            Denial::Undecided(_) if said.names(NOT_ALLOWED) => Denial::Refused,
             denial => denial,
         }),
         404 => denied(Denial::NotFound),

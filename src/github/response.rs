@@ -90,7 +90,7 @@ pub(super) fn limit(response: &Response, said: &ErrorBody) -> Option<Reason> {
 
 /// A limit, with its end if the response names one.
 pub(super) fn limited(reason: Reason, response: &Response, now: Timestamp) -> Reply {
-    Reply::Deferral(Deferral { reason, until: headers::not_before(&response.headers, now) })
+    Reply::Deferral(Deferral { until: headers::not_before(&response.headers, now), ..Deferral::new(reason) })
 }
 
 /// No answer, for this reason.

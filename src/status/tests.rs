@@ -57,7 +57,7 @@ fn good() -> Observation {
 /// Beside those that the tests of `decide` have.
 impl Observation {
     fn deferred(self, second: i64, reason: Reason) -> Self {
-        self.hears(second, Reply::Deferral(Deferral { reason, until: Some(at(second + 90)) }))
+        self.hears(second, Reply::Deferral(Deferral { reason, until: Some(at(second + 90)), answer: None }))
     }
 
     fn suspended(self) -> Self {

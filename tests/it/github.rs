@@ -24,7 +24,7 @@ use futures::{
 use github_pat_operator::{
     domain::{
         Reason,
-        answer::{Answer, RateLimit, Refusal, Reply as Said},
+        answer::{Answer, Deferral, RateLimit, Refusal, Reply as Said},
         permission::{Level, Permission},
         probe::Probe,
         proof::{Denial, Proof},

@@ -104,7 +104,8 @@ impl DeferralStatus {
     fn remembered(&self) -> Option<Deferred> {
         let reason = self.reason.parse().ok()?;
         let until = self.not_before.as_ref().map(|at| at.0);
-        Some(Deferred::first(Deferral { reason, until }, self.since.0))
+        let answer = self.answer.as_deref().and_then(|answer| answer.parse().ok());
+        Some(Deferred::first(Deferral { reason, until, answer }, self.since.0))
     }
 }
 
@@ -118,6 +119,7 @@ impl From<Deferred> for DeferralStatus {
         DeferralStatus {
             since: time(deferred.since),
             reason: deferred.deferral.reason.as_str().to_owned(),
+            answer: deferred.deferral.answer.map(|answer| answer.to_string()),
             not_before: deferred.deferral.until.filter(|_| is_limit).map(time),
         }
     }
@@ -193,8 +195,12 @@ mod tests {
     #[test]
     fn a_status_of_another_token_or_host_counts_for_nothing() {
         let token = status(Some(5), Some((2, 10, 20)));
-        let deferral =
-            DeferralStatus { since: time(at(25)), reason: "ServerError".to_owned(), not_before: None };
+        let deferral = DeferralStatus {
+            since: time(at(25)),
+            reason: "ServerError".to_owned(),
+            answer: None,
+            not_before: None,
+        };
         let rows = [
             ("the same", hashed("a"), "github.com", true),
             ("another token", hashed("b"), "github.com", false),

@@ -119,19 +119,19 @@ impl Admission {
     }
 
     /// Lets a question wait, or tells why it may not.
-    pub fn push(&mut self, question: Question, now: Timestamp) -> Result<(), NotNow> {
+    pub fn push(&mut self, question: Question, now: Timestamp) -> Result<(), Box<NotNow>> {
         let key = question.key();
         if self.asking.contains(&key) || self.queue.holds(&key, question.urgency) {
             return Ok(());
         }
         if self.queue.is_full() && !self.queue.contains(&key) {
-            return Err(NotNow::until(Reason::HostBusy, later(now, WHEN_FULL)));
+            return Err(NotNow::until(Reason::HostBusy, later(now, WHEN_FULL)).into());
         }
         if !question.accepted_before {
             self.logins.want(&question, now);
         }
         if let Gate::NotNow(why) = self.gate(&question, now) {
-            return Err(why);
+            return Err(why.into());
         }
         if question.probe.is_of_api() {
             self.breaker.send(key.0);

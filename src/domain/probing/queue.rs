@@ -39,7 +39,7 @@ pub struct NotNow {
 impl NotNow {
     /// Says nothing about the host.
     pub const fn until(reason: Reason, until: Timestamp) -> Self {
-        NotNow { deferral: Deferral { reason, until: Some(until) }, keep: None }
+        NotNow { deferral: Deferral { reason, until: Some(until), answer: None }, keep: None }
     }
 
     /// Holds for everyone who asks this host.

@@ -102,11 +102,15 @@ impl Line {
 
     pub(super) fn is(mut self, state: State, reason: Reason, message: impl Into<String>) -> Self {
         (self.state, self.finding) = (state, Finding::new(reason, message));
-        self.answer = self.answer.filter(|_| reason == Reason::RoleOrFeature);
-        if let Some(Unexplained { status, request }) = &self.answer {
-            let request = request.as_ref().map(|id| format!(", X-GitHub-Request-Id {}", id.as_str()));
-            self.finding.message += &format!(" (status {status}{})", request.unwrap_or_default());
-        }
+        let is_unexplained = matches!(
+            reason,
+            Reason::RoleOrFeature
+                | Reason::PushRefused
+                | Reason::UnexpectedAnswer
+                | Reason::UnexplainedUnauthorized
+        );
+        self.answer = self.answer.filter(|_| is_unexplained);
+        self.finding.message += &self.answer.map_or_else(String::new, Unexplained::told);
         self
     }
 
@@ -139,7 +143,8 @@ impl Line {
         match (proven.deferred, proven.doubted) {
             (Some(deferred), _) => {
                 let message = format!("since {}, {}", deferred.since, deferred.deferral.sentence());
-                self.is(State::Unknown, deferred.deferral.reason, message)
+                let line = Line { answer: deferred.deferral.answer, ..self };
+                line.is(State::Unknown, deferred.deferral.reason, message)
             }
             (None, Some(_)) => {
                 let message = "one answer of GitHub speaks against it, the next one decides";
@@ -260,6 +265,7 @@ fn denial(reason: Reason, lifetime: Lifetime, answer: Option<Unexplained>) -> Op
         Reason::NotAMember | Reason::OrganizationNotFound | Reason::RepositoryNotVisible => Denial::NotFound,
         Reason::RepositoryBlocked => Denial::Blocked,
         Reason::PermissionMissing => Denial::PermissionMissing,
+        Reason::PushRefused if answer.is_some() => Denial::Undecided(answer),
         Reason::PushRefused | Reason::PackageRefused => Denial::Refused,
         Reason::MembershipNotShown
         | Reason::Covered

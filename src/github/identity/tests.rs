@@ -48,7 +48,11 @@ fn check(rows: &[Row<'_>]) {
 }
 
 fn limit(reason: Reason, seconds: i64) -> Reply {
-    Reply::Deferral(Deferral { reason, until: Some(now() + SignedDuration::from_secs(seconds)) })
+    Reply::Deferral(Deferral {
+        reason,
+        until: Some(now() + SignedDuration::from_secs(seconds)),
+        answer: None,
+    })
 }
 
 fn accepted(login: &str, scopes: Option<&[&str]>, expiry: Option<&str>) -> Reply {

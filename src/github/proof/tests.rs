@@ -317,6 +317,7 @@ fn git_shows_by_its_advertisement_that_it_takes_a_push() {
         (403, "Permission to acme/app.git denied to octocat.", Denial::Refused),
         (403, "Permission to acme/saml-proxy.git denied to octocat.", Denial::Refused),
         (403, "Write access to repository not granted.", Denial::Refused),
+        (403, "A text of tomorrow.", Denial::Undecided(None)),
         (
             403,
             "Personal access tokens (classic) are forbidden from accessing this repository.",

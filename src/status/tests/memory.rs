@@ -189,6 +189,7 @@ fn what_another_manager_wrote_goes_from_a_suspended_connection_too() {
     let deferral = |since: i64| DeferralStatus {
         since: time(at(since)),
         reason: "ServerError".to_owned(),
+        answer: None,
         not_before: None,
     };
     let foreign =
@@ -232,7 +233,35 @@ fn the_end_of_a_limit_is_told_and_that_of_an_outage_is_not() {
         (Reason::HostRefusesMany, false),
     ];
     for (reason, told) in rows {
-        let deferred = Deferred::first(Deferral { reason, until: Some(at(T)) }, at(T));
+        let deferred = Deferred::first(Deferral { reason, until: Some(at(T)), answer: None }, at(T));
         assert_eq!(DeferralStatus::from(deferred).not_before.is_some(), told, "{reason:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_not_known_is_told_by_its_request_and_written_once() {
+    let odd = |id: &str| {
+        let answer = format!("403 {id}").parse().ok();
+        Reply::Deferral(Deferral { answer, ..Deferral::new(Reason::UnexpectedAnswer) })
+    };
+    for (name, known) in [("accepted before", good()), ("not known", seen())] {
+        let first = status(None, &known.clone().hears(T + 60, odd("A:B:C:D:1")));
+        let told = first.deferral.as_ref().unwrap();
+        assert_eq!(told.answer.as_deref(), Some("403 A:B:C:D:1"), "{name}");
+        let said = first.message("Authenticated").unwrap();
+        assert!(said.contains("(status 403, X-GitHub-Request-Id A:B:C:D:1)"), "{name}: {said}");
+        let again = known.hears(T + 60, odd("A:B:C:D:1")).hears(T + 90, odd("A:B:C:D:2"));
+        assert_eq!(written(Some(&first), &again), None, "{name}: the next has another id");
+        // Another process knows it by the status.
+        let digest = crate::api::StatusDigest::from(first.clone());
+        let (hashed, host) = (again.token.yes().unwrap().hashed, again.host.yes().unwrap().name.clone());
+        let remembered = digest.knowledge(hashed, &host, &again.demand.requirement);
+        let heard = {
+            let mut heard = Knowledge::default();
+            heard.learn(odd("A:B:C:D:3"), at(T + 120));
+            heard
+        };
+        let restarted = again.with(|again| again.knowledge = remembered.overlaid(&heard));
+        assert_eq!(written(Some(&first), &restarted), None, "{name}: after a restart");
     }
 }

@@ -105,6 +105,34 @@ async fn an_answer_without_a_known_cause_is_kept_by_its_status_and_the_id_of_the
     }
 }
 
+#[tokio::test]
+async fn so_is_one_that_says_nothing_of_the_token() {
+    let simulator = simulator().await;
+    let github = of(&simulator);
+    let token = made(&simulator, NewToken::classic("ci", "acme-ci"));
+    let answer = "0400:1DC1:1A2B:3C4D:69A42C40";
+    let odd = |status: u16| {
+        Reply::error(status, "A text of tomorrow.", "https://docs.github.com/rest")
+            .with_header("x-github-request-id", answer)
+    };
+    let rows = [
+        (Probe::Identity, 403, Reason::UnexpectedAnswer),
+        (Probe::Identity, 418, Reason::UnexpectedAnswer),
+        (Probe::Identity, 401, Reason::UnexplainedUnauthorized),
+        (Probe::push("acme/app").unwrap(), 418, Reason::UnexpectedAnswer),
+    ];
+    for (probe, status, reason) in rows {
+        simulator.script("ci", vec![odd(status)]);
+        let heard = github.ask(&token, probe.clone(), "github", Line::Kept).await;
+        let expected =
+            Deferral { answer: format!("{status} {answer}").parse().ok(), ..Deferral::new(reason) };
+        assert_eq!(heard.reply, Said::Deferral(expected), "{probe:?} {status}");
+    }
+    simulator.script("ci", vec![odd(503)]);
+    let heard = github.ask(&token, Probe::Identity, "github", Line::Kept).await;
+    assert_eq!(heard.reply, Said::Deferral(Deferral::new(Reason::ServerError)), "its cause is known");
+}
+
 /// Set in the process that measures itself.
 const ALONE: &str = "GITHUB_PAT_OPERATOR_TESTS_ALONE";
 

@@ -14,7 +14,7 @@ fn token(number: usize) -> HashedToken {
 }
 
 fn fail(breaker: &mut Breaker, reason: Reason, until: Option<i64>, second: i64) {
-    let deferral = Deferral { reason, until: until.map(at) };
+    let deferral = Deferral { reason, until: until.map(at), answer: None };
     breaker.deferred(&token(1), deferral, speaks_of_host(reason, false), at(second));
 }
 

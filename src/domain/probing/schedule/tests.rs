@@ -46,7 +46,7 @@ fn refuse(knowledge: &mut Knowledge, second: i64) {
 }
 
 fn defer(knowledge: &mut Knowledge, reason: Reason, until: Option<i64>, second: i64) {
-    knowledge.learn(Reply::Deferral(Deferral { reason, until: until.map(at) }), at(second));
+    knowledge.learn(Reply::Deferral(Deferral { reason, until: until.map(at), answer: None }), at(second));
 }
 
 /// When token number 1 is due, in seconds.
@@ -476,8 +476,8 @@ fn any_memory(instant: impl Strategy<Value = Timestamp> + Clone) -> impl Strateg
         },
     );
     let deferred = (prop::sample::select(Reason::ALL), instant.clone(), prop::option::of(instant.clone()));
-    let deferred =
-        deferred.prop_map(|(reason, since, until)| Deferred::first(Deferral { reason, until }, since));
+    let deferred = deferred
+        .prop_map(|(reason, since, until)| Deferred::first(Deferral { reason, until, answer: None }, since));
     let parts = (prop::option::of(instant), prop::option::of(refused), prop::option::of(deferred));
     parts.prop_map(|(grant, refused, deferred)| {
         let grant = grant.map(|at| (Grant { account: None, scopes: None, expiry: Expiry::Never }, at));

@@ -625,7 +625,7 @@ proptest! {
                     (Probe::Membership(_), Denial::Refused | Denial::Blocked) => continue,
                     (Probe::Organization(_), Denial::Refused | Denial::MembershipPending | Denial::PermissionMissing) => continue,
                     (Probe::Repository(_), Denial::Refused | Denial::MembershipPending | Denial::PermissionMissing) => continue,
-                    (Probe::Push(_), Denial::Undecided(_) | Denial::MembershipPending | Denial::PermissionMissing) => continue,
+                    (Probe::Push(_), Denial::Undecided(None) | Denial::MembershipPending | Denial::PermissionMissing) => continue,
                     (Probe::Package(_), denial) if denial != Denial::Refused => continue,
                     _ => Proof::Denied(denial),
                 },

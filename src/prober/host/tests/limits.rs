@@ -33,7 +33,7 @@ fn a_host_that_is_down_is_asked_by_one_scout_and_recovery_stays_within_the_budge
 fn a_limit_of_one_account_holds_only_its_tokens_back() {
     let host = |token: usize, second| match token % 2 {
         0 if (HOUR..2 * HOUR).contains(&second) => {
-            Reply::Deferral(Deferral { reason: Reason::RateLimited, until: Some(at(2 * HOUR)) })
+            Reply::Deferral(Deferral { until: Some(at(2 * HOUR)), ..Deferral::new(Reason::RateLimited) })
         }
         side => accepts(side as i64),
     };
@@ -70,7 +70,7 @@ fn a_limit_that_an_answer_announces_is_kept() {
             Exchange { at: at(0), answered: at(0), reply: accepts(1), date, limit: Some(limit), further: 0 };
         world.state.answered(&question, heard);
         let (asked, _) = world.state.ask(Question { account: Some(1), ..question_of(2, "a") }, at(1));
-        let spent = Deferral { reason: Reason::RateLimited, until: Some(at(until)) };
+        let spent = Deferral { until: Some(at(until)), ..Deferral::new(Reason::RateLimited) };
         assert_eq!(asked, Asked::NotNow(spent), "{name}");
         let other = Question { account: Some(2), ..question_of(3, "a") };
         assert_eq!(world.state.ask(other, at(1)).0, Asked::Pending, "{name}");
