@@ -84,6 +84,8 @@ pub struct Exchange {
     pub limit: Option<RateLimit>,
     /// How many requests there were beside the first: where a repository has moved to, or whether the token sees it.
     pub further: u32,
+    /// The numbers of the organizations that single sign-on left out of the answer, in order.
+    pub hidden: Vec<i64>,
 }
 
 /// What keeps a host from being asked at all.
@@ -144,14 +146,11 @@ impl Github {
         };
         let answered = Timestamp::now();
         tracing::debug!(host, status = response.status.as_u16(), "GitHub replied");
-        if let Some(organizations) = headers::hidden_by_sso(&response.headers) {
-            tracing::info!(
-                host,
-                organizations,
-                "single sign-on of these organizations, by their ids, hides parts"
-            );
-        }
         let marked = Some(&response.headers).filter(|_| response.is_marked() && probe.is_of_api());
+        let hidden = marked.map(headers::hidden_by_sso).unwrap_or_default();
+        if !hidden.is_empty() {
+            tracing::debug!(host, organizations = ?hidden, "single sign-on leaves out organizations");
+        }
         let mut reply = match probe {
             Probe::Identity => without_echo(interpret(token.kind(), &response, answered), token),
             probe => {
@@ -168,6 +167,7 @@ impl Github {
             date: marked.and_then(headers::date),
             limit: marked.and_then(headers::rate_limit),
             further,
+            hidden,
         }
     }
 }
@@ -245,7 +245,8 @@ impl Lines {
 impl Exchange {
     fn nothing(at: Timestamp, reason: Reason) -> Self {
         let reply = Reply::Deferral(Deferral::new(reason));
-        Exchange { at, answered: Timestamp::now(), reply, date: None, limit: None, further: 0 }
+        let (answered, hidden) = (Timestamp::now(), Vec::new());
+        Exchange { at, answered, reply, date: None, limit: None, further: 0, hidden }
     }
 }
 

@@ -424,6 +424,7 @@ fn hash_token(token: Option<&TokenStatus>, hasher: &mut DefaultHasher) {
             expiry_unreadable,
             expiry_implausible,
             excess,
+            hidden_organizations,
             first_proven_at,
             checked_at: _,
             refused,
@@ -435,7 +436,8 @@ fn hash_token(token: Option<&TokenStatus>, hasher: &mut DefaultHasher) {
             .hash(hasher);
         let (expires_at, first_proven_at) =
             (expires_at.as_ref().map(second), first_proven_at.as_ref().map(second));
-        (expires_at, expiry_unreadable, expiry_implausible, first_proven_at, excess).hash(hasher);
+        (expires_at, expiry_unreadable, expiry_implausible, first_proven_at, excess, hidden_organizations)
+            .hash(hasher);
         let refused = refused.as_ref();
         refused
             .map(|RefusedStatus { reason, count, needed, first, last }| {

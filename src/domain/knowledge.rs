@@ -1,5 +1,6 @@
 //! What is known of one token on one host, and the rules by which it changes.
 
+mod hidden;
 mod proven;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,6 +10,7 @@ use super::{
     answer::{Answer, Deferral, Grant, Refusal, Reply},
     unexplained::Unexplained,
 };
+pub use hidden::Hidden;
 pub use proven::{Proofs, Proven};
 
 /// What is remembered of one token on one host. A deferral never erases an answer.
@@ -26,6 +28,8 @@ pub struct Knowledge {
     pub deferred: Option<Deferred>,
     /// What GitHub showed beside identity.
     pub proofs: Proofs,
+    /// The organizations that single sign-on left out of answers.
+    pub hidden: Hidden,
 }
 
 /// How many refusals in a row are believed.
@@ -140,6 +144,11 @@ impl Knowledge {
     pub fn overlaid(&self, heard: &Knowledge) -> Knowledge {
         let mut knowledge = if heard.grant.is_some() { heard.clone() } else { self.clone() };
         knowledge.proofs = proven::overlaid(&self.proofs, &heard.proofs);
+        let is_heard = |probe| heard.proofs.get(probe).is_some_and(|proven| proven.asked.is_some());
+        // Only the answers that this process has heard tell of which question it was.
+        let is_all = heard.grant.is_some() && self.proofs.keys().all(is_heard);
+        knowledge.hidden =
+            if is_all { heard.hidden.clone() } else { heard.hidden.clone().after(&self.hidden) };
         if heard.heard_one_acceptance() {
             let before = self.grant.as_ref().map(|(grant, _)| grant);
             let other = before
@@ -246,6 +255,8 @@ mod tests {
     use super::*;
     use crate::domain::{
         answer::{Account, Expiry},
+        probe::Probe,
+        proof::{Facts, Proof},
         scopes::Scopes,
     };
 
@@ -326,6 +337,22 @@ mod tests {
         assert_eq!(remembered.overlaid(&heard).before.as_deref(), Some(&with), "across a restart");
         heard.learn(Reply::Answer(Answer::Granted(without)), at(19));
         assert_eq!(remembered.overlaid(&heard).before, None);
+    }
+
+    #[test]
+    fn what_single_sign_on_hides_is_remembered_until_every_answer_was_heard_again() {
+        let probe = Probe::membership("acme").unwrap();
+        let held = Proof::Held(Facts::default());
+        let mut remembered = known(1, &[&granted()]);
+        remembered.proofs.insert(probe.clone(), Proven::remembered(held.clone(), at(1)));
+        remembered.hidden = Hidden::remembered(&[5]);
+        let mut heard = Knowledge::default();
+        assert_eq!(remembered.overlaid(&heard).hidden.numbers(), [5]);
+        heard.learn(granted(), at(9));
+        heard.hidden.learn(&Probe::Identity, &[3]);
+        assert_eq!(remembered.overlaid(&heard).hidden.numbers(), [3, 5], "it may be of the other question");
+        heard.proofs.entry(probe).or_default().learn(held, at(12));
+        assert_eq!(remembered.overlaid(&heard).hidden.numbers(), [3]);
     }
 
     #[test]

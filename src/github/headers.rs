@@ -113,15 +113,20 @@ fn http_date(text: &str) -> Option<Timestamp> {
     rfc2822::parse(text).ok().map(|zoned| zoned.timestamp())
 }
 
-/// The ids of the organizations whose single sign-on left something out of an answer, the first ten of them:
+/// The numbers of the organizations whose single sign-on left something out of an answer, the ten lowest of them:
 /// <https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api#personal-access-tokens-and-saml-sso>.
-pub(super) fn hidden_by_sso(headers: &HeaderMap) -> Option<String> {
+pub(super) fn hidden_by_sso(headers: &HeaderMap) -> Vec<i64> {
     const MOST: usize = 10;
-    let (_, ids) =
-        text(headers, "x-github-sso")?.strip_prefix("partial-results;")?.split_once("organizations=")?;
-    let ids = ids.split(',').map_while(|id| id.trim().parse::<u64>().ok()).take(MOST);
-    let ids: Vec<_> = ids.map(|id| id.to_string()).collect();
-    (!ids.is_empty()).then(|| ids.join(","))
+    let partial = text(headers, "x-github-sso").and_then(|value| value.strip_prefix("partial-results;"));
+    let Some((_, numbers)) = partial.and_then(|partial| partial.split_once("organizations=")) else {
+        return Vec::new();
+    };
+    let numbers = numbers.split(',').map_while(|number| number.trim().parse().ok());
+    let mut numbers: Vec<i64> = numbers.filter(|number| *number > 0).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers.truncate(MOST);
+    numbers
 }
 
 /// The id of the request, by which GitHub's support finds it; `None` if there is none of its form.
@@ -146,18 +151,19 @@ mod tests {
     fn the_organizations_that_single_sign_on_hides_are_known_by_their_ids() {
         let endless = format!(
             "partial-results; organizations={}",
-            (1..99).map(|id| id.to_string()).collect::<Vec<_>>().join(",")
+            (1..99).rev().map(|id| id.to_string()).collect::<Vec<_>>().join(",")
         );
         let rows = [
-            ("partial-results; organizations=21955855,20582480", Some("21955855,20582480")),
-            ("partial-results; organizations= 7", Some("7")),
-            (&*endless, Some("1,2,3,4,5,6,7,8,9,10")),
-            ("partial-results; organizations=acme", None),
-            ("required; url=https://github.com/orgs/acme/sso?authorization_request=x", None),
-            ("", None),
+            ("partial-results; organizations=21955855,20582480,21955855", vec![20_582_480, 21_955_855]),
+            ("partial-results; organizations= 7", vec![7]),
+            (&*endless, (1..=10).collect()),
+            ("partial-results; organizations=acme", vec![]),
+            ("partial-results; organizations=-7", vec![]),
+            ("required; url=https://github.com/orgs/acme/sso?authorization_request=x", vec![]),
+            ("", vec![]),
         ];
         for (value, expected) in rows {
-            assert_eq!(hidden_by_sso(&headers(&[("x-github-sso", value)])).as_deref(), expected, "{value}");
+            assert_eq!(hidden_by_sso(&headers(&[("x-github-sso", value)])), expected, "{value}");
         }
     }
 

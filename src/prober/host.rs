@@ -159,7 +159,7 @@ impl Host {
         let answer = AssertUnwindSafe(async { ask(token, probe, host, line).await }).catch_unwind();
         let failed = |reason| {
             let reply = Reply::Deferral(Deferral::new(reason));
-            Exchange { at, answered: now(), reply, date: None, limit: None, further: 0 }
+            Exchange { at, answered: now(), reply, date: None, limit: None, further: 0, hidden: Vec::new() }
         };
         let exchange = match time::timeout(DEADLINE, answer).await {
             Ok(Ok(exchange)) => exchange,
@@ -356,6 +356,9 @@ impl State {
             self.admission.answered(question, &exchange.reply, metadata(&exchange, github_now), counts);
         let minimum = self.admission.limits().minimum_interval;
         let mut changed = Vec::new();
+        if let (Reply::Answer(_), Some(entry)) = (&exchange.reply, self.ledger.get_mut(&token)) {
+            entry.hide(&question.probe, &exchange.hidden);
+        }
         let is_refusal = matches!(exchange.reply, Reply::Answer(Answer::Refused(Refusal::BadCredentials)));
         // Nobody uses a token any more that has no entry.
         if let Some(entry) = self.ledger.get_mut(&token).filter(|_| question.probe != Probe::Identity) {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::domain::{
     Reason,
     answer::{Answer, Deferral, Expiry, Grant, Reply},
-    knowledge::{Deferred, Knowledge, Proofs, Proven, Refused},
+    knowledge::{Deferred, Hidden, Knowledge, Proofs, Proven, Refused},
     probe::Probe,
     second::Second,
     token::HashedToken,
@@ -54,6 +54,7 @@ struct Rest {
     refused: Option<Refused>,
     deferred: Option<Deferred>,
     proofs: Proofs,
+    hidden: Hidden,
 }
 
 impl Ledger {
@@ -152,9 +153,10 @@ impl Ledger {
 impl Entry {
     /// The replies.
     pub(super) fn knowledge(&self) -> Knowledge {
-        let Rest { before, refused, deferred, proofs } = self.rest.as_deref().cloned().unwrap_or_default();
+        let Rest { before, refused, deferred, proofs, hidden } =
+            self.rest.as_deref().cloned().unwrap_or_default();
         let (grant, first_proven) = (self.grant.clone(), self.first_proven.map(Timestamp::from));
-        Knowledge { grant, before, refused, first_proven, deferred, proofs }
+        Knowledge { grant, before, refused, first_proven, deferred, proofs, hidden }
     }
 
     /// The account of the token, if it was told.
@@ -191,14 +193,21 @@ impl Entry {
     }
 
     fn change(&mut self, change: impl FnOnce(&mut Knowledge)) {
-        let Rest { before, refused, deferred, proofs } = *self.rest.take().unwrap_or_default();
+        let Rest { before, refused, deferred, proofs, hidden } = *self.rest.take().unwrap_or_default();
         let (grant, first_proven) = (self.grant.take(), self.first_proven.map(Timestamp::from));
-        let mut knowledge = Knowledge { grant, before, refused, first_proven, deferred, proofs };
+        let mut knowledge = Knowledge { grant, before, refused, first_proven, deferred, proofs, hidden };
         change(&mut knowledge);
-        let Knowledge { grant, before, refused, first_proven, deferred, proofs } = knowledge;
+        let Knowledge { grant, before, refused, first_proven, deferred, proofs, hidden } = knowledge;
         (self.grant, self.first_proven) = (grant, first_proven.map(Second::from));
-        let rest = Rest { before, refused, deferred, proofs };
+        let rest = Rest { before, refused, deferred, proofs, hidden };
         self.rest = (rest != Rest::default()).then(|| Box::new(rest));
+    }
+
+    /// Takes in which organizations single sign-on left out of an answer.
+    pub(super) fn hide(&mut self, probe: &Probe, numbers: &[i64]) {
+        if self.rest.is_some() || !numbers.is_empty() {
+            self.change(|knowledge| knowledge.hidden.learn(probe, numbers));
+        }
     }
 
     /// Takes in the reply to a question. `needed` is how many refusals make one believed.

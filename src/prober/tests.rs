@@ -17,7 +17,8 @@ const ASKER: Asker<'_> = Asker { namespace: "a", accepted_before: false, condemn
 fn accepted() -> Exchange {
     let grant = Grant { account: None, scopes: None, expiry: Expiry::Never };
     let reply = Reply::Answer(Answer::Granted(grant));
-    Exchange { at: Timestamp::now(), answered: Timestamp::now(), reply, date: None, limit: None, further: 0 }
+    let (at, answered, hidden) = (Timestamp::now(), Timestamp::now(), Vec::new());
+    Exchange { at, answered, reply, date: None, limit: None, further: 0, hidden }
 }
 
 fn subject(host: &str, number: usize) -> Subject {

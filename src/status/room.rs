@@ -58,6 +58,8 @@ pub(super) fn fitted(mut status: Status) -> Status {
     if size(&status) > room {
         // The next process does not know them of demands without a line, and is to cut the same.
         status.requirements.iter_mut().for_each(|line| line.answer = None);
+        let others = status.candidates.iter_mut().filter_map(|candidate| candidate.token.as_deref_mut());
+        status.token.iter_mut().chain(others).for_each(|token| token.hidden_organizations.clear());
     }
     if before.is_some() || size(&status) > room {
         let mut lines = std::mem::take(&mut status.requirements);

@@ -57,6 +57,7 @@ pub(super) fn known(
         expiry_unreadable: grant.is_some_and(|grant| grant.expiry == Expiry::Unreadable),
         expiry_implausible: grant.is_some_and(|grant| matches!(grant.expiry, Expiry::Implausible(_))),
         excess: judgement.excess.iter().map(|scope| (*scope).to_owned()).collect(),
+        hidden_organizations: knowledge.hidden.numbers(),
         first_proven_at: knowledge.first_proven.map(time),
         checked_at: knowledge.grant.as_ref().map(|(_, at)| time(*at)),
         refused: knowledge.refused.map(RefusedStatus::from),

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use github_simulator::{NewOrganization, NewRepository, NewToken, Role, Visibility};
+use github_pat_operator::api::GithubPatConnection;
+use github_simulator::{NewOrganization, NewRepository, NewToken, Reply, Role, Visibility};
 use kube::ResourceExt;
 use serde_json::json;
 
@@ -60,6 +61,32 @@ async fn permissions_on_several_repositories_are_asked_once_for_all_and_not_agai
     let others: Vec<_> = calls.iter().filter(|call| call.token.as_deref() == Some("fine")).collect();
     assert!(others.is_empty(), "{others:?}");
     assert_eq!(versions(&world).await, before, "nothing is written");
+}
+
+#[tokio::test]
+async fn organizations_that_single_sign_on_hides_are_told_by_their_numbers_while_answers_say_so() {
+    let world = World::start().await;
+    let operator = world.operator().await;
+    let text = world.github.token(NewToken::classic("ci", "octocat"));
+    let user = json!({ "login": "octocat", "id": world.github.account("octocat") });
+    let partial = |numbers: &str| {
+        Reply::json(&user)
+            .with_header("x-oauth-scopes", "")
+            .with_header("x-github-sso", &format!("partial-results; organizations={numbers}"))
+    };
+    world.github.script("ci", vec![partial("21955855,20582480"), partial("20582480,21955855")]);
+    world.secret("ci", &text).await;
+    world.connection("ci", json!({ "interval": "10s" })).await;
+    let hidden = |seen: &GithubPatConnection| {
+        let token = seen.status.as_ref().and_then(|status| status.token.clone());
+        token.map(|token| token.hidden_organizations).unwrap_or_default()
+    };
+    let seen = world.until("ci", |seen| hidden(seen) == [20_582_480, 21_955_855]).await;
+    world.until_asked("ci", 2).await;
+    let again = world.until("ci", |_| true).await;
+    assert_eq!(again.resource_version(), seen.resource_version(), "in another order it is no news");
+    world.until("ci", |seen| hidden(seen).is_empty()).await;
+    operator.stop().await;
 }
 
 /// The versions of the two connections.

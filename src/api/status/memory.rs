@@ -7,7 +7,7 @@ use super::{
 use crate::domain::{
     Reason,
     answer::{Account, Deferral, Expiry, Grant, Refusal},
-    knowledge::{Deferred, Knowledge, Proofs, Refused},
+    knowledge::{Deferred, Hidden, Knowledge, Proofs, Refused},
     proof::{Denial, Proof},
     requirement::{self, Evidence, Requirement},
     scopes::Scopes,
@@ -47,6 +47,7 @@ pub(in crate::api) fn knowledge(
             .and_then(DeferralStatus::remembered)
             .filter(|deferred| accepted.is_none_or(|accepted| deferred.since >= accepted)),
         proofs: proofs(token, purposes, demanded),
+        hidden: Hidden::remembered(&token.hidden_organizations),
     }
 }
 
@@ -164,6 +165,7 @@ mod tests {
             expiry_unreadable: false,
             expiry_implausible: false,
             excess: Vec::new(),
+            hidden_organizations: Vec::new(),
             first_proven_at: accepted.map(|accepted| time(at(accepted))),
             checked_at: accepted.map(|accepted| time(at(accepted))),
             refused,

@@ -55,6 +55,11 @@ pub struct TokenStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "set"))]
     pub excess: Vec<String>,
+    /// The numbers of organizations that single sign-on left out of GitHub's answers, since the token is not authorized for it; the
+    /// first ten.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "set"))]
+    pub hidden_organizations: Vec<i64>,
     /// When GitHub was first seen to accept it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_proven_at: Option<Time>,

@@ -124,6 +124,7 @@ impl World {
                     date: None,
                     limit: None,
                     further: 0,
+                    hidden: Vec::new(),
                 };
                 changed.extend(self.state.answered(&due.question, heard));
             }
@@ -220,8 +221,15 @@ impl World {
 /// Asks what is due and answers it so.
 fn answers(world: &mut World, second: i64, reply: Reply) {
     let Step::Ask(due) = world.state.step(at(second)).0 else { panic!("it is asked") };
-    let exchange =
-        Exchange { at: at(second), answered: at(second), reply, date: None, limit: None, further: 0 };
+    let exchange = Exchange {
+        at: at(second),
+        answered: at(second),
+        reply,
+        date: None,
+        limit: None,
+        further: 0,
+        hidden: Vec::new(),
+    };
     world.state.answered(&due.question, exchange);
 }
 
@@ -241,6 +249,7 @@ fn little_is_kept_of_tokens_that_nobody_uses_any_more_and_nothing_after_a_while(
             date: None,
             limit: None,
             further: 0,
+            hidden: Vec::new(),
         };
         world.state.answered(&due.question, exchange);
         world.state.admission.forget(&question.hashed);
@@ -259,8 +268,15 @@ fn a_token_that_is_taken_out_and_put_back_is_asked_about_no_sooner_for_that() {
     let question = question_of(1, "a");
     world.state.ask(question.clone(), at(0));
     let Step::Ask(due) = world.state.step(at(0)).0 else { panic!("it is asked") };
-    let exchange =
-        Exchange { at: at(0), answered: at(0), reply: accepts(1), date: None, limit: None, further: 0 };
+    let exchange = Exchange {
+        at: at(0),
+        answered: at(0),
+        reply: accepts(1),
+        date: None,
+        limit: None,
+        further: 0,
+        hidden: Vec::new(),
+    };
     world.state.answered(&due.question, exchange);
     world.state.ledger.leave(&question.hashed, at(1));
     world.state.drop_unused(at(2));
@@ -285,8 +301,15 @@ fn what_was_requested_soon_is_confirmed_like_any_other_and_a_confirmation_is_not
     for (name, second, reply, hurried) in rows {
         world.state.ask(question.clone(), at(second));
         let Step::Ask(due) = world.state.step(at(second)).0 else { panic!("{name} is asked") };
-        let exchange =
-            Exchange { at: at(second), answered: at(second), reply, date: None, limit: None, further: 0 };
+        let exchange = Exchange {
+            at: at(second),
+            answered: at(second),
+            reply,
+            date: None,
+            limit: None,
+            further: 0,
+            hidden: Vec::new(),
+        };
         world.state.answered(&due.question, exchange);
         assert_eq!(
             world.state.snapshot(&question.hashed).map(|snapshot| snapshot.hurried),
@@ -326,7 +349,15 @@ fn hosts_know_nothing_of_each_other() {
         let reply = defers(Reason::TimedOut);
         one.answered(
             due.question,
-            Exchange { at: at(0), answered: at(10), reply, date: None, limit: None, further: 0 },
+            Exchange {
+                at: at(0),
+                answered: at(10),
+                reply,
+                date: None,
+                limit: None,
+                further: 0,
+                hidden: Vec::new(),
+            },
         );
     }
     let is_silent = |host: &Host| host.lock().admission.breaker().open().is_some();

@@ -284,8 +284,8 @@ fn whole_seconds(at: Timestamp) -> Timestamp {
 
 /// What was proven beside identity, which a second acceptance does not confirm.
 fn proofs_alone(remembered: Box<Knowledge>) -> Option<Box<Knowledge>> {
-    let proofs = remembered.proofs;
-    (!proofs.is_empty()).then(|| Box::new(Knowledge { proofs, ..Knowledge::default() }))
+    let Knowledge { proofs, hidden, .. } = *remembered;
+    (!proofs.is_empty()).then(|| Box::new(Knowledge { proofs, hidden, ..Knowledge::default() }))
 }
 
 /// What the status remembers of the token, if it remembers anything.

@@ -126,6 +126,8 @@ fn crowded(
     });
     seen.knowledge
         .learn(crate::domain::answer::Reply::Answer(crate::domain::answer::Answer::Granted(grant)), at(T));
+    let hidden: Vec<_> = (0..10).map(|number| i64::MAX - number).collect();
+    seen.knowledge.hidden.learn(&Probe::Identity, &hidden);
     let seen_outputs: Vec<_> = (0..16).map(|number| ours(&name(number, output), OTHER)).collect();
     let mut seen = seen.finds(&seen_outputs);
     loop {

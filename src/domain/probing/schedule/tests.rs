@@ -5,7 +5,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::{
     answer::{Account, Answer, Deferral, Expiry, Grant, Refusal, Reply},
-    knowledge::Proofs,
     proof::Denial,
     token::{HashedToken, Token},
 };
@@ -481,7 +480,7 @@ fn any_memory(instant: impl Strategy<Value = Timestamp> + Clone) -> impl Strateg
     let parts = (prop::option::of(instant), prop::option::of(refused), prop::option::of(deferred));
     parts.prop_map(|(grant, refused, deferred)| {
         let grant = grant.map(|at| (Grant { account: None, scopes: None, expiry: Expiry::Never }, at));
-        Knowledge { grant, before: None, refused, first_proven: None, deferred, proofs: Proofs::new() }
+        Knowledge { grant, refused, deferred, ..Knowledge::default() }
     })
 }
 

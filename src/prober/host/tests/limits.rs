@@ -66,8 +66,15 @@ fn a_limit_that_an_answer_announces_is_kept() {
         let Step::Ask(_) = world.state.step(at(0)).0 else { panic!("it is asked") };
         let limit = RateLimit { limit: 5000, remaining: 0, reset: at(reset).as_second() };
         let date = date.map(at);
-        let heard =
-            Exchange { at: at(0), answered: at(0), reply: accepts(1), date, limit: Some(limit), further: 0 };
+        let heard = Exchange {
+            at: at(0),
+            answered: at(0),
+            reply: accepts(1),
+            date,
+            limit: Some(limit),
+            further: 0,
+            hidden: Vec::new(),
+        };
         world.state.answered(&question, heard);
         let (asked, _) = world.state.ask(Question { account: Some(1), ..question_of(2, "a") }, at(1));
         let spent = Deferral { until: Some(at(until)), ..Deferral::new(Reason::RateLimited) };
@@ -90,6 +97,7 @@ fn a_wrong_date_is_counted_and_moves_nothing() {
             date: Some(at(date)),
             limit: None,
             further: 0,
+            hidden: Vec::new(),
         };
         world.state.answered(&due.question, heard);
     }
@@ -116,6 +124,7 @@ fn every_request_of_a_question_is_a_point() {
                     date: None,
                     limit: None,
                     further,
+                    hidden: Vec::new(),
                 };
                 world.state.answered(&due.question, heard);
             }

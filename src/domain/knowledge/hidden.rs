@@ -1,0 +1,75 @@
+//! The organizations that single sign-on left out of answers, by their numbers: GitHub tells no names of them.
+//!
+//! <https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api#personal-access-tokens-and-saml-sso>
+
+use std::collections::BTreeMap;
+
+use super::super::probe::Probe;
+
+/// What was left out of the last answer to each question.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hidden {
+    told: BTreeMap<Probe, Box<[i64]>>,
+    /// What a status remembers, which does not tell of which question.
+    before: Box<[i64]>,
+}
+
+/// So many are told.
+const MOST: usize = 10;
+/// The answers to so many questions are remembered.
+const QUESTIONS: usize = 64;
+
+impl Hidden {
+    /// What a status remembers.
+    pub fn remembered(numbers: &[i64]) -> Self {
+        Hidden { before: numbers.into(), ..Hidden::default() }
+    }
+
+    /// Takes in what was left out of this answer, which may be nothing.
+    pub fn learn(&mut self, probe: &Probe, numbers: &[i64]) {
+        self.told.remove(probe);
+        if !numbers.is_empty() && self.told.len() < QUESTIONS {
+            self.told.insert(probe.clone(), numbers.into());
+        }
+    }
+
+    /// The same with what a status remembers.
+    #[must_use]
+    pub fn after(mut self, before: &Hidden) -> Self {
+        self.before = before.numbers().into();
+        self
+    }
+
+    /// All of them, the lowest first, each once; the first ten.
+    pub fn numbers(&self) -> Vec<i64> {
+        let mut numbers: Vec<_> = self.told.values().flatten().chain(&self.before).copied().collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.truncate(MOST);
+        numbers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_last_answer_to_each_question_left_out_is_told_in_order() {
+        let (identity, other) = (Probe::Identity, Probe::membership("acme").unwrap());
+        let mut hidden = Hidden::default();
+        let rows: [(&Probe, &[i64], &[i64]); 7] = [
+            (&identity, &[], &[]),
+            (&identity, &[7, 3], &[3, 7]),
+            (&other, &[5, 3], &[3, 5, 7]),
+            (&other, &[5, 3], &[3, 5, 7]),
+            (&identity, &[], &[3, 5]),
+            (&other, &[30, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2], &[2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
+            (&other, &[], &[]),
+        ];
+        for (row, (probe, numbers, told)) in rows.into_iter().enumerate() {
+            hidden.learn(probe, numbers);
+            assert_eq!(hidden.numbers(), told, "{row}");
+        }
+    }
+}
