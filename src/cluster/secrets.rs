@@ -1,6 +1,6 @@
 //! Secrets: their metadata as the index keeps it, and their bytes read one at a time.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, num::NonZeroU64, sync::Arc};
 
 use k8s_openapi::{
     ByteString,
@@ -53,7 +53,7 @@ pub struct SecretEntry {
     /// The format in which it was written, as its annotation says.
     pub format: Option<Format>,
     /// The token that it holds, if it is an output, as its annotation says: [`HashedToken::leading`].
-    pub token: Option<u64>,
+    pub token: Option<NonZeroU64>,
     /// The finalizers that it waits for, if it is being deleted.
     pub leaving: Option<Box<Vec<String>>>,
 }

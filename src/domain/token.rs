@@ -6,7 +6,7 @@
 mod placeholder;
 mod recognise;
 
-use std::fmt;
+use std::{fmt, num::NonZeroU64};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use schemars::JsonSchema;
@@ -110,9 +110,9 @@ impl HashedToken {
     }
 
     /// The first eight of them, which tell tokens apart where room is scarce.
-    pub const fn leading(&self) -> u64 {
+    pub fn leading(&self) -> NonZeroU64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;
-        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+        NonZeroU64::new(u64::from_be_bytes([a, b, c, d, e, f, g, h])).unwrap_or(NonZeroU64::MAX)
     }
 }
 

@@ -178,7 +178,8 @@ pub(super) struct Records {
 #[derive(Debug, Default)]
 struct Inner {
     records: HashMap<ObjectKey, Box<Record>>,
-    sharing: HashMap<Subject, Sharers>,
+    /// Who shares a token, by the sum of its subject.
+    sharing: HashMap<u64, Sharers>,
     /// When the tokens were refused last that a status of the first list remembers as refused.
     refused: HashMap<Subject, Second>,
 }
@@ -228,7 +229,7 @@ impl Records {
     /// Who shares this token.
     pub(super) fn sharing(&self, subject: &Subject) -> Few {
         let inner = self.lock();
-        inner.sharing.get(subject).into_iter().flatten().map(|sharer| sharer.key.clone()).collect()
+        inner.sharing.get(&sum(subject)).into_iter().flatten().map(|sharer| sharer.key.clone()).collect()
     }
 
     /// The connection uses this token now, in place of the one before. `forget` is told of that one if nobody uses it any more,
@@ -242,7 +243,7 @@ impl Records {
         forget: impl Fn(&Subject),
     ) {
         let mut inner = self.lock();
-        let sharing = inner.sharing.entry(after.clone()).or_default();
+        let sharing = inner.sharing.entry(sum(after)).or_default();
         if !sharing.iter().any(|sharer| sharer.is(key, id)) {
             sharing.push(Sharer { key: key.clone(), id, interval: None });
         }
@@ -281,7 +282,7 @@ impl Records {
         let seconds =
             interval.and_then(|interval| u32::try_from(interval.as_secs()).ok()).and_then(NonZeroU32::new);
         let mut inner = self.lock();
-        let Some(sharing) = inner.sharing.get_mut(subject) else { return false };
+        let Some(sharing) = inner.sharing.get_mut(&sum(subject)) else { return false };
         let mut follows = false;
         for sharer in sharing {
             if sharer.is(key, id) {
@@ -320,10 +321,11 @@ impl Inner {
     }
 
     fn unshare(&mut self, key: &ObjectKey, id: u8, subject: &Subject, forget: impl Fn(&Subject)) {
-        let Some(sharing) = self.sharing.get_mut(subject) else { return };
+        let of = sum(subject);
+        let Some(sharing) = self.sharing.get_mut(&of) else { return };
         sharing.retain(|sharer| !sharer.is(key, id));
         if sharing.is_empty() {
-            self.sharing.remove(subject);
+            self.sharing.remove(&of);
             self.refused.remove(subject);
             forget(subject);
         }

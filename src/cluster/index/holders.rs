@@ -1,17 +1,17 @@
 //! Which Secrets and connections have which token, so that nobody is told to revoke one that somebody else still needs.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, num::NonZeroU64};
 
 use super::super::object::ObjectKey;
 use crate::domain::token::HashedToken;
 
 /// Objects by the first bytes of a token's hash.
 #[derive(Debug, Default)]
-pub(super) struct ByToken(BTreeSet<(u64, ObjectKey)>);
+pub(super) struct ByToken(BTreeSet<(NonZeroU64, ObjectKey)>);
 
 impl ByToken {
     /// The object has this token in the place of that one.
-    pub(super) fn change(&mut self, key: &ObjectKey, before: Option<u64>, after: Option<u64>) {
+    pub(super) fn change(&mut self, key: &ObjectKey, before: Option<NonZeroU64>, after: Option<NonZeroU64>) {
         if before == after {
             return;
         }

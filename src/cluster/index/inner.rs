@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    num::NonZeroU64,
     sync::Arc,
 };
 
@@ -329,6 +330,6 @@ impl Inner {
 }
 
 /// The token that a change of the connection leaves, while that is not over.
-fn old_token(connection: &Connection) -> Option<u64> {
+fn old_token(connection: &Connection) -> Option<NonZeroU64> {
     Some(connection.status.as_ref()?.leaves()?.token.leading())
 }
