@@ -1,16 +1,19 @@
 //! What controllers make of a Secret, by their own packages from Go modules: Flux's options of git for FluxGit, the database of Argo CD
-//! for its four formats.
+//! for its four formats, Tekton's credentials for BasicAuth, and the clients of actions-runner-controller for its own.
 
 use std::{
     io::Write,
     process::{Command, Stdio},
 };
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
 use crate::{
+    git::{clones_and_pushes, repositories},
     material::{LOGIN, addresses, mounted, output, secret, token},
-    programs::{built, command, printed},
+    programs::{built, command, installed, printed},
+    server::{Scheme, Server, Service},
 };
 
 #[test]
@@ -51,6 +54,28 @@ fn argo_cd_finds_repositories_and_credentials_to_read_and_to_push_with() {
         format!("{other} ::: :::"),
     ];
     assert_eq!(found.lines().collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn git_pushes_with_what_tekton_makes_of_the_secret_for_the_steps_of_a_task() {
+    let (Some(program), Some(git)) = (built("tekton", "."), installed("git")) else { return };
+    let (token, root, home) = (token(), repositories(&git), tempfile::tempdir().unwrap());
+    let folder = root.path().to_owned();
+    let server = Server::start(&token, Scheme::Basic, |_| Service::Git(folder)).await;
+    let at = addresses(&server.authority);
+    let secret = secret(&output("BasicAuth", json!({ "tektonGit": [at.web_url] })), &token, &at);
+    fed(Command::new(&program).arg(home.path()), &[secret]);
+    clones_and_pushes(&git, home.path(), &[], &format!("{}/acme/app.git", at.web_url));
+}
+
+#[test]
+fn the_runner_controller_registers_runners_with_the_token() {
+    let Some(program) = built("arc", ".") else { return };
+    let token = token();
+    let folder = mounted(&output("ActionsRunnerController", json!({})), &token, &addresses("127.0.0.1:80"));
+    let pair = BASE64_STANDARD.encode(format!("github:{}", token.expose()));
+    let found = printed(command(&program, folder.path()).arg(folder.path()));
+    assert_eq!(found, format!("/api/v3/orgs/acme/actions/runners/registration-token Basic {pair}\n"));
 }
 
 /// What the program prints when it is given these values, one a line.
