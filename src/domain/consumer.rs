@@ -2,6 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::output::Output;
+
 /// How long the kubelet may take until a mounted volume has the new bytes: its sync period of a minute, and as much for its cache of
 /// Secrets: <https://kubernetes.io/docs/concepts/configuration/secret/#using-secrets-as-files-from-a-pod>.
 pub const KUBELET_SYNC: SignedDuration = SignedDuration::from_mins(2);
@@ -58,6 +60,22 @@ impl Consumer {
     }
 }
 
+/// The label by which Argo CD finds the Secrets of its repositories:
+/// <https://argo-cd.readthedocs.io/en/stable/operator-manual/declarative-setup/#repositories>.
+const ARGO_CD: &str = "argocd.argoproj.io/secret-type";
+
+/// What takes outputs by a label, so that nothing in the namespace names them: Argo CD, under the name of each such output.
+pub fn by_label(outputs: &[Output]) -> impl Iterator<Item = Consumer> {
+    let found = outputs.iter().filter(|output| output.marks().labels.contains_key(ARGO_CD));
+    found.map(|output| Consumer {
+        kind: "ArgoCD",
+        name: output.secret_name.clone(),
+        output: output.secret_name.clone(),
+        used: Use::Reference,
+        started: None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,5 +99,28 @@ mod tests {
             let consumer = Consumer { kind: "Pod", name: pod, output, used, started: started.map(at) };
             assert_eq!(consumer.is_behind(at(10), at(now)), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn argo_cd_takes_what_has_its_label_by_format_or_by_the_spec() {
+        let output = |name: &str, fields: serde_json::Value| -> Output {
+            let mut output = serde_json::json!({ "secretName": name, "format": "Opaque" });
+            output.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            serde_json::from_value(output).unwrap()
+        };
+        let outputs = [
+            output("plain", serde_json::json!({})),
+            output(
+                "repo",
+                serde_json::json!({ "format": "ArgoCDRepository", "url": "https://github.com/acme/app" }),
+            ),
+            output(
+                "own",
+                serde_json::json!({ "labels": { "argocd.argoproj.io/secret-type": "repo-creds" } }),
+            ),
+        ];
+        let found: Vec<_> = by_label(&outputs).map(|found| (found.kind, found.name, found.used)).collect();
+        let expected = ["repo", "own"].map(|name| ("ArgoCD", name.to_owned(), Use::Reference));
+        assert_eq!(found, expected);
     }
 }

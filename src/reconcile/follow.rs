@@ -13,7 +13,7 @@ use crate::{
     api::GithubPatConnectionSpec as Spec,
     cluster::{Fault, connections::Connection, consumers::consumers, workloads},
     domain::{
-        consumer::{Consumers, Use},
+        consumer::{Consumers, Use, by_label},
         decide::{Change, Decision, Plan, Stand, unnamed as unnamed_versions},
         event::{Event, EventType, WORKLOAD_RESTARTED},
         probing::schedule::later,
@@ -104,6 +104,8 @@ async fn listed(
         Ok(Some(mut found)) => {
             let earlier = found.all.iter_mut().filter(|consumer| !is_current(&consumer.output));
             earlier.for_each(|consumer| consumer.used = Use::Earlier);
+            found.all.extend(by_label(&observed.seen.demand.outputs));
+            found.all.sort();
             Some(found)
         }
         Ok(None) => {

@@ -265,7 +265,17 @@ fn safe(old: &RotatedToken, ended: Option<&str>, pass: &Pass<'_>) -> String {
     let missing = missing.map_or_else(String::new, |missing| format!("; there is no {missing} to restart"));
     let kept = pass.after.following.and_then(Following::kept);
     let kept = kept.map_or_else(String::new, |kept| format!("; {kept}"));
-    format!("{}{missing}{kept}", holding(old, ended, pass))
+    let unlisted = unlisted(pass).filter(|_| ended.is_none());
+    let unlisted = unlisted.map_or_else(String::new, |resources| {
+        format!("; the operator may not list {resources}, so look there for yourself first")
+    });
+    format!("{}{missing}{kept}{unlisted}", holding(old, ended, pass))
+}
+
+/// The resources that may name an output and that the operator may not list, though it is to list who does.
+fn unlisted(pass: &Pass<'_>) -> Option<String> {
+    let forbidden = &pass.after.following?.consumers.as_ref()?.forbidden;
+    (!forbidden.is_empty()).then(|| forbidden.join(", "))
 }
 
 /// The Secret in which the old token stands by, if it could take over again.

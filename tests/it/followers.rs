@@ -148,7 +148,24 @@ async fn a_workload_that_may_not_be_restarted_is_told_with_the_remedy() {
     let seen = world.connections().get("ci").await.unwrap();
     assert!(seen.status.unwrap().consumers.unwrap().forbidden.contains(&"pods".to_owned()));
     world.change("ci", json!({ "restart": [] })).await;
-    phase(&world, Phase::SafeToRevoke, "").await;
+    phase(&world, Phase::SafeToRevoke, "the operator may not list pods, ").await;
+}
+
+#[tokio::test]
+async fn argo_cd_counts_as_a_consumer_of_what_it_finds_by_its_label() {
+    let world = World::start().await;
+    let _operator = world.operator_with(&CONSUMERS).await;
+    world.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
+    let url = format!("{}/acme/app", world.github.url());
+    let publish = json!([
+        { "secretName": "repo", "format": "ArgoCDRepository", "url": url }, { "secretName": "out", "format": "Opaque" },
+    ]);
+    world.connection("ci", json!({ "publish": publish })).await;
+    let seen =
+        world.until("ci", |seen| seen.status.as_ref().is_some_and(|status| status.consumers.is_some())).await;
+    let consumers = seen.status.unwrap().consumers.unwrap();
+    assert_eq!(consumers.counts, BTreeMap::from([("ArgoCD".to_owned(), 1)]));
+    assert_eq!(consumers.objects[0].name, "repo");
 }
 
 #[tokio::test]

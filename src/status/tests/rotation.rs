@@ -244,3 +244,17 @@ fn an_acceptance_that_only_a_status_remembers_calls_no_token_safe_to_revoke() {
     assert!(StatusDigest::from(before.clone()).leaves().is_some_and(|leaves| leaves.waits_for_itself));
     assert_eq!(told(&before, &holding("b", T + 61), &[], After::default()).phase, Phase::SafeToRevoke);
 }
+
+#[test]
+fn what_may_not_be_listed_is_said_where_the_old_token_is_called_safe_to_revoke() {
+    let first = status(None, &holding("a", T));
+    for (forbidden, is_told) in [(vec![], false), (vec!["pods", "cronjobs"], true)] {
+        let consumers = Some(Consumers { all: Vec::new(), forbidden });
+        let following = Following { published: Some(at(T + 60)), consumers, ..Following::default() };
+        let after = After { lists_consumers: true, following: Some(&following), ..After::default() };
+        let rotation = told(&first, &holding("b", T + 60), &[], after);
+        assert_eq!(rotation.phase, Phase::SafeToRevoke);
+        let words = "the operator may not list pods, cronjobs, so look there for yourself first";
+        assert_eq!(rotation.message.contains(words), is_told, "{}", rotation.message);
+    }
+}
