@@ -1,6 +1,6 @@
 //! What is known of the purposes of a token: shared by all that demand the same, and kept across a restart.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use github_pat_operator::api::GithubPatConnection;
 use github_simulator::{NewOrganization, NewRepository, NewToken, Reply, Role, Visibility};
@@ -94,6 +94,53 @@ async fn versions(world: &World) -> [Option<String>; 2] {
     let connections = world.connections();
     let version = async |name: &str| connections.get(name).await.unwrap().resource_version();
     [version("one").await, version("other").await]
+}
+
+#[tokio::test]
+async fn hundreds_of_questions_of_one_connection_are_asked_once_each_and_delay_nobody() {
+    let world = World::start().await;
+    let settings = format!("{}questionsPerMinute: 60000\n", world.settings());
+    let operator = world.operator_with_settings(&settings).await;
+    world.github.organization(NewOrganization::new("acme"));
+    world.github.account("acme-ci");
+    world.github.member("acme", "acme-ci", Role::Member);
+    let names: Vec<_> = (0..16).map(|number| format!("acme/app{number}")).collect();
+    for name in &names {
+        world.github.repository(NewRepository::of(Visibility::Private, name));
+    }
+    let keys = [
+        "actions",
+        "actions_variables",
+        "contents",
+        "dependabot_secrets",
+        "issues",
+        "pull_requests",
+        "secrets",
+    ];
+    let held: Vec<_> = keys.iter().map(|key| (*key, "read")).collect();
+    let text = world.github.token(NewToken::fine_grained("fine", "acme-ci").owner("acme").permissions(&held));
+    let permissions: BTreeMap<_, _> = held.iter().copied().collect();
+    let repositories: Vec<_> = names.iter().map(|name| json!({ "name": name })).collect();
+    world.secret("many", &text).await;
+    let require = json!({ "repositories": repositories, "permissions": permissions });
+    world.connection("many", json!({ "interval": "24h", "require": require })).await;
+    until_looked(&world).await;
+    world.ready("many", "True", "Ready").await;
+    let mut asked: Vec<_> = world.github.calls().into_iter().map(|call| (call.token, call.path)).collect();
+    asked.retain(|(token, _)| token.as_deref() == Some("fine"));
+    assert_eq!(asked.len(), 1 + 16 + 16 * keys.len());
+    asked.sort_unstable();
+    asked.dedup();
+    assert_eq!(asked.len(), 1 + 16 + 16 * keys.len(), "each once");
+    operator.stop().await;
+    let _operator = world.operator_with_settings(&settings).await;
+    let before = world.github.calls().len();
+    world.secret("more", &world.github.token(NewToken::classic("more", "octocat"))).await;
+    world.connection("more", json!({})).await;
+    world.ready("more", "True", "Ready").await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let calls = world.github.calls().split_off(before);
+    assert!(calls.iter().all(|call| call.token.as_deref() != Some("fine")), "a restart asks nothing");
 }
 
 /// Another connection is judged, so that the operator has looked at all.

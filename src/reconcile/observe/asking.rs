@@ -19,6 +19,9 @@ use crate::{
     prober::{Asked, Asker},
 };
 
+/// So many questions about the purposes of one token wait at a time: a connection may demand hundreds, and none shall fill the queue of
+/// its host. The others follow when these are answered.
+const AT_ONCE: usize = 64;
 /// However many request it, a token is asked about no sooner after a question than this.
 const BETWEEN_REQUESTS: SignedDuration = SignedDuration::from_secs(5);
 
@@ -217,7 +220,8 @@ impl Observer<'_> {
     pub(super) async fn ask_proofs(&mut self, observed: &mut Observed) {
         let now = observed.seen.now;
         let due = observed.seen.proofs_due().into_iter().filter(|(_, at)| *at <= now);
-        let due: Vec<Probe> = due.map(|(probe, _)| probe).collect();
+        let room = AT_ONCE.saturating_sub(observed.seen.pending_proofs.len());
+        let due: Vec<Probe> = due.map(|(probe, _)| probe).take(room).collect();
         if due.is_empty() || observed.conflict {
             return;
         }
