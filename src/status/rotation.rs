@@ -169,10 +169,11 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
     if closed == Some(Phase::WaitingForConsumers) && closed == Some(rotation.phase) && !is_looked(pass) {
         return rotation;
     }
-    let left = if closed.is_none() { left(pass) } else { None };
+    let ended = rotation.old_token_ended.clone().or_else(|| found_ended(&rotation.old_token, pass));
+    // Who has what is of no use needs not be waited for.
+    let left = if closed.is_none() && ended.is_none() { left(pass) } else { None };
     let phase = closed.or(left.as_ref().map(|_| Phase::WaitingForConsumers)).unwrap_or(Phase::SafeToRevoke);
     let other_connections = left.as_ref().and_then(|left| left.other_connections);
-    let ended = rotation.old_token_ended.clone().or_else(|| found_ended(&rotation.old_token, pass));
     let new_token = RotatedToken::from(token);
     let message = match phase {
         Phase::Proving => format!(

@@ -258,3 +258,14 @@ fn what_may_not_be_listed_is_said_where_the_old_token_is_called_safe_to_revoke()
         assert_eq!(rotation.message.contains(words), is_told, "{}", rotation.message);
     }
 }
+
+#[test]
+fn nobody_waits_for_who_has_a_token_that_is_of_no_use() {
+    let refused = holding("a", T).refused(T + 10).refused(T + 80);
+    let first = status(Some(&status(None, &holding("a", T))), &refused);
+    let holders = Holders { beside: vec!["x".to_owned()], ..Holders::default() };
+    let after = After { holders: Some(&holders), ..After::default() };
+    let rotation = told(&first, &holding("b", T + 90), &[], after);
+    assert_eq!(rotation.phase, Phase::SafeToRevoke);
+    assert!(rotation.message.contains("nothing is left to revoke"), "{}", rotation.message);
+}
