@@ -72,6 +72,8 @@ pub struct Snapshot {
     pub released: Option<Timestamp>,
     /// When the next question about the token was brought forward last, because the host answered another one.
     pub brought_forward: Option<Timestamp>,
+    /// How many tokens wait for an answer of the host that says something, if it has given none since.
+    pub unanswered: u32,
     /// Whether the last question confirmed something, sooner after the one before than `minimum_interval`.
     pub hurried: bool,
     /// Whether the answer to another question said since that the token is no good.
@@ -175,9 +177,10 @@ impl Prober {
         }
     }
 
-    /// When the next question about the token was brought forward last, because the host answered another one.
-    pub fn brought_forward(&self, subject: &Subject) -> Option<Timestamp> {
-        self.hosts.get(&subject.host)?.brought_forward(&subject.token)
+    /// When the next question about the token was brought forward last, because the host answered another one; and how many tokens
+    /// wait for an answer of the host that says something, if it has given none since.
+    pub fn awaited(&self, subject: &Subject) -> (Option<Timestamp>, u32) {
+        self.hosts.get(&subject.host).map(|host| host.awaited(&subject.token)).unwrap_or_default()
     }
 
     /// What this process has heard about the token; `None` if it was never asked about.
@@ -228,6 +231,7 @@ impl Snapshot {
             asked: self.asked,
             released: self.released,
             brought_forward: self.brought_forward,
+            unanswered: self.unanswered,
             hurried: self.hurried,
             suspected: self.suspected,
         }

@@ -219,6 +219,14 @@ impl Deferral {
         ) || self.is_of_host()
     }
 
+    /// True if it is an unexplained answer that nothing marks as GitHub's: a gateway may have given it in the place of the host.
+    pub const fn is_foreign(self) -> bool {
+        matches!(
+            self.reason,
+            Reason::UnexplainedUnauthorized | Reason::RequestRejected | Reason::UnexpectedAnswer
+        )
+    }
+
     /// True if it is an answer that says nothing about the token, and that either trouble of the host or the text of the token may
     /// bring.
     pub const fn is_unexplained(self) -> bool {

@@ -93,9 +93,11 @@ impl Host {
         self.lock().remember_deferral(token, deferral);
     }
 
-    /// When the next question about the token was brought forward last.
-    pub(super) fn brought_forward(&self, token: &HashedToken) -> Option<Timestamp> {
-        self.lock().admission.brought_forward(token)
+    /// When the next question about the token was brought forward last, and how many tokens wait, if the host has answered nobody
+    /// since.
+    pub(super) fn awaited(&self, token: &HashedToken) -> (Option<Timestamp>, u32) {
+        let state = self.lock();
+        (state.admission.brought_forward(token), state.admission.unanswered())
     }
 
     /// What was heard about the token.
@@ -271,6 +273,7 @@ impl State {
             asked: entry.asked,
             released: self.admission.released(),
             brought_forward: self.admission.brought_forward(token),
+            unanswered: self.admission.unanswered(),
             hurried: entry.hurried,
             suspected: entry.suspected,
             pending: self.admission.is_pending(&(*token, Probe::Identity)),

@@ -130,6 +130,7 @@ impl<'a> Observer<'a> {
                     asked: None,
                     released: None,
                     brought_forward: None,
+                    unanswered: 0,
                     hurried: false,
                     suspected: false,
                 },

@@ -50,6 +50,7 @@ pub(super) async fn ask(
             asked: None,
             released: None,
             brought_forward: None,
+            unanswered: 0,
             hurried: false,
             suspected: false,
         },

@@ -67,6 +67,7 @@ pub(crate) fn seen() -> Observation {
             asked: None,
             released: None,
             brought_forward: None,
+            unanswered: 0,
             hurried: false,
             suspected: false,
         },

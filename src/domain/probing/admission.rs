@@ -303,6 +303,11 @@ impl Admission {
         self.released
     }
 
+    /// How many tokens wait for an answer that says something, if the host has given none since.
+    pub fn unanswered(&self) -> u32 {
+        self.unexplained.unanswered()
+    }
+
     /// When the next question about the token was brought forward last.
     pub fn brought_forward(&self, token: &HashedToken) -> Option<Timestamp> {
         self.unexplained.brought_forward(token)

@@ -77,6 +77,8 @@ pub struct Past {
     pub released: Option<Timestamp>,
     /// When the next question about the token was brought forward last, because the host answered another one.
     pub brought_forward: Option<Timestamp>,
+    /// How many tokens wait for an answer of the host that says something, if it has given none since.
+    pub unanswered: u32,
     /// Whether the last question was a confirmation, and came sooner after the one before than `minimum_interval`.
     pub hurried: bool,
     /// Whether an answer to another question said that the token is no good, which identity is to tell.
@@ -248,7 +250,7 @@ fn instant_after(phase: i64, after: Timestamp, interval: SignedDuration) -> Time
 /// before GitHub wants it; sooner if the trouble of the host is over.
 fn after_deferral(deferred: Deferred, past: Past, probe: &Probe, timing: &Timing) -> Timestamp {
     let last = past.last();
-    let (first, longest) = pauses(deferred.deferral.reason, probe, timing);
+    let (first, longest) = pauses(deferred.deferral.reason, probe, past.unanswered, timing);
     let until = deferred.deferral.until.map(|until| later(until, SignedDuration::from_secs(1)));
     if let Some(until) = until.filter(|until| *until > last) {
         return until;
@@ -285,7 +287,12 @@ fn growing(since: Timestamp, last: Timestamp, first: SignedDuration, longest: Si
 
 /// The first and the longest pause. A limit without a named end asks for a minute at least, growing:
 /// <https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api>
-fn pauses(reason: Reason, probe: &Probe, timing: &Timing) -> (SignedDuration, SignedDuration) {
+fn pauses(
+    reason: Reason,
+    probe: &Probe,
+    unanswered: u32,
+    timing: &Timing,
+) -> (SignedDuration, SignedDuration) {
     let shortest = timing.minimum_interval.max(SHORTEST_PAUSE);
     let longest = timing.interval.max(shortest);
     match reason {
@@ -301,6 +308,11 @@ fn pauses(reason: Reason, probe: &Probe, timing: &Timing) -> (SignedDuration, Si
         }
         // Nobody else may be asking a host with few tokens, and what is mended is to be noticed soon.
         reason if is_of_host(reason, probe) => (shortest, longest.min(shortest.max(LONGEST_OF_A_HOST))),
+        // It may be the host. All who wait take turns.
+        reason if unanswered > 0 && *probe == Probe::Identity && Deferral::new(reason).is_foreign() => {
+            let turns = i32::try_from(unanswered).unwrap_or(i32::MAX);
+            (shortest, longest.min(shortest.max(LONGEST_OF_A_HOST.saturating_mul(turns))))
+        }
         _ => (shortest, longest),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! They keep no other question back, so that no tenant holds up another. When the host answers somebody again, the next question
 //! about each token that waits because of one is brought forward once. A token that stays so is asked about no more often for that.
+//! While it answers nobody, one of them is asked about as often as of a host that is down.
 
 use std::collections::HashMap;
 
@@ -91,6 +92,11 @@ impl Unexplained {
             brought_forward.push(*token);
         }
         brought_forward
+    }
+
+    /// How many tokens wait, if the host has answered nobody since the last of them came.
+    pub fn unanswered(&self) -> u32 {
+        if self.is_due { u32::try_from(self.of.len()).unwrap_or(u32::MAX) } else { 0 }
     }
 
     /// When the next question about the token was brought forward last.

@@ -156,6 +156,7 @@ impl World {
                 asked: None,
                 released: None,
                 brought_forward: self.state.admission.brought_forward(&question.hashed),
+                unanswered: self.state.admission.unanswered(),
                 hurried: false,
                 suspected: false,
             },

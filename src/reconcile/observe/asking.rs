@@ -65,7 +65,7 @@ impl Observer<'_> {
             return;
         }
         let snapshot = ctx.prober.snapshot(&subject);
-        seen.past.brought_forward = ctx.prober.brought_forward(&subject);
+        (seen.past.brought_forward, seen.past.unanswered) = ctx.prober.awaited(&subject);
         if let Some(snapshot) = &snapshot {
             seen.pending = snapshot.pending;
             seen.heard = Heard {

@@ -25,6 +25,7 @@ fn restarted(seen: &Observation, status: &Status) -> (Observation, Status) {
             asked: None,
             released: None,
             brought_forward: None,
+            unanswered: 0,
             hurried: false,
             suspected: false,
         };

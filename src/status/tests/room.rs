@@ -310,6 +310,7 @@ fn asks_nothing_again(name: &str, beside: Beside, seen: &Observation, status: &S
             asked: None,
             released: None,
             brought_forward: None,
+            unanswered: 0,
             hurried: false,
             suspected: false,
         };

@@ -113,6 +113,7 @@ fn happens(mut seen: Observation, event: &Event) -> Observation {
                 asked: None,
                 released: None,
                 brought_forward: None,
+                unanswered: 0,
                 hurried: false,
                 suspected: false,
             };

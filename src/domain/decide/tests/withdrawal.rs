@@ -121,6 +121,7 @@ fn refusals_that_only_a_status_remembers_delete_nothing() {
             asked: None,
             released: None,
             brought_forward: None,
+            unanswered: 0,
             hurried: false,
             suspected: false,
         };
@@ -148,6 +149,7 @@ fn one_answer_that_violates_a_requirement_deletes_nothing_and_is_confirmed_soon(
             asked: None,
             released: None,
             brought_forward: None,
+            unanswered: 0,
             hurried: false,
             suspected: false,
         };
@@ -167,6 +169,7 @@ fn an_expiry_that_only_a_status_remembers_deletes_nothing() {
             asked: None,
             released: None,
             brought_forward: None,
+            unanswered: 0,
             hurried: false,
             suspected: false,
         };

@@ -67,6 +67,7 @@ fn asked(second: i64) -> Past {
         asked: Some(at(second)),
         released: None,
         brought_forward: None,
+        unanswered: 0,
         hurried: false,
         suspected: false,
     }
@@ -78,6 +79,7 @@ fn started(second: i64) -> Past {
         asked: None,
         released: None,
         brought_forward: None,
+        unanswered: 0,
         hurried: false,
         suspected: false,
     }
@@ -393,6 +395,7 @@ fn the_end_of_a_hosts_trouble_makes_a_deferred_token_due() {
         asked,
         released: Some(at(released)),
         brought_forward: None,
+        unanswered: 0,
         hurried: false,
         suspected: false,
     };
@@ -404,6 +407,34 @@ fn the_end_of_a_hosts_trouble_makes_a_deferred_token_due() {
     let mut limited = accepted(T - DAY, None);
     defer(&mut limited, Reason::RateLimited, Some(T + 1000), T - 10);
     assert_eq!(next(&limited, released(asked, T + 5), None), Some(T + 1001), "a limit is kept");
+}
+
+#[test]
+fn those_whom_a_host_answers_nothing_take_turns_in_asking_whether_it_is_back() {
+    let pauses = |reason: Reason, unanswered: u32| -> Vec<i64> {
+        let mut knowledge = Knowledge::default();
+        defer(&mut knowledge, reason, None, T);
+        let mut last = T;
+        let mut pauses = Vec::new();
+        for _ in 0..9 {
+            let due = next(&knowledge, Past { unanswered, ..asked(last) }, None).unwrap();
+            pauses.push(due - last);
+            last = due;
+        }
+        pauses
+    };
+    let rows = [
+        (Reason::UnexplainedUnauthorized, 1, [10, 20, 40, 45, 45, 45, 45, 45, 45]),
+        (Reason::UnexpectedAnswer, 4, [10, 20, 40, 80, 160, 180, 180, 180, 180]),
+        (Reason::RequestRejected, u32::MAX, [10, 20, 40, 80, 160, 320, 640, 1280, 1800]),
+        (Reason::UnexpectedAnswer, 0, [10, 20, 40, 80, 160, 320, 640, 1280, 1800]),
+        // These are GitHub's own words.
+        (Reason::TakenForJwt, 1, [10, 20, 40, 80, 160, 320, 640, 1280, 1800]),
+        (Reason::OneTimePasswordDemanded, 1, [10, 20, 40, 80, 160, 320, 640, 1280, 1800]),
+    ];
+    for (reason, unanswered, expected) in rows {
+        assert_eq!(pauses(reason, unanswered), expected, "{reason:?} {unanswered}");
+    }
 }
 
 #[test]
@@ -491,12 +522,13 @@ proptest! {
         (since, asked) in (any_instant(), prop::option::of(any_instant())),
         released in prop::option::of(any_instant()),
         brought_forward in prop::option::of(any_instant()),
+        unanswered in any::<u32>(),
         ends in prop::option::of(any_instant()),
         (interval, confirm_after, heartbeat) in (any_length(), any_length(), any_length()),
     ) {
         let timing =
             Timing { interval, minimum_interval: heartbeat, confirm_after, heartbeat, trust_for: interval, proof_interval: interval, follows: false };
-        let past = Past { since, asked, released, brought_forward, hurried: false, suspected: false };
+        let past = Past { since, asked, released, brought_forward, unanswered, hurried: false, suspected: false };
         let due = due(&subject(1, "github.com"), &knowledge, past, ends, &timing);
         let pause = requeue_after(since, due, []);
         prop_assert!(pause >= SignedDuration::from_secs(1) && pause <= LONGEST_REQUEUE);
@@ -518,7 +550,7 @@ proptest! {
                 3 => refuse(&mut knowledge, now),
                 _ => knowledge = accepted(now, ends),
             }
-            let past = Past { since: at(T), asked: Some(at(now)), released: None, brought_forward: None, hurried: false, suspected: false };
+            let past = Past { since: at(T), asked: Some(at(now)), released: None, brought_forward: None, unanswered: 0, hurried: false, suspected: false };
             let Some(due) = next(&knowledge, past, ends) else { break };
             prop_assert!(due >= now + 10 && due >= before, "{reply} at {now}: {due}");
             prop_assert!(due <= now + DAY, "{reply} at {now}: {due}");

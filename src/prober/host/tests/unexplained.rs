@@ -49,7 +49,25 @@ fn once_the_host_answers_one_every_connection_that_waits_is_asked_about_within_a
 }
 
 #[test]
-fn a_lone_token_that_brings_them_is_asked_about_no_more_often_however_many_others_are_answered() {
+fn however_few_wait_for_a_host_that_answers_nobody_it_is_asked_every_minute() {
+    for tokens in [1, 2, 7, 40] {
+        let mut world = World::new(LIMITS_OF_TESTS, as_it_should);
+        world.connect(0..tokens, "a", 0);
+        world.run(0..HOUR);
+        world.host = in_the_way;
+        world.run(HOUR..3 * HOUR);
+        let before = world.asked.iter().filter(|(_, second, _)| *second >= 2 * HOUR).count();
+        let of_intervals = tokens * 6;
+        assert!((55..of_intervals.max(130)).contains(&before), "{tokens}: {before} in an hour");
+        world.host = as_it_should;
+        world.run(3 * HOUR..3 * HOUR + 3 * MINUTE);
+        let late = (0..tokens).filter(|token| !world.is_accepted(*token, 3 * HOUR..3 * HOUR + 2 * MINUTE));
+        assert_eq!(late.count(), 0, "{tokens}");
+    }
+}
+
+#[test]
+fn a_token_that_brings_them_on_a_host_that_answers_others_is_soon_asked_about_at_its_interval_only() {
     let asked = |others: std::ops::Range<usize>| {
         let mut world = World::new(LIMITS_OF_TESTS, but_for_one);
         world.connect(others, "b", 0);
@@ -58,9 +76,9 @@ fn a_lone_token_that_brings_them_is_asked_about_no_more_often_however_many_other
         instants(&world, ODD)
     };
     let alone = asked(2..2);
-    assert!((100..160).contains(&alone.len()), "its interval is ten minutes: {}", alone.len());
     for others in [2..3, 2..4, 2..60] {
         let among = asked(others.clone());
+        assert!((100..160).contains(&among.len()), "its interval is ten minutes: {}", among.len());
         for hour in 1..24 {
             let until = |instants: &[i64]| instants.iter().filter(|second| **second < hour * HOUR).count();
             assert!(until(&among) <= until(&alone), "{others:?}: {among:?}, {alone:?}");
