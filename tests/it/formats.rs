@@ -191,6 +191,15 @@ async fn publish(world: &World, page: &str, manifest: &Value, token: &str) -> BT
         "apiVersion": "v1", "kind": "Secret", "metadata": { "name": source }, "stringData": { "token": token },
     });
     secrets.patch(source, &PatchParams::apply("test"), &Patch::Apply(secret)).await.unwrap();
+    let outputs = manifest["spec"]["publish"].as_array().unwrap();
+    for further in outputs.iter().filter_map(|output| output["extraEntriesFrom"]["name"].as_str()) {
+        let config = json!({ "auths": { "r.example": { "auth": "" } } }).to_string();
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": { "name": further },
+            "type": "kubernetes.io/dockerconfigjson", "stringData": { ".dockerconfigjson": config },
+        });
+        secrets.patch(further, &PatchParams::apply("test"), &Patch::Apply(secret)).await.unwrap();
+    }
     let name = applied(world, page, manifest).await;
     let connections = Api::namespaced(client(), namespace);
     let ready = |seen: Option<&github_pat_operator::api::GithubPatConnection>| {

@@ -8,7 +8,6 @@
 )]
 
 mod adoption;
-mod argo_cd;
 mod behaviours;
 mod chains;
 mod chart;
@@ -21,11 +20,15 @@ mod faults;
 mod followers;
 mod formats;
 mod github;
+mod health;
 mod holders;
 mod image;
 mod layering;
 mod leaks;
 mod namespaces;
+#[path = "../consumers/programs.rs"]
+#[expect(dead_code, reason = "the consumers use the rest")]
+mod programs;
 mod publish;
 mod purposes;
 mod reconcile;

@@ -1,6 +1,10 @@
-//! The health check for Argo CD, as the docs have it, run by the Lua that Argo CD has.
+//! How tools that wait find a connection: Argo CD by the health check of the docs, run by the Lua that it has; Flux and `helm --wait` by
+//! their own package of kstatus.
 
-use std::process::Command;
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
 
 use control_plane::binaries::{self, Program};
 use github_pat_operator::api::GithubPatConnection;
@@ -8,7 +12,7 @@ use github_simulator::{NewToken, Outage, TokenKind, token_text_for};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::{programs, world::World};
 
 /// The Lua text of the ConfigMap in the docs.
 fn health_check() -> String {
@@ -50,8 +54,19 @@ fn health(world: &World, object: &Value) -> (String, String) {
     (status.to_owned(), message.trim_end().to_owned())
 }
 
+/// How the objects are by kstatus, in its words; `None` if it could not be built.
+fn kstatus(objects: &[Value]) -> Option<Vec<String>> {
+    let mut command = Command::new(programs::built("kstatus", ".")?);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let lines: String = objects.iter().map(|object| format!("{object}\n")).collect();
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", output.status);
+    Some(String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect())
+}
+
 #[tokio::test]
-async fn the_health_check_of_the_docs_tells_argo_cd_how_each_kind_of_connection_is() {
+async fn tools_that_wait_find_each_kind_of_connection_as_the_docs_say() {
     let world = World::start().await;
     let operator = world.operator().await;
     world.secret("good", &world.github.token(NewToken::classic("good", "good"))).await;
@@ -64,27 +79,37 @@ async fn the_health_check_of_the_docs_tells_argo_cd_how_each_kind_of_connection_
     world.ready("suspended", "True", "Ready").await;
     world.change("suspended", json!({ "suspend": true })).await;
     let mut seen = vec![
-        ("accepted", world.ready("good", "True", "Ready").await, "Healthy"),
-        ("suspended", world.ready("suspended", "Unknown", "Suspended").await, "Suspended"),
-        ("refused", world.ready("dead", "False", "BadCredentials").await, "Degraded"),
-        ("no Secret", world.ready("missing", "False", "SecretNotFound").await, "Degraded"),
+        ("accepted", world.ready("good", "True", "Ready").await, "Healthy", "Current"),
+        ("suspended", world.ready("suspended", "Unknown", "Suspended").await, "Suspended", "InProgress"),
+        ("refused", world.ready("dead", "False", "BadCredentials").await, "Degraded", "Failed"),
+        ("no Secret", world.ready("missing", "False", "SecretNotFound").await, "Degraded", "InProgress"),
     ];
     world.github.outage(Some(Outage::Status(503)));
     world.connection("silent", json!({})).await;
-    seen.push(("no answer yet", world.ready("silent", "Unknown", "ServerError").await, "Progressing"));
+    let silent = world.ready("silent", "Unknown", "ServerError").await;
+    seen.push(("no answer yet", silent, "Progressing", "InProgress"));
     let doubted = world.ready("good", "True", "AcceptedEarlier").await;
-    seen.push(("no answer, but one before", doubted, "Healthy"));
+    seen.push(("no answer, but one before", doubted, "Healthy", "Current"));
     operator.stop().await;
     let new = world.connection("new", json!({})).await;
-    seen.push(("never seen", new, "Progressing"));
-    seen.push(("another generation", world.change("dead", json!({ "interval": "1h" })).await, "Progressing"));
+    seen.push(("never seen", new, "Progressing", "InProgress"));
+    let changed = world.change("dead", json!({ "interval": "1h" })).await;
+    seen.push(("another generation", changed, "Progressing", "InProgress"));
     let spec = json!({ "spec": { "suspend": false } });
     let resumed: GithubPatConnection =
         world.connections().patch("suspended", &PatchParams::default(), &Patch::Merge(spec)).await.unwrap();
-    seen.push(("resumed, not seen yet", resumed, "Progressing"));
-    for (name, connection, expected) in seen {
-        let (status, message) = health(&world, &serde_json::to_value(&connection).unwrap());
-        assert_eq!(status, expected, "{name}: {message}");
+    seen.push(("resumed, not seen yet", resumed, "Progressing", "InProgress"));
+    let objects: Vec<_> =
+        seen.iter().map(|(_, connection, ..)| serde_json::to_value(connection).unwrap()).collect();
+    if let Some(found) = kstatus(&objects) {
+        let expected: Vec<_> = seen.iter().map(|(name, .., by_kstatus)| (*name, *by_kstatus)).collect();
+        let found: Vec<_> =
+            seen.iter().map(|(name, ..)| *name).zip(found.iter().map(String::as_str)).collect();
+        assert_eq!(found, expected);
+    }
+    for ((name, connection, expected, _), object) in seen.iter().zip(&objects) {
+        let (status, message) = health(&world, object);
+        assert_eq!(status, *expected, "{name}: {message}");
         let ready = connection.status.as_ref().and_then(|status| status.condition("Ready"));
         let is_current = connection.status.as_ref().and_then(|status| status.observed_generation)
             == connection.metadata.generation;
