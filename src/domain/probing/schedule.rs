@@ -86,6 +86,19 @@ pub struct Past {
 }
 
 impl Past {
+    /// Of a token that this process saw first at this instant, and has not asked about.
+    pub const fn unasked(since: Timestamp) -> Past {
+        Past {
+            since,
+            asked: None,
+            released: None,
+            brought_forward: None,
+            unanswered: 0,
+            hurried: false,
+            suspected: false,
+        }
+    }
+
     /// The same, without what lies ahead: the clock was set back since.
     pub fn by(self, now: Timestamp) -> Past {
         let passed = |at: &Timestamp| *at <= now;

@@ -20,15 +20,7 @@ fn restarted(seen: &Observation, status: &Status) -> (Observation, Status) {
         again.knowledge = subject.map_or_else(Knowledge::default, |(hashed, host)| {
             digest.knowledge(hashed, &host.name, &seen.demand.requirement)
         });
-        again.past = Past {
-            since: again.now,
-            asked: None,
-            released: None,
-            brought_forward: None,
-            unanswered: 0,
-            hurried: false,
-            suspected: false,
-        };
+        again.past = Past::unasked(again.now);
     });
     (seen, stored)
 }

@@ -305,15 +305,7 @@ fn asks_nothing_again(name: &str, beside: Beside, seen: &Observation, status: &S
     let again = seen.clone().at(T + 5).with(|again| {
         let hashed = seen.token.yes().unwrap().hashed;
         again.knowledge = digest.knowledge(hashed, &host, &seen.demand.requirement);
-        again.past = Past {
-            since: again.now,
-            asked: None,
-            released: None,
-            brought_forward: None,
-            unanswered: 0,
-            hurried: false,
-            suspected: false,
-        };
+        again.past = Past::unasked(again.now);
     });
     // A line tells less of a denial than GitHub did, and what it tells is known again.
     let held = |proven: Option<&Proven>| proven.and_then(Proven::proof).map(Proof::is_held);

@@ -108,15 +108,7 @@ fn happens(mut seen: Observation, event: &Event) -> Observation {
             seen
         }
         Event::Restarts => {
-            seen.past = Past {
-                since: seen.now,
-                asked: None,
-                released: None,
-                brought_forward: None,
-                unanswered: 0,
-                hurried: false,
-                suspected: false,
-            };
+            seen.past = Past::unasked(seen.now);
             seen
         }
     }

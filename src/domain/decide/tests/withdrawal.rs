@@ -116,15 +116,7 @@ fn refusals_that_only_a_status_remembers_delete_nothing() {
     let heard = remembered.clone().refused(T + 300);
     assert_eq!(changes(&decide(&heard)), "delete one, delete two");
     let forgotten = remembered.clone().with(|seen| {
-        seen.past = Past {
-            since: seen.now,
-            asked: None,
-            released: None,
-            brought_forward: None,
-            unanswered: 0,
-            hurried: false,
-            suspected: false,
-        };
+        seen.past = Past::unasked(seen.now);
     });
     assert_eq!(forgotten.due(), Some(forgotten.now), "it is asked about at once");
 }
@@ -144,15 +136,7 @@ fn one_answer_that_violates_a_requirement_deletes_nothing_and_is_confirmed_soon(
     assert!(retain.due() > Some(at(T + confirm_after)));
     let restored = once().with(|seen| {
         seen.heard = Heard::default();
-        seen.past = Past {
-            since: at(T + 5),
-            asked: None,
-            released: None,
-            brought_forward: None,
-            unanswered: 0,
-            hurried: false,
-            suspected: false,
-        };
+        seen.past = Past::unasked(at(T + 5));
     });
     assert_eq!((changes(&decide(&restored)).as_str(), restored.due()), ("", Some(at(T + 5))), "of a status");
 }
@@ -164,15 +148,7 @@ fn an_expiry_that_only_a_status_remembers_deletes_nothing() {
     assert_eq!(changes(&decide(&ended)), "delete one, delete two", "heard");
     let restored = ended.with(|seen| {
         seen.heard = Heard::default();
-        seen.past = Past {
-            since: at(T + 3),
-            asked: None,
-            released: None,
-            brought_forward: None,
-            unanswered: 0,
-            hurried: false,
-            suspected: false,
-        };
+        seen.past = Past::unasked(at(T + 3));
     });
     assert_eq!((changes(&decide(&restored)).as_str(), restored.due()), ("", Some(at(T + 3))));
 }

@@ -62,27 +62,11 @@ fn subject(token: usize, host: &str) -> Subject {
 }
 
 fn asked(second: i64) -> Past {
-    Past {
-        since: at(T - 30 * DAY),
-        asked: Some(at(second)),
-        released: None,
-        brought_forward: None,
-        unanswered: 0,
-        hurried: false,
-        suspected: false,
-    }
+    Past { asked: Some(at(second)), ..Past::unasked(at(T - 30 * DAY)) }
 }
 
 fn started(second: i64) -> Past {
-    Past {
-        since: at(second),
-        asked: None,
-        released: None,
-        brought_forward: None,
-        unanswered: 0,
-        hurried: false,
-        suspected: false,
-    }
+    Past::unasked(at(second))
 }
 
 #[test]
@@ -550,7 +534,7 @@ proptest! {
                 3 => refuse(&mut knowledge, now),
                 _ => knowledge = accepted(now, ends),
             }
-            let past = Past { since: at(T), asked: Some(at(now)), released: None, brought_forward: None, unanswered: 0, hurried: false, suspected: false };
+            let past = Past { asked: Some(at(now)), ..Past::unasked(at(T)) };
             let Some(due) = next(&knowledge, past, ends) else { break };
             prop_assert!(due >= now + 10 && due >= before, "{reply} at {now}: {due}");
             prop_assert!(due <= now + DAY, "{reply} at {now}: {due}");
