@@ -243,10 +243,13 @@ impl Lines {
 }
 
 impl Exchange {
+    /// One of which nothing but the reply is told.
+    pub const fn of(at: Timestamp, answered: Timestamp, reply: Reply) -> Self {
+        Exchange { at, answered, reply, date: None, limit: None, further: 0, hidden: Vec::new() }
+    }
+
     fn nothing(at: Timestamp, reason: Reason) -> Self {
-        let reply = Reply::Deferral(Deferral::new(reason));
-        let (answered, hidden) = (Timestamp::now(), Vec::new());
-        Exchange { at, answered, reply, date: None, limit: None, further: 0, hidden }
+        Exchange::of(at, Timestamp::now(), Reply::Deferral(Deferral::new(reason)))
     }
 }
 

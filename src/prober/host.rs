@@ -161,7 +161,7 @@ impl Host {
         let answer = AssertUnwindSafe(async { ask(token, probe, host, line).await }).catch_unwind();
         let failed = |reason| {
             let reply = Reply::Deferral(Deferral::new(reason));
-            Exchange { at, answered: now(), reply, date: None, limit: None, further: 0, hidden: Vec::new() }
+            Exchange::of(at, now(), reply)
         };
         let exchange = match time::timeout(DEADLINE, answer).await {
             Ok(Ok(exchange)) => exchange,

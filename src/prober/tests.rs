@@ -17,8 +17,7 @@ const ASKER: Asker<'_> = Asker { namespace: "a", accepted_before: false, condemn
 fn accepted() -> Exchange {
     let grant = Grant { account: None, scopes: None, expiry: Expiry::Never };
     let reply = Reply::Answer(Answer::Granted(grant));
-    let (at, answered, hidden) = (Timestamp::now(), Timestamp::now(), Vec::new());
-    Exchange { at, answered, reply, date: None, limit: None, further: 0, hidden }
+    Exchange::of(Timestamp::now(), Timestamp::now(), reply)
 }
 
 fn subject(host: &str, number: usize) -> Subject {

@@ -117,15 +117,7 @@ impl World {
                 let number = number(&due.question);
                 let reply = (self.host)(number, second);
                 self.asked.push((number, second, reply.clone()));
-                let heard = Exchange {
-                    at: at(second),
-                    answered: at(second),
-                    reply,
-                    date: None,
-                    limit: None,
-                    further: 0,
-                    hidden: Vec::new(),
-                };
+                let heard = Exchange::of(at(second), at(second), reply);
                 changed.extend(self.state.answered(&due.question, heard));
             }
             if changed.is_empty() {
@@ -222,15 +214,7 @@ impl World {
 /// Asks what is due and answers it so.
 fn answers(world: &mut World, second: i64, reply: Reply) {
     let Step::Ask(due) = world.state.step(at(second)).0 else { panic!("it is asked") };
-    let exchange = Exchange {
-        at: at(second),
-        answered: at(second),
-        reply,
-        date: None,
-        limit: None,
-        further: 0,
-        hidden: Vec::new(),
-    };
+    let exchange = Exchange::of(at(second), at(second), reply);
     world.state.answered(&due.question, exchange);
 }
 
@@ -243,15 +227,7 @@ fn little_is_kept_of_tokens_that_nobody_uses_any_more_and_nothing_after_a_while(
         let question = question_of(number, "a");
         world.state.ask(question.clone(), now);
         let Step::Ask(due) = world.state.step(now).0 else { panic!("it is asked") };
-        let exchange = Exchange {
-            at: now,
-            answered: now,
-            reply: accepts(number as i64),
-            date: None,
-            limit: None,
-            further: 0,
-            hidden: Vec::new(),
-        };
+        let exchange = Exchange::of(now, now, accepts(number as i64));
         world.state.answered(&due.question, exchange);
         world.state.admission.forget(&question.hashed);
         world.state.ledger.leave(&question.hashed, now);
@@ -269,15 +245,7 @@ fn a_token_that_is_taken_out_and_put_back_is_asked_about_no_sooner_for_that() {
     let question = question_of(1, "a");
     world.state.ask(question.clone(), at(0));
     let Step::Ask(due) = world.state.step(at(0)).0 else { panic!("it is asked") };
-    let exchange = Exchange {
-        at: at(0),
-        answered: at(0),
-        reply: accepts(1),
-        date: None,
-        limit: None,
-        further: 0,
-        hidden: Vec::new(),
-    };
+    let exchange = Exchange::of(at(0), at(0), accepts(1));
     world.state.answered(&due.question, exchange);
     world.state.ledger.leave(&question.hashed, at(1));
     world.state.drop_unused(at(2));
@@ -302,15 +270,7 @@ fn what_was_requested_soon_is_confirmed_like_any_other_and_a_confirmation_is_not
     for (name, second, reply, hurried) in rows {
         world.state.ask(question.clone(), at(second));
         let Step::Ask(due) = world.state.step(at(second)).0 else { panic!("{name} is asked") };
-        let exchange = Exchange {
-            at: at(second),
-            answered: at(second),
-            reply,
-            date: None,
-            limit: None,
-            further: 0,
-            hidden: Vec::new(),
-        };
+        let exchange = Exchange::of(at(second), at(second), reply);
         world.state.answered(&due.question, exchange);
         assert_eq!(
             world.state.snapshot(&question.hashed).map(|snapshot| snapshot.hurried),
@@ -348,18 +308,7 @@ fn hosts_know_nothing_of_each_other() {
     for _ in 0..3 {
         let Step::Ask(due) = one.step(at(0)) else { panic!("it is asked") };
         let reply = defers(Reason::TimedOut);
-        one.answered(
-            due.question,
-            Exchange {
-                at: at(0),
-                answered: at(10),
-                reply,
-                date: None,
-                limit: None,
-                further: 0,
-                hidden: Vec::new(),
-            },
-        );
+        one.answered(due.question, Exchange::of(at(0), at(10), reply));
     }
     let is_silent = |host: &Host| host.lock().admission.breaker().open().is_some();
     assert!(is_silent(&one) && !is_silent(&other));

@@ -66,15 +66,7 @@ fn a_limit_that_an_answer_announces_is_kept() {
         let Step::Ask(_) = world.state.step(at(0)).0 else { panic!("it is asked") };
         let limit = RateLimit { limit: 5000, remaining: 0, reset: at(reset).as_second() };
         let date = date.map(at);
-        let heard = Exchange {
-            at: at(0),
-            answered: at(0),
-            reply: accepts(1),
-            date,
-            limit: Some(limit),
-            further: 0,
-            hidden: Vec::new(),
-        };
+        let heard = Exchange { date, limit: Some(limit), ..Exchange::of(at(0), at(0), accepts(1)) };
         world.state.answered(&question, heard);
         let (asked, _) = world.state.ask(Question { account: Some(1), ..question_of(2, "a") }, at(1));
         let spent = Deferral { until: Some(at(until)), ..Deferral::new(Reason::RateLimited) };
@@ -90,15 +82,7 @@ fn a_wrong_date_is_counted_and_moves_nothing() {
     for (number, date) in [3, 3, 400 * DAY, 3].into_iter().enumerate() {
         world.state.ask(question_of(number, "a"), at(0));
         let Step::Ask(due) = world.state.step(at(0)).0 else { panic!("it is asked") };
-        let heard = Exchange {
-            at: at(0),
-            answered: at(0),
-            reply: accepts(1),
-            date: Some(at(date)),
-            limit: None,
-            further: 0,
-            hidden: Vec::new(),
-        };
+        let heard = Exchange { date: Some(at(date)), ..Exchange::of(at(0), at(0), accepts(1)) };
         world.state.answered(&due.question, heard);
     }
     let clock = world.state.admission.clock();
@@ -117,15 +101,7 @@ fn every_request_of_a_question_is_a_point() {
             while let Step::Ask(due) = world.state.step(at(second)).0 {
                 asked += 1;
                 let reply = accepts(asked);
-                let heard = Exchange {
-                    at: at(second),
-                    answered: at(second),
-                    reply,
-                    date: None,
-                    limit: None,
-                    further,
-                    hidden: Vec::new(),
-                };
+                let heard = Exchange { further, ..Exchange::of(at(second), at(second), reply) };
                 world.state.answered(&due.question, heard);
             }
         }
