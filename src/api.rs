@@ -25,7 +25,7 @@ use crate::domain::{
     Reason,
     decide::{Demand, OnInvalid},
     duration::{self, Duration},
-    format::DATA_KEY,
+    format::{DATA_KEY, OBJECT_NAME},
     output::Output,
     requirement::{Expectation, Requirement},
     workload::Workload,
@@ -97,7 +97,7 @@ pub struct GithubPatConnectionSpec {
     /// Enterprise Server or a tenant of ghe.com is added there by an administrator.
     #[serde(default = "default_host")]
     #[schemars(length(max = 253), extend("x-kubernetes-validations" = [{
-        "rule": "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
+        "rule": OBJECT_NAME,
         "message": "host must be the name of a host in the operator's settings, such as github.com, and no URL",
     }]))]
     pub host: String,
@@ -159,7 +159,7 @@ pub struct GithubPatConnectionSpec {
 pub struct SecretKeyRef {
     /// The name of the Secret.
     #[schemars(length(max = 253), extend("x-kubernetes-validations" = [{
-        "rule": "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
+        "rule": OBJECT_NAME,
         "message": "name must be that of a Secret: lower case letters, digits, dots and hyphens",
     }]))]
     pub name: String,

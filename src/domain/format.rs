@@ -38,8 +38,8 @@ use super::{
 
 pub use addresses::Addresses;
 pub use entries::{Entries, EntriesFrom, Extra};
-pub use field::DATA_KEY;
 use field::Field;
+pub use field::{DATA_KEY, OBJECT_NAME};
 pub use marks::{APPLIED, Map, Marks};
 
 macro_rules! formats {
@@ -124,7 +124,7 @@ pub struct Output {
     /// The Secret to create, in the namespace of the connection. A Secret of this name that the connection did not make is
     /// left alone.
     #[schemars(length(max = 253), extend("x-kubernetes-validations" = [{
-        "rule": "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
+        "rule": OBJECT_NAME,
         "message": "secretName must be the name of a Secret: lower case letters, digits, dots and hyphens",
     }]))]
     pub secret_name: String,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::consumer::Consumers;
+use super::{consumer::Consumers, format::OBJECT_NAME};
 
 /// The kind of a workload, as Kubernetes names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -45,7 +45,7 @@ pub struct Workload {
     pub kind: WorkloadKind,
     /// The name.
     #[schemars(length(max = 253), extend("x-kubernetes-validations" = [{
-        "rule": "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
+        "rule": OBJECT_NAME,
         "message": "name must be that of a workload: lower case letters, digits, dots and hyphens",
     }]))]
     pub name: String,

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{DATA_KEY, Output};
+use super::{DATA_KEY, OBJECT_NAME, Output};
 use crate::domain::{Finding, Reason, version::Uid};
 
 /// A pull secret whose entries go into another one.
@@ -17,7 +17,7 @@ use crate::domain::{Finding, Reason, version::Uid};
 pub struct EntriesFrom {
     /// The name of the Secret.
     #[schemars(length(max = 253), extend("x-kubernetes-validations" = [{
-        "rule": "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
+        "rule": OBJECT_NAME,
         "message": "name must be that of a Secret: lower case letters, digits, dots and hyphens",
     }]))]
     pub name: String,

@@ -85,6 +85,11 @@ impl Field {
     }
 }
 
+/// The form of the name of an object, as the API server checks it:
+/// <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names>.
+pub const OBJECT_NAME: &str =
+    "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')";
+
 /// The form of a key of a Secret, as the API server checks it: <https://kubernetes.io/docs/concepts/configuration/secret/>. It must not
 /// lead out of the directory in which the Secret is mounted.
 pub const DATA_KEY: (&str, &str) = (
