@@ -9,6 +9,7 @@ mod rare;
 mod records;
 mod report;
 mod standby;
+mod sum;
 mod watched;
 
 use std::{

@@ -1,5 +1,6 @@
 //! Connections: read from the API server in a slim form, and their status written.
 
+use arcstr::ArcStr;
 use kube::{
     Client, Resource,
     api::ObjectMeta,
@@ -7,7 +8,7 @@ use kube::{
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, value::RawValue};
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
 
 use super::{
     Fault, get_opt,
@@ -31,7 +32,7 @@ pub struct Connection {
     /// Namespace and name.
     pub key: ObjectKey,
     /// `metadata.uid`; all that is kept of the connection shares it.
-    pub uid: Arc<str>,
+    pub uid: ArcStr,
     /// `metadata.resourceVersion`.
     pub resource_version: ResourceVersion,
     /// `metadata.generation`.

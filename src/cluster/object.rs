@@ -1,7 +1,8 @@
 //! The name of an object, and one state of it.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
+use arcstr::ArcStr;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde::Deserialize;
 use smallvec::SmallVec;
@@ -12,7 +13,7 @@ pub(super) const FIELD_MANAGER: &str = "github-pat-operator";
 
 /// Namespace and name, as `namespace/name`. Cheap to copy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ObjectKey(Arc<str>);
+pub struct ObjectKey(ArcStr);
 
 /// Some keys, seldom more than one.
 pub type Few = SmallVec<[ObjectKey; 1]>;

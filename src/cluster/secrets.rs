@@ -1,7 +1,8 @@
 //! Secrets: their metadata as the index keeps it, and their bytes read one at a time.
 
-use std::{borrow::Cow, collections::BTreeMap, num::NonZeroU64, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, num::NonZeroU64};
 
+use arcstr::ArcStr;
 use k8s_openapi::{
     ByteString,
     api::core::v1::Secret,
@@ -45,7 +46,7 @@ pub struct SecretEntry {
     /// Which one it is, and in which state.
     pub version: Version,
     /// The connection whose uid stands in an owner reference: the Secret is deleted together with it.
-    pub bound_to: Option<Arc<str>>,
+    pub bound_to: Option<ArcStr>,
     /// Whether the same uid stands in our label, so that the Secret is an output of the connection.
     pub is_output: bool,
     /// Who may take it over while nobody owns it.
@@ -64,7 +65,7 @@ pub struct Heir {
     /// The name of the connection.
     pub name: Box<str>,
     /// The uid of the connection of that name that made the Secret, and must be gone; `None` if a person gives it away.
-    pub of: Option<Arc<str>>,
+    pub of: Option<ArcStr>,
 }
 
 /// The metadata of a Secret as the API server sends it; its data is not asked for.
@@ -186,7 +187,7 @@ impl SecretEntry {
     }
 
     /// The connection that it is an output of.
-    pub fn owner(&self) -> Option<&Arc<str>> {
+    pub fn owner(&self) -> Option<&ArcStr> {
         self.bound_to.as_ref().filter(|_| self.is_output)
     }
 }

@@ -6,12 +6,15 @@ mod entries;
 mod outputs;
 mod source;
 
+use std::mem;
+
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{
     Context, Failure,
-    records::{Record, sum},
+    records::Record,
+    sum::sum,
     watched::{Reading, Watched},
 };
 use crate::{
@@ -175,9 +178,9 @@ impl<'a> Observer<'a> {
     /// When all questions about the purposes of the token were last wanted anew: by a request, or since other ones are demanded.
     fn requested(&mut self, now: Timestamp) -> Option<Timestamp> {
         // A map of a spec has its keys in order, so that equal demands have equal texts.
-        let demands = serde_json::to_string(&self.spec.require).map(|text| sum(&text)).unwrap_or_default();
-        let before = self.record.demands.replace(demands);
-        if before.is_some_and(|before| before != demands) {
+        let demands = serde_json::to_string(&self.spec.require).ok().map(|text| sum(&text));
+        let before = mem::replace(&mut self.record.demands, demands);
+        if before.is_some() && before != demands {
             // However often somebody changes them, each is asked once in the shortest interval.
             let last = self.record.rare.demanded.map(Timestamp::from);
             let apart = last.map(|last| later(last, self.ctx.settings.minimum_interval));

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::contention::Contentions;
+use super::{contention::Contentions, sum::Sum};
 use crate::{
     cluster::marks::Others,
     domain::{Finding, decide::Circle, second::Second},
@@ -36,7 +36,7 @@ pub(super) struct Memory {
     pub(super) awaiting: Option<Instant>,
     /// The entries that outputs take from other Secrets, by their digests or why there are none, each with a sum of the state in which
     /// somebody looked.
-    pub(super) entries: Vec<(u64, Result<u64, Finding>)>,
+    pub(super) entries: Vec<(Sum, Result<u64, Finding>)>,
     /// The labels and annotations of outputs that are gone, for when they are made again.
     pub(super) others: Others,
     /// Other writers of the same objects.

@@ -2,16 +2,21 @@
 
 use std::{
     collections::HashMap,
-    hash::{DefaultHasher, Hash, Hasher},
     num::NonZeroU32,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use arcstr::ArcStr;
 use jiff::{SignedDuration, Timestamp};
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use super::{rare::Rare, standby::Standby, watched::Watched};
+use super::{
+    rare::Rare,
+    standby::Standby,
+    sum::{Sum, sum},
+    watched::Watched,
+};
 use crate::{
     api::SecretKeyRef,
     cluster::object::{Few, ObjectKey},
@@ -22,7 +27,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Record {
     /// The connection, beyond its name.
-    pub(super) uid: Arc<str>,
+    pub(super) uid: ArcStr,
     /// The Secret that `spec.secretRef` names, and the token in it.
     pub(super) first: Watched,
     /// The standbys, if the spec names any.
@@ -30,11 +35,11 @@ pub(super) struct Record {
     /// What the outputs hold.
     pub(super) outputs: SmallVec<[Verified; 1]>,
     /// The demands that were seen last, as a sum.
-    pub(super) demands: Option<u64>,
+    pub(super) demands: Option<Sum>,
     /// The status that we wrote last, or found to say all there is to say.
     pub(super) written: Option<Written>,
     /// The draft that was found to say what stands in the cluster, and what stands there, by one sum of both.
-    pub(super) said: Option<u64>,
+    pub(super) said: Option<Sum>,
     /// What few connections have.
     pub(super) rare: Rare,
     /// Failed reconciles in a row.
@@ -44,9 +49,9 @@ pub(super) struct Record {
 /// What an output holds, in which state of it, compared with what. Name, state and stamp are kept as sums.
 #[derive(Clone, Debug)]
 pub(super) struct Verified {
-    name: u64,
-    state: u64,
-    stamp: u64,
+    name: Sum,
+    state: Sum,
+    stamp: Sum,
     pub(super) holds: Holds,
     /// Whether this process wrote it so, whatever it holds by now.
     pub(super) ours: bool,
@@ -60,7 +65,7 @@ pub(super) struct Written {
 }
 
 impl Record {
-    fn new(uid: Arc<str>, now: Timestamp) -> Self {
+    fn new(uid: ArcStr, now: Timestamp) -> Self {
         Record {
             uid,
             first: Watched::new(0, now),
@@ -162,13 +167,6 @@ impl Record {
     }
 }
 
-/// Equal for equal values, in this process.
-pub(super) fn sum(of: &(impl Hash + ?Sized)) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    of.hash(&mut hasher);
-    hasher.finish()
-}
-
 /// All records, and who shares a token.
 #[derive(Debug, Default)]
 pub(super) struct Records {
@@ -179,7 +177,7 @@ pub(super) struct Records {
 struct Inner {
     records: HashMap<ObjectKey, Box<Record>>,
     /// Who shares a token, by the sum of its subject.
-    sharing: HashMap<u64, Sharers>,
+    sharing: HashMap<Sum, Sharers>,
     /// When the tokens were refused last that a status of the first list remembers as refused.
     refused: HashMap<Subject, Second>,
 }
@@ -208,7 +206,7 @@ impl Records {
     pub(super) fn take(
         &self,
         key: &ObjectKey,
-        uid: &Arc<str>,
+        uid: &ArcStr,
         now: Timestamp,
         forget: impl Fn(&Subject),
     ) -> (Box<Record>, bool) {

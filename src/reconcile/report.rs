@@ -10,7 +10,8 @@ use super::{
     act::Outcomes,
     contention::STATUS,
     observe::{Observed, Standbys},
-    records::{Record, Written, sum},
+    records::{Record, Written},
+    sum::sum,
 };
 use crate::{
     api::{

@@ -4,16 +4,16 @@ use std::mem;
 
 use jiff::Timestamp;
 
-use super::watched::Watched;
+use super::{sum::Sum, watched::Watched};
 use crate::domain::second::Second;
 
 /// What is remembered of the Secrets that stand by, and which Secret is in use.
 #[derive(Debug)]
 pub(super) struct Standby {
     /// The Secret that `spec.secretRef` names, as a sum.
-    source: u64,
+    source: Sum,
     /// The Secrets of `spec.standby`, in its order, each with its sum.
-    others: Vec<(u64, Watched)>,
+    others: Vec<(Sum, Watched)>,
     /// The Secret whose token is in use, once one is.
     pub(super) in_use: Option<InUse>,
     /// Since when another token may have to take over, so that an acceptance from before does not count.
@@ -31,7 +31,7 @@ pub(super) struct InUse {
 
 impl Standby {
     /// None yet, beside the Secret of this sum.
-    pub(super) const fn new(source: u64) -> Self {
+    pub(super) const fn new(source: Sum) -> Self {
         Standby { source, others: Vec::new(), in_use: None, wanted: None }
     }
 
@@ -67,8 +67,8 @@ impl Standby {
     pub(super) fn align(
         &mut self,
         first: &mut Watched,
-        source: u64,
-        standby: impl Iterator<Item = u64>,
+        source: Sum,
+        standby: impl Iterator<Item = Sum>,
         now: Timestamp,
     ) -> Vec<Watched> {
         // A standby that becomes the first choice keeps what is known of it.
@@ -90,10 +90,10 @@ impl Standby {
     }
 
     /// Gives those an id that have none yet: one that neither the first choice has nor anybody of before.
-    fn number(&mut self, first: u8, before: &[(u64, Watched)]) {
+    fn number(&mut self, first: u8, before: &[(Sum, Watched)]) {
         let mut taken: Vec<u8> = self.others.iter().chain(before).map(|(_, watched)| watched.id).collect();
         taken.push(first);
-        let is_new = |watched: &&mut (u64, Watched)| watched.1.subject.is_none();
+        let is_new = |watched: &&mut (Sum, Watched)| watched.1.subject.is_none();
         for (_, watched) in self.others.iter_mut().filter(is_new) {
             let free = (0..=u8::MAX).find(|id| !taken.contains(id)).unwrap_or_default();
             watched.id = free;
@@ -104,12 +104,12 @@ impl Standby {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::sum::sum, *};
 
     #[test]
     fn a_clock_that_was_ahead_keeps_no_token_waiting() {
         let at = |second| Second::from(Timestamp::from_second(second).unwrap());
-        let mut standby = Standby::new(0);
+        let mut standby = Standby::new(sum("ci"));
         standby.in_use = Some(InUse { secret: "ci".into(), since: at(9) });
         standby.wanted = Some(at(9));
         for (now, since, wanted) in [(10, 9, Some(9)), (5, 5, None)] {

@@ -1,13 +1,11 @@
 //! What the process remembers of one Secret that the token is read from, and of the token in it; always safe to lose.
 
-use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    time::Duration,
-};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::sum::{Sum, sum};
 use crate::{
     api::SecretKeyRef,
     domain::{
@@ -49,14 +47,14 @@ pub(super) struct Watched {
 /// What the source held, and in which state of it.
 #[derive(Debug)]
 pub(super) struct Source {
-    state: u64,
+    state: Sum,
     pub(super) token: Verdict<Description>,
 }
 
 /// The bytes of the token, and the state of the source in which they stood.
 #[derive(Debug)]
 pub(super) struct Held {
-    state: u64,
+    state: Sum,
     at: Instant,
     token: Token,
 }
@@ -138,10 +136,8 @@ impl Watched {
 }
 
 /// One number for the part of the source that is read, in one state.
-fn state(reading: Reading<'_>, version: Option<&Version>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (&reading.reference.name, &reading.reference.key, reading.legacy, version).hash(&mut hasher);
-    hasher.finish()
+fn state(reading: Reading<'_>, version: Option<&Version>) -> Sum {
+    sum(&(&reading.reference.name, &reading.reference.key, reading.legacy, version))
 }
 
 #[cfg(test)]

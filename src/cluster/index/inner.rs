@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use arcstr::ArcStr;
+
 use super::{
     super::{
         connections::Connection,
@@ -30,7 +32,7 @@ pub(super) struct Inner {
     /// The Secrets that a connection names, exist or not, and those that one has made.
     pub(super) secrets: Slots,
     /// The owners by their uid.
-    pub(super) owners: HashMap<Arc<str>, Owner>,
+    pub(super) owners: HashMap<ArcStr, Owner>,
     pub(super) chains: Chains,
     /// The outputs, by the token that each holds.
     pub(super) outputs_by_token: ByToken,
@@ -206,7 +208,7 @@ impl Inner {
     }
 
     /// An owner without a connection is kept only while there are outputs of it.
-    fn disown(&mut self, uid: &Arc<str>, change: impl FnOnce(&mut Owner)) {
+    fn disown(&mut self, uid: &ArcStr, change: impl FnOnce(&mut Owner)) {
         let Some(owner) = self.owners.get_mut(uid) else { return };
         change(owner);
         if owner.connection.is_none() && owner.outputs.is_empty() {
@@ -257,7 +259,7 @@ impl Inner {
         entry.bound_to.as_ref().is_some_and(|uid| self.lives(uid))
     }
 
-    pub(super) fn lives(&self, uid: &Arc<str>) -> bool {
+    pub(super) fn lives(&self, uid: &ArcStr) -> bool {
         self.owners.get(uid).is_some_and(|owner| owner.connection.is_some())
     }
 
@@ -298,7 +300,7 @@ impl Inner {
     }
 
     /// Keeps the outputs of the owners in step with the owner of a Secret before and after.
-    fn reown(&mut self, key: &ObjectKey, [before, after]: &[Option<Arc<str>>; 2]) {
+    fn reown(&mut self, key: &ObjectKey, [before, after]: &[Option<ArcStr>; 2]) {
         if before == after {
             return;
         }
@@ -311,7 +313,7 @@ impl Inner {
     }
 
     /// Whom it matters what stands there, and who has made it.
-    fn concerned(&self, key: &ObjectKey, owners: &[Option<Arc<str>>]) -> Vec<Woken> {
+    fn concerned(&self, key: &ObjectKey, owners: &[Option<ArcStr>]) -> Vec<Woken> {
         let mut concerned = Few::new();
         for key in slot::concerned(&self.secrets, key) {
             if !concerned.contains(key) {

@@ -3,7 +3,10 @@
 use std::mem;
 
 use super::{
-    super::{Failure, records::sum},
+    super::{
+        Failure,
+        sum::{Sum, sum},
+    },
     Observed, Observer,
 };
 use crate::{
@@ -89,6 +92,6 @@ impl Observer<'_> {
 }
 
 /// One number for the part of the Secret that this output takes, in one state.
-fn state(output: &Output, from: &EntriesFrom, version: &Version) -> u64 {
+fn state(output: &Output, from: &EntriesFrom, version: &Version) -> Sum {
     sum(&(output.base(), from, version))
 }
