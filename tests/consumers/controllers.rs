@@ -1,29 +1,27 @@
-//! What controllers make of a Secret, by their own packages from Go modules: Flux's options of git for FluxGit, the database of Argo CD
-//! for its four formats, Tekton's credentials for BasicAuth, and the clients of actions-runner-controller for its own.
-
-use std::{
-    io::Write,
-    process::{Command, Stdio},
-};
+//! What controllers make of a Secret, by their own packages from Go modules: Flux's options of git for FluxGit and its reading of Secrets
+//! for FluxNotification, the database of Argo CD for its four formats, Tekton's credentials for BasicAuth, and the clients of
+//! actions-runner-controller for its own.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     git::{clones_and_pushes, repositories},
-    material::{LOGIN, addresses, mounted, output, secret, token},
-    programs::{built, command, installed, printed},
+    material::{LOGIN, addresses, output, secret, token},
+    programs::{built, command, fed, installed},
     server::{Scheme, Server, Service},
 };
 
 #[test]
-fn flux_reads_user_name_and_password_of_a_git_repository() {
+fn flux_reads_the_user_name_and_the_password_of_a_git_repository_and_the_token_of_a_provider() {
     let Some(program) = built("flux", ".") else { return };
-    let token = token();
-    let folder = mounted(&output("FluxGit", json!({})), &token, &addresses("127.0.0.1:80"));
-    let mut command = command(&program, folder.path());
-    let found = printed(command.arg(folder.path()).arg("https://github.com/acme/app"));
+    let (token, home) = (token(), tempfile::tempdir().unwrap());
+    let of = |format| [secret(&output(format, json!({})), &token, &addresses("127.0.0.1:80"))];
+    let mut source = command(&program, home.path());
+    let found = fed(source.arg("https://github.com/acme/app"), &of("FluxGit"));
     assert_eq!(found, format!("{LOGIN}\n{}\n", token.expose()));
+    let found = fed(&mut command(&program, home.path()), &of("FluxNotification"));
+    assert_eq!(found, format!("{}\n", token.expose()));
 }
 
 #[test]
@@ -45,7 +43,8 @@ fn argo_cd_finds_repositories_and_credentials_to_read_and_to_push_with() {
     });
     let secrets: Vec<_> = secrets.collect();
     let (one, of_creds, other) = (url("acme/app.git"), url("acme/other"), url("elsewhere/app"));
-    let mut argocd = Command::new(&program);
+    let home = tempfile::tempdir().unwrap();
+    let mut argocd = command(&program, home.path());
     let found = fed(argocd.args([&one, &of_creds, &other]), &secrets);
     let known = |index: usize, project: &str| format!("{LOGIN}:{}:{project}:git", tokens[index].expose());
     let expected = [
@@ -64,26 +63,16 @@ async fn git_pushes_with_what_tekton_makes_of_the_secret_for_the_steps_of_a_task
     let server = Server::start(&token, Scheme::Basic, |_| Service::Git(folder)).await;
     let at = addresses(&server.authority);
     let secret = secret(&output("BasicAuth", json!({ "tektonGit": [at.web_url] })), &token, &at);
-    fed(Command::new(&program).arg(home.path()), &[secret]);
+    fed(command(&program, home.path()).arg(home.path()), &[secret]);
     clones_and_pushes(&git, home.path(), &[], &format!("{}/acme/app.git", at.web_url));
 }
 
 #[test]
 fn the_runner_controller_registers_runners_with_the_token() {
     let Some(program) = built("arc", ".") else { return };
-    let token = token();
-    let folder = mounted(&output("ActionsRunnerController", json!({})), &token, &addresses("127.0.0.1:80"));
+    let (token, home) = (token(), tempfile::tempdir().unwrap());
+    let secret = secret(&output("ActionsRunnerController", json!({})), &token, &addresses("127.0.0.1:80"));
     let pair = BASE64_STANDARD.encode(format!("github:{}", token.expose()));
-    let found = printed(command(&program, folder.path()).arg(folder.path()));
+    let found = fed(&mut command(&program, home.path()), &[secret]);
     assert_eq!(found, format!("/api/v3/orgs/acme/actions/runners/registration-token Basic {pair}\n"));
-}
-
-/// What the program prints when it is given these values, one a line.
-fn fed(command: &mut Command, values: &[Value]) -> String {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let lines: String = values.iter().map(|value| format!("{value}\n")).collect();
-    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", output.status);
-    String::from_utf8(output.stdout).unwrap()
 }

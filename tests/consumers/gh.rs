@@ -44,7 +44,7 @@ fn the_library_of_gh_finds_the_token_in_files_and_in_the_environment() {
 
 #[test]
 fn gh_takes_the_token_from_its_folder_and_leaves_the_files_as_they_are() {
-    let Some(gh) = from_debian("gh", "usr/bin/gh") else { return };
+    let Some(gh) = from_debian(&["gh"], "usr/bin/gh") else { return };
     let home = tempfile::tempdir().unwrap();
     for (host, at) in hosts() {
         let token = token();

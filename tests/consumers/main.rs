@@ -1,7 +1,7 @@
 //! Outputs in the hands of the programs that they are for, against servers that look at the credentials.
 //!
-//! Programs that are not there are built from Go modules or taken from Debian's archive; what cannot be had is told in one line, and
-//! its test passes without it. Which program stands for which format is said at each test.
+//! Programs that are not there are built from Go modules, or taken from Debian's archive or from npm; what cannot be had is told in one
+//! line, and its test passes without it. Which program stands for which format is said at each test.
 #![expect(
     clippy::indexing_slicing,
     clippy::panic,
@@ -16,4 +16,5 @@ mod images;
 mod material;
 mod packages;
 mod programs;
+mod renovate;
 mod server;

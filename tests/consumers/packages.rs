@@ -1,13 +1,12 @@
-//! npm and Maven themselves, against a registry that looks at the header: Npmrc, MavenSettings. For NuGetConfig there is dotnet, where
-//! it is installed.
+//! npm, Maven and NuGet themselves, against a registry that looks at the header: Npmrc, MavenSettings, NuGetConfig.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use serde_json::json;
 
 use crate::{
     material::{addresses, mounted, output, token},
-    programs::{command, installed, missing, printed},
+    programs::{command, from_debian, from_npm, installed, printed},
     server::{Scheme, Server, Service},
 };
 
@@ -79,34 +78,88 @@ async fn maven_reads_a_parent_from_the_repository_of_the_server_github() {
     assert!(server.refused().iter().all(Option::is_none), "{:?}", server.refused());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nuget_lists_a_package_of_the_owner() {
-    let Some(dotnet) = installed("dotnet") else { return };
-    let token = token();
+/// What NuGet needs of Mono: the runtime, and of the libraries those that it loads.
+const MONO: &[&str] = &[
+    "libmono-corlib4.5-dll",
+    "libmono-microsoft-build-framework4.0-cil",
+    "libmono-microsoft-build-utilities-v4.0-4.0-cil",
+    "libmono-microsoft-csharp4.0-cil",
+    "libmono-security4.0-cil",
+    "libmono-system-componentmodel-composition4.0-cil",
+    "libmono-system-componentmodel-dataannotations4.0-cil",
+    "libmono-system-configuration4.0-cil",
+    "libmono-system-core4.0-cil",
+    "libmono-system-data-services-client4.0-cil",
+    "libmono-system-data4.0-cil",
+    "libmono-system-io-compression4.0-cil",
+    "libmono-system-net-http4.0-cil",
+    "libmono-system-numerics4.0-cil",
+    "libmono-system-runtime-serialization4.0-cil",
+    "libmono-system-security4.0-cil",
+    "libmono-system-servicemodel4.0a-cil",
+    "libmono-system-xml-linq4.0-cil",
+    "libmono-system-xml4.0-cil",
+    "libmono-system4.0-cil",
+    "libmono-windowsbase4.0-cil",
+    "mono-runtime-common",
+    "mono-runtime-sgen",
+];
+
+/// A package with one file, as NuGet packs it.
+fn nupkg(nuget: impl Fn() -> Command) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = "<package><metadata><id>Acme.App</id><version>1.2.3</version><authors>acme</authors>\
+                    <description>an app</description></metadata><files><file src=\"app.txt\"/></files></package>";
+    fs::write(folder.path().join("acme.nuspec"), manifest).unwrap();
+    fs::write(folder.path().join("app.txt"), "an app").unwrap();
+    printed(nuget().current_dir(folder.path()).args(["pack", "acme.nuspec"]));
+    fs::read(folder.path().join("Acme.App.1.2.3.nupkg")).unwrap()
+}
+
+/// What a source tells of a package: <https://learn.microsoft.com/en-us/nuget/api/service-index> and the pages beside it.
+fn source(authority: &str, nupkg: Vec<u8>) -> Vec<(String, Vec<u8>)> {
     let root = "/_registry/nuget/acme";
-    let server = Server::start(&token, Scheme::Basic, |authority| {
-        let base = format!("http://{authority}{root}");
-        let flat = json!({ "@id": format!("{base}/flat/"), "@type": "PackageBaseAddress/3.0.0" });
-        let index = json!({ "version": "3.0.0", "resources": [flat] });
-        let versions = json!({ "versions": ["1.2.3"] });
-        Service::Files(vec![
-            (format!("{root}/index.json"), index.to_string().into_bytes()),
-            (format!("{root}/flat/acme.app/index.json"), versions.to_string().into_bytes()),
-        ])
+    let base = format!("http://{authority}{root}");
+    let package = format!("{base}/flat/acme.app/1.2.3/acme.app.1.2.3.nupkg");
+    let leaf = json!({ "id": "Acme.App", "version": "1.2.3", "listed": true });
+    let leaf =
+        json!({ "@id": format!("{base}/about/1.2.3"), "catalogEntry": leaf, "packageContent": package });
+    let page = json!({ "@id": base, "count": 1, "lower": "1.2.3", "upper": "1.2.3", "items": [leaf] });
+    let about = json!({
+        "@id": format!("{base}/about/"), "@type": "RegistrationsBaseUrl/Versioned", "clientVersion": "4.3.0",
     });
+    let flat = json!({ "@id": format!("{base}/flat/"), "@type": "PackageBaseAddress/3.0.0" });
+    let files = [
+        ("index.json", json!({ "version": "3.0.0", "resources": [about, flat] })),
+        ("about/acme.app/index.json", json!({ "count": 1, "items": [page] })),
+    ];
+    let files = files.map(|(path, file)| (format!("{root}/{path}"), file.to_string().into_bytes()));
+    let package = (format!("{root}/flat/acme.app/1.2.3/acme.app.1.2.3.nupkg"), nupkg);
+    files.into_iter().chain([package]).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nuget_installs_a_package_of_the_owner() {
+    let Some(mono) = from_debian(MONO, "usr/bin/mono-sgen") else { return };
+    let Some(program) = from_npm(&["nuget-exe@5.8.0"], "nuget-exe/nuget-5.8.0.exe") else { return };
+    let home = tempfile::tempdir().unwrap();
+    let installed = mono.ancestors().nth(2).unwrap();
+    let nuget = || {
+        let mut nuget = command(&mono, home.path());
+        nuget.env("MONO_CFG_DIR", installed.with_file_name("etc")).env("MONO_GAC_PREFIX", installed);
+        nuget.arg(&program);
+        nuget
+    };
+    let (token, nupkg) = (token(), nupkg(nuget));
+    let server = Server::start(&token, Scheme::Basic, |authority| Service::Files(source(authority, nupkg)));
     let server = server.await;
     let folder =
         mounted(&output("NuGetConfig", json!({ "owner": "acme" })), &token, &addresses(&server.authority));
-    let home = tempfile::tempdir().unwrap();
-    let mut search = command(&dotnet, home.path());
-    search.env("DOTNET_CLI_TELEMETRY_OPTOUT", "1").args(["package", "search", "acme.app", "--configfile"]);
-    // Whether there is such a package does not matter: it must have been asked for with the token.
-    let output = search.arg(folder.path().join("nuget.config")).output().unwrap();
-    if server.served().is_empty() {
-        missing(
-            "NuGet",
-            &format!("this dotnet does not search: {}", String::from_utf8_lossy(&output.stderr)),
-        );
-    }
+    let work = tempfile::tempdir().unwrap();
+    let mut install = nuget();
+    install.current_dir(work.path()).args(["install", "Acme.App", "-Version", "1.2.3", "-NonInteractive"]);
+    printed(install.arg("-ConfigFile").arg(folder.path().join("nuget.config")));
+    assert!(work.path().join("Acme.App.1.2.3").is_dir(), "{:?}", server.served());
+    assert_eq!(server.served().len(), 3, "{:?}", server.served());
     assert!(server.refused().iter().all(Option::is_none), "{:?}", server.refused());
 }

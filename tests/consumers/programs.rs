@@ -6,9 +6,11 @@ use std::{
     hash::{Hash, Hasher},
     io::{self, Write},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output, Stdio},
     sync::{Mutex, PoisonError},
 };
+
+use serde_json::Value;
 
 /// One build at a time: each takes all there is of the machine.
 static BUILDING: Mutex<()> = Mutex::new(());
@@ -52,27 +54,68 @@ pub(crate) fn built(name: &str, package: &str) -> Option<PathBuf> {
     }
 }
 
-/// A program from a package of Debian's archive, which is unpacked and not installed.
-pub(crate) fn from_debian(package: &str, program: &str) -> Option<PathBuf> {
+/// A program from packages of Debian's archive, which are unpacked and not installed; what they depend on is not fetched with them.
+pub(crate) fn from_debian(packages: &[&str], program: &str) -> Option<PathBuf> {
+    let packages = packages.join(" ");
+    // A machine that is new has no list of packages yet.
+    let script = format!(
+        "download() {{ apt-get download {packages}; }}; download || {{ apt-get update && download; }} && \
+         for package in *.deb; do dpkg -x \"$package\" . && rm \"$package\" || exit; done"
+    );
+    fetched(&script, program)
+}
+
+/// A file of packages from npm, with what they need but without what they can do without. No script of theirs is run.
+pub(crate) fn from_npm(packages: &[&str], file: &str) -> Option<PathBuf> {
+    let packages = packages.join(" ");
+    let options = "--prefix . --silent --no-audit --no-fund --ignore-scripts --omit=optional";
+    fetched(&format!("npm install {options} {packages}"), &format!("node_modules/{file}"))
+}
+
+/// A file of what a script of the shell fetches into an empty folder, once for each text of the script.
+fn fetched(script: &str, file: &str) -> Option<PathBuf> {
     let _building = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
-    let folder = cache()?.join(format!("debian-{package}"));
-    let path = folder.join(program);
+    let mut hasher = DefaultHasher::new();
+    script.hash(&mut hasher);
+    let folder = cache()?.join(format!("fetched-{:016x}", hasher.finish()));
+    let path = folder.join(file);
     if path.is_file() {
         return Some(path);
     }
-    fs::create_dir_all(&folder).unwrap();
-    let script = format!("apt-get download {package} && dpkg -x {package}_*.deb .");
-    let output = Command::new("sh").current_dir(&folder).args(["-c", &script]).output().unwrap();
-    if output.status.success() && path.is_file() {
+    let partial = folder.with_extension(std::process::id().to_string());
+    fs::create_dir_all(&partial).unwrap();
+    let output = Command::new("sh").current_dir(&partial).args(["-c", script]).output().unwrap();
+    if output.status.success() && partial.join(file).is_file() {
+        fs::rename(&partial, &folder).unwrap();
         return Some(path);
     }
-    missing(package, String::from_utf8_lossy(&output.stderr).trim().lines().last().unwrap_or_default());
+    fs::remove_dir_all(&partial).unwrap();
+    missing(file, String::from_utf8_lossy(&output.stderr).trim().lines().last().unwrap_or_default());
     None
 }
 
 /// What the program prints; the test fails with all of its words if it does not succeed.
 pub(crate) fn printed(command: &mut Command) -> String {
     let output = command.output().unwrap();
+    succeeded(command, &output)
+}
+
+/// The same of a program that reads these values, one a line.
+pub(crate) fn fed(command: &mut Command, values: &[Value]) -> String {
+    let output = feed(command, values);
+    succeeded(command, &output)
+}
+
+/// How a program ends that reads these values, one a line.
+pub(crate) fn feed(command: &mut Command, values: &[Value]) -> Output {
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    let lines: String = values.iter().map(|value| format!("{value}\n")).collect();
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn succeeded(command: &Command, output: &Output) -> String {
     let (printed, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{command:?}: {}\n{printed}\n{said}", output.status);
     printed.into_owned()

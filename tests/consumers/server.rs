@@ -26,6 +26,8 @@ pub(crate) enum Scheme {
     Basic,
     /// The token alone, as npm does.
     Bearer,
+    /// The token alone, as clients of GitHub's API do.
+    Token,
 }
 
 /// What the server does for who is let in.
@@ -66,6 +68,7 @@ impl Server {
                 format!("Basic {}", BASE64_STANDARD.encode(format!("{LOGIN}:{}", token.expose())))
             }
             Scheme::Bearer => format!("Bearer {}", token.expose()),
+            Scheme::Token => format!("token {}", token.expose()),
         };
         let service = service(&authority);
         let inner = Arc::new(Inner {
@@ -105,7 +108,7 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
         inner.refused.lock().unwrap().push(given);
         let challenge = match inner.scheme {
             Scheme::Basic => "Basic realm=\"GitHub\"",
-            Scheme::Bearer => "Bearer",
+            Scheme::Bearer | Scheme::Token => "Bearer",
         };
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)]).into_response();
     }

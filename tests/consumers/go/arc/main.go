@@ -1,32 +1,26 @@
-// Reads the files of a folder as the data of a githubConfigSecret, has the client of actions-runner-controller ask a server on this
+// Reads a githubConfigSecret as JSON, has the client of actions-runner-controller ask a server on this
 // machine for runners with it, and prints how that client says who it is.
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 
 	"github.com/actions/actions-runner-controller/github/actions"
 	"github.com/go-logr/logr"
 )
 
 func main() {
-	data := actions.KubernetesSecretData{}
-	entries, err := os.ReadDir(os.Args[1])
-	if err != nil {
-		log.Fatal(err)
+	var secret struct {
+		Data actions.KubernetesSecretData `json:"data"`
 	}
-	for _, entry := range entries {
-		value, err := os.ReadFile(filepath.Join(os.Args[1], entry.Name()))
-		if err != nil {
-			log.Fatal(err)
-		}
-		data[entry.Name()] = value
+	if err := json.NewDecoder(os.Stdin).Decode(&secret); err != nil {
+		log.Fatal(err)
 	}
 	said := make(chan string, 16)
 	server := httptest.NewServer(http.HandlerFunc(func(reply http.ResponseWriter, request *http.Request) {
@@ -38,7 +32,7 @@ func main() {
 	}))
 	defer server.Close()
 	clients := actions.NewMultiClient(logr.Discard())
-	client, err := clients.GetClientFromSecret(context.Background(), server.URL+"/acme", "runners", data, actions.WithRetryMax(0))
+	client, err := clients.GetClientFromSecret(context.Background(), server.URL+"/acme", "runners", secret.Data, actions.WithRetryMax(0))
 	if err != nil {
 		log.Fatal(err)
 	}

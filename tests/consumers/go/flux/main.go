@@ -1,37 +1,38 @@
-// Reads the files of a folder as the data of a Secret for a GitRepository, as Flux's source-controller does, and prints the user name
-// and the password that it makes of them for a URL.
+// Reads a Secret as JSON, and prints what Flux makes of it: with a URL as its argument the user name and the password of a GitRepository
+// there, as source-controller has them, and without one the token of a Provider, as notification-controller has it.
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"log"
 	"net/url"
 	"os"
-	"path/filepath"
 
 	"github.com/fluxcd/pkg/git"
+	"github.com/fluxcd/pkg/runtime/secrets"
+	corev1 "k8s.io/api/core/v1"
 )
 
 func main() {
-	data := map[string][]byte{}
-	entries, err := os.ReadDir(os.Args[1])
-	if err != nil {
-		log.Fatal(err)
+	secret := &corev1.Secret{}
+	check(json.NewDecoder(os.Stdin).Decode(secret))
+	if len(os.Args) == 1 {
+		methods, err := secrets.AuthMethodsFromSecret(context.Background(), secret)
+		check(err)
+		fmt.Println(methods.Token)
+		return
 	}
-	for _, entry := range entries {
-		value, err := os.ReadFile(filepath.Join(os.Args[1], entry.Name()))
-		if err != nil {
-			log.Fatal(err)
-		}
-		data[entry.Name()] = value
-	}
-	repository, err := url.Parse(os.Args[2])
-	if err != nil {
-		log.Fatal(err)
-	}
-	options, err := git.NewAuthOptions(*repository, data)
-	if err != nil {
-		log.Fatal(err)
-	}
+	repository, err := url.Parse(os.Args[1])
+	check(err)
+	options, err := git.NewAuthOptions(*repository, secret.Data)
+	check(err)
 	fmt.Printf("%s\n%s\n", options.Username, options.Password)
+}
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
 }
