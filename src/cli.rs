@@ -77,13 +77,14 @@ pub enum Error {
 
 impl Error {
     /// 3 for what the caller must mend on the command line or in a file; else 2 for `check`, which leaves the token undetermined,
-    /// and 1 for the others.
+    /// 4 for a replica that led and leads no more, and 1 for the others.
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Usage(_)
             | Error::Settings(_)
             | Error::Telemetry(telemetry::Error::Filter(_) | telemetry::Error::Target(_)) => 3,
             Error::Check(error) => error.exit_code().max(2),
+            Error::Run(crate::run::Error::Lost { .. }) => 4,
             _ => 1,
         }
     }

@@ -4,8 +4,11 @@
 
 pub mod connections;
 pub mod consumers;
+pub mod election;
 pub mod events;
+pub mod fence;
 pub mod index;
+pub mod lease;
 pub mod marks;
 pub mod object;
 pub mod outputs;
@@ -26,7 +29,7 @@ use crate::domain::token::Token;
 use object::ObjectKey;
 
 /// How long one call may take. Longer is no use: the next reconcile comes anyway.
-const DEADLINE: Duration = Duration::from_secs(5);
+pub const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Why a call brought nothing.
 #[derive(Debug, thiserror::Error)]

@@ -19,10 +19,17 @@ fn main() -> ExitCode {
     for error in dumps::forbid() {
         say(&format!("warning: {error}"));
     }
-    start()
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => {
+            let code = runtime.block_on(start());
+            // The resolver may hang for long in a thread of its own, which nobody waits for.
+            runtime.shutdown_background();
+            code
+        }
+        Err(error) => failed(&format!("cannot start: {error}"), 1),
+    }
 }
 
-#[tokio::main(flavor = "current_thread")]
 async fn start() -> ExitCode {
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         return failed("another TLS provider was installed before", 1);

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use futures::future::BoxFuture;
+use futures::future::{self, BoxFuture};
 use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::Notify, task::JoinSet};
 
@@ -217,6 +217,11 @@ impl Prober {
         }
     }
 
+    /// Asks nothing any more, and waits for the answers to what was asked.
+    pub async fn rest(&self) {
+        future::join_all(self.hosts.values().map(|host| host.rest())).await;
+    }
+
     /// For how long work that may go has waited for a worker; `None` if none has.
     pub fn stalled(&self, now: Timestamp) -> Option<Duration> {
         self.hosts.values().filter_map(|host| host.stalled(now)).max()
@@ -241,8 +246,13 @@ impl Snapshot {
 impl Workers {
     /// Runs all of them, each as a task of its own. It ends when any of them does, which none should; the rest end with it.
     pub async fn run(self) {
-        let mut tasks: JoinSet<()> = self.0.into_iter().collect();
+        let mut tasks: JoinSet<()> = self.each().collect();
         tasks.join_next().await;
+    }
+
+    /// Each of them, to be run as a task of its own. None should ever end.
+    pub fn each(self) -> impl Iterator<Item = BoxFuture<'static, ()>> {
+        self.0.into_iter()
     }
 }
 
@@ -256,6 +266,11 @@ impl Changes {
             }
             woken.await;
         }
+    }
+
+    /// True if none is there.
+    pub fn is_empty(&self) -> bool {
+        self.0.of.lock().unwrap_or_else(PoisonError::into_inner).order.is_empty()
     }
 
     fn push(&self, host: Arc<str>, token: HashedToken) {

@@ -3,6 +3,7 @@
 mod act;
 mod contention;
 mod follow;
+mod lead;
 mod observe;
 mod queue;
 mod rare;
@@ -15,7 +16,7 @@ mod watched;
 use std::{
     collections::HashMap,
     panic::AssertUnwindSafe,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -24,7 +25,7 @@ use jiff::Timestamp;
 use kube::Client;
 
 use crate::{
-    api::{GithubPatConnectionSpec as Spec, StatusDigest},
+    api::GithubPatConnectionSpec as Spec,
     cluster::{
         Fault,
         connections::Connection,
@@ -45,6 +46,7 @@ use crate::{
 };
 use act::{act, retire};
 use follow::Listings;
+pub use lead::finish;
 use observe::Observer;
 pub use queue::{Priority, Queue};
 use records::{Record, Records};
@@ -78,6 +80,8 @@ pub struct Context {
     pub relist: Arc<Relist>,
     /// Which connection is next.
     pub queue: Queue,
+    /// Whether this replica works.
+    leads: AtomicBool,
     /// The names of the hosts, shared by all that is known of their tokens.
     hosts: HashMap<String, Arc<str>>,
     records: Records,
@@ -107,11 +111,12 @@ enum Next {
 }
 
 impl Context {
-    /// A context in which nothing is known yet.
+    /// A context in which nothing is known yet. Where there may be several replicas, it works from [`Context::lead`] on.
     pub fn new(client: Client, prober: Prober, settings: Settings) -> Self {
         let hosts =
             settings.hosts.iter().map(|host| (host.name.clone(), host.name.as_str().into())).collect();
         Context {
+            leads: settings.lease.is_none().into(),
             hosts,
             client,
             prober,
@@ -127,6 +132,9 @@ impl Context {
 
     /// Queues whom an event concerns.
     pub fn wake(&self, woken: Woken) {
+        if !self.leads() {
+            return;
+        }
         self.remember_refusals(&woken);
         match woken {
             Woken::New(key) => self.queue.wake(&key, Priority::New),
@@ -152,15 +160,8 @@ impl Context {
         if self.index.has_listed().borrow().connections {
             return;
         }
-        let Some(connection) = self.index.connection(key) else { return };
-        let status = connection.status.as_ref();
-        for (host, token, at) in status.into_iter().flat_map(StatusDigest::refusals) {
-            self.records.remember_refusal(self.subject(host, token), at);
-        }
-        let now = Timestamp::now();
-        let remembered = status.into_iter().flat_map(|status| status.failed_logins(key.namespace()));
-        for (host, logins, is_unconfirmed) in remembered {
-            logins.into_iter().for_each(|login| self.prober.remember(host, login, is_unconfirmed, now));
+        if let Some(connection) = self.index.connection(key) {
+            self.remember(key, &connection);
         }
     }
 

@@ -2,9 +2,9 @@
 
 mod kubeconfig;
 
-use std::sync::Arc;
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
-use futures::future;
+use futures::future::{self, BoxFuture};
 use jiff::Timestamp;
 use kube::{Client, config::Kubeconfig};
 use tokio::{
@@ -14,13 +14,24 @@ use tokio::{
 };
 
 use crate::{
-    cluster::watch::{self, LONGEST_SILENCE},
+    cluster::{
+        DEADLINE,
+        election::Terms,
+        fence::Fence,
+        lease::{Elector, Lost},
+        watch::{self, LONGEST_SILENCE},
+    },
     github::{self, Github},
-    prober::Prober,
+    prober::{Prober, Workers},
     reconcile::{self, Context},
     serve::{self, Health},
-    settings::Settings,
+    settings::{Lease, Settings},
 };
+
+/// A replica that has not listed everything by then stands for election all the same: there may be none that has.
+const UNTIL_WARM: Duration = Duration::from_secs(30);
+/// How long giving back the Lease may take; the Pod is killed 30 s after it was told to stop.
+const GIVING_BACK: Duration = Duration::from_secs(3);
 
 /// What ends the operator early.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +60,16 @@ pub enum Error {
     /// A task panicked.
     #[error("a task of the operator panicked ({0}); please report this")]
     Panic(#[source] JoinError),
+    /// This replica led, and leads no more.
+    #[error(
+        "this replica lost the Lease {lease}: {why}; it ends, so that it is started anew and waits for the Lease"
+    )]
+    Lost {
+        /// Namespace and name.
+        lease: String,
+        /// How.
+        why: Lost,
+    },
     /// A task that never ends has ended.
     #[error("a task of the operator ended ({0}); it is to be started anew")]
     Task(&'static str),
@@ -65,21 +86,25 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
     let config = kubeconfig::cluster().await?;
     let proxy = Kubeconfig::read().ok().and_then(|kubeconfig| proxy_of(&kubeconfig));
     let client = Client::try_from(impatient(config, proxy.as_deref())?)?;
-    tokio::select! {
-        ended = operate(client, settings) => return ended,
-        _ = terminated.recv() => {}
-        _ = interrupted.recv() => {}
-    }
-    tracing::info!("stopping");
-    Ok(())
+    operate(client, settings, async move {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
+        }
+    })
+    .await
 }
 
-/// Runs the operator with this client for ever.
+/// Runs the operator with this client until it is told to stop.
 ///
 /// # Errors
 ///
 /// What keeps it from running, or the end of any task.
-pub async fn operate(client: Client, settings: Settings) -> Result<(), Error> {
+pub async fn operate(
+    client: Client,
+    settings: Settings,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Error> {
     // What cannot be had ends the process before anything else begins.
     let probes = serve::listen(settings.listen)?;
     let listen = probes.local_addr().unwrap_or(settings.listen);
@@ -87,18 +112,84 @@ pub async fn operate(client: Client, settings: Settings) -> Result<(), Error> {
     let hosts: Vec<_> =
         settings.hosts.iter().map(|host| (host.name.as_str(), settings.limits(host))).collect();
     let (prober, asking) = Prober::new(github, hosts);
+    let mut replica = settings.lease.as_ref().map(|lease| replica(&client, lease));
+    let client = match &replica {
+        Some((fence, _)) => fence.around(client),
+        None => client,
+    };
     let ctx = Arc::new(Context::new(client, prober, settings));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), %listen, "started");
-    let mut tasks = tasks(&ctx, probes);
-    tasks.spawn(async move {
-        asking.run().await;
-        Err(Error::Task("asking GitHub"))
-    });
-    first_end(tasks).await
+    let mut tasks = following(&ctx, probes);
+    let ended = lead(&ctx, &mut tasks, asking, replica.as_mut(), stop).await;
+    tasks.shutdown().await;
+    if let Some((_, elector)) = &mut replica {
+        let given_back = tokio::time::timeout(GIVING_BACK, elector.release()).await;
+        if !matches!(given_back, Ok(Ok(()))) {
+            tracing::warn!(lease = elector.shown(), "the lease was not given back; it runs out by itself");
+        }
+    }
+    ended
 }
 
-/// Waits until any of the tasks ends, and gives why. All others end with it.
-async fn first_end(mut tasks: JoinSet<Result<(), Error>>) -> Result<(), Error> {
+/// Waits until this replica leads, which it does from the start if there is one only, and works until it is told to stop.
+async fn lead(
+    ctx: &Arc<Context>,
+    tasks: &mut JoinSet<Result<(), Error>>,
+    asking: Workers,
+    mut replica: Option<&mut (Arc<Fence>, Elector)>,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    let mut stop = pin!(stop);
+    if let Some((_, elector)) = &mut replica {
+        tokio::select! {
+            ended = first_end(tasks) => return ended,
+            () = stop.as_mut() => return Ok(()),
+            () = elector.acquire(warm(ctx)) => ctx.lead(),
+        }
+    }
+    working(tasks, ctx, asking, replica.as_ref().map(|(fence, _)| fence));
+    let kept = async {
+        match replica {
+            Some((_, elector)) => {
+                let why = elector.keep().await;
+                Error::Lost { lease: elector.shown().to_owned(), why }
+            }
+            None => future::pending().await,
+        }
+    };
+    let finished = async {
+        stop.await;
+        tracing::info!("stopping");
+        reconcile::finish(ctx).await;
+    };
+    tokio::select! {
+        ended = first_end(tasks) => ended,
+        lost = kept => Err(lost),
+        () = finished => Ok(()),
+    }
+}
+
+/// The replica that waits for this Lease, and the fence that it opens.
+fn replica(client: &Client, lease: &Lease) -> (Arc<Fence>, Elector) {
+    let terms = Terms {
+        lease_duration: lease.duration.unsigned_abs(),
+        renew_deadline: lease.renew_deadline.unsigned_abs(),
+        retry_period: lease.retry_period.unsigned_abs(),
+    };
+    let fence = Fence::new(terms.write_deadline(DEADLINE));
+    let namespace = lease.namespace.as_deref().unwrap_or_else(|| client.default_namespace());
+    let elector = Elector::new(client.clone(), namespace, &lease.name, terms, fence.clone());
+    (fence, elector)
+}
+
+/// Waits until everything is listed, but not for ever.
+async fn warm(ctx: &Context) {
+    let mut listed = ctx.index.has_listed();
+    let _ = tokio::time::timeout(UNTIL_WARM, listed.wait_for(|listed| listed.all())).await;
+}
+
+/// Waits until any of the tasks ends, and gives why.
+async fn first_end(tasks: &mut JoinSet<Result<(), Error>>) -> Result<(), Error> {
     match tasks.join_next().await {
         Some(Ok(ended)) => ended,
         Some(Err(panicked)) => Err(Error::Panic(panicked)),
@@ -106,8 +197,8 @@ async fn first_end(mut tasks: JoinSet<Result<(), Error>>) -> Result<(), Error> {
     }
 }
 
-/// Everything that goes on for ever.
-fn tasks(ctx: &Arc<Context>, probes: TcpListener) -> JoinSet<Result<(), Error>> {
+/// What every replica does, whether it leads or not.
+fn following(ctx: &Arc<Context>, probes: TcpListener) -> JoinSet<Result<(), Error>> {
     let mut tasks = JoinSet::new();
     let serving = ctx.clone();
     tasks.spawn(async move { Ok(serve::serve(probes, move || health_of(&serving)).await?) });
@@ -126,24 +217,44 @@ fn tasks(ctx: &Arc<Context>, probes: TcpListener) -> JoinSet<Result<(), Error>> 
         watch::secrets(watched.client.clone(), &watched.index, &watched.relist, wake).await;
         Err(Error::Task("watching Secrets"))
     });
+    tasks
+}
+
+/// What the one replica does that leads, and only while the fence is open, if there is one.
+fn working(
+    tasks: &mut JoinSet<Result<(), Error>>,
+    ctx: &Arc<Context>,
+    asking: Workers,
+    fence: Option<&Arc<Fence>>,
+) {
+    let mut spawn = |task: &'static str, work: BoxFuture<'static, ()>| {
+        let fence = fence.cloned();
+        tasks.spawn(async move {
+            let is_over = match fence {
+                Some(fence) => fence.while_open(work).await.is_none(),
+                None => {
+                    work.await;
+                    false
+                }
+            };
+            // Why it is over is told by the elector.
+            if is_over { future::pending().await } else { Err(Error::Task(task)) }
+        });
+    };
+    asking.each().for_each(|asking| spawn("asking GitHub", asking));
     let following = ctx.clone();
-    tasks.spawn(async move {
-        future::join(reconcile::open(&following), reconcile::follow_answers(&following)).await;
-        Err(Error::Task("following GitHub's answers"))
-    });
+    spawn(
+        "following GitHub's answers",
+        Box::pin(async move {
+            future::join(reconcile::open(&following), reconcile::follow_answers(&following)).await;
+        }),
+    );
     let telling = ctx.clone();
-    tasks.spawn(async move {
-        telling.events.send(&telling.client).await;
-        Err(Error::Task("sending Events"))
-    });
+    spawn("sending Events", Box::pin(async move { telling.events.send(&telling.client).await }));
     for _ in 0..ctx.settings.concurrency {
         let working = ctx.clone();
-        tasks.spawn(async move {
-            reconcile::work(&working).await;
-            Err(Error::Task("reconciling"))
-        });
+        spawn("reconciling", Box::pin(async move { reconcile::work(&working).await }));
     }
-    tasks
 }
 
 fn health_of(ctx: &Context) -> Health {
@@ -192,11 +303,12 @@ mod tests {
         };
         let mut tasks = with_others();
         tasks.spawn(async { Err(Error::Task("watching Secrets")) });
-        assert!(matches!(first_end(tasks).await, Err(Error::Task("watching Secrets"))));
+        assert!(matches!(first_end(&mut tasks).await, Err(Error::Task("watching Secrets"))));
+        tasks.shutdown().await;
         let mut tasks = with_others();
         tasks.spawn(async { panic!("a fault of the program") });
-        assert!(matches!(first_end(tasks).await, Err(Error::Panic(_))));
-        tokio::task::yield_now().await;
+        assert!(matches!(first_end(&mut tasks).await, Err(Error::Panic(_))));
+        tasks.shutdown().await;
         assert_eq!(Arc::strong_count(&kept), 1, "nothing goes on");
     }
 

@@ -4,6 +4,7 @@
 //! table, which a test holds against this file.
 
 mod host;
+mod lease;
 mod no_proxy;
 mod proxy;
 mod range;
@@ -22,6 +23,7 @@ use reqwest::header::HeaderValue;
 use serde::Deserialize;
 
 pub use host::{Host, HostInput, is_loopback};
+pub use lease::Lease;
 pub use proxy::{Proxy, ProxyInput};
 pub use range::Range;
 pub use yaml::{documents, from_value, from_yaml, unread, with_names};
@@ -49,6 +51,10 @@ const FAILED_LOGINS_PER_NAMESPACE: Range = Range::count("failedLoginsPerNamespac
 // https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
 const QUESTIONS_PER_MINUTE: Range = Range::count("questionsPerMinute", 600, 1, 60_000);
 const CONCURRENCY: Range = Range::count("concurrency", 16, 1, 1000);
+// client-go's defaults: https://pkg.go.dev/k8s.io/client-go/tools/leaderelection#LeaderElectionConfig
+const LEASE_DURATION: Range = Range::duration("leaseDuration", 15, 3, 5 * MINUTE);
+const RENEW_DEADLINE: Range = Range::duration("renewDeadline", 10, 2, 4 * MINUTE);
+const RETRY_PERIOD: Range = Range::duration("retryPeriod", 2, 1, MINUTE);
 const HOST_CONCURRENCY: Range = Range::count("hosts[].concurrency", 16, 1, 100);
 const CONNECT_TIMEOUT: Range = Range::duration("hosts[].connectTimeout", 3, 1, 30);
 // GitHub itself gives up on a request after 10 s:
@@ -56,7 +62,7 @@ const CONNECT_TIMEOUT: Range = Range::duration("hosts[].connectTimeout", 3, 1, 3
 const TIMEOUT: Range = Range::duration("hosts[].timeout", 10, 1, MINUTE);
 
 /// Every setting with bounds, those of a host as `hosts[].name`.
-pub const RANGES: [Range; 13] = [
+pub const RANGES: [Range; 16] = [
     MINIMUM_INTERVAL,
     TRUST_FOR,
     CONFIRM_AFTER,
@@ -67,6 +73,9 @@ pub const RANGES: [Range; 13] = [
     FAILED_LOGINS_PER_NAMESPACE,
     QUESTIONS_PER_MINUTE,
     CONCURRENCY,
+    LEASE_DURATION,
+    RENEW_DEADLINE,
+    RETRY_PERIOD,
     HOST_CONCURRENCY,
     CONNECT_TIMEOUT,
     TIMEOUT,
@@ -99,6 +108,8 @@ pub struct Settings {
     pub concurrency: u16,
     /// Whether the objects are listed that name an output, which takes rights of its own.
     pub consumers: bool,
+    /// The Lease that one of several replicas holds; `None` if there is one replica only.
+    pub lease: Option<Lease>,
     /// The `X-GitHub-Api-Version` header.
     pub github_api_version: HeaderValue,
     /// Where `/livez` and `/readyz` are served.
@@ -157,6 +168,24 @@ pub struct SettingsInput {
     /// Whether to list the Pods, workloads and others that name an output [default: false]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_CONSUMERS", value_name = "true|false", value_parser = truth)]
     pub consumers: Option<bool>,
+    /// Whether several replicas may run, of which one at a time works: the one that holds the Lease [default: false]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_LEADER_ELECTION", value_name = "true|false", value_parser = truth)]
+    pub leader_election: Option<bool>,
+    /// The name of the Lease [default: github-pat-operator]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_LEASE_NAME", value_name = "NAME")]
+    pub lease_name: Option<String>,
+    /// The namespace of the Lease [default: that of the Pod or of the kubeconfig]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_LEASE_NAMESPACE", value_name = "NAMESPACE")]
+    pub lease_namespace: Option<String>,
+    /// How long the others wait for a leader that is not heard of any more
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_LEASE_DURATION", value_name = "DURATION")]
+    pub lease_duration: Option<Duration>,
+    /// How long the leader tries to renew the Lease before it ends
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_RENEW_DEADLINE", value_name = "DURATION")]
+    pub renew_deadline: Option<Duration>,
+    /// How far apart the renewals of the Lease are
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_RETRY_PERIOD", value_name = "DURATION")]
+    pub retry_period: Option<Duration>,
     /// The X-GitHub-Api-Version header [default: 2022-11-28]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_GITHUB_API_VERSION", value_name = "DATE")]
     pub github_api_version: Option<String>,
@@ -234,6 +263,7 @@ impl Settings {
     /// The first setting that cannot be used, by name.
     pub fn new(outer: SettingsInput, inner: SettingsInput) -> Result<Self, Error> {
         let duration = |range: Range, outer: Option<_>, inner| range.checked_duration(outer.or(inner));
+        let lease = Lease::new(&outer, &inner)?;
         let settings = Settings {
             hosts: host::all(outer.hosts.into_iter().chain(inner.hosts))?,
             minimum_interval: duration(MINIMUM_INTERVAL, outer.minimum_interval, inner.minimum_interval)?,
@@ -250,6 +280,7 @@ impl Settings {
                 .checked_number(outer.questions_per_minute.or(inner.questions_per_minute))?,
             concurrency: CONCURRENCY.checked_number(outer.concurrency.or(inner.concurrency))?,
             consumers: outer.consumers.or(inner.consumers).unwrap_or_default(),
+            lease,
             github_api_version: api_version(outer.github_api_version.or(inner.github_api_version))?,
             listen: outer.listen.or(inner.listen).unwrap_or(([127, 0, 0, 1], 8080).into()),
             log_format: outer.log_format.or(inner.log_format).unwrap_or(LogFormat::Text),

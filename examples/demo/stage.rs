@@ -404,7 +404,7 @@ fn operate(plane: &ControlPlane, client: &Client, github: &Simulator) -> Result<
     let settings = Settings::new(SettingsInput::default(), SettingsInput::read(&path)?)?;
     let log = std::fs::File::create(plane.directory().join("operator.log"))?;
     tracing_subscriber::fmt().with_ansi(false).with_writer(Mutex::new(log)).try_init()?;
-    tokio::spawn(run::operate(client.clone(), settings));
+    tokio::spawn(run::operate(client.clone(), settings, std::future::pending()));
     Ok(())
 }
 

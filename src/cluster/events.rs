@@ -41,6 +41,8 @@ const ACTION: &str = "Reconcile";
 pub struct Events {
     queue: Mutex<Queue>,
     wake: Notify,
+    /// One was sent, or given up.
+    done: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -48,6 +50,8 @@ struct Queue {
     waiting: VecDeque<(ObjectKey, KubernetesEvent)>,
     /// How many there were, which tells apart those of one instant.
     count: u32,
+    /// Whether one is on its way.
+    is_sending: bool,
 }
 
 impl Events {
@@ -79,8 +83,28 @@ impl Events {
         }
     }
 
+    /// Waits until none is there.
+    pub async fn sent(&self) {
+        loop {
+            let done = self.done.notified();
+            {
+                let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+                if queue.waiting.is_empty() && !queue.is_sending {
+                    return;
+                }
+            }
+            done.await;
+        }
+    }
+
+    /// The next one to be sent; the one before is done with.
     fn next(&self) -> Option<(ObjectKey, KubernetesEvent)> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).waiting.pop_front()
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = queue.waiting.pop_front();
+        queue.is_sending = next.is_some();
+        drop(queue);
+        self.done.notify_waiters();
+        next
     }
 }
 
@@ -177,6 +201,18 @@ mod tests {
         assert_eq!((regarding.name.as_deref(), regarding.uid.as_deref()), (Some("ci"), Some("u")));
         assert_eq!(regarding.kind.as_deref(), Some("GithubPatConnection"));
         assert_eq!(made[0].type_.as_deref(), Some("Warning"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_the_end_those_are_waited_for_that_are_not_sent_yet() {
+        let events = Events::default();
+        events.sent().await;
+        events.post(&connection("ci"), Timestamp::UNIX_EPOCH, [event("no")]);
+        let patience = std::time::Duration::from_secs(3600);
+        assert!(tokio::time::timeout(patience, events.sent()).await.is_err(), "it waits");
+        assert!(events.next().is_some());
+        assert!(tokio::time::timeout(patience, events.sent()).await.is_err(), "it is on its way");
+        tokio::join!(events.sent(), async { assert!(events.next().is_none()) });
     }
 
     #[test]

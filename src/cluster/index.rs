@@ -83,6 +83,11 @@ impl Index {
         self.lock().connections.get(key).cloned()
     }
 
+    /// Every connection.
+    pub fn connections(&self) -> Vec<Arc<Connection>> {
+        self.lock().connections.values().cloned().collect()
+    }
+
     /// How many connections there are.
     pub fn len(&self) -> usize {
         self.lock().connections.len()

@@ -8,7 +8,10 @@ use std::{
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use jiff::{SignedDuration, Timestamp};
-use tokio::{sync::Notify, time};
+use tokio::{
+    sync::{Notify, watch},
+    time,
+};
 
 use super::{Asked, Changes, Snapshot, ledger::Ledger};
 use crate::{
@@ -43,6 +46,8 @@ pub(super) struct Host {
     state: Mutex<State>,
     wake: Notify,
     changes: Changes,
+    /// How many questions are on their way.
+    open: watch::Sender<usize>,
 }
 
 /// What the lock guards.
@@ -56,6 +61,8 @@ struct State {
     wakes_at: Option<Timestamp>,
     /// What the clock said last.
     told_time: Timestamp,
+    /// Whether nothing is asked any more.
+    rests: bool,
 }
 
 /// A question to be asked now, and how.
@@ -69,8 +76,8 @@ impl Host {
     pub(super) fn new(name: Arc<str>, limits: Limits, changes: Changes) -> Self {
         let (admission, ledger) = (Admission::new(limits), Ledger::default());
         let told_time = Timestamp::MIN;
-        let state = State { admission, ledger, unseen: None, wakes_at: None, told_time };
-        Host { name, state: Mutex::new(state), wake: Notify::new(), changes }
+        let state = State { admission, ledger, unseen: None, wakes_at: None, told_time, rests: false };
+        Host { name, state: Mutex::new(state), wake: Notify::new(), changes, open: watch::Sender::new(0) }
     }
 
     /// Lets a question wait, unless it may not.
@@ -135,6 +142,13 @@ impl Host {
         Some(now.duration_since(since).try_into().unwrap_or_default())
     }
 
+    /// Asks nothing any more, and waits for the answers to what was asked.
+    pub(super) async fn rest(&self) {
+        self.lock().rests = true;
+        // The sender lives as long as the host.
+        let _ = self.open.subscribe().wait_for(|open| *open == 0).await;
+    }
+
     /// Asks what is to be asked, for ever.
     pub(super) async fn work(self: Arc<Self>, ask: Ask, now: Now) {
         let mut asking = FuturesUnordered::new();
@@ -176,9 +190,15 @@ impl Host {
 
     fn step(&self, now: Timestamp) -> Step<Due> {
         let mut state = self.lock();
+        if state.rests {
+            return Step::Wait(None);
+        }
         let before = state.trouble();
         let (todo, changed) = state.step(now);
         self.log(before, state.trouble());
+        if matches!(todo, Step::Ask(_)) {
+            self.open.send_modify(|open| *open = open.saturating_add(1));
+        }
         drop(state);
         self.tell(changed);
         todo
@@ -191,6 +211,7 @@ impl Host {
         self.log(before, state.trouble());
         drop(state);
         self.tell(changed);
+        self.open.send_modify(|open| *open = open.saturating_sub(1));
     }
 
     fn tell(&self, changed: Vec<HashedToken>) {

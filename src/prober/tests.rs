@@ -61,6 +61,35 @@ async fn one_question_serves_all_who_ask_it_and_a_panic_harms_only_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn at_rest_nothing_is_asked_and_what_was_asked_is_waited_for() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let asking: Ask = Arc::new(move |_, _, _, _| {
+        count.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            accepted()
+        })
+    });
+    let (prober, workers) = Prober::with(asking, [("one", LIMITS_OF_TESTS)], Timestamp::now);
+    tokio::spawn(workers.run());
+    ask(&prober, "one", 1);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let begin = tokio::time::Instant::now();
+    prober.rest().await;
+    assert_eq!(begin.elapsed(), Duration::from_secs(1), "the answer that was on its way");
+    assert!(prober.snapshot(&subject("one", 1)).is_some_and(|known| known.asked.is_some()));
+    assert!(!prober.changes().is_empty());
+    prober.changes().next().await;
+    assert!(prober.changes().is_empty());
+
+    assert_eq!(ask(&prober, "one", 2), Asked::Pending, "it waits for whoever asks next");
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    prober.rest().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_host_that_never_answers_delays_nobody_on_another() {
     let asking: Ask = Arc::new(|_, _, host, _| {
         Box::pin(async move {

@@ -40,6 +40,8 @@ const ONE_IN: u32 = 8;
 pub struct Queue {
     inner: Mutex<Inner>,
     changed: Notify,
+    /// A reconcile has ended.
+    ended: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +51,8 @@ struct Inner {
     entries: HashMap<ObjectKey, Entry>,
     /// Whether connections that were judged before are served.
     open: bool,
+    /// Whether nobody is served any more.
+    closed: bool,
     /// How many are queued.
     waiting: usize,
     /// How many were taken so far.
@@ -139,6 +143,28 @@ impl Queue {
         }
         drop(inner);
         self.changed.notify_one();
+        self.ended.notify_waiters();
+    }
+
+    /// Waits until nobody is queued or being reconciled.
+    pub async fn quiet(&self) {
+        self.until(|inner| inner.waiting == 0 && !inner.is_running()).await;
+    }
+
+    /// Serves nobody any more, and waits for those that are being reconciled.
+    pub async fn close(&self) {
+        self.lock().closed = true;
+        self.until(|inner| !inner.is_running()).await;
+    }
+
+    async fn until(&self, is_so: impl Fn(&Inner) -> bool) {
+        loop {
+            let ended = self.ended.notified();
+            if is_so(&self.lock()) {
+                return;
+            }
+            ended.await;
+        }
     }
 
     /// For how long work has waited while nothing was taken or finished; `None` while nothing waits. An instant that has come
@@ -191,6 +217,10 @@ impl Inner {
         }
     }
 
+    fn is_running(&self) -> bool {
+        self.entries.values().any(|entry| entry.running)
+    }
+
     /// Queues everything whose instant has come.
     fn expire(&mut self, now: Instant) {
         while self.timers.first().is_some_and(|(at, _)| *at <= now) {
@@ -206,6 +236,9 @@ impl Inner {
     /// Takes the first connection of the first priority. A place in line that is no longer good, since the connection was
     /// forgotten or has moved to a better one, is passed over.
     fn take(&mut self) -> Option<ObjectKey> {
+        if self.closed {
+            return None;
+        }
         let mut served = PRIORITIES.to_vec();
         served.truncate(if self.open { PRIORITIES.len() } else { CLOSED });
         // Nobody waits for ever because others keep coming: now and then the last in line is the first.
@@ -322,6 +355,23 @@ mod tests {
         queue.done(&key("running"), None);
         let inner = queue.lock();
         assert!(inner.entries.is_empty() && inner.timers.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_the_end_nobody_is_taken_and_who_was_taken_is_waited_for() {
+        let queue = Queue::default();
+        queue.quiet().await;
+        queue.open();
+        for name in ["a", "b"] {
+            queue.wake(&key(name), Priority::Known);
+        }
+        let patience = Duration::from_secs(3600);
+        assert!(tokio::time::timeout(patience, queue.quiet()).await.is_err(), "two are queued");
+        assert_eq!(queue.next().await, key("a"));
+        assert!(tokio::time::timeout(patience, queue.close()).await.is_err(), "one is being reconciled");
+        assert!(tokio::time::timeout(patience, queue.next()).await.is_err(), "b is not taken");
+        tokio::join!(queue.close(), async { queue.done(&key("a"), Some(patience)) });
+        assert!(tokio::time::timeout(patience, queue.quiet()).await.is_err(), "b waits");
     }
 
     #[tokio::test(start_paused = true)]

@@ -24,6 +24,24 @@ fn without_any_setting_the_defaults_hold() {
 }
 
 #[test]
+fn a_lease_is_held_only_where_several_replicas_may_run() {
+    assert_eq!(settings("{ leaseName: a, leaseDuration: 30s }").unwrap().lease, None);
+    let lease = settings("leaderElection: true").unwrap().lease.unwrap();
+    assert_eq!((lease.name.as_str(), lease.namespace.as_deref()), ("github-pat-operator", None));
+    let seconds = [lease.duration, lease.renew_deadline, lease.retry_period].map(|span| span.as_secs());
+    assert_eq!(seconds, [15, 10, 2]);
+    let flags = SettingsInput { lease_namespace: Some("ours".to_owned()), ..SettingsInput::default() };
+    let file = SettingsInput {
+        leader_election: Some(true),
+        lease_namespace: Some("theirs".to_owned()),
+        lease_name: Some("one".to_owned()),
+        ..SettingsInput::default()
+    };
+    let lease = Settings::new(flags, file).unwrap().lease.unwrap();
+    assert_eq!((lease.name.as_str(), lease.namespace.as_deref()), ("one", Some("ours")));
+}
+
+#[test]
 fn a_flag_outweighs_the_file() {
     let flags = SettingsInput { concurrency: Some(2), ..SettingsInput::default() };
     let file = SettingsInput {
@@ -49,6 +67,15 @@ fn a_wrong_setting_is_named_with_what_would_be_right() {
         ("concurrency: -1", "concurrency", "-1 is not between 1 and 1000"),
         ("concurrency: 65537", "concurrency", "65537 is not between 1 and 1000"),
         ("githubApiVersion: latest", "githubApiVersion", "2022-11-28"),
+        ("leaderElection: maybe", "leaderElection", "maybe"),
+        ("leaseDuration: 2s", "leaseDuration", "between 3s and 5m"),
+        ("leaseDuration: 10s", "renewDeadline", "raise leaseDuration"),
+        ("renewDeadline: 15s", "renewDeadline", "not below leaseDuration"),
+        ("retryPeriod: 6s", "retryPeriod", "above half of renewDeadline"),
+        ("renewDeadline: 3s", "retryPeriod", "raise renewDeadline"),
+        ("leaseName: A_b", "leaseName", "lower case"),
+        ("leaseName: ''", "leaseName", "lower case"),
+        ("leaseNamespace: a.b", "leaseNamespace", "lower case"),
         ("hosts: [{ name: a, apiUrl: 'http://ghe.example.com/api/v3' }]", "hosts[0].apiUrl", "loopback"),
         ("hosts: [{ name: a, apiUrl: 'ftp://ghe.example.com' }]", "hosts[0].apiUrl", "https"),
         ("hosts: [{ name: a, apiUrl: 'https://me:you@ghe.example.com' }]", "hosts[0].apiUrl", "user"),
@@ -224,6 +251,9 @@ fn a_setting_may_be_what_its_bounds_say_and_no_more() {
         ("failedLoginsPerNamespace", ["0", "1", "10000", "10001"], "failedLoginsPerHour: 10000"),
         ("questionsPerMinute", ["0", "1", "60000", "60001"], ""),
         ("concurrency", ["0", "1", "1000", "1001"], ""),
+        ("leaseDuration", ["2s", "3s", "5m", "5m1s"], "renewDeadline: 2s\nretryPeriod: 1s"),
+        ("renewDeadline", ["1s", "2s", "4m", "4m1s"], "leaseDuration: 5m\nretryPeriod: 1s"),
+        ("retryPeriod", ["0s", "1s", "1m", "1m1s"], "leaseDuration: 5m\nrenewDeadline: 4m"),
         ("hosts[].concurrency", ["0", "1", "100", "101"], ""),
         ("hosts[].connectTimeout", ["0s", "1s", "30s", "31s"], "timeout: 1m"),
         ("hosts[].timeout", ["0s", "1s", "1m", "1m1s"], ""),

@@ -37,6 +37,9 @@ const ARROWS_OF_CLUSTER: &[(&str, &[&str])] = &[
     ("watch", &["connections", "index", "secrets"]),
     ("workloads", &["object"]),
     ("consumers", &[]),
+    ("election", &[]),
+    ("fence", &[]),
+    ("lease", &["election", "fence", "object"]),
 ];
 /// Crates that the domain is made of.
 const OF_THE_DOMAIN: &[&str] = &[

@@ -24,6 +24,7 @@ mod health;
 mod holders;
 mod image;
 mod layering;
+mod leaders;
 mod leaks;
 mod namespaces;
 #[path = "../consumers/programs.rs"]
@@ -32,6 +33,8 @@ mod programs;
 mod publish;
 mod purposes;
 mod reconcile;
+#[expect(dead_code, reason = "the long tests use the rest")]
+mod replica;
 mod rivals;
 mod standby;
 mod versions;

@@ -303,6 +303,11 @@ impl Operator {
         assert!(waited.is_ok(), "{words:?} was not logged: {}", self.log());
     }
 
+    /// Its process, to be ended or stopped in other ways.
+    pub(crate) fn process(&mut self) -> &mut Guarded {
+        &mut self.process
+    }
+
     /// Ends it as a cluster would.
     pub(crate) async fn stop(mut self) -> String {
         self.process.terminate().unwrap();
@@ -311,7 +316,7 @@ impl Operator {
         self.log()
     }
 
-    async fn wait_until_ready(&self) {
+    pub(crate) async fn wait_until_ready(&self) {
         let probe = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
         let answered = async {
             loop {

@@ -71,7 +71,14 @@ struct Connection {
 impl World {
     fn new(limits: Limits, host: fn(usize, i64) -> Reply) -> Self {
         let (admission, ledger) = (Admission::new(limits), Ledger::default());
-        let state = State { admission, ledger, unseen: None, wakes_at: None, told_time: Timestamp::MIN };
+        let state = State {
+            admission,
+            ledger,
+            unseen: None,
+            wakes_at: None,
+            told_time: Timestamp::MIN,
+            rests: false,
+        };
         World { state, connections: Vec::new(), host, asked: Vec::new(), looks: 0 }
     }
 

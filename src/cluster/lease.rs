@@ -1,0 +1,373 @@
+//! Takes, renews and gives back the Lease that says which replica leads.
+//!
+//! Each write names the version that was read, so that of two replicas that take it at once one finds a conflict.
+
+use std::{future::Future, pin::Pin, pin::pin, sync::Arc, time::Duration};
+
+use futures::StreamExt;
+use jiff::Timestamp;
+use k8s_openapi::{
+    api::coordination::v1::{Lease, LeaseSpec},
+    apimachinery::pkg::apis::meta::v1::MicroTime,
+};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{ObjectMeta, PostParams, WatchEvent, WatchParams},
+};
+use tokio::time::{self, Instant};
+
+use super::{
+    DEADLINE, Fault,
+    election::{Claim, Leading, RELEASED, Record, Terms, Waiting},
+    fence::Fence,
+    object::FIELD_MANAGER,
+};
+
+/// A half-open watch is noticed after this many seconds, in place of five minutes.
+const WATCH_SECONDS: u32 = 60;
+/// A Lease that others keep editing is claimed so often before the next pause.
+const CLAIMS: usize = 3;
+
+/// Why this replica leads no more.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Lost {
+    /// Somebody else holds the Lease.
+    #[error("{0} holds it")]
+    Taken(String),
+    /// The Lease was not renewed in time.
+    #[error("it was not renewed for {} s", .0.as_secs())]
+    NotRenewed(Duration),
+}
+
+/// What went wrong with a renewal.
+enum Trouble {
+    Taken(String),
+    Fault(Fault),
+}
+
+/// One replica and the Lease.
+pub struct Elector {
+    leases: Api<Lease>,
+    name: String,
+    /// Namespace and name, for the log.
+    shown: String,
+    identity: String,
+    terms: Terms,
+    fence: Arc<Fence>,
+    /// The Lease as it was read or written last.
+    lease: Option<Lease>,
+    leading: Option<Leading>,
+    /// What was logged last about the API server's refusals.
+    told: Option<String>,
+}
+
+impl Elector {
+    /// A replica that waits for the Lease of this name; the fence opens when it has it. Its client writes past the fence.
+    pub fn new(client: Client, namespace: &str, name: &str, terms: Terms, fence: Arc<Fence>) -> Self {
+        Elector {
+            leases: Api::namespaced(client, namespace),
+            name: name.to_owned(),
+            shown: format!("{namespace}/{name}"),
+            identity: identity(),
+            terms,
+            fence,
+            lease: None,
+            leading: None,
+            told: None,
+        }
+    }
+
+    /// The Lease, as namespace and name.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// Returns when this replica leads. It looks at the Lease from the beginning, and takes it once it is `warm`.
+    pub async fn acquire(&mut self, warm: impl Future<Output = ()>) {
+        let mut waiting = Waiting::new(self.identity.clone(), self.terms);
+        let mut warm = Warm { future: pin!(warm), is_over: false };
+        loop {
+            let begun = Instant::now();
+            match self.attempt(&mut waiting, &mut warm).await {
+                Ok(true) => break,
+                // The watch is over, which it is once a minute.
+                Ok(false) if begun.elapsed() >= self.terms.retry_period => {}
+                Ok(false) => time::sleep(self.terms.retry_period).await,
+                // Another replica was faster.
+                Err(fault) if fault.code() == Some(409) => {}
+                Err(fault) => {
+                    self.tell(&fault);
+                    time::sleep(self.terms.retry_period).await;
+                }
+            }
+        }
+        self.told = None;
+        tracing::info!(lease = self.shown, identity = self.identity, "leading");
+    }
+
+    /// Renews the Lease for as long as it can; gives why it cannot any more.
+    pub async fn keep(&mut self) -> Lost {
+        let mut due = self.next_renewal();
+        loop {
+            let gives_up_at = self.leading.map_or_else(Instant::now, |leading| leading.gives_up_at());
+            let renewal = async {
+                time::sleep_until(due).await;
+                self.renew().await
+            };
+            due = match time::timeout_at(gives_up_at, renewal).await {
+                Ok(Ok(())) => {
+                    self.told = None;
+                    self.next_renewal()
+                }
+                Ok(Err(Trouble::Fault(fault))) => {
+                    self.tell(&fault);
+                    after(Instant::now(), self.terms.retry_period)
+                }
+                Ok(Err(Trouble::Taken(holder))) => return self.lost(Lost::Taken(holder)),
+                Err(_) => return self.lost(Lost::NotRenewed(self.terms.renew_deadline)),
+            };
+        }
+    }
+
+    /// Gives the Lease back if it is this replica's, once no write of it can take effect any more.
+    ///
+    /// # Errors
+    ///
+    /// If the API server does not take it; then it runs out by itself.
+    pub async fn release(&mut self) -> Result<(), Fault> {
+        self.fence.close();
+        self.fence.settled().await;
+        // The answer to the request that took it may have been lost.
+        if self.leading.take().is_none() {
+            self.look().await?;
+        }
+        for _ in 0..CLAIMS {
+            if !self.is_ours() {
+                return Ok(());
+            }
+            let now = Some(MicroTime(Timestamp::now()));
+            let released = LeaseSpec {
+                holder_identity: Some(String::new()),
+                lease_duration_seconds: Some(RELEASED),
+                acquire_time: now.clone(),
+                renew_time: now,
+                ..self.spec()
+            };
+            match self.write(released).await {
+                Ok(()) => {
+                    tracing::info!(lease = self.shown, "gave the lease back");
+                    return Ok(());
+                }
+                Err(fault) if fault.is_conflict() => self.look().await?,
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks, waits until the Lease is free, and takes it; false if the watch ended before.
+    async fn attempt<F>(&mut self, waiting: &mut Waiting, warm: &mut Warm<'_, F>) -> Result<bool, Fault>
+    where
+        F: Future<Output = ()>,
+    {
+        self.look().await?;
+        waiting.see(self.lease.as_ref().map(record).as_ref(), Instant::now());
+        let is_free = self.until_free(waiting, warm).await?;
+        if is_free {
+            self.take().await?;
+        }
+        Ok(is_free)
+    }
+
+    /// Follows the Lease until it is free; false if the watch ends before.
+    async fn until_free<F>(&mut self, waiting: &mut Waiting, warm: &mut Warm<'_, F>) -> Result<bool, Fault>
+    where
+        F: Future<Output = ()>,
+    {
+        let is_free = |waiting: &Waiting, warm: &Warm<'_, F>| {
+            warm.is_over && waiting.free_at().is_some_and(|at| at <= Instant::now())
+        };
+        if is_free(waiting, warm) {
+            return Ok(true);
+        }
+        let params =
+            WatchParams::default().fields(&format!("metadata.name={}", self.name)).timeout(WATCH_SECONDS);
+        let version = self.lease.as_ref().and_then(ResourceExt::resource_version);
+        let version = version.unwrap_or_else(|| "0".to_owned());
+        let mut events = pin!(self.within(self.leases.watch(&params, &version)).await?);
+        while !is_free(waiting, warm) {
+            let free_at = waiting.free_at().unwrap_or_else(Instant::now);
+            tokio::select! {
+                event = events.next() => {
+                    match event {
+                        Some(Ok(WatchEvent::Added(lease) | WatchEvent::Modified(lease))) => self.lease = Some(lease),
+                        Some(Ok(WatchEvent::Deleted(_))) => self.lease = None,
+                        Some(Ok(WatchEvent::Bookmark(_))) => {}
+                        Some(Ok(WatchEvent::Error(status))) => return Err(kube::Error::Api(status).into()),
+                        Some(Err(error)) => return Err(error.into()),
+                        None => return Ok(false),
+                    }
+                    waiting.see(self.lease.as_ref().map(record).as_ref(), Instant::now());
+                }
+                () = warm.future.as_mut(), if !warm.is_over => warm.is_over = true,
+                () = time::sleep_until(free_at), if warm.is_over => {}
+            }
+        }
+        Ok(true)
+    }
+
+    async fn take(&mut self) -> Result<(), Fault> {
+        let (before, now) = (self.spec(), Some(MicroTime(Timestamp::now())));
+        let transitions = match (self.is_ours(), before.lease_transitions) {
+            (false, Some(transitions)) => transitions.saturating_add(1),
+            (_, transitions) => transitions.unwrap_or_default(),
+        };
+        let taken =
+            LeaseSpec { acquire_time: now.clone(), lease_transitions: Some(transitions), ..self.held(now) };
+        self.hold(taken).await
+    }
+
+    /// Writes the instant of this renewal, whatever others have done to the Lease, unless one of them holds it.
+    async fn renew(&mut self) -> Result<(), Trouble> {
+        let mut last = None;
+        for _ in 0..CLAIMS {
+            let held = self.held(Some(MicroTime(Timestamp::now())));
+            match self.hold(held).await {
+                Ok(()) => return Ok(()),
+                Err(fault) if fault.is_conflict() => last = Some(fault),
+                Err(fault) => return Err(Trouble::Fault(fault)),
+            }
+            let before = self.lease.take();
+            self.look().await.map_err(|fault| {
+                self.lease = before;
+                Trouble::Fault(fault)
+            })?;
+            match Leading::claim(self.lease.as_ref().map(record).as_ref(), &self.identity) {
+                Claim::Lost(holder) => return Err(Trouble::Taken(holder)),
+                Claim::Renew | Claim::Create => {
+                    tracing::warn!(lease = self.shown, "somebody has changed the lease; it is written again");
+                }
+            }
+        }
+        Err(Trouble::Fault(last.unwrap_or(Fault::Late)))
+    }
+
+    /// Makes the Lease this replica's, from the instant at which the request begins.
+    async fn hold(&mut self, spec: LeaseSpec) -> Result<(), Fault> {
+        let begun = Instant::now();
+        self.write(spec).await?;
+        let leading = Leading::since(begun, self.terms);
+        self.leading = Some(leading);
+        self.fence.open(leading.ends_at());
+        Ok(())
+    }
+
+    /// What stands in the Lease, as held by this replica.
+    fn held(&self, now: Option<MicroTime>) -> LeaseSpec {
+        let seconds = i32::try_from(self.terms.lease_duration.as_secs()).unwrap_or(i32::MAX);
+        let before = self.spec();
+        LeaseSpec {
+            holder_identity: Some(self.identity.clone()),
+            lease_duration_seconds: Some(seconds),
+            acquire_time: before.acquire_time.or_else(|| now.clone()),
+            renew_time: now,
+            lease_transitions: before.lease_transitions.or(Some(0)),
+            ..before
+        }
+    }
+
+    fn spec(&self) -> LeaseSpec {
+        self.lease.as_ref().and_then(|lease| lease.spec.clone()).unwrap_or_default()
+    }
+
+    fn is_ours(&self) -> bool {
+        self.spec().holder_identity.as_ref() == Some(&self.identity)
+    }
+
+    /// Reads the Lease as it stands now.
+    async fn look(&mut self) -> Result<(), Fault> {
+        self.lease = self.within(self.leases.get_opt(&self.name)).await?;
+        Ok(())
+    }
+
+    /// Writes this in the place of what was read last; whoever was faster makes it a conflict.
+    async fn write(&mut self, spec: LeaseSpec) -> Result<(), Fault> {
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let new = || Lease {
+            metadata: ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() },
+            spec: None,
+        };
+        let is_new = self.lease.is_none();
+        let lease = Lease { spec: Some(spec), ..self.lease.clone().unwrap_or_else(new) };
+        let written = if is_new {
+            self.within(self.leases.create(&params, &lease)).await
+        } else {
+            self.within(self.leases.replace(&self.name, &params, &lease)).await
+        };
+        self.lease = Some(written?);
+        Ok(())
+    }
+
+    async fn within<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, Fault> {
+        match time::timeout(self.terms.request_deadline(DEADLINE), call).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(Fault::Late),
+        }
+    }
+
+    fn next_renewal(&self) -> Instant {
+        let now = Instant::now();
+        self.leading.map_or(now, |leading| after(leading.renewed(), self.terms.retry_period))
+    }
+
+    fn lost(&mut self, lost: Lost) -> Lost {
+        self.fence.close();
+        self.leading = None;
+        lost
+    }
+
+    /// One line for each kind of trouble in a row.
+    fn tell(&mut self, fault: &Fault) {
+        let remedy = match fault.code() {
+            Some(403) => {
+                "the operator may not get, watch, create and update this Lease: bind the Role of the chart to its ServiceAccount"
+            }
+            Some(404) => {
+                "the Lease is gone, or there is no such namespace: create that, or set leaseNamespace"
+            }
+            _ => "the operator tries again",
+        };
+        let words = format!("{fault}; {remedy}");
+        if self.told.as_ref() != Some(&words) {
+            let said = fault.said(None);
+            tracing::warn!(lease = self.shown, error = %fault, said, remedy, "the lease was not read or written");
+            self.told = Some(words);
+        }
+    }
+}
+
+/// What is waited for before the Lease is taken.
+struct Warm<'a, F> {
+    future: Pin<&'a mut F>,
+    is_over: bool,
+}
+
+fn record(lease: &Lease) -> Record {
+    let spec = lease.spec.clone().unwrap_or_default();
+    Record {
+        version: (lease.uid().unwrap_or_default(), lease.resource_version().unwrap_or_default()),
+        holder: spec.holder_identity.filter(|holder| !holder.is_empty()),
+        seconds: spec.lease_duration_seconds,
+        renewed: spec.renew_time.map(|time| time.0.to_string()),
+    }
+}
+
+fn after(at: Instant, span: Duration) -> Instant {
+    at.checked_add(span).unwrap_or(at)
+}
+
+/// The name of the Pod or machine, and a number, since a process that is started anew in the same Pod is another replica.
+fn identity() -> String {
+    let name = rustix::system::uname();
+    format!("{}_{:016x}", name.nodename().to_string_lossy(), fastrand::u64(..))
+}
