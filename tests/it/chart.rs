@@ -2,6 +2,7 @@
 
 mod platforms;
 mod releases;
+mod replicas;
 mod values;
 
 use std::{
@@ -70,7 +71,8 @@ async fn with_the_rights_of_the_chart_a_token_is_published_and_each_right_is_use
         apply(&world.client, manifest, false).await;
     }
     let kubeconfig = world.plane.service_account(RELEASE, RELEASE).await.unwrap();
-    let operator = world.operator_as(kubeconfig, &[]).await;
+    let lease = ["--leader-election", "true", "--lease-namespace", RELEASE];
+    let operator = world.operator_as(kubeconfig, &lease).await;
     let first = world.github.token(NewToken::classic("first", "acme-ci"));
     world.secret("ci", &first).await;
     world.connection("ci", json!({ "publish": [{ "secretName": "out", "format": "Opaque" }] })).await;
@@ -186,7 +188,6 @@ fn the_probes_ask_where_the_operator_listens() {
     let directory = tempfile::tempdir().unwrap();
     let listen = settings(&manifests, directory.path()).listen;
     let deployment = &of_kind(&manifests, "Deployment")["spec"];
-    assert_eq!(deployment["strategy"]["type"], "Recreate");
     let container = &deployment["template"]["spec"]["containers"][0];
     let port = &container["ports"][0];
     assert_eq!(listen.to_string(), format!("[::]:{}", port["containerPort"]));
@@ -266,6 +267,7 @@ async fn every_value() -> tempfile::NamedTempFile {
         "commonLabels": { "cost-centre": "42" },
         "crds": { "install": true },
         "replicaCount": 0,
+        "podDisruptionBudget": { "maxUnavailable": null, "minAvailable": "50%" },
         "serviceAccount": { "create": true, "name": "pats", "annotations": { "note": "c" } },
         "podSecurityContext": { "runAsUser": null, "fsGroup": 2000 },
         "securityContext": { "privileged": false },
@@ -277,6 +279,7 @@ async fn every_value() -> tempfile::NamedTempFile {
         "settings": {
             "minimumInterval": "10s", "trustFor": "48h", "confirmAfter": "2m", "heartbeat": "2h", "concurrency": 8,
             "proofInterval": "12h",
+            "leaderElection": false, "leaseDuration": "60s", "renewDeadline": "40s", "retryPeriod": "15s",
             "incidentHold": "1h", "failedLoginsPerHour": 60, "failedLoginsPerNamespace": 10, "questionsPerMinute": 10,
             "githubApiVersion": "2026-03-10", "logFormat": "text", "logFilter": "debug", "hosts": hosts,
         },
@@ -346,17 +349,21 @@ fn named(name: &str) -> ObjectMeta {
     ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() }
 }
 
-/// What the one role that is bound to the ServiceAccount grants.
+/// What the roles grant that are bound to the ServiceAccount: one everywhere, one in its own namespace.
 fn granted(manifests: &[Value]) -> BTreeSet<Right> {
-    let binding = of_kind(manifests, "ClusterRoleBinding");
-    assert_eq!(
-        binding["subjects"],
-        json!([{ "kind": "ServiceAccount", "name": RELEASE, "namespace": RELEASE }])
-    );
-    let bound = |manifest: &&Value| {
-        manifest["kind"] == "ClusterRole" && manifest["metadata"]["name"] == binding["roleRef"]["name"]
-    };
-    rules(manifests.iter().find(bound).unwrap()).into_iter().collect()
+    let mut granted = BTreeSet::new();
+    for (kind, binding) in [("ClusterRole", "ClusterRoleBinding"), ("Role", "RoleBinding")] {
+        let binding = of_kind(manifests, binding);
+        assert_eq!(
+            binding["subjects"],
+            json!([{ "kind": "ServiceAccount", "name": RELEASE, "namespace": RELEASE }])
+        );
+        let bound = |manifest: &&Value| {
+            manifest["kind"] == kind && manifest["metadata"]["name"] == binding["roleRef"]["name"]
+        };
+        granted.extend(rules(manifests.iter().find(bound).unwrap()));
+    }
+    granted
 }
 
 fn rules(role: &Value) -> Vec<Right> {

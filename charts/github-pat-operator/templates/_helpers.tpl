@@ -50,6 +50,9 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{/* The settings file: the values as they are, which the operator checks when it starts. */}}
 {{- define "github-pat-operator.settings" -}}
 {{- $file := set (omit .Values.settings "hosts") "listen" "[::]:8080" }}
+{{- if include "github-pat-operator.hasLeader" . }}
+{{- $_ := set $file "leaseName" (include "github-pat-operator.fullname" .) }}
+{{- end }}
 {{- $hosts := list }}
 {{- range $index, $given := include "github-pat-operator.hosts" . | fromYamlArray }}
 {{- $host := omit $given "caBundle" }}

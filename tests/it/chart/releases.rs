@@ -71,8 +71,9 @@ impl Cluster {
 #[tokio::test]
 async fn an_upgrade_leaves_the_replicas_that_somebody_has_scaled() {
     let cluster = Cluster::with_release(&[]).await;
-    assert_eq!(cluster.replicas().await, Some(1));
-    for (replicas, trust_for) in [(0, "settings.trustFor=48h"), (1, "settings.trustFor=72h")] {
+    assert_eq!(cluster.replicas().await, Some(2));
+    let rows = [(0, "settings.trustFor=48h"), (3, "settings.trustFor=72h"), (1, "settings.trustFor=96h")];
+    for (replicas, trust_for) in rows {
         cluster.scale(replicas).await;
         let upgraded = cluster.upgrade(&["--set", trust_for]);
         assert!(upgraded.status.success(), "{}", said(&upgraded));
@@ -89,6 +90,20 @@ async fn an_upgrade_leaves_the_replicas_that_somebody_has_scaled() {
     let forced = cluster.upgrade(&[&set[..], &["--force-conflicts"]].concat());
     assert!(forced.status.success(), "{}", said(&forced));
     assert_eq!(cluster.replicas().await, Some(1));
+}
+
+#[tokio::test]
+async fn who_turns_leader_election_off_or_on_gets_one_or_two_replicas() {
+    let cluster = Cluster::with_release(&["--set", "settings.leaderElection=false"]).await;
+    assert_eq!(cluster.replicas().await, Some(1));
+    for (leader_election, strategy, replicas) in [(true, "RollingUpdate", 2), (false, "Recreate", 1)] {
+        let set = format!("settings.leaderElection={leader_election}");
+        let upgraded = cluster.upgrade(&["--set", &set]);
+        assert!(upgraded.status.success(), "{}", said(&upgraded));
+        assert_eq!(cluster.replicas().await, Some(replicas), "{set}");
+        let deployment = cluster.api::<Deployment>().get(RELEASE).await.unwrap();
+        assert_eq!(deployment.spec.unwrap().strategy.unwrap().type_.as_deref(), Some(strategy));
+    }
 }
 
 #[tokio::test]

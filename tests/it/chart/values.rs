@@ -13,6 +13,7 @@ fn without_values_the_settings_are_the_defaults_of_the_operator() {
     let ours = SettingsInput {
         listen: Some("[::]:8080".parse().unwrap()),
         log_format: Some(LogFormat::Json),
+        leader_election: Some(true),
         ..SettingsInput::default()
     };
     let defaults = format!("{:?}", Settings::new(ours, SettingsInput::default()).unwrap());
@@ -151,7 +152,17 @@ fn a_value_that_would_do_nothing_or_harm_is_refused_by_name() {
     };
     let rows = [
         ("nosuch=1".to_owned(), "'nosuch' not allowed"),
-        ("replicaCount=2".to_owned(), "/replicaCount"),
+        ("replicaCount=-1".to_owned(), "/replicaCount"),
+        ("replicaCount=17".to_owned(), "/replicaCount"),
+        (
+            "podDisruptionBudget={\"minAvailable\": 1}".to_owned(),
+            "podDisruptionBudget: give minAvailable or maxUnavailable",
+        ),
+        (
+            "podDisruptionBudget={\"maxUnavailable\": \"half\"}".to_owned(),
+            "/podDisruptionBudget/maxUnavailable",
+        ),
+        ("settings.leaseName=\"a\"".to_owned(), "'leaseName' not allowed"),
         ("serviceAccount={\"create\": false}".to_owned(), "/serviceAccount/name"),
         ("serviceAccount=null".to_owned(), "missing property 'serviceAccount'"),
         (
