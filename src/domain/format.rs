@@ -61,6 +61,11 @@ macro_rules! formats {
                 }
             }
 
+            /// The `type` of the Secret.
+            pub const fn secret_type(self) -> &'static str {
+                self.definition().secret_type
+            }
+
             /// How it is written.
             const fn definition(self) -> &'static Definition {
                 match self {
@@ -352,7 +357,7 @@ impl Output {
     ) -> (&'static str, Vec<Entry>) {
         let definition = self.format.definition();
         let material = Material { token, username: username(grant), output: self, addresses };
-        (definition.secret_type, (definition.data)(&material))
+        (self.format.secret_type(), (definition.data)(&material))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The Helm chart: what it renders, whether a real API server takes it, and whether its rights are those that are used.
 
 mod platforms;
+mod policies;
 mod releases;
 mod replicas;
 mod values;
@@ -266,6 +267,7 @@ async fn every_value() -> tempfile::NamedTempFile {
         "fullnameOverride": "all-pats",
         "commonLabels": { "cost-centre": "42" },
         "crds": { "install": true },
+        "admissionPolicies": { "requireSecretAccess": false, "warnUnlessGranted": false, "confineOperator": false },
         "replicaCount": 0,
         "podDisruptionBudget": { "maxUnavailable": null, "minAvailable": "50%" },
         "serviceAccount": { "create": true, "name": "pats", "annotations": { "note": "c" } },

@@ -1,0 +1,380 @@
+//! The admission policies of the chart, on a real API server: what each kind of user may do with a connection, and what somebody who
+//! holds the operator's ServiceAccount cannot do, whatever RBAC grants it.
+
+use std::collections::BTreeSet;
+
+use github_pat_operator::{api::GithubPatConnection, domain::output::Format};
+use k8s_openapi::api::{
+    authentication::v1::TokenRequest,
+    core::v1::{ConfigMap, ServiceAccount},
+    rbac::v1::ClusterRoleBinding,
+};
+use kube::{Config, api::DeleteParams};
+
+use super::*;
+
+/// A world with everything of the chart in it, and the policies at work.
+async fn guarded(flags: &[&str]) -> World {
+    let world = World::start().await;
+    world.namespace(RELEASE).await;
+    for manifest in &rendered(flags) {
+        apply(&world.client, manifest, false).await;
+    }
+    world
+}
+
+/// A user of the namespace who has these rights there: API group, resource, names or none, verbs.
+async fn user(world: &World, name: &str, rights: &[(&str, &str, &[&str], &[&str])]) -> Client {
+    let rules: Vec<_> = rights
+        .iter()
+        .map(|(group, resource, names, verbs)| {
+            json!({ "apiGroups": [group], "resources": [resource], "resourceNames": names, "verbs": verbs })
+        })
+        .collect();
+    let role = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "rules": rules,
+        "metadata": { "name": name, "namespace": NAMESPACE },
+    });
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+        "metadata": { "name": name, "namespace": NAMESPACE },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name },
+        "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name }],
+    });
+    for object in [role, binding] {
+        apply(&world.client, &object, false).await;
+    }
+    world.plane.client_of(&world.plane.user(name, None).unwrap()).await.unwrap()
+}
+
+fn connection(name: &str, spec: &Value) -> GithubPatConnection {
+    from(json!({ "metadata": { "name": name }, "spec": spec }))
+}
+
+/// The sentence with which a policy refused it, if one did.
+fn refusal<T>(result: Result<T, kube::Error>) -> Option<String> {
+    match result {
+        Ok(_) => None,
+        Err(kube::Error::Api(status)) => Some(status.message.clone()),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Waits until the API server applies the policies: it learns of them a moment after they are made.
+async fn until_refused<T>(what: &str, attempt: impl AsyncFn() -> Result<T, kube::Error>) -> String {
+    let deadline = tokio::time::Instant::now() + SOON;
+    loop {
+        if let Some(sentence) = refusal(attempt().await) {
+            return sentence;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{what} is never refused");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+const CONNECTIONS: (&str, &str, &[&str], &[&str]) =
+    ("githubpat.dev", "githubpatconnections", &[], &["get", "create", "update", "patch", "delete"]);
+
+#[tokio::test]
+async fn who_names_a_secret_must_be_allowed_to_get_it() {
+    let world = guarded(&[]).await;
+    let nobody = user(&world, "nobody", &[CONNECTIONS]).await;
+    let owner = user(&world, "owner", &[CONNECTIONS, ("", "secrets", &["ci", "out"], &["get"])]).await;
+    let editor = user(&world, "editor", &[CONNECTIONS, ("", "secrets", &[], &["get"])]).await;
+    let api = |client: &Client| Api::<GithubPatConnection>::namespaced(client.clone(), NAMESPACE);
+    let dry = PostParams { dry_run: true, ..PostParams::default() };
+    let create = async |client: &Client, spec: &Value| {
+        refusal(api(client).create(&dry, &connection("ci", spec)).await)
+    };
+
+    let plain = json!({ "secretRef": { "name": "ci" } });
+    let refused =
+        until_refused("a stranger", async || api(&nobody).create(&dry, &connection("ci", &plain)).await)
+            .await;
+    assert!(refused.contains("names the Secret ci, which you may not get"), "{refused}");
+    let output =
+        |name: &str| json!({ "secretName": name, "format": "DockerConfigJson", "registries": ["ghcr.io"] });
+    let many = |count: usize| -> Value {
+        let outputs: Vec<_> = (0..count).map(|number| output(&format!("out-{number}"))).collect();
+        let standby: Vec<_> = (0..4).map(|number| json!({ "name": format!("next-{number}") })).collect();
+        json!({ "secretRef": { "name": "ci" }, "publish": outputs, "standby": standby })
+    };
+    let mut taking = output("out");
+    taking["extraEntriesFrom"] = json!({ "name": "theirs" });
+    let rows = [
+        ("its own Secret", plain.clone(), None),
+        ("its own output", json!({ "secretRef": { "name": "ci" }, "publish": [output("out")] }), None),
+        ("another source", json!({ "secretRef": { "name": "theirs" } }), Some("theirs")),
+        (
+            "a standby",
+            json!({ "secretRef": { "name": "ci" }, "standby": [{ "name": "theirs" }] }),
+            Some("theirs"),
+        ),
+        (
+            "an output",
+            json!({ "secretRef": { "name": "ci" }, "publish": [output("theirs")] }),
+            Some("theirs"),
+        ),
+        ("entries", json!({ "secretRef": { "name": "ci" }, "publish": [taking] }), Some("theirs")),
+        ("the last of many", many(16), Some("next-0")),
+    ];
+    for (name, spec, refused) in rows {
+        let sentence = create(&owner, &spec).await;
+        let expected =
+            refused.map(|secret| format!("the spec names the Secret {secret}, which you may not get"));
+        match (&sentence, expected) {
+            (None, None) => {}
+            (Some(sentence), Some(expected)) => assert!(sentence.contains(&expected), "{name}: {sentence}"),
+            _ => panic!("{name}: {sentence:?}"),
+        }
+        assert_eq!(create(&editor, &spec).await, None, "{name}");
+    }
+    // As many as one policy can ask about, each by its name; and one more.
+    let every: Vec<String> = (0..17)
+        .map(|number| format!("out-{number}"))
+        .chain((0..4).map(|number| format!("next-{number}")))
+        .collect();
+    let names: Vec<&str> = ["ci", "ci-extra"].into_iter().chain(every.iter().map(String::as_str)).collect();
+    let careful = user(&world, "careful", &[CONNECTIONS, ("", "secrets", &names, &["get"])]).await;
+    assert_eq!(create(&careful, &many(16)).await, None, "21 Secrets by name");
+    let mut crowded = many(16);
+    for output in crowded["publish"].as_array_mut().unwrap().iter_mut().take(6) {
+        output["extraEntriesFrom"] = json!({ "name": "ci-extra" });
+    }
+    let sentence = create(&careful, &crowded).await.unwrap();
+    assert!(sentence.contains("more than 26 Secrets"), "{sentence}");
+    assert_eq!(create(&editor, &crowded).await, None);
+    crowded["publish"][0].as_object_mut().unwrap().remove("extraEntriesFrom");
+    assert_eq!(create(&careful, &crowded).await, None, "26 Secrets by name");
+
+    // Somebody else's connection may be labelled and annotated, and its spec not changed.
+    let theirs = json!({ "secretRef": { "name": "theirs" } });
+    api(&editor).create(&PostParams::default(), &connection("theirs", &theirs)).await.unwrap();
+    let patched = async |client: &Client, patch: Value| {
+        refusal(api(client).patch("theirs", &PatchParams::default(), &Patch::Merge(patch)).await)
+    };
+    let annotated = json!({ "metadata": { "annotations": { "githubpat.dev/requestedAt": "now" } } });
+    assert_eq!(patched(&nobody, annotated).await, None);
+    let changed = json!({ "spec": { "interval": "1h" } });
+    assert!(patched(&nobody, changed.clone()).await.unwrap().contains("the Secret theirs"));
+    assert_eq!(patched(&editor, changed).await, None);
+}
+
+#[tokio::test]
+async fn whoever_applies_a_connection_is_warned_that_the_operator_may_not_read_its_secret_yet() {
+    let world = guarded(&[]).await;
+    // The operator has no right to read Secrets of this namespace.
+    let roles = Api::<ClusterRoleBinding>::all(world.client.clone());
+    roles.delete(RELEASE, &DeleteParams::default()).await.unwrap();
+    let warnings = async || -> Vec<String> {
+        let url =
+            format!("/apis/githubpat.dev/v1alpha1/namespaces/{NAMESPACE}/githubpatconnections?dryRun=All");
+        let body = json!({
+            "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection", "metadata": { "name": "ci" },
+            "spec": { "secretRef": { "name": "ci" } },
+        });
+        let request = http::Request::post(url).header("content-type", "application/json");
+        let request = request.body(body.to_string().into_bytes().into()).unwrap();
+        let response = world.client.send(request).await.unwrap();
+        assert!(response.status().is_success(), "{}", response.status());
+        let warnings = response.headers().get_all("warning").iter();
+        warnings.map(|warning| warning.to_str().unwrap().to_owned()).collect()
+    };
+    let command = format!(
+        "kubectl create rolebinding {RELEASE} -n {NAMESPACE} --clusterrole={RELEASE}-secrets --serviceaccount={RELEASE}:{RELEASE}"
+    );
+    let deadline = tokio::time::Instant::now() + SOON;
+    while !warnings().await.iter().any(|warning| warning.contains(&command)) {
+        assert!(tokio::time::Instant::now() < deadline, "nobody is warned: {:?}", warnings().await);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let role = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+        "metadata": { "name": "granted", "namespace": NAMESPACE },
+        "rules": [{ "apiGroups": [""], "resources": ["secrets"], "verbs": ["get"] }],
+    });
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+        "metadata": { "name": "granted", "namespace": NAMESPACE },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "granted" },
+        "subjects": [{ "kind": "ServiceAccount", "name": RELEASE, "namespace": RELEASE }],
+    });
+    for object in [role, binding] {
+        apply(&world.client, &object, false).await;
+    }
+    while !warnings().await.is_empty() {
+        assert!(tokio::time::Instant::now() < deadline, "still warned: {:?}", warnings().await);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// The operator's ServiceAccount, with every right that there is.
+async fn stolen(world: &World) -> Client {
+    let binding: ClusterRoleBinding = from(json!({
+        "metadata": { "name": "too-much" },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin" },
+        "subjects": [{ "kind": "ServiceAccount", "name": RELEASE, "namespace": RELEASE }],
+    }));
+    Api::all(world.client.clone()).create(&PostParams::default(), &binding).await.unwrap();
+    let kubeconfig = world.plane.service_account(RELEASE, RELEASE).await.unwrap();
+    let config: Config = world.plane.config(&kubeconfig).await.unwrap();
+    world.plane.client(config).unwrap()
+}
+
+fn secret_of(name: &str, type_: &str, labels: &Value, annotations: &Value) -> Secret {
+    let data = match type_ {
+        "kubernetes.io/dockerconfigjson" => json!({ ".dockerconfigjson": "{}" }),
+        "kubernetes.io/basic-auth" => json!({ "username": "a", "password": "b" }),
+        _ => json!({ "a": "b" }),
+    };
+    from(json!({
+        "metadata": { "name": name, "labels": labels, "annotations": annotations }, "type": type_, "stringData": data,
+    }))
+}
+
+#[tokio::test]
+async fn a_stolen_service_account_changes_nothing_but_what_the_operator_makes() {
+    let world = guarded(&["--set", "restartWorkloads=true"]).await;
+    let thief = stolen(&world).await;
+    let (secrets, theirs) = (Api::<Secret>::namespaced(thief.clone(), NAMESPACE), world.secrets());
+    let dry = PostParams { dry_run: true, ..PostParams::default() };
+    let (ours, none) = (json!({ "githubpat.dev/connection-uid": "c" }), json!({}));
+    let plain = secret_of("a", "Opaque", &none, &none);
+    let sentence =
+        until_refused("a Secret without our label", async || secrets.create(&dry, &plain).await).await;
+    assert!(sentence.contains("creates only Secrets with the label"), "{sentence}");
+
+    for type_ in types() {
+        let made = secrets.create(&dry, &secret_of("a", &type_, &ours, &none)).await;
+        assert_eq!(refusal(made), None, "{type_}");
+    }
+    for type_ in ["kubernetes.io/service-account-token", "kubernetes.io/tls", "example.com/own"] {
+        let account = json!({ "kubernetes.io/service-account.name": "default" });
+        let mut secret = secret_of("a", type_, &ours, &account);
+        if type_ == "kubernetes.io/tls" {
+            secret.string_data =
+                Some([("tls.crt", ""), ("tls.key", "")].map(|(k, v)| (k.into(), v.into())).into());
+        }
+        let sentence = refusal(secrets.create(&dry, &secret).await).unwrap();
+        assert!(sentence.contains(&format!("writes no Secret of the type {type_}")), "{type_}: {sentence}");
+    }
+
+    let marks = [
+        ("of-others", &none, &none),
+        ("output", &ours, &none),
+        ("given", &none, &json!({ "githubpat.dev/adopt": "ci" })),
+    ];
+    for (name, labels, annotations) in marks {
+        theirs.create(&PostParams::default(), &secret_of(name, "Opaque", labels, annotations)).await.unwrap();
+    }
+    let patch = async |name: &str, patch: Value| {
+        let params = PatchParams { dry_run: true, ..PatchParams::default() };
+        refusal(secrets.patch(name, &params, &Patch::Merge(patch)).await)
+    };
+    let bytes = json!({ "stringData": { "a": "c" } });
+    let label = json!({ "metadata": { "labels": ours }, "stringData": { "a": "c" } });
+    let unlabel = json!({ "metadata": { "labels": { "githubpat.dev/connection-uid": null } } });
+    let mut robbed = unlabel.clone();
+    robbed["stringData"] = json!({ "a": "c" });
+    let rows = [
+        ("of-others", label.clone(), Some("changes and deletes only Secrets with the label")),
+        ("output", bytes, None),
+        ("output", unlabel, None),
+        ("output", robbed, Some("only if it leaves the data as they are")),
+        ("given", label, None),
+    ];
+    for (name, change, refused) in rows {
+        let sentence = patch(name, change.clone()).await;
+        assert_eq!(sentence.is_some(), refused.is_some(), "{name} {change}: {sentence:?}");
+        assert!(sentence.unwrap_or_default().contains(refused.unwrap_or_default()), "{name} {change}");
+    }
+    let delete = async |name: &str| {
+        refusal(secrets.delete(name, &DeleteParams { dry_run: true, ..DeleteParams::default() }).await)
+    };
+    assert!(delete("of-others").await.unwrap().contains("changes and deletes only"));
+    assert_eq!((delete("output").await, delete("given").await), (None, None));
+
+    let map: ConfigMap = from(json!({ "metadata": { "name": "a" } }));
+    let made = Api::<ConfigMap>::namespaced(thief.clone(), NAMESPACE).create(&dry, &map).await;
+    assert!(refusal(made).unwrap().contains("does not CREATE /configmaps"));
+    let mut binding = json!({ "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin" } });
+    binding["metadata"] = json!({ "name": "mine" });
+    let made = Api::<ClusterRoleBinding>::all(thief.clone()).create(&dry, &from(binding)).await;
+    assert!(refusal(made).unwrap().contains("does not CREATE rbac.authorization.k8s.io/clusterrolebindings"));
+    let accounts = Api::<ServiceAccount>::namespaced(thief.clone(), RELEASE);
+    let made = accounts.create_token_request(RELEASE, &PostParams::default(), &TokenRequest::default()).await;
+    assert!(refusal(made).unwrap().contains("does not CREATE /serviceaccounts/token"));
+
+    restarts(&world, &thief).await;
+    // Everybody else is left alone.
+    let made = world.secrets().create(&dry, &secret_of("b", "example.com/own", &none, &none)).await;
+    assert_eq!(refusal(made), None);
+}
+
+/// A workload is restarted by an annotation, and changed in no other way.
+async fn restarts(world: &World, thief: &Client) {
+    let template = json!({
+        "metadata": { "labels": { "app": "a" } }, "spec": { "containers": [{ "name": "main", "image": "a" }] },
+    });
+    let deployment: DynamicObject = from(json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "a" },
+        "spec": { "selector": { "matchLabels": { "app": "a" } }, "template": template },
+    }));
+    workloads(world, "Deployment").create(&PostParams::default(), &deployment).await.unwrap();
+    let gvk = GroupVersionKind::gvk("apps", "v1", "Deployment");
+    let deployments: Api<DynamicObject> =
+        Api::namespaced_with(thief.clone(), NAMESPACE, &ApiResource::from_gvk(&gvk));
+    let rows = [
+        (json!({ "template": { "metadata": { "annotations": { "restart.githubpat.dev/ci": "x" } } } }), true),
+        (json!({ "replicas": 7 }), false),
+        (json!({ "template": { "spec": { "hostNetwork": true } } }), false),
+        (json!({ "template": { "spec": { "containers": [{ "name": "main", "image": "theirs" }] } } }), false),
+    ];
+    for (spec, is_allowed) in rows {
+        let params = PatchParams { dry_run: true, ..PatchParams::default() };
+        let patched = deployments.patch("a", &params, &Patch::Merge(json!({ "spec": spec }))).await;
+        let sentence = refusal(patched);
+        assert_eq!(sentence.is_none(), is_allowed, "{spec}: {sentence:?}");
+        assert!(is_allowed || sentence.unwrap().contains("changes nothing of a workload"), "{spec}");
+    }
+}
+
+/// The types of all Secrets that the operator makes.
+fn types() -> BTreeSet<String> {
+    Format::ALL.iter().map(|format| format.secret_type().to_owned()).collect()
+}
+
+#[test]
+fn each_policy_can_be_turned_off_and_the_types_are_those_that_the_operator_makes() {
+    let policies = |flags: &[&str]| -> BTreeSet<String> {
+        let manifests = rendered(flags).into_iter();
+        let policies = manifests.filter(|manifest| manifest["kind"] == "ValidatingAdmissionPolicy");
+        policies
+            .map(|policy| policy["metadata"]["name"].as_str().unwrap().replace(&format!("{RELEASE}-"), ""))
+            .collect()
+    };
+    let all = policies(&[]);
+    assert_eq!(all.len(), 3);
+    let values = [
+        ("requireSecretAccess", "secret-access"),
+        ("warnUnlessGranted", "not-granted"),
+        ("confineOperator", "confined"),
+    ];
+    for (value, policy) in values {
+        let flag = format!("admissionPolicies.{value}=false");
+        let without = policies(&["--set", &flag]);
+        let gone: Vec<_> = all.difference(&without).collect();
+        assert_eq!(gone, [policy], "{value}");
+    }
+    let manifests = rendered(&[]);
+    let confined = manifests
+        .iter()
+        .find(|manifest| manifest["metadata"]["name"] == format!("{RELEASE}-confined"))
+        .unwrap();
+    let variables = confined["spec"]["variables"].as_array().unwrap();
+    let own = variables.iter().find(|variable| variable["name"] == "ownTypes").unwrap()["expression"]
+        .as_str()
+        .unwrap();
+    let own: BTreeSet<String> = serde_json::from_str(&own.replace('\'', "\"")).unwrap();
+    assert_eq!(own, types());
+}
