@@ -265,6 +265,7 @@ fn denial(reason: Reason, lifetime: Lifetime, answer: Option<Unexplained>) -> Op
         Reason::NotAMember | Reason::OrganizationNotFound | Reason::RepositoryNotVisible => Denial::NotFound,
         Reason::RepositoryBlocked => Denial::Blocked,
         Reason::PermissionMissing => Denial::PermissionMissing,
+        // A status of an earlier build has it so.
         Reason::PushRefused if answer.is_some() => Denial::Undecided(answer),
         Reason::PushRefused | Reason::PackageRefused => Denial::Refused,
         Reason::MembershipNotShown

@@ -180,6 +180,10 @@ fn push(name: &str, evidence: &Evidence<'_>) -> Line {
             let owner = name.split('/').next().unwrap_or(name);
             match policy(*denial, owner) {
                 Some(finding) => line.is(State::NotMet, finding.reason, finding.message),
+                None if matches!(denial, Denial::Undecided(_)) => {
+                    let message = "git answers 403 for a cause that it does not name";
+                    line.is(State::Unproven, Reason::RoleOrFeature, message)
+                }
                 None => line.is(State::NotMet, Reason::PushRefused, refused(role)),
             }
         }

@@ -1,6 +1,7 @@
 //! Which outputs go when the token turns invalid, and on whose word.
 
 use super::*;
+use crate::domain::proof::{Denial, Facts};
 
 fn withdraw(seen: &mut Observation) {
     seen.demand.on_invalid = OnInvalid::Withdraw;
@@ -361,4 +362,31 @@ fn the_grace_of_what_only_a_status_remembers_ends_with_an_answer() {
         .with(|seen| seen.heard.refusal = false);
     assert_eq!((changes(&decide(&remembered)).as_str(), decide(&remembered).plan), ("", Plan::Withdraw));
     assert_eq!(changes(&decide(&remembered.refused(T + 300))), "delete one, delete two");
+}
+
+#[test]
+fn a_403_of_git_without_a_known_cause_withdraws_nothing() {
+    let (repository, push) = (Probe::repository("acme/app").unwrap(), Probe::push("acme/app").unwrap());
+    let proven = |denial: Option<Denial>| {
+        let mut proven = Proven::default();
+        proven.learn(Proof::Held(Facts::default()), at(T - HOUR));
+        for second in [T - 120, T - 60] {
+            denial.into_iter().for_each(|denial| proven.learn(Proof::Denied(denial), at(second)));
+        }
+        proven
+    };
+    let rows = [
+        ("known", Denial::Refused, Plan::Withdraw),
+        ("not known", Denial::Undecided("403 A:B:C:D:E".parse().ok()), Plan::Write),
+    ];
+    for (name, denial, plan) in rows {
+        let seen = seen().accepted(T - 2 * HOUR, Expiry::Never).accepted(T - HOUR, Expiry::Never);
+        let seen = seen.published(Holds::Wanted).with(withdraw).with(|seen| {
+            let demands = serde_json::json!({ "repositories": [{ "name": "acme/app", "access": "Push" }] });
+            seen.demand.requirement = serde_json::from_value(demands).unwrap();
+            seen.knowledge.proofs.insert(repository.clone(), proven(None));
+            seen.knowledge.proofs.insert(push.clone(), proven(Some(denial)));
+        });
+        assert_eq!(decide(&seen.at(T)).plan, plan, "{name}");
+    }
 }

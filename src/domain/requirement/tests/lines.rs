@@ -176,6 +176,15 @@ fn each_answer_is_told_with_its_reason() {
             PushRefused,
         ),
         (
+            "push refused for a cause that is not known",
+            classic,
+            vec![repository(held(private)), (Probe::push(app).unwrap(), no(Denial::Undecided(None)))],
+            Kind::Push,
+            app,
+            Unproven,
+            RoleOrFeature,
+        ),
+        (
             "archived",
             classic,
             vec![repository(Proof::Held(Facts {
