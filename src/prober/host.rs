@@ -414,6 +414,10 @@ impl State {
             }
             changed.push(token);
         }
+        if !self.ledger.is_used(&token) {
+            // Nothing is kept of a token that went while it was asked about.
+            self.admission.forget(&token);
+        }
         self.apply(&effect, exchange.at, &mut changed);
         if is_refusal && counts && !effect.held && question.probe == Probe::Identity {
             changed.extend(self.call_witness(&token, exchange.at));

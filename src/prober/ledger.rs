@@ -22,8 +22,9 @@ pub(super) struct Ledger {
 }
 
 /// So many purposes of a token are remembered at most. One connection can demand 576: 16 repositories with as many pushes, 32 permissions
-/// on each of them, 8 organizations with the memberships, 8 images. What is forgotten is asked again.
-const PURPOSES: usize = 2048;
+/// on each of them, 8 organizations with the memberships, 8 images. What is forgotten is asked again. The share of an account is a
+/// thousand questions an hour, so with the default `proofInterval` it is spent before so many are known.
+const PURPOSES: usize = 8192;
 /// So many tokens that nobody uses are remembered at most.
 const UNUSED: usize = 1024;
 
@@ -71,6 +72,11 @@ impl Ledger {
     /// The entry of the token, to be changed.
     pub(super) fn get_mut(&mut self, token: &HashedToken) -> Option<&mut Entry> {
         self.of.get_mut(token).map(|entry| &mut **entry)
+    }
+
+    /// True if somebody uses the token.
+    pub(super) fn is_used(&self, token: &HashedToken) -> bool {
+        self.get(token).is_some_and(|entry| entry.unused.is_none())
     }
 
     /// Every entry, to be changed.

@@ -2,21 +2,22 @@
 //!
 //! <https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api#personal-access-tokens-and-saml-sso>
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use super::super::probe::Probe;
 
 /// What was left out of the last answer to each question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hidden {
-    told: BTreeMap<Probe, Box<[i64]>>,
+    /// In the order in which the answers came.
+    told: VecDeque<(Probe, Box<[i64]>)>,
     /// What a status remembers, which does not tell of which question.
     before: Box<[i64]>,
 }
 
 /// So many are told.
 const MOST: usize = 10;
-/// The answers to so many questions are remembered.
+/// The answers to so many questions are remembered, the last ones.
 const QUESTIONS: usize = 64;
 
 impl Hidden {
@@ -27,10 +28,21 @@ impl Hidden {
 
     /// Takes in what was left out of this answer, which may be nothing.
     pub fn learn(&mut self, probe: &Probe, numbers: &[i64]) {
-        self.told.remove(probe);
-        if !numbers.is_empty() && self.told.len() < QUESTIONS {
-            self.told.insert(probe.clone(), numbers.into());
+        self.told.retain(|(of, _)| of != probe);
+        if numbers.is_empty() {
+            return;
         }
+        if self.told.len() >= QUESTIONS {
+            self.told.pop_front();
+        }
+        self.told.push_back((probe.clone(), numbers.into()));
+    }
+
+    /// The same without what was left out of answers to other questions.
+    #[must_use]
+    pub fn of(mut self, asks: impl Fn(&Probe) -> bool) -> Self {
+        self.told.retain(|(probe, _)| asks(probe));
+        self
     }
 
     /// The same with what a status remembers.
@@ -42,7 +54,8 @@ impl Hidden {
 
     /// All of them, the lowest first, each once; the first ten.
     pub fn numbers(&self) -> Vec<i64> {
-        let mut numbers: Vec<_> = self.told.values().flatten().chain(&self.before).copied().collect();
+        let mut numbers: Vec<_> =
+            self.told.iter().flat_map(|(_, numbers)| numbers).chain(&self.before).copied().collect();
         numbers.sort_unstable();
         numbers.dedup();
         numbers.truncate(MOST);
@@ -71,5 +84,18 @@ mod tests {
             hidden.learn(probe, numbers);
             assert_eq!(hidden.numbers(), told, "{row}");
         }
+    }
+
+    #[test]
+    fn what_is_not_asked_any_more_is_not_told_and_takes_no_room_from_what_is() {
+        let probe = |number: usize| Probe::membership(&format!("acme-{number}")).unwrap();
+        let mut hidden = Hidden::default();
+        for number in 0..=QUESTIONS {
+            hidden.learn(&probe(number), &[i64::try_from(number).unwrap()]);
+        }
+        assert_eq!(hidden.told.len(), QUESTIONS);
+        let last = probe(QUESTIONS);
+        assert_eq!(hidden.clone().of(|probe| *probe == last).numbers(), [i64::try_from(QUESTIONS).unwrap()]);
+        assert_eq!(hidden.of(|_| false).numbers(), [0_i64; 0]);
     }
 }

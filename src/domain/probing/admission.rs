@@ -149,7 +149,7 @@ impl Admission {
     /// Keeps what the process before heard last about a token that this one has not asked about.
     pub fn remember_deferral(&mut self, token: HashedToken, deferral: Deferral) {
         if deferral.is_unexplained() {
-            self.unexplained.remember(token);
+            self.unexplained.remember(token, deferral.is_foreign());
         }
     }
 
@@ -373,7 +373,7 @@ impl Admission {
         self.breaker.deferred(token, deferral, of_host, now);
         self.incident.deferred(token, deferral.until, now);
         if question.probe == Probe::Identity && deferral.is_unexplained() {
-            self.unexplained.heard(*token);
+            self.unexplained.heard(*token, deferral.is_foreign());
         }
         let is_limit = matches!(deferral.reason, Reason::RateLimited | Reason::SecondaryRateLimited);
         if let Some(account) = account.filter(|_| is_limit) {

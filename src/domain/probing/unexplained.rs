@@ -19,6 +19,8 @@ const DOUBLED: u32 = 6;
 #[derive(Debug, Default)]
 pub struct Unexplained {
     of: HashMap<HashedToken, Waiting>,
+    /// How many of them take turns.
+    turns: u32,
     /// True if one of them waits for the next answer about any token.
     is_due: bool,
 }
@@ -32,6 +34,8 @@ struct Waiting {
     is_tried: bool,
     /// How many such questions brought the same again.
     in_vain: u32,
+    /// True if the answer is none of GitHub's, so that it is asked about in turn with others like it.
+    takes_turn: bool,
 }
 
 impl Waiting {
@@ -52,9 +56,9 @@ impl Unexplained {
         }
     }
 
-    /// A question brought such an answer.
-    pub fn heard(&mut self, token: HashedToken) {
-        let waiting = self.of.entry(token).or_default();
+    /// A question brought such an answer. `is_foreign` tells that it is none of GitHub's.
+    pub fn heard(&mut self, token: HashedToken, is_foreign: bool) {
+        let waiting = self.waits(token, is_foreign);
         if std::mem::take(&mut waiting.is_tried) {
             waiting.in_vain = waiting.in_vain.saturating_add(1);
         }
@@ -62,9 +66,18 @@ impl Unexplained {
     }
 
     /// The process before this one had such an answer last.
-    pub fn remember(&mut self, token: HashedToken) {
-        self.of.entry(token).or_default();
+    pub fn remember(&mut self, token: HashedToken, is_foreign: bool) {
+        self.waits(token, is_foreign);
         self.is_due = true;
+    }
+
+    fn waits(&mut self, token: HashedToken, is_foreign: bool) -> &mut Waiting {
+        let waiting = self.of.entry(token).or_default();
+        if waiting.takes_turn != is_foreign {
+            waiting.takes_turn = is_foreign;
+            self.turns = if is_foreign { self.turns.saturating_add(1) } else { self.turns.saturating_sub(1) };
+        }
+        waiting
     }
 
     /// The host answered a question. `of` is the token if the answer says whether it is good. Gives the tokens whose next question is
@@ -76,7 +89,7 @@ impl Unexplained {
         now: Timestamp,
     ) -> Vec<HashedToken> {
         // What was brought forward is answered because the host is back, which is known by then.
-        let waited = of.and_then(|token| self.of.remove(token));
+        let waited = of.and_then(|token| self.remove(token));
         let is_back = waited.is_some_and(|waiting| !waiting.is_tried);
         if !is_back && !self.is_due {
             return Vec::new();
@@ -94,9 +107,9 @@ impl Unexplained {
         brought_forward
     }
 
-    /// How many tokens wait, if the host has answered nobody since the last of them came.
+    /// How many tokens take turns, if the host has answered nobody since the last of them came.
     pub fn unanswered(&self) -> u32 {
-        if self.is_due { u32::try_from(self.of.len()).unwrap_or(u32::MAX) } else { 0 }
+        if self.is_due { self.turns } else { 0 }
     }
 
     /// When the next question about the token was brought forward last.
@@ -106,7 +119,13 @@ impl Unexplained {
 
     /// Nobody wants to know about the token any more.
     pub fn forget(&mut self, token: &HashedToken) {
-        self.of.remove(token);
+        self.remove(token);
+    }
+
+    fn remove(&mut self, token: &HashedToken) -> Option<Waiting> {
+        let waiting = self.of.remove(token)?;
+        self.turns = self.turns.saturating_sub(waiting.takes_turn.into());
+        Some(waiting)
     }
 }
 

@@ -51,7 +51,9 @@ impl Observer<'_> {
         let remembered = watched.remembered.as_ref().filter(|remembered| remembered.refused.is_none());
         let accepted = remembered.and_then(|remembered| remembered.grant.as_ref());
         watched.is_contested = accepted.is_some_and(|(_, at)| ctx.records.is_refused_since(&subject, *at));
-        if let Some(deferred) = watched.remembered.as_ref().and_then(|remembered| remembered.deferred) {
+        // A suspended connection waits for nothing.
+        let waiting = watched.remembered.as_ref().filter(|_| !self.spec.suspend);
+        if let Some(deferred) = waiting.and_then(|remembered| remembered.deferred) {
             ctx.prober.remember_deferral(&subject, deferred.deferral);
         }
         watched.subject = Some(subject);
@@ -95,6 +97,8 @@ impl Observer<'_> {
         let proofs = std::mem::take(&mut seen.knowledge.proofs);
         let own = proofs.into_iter().filter(|(probe, _)| requirement.asks(probe));
         seen.knowledge.proofs = own.map(|(probe, proven)| (probe, proven.by(now))).collect();
+        let hidden = std::mem::take(&mut seen.knowledge.hidden);
+        seen.knowledge.hidden = hidden.of(|probe| requirement.asks(probe));
         let is_pending = |probe: &Probe| ctx.prober.is_pending(&subject, probe);
         seen.pending_proofs = seen.probes().into_iter().filter(is_pending).collect();
         // An acceptance since then answers the question that was not taken.

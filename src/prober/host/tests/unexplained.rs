@@ -129,3 +129,24 @@ fn what_this_process_has_asked_about_itself_is_not_remembered_from_before() {
     world.run(2..5);
     assert_eq!(world.state.admission.brought_forward(&token), None);
 }
+
+#[test]
+fn a_token_that_goes_while_it_is_asked_about_leaves_nothing_and_takes_no_turn_from_another() {
+    let mut world = World::new(LIMITS_OF_TESTS, as_it_should);
+    let unexplained = || Reply::Deferral(Deferral::new(Reason::UnexpectedAnswer));
+    for number in 0..50 {
+        let question = question_of(number, "a");
+        let now = at(i64::try_from(number).unwrap());
+        world.state.ask(question.clone(), now);
+        let Step::Ask(due) = world.state.step(now).0 else { panic!("it is asked") };
+        world.state.admission.forget(&question.hashed);
+        world.state.ledger.leave(&question.hashed, now);
+        world.state.answered(&due.question, Exchange::of(now, now, unexplained()));
+    }
+    assert_eq!(world.state.admission.unanswered(), 0);
+    let question = question_of(99, "b");
+    world.state.ask(question.clone(), at(60));
+    let Step::Ask(due) = world.state.step(at(60)).0 else { panic!("it is asked") };
+    world.state.answered(&due.question, Exchange::of(at(60), at(60), unexplained()));
+    assert_eq!(world.state.snapshot(&question.hashed).unwrap().unanswered, 1);
+}
