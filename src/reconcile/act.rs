@@ -363,7 +363,9 @@ fn event(change: &Change, deletes: Deletes) -> Event {
         },
         Change::Release { .. } => normal(
             OUTPUT_RELEASED,
-            format!("Secret {name} is no output any more, since spec.secretRef names it; it is kept"),
+            format!(
+                "Secret {name} is no output any more, since the spec has it as one to read from; it is kept"
+            ),
         ),
     }
 }

@@ -43,7 +43,7 @@ pub enum Change {
         /// The state that goes.
         version: Version,
     },
-    /// To belong to nobody: it has become the source, so it must not go with the connection.
+    /// To belong to nobody: the spec has it as one to read from now, so it must not go with the connection.
     Release {
         /// Its name.
         name: String,

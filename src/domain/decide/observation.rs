@@ -214,6 +214,12 @@ impl Observation {
         self.demand.sources.iter().any(|source| source == name)
     }
 
+    /// True if an output takes further entries from this Secret.
+    pub(super) fn has_entries_of(&self, name: &str) -> bool {
+        let mut further = self.demand.outputs.iter().filter_map(|output| output.extra_entries_from.as_ref());
+        further.any(|from| from.name == name)
+    }
+
     /// True while a question about the token is on its way.
     pub fn is_asking(&self) -> bool {
         self.pending || !self.pending_proofs.is_empty()

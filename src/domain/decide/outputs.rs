@@ -74,7 +74,7 @@ pub(super) fn outputs<'a>(
         stands: stands.collect(),
     };
     if seen.demand.suspend {
-        // Nothing is written, but what became the source is released: it must not go with the connection.
+        // Nothing is written, but what is read now is released: it must not go with the connection.
         outputs.changes.extend(seen.found.iter().filter_map(|found| release(seen, found)));
         return outputs;
     }
@@ -195,13 +195,13 @@ impl<'a> Outputs<'a> {
     fn withdraw(&mut self, seen: &'a Observation) {
         for found in &seen.found {
             match found {
-                Found::Ours { name, holds: Holds::Unread, .. } if !seen.is_source(name) => {
+                Found::Ours { name, holds: Holds::Unread, .. } if !is_read(seen, name) => {
                     self.missing.outputs.push(name);
                     self.missing.bytes |= seen.bytes.is_none();
                 }
                 Found::Ours {
                     name, holds: Holds::Wanted | Holds::Other { same_token: true, .. }, ..
-                } if !seen.is_source(name) => {
+                } if !is_read(seen, name) => {
                     self.changes.extend(Change::deletion(found));
                 }
                 _ => {}
@@ -294,10 +294,16 @@ fn circle<'a>(seen: &'a Observation, output: &Output) -> Option<&'a Circle> {
     seen.circles.iter().find(|circle| circle.output == output.base())
 }
 
-/// True for an output of before that the spec does not name any more. One that is now the source is released instead.
+/// True for an output of before that the spec does not name any more. One that is now read is released instead.
 fn is_leftover(seen: &Observation, found: &Found) -> bool {
     let Found::Ours { name, .. } = found else { return false };
-    !seen.is_source(name) && !is_named(seen, name) && !seen.is_version(name)
+    !is_read(seen, name) && !is_named(seen, name) && !seen.is_version(name)
+}
+
+/// True if the spec has the Secret as one to read from, and no longer as an output: the token, or the further entries of an output.
+fn is_read(seen: &Observation, name: &str) -> bool {
+    let is_output = || is_named(seen, name) || seen.is_version(name);
+    seen.is_source(name) || seen.has_entries_of(name) && !is_output()
 }
 
 /// True if an output is to be written to the Secret of this name.
@@ -307,13 +313,12 @@ fn is_named(seen: &Observation, name: &str) -> bool {
 
 /// Deletes every output of the connection: there is no token any more with which they could be compared.
 fn all(seen: &Observation) -> impl Iterator<Item = Change> {
-    let is_read = |found: &Found| matches!(found, Found::Ours { name, .. } if seen.is_source(name));
-    seen.found.iter().filter(move |found| !is_read(found)).filter_map(Change::deletion)
+    seen.found.iter().filter(|found| !is_read(seen, found.name())).filter_map(Change::deletion)
 }
 
 fn release(seen: &Observation, found: &Found) -> Option<Change> {
     match found {
-        Found::Ours { name, version, .. } | Found::Bound { name, version } if seen.is_source(name) => {
+        Found::Ours { name, version, .. } | Found::Bound { name, version } if is_read(seen, name) => {
             Some(Change::Release { name: name.clone(), version: version.clone() })
         }
         _ => None,

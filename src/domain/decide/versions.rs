@@ -45,15 +45,16 @@ pub fn unnamed(seen: &Observation, consumers: &Consumers) -> Vec<Change> {
     }
     let is_named = |name: &str| consumers.all.iter().any(|consumer| consumer.output == name);
     let is_current = |name: &str| seen.demand.outputs.iter().any(|output| output.target() == Some(name));
-    let goes =
-        |name: &str| seen.is_version(name) && !is_current(name) && !seen.is_source(name) && !is_named(name);
+    let is_read = |name: &str| seen.is_source(name) || seen.has_entries_of(name);
+    let goes = |name: &str| seen.is_version(name) && !is_current(name) && !is_read(name) && !is_named(name);
     seen.found.iter().filter(|found| goes(found.name())).filter_map(Change::deletion).collect()
 }
 
 /// Deletes the versions that are too many, the oldest first: `keepVersions` stay beside the one of the target, named or not.
 pub(super) fn outdated(seen: &Observation, output: &Output) -> impl Iterator<Item = Change> {
     let mut earlier = versions(seen, output);
-    earlier.retain(|found| output.target() != Some(found.name()) && !seen.is_source(found.name()));
+    let is_read = |name: &str| seen.is_source(name) || seen.has_entries_of(name);
+    earlier.retain(|found| output.target() != Some(found.name()) && !is_read(found.name()));
     let outdated = earlier.iter().skip(output.kept_versions()).rev();
     let outdated: Vec<_> = outdated.filter_map(|found| Change::deletion(found)).collect();
     outdated.into_iter()

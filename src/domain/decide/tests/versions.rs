@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::{
     consumer::{Consumer, Consumers, Use},
-    format::Addresses,
+    format::{Addresses, EntriesFrom, Extra},
     output::Stamp,
 };
 
@@ -185,6 +185,50 @@ fn an_earlier_version_goes_once_nothing_names_it_and_all_was_looked_through() {
     }
     let suspended = seen.with(|seen| seen.demand.suspend = true);
     assert_eq!(unnamed(&suspended, &Consumers::default()), []);
+}
+
+#[test]
+fn what_an_output_takes_its_further_entries_from_is_released_and_never_deleted() {
+    let pull = |entries_from: &str| {
+        let from = serde_json::json!({ "name": entries_from });
+        let from: EntriesFrom = serde_json::from_value(from).unwrap();
+        let entries = from.read("pull", &"u".into(), Some(br#"{"auths":{}}"#)).unwrap();
+        Output {
+            extra_entries_from: Some(from),
+            extra: Extra::Read(entries),
+            public_only: true,
+            ..out("pull", Format::DockerConfigJson)
+        }
+    };
+    let withdraw = |seen: &mut Observation| seen.demand.on_invalid = OnInvalid::Withdraw;
+    let vanished = |seen: &mut Observation| {
+        seen.token = Verdict::no(Reason::SecretNotFound, "none");
+        seen.demand.withdraw_after = Some(SignedDuration::from_hours(1));
+        (seen.withdrawing_since, seen.withdrawing_missing) = (Some(at(T - DAY)), true);
+    };
+    let rows = [
+        ("a former output", proven(), OTHER, "create pull, release three"),
+        ("not asked", seen(), OTHER, "release three"),
+        ("suspended", proven().with(|seen| seen.demand.suspend = true), OTHER, "release three"),
+        ("it has the condemned token", proven().condemned(T + HOUR).with(withdraw), RELAID, "release three"),
+        ("the source is gone", proven().with(withdraw).with(vanished), OTHER, "release three"),
+    ];
+    for (row, seen, holds, expected) in rows {
+        let seen = named(seen, pull("three"), &[ours("three", holds)]);
+        assert_eq!(told(&decide(&seen)), expected, "{row}");
+    }
+    // What the spec still has as an output stays one.
+    let both = named(proven(), pull("one"), &[ours("one", Holds::Wanted)]);
+    let both = both.with(|seen| seen.demand.outputs.push(out("one", Format::Opaque)));
+    assert_eq!(told(&decide(&both)), "create pull");
+    let older = [stands("b", 30, OTHER), stands("c", 20, OTHER), stands("d", 10, OTHER)];
+    let with_entries = |letter: &str| {
+        let seen = named(proven(), versioned(1), &older);
+        seen.with(|seen| seen.demand.outputs.push(pull(&name(letter))))
+    };
+    assert_eq!(told(&decide(&with_entries("d"))), "delete c, create a, create pull");
+    let gone = unnamed(&with_entries("d"), &Consumers::default());
+    assert_eq!(gone.iter().map(|change| said(change.name())).collect::<Vec<_>>(), ["b", "c"]);
 }
 
 /// The output with this token as its present version.
