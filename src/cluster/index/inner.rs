@@ -57,8 +57,11 @@ pub(super) struct Owner {
 }
 
 impl Inner {
-    /// Keeps for a while that this Secret is gone.
+    /// Keeps for a while that this Secret is gone, if it was somebody's: no other is written.
     pub(super) fn keep_lost(&mut self, key: &ObjectKey, uid: &Uid) {
+        if !self.secrets.contains_key(key) {
+            return;
+        }
         if self.lost.len() >= LOST {
             self.lost.pop_front();
         }

@@ -165,6 +165,10 @@ fn a_read_that_an_event_has_overtaken_changes_nothing() {
     // It was written, and that it came and went was told before the answer.
     index.saw_secret(&key("a-out"), secret("7", Some("uid-a")));
     index.lost_secret(&key("a-out"), &"s".into());
+    // However many Secrets of others go meanwhile.
+    for number in 0..100 {
+        index.lost_secret(&key(&format!("other-{number}")), &"another".into());
+    }
     assert_eq!(index.wrote_secret(&key("a-out"), secret("7", Some("uid-a"))), []);
     assert_eq!(index.secret(&key("a-out")), None);
 
