@@ -173,9 +173,8 @@ impl StatusDigest {
     }
 
     /// The present versions of outputs.
-    pub fn serving(&self) -> Vec<String> {
-        let rare = self.rare.iter();
-        rare.flat_map(|rare| &rare.serving).map(|name| String::from(&**name)).collect()
+    pub fn serving(&self) -> impl Iterator<Item = &str> {
+        self.rare.iter().flat_map(|rare| &rare.serving).map(|name| &**name)
     }
 
     /// The request that was last acted on.

@@ -125,7 +125,14 @@ impl Index {
 
     /// The connections that change from this token to the next.
     pub fn rotating(&self, token: HashedToken) -> Vec<ObjectKey> {
-        self.lock().rotating_by_token.of(token).cloned().collect()
+        self.lock().rotating_by_token.of(token.leading()).cloned().collect()
+    }
+
+    /// Those who may wait until this Secret has its tokens no more.
+    pub fn awaiting(&self, secret: &ObjectKey) -> Vec<Woken> {
+        let inner = self.lock();
+        let tokens = inner.secret(secret).into_iter().flat_map(SecretEntry::tokens);
+        inner.awaiting(tokens).collect()
     }
 
     /// The outputs in its own namespace that this connection has made.

@@ -15,8 +15,8 @@ use super::{
     marks::{LAST_APPLIED, MANAGED_BY, Others},
     object::{FIELD_MANAGER, ObjectKey},
     secrets::{
-        ADOPT, CONNECTION, FORMAT, OWNER_LABEL, SecretEntry, SecretMeta, TOKEN_HASH, entry, is_ours,
-        read_meta,
+        ADOPT, CONNECTION, ENTRIES_TOKEN_HASHES, FORMAT, OWNER_LABEL, SecretEntry, SecretMeta, TOKEN_HASH,
+        entry, is_ours, read_meta,
     },
     within,
 };
@@ -168,7 +168,7 @@ fn made(owner: Owner<'_>, output: &Output, payload: &Payload, proof: Option<Proo
     let labels =
         [(OWNER_LABEL, owner.uid), MANAGED_BY].map(|(key, value)| (key.to_owned(), value.to_owned()));
     marks.labels.extend(labels);
-    marks.annotations.extend(annotations(owner, output, proof));
+    marks.annotations.extend(annotations(owner, output, payload, proof));
     let metadata = ObjectMeta {
         name: Some(output.secret_name.clone()),
         labels: Some(marks.labels),
@@ -204,7 +204,7 @@ async fn replace(
     let mut marks = Marks { labels: take(secret.labels_mut()), annotations: take(secret.annotations_mut()) };
     output.marks().put_on(&mut marks);
     marks.annotations.retain(|key, _| !ANNOTATIONS.contains(&key.as_str()));
-    marks.annotations.extend(annotations(owner, output, proof));
+    marks.annotations.extend(annotations(owner, output, payload, proof));
     (*secret.labels_mut(), *secret.annotations_mut()) = (marks.labels, marks.annotations);
     own(&mut secret, owner);
     match write(client, owner, Some(name), &secret, &params()).await {
@@ -309,29 +309,45 @@ const PROVEN_AT: &str = "githubpat.dev/proven-at";
 /// When the token ends, as it was known at the write.
 const EXPIRES_AT: &str = "githubpat.dev/expires-at";
 /// The annotations of an output, beside the lists of what its spec asks for.
-const ANNOTATIONS: [&str; 5] = [CONNECTION, FORMAT, TOKEN_HASH, PROVEN_AT, EXPIRES_AT];
+const ANNOTATIONS: [&str; 6] = [CONNECTION, FORMAT, TOKEN_HASH, PROVEN_AT, EXPIRES_AT, ENTRIES_TOKEN_HASHES];
 
 /// From an output alone one reads what it is: connection, format, the hash that GitHub's audit log has, when it was proven, and
-/// until when it is good.
-fn annotations(owner: Owner<'_>, output: &Output, proof: Option<Proof>) -> Map {
+/// until when it is good; of a pull secret with entries of another one also whose tokens these have.
+fn annotations(owner: Owner<'_>, output: &Output, payload: &Payload, proof: Option<Proof>) -> Map {
     let second = |at: Timestamp| Timestamp::from_second(at.as_second()).unwrap_or(at).to_string();
     let mut annotations =
         vec![(CONNECTION, owner.key.name().to_owned()), (FORMAT, output.format.as_str().to_owned())];
     if let Some(Proof { token, at, expires }) = proof {
         annotations.extend([(TOKEN_HASH, token.to_string()), (PROVEN_AT, second(at))]);
         annotations.extend(expires.map(|at| (EXPIRES_AT, second(at))));
+        annotations.extend(further(output, payload, token).map(|hashes| (ENTRIES_TOKEN_HASHES, hashes)));
     }
     annotations.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
+/// The hashes of the tokens in the entries that the output took from another Secret, if there are any.
+fn further(output: &Output, payload: &Payload, token: HashedToken) -> Option<String> {
+    output.extra_entries_from.as_ref()?;
+    let hashes = payload.further_tokens(token).into_iter().map(String::from);
+    Some(hashes.collect::<Vec<_>>().join(",")).filter(|hashes| !hashes.is_empty())
+}
+
 /// True if labels and annotations say what the output is, and are those that its spec asks for. The instants are those of the last
-/// write, and are left as they are.
-pub fn describe(found: &Marks, owner: Owner<'_>, output: &Output, token: HashedToken) -> bool {
+/// write, and are left as they are. `payload` is what it holds.
+pub fn describe(
+    found: &Marks,
+    owner: Owner<'_>,
+    output: &Output,
+    payload: &Payload,
+    token: HashedToken,
+) -> bool {
     let is_labelled = found.labels.get(MANAGED_BY.0).is_some_and(|value| value == MANAGED_BY.1);
     let hash = token.to_string();
     let said = [(CONNECTION, owner.key.name()), (FORMAT, output.format.as_str()), (TOKEN_HASH, &hash)];
     let says = |(key, value): (&str, &str)| found.annotations.get(key).is_some_and(|found| found == value);
-    is_labelled && said.into_iter().all(says) && output.marks().are_on(found)
+    let further = further(output, payload, token);
+    let says_further = found.annotations.get(ENTRIES_TOKEN_HASHES) == further.as_ref();
+    is_labelled && said.into_iter().all(says) && says_further && output.marks().are_on(found)
 }
 
 /// The bytes leave their wiped buffers here, for the request.

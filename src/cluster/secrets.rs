@@ -39,6 +39,11 @@ pub const CONNECTION: &str = "githubpat.dev/connection";
 pub const FORMAT: &str = "githubpat.dev/format";
 /// The annotation of an output that has the hash of its token, as GitHub's audit log has it.
 pub const TOKEN_HASH: &str = "githubpat.dev/token-hash";
+/// The annotation of an output that has the hashes of the tokens in the entries that it took from another Secret, with commas.
+pub const ENTRIES_TOKEN_HASHES: &str = "githubpat.dev/entries-token-hashes";
+
+/// The annotations that the index reads.
+const READ: [&str; 5] = [ADOPT, CONNECTION, FORMAT, TOKEN_HASH, ENTRIES_TOKEN_HASHES];
 
 /// What the index keeps of a Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +60,8 @@ pub struct SecretEntry {
     pub format: Option<Format>,
     /// The token that it holds, if it is an output, as its annotation says: [`HashedToken::leading`].
     pub token: Option<NonZeroU64>,
+    /// The tokens in the entries that it took from another Secret, in the same way.
+    pub further: Option<Box<Vec<NonZeroU64>>>,
     /// The finalizers that it waits for, if it is being deleted.
     pub leaving: Option<Box<Vec<String>>>,
 }
@@ -135,7 +142,7 @@ impl From<&Meta> for SecretEntry {
         SecretEntry::new(
             [metadata.uid.as_deref(), metadata.resource_version.as_deref()],
             metadata.labels.as_ref().and_then(|labels| labels.get(OWNER_LABEL)),
-            [ADOPT, CONNECTION, FORMAT, TOKEN_HASH].map(|name| metadata.annotations.as_ref()?.get(name)),
+            READ.map(|name| metadata.annotations.as_ref()?.get(name)),
             metadata.owner_references.as_deref().unwrap_or_default(),
             metadata.deletion_timestamp.is_some().then_some(finalizers),
         )
@@ -148,7 +155,7 @@ impl SecretEntry {
     fn new(
         [uid, resource_version]: [Option<&str>; 2],
         label: Option<&str>,
-        [adopt, connection, format, token]: [Option<&str>; 4],
+        [adopt, connection, format, token, further]: [Option<&str>; 5],
         references: &[OwnerReference],
         leaving: Option<&[String]>,
     ) -> Self {
@@ -178,18 +185,28 @@ impl SecretEntry {
             heir: heir.filter(|_| !is_anothers).map(Box::new),
             format: format
                 .and_then(|word| Format::ALL.iter().copied().find(|format| format.as_str() == word)),
-            token: token
+            token: token.filter(|_| is_output).and_then(leading),
+            further: further
                 .filter(|_| is_output)
-                .and_then(|text| HashedToken::try_from(text.to_owned()).ok())
-                .map(|hashed| hashed.leading()),
+                .map(|hashes| Box::new(hashes.split(',').filter_map(leading).collect())),
             leaving,
         }
+    }
+
+    /// Every token that it holds.
+    pub fn tokens(&self) -> impl Iterator<Item = NonZeroU64> {
+        self.token.into_iter().chain(self.further.iter().flat_map(|further| further.iter().copied()))
     }
 
     /// The connection that it is an output of.
     pub fn owner(&self) -> Option<&ArcStr> {
         self.bound_to.as_ref().filter(|_| self.is_output)
     }
+}
+
+/// The beginning of the token with this hash.
+fn leading(hash: &str) -> Option<NonZeroU64> {
+    HashedToken::try_from(hash.to_owned()).ok().map(|hashed| hashed.leading())
 }
 
 /// A whole Secret as the API server sends it.
@@ -280,7 +297,7 @@ fn entry_of(meta: &ObjectMeta) -> SecretEntry {
     SecretEntry::new(
         [meta.uid.as_deref(), meta.resource_version.as_deref()],
         meta.labels.as_ref().and_then(|labels| labels.get(OWNER_LABEL)).map(String::as_str),
-        [ADOPT, CONNECTION, FORMAT, TOKEN_HASH].map(annotation),
+        READ.map(annotation),
         meta.owner_references.as_deref().unwrap_or_default(),
         meta.deletion_timestamp.is_some().then(|| meta.finalizers.as_deref().unwrap_or_default()),
     )

@@ -37,6 +37,7 @@ use super::{
 };
 
 pub use addresses::Addresses;
+pub(super) use entries::{CONFIG, tokens};
 pub use entries::{Entries, EntriesFrom, Extra};
 use field::Field;
 pub use field::{DATA_KEY, OBJECT_NAME};

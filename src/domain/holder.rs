@@ -5,6 +5,8 @@
 pub struct Holders {
     /// The connection's own outputs, by name.
     pub own: Vec<String>,
+    /// Those of its outputs that have it in the entries of another Secret, by name.
+    pub taken_in: Vec<String>,
     /// The other connections of the namespace that hold it in an output, or have not ended their own change from it, by name.
     pub beside: Vec<String>,
     /// How many connections of other namespaces do. Nobody is told which ones.
@@ -15,6 +17,7 @@ impl Holders {
     /// Adds who has another token.
     pub fn add(&mut self, more: Holders) {
         self.own.extend(more.own);
+        self.taken_in.extend(more.taken_in);
         let new: Vec<_> = more.beside.into_iter().filter(|name| !self.beside.contains(name)).collect();
         self.beside.extend(new);
         self.elsewhere = self.elsewhere.max(more.elsewhere);

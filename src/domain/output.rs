@@ -16,6 +16,9 @@ use super::{
 pub use super::format::{Format, Map, Marks, Output};
 pub use versions::base_of;
 
+/// Far more than the registries of a pull secret have, and three KiB of hashes.
+const MOST_FURTHER_TOKENS: usize = 64;
+
 /// Type and data of a Secret. Its `Debug` shows neither token nor other data, and its bytes are wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Payload {
@@ -36,6 +39,13 @@ impl Payload {
     pub fn holds(&self, token: &Token) -> bool {
         let text = token.expose().as_bytes();
         self.data.values().any(|value| value.windows(text.len()).any(|part| part == text))
+    }
+
+    /// The other tokens in a pull secret than this one, by their hashes: those in the entries that it has from another Secret. Each
+    /// once, and so many at most that an annotation can list them.
+    pub fn further_tokens(&self, token: HashedToken) -> Vec<HashedToken> {
+        let tokens = self.data.get(format::CONFIG).map(|config| format::tokens(config)).unwrap_or_default();
+        tokens.into_iter().filter(|further| *further != token).take(MOST_FURTHER_TOKENS).collect()
     }
 }
 

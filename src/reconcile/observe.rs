@@ -140,7 +140,13 @@ impl<'a> Observer<'a> {
                 demand: self.spec.demand(),
                 timing,
                 found: Vec::new(),
-                serving: self.connection.status.as_ref().map(StatusDigest::serving).unwrap_or_default(),
+                serving: self
+                    .connection
+                    .status
+                    .iter()
+                    .flat_map(StatusDigest::serving)
+                    .map(str::to_owned)
+                    .collect(),
                 rotates,
                 circles: self.record.rare.circles.to_vec(),
             },

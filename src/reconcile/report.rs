@@ -1,6 +1,6 @@
 //! Writes the status if it says something new.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
@@ -105,7 +105,8 @@ pub(super) async fn report(
     say_it(connection, say, &after, observed.seen.timing.heartbeat, record, ctx).await
 }
 
-/// Who else still has the token of before, and of the connection's own outputs those that are neither named nor kept.
+/// Who else still has the token of before; of the connection's own outputs those that are neither named nor kept, and those that have
+/// it from another Secret.
 fn holders(connection: &Connection, observed: &Observed, ctx: &Context) -> Holders {
     let token = observed.seen.token.yes().map(|token| token.hashed);
     let status = connection.status.iter();
@@ -116,6 +117,9 @@ fn holders(connection: &Connection, observed: &Observed, ctx: &Context) -> Holde
     }
     let outputs = &observed.seen.demand.outputs;
     let is_known = |name: &str| outputs.iter().any(|output| output.target() == Some(name));
+    let (taken_in, former) = mem::take(&mut holders.taken_in).into_iter().partition(|name| is_known(name));
+    holders.taken_in = taken_in;
+    holders.own.extend::<Vec<_>>(former);
     holders.own.retain(|name| !is_known(name) && !observed.seen.is_version(name));
     holders
 }
@@ -271,7 +275,7 @@ async fn write(
             });
             let is_taken = record.has_taken_memory();
             ctx.index.saw_connection(if is_taken { written.without_memory() } else { written });
-            release(connection, status, ctx);
+            release(connection, before, status, ctx);
             Next::Wait
         }
         Err(fault) if fault.is_conflict() => conflict(connection, record, ctx).await,
@@ -279,14 +283,20 @@ async fn write(
     }
 }
 
-/// Wakes those that may have waited for this connection before their common old token is said to be of no use.
-fn release(connection: &Connection, status: &Status, ctx: &Context) {
+/// Wakes those that may have waited for this connection before their common old token is said to be of no use, also since a version
+/// of an output serves no longer.
+fn release(connection: &Connection, before: Option<&Status>, status: &Status, ctx: &Context) {
     let is_over = |rotation: &&RotationStatus| {
         rotation.phase == Phase::SafeToRevoke || rotation.other_connections.is_some()
     };
     let over = status.rotation.as_ref().filter(is_over);
     let waiting = over.into_iter().flat_map(|over| ctx.index.rotating(over.old_token.hashed_token));
-    ctx.wake_others(&connection.key, waiting.map(Woken::Changed).collect());
+    let serves =
+        |name: &str| status.outputs.iter().any(|output| output.current_name.as_deref() == Some(name));
+    let outputs = before.into_iter().flat_map(|before| &before.outputs);
+    let former = outputs.filter_map(|output| output.current_name.as_deref()).filter(|name| !serves(name));
+    let former = former.flat_map(|name| ctx.index.awaiting(&connection.key.beside(name)));
+    ctx.wake_others(&connection.key, waiting.map(Woken::Changed).chain(former).collect());
 }
 
 /// Whether the status may be written now: not right after a conflict, and ever more slowly while somebody else keeps changing

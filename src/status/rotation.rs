@@ -72,6 +72,11 @@ fn left(pass: &Pass<'_>) -> Option<Left> {
             "{holds}, and these former outputs are still there with the old one: {former}; have their finalizers ended"
         ));
     }
+    if let Some(outputs) = pass.after.holders.and_then(|holders| consumers::listed(&holders.taken_in)) {
+        return own(format!(
+            "{holds}, and these take the old one in by extraEntriesFrom: {outputs}; put the new one into the Secret that they name"
+        ));
+    }
     // What a status remembers may come from a backup.
     if !pass.seen.has_heard() {
         return own(format!(

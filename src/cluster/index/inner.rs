@@ -8,6 +8,8 @@ use std::{
 
 use arcstr::ArcStr;
 
+use smallvec::SmallVec;
+
 use super::{
     super::{
         connections::Connection,
@@ -24,6 +26,9 @@ use crate::domain::{decide::Circle, holder::Holders, output::base_of, token::Has
 
 /// The answer to a call is seldom so late that more Secrets than this are gone meanwhile.
 const LOST: usize = 64;
+
+/// The first bytes of the tokens of one Secret.
+type Tokens = SmallVec<[NonZeroU64; 1]>;
 
 /// What is known.
 #[derive(Debug, Default)]
@@ -104,7 +109,8 @@ impl Inner {
         }
         let is_new = !connection.is_known();
         self.rename(known.as_deref(), Some(&connection));
-        self.rotating_by_token.change(&key, known.as_deref().and_then(old_token), old_token(&connection));
+        let (before, after) = (known.as_deref().and_then(old_token), old_token(&connection));
+        self.rotating_by_token.change(&key, before.as_slice(), after.as_slice());
         if let Some(known) = known.filter(|known| known.uid != connection.uid) {
             self.orphan(&known);
         }
@@ -119,7 +125,7 @@ impl Inner {
         let mut woken = vec![Woken::Gone(key.clone())];
         if let Some(connection) = self.connections.remove(key) {
             self.rename(Some(&connection), None);
-            self.rotating_by_token.change(key, old_token(&connection), None);
+            self.rotating_by_token.change(key, old_token(&connection).as_slice(), &[]);
             let mut concerned = self.chains.freed(&self.secrets, key);
             let heirs = self.orphan(&connection);
             concerned.extend(heirs.into_iter().filter(|heir| !concerned.contains(heir)).collect::<Vec<_>>());
@@ -239,22 +245,32 @@ impl Inner {
         if before == entry.as_ref() && entry.is_some() {
             return Vec::new();
         }
-        let token = |entry: Option<&SecretEntry>| entry.and_then(|entry| entry.token);
-        let tokens = (token(before), token(entry.as_ref()));
+        let tokens = |entry: Option<&SecretEntry>| -> Tokens {
+            entry.into_iter().flat_map(SecretEntry::tokens).collect()
+        };
+        let tokens = [tokens(before), tokens(entry.as_ref())];
         let owner = |entry: Option<&SecretEntry>| entry.and_then(SecretEntry::owner).cloned();
         let owners = [owner(before), owner(entry.as_ref())];
         // The key that is known already is kept once.
         let known = self.secrets.get_key_value(key).map(|(known, _)| known.clone());
         let key = known.unwrap_or_else(|| key.clone());
-        self.outputs_by_token.change(&key, tokens.0, tokens.1);
+        self.outputs_by_token.change(&key, &tokens[0], &tokens[1]);
         self.reown(&key, &owners);
         let is_version = || versioning(&self.secrets, &key).next().is_some();
         if owners.iter().any(Option::is_some) || entry.is_some() && is_version() {
             self.secrets.entry(key.clone()).or_default();
         }
-        let concerned = self.concerned(&key, &owners);
+        let mut concerned = self.concerned(&key, &owners);
+        let lost = tokens[0].iter().copied().filter(|token| !tokens[1].contains(token));
+        let awaiting: Vec<_> = self.awaiting(lost).filter(|woken| !concerned.contains(woken)).collect();
+        concerned.extend(awaiting);
         self.change(&key, |known| known.entry = entry);
         concerned
+    }
+
+    /// Those who may wait until a Secret has none of these tokens any more.
+    pub(super) fn awaiting(&self, tokens: impl Iterator<Item = NonZeroU64>) -> impl Iterator<Item = Woken> {
+        tokens.flat_map(|token| self.rotating_by_token.of(token)).cloned().map(Woken::Changed)
     }
 
     /// True if the connection to which the Secret is bound lives.
@@ -268,12 +284,16 @@ impl Inner {
 
     /// Who has this token beside the connection, and which of its own outputs have it.
     pub(super) fn holders(&self, connection: &Connection, token: HashedToken) -> Holders {
-        let (mut own, mut others) = (Vec::new(), BTreeSet::new());
-        for output in self.outputs_by_token.of(token) {
+        let (mut own, mut taken_in, mut others) = (Vec::new(), Vec::new(), BTreeSet::new());
+        for output in self.outputs_by_token.of(token.leading()) {
+            let has_it_itself = self.secret(output).is_some_and(|entry| entry.token == Some(token.leading()));
             // A Secret of another namespace belongs to no connection of this one, whatever its labels say.
             let owner = self.owner_of(output).filter(|owner| owner.namespace() == output.namespace());
-            match owner {
-                Some(owner) if *owner == connection.key => own.push(output.name().to_owned()),
+            match owner.filter(|owner| **owner == connection.key || !self.is_earlier(output, owner)) {
+                Some(owner) if *owner == connection.key && has_it_itself => {
+                    own.push(output.name().to_owned())
+                }
+                Some(owner) if *owner == connection.key => taken_in.push(output.name().to_owned()),
                 Some(owner) => drop(others.insert(owner)),
                 None => {}
             }
@@ -286,12 +306,22 @@ impl Inner {
         let beside = others.iter().filter(|key| key.namespace() == connection.key.namespace());
         let beside: Vec<_> = beside.map(|key| key.name().to_owned()).collect();
         let elsewhere = others.len().saturating_sub(beside.len());
-        Holders { own, beside, elsewhere }
+        Holders { own, taken_in, beside, elsewhere }
+    }
+
+    /// True if it is an earlier version of an output of this connection, whose status names the present one.
+    fn is_earlier(&self, output: &ObjectKey, owner: &ObjectKey) -> bool {
+        let base =
+            base_of(output.name()).filter(|_| versioning(&self.secrets, output).any(|key| key == owner));
+        let status = self.connections.get(owner).and_then(|connection| connection.status.as_ref());
+        let Some((base, status)) = base.zip(status) else { return false };
+        let mut serving = status.serving().filter(|name| base_of(name) == Some(base)).peekable();
+        serving.peek().is_some() && serving.all(|name| name != output.name())
     }
 
     /// The connections whose change from this token to the next is not over, but for what others do.
     fn leaving(&self, token: HashedToken) -> impl Iterator<Item = &ObjectKey> {
-        self.rotating_by_token.of(token).filter(|key| {
+        self.rotating_by_token.of(token.leading()).filter(|key| {
             let status = self.connections.get(*key).and_then(|connection| connection.status.as_ref());
             status.and_then(|status| status.leaves()).is_some_and(|leaves| leaves.waits_for_itself)
         })

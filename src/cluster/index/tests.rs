@@ -34,6 +34,7 @@ fn secret(version: &str, owner: Option<&str>) -> SecretEntry {
         heir: None,
         format: None,
         token: None,
+        further: None,
         leaving: None,
     }
 }

@@ -1,11 +1,12 @@
 use std::sync::{Arc, Mutex};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{Request, Response};
 use kube::client::Body;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::output::Format;
+use crate::domain::{output::Format, token::Token};
 
 /// Makes the change on an API server that has one Secret in this version; gives the outcome and what was asked, with bodies.
 async fn made(
@@ -143,13 +144,14 @@ async fn labels_and_annotations_of_the_spec_follow_it_and_those_of_others_stay()
 fn an_output_tells_its_token_and_until_when_it_is_good() {
     let key = ObjectKey::new("ns", "ci");
     let owner = Owner { key: &key, uid: "owner" };
-    let token = crate::domain::token::Token::try_from(["ghp_", &"a".repeat(36)].concat().as_bytes()).unwrap();
+    let token = Token::try_from(["ghp_", &"a".repeat(36)].concat().as_bytes()).unwrap();
     let at =
         |second: i64| Timestamp::from_millisecond(second.saturating_mul(1000).saturating_add(1)).unwrap();
     let proof = |expires| Some(Proof { token: token.hashed(), at: at(100), expires });
-    let annotations = |expires| annotations(owner, &output(), proof(expires));
+    let annotations = |expires| annotations(owner, &output(), &payload(), proof(expires));
     let said = annotations(Some(at(200)));
-    let said = ANNOTATIONS.map(|name| said[name].clone());
+    assert!(!said.contains_key(ENTRIES_TOKEN_HASHES), "it is no pull secret with entries of another one");
+    let said = [CONNECTION, FORMAT, TOKEN_HASH, PROVEN_AT, EXPIRES_AT].map(|name| said[name].clone());
     let hash = token.hashed().to_string();
     assert_eq!(
         said,
@@ -159,14 +161,52 @@ fn an_output_tells_its_token_and_until_when_it_is_good() {
 
     let secret = made_of(&output(), proof(None));
     let whole = Marks { labels: secret.labels().clone(), annotations: secret.annotations().clone() };
-    assert!(describe(&whole, owner, &output(), token.hashed()));
+    assert!(describe(&whole, owner, &output(), &payload(), token.hashed()));
     for key in [CONNECTION, FORMAT, TOKEN_HASH, PROVEN_AT, MANAGED_BY.0] {
         let mut found = whole.clone();
         found.labels.remove(key);
         found.annotations.remove(key);
-        let is_described = describe(&found, owner, &output(), token.hashed());
+        let is_described = describe(&found, owner, &output(), &payload(), token.hashed());
         assert_eq!(is_described, key == PROVEN_AT, "{key}: an instant is that of the write");
     }
+}
+
+#[test]
+fn a_pull_secret_tells_whose_tokens_it_took_from_another_one() {
+    let key = ObjectKey::new("ns", "ci");
+    let owner = Owner { key: &key, uid: "owner" };
+    let [own, one, two] = ["a", "b", "c"]
+        .map(|letter| Token::try_from(["ghp_", &letter.repeat(36)].concat().as_bytes()).unwrap());
+    let pair = BASE64_STANDARD.encode(format!("ci:{}", one.expose()));
+    let auths = json!({ "auths": {
+        "own.example": { "auth": "", "username": "ci", "password": own.expose() },
+        "one.example": { "auth": pair },
+        "two.example": { "password": two.expose() },
+        "again.example": { "password": two.expose() },
+        "other.example": { "auth": BASE64_STANDARD.encode("ci:s3cret"), "password": "s3cret" },
+        "strange.example": { "auth": 7 },
+    } });
+    let data = BTreeMap::from([(".dockerconfigjson".to_owned(), auths.to_string().into_bytes().into())]);
+    let payload = Payload { type_: "kubernetes.io/dockerconfigjson".to_owned(), data };
+    let mut output = Output::new("out", Format::DockerConfigJson);
+    let proof = Some(Proof { token: own.hashed(), at: Timestamp::UNIX_EPOCH, expires: None });
+    assert!(!annotations(owner, &output, &payload, proof).contains_key(ENTRIES_TOKEN_HASHES));
+    let from = json!({ "name": "further" });
+    output.extra_entries_from = Some(serde_json::from_value(from).unwrap());
+    let mut further = [one.hashed(), two.hashed()];
+    further.sort();
+    let secret = super::made(owner, &output, &payload, proof);
+    assert_eq!(secret.annotations()[ENTRIES_TOKEN_HASHES], further.map(String::from).join(","));
+    let tokens: Vec<_> = entry(&secret).tokens().collect();
+    assert_eq!(tokens, [own.hashed(), further[0], further[1]].map(|hashed| hashed.leading()));
+
+    let mut found = Marks { labels: secret.labels().clone(), annotations: secret.annotations().clone() };
+    let describe = |found: &Marks| describe(found, owner, &output, &payload, own.hashed());
+    assert!(describe(&found));
+    found.annotations.insert(ENTRIES_TOKEN_HASHES.to_owned(), one.hashed().to_string());
+    assert!(!describe(&found), "one is missing");
+    found.annotations.remove(ENTRIES_TOKEN_HASHES);
+    assert!(!describe(&found), "all are missing");
 }
 
 fn made_of(output: &Output, proof: Option<Proof>) -> Secret {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::{Definition, Entry, Extra, Field, Material, PLAIN, Terms, escape, packages::PULLS};
+use super::{CONFIG, Definition, Entry, Extra, Field, Material, PLAIN, Terms, escape, packages::PULLS};
 use crate::domain::{Finding, Reason};
 
 pub(super) const DOCKER_CONFIG_JSON: Definition = Definition {
@@ -59,7 +59,7 @@ fn data(material: &Material<'_>) -> Vec<Entry> {
     });
     let own = ours.iter().map(|our| (*our, Credentials::Ours(Auth { auth: &auth, password, username })));
     let auths = further.chain(own).collect();
-    vec![(".dockerconfigjson".to_owned(), escape::json(&Config { auths }))]
+    vec![(CONFIG.to_owned(), escape::json(&Config { auths }))]
 }
 
 /// A registry without its scheme and the version of its API, as the kubelet compares them:

@@ -1,7 +1,11 @@
 //! The entries that a pull secret takes from another Secret of its namespace, so that it serves further registries.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -9,7 +13,14 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::{DATA_KEY, OBJECT_NAME, Output};
-use crate::domain::{Finding, Reason, version::Uid};
+use crate::domain::{
+    Finding, Reason,
+    token::{HashedToken, LegacyTokens, Token},
+    version::Uid,
+};
+
+/// The key under which the entries stand in a pull secret.
+pub(in crate::domain) const CONFIG: &str = ".dockerconfigjson";
 
 /// A pull secret whose entries go into another one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -31,7 +42,7 @@ pub struct EntriesFrom {
 }
 
 fn default_key() -> String {
-    ".dockerconfigjson".to_owned()
+    CONFIG.to_owned()
 }
 
 /// What is known of the entries that an output takes from another Secret.
@@ -66,6 +77,19 @@ impl fmt::Debug for Entries {
 struct Config<'a> {
     #[serde(borrow)]
     auths: BTreeMap<String, &'a RawValue>,
+}
+
+/// What of an entry may be a token:
+/// <https://github.com/docker/cli/blob/master/cli/config/types/authconfig.go>.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Login {
+    auth: String,
+    password: String,
+    #[serde(rename = "identitytoken")]
+    identity_token: String,
+    #[serde(rename = "registrytoken")]
+    registry_token: String,
 }
 
 impl EntriesFrom {
@@ -106,8 +130,26 @@ impl EntriesFrom {
     }
 }
 
+/// The tokens of GitHub in the entries of this configuration of Docker, by their hashes.
+pub(in crate::domain) fn tokens(config: &[u8]) -> BTreeSet<HashedToken> {
+    let auths = serde_json::from_slice::<Config<'_>>(config).map(|config| config.auths).unwrap_or_default();
+    let logins = auths.into_values().filter_map(|entry| serde_json::from_str::<Login>(entry.get()).ok());
+    logins.flat_map(|login| login.tokens()).collect()
+}
+
 fn unusable(output: &str, problem: &str) -> Finding {
     Finding::new(Reason::ExtraEntriesUnusable, format!("Secret {output} is not written: {problem}"))
+}
+
+impl Login {
+    fn tokens(self) -> Vec<HashedToken> {
+        let pair = Zeroizing::new(BASE64_STANDARD.decode(&*Zeroizing::new(self.auth)).unwrap_or_default());
+        let password = pair.splitn(2, |byte| *byte == b':').nth(1).unwrap_or_default();
+        let others = [self.password, self.identity_token, self.registry_token].map(Zeroizing::new);
+        let all = others.iter().map(|text| text.as_bytes()).chain([password]);
+        let tokens = all.filter_map(|bytes| Token::parse(bytes, LegacyTokens::Allowed).ok());
+        tokens.map(|token| token.hashed()).collect()
+    }
 }
 
 impl Entries {

@@ -74,7 +74,8 @@ impl Observer<'_> {
             let wanted = wanted.as_ref().zip(output.map(|output| output.versioned));
             let compared = holds(&read.payload, read.immutable, token, wanted);
             let owner = Owner { key: &self.connection.key, uid: &self.connection.uid };
-            let is_described = |output| outputs::describe(&read.marks, owner, output, token.hashed());
+            let is_described =
+                |output| outputs::describe(&read.marks, owner, output, &read.payload, token.hashed());
             let compared = if compared == Holds::Wanted && !output.is_some_and(is_described) {
                 Holds::Other { same_token: true, fixed: false }
             } else {

@@ -190,6 +190,7 @@ fn a_token_that_somebody_else_has_is_not_safe_to_revoke() {
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let holders = |own: &[&str], beside: &[&str], elsewhere| Holders {
         own: names(own),
+        taken_in: names(&[]),
         beside: names(beside),
         elsewhere,
     };
@@ -224,7 +225,10 @@ fn a_token_that_somebody_else_has_is_not_safe_to_revoke() {
             "with the old one: was;",
         ),
     ];
-    for (name, holders, phase, others, words) in rows {
+    let taken_in = Holders { taken_in: names(&["pull"]), ..holders(&[], &["x"], 0) };
+    let words = "take the old one in by extraEntriesFrom: pull; put";
+    let taken_in = ("entries of a Secret", taken_in, Phase::WaitingForConsumers, None, words);
+    for (name, holders, phase, others, words) in rows.into_iter().chain([taken_in]) {
         let after = After { holders: Some(&holders), ..After::default() };
         let rotation = told(&first, &holding("b", T + 60), &[], after);
         assert_eq!((rotation.phase, rotation.other_connections), (phase, others), "{name}");

@@ -8,6 +8,18 @@ fn token(letter: &str) -> HashedToken {
     Token::try_from(text.as_bytes()).unwrap().describe().hashed
 }
 
+/// A connection in this phase of the change from the token o to the token n.
+fn rotating(name: &str, version: &str, phase: &str, others: Option<i64>) -> Connection {
+    let of =
+        |letter| serde_json::json!({ "secretName": "pat", "kind": "Classic", "hashedToken": token(letter) });
+    let rotation = serde_json::json!({
+        "phase": phase, "oldToken": of("o"), "newToken": of("n"), "startedAt": "2026-01-01T00:00:00Z",
+        "message": "", "otherConnections": others,
+    });
+    let status = Status { rotation: serde_json::from_value(rotation).unwrap(), ..Status::default() };
+    Connection { status: Some(StatusDigest::from(status)), ..connection(name, version, &["two"]) }
+}
+
 #[test]
 fn who_holds_a_token_is_known_and_nobody_of_another_namespace_by_name() {
     let index = Index::default();
@@ -32,7 +44,12 @@ fn who_holds_a_token_is_known_and_nobody_of_another_namespace_by_name() {
     let held = |letter: &str| index.holders(&ours, token(letter));
     assert_eq!(
         held("o"),
-        Holders { own: ["one".to_owned()].into(), beside: ["b".to_owned()].into(), elsewhere: 1 }
+        Holders {
+            own: ["one".to_owned()].into(),
+            beside: ["b".to_owned()].into(),
+            elsewhere: 1,
+            ..Holders::default()
+        }
     );
     assert_eq!(held("f"), Holders::default());
     index.saw_secret(&key("two"), holding("8", "uid-b", "n"));
@@ -45,20 +62,70 @@ fn who_holds_a_token_is_known_and_nobody_of_another_namespace_by_name() {
 }
 
 #[test]
-fn who_waits_for_its_own_part_of_a_rotation_may_have_the_old_token() {
-    let rotated = |version: &str, phase: &str, others: Option<i64>| {
-        let of = |letter| serde_json::json!({ "secretName": "pat", "kind": "Classic", "hashedToken": token(letter) });
-        let rotation = serde_json::json!({
-            "phase": phase, "oldToken": of("o"), "newToken": of("n"), "startedAt": "2026-01-01T00:00:00Z",
-            "message": "", "otherConnections": others,
-        });
-        let status = Status { rotation: serde_json::from_value(rotation).unwrap(), ..Status::default() };
-        Connection { status: Some(StatusDigest::from(status)), ..connection("b", version, &["two"]) }
+fn who_has_a_token_in_the_entries_of_another_secret_holds_it_and_losing_it_wakes_who_waits() {
+    let taking = |version: &str, letters: &[&str]| {
+        let further = letters.iter().map(|letter| token(letter).leading()).collect();
+        SecretEntry {
+            token: Some(token("m").leading()),
+            further: Some(Box::new(further)),
+            ..secret(version, Some("uid-b"))
+        }
     };
+    let index = Index::default();
+    let ours = connection("a", "1", &["one"]);
+    index.saw_connection(ours.clone());
+    let bot = connection("b", "2", &["pull"]);
+    index.saw_connection(bot.clone());
+    index.saw_connection(rotating("c", "3", "Restarting", None));
+    index.saw_secret(&key("pull"), taking("4", &["n", "o"]));
+    assert_eq!(index.holders(&ours, token("o")).beside, ["b"]);
+    let held = index.holders(&bot, token("o"));
+    assert_eq!((held.own, held.taken_in), (vec![], vec!["pull".to_owned()]));
+    assert_eq!(index.awaiting(&key("pull")), changed("c"));
+    assert_eq!(index.saw_secret(&key("pull"), taking("5", &["o"])), changed("b"), "it has it still");
+    let both = [changed("b"), changed("c")].concat();
+    assert_eq!(index.saw_secret(&key("pull"), taking("6", &[])), both);
+    assert_eq!(index.holders(&ours, token("o")).others(), 0);
+}
+
+#[test]
+fn an_earlier_version_of_others_counts_for_nothing_once_a_status_names_the_present_one() {
     let index = Index::default();
     let ours = connection("a", "1", &[]);
     index.saw_connection(ours.clone());
-    index.saw_connection(rotated("2", "Restarting", None));
+    let versioned = |version: &str, serving: &[&str]| {
+        let publish = serde_json::json!([{ "secretName": "two", "format": "Opaque", "versioned": true }]);
+        let spec = serde_json::json!({ "secretRef": { "name": "b-pat" }, "publish": publish });
+        let output =
+            |name| serde_json::json!({ "secretName": "two", "format": "Opaque", "currentName": name });
+        let outputs = serving.iter().map(|name| serde_json::from_value(output(name)).unwrap()).collect();
+        let status = Some(StatusDigest::from(Status { outputs, ..Status::default() }));
+        Connection { spec: spec.into(), status, ..connection("b", version, &[]) }
+    };
+    let (old, new) = ("two-0123456789", "two-abcdef0123");
+    let holding = |version: &str, letter: &str| SecretEntry {
+        token: Some(token(letter).leading()),
+        ..secret(version, Some("uid-b"))
+    };
+    index.saw_connection(versioned("2", &[]));
+    index.saw_secret(&key(old), holding("3", "o"));
+    index.saw_secret(&key(new), holding("4", "n"));
+    let rows = [("5", &[][..], 1), ("6", &[old], 1), ("7", &[new], 0), ("8", &["it-0123456789"], 1)];
+    for (version, serving, held) in rows {
+        index.saw_connection(versioned(version, serving));
+        assert_eq!(index.holders(&ours, token("o")).others(), held, "{serving:?}");
+    }
+    index.saw_connection(versioned("9", &[new]));
+    let bot = index.connection(&key("b")).unwrap();
+    assert_eq!(index.holders(&bot, token("o")).own, [old], "of its own the connection knows which it is");
+}
+
+#[test]
+fn who_waits_for_its_own_part_of_a_rotation_may_have_the_old_token() {
+    let index = Index::default();
+    let ours = connection("a", "1", &[]);
+    index.saw_connection(ours.clone());
+    index.saw_connection(rotating("b", "2", "Restarting", None));
     assert_eq!(index.holders(&ours, token("o")).others(), 0, "it has published nothing");
     index.saw_secret(
         &key("two"),
@@ -71,9 +138,9 @@ fn who_waits_for_its_own_part_of_a_rotation_may_have_the_old_token() {
         ("7", "WaitingForConsumers", Some(1), 0, 1),
         ("8", "SafeToRevoke", None, 0, 0),
     ];
-    for (version, phase, others, holders, rotating) in rows {
-        index.saw_connection(rotated(version, phase, others));
+    for (version, phase, others, holders, leaving) in rows {
+        index.saw_connection(rotating("b", version, phase, others));
         assert_eq!(index.holders(&ours, token("o")).others(), holders, "{phase} {others:?}");
-        assert_eq!(index.rotating(token("o")).len(), rotating, "{phase} {others:?}");
+        assert_eq!(index.rotating(token("o")).len(), leaving, "{phase} {others:?}");
     }
 }
