@@ -81,9 +81,16 @@ pub(super) fn outputs<'a>(
     match outputs.plan {
         Plan::Write => outputs.write(seen, judgement),
         // What a status remembers deletes nothing: the next question decides.
-        Plan::Withdraw if is_heard_condemned(seen, judgement) => outputs.withdraw(seen),
+        Plan::Withdraw if is_heard_condemned(seen, judgement) => outputs.withdraw(seen, |_| true),
         Plan::Withdraw if is_vanished(seen) => outputs.changes.extend(all(seen)),
         Plan::Withdraw => {}
+        // What somebody polls with has no grace once the token is dead: the account would be locked for it.
+        Plan::WithdrawAt(_) if judgement.identity.is_no() && is_heard_condemned(seen, judgement) => {
+            outputs.keep(seen);
+            outputs.withdraw(seen, |name| is_polled_with(seen, name));
+            outputs.missing.outputs.sort_unstable();
+            outputs.missing.outputs.dedup();
+        }
         Plan::Keep | Plan::WithdrawAt(_) => outputs.keep(seen),
         Plan::NothingRequested => {}
     }
@@ -192,8 +199,8 @@ impl<'a> Outputs<'a> {
     }
 
     /// Only what holds the condemned bytes goes: an output that keeps an earlier token is of use still.
-    fn withdraw(&mut self, seen: &'a Observation) {
-        for found in &seen.found {
+    fn withdraw(&mut self, seen: &'a Observation, goes: impl Fn(&str) -> bool) {
+        for found in seen.found.iter().filter(|found| goes(found.name())) {
             match found {
                 Found::Ours { name, holds: Holds::Unread, .. } if !is_read(seen, name) => {
                     self.missing.outputs.push(name);
@@ -208,6 +215,12 @@ impl<'a> Outputs<'a> {
             }
         }
     }
+}
+
+/// True if a program asks GitHub again and again with what this output holds.
+fn is_polled_with(seen: &Observation, name: &str) -> bool {
+    let polled = seen.demand.outputs.iter().filter(|output| output.polled_by().is_some());
+    polled.into_iter().any(|output| output.target() == Some(name) || output.is_version(name))
 }
 
 /// The change that makes the Secret hold the payload.

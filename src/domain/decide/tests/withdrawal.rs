@@ -315,6 +315,32 @@ fn a_grace_begins_when_something_speaks_for_the_withdrawal_and_is_counted_from_t
 }
 
 #[test]
+fn what_somebody_polls_with_has_no_grace_once_the_token_is_dead() {
+    let proven = || seen().accepted(T - 2 * HOUR, Expiry::Never).accepted(T - HOUR, Expiry::Never).at(T);
+    let lacks = |seen: &mut Observation| seen.demand.requirement.scopes = vec!["gist".to_owned()];
+    let rows = [
+        ("good", proven(), ""),
+        ("refused twice", proven().refused(T - 60).refused(T), ""),
+        ("condemned", proven().condemned(T), "delete one"),
+        ("no source", vanished(proven()), ""),
+        ("a requirement that fails", proven().with(lacks), ""),
+    ];
+    for (name, seen, expected) in rows {
+        for format in [Format::FluxGit, Format::ArgoCDRepoCreds] {
+            let seen = seen.clone().published(Holds::Wanted).with(graced(None));
+            let seen = seen.with(|seen| seen.demand.outputs[0].format = format);
+            assert_eq!(changes(&decide(&seen)), expected, "{name}, {format:?}");
+        }
+    }
+    let unread = proven().condemned(T).published(Holds::Unread).with(graced(None));
+    let unread = unread.with(|seen| seen.demand.outputs[0].format = Format::FluxGit);
+    assert_eq!(decide(&unread).missing.outputs, ["one", "two"], "each is read once");
+    let earlier = proven().condemned(T).published(Holds::Other { same_token: false, fixed: false });
+    let earlier = earlier.with(graced(None)).with(|seen| seen.demand.outputs[0].format = Format::FluxGit);
+    assert_eq!(changes(&decide(&earlier)), "", "it holds another token");
+}
+
+#[test]
 fn a_missing_source_is_counted_by_itself() {
     let paste =
         || seen().accepted(T - 2 * HOUR, Expiry::Never).accepted(T - HOUR, Expiry::Never).at(T).condemned(T);
