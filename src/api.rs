@@ -14,12 +14,12 @@ use serde::{Deserialize, Serialize};
 pub use digest::StatusDigest;
 pub(crate) use status::time;
 pub use status::{
-    CandidateStatus, Condition, ConditionStatus, ConsumerStatus, ConsumersStatus, DeferralStatus,
-    FurtherRequirements, GithubPatConnectionStatus, Links, OutputStatus, PermissionProofs, Phase,
-    PreviousAccount, ReadyChange, RefusedStatus, RequirementStatus, RotatedToken, RotationStatus, SEE_READY,
-    TokenStatus, WithdrawalStatus, WithdrawnOutput,
+    CONDITION_TYPES, CandidateStatus, Condition, ConditionStatus, ConsumerStatus, ConsumersStatus,
+    DeferralStatus, FurtherRequirements, GithubPatConnectionStatus, Links, OutputStatus, PermissionProofs,
+    Phase, PreviousAccount, RECONCILING, ReadyChange, RefusedStatus, RequirementStatus, RotatedToken,
+    RotationStatus, SEE_READY, STALLED, TokenStatus, WithdrawalStatus, WithdrawnOutput,
 };
-pub use summary::{CONDITION_TYPES, RECONCILING, STALLED, StatusSummary, Transition};
+pub use summary::{StatusSummary, Transition};
 
 use crate::domain::{
     Reason,
@@ -199,8 +199,11 @@ impl GithubPatConnectionSpec {
     }
 }
 
+/// The host of a connection that names none.
+pub const DEFAULT_HOST: &str = "github.com";
+
 fn default_host() -> String {
-    "github.com".to_owned()
+    DEFAULT_HOST.to_owned()
 }
 
 fn default_key() -> String {

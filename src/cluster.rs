@@ -12,6 +12,7 @@ pub mod lease;
 pub mod marks;
 pub mod object;
 pub mod outputs;
+pub mod requests;
 pub mod secrets;
 pub mod spec;
 pub mod watch;

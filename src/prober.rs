@@ -2,6 +2,7 @@
 //!
 //! Nobody waits here. A question is left with the worker of its host, and whoever is concerned is told when something is known.
 
+mod counted;
 mod host;
 mod ledger;
 
@@ -13,6 +14,7 @@ use std::{
 
 use futures::future::{self, BoxFuture};
 use jiff::{SignedDuration, Timestamp};
+use prometheus_client::registry::Registry;
 use tokio::{sync::Notify, task::JoinSet};
 
 use crate::{
@@ -21,11 +23,14 @@ use crate::{
         answer::Deferral,
         knowledge::Knowledge,
         probe::Probe,
-        probing::{Limits, Question, Subject, Urgency, logins::FailedLogin, schedule::Past},
+        probing::{
+            Limits, Question, Subject, Urgency, admission::HostState, logins::FailedLogin, schedule::Past,
+        },
         token::{HashedToken, Token},
     },
     github::Github,
 };
+use counted::Counted;
 use host::{Ask, Host, Now};
 
 /// Asks hosts, and knows what they said. Cheap to clone.
@@ -33,6 +38,7 @@ use host::{Ask, Host, Now};
 pub struct Prober {
     hosts: Arc<BTreeMap<Arc<str>, Arc<Host>>>,
     changes: Changes,
+    counted: Counted,
     now: Now,
 }
 
@@ -117,16 +123,16 @@ impl Prober {
         hosts: impl IntoIterator<Item = (impl Into<Arc<str>>, Limits)>,
         now: Now,
     ) -> (Prober, Workers) {
-        let changes = Changes::default();
+        let (changes, counted) = (Changes::default(), Counted::default());
         let named = |(name, limits): (_, Limits)| {
             let name: Arc<str> = Into::into(name);
-            (name.clone(), Arc::new(Host::new(name, limits, changes.clone())))
+            (name.clone(), Arc::new(Host::new(name, limits, changes.clone(), counted.clone())))
         };
         let hosts: BTreeMap<_, _> = hosts.into_iter().map(named).collect();
         let work =
             |host: &Arc<Host>| -> BoxFuture<'static, ()> { Box::pin(host.clone().work(ask.clone(), now)) };
         let workers = Workers(hosts.values().map(work).collect());
-        (Prober { hosts: Arc::new(hosts), changes, now }, workers)
+        (Prober { hosts: Arc::new(hosts), changes, counted, now }, workers)
     }
 
     /// Asks about the token, if nobody is asking already; never waits.
@@ -220,6 +226,16 @@ impl Prober {
     /// Asks nothing any more, and waits for the answers to what was asked.
     pub async fn rest(&self) {
         future::join_all(self.hosts.values().map(|host| host.rest())).await;
+    }
+
+    /// How each host stands, by name.
+    pub fn states(&self, now: Timestamp) -> impl Iterator<Item = (&str, HostState)> {
+        self.hosts.iter().map(move |(name, host)| (&**name, host.state(now)))
+    }
+
+    /// Shows what was asked, and what came of it.
+    pub fn register(&self, registry: &mut Registry) {
+        self.counted.register(registry);
     }
 
     /// For how long work that may go has waited for a worker; `None` if none has.

@@ -2,6 +2,7 @@
 
 mod act;
 mod contention;
+mod counted;
 mod follow;
 mod lead;
 mod observe;
@@ -45,6 +46,8 @@ use crate::{
     settings::Settings,
 };
 use act::{act, retire};
+use counted::Counted;
+pub use counted::register;
 use follow::Listings;
 pub use lead::finish;
 use observe::Observer;
@@ -86,6 +89,7 @@ pub struct Context {
     hosts: HashMap<String, Arc<str>>,
     records: Records,
     listings: Listings,
+    counted: Counted,
 }
 
 /// What kept a reconcile from its end. It comes again.
@@ -126,6 +130,7 @@ impl Context {
             relist: Arc::default(),
             queue: Queue::default(),
             records: Records::default(),
+            counted: Counted::default(),
             listings: Listings::default(),
         }
     }
@@ -221,7 +226,9 @@ async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
     }
     let spec = connection.spec.read();
     follow_circles(&connection, &mut record, ctx);
+    let started = Instant::now();
     let next = contained(&connection, &spec, &mut record, ctx).await;
+    ctx.counted.count(&next, started.elapsed());
     record.rare.tidy();
     record.drop_bytes(spec.is_ok_and(|spec| !spec.suspend));
     let retry = spread(backoff(PAUSES, record.failures), fastrand::f64());
@@ -271,10 +278,12 @@ async fn contained(
         Ok(Ok(next)) => next,
         Ok(Err(_)) => {
             tracing::error!(connection = %connection.key, "the reconcile panicked; please report this");
+            ctx.counted.count_panic();
             Next::After(PAUSES.1)
         }
         Err(_) => {
             tracing::warn!(connection = %connection.key, "the reconcile took too long and was cut; it comes again");
+            ctx.counted.count_timeout();
             Next::After(PAUSES.1)
         }
     }

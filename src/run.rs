@@ -1,6 +1,7 @@
 //! The composition root: builds everything and supervises the tasks. The end of any of them ends the process.
 
 mod kubeconfig;
+mod metrics;
 
 use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
@@ -19,12 +20,13 @@ use crate::{
         election::Terms,
         fence::Fence,
         lease::{Elector, Lost},
+        requests::Requests,
         watch::{self, LONGEST_SILENCE},
     },
     github::{self, Github},
     prober::{Prober, Workers},
     reconcile::{self, Context},
-    serve::{self, Health},
+    serve::{self, Health, metrics::Metrics},
     settings::{Lease, Settings},
 };
 
@@ -112,6 +114,8 @@ pub async fn operate(
     let hosts: Vec<_> =
         settings.hosts.iter().map(|host| (host.name.as_str(), settings.limits(host))).collect();
     let (prober, asking) = Prober::new(github, hosts);
+    let requests = Requests::default();
+    let client = requests.around(client);
     let mut replica = settings.lease.as_ref().map(|lease| replica(&client, lease));
     let client = match &replica {
         Some((fence, _)) => fence.around(client),
@@ -119,7 +123,8 @@ pub async fn operate(
     };
     let ctx = Arc::new(Context::new(client, prober, settings));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), %listen, "started");
-    let mut tasks = following(&ctx, probes);
+    let metrics = metrics::of(&ctx, &requests);
+    let mut tasks = following(&ctx, probes, metrics);
     let ended = lead(&ctx, &mut tasks, asking, replica.as_mut(), stop).await;
     tasks.shutdown().await;
     if let Some((_, elector)) = &mut replica {
@@ -198,10 +203,10 @@ async fn first_end(tasks: &mut JoinSet<Result<(), Error>>) -> Result<(), Error> 
 }
 
 /// What every replica does, whether it leads or not.
-fn following(ctx: &Arc<Context>, probes: TcpListener) -> JoinSet<Result<(), Error>> {
+fn following(ctx: &Arc<Context>, probes: TcpListener, metrics: Metrics) -> JoinSet<Result<(), Error>> {
     let mut tasks = JoinSet::new();
     let serving = ctx.clone();
-    tasks.spawn(async move { Ok(serve::serve(probes, move || health_of(&serving)).await?) });
+    tasks.spawn(async move { Ok(serve::serve(probes, move || health_of(&serving), metrics).await?) });
     let watched = ctx.clone();
     tasks.spawn(async move {
         let wake = |woken| watched.wake(woken);
@@ -258,8 +263,12 @@ fn working(
 }
 
 fn health_of(ctx: &Context) -> Health {
-    let asking = ctx.prober.stalled(Timestamp::now());
-    Health { listed: ctx.index.has_listed().borrow().all(), stalled_for: ctx.queue.stalled_for().max(asking) }
+    Health { listed: ctx.index.has_listed().borrow().all(), stalled_for: stalled_for(ctx) }
+}
+
+/// For how long work has waited while nothing moved; `None` while nothing waits.
+fn stalled_for(ctx: &Context) -> Option<Duration> {
+    ctx.queue.stalled_for().max(ctx.prober.stalled(Timestamp::now()))
 }
 
 /// Each call has a deadline of its own, and what fails is tried again by the reconcile, so the client does not try; the lists

@@ -1,4 +1,6 @@
-//! `/livez` and `/readyz`.
+//! `/livez`, `/readyz` and `/metrics`.
+
+pub mod metrics;
 
 use std::{
     io,
@@ -7,9 +9,16 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, extract::State, http::StatusCode, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    routing::get,
+};
 use rustix::{io::Errno, net::sockopt::set_ipv6_v6only};
 use tokio::net::{TcpListener, TcpSocket};
+
+use metrics::Metrics;
 
 /// How many connections may wait to be accepted; the kubelet opens one at a time.
 const BACKLOG: u32 = 128;
@@ -79,7 +88,7 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
     bound.map_err(|source| Error::Listen { address, source })
 }
 
-/// Serves the probes for ever: alive while work moves or none waits, ready once everything has been listed.
+/// Serves the probes and the metrics for ever: alive while work moves or none waits, ready once everything has been listed.
 ///
 /// # Errors
 ///
@@ -87,11 +96,13 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
 pub async fn serve(
     listener: TcpListener,
     health: impl Fn() -> Health + Send + Sync + 'static,
+    metrics: Metrics,
 ) -> Result<(), Error> {
     let router = Router::new()
         .route("/livez", get(async |State(probe): State<Probe>| alive(probe())))
         .route("/readyz", get(async |State(probe): State<Probe>| ready(probe())))
-        .with_state(Arc::new(health) as Probe);
+        .with_state(Arc::new(health) as Probe)
+        .route("/metrics", get(async move |headers: HeaderMap| metrics.answer(&headers)));
     axum::serve(listener, router).await.map_err(|source| Error::Serve { source })
 }
 
@@ -146,7 +157,8 @@ mod tests {
     async fn a_listener_on_all_addresses_answers_over_ipv4_and_over_ipv6() {
         let listener = listen("[::]:0".parse().unwrap()).unwrap();
         let port = listener.local_addr().unwrap().port();
-        tokio::spawn(serve(listener, Health::default));
+        let metrics = metrics::tests::of(&[], true);
+        tokio::spawn(serve(listener, Health::default, metrics));
         let has_ipv6 = std::net::TcpListener::bind("[::1]:0").is_ok();
         let addresses = [("127.0.0.1", true), ("::1", has_ipv6)];
         for (address, _) in addresses.into_iter().filter(|(_, is_there)| *is_there) {

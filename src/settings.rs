@@ -110,9 +110,11 @@ pub struct Settings {
     pub consumers: bool,
     /// The Lease that one of several replicas holds; `None` if there is one replica only.
     pub lease: Option<Lease>,
+    /// Whether `/metrics` shows each connection by namespace and name.
+    pub metrics_per_connection: bool,
     /// The `X-GitHub-Api-Version` header.
     pub github_api_version: HeaderValue,
-    /// Where `/livez` and `/readyz` are served.
+    /// Where `/livez`, `/readyz` and `/metrics` are served.
     pub listen: SocketAddr,
     /// How log lines look.
     pub log_format: LogFormat,
@@ -186,10 +188,13 @@ pub struct SettingsInput {
     /// How far apart the renewals of the Lease are
     #[arg(long, env = "GITHUB_PAT_OPERATOR_RETRY_PERIOD", value_name = "DURATION")]
     pub retry_period: Option<Duration>,
+    /// Whether /metrics shows each connection by namespace and name, and not only how many there are [default: true]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_METRICS_PER_CONNECTION", value_name = "true|false", value_parser = truth)]
+    pub metrics_per_connection: Option<bool>,
     /// The X-GitHub-Api-Version header [default: 2022-11-28]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_GITHUB_API_VERSION", value_name = "DATE")]
     pub github_api_version: Option<String>,
-    /// Where /livez and /readyz are served [default: 127.0.0.1:8080]
+    /// Where /livez, /readyz and /metrics are served [default: 127.0.0.1:8080]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_LISTEN", value_name = "ADDRESS:PORT", value_parser = address)]
     pub listen: Option<SocketAddr>,
     /// How log lines look [default: text]
@@ -281,6 +286,10 @@ impl Settings {
             concurrency: CONCURRENCY.checked_number(outer.concurrency.or(inner.concurrency))?,
             consumers: outer.consumers.or(inner.consumers).unwrap_or_default(),
             lease,
+            metrics_per_connection: outer
+                .metrics_per_connection
+                .or(inner.metrics_per_connection)
+                .unwrap_or(true),
             github_api_version: api_version(outer.github_api_version.or(inner.github_api_version))?,
             listen: outer.listen.or(inner.listen).unwrap_or(([127, 0, 0, 1], 8080).into()),
             log_format: outer.log_format.or(inner.log_format).unwrap_or(LogFormat::Text),

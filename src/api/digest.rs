@@ -1,6 +1,8 @@
 //! What the operator keeps of a status: whether another one says the same, and little more. The status itself is read when it is
 //! written anew, so that ten thousand of them cost no memory.
 
+mod said;
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::{SignedDuration, Timestamp};
@@ -19,8 +21,9 @@ use crate::domain::{
     probing::{logins::FailedLogin, schedule},
     requirement::Requirement,
     second::Second,
-    token::{Flaw, HashedToken},
+    token::{Flaw, HashedToken, TokenKind},
 };
+use said::Said;
 
 /// Whether another status says the same as the one in the cluster, and little more.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,12 +32,16 @@ pub struct StatusDigest {
     sum: u64,
     /// The generation that it speaks of.
     pub observed_generation: Option<i64>,
-    /// What `Ready` says, if this version knows the reason.
-    pub ready: Option<(ConditionStatus, Reason)>,
+    /// What the conditions say.
+    said: Said,
     /// The token that was last seen in the Secret.
     pub token: Option<HashedToken>,
+    /// Its kind.
+    pub kind: Option<TokenKind>,
     /// When GitHub had accepted it, as `checkedAt` says.
     checked_at: Option<Second>,
+    /// When it ends, as `expiresAt` says.
+    expires_at: Option<Second>,
     /// Ahead of now only if somebody else wrote its instants: see [`StatusDigest::is_strange`].
     newest: Option<Second>,
     /// What few statuses say.
@@ -56,8 +63,10 @@ struct Rare {
     last_handled_request: Option<Box<str>>,
     /// The token of a rotation that waits for workloads or consumers, and when every output held it.
     published: Option<(HashedToken, Second)>,
-    /// When the consumers were listed last.
-    consumers_at: Option<Second>,
+    /// When the consumers were listed last, how many there were, and how many of them had what the outputs held before.
+    consumers: Option<(Second, u32, u32)>,
+    /// How many candidates are usable, are not, and may be.
+    candidates: Option<[u8; 3]>,
     /// The rotation that is not over.
     leaves: Option<Leaves>,
 }
@@ -76,7 +85,11 @@ impl Rare {
         let open = status.rotation.as_ref().filter(|rotation| rotation.is_followed());
         let published =
             open.and_then(|open| Some((open.new_token.hashed_token, open.published_at.as_ref()?.0.into())));
-        let consumers_at = status.consumers.as_ref().map(|consumers| consumers.observed_at.0.into());
+        let consumers = status.consumers.as_ref().map(|consumers| {
+            let count = consumers.counts.values().fold(0_i64, |sum, count| sum.saturating_add(*count));
+            let number = |number: i64| u32::try_from(number.max(0)).unwrap_or(u32::MAX);
+            (consumers.observed_at.0.into(), number(count), number(consumers.behind))
+        });
         let outputs = status.outputs.iter();
         let rare = Rare {
             withdrawing_since: status.withdrawal.as_ref().map(|withdrawal| withdrawal.since.0.into()),
@@ -84,7 +97,8 @@ impl Rare {
             serving: outputs.filter_map(|output| Some(output.current_name.as_deref()?.into())).collect(),
             last_handled_request: status.last_handled_request.as_deref().map(Into::into),
             published,
-            consumers_at,
+            consumers,
+            candidates: candidates(&status.candidates),
             leaves: status.rotation.as_ref().filter(|rotation| rotation.phase != Phase::SafeToRevoke).map(
                 |open| {
                     let waits_for_itself = open.other_connections.is_none();
@@ -94,6 +108,17 @@ impl Rare {
         };
         (rare != Rare::default()).then(|| Box::new(rare))
     }
+}
+
+/// Whether a candidate is usable, in the order in which they are counted.
+const USABLE: [ConditionStatus; 3] =
+    [ConditionStatus::True, ConditionStatus::False, ConditionStatus::Unknown];
+
+/// How many candidates are usable, are not, and may be.
+fn candidates(candidates: &[CandidateStatus]) -> Option<[u8; 3]> {
+    let counts =
+        USABLE.map(|usable| candidates.iter().filter(|candidate| candidate.usable == usable).count());
+    (!candidates.is_empty()).then(|| counts.map(|count| u8::try_from(count).unwrap_or(u8::MAX)))
 }
 
 /// What a status remembers of a token.
@@ -111,8 +136,7 @@ struct Remembered {
 impl From<Status> for StatusDigest {
     fn from(status: Status) -> Self {
         let sum = sum(&status);
-        let ready = status.condition("Ready");
-        let ready = ready.and_then(|ready| Some((ready.status, ready.reason.parse().ok()?)));
+        let said = Said::of(&status.conditions);
         let newest = newest(&status);
         let rare = Rare::of(&status);
         let (deferral, requirements, candidates) = (status.deferral, status.requirements, status.candidates);
@@ -131,9 +155,11 @@ impl From<Status> for StatusDigest {
         StatusDigest {
             sum,
             observed_generation: status.observed_generation,
-            ready,
+            said,
             token: status.token.as_ref().map(|token| token.hashed_token),
+            kind: status.token.as_ref().map(|token| token.kind),
             checked_at: status.token.as_ref().and_then(checked_at),
+            expires_at: status.token.as_ref().and_then(expires_at),
             newest,
             rare,
             remembers: remembers.then(|| Box::new(remembered(status.token))),
@@ -155,6 +181,21 @@ impl StatusDigest {
     /// Equal for statuses that say the same; good for this process only.
     pub const fn fingerprint(&self) -> u64 {
         self.sum
+    }
+
+    /// What `Ready` says, if this version knows the reason.
+    pub fn ready(&self) -> Option<(ConditionStatus, Reason)> {
+        self.said.ready()
+    }
+
+    /// Type, status and reason of each condition of which this version knows the reason.
+    pub fn conditions(&self) -> impl Iterator<Item = (&'static str, ConditionStatus, Reason)> {
+        self.said.all()
+    }
+
+    /// When the token ends, if GitHub named an expiry that may be.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.expires_at.map(Timestamp::from)
     }
 
     /// When GitHub had accepted the token, as `checkedAt` says.
@@ -190,7 +231,20 @@ impl StatusDigest {
 
     /// When the consumers were listed last.
     pub fn consumers_at(&self) -> Option<Timestamp> {
-        self.rare.as_ref()?.consumers_at.map(Timestamp::from)
+        self.rare.as_ref()?.consumers.map(|(at, ..)| Timestamp::from(at))
+    }
+
+    /// How many objects name an output, and how many of them have what the outputs held before, as they were listed last.
+    pub fn consumers(&self) -> Option<(u32, u32)> {
+        self.rare.as_ref()?.consumers.map(|(_, count, behind)| (count, behind))
+    }
+
+    /// How many of the Secrets that the token may come from are usable, are not, and may be; none if there is one only.
+    pub fn candidates(&self) -> Option<[(ConditionStatus, u8); 3]> {
+        let counts = self.rare.as_ref()?.candidates?;
+        let [usable, not, unknown] = counts;
+        let [yes, no, maybe] = USABLE;
+        Some([(yes, usable), (no, not), (maybe, unknown)])
     }
 
     /// The rotation that is not over.
@@ -300,6 +354,11 @@ fn newest(status: &Status) -> Option<Second> {
 /// When GitHub accepted the token at the latest.
 fn checked_at(token: &TokenStatus) -> Option<Second> {
     token.checked_at.as_ref().map(|at| at.0.into())
+}
+
+/// When the token ends, unless the answer that named the instant contradicts it.
+fn expires_at(token: &TokenStatus) -> Option<Second> {
+    token.expires_at.as_ref().filter(|_| !token.expiry_implausible).map(|at| at.0.into())
 }
 
 /// The same for statuses that say the same, in one process, whenever they began to.

@@ -15,7 +15,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 pub use candidate::{CandidateStatus, Phase, RotatedToken, RotationStatus};
-pub use condition::{Condition, ConditionStatus};
+pub(super) use condition::ALL_TYPES;
+pub use condition::{CONDITION_TYPES, Condition, ConditionStatus, RECONCILING, STALLED};
 pub use consumers::{ConsumerStatus, ConsumersStatus};
 pub(super) use memory::{Purposes, knowledge};
 pub use output::{OutputStatus, WithdrawnOutput};

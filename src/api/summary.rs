@@ -7,23 +7,9 @@ use super::{
     GithubPatConnectionStatus as Status, OutputStatus, PermissionProofs, ReadyChange, RequirementStatus,
     RotationStatus, TokenStatus, WithdrawnOutput,
     digest::sum_with_transitions,
-    status::{Purposes, knowledge},
+    status::{ALL_TYPES, Purposes, knowledge},
 };
 use crate::domain::{Reason, knowledge::Knowledge, requirement::Requirement};
-
-/// The types of the conditions, `Ready` first.
-pub const CONDITION_TYPES: [&str; 6] =
-    ["Ready", "SecretResolved", "Authenticated", "RequirementsMet", "NotExpiring", "Published"];
-/// The type of the condition that is there only while it is True: nothing but a person helps. Tools that read kstatus give up
-/// then: <https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md>.
-pub const STALLED: &str = "Stalled";
-
-/// The type of the condition that is there only while it is True: the first answer about the token is awaited.
-pub const RECONCILING: &str = "Reconciling";
-
-fn all_types() -> impl Iterator<Item = &'static str> {
-    CONDITION_TYPES.into_iter().chain([STALLED, RECONCILING])
-}
 
 /// A status as it stands in the cluster, without its sentences.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,7 +71,7 @@ impl From<Status> for StatusSummary {
     fn from(status: Status) -> Self {
         let sum = sum_with_transitions(&status);
         let transitions = status.conditions.iter().filter_map(|condition| {
-            let type_ = all_types().position(|type_| type_ == condition.type_)?;
+            let type_ = ALL_TYPES.into_iter().position(|type_| type_ == condition.type_)?;
             Some(Transition {
                 type_: u8::try_from(type_).ok()?,
                 status: condition.status,
@@ -132,7 +118,9 @@ impl StatusSummary {
 
     /// The condition of this type.
     pub fn condition(&self, type_: &str) -> Option<&Transition> {
-        self.transitions.iter().find(|known| all_types().nth(usize::from(known.type_)) == Some(type_))
+        self.transitions
+            .iter()
+            .find(|known| ALL_TYPES.into_iter().nth(usize::from(known.type_)) == Some(type_))
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! What a list says outweighs everything that was known before: the cluster may have gone back in time.
 
+mod census;
 mod circles;
 mod holders;
 mod inner;
@@ -28,6 +29,7 @@ use crate::{
         version::{ResourceVersion, Uid, Version},
     },
 };
+pub use census::OutputCounts;
 use inner::Inner;
 
 /// Whom to reconcile, and why.

@@ -1,11 +1,15 @@
 //! The spec of a connection as it is kept between two reconciles: as JSON, without what is the default. Most specs say little, so
 //! this takes a fifth of the memory of the spec itself, and is read in some microseconds.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{api::GithubPatConnectionSpec as Spec, domain::token::Token};
+use crate::{
+    api::{DEFAULT_HOST, GithubPatConnectionSpec as Spec},
+    domain::token::Token,
+};
 
 /// The spec of a connection, or what stands in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +62,17 @@ impl StoredSpec {
             let shown = shown.map_or_else(String::new, |shown| format!(" = {shown}"));
             format!("{field}{shown}: {}", without_place(&error.inner().to_string()))
         })
+    }
+
+    /// The host that it names, read without the rest; `None` if it cannot be read.
+    pub fn host(&self) -> Option<Cow<'_, str>> {
+        #[derive(Deserialize)]
+        struct Named<'a> {
+            #[serde(borrow, default)]
+            host: Option<Cow<'a, str>>,
+        }
+        let named = serde_json::from_str::<Named<'_>>(&self.0).ok()?;
+        Some(named.host.unwrap_or(Cow::Borrowed(DEFAULT_HOST)))
     }
 
     /// The Secrets that it names and what for, those that it reads first; none if it cannot be read.

@@ -55,6 +55,19 @@ impl Probe {
         is_package(name).then(|| Probe::Package(lower(name)))
     }
 
+    /// The word for what is asked, without what it is about.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Probe::Identity => "Identity",
+            Probe::Organization(_) => "Organization",
+            Probe::Membership(_) => "Membership",
+            Probe::Repository(_) => "Repository",
+            Probe::Push(_) => "Push",
+            Probe::Permission(..) => "Permission",
+            Probe::Package(_) => "Package",
+        }
+    }
+
     /// True if the REST API is asked, and neither git nor the registry.
     pub const fn is_of_api(&self) -> bool {
         !matches!(self, Probe::Push(_) | Probe::Package(_))

@@ -58,6 +58,18 @@ impl Urgency {
         Urgency::Routine,
         Urgency::Dubious,
     ];
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Urgency::Rotated => "Rotated",
+            Urgency::New => "New",
+            Urgency::Confirm => "Confirm",
+            Urgency::Retry => "Retry",
+            Urgency::Routine => "Routine",
+            Urgency::Dubious => "Dubious",
+        }
+    }
 }
 
 /// The settings that govern how much a host is asked.

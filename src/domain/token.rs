@@ -63,6 +63,17 @@ impl TokenKind {
         }
     }
 
+    /// The word in a status.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            TokenKind::Classic => "Classic",
+            TokenKind::FineGrained => "FineGrained",
+            TokenKind::OAuth => "OAuth",
+            TokenKind::AppUser => "AppUser",
+            TokenKind::AppInstallation => "AppInstallation",
+        }
+    }
+
     /// True if tokens of this kind carry classic scopes.
     pub const fn has_scopes(self) -> bool {
         matches!(self, TokenKind::Classic | TokenKind::OAuth)

@@ -13,7 +13,7 @@ use tokio::{
     time,
 };
 
-use super::{Asked, Changes, Snapshot, ledger::Ledger};
+use super::{Asked, Changes, Snapshot, counted::Counted, ledger::Ledger};
 use crate::{
     domain::{
         Reason,
@@ -21,7 +21,7 @@ use crate::{
         probe::Probe,
         probing::{
             Limits, Question, Urgency,
-            admission::{Admission, Effect, Metadata, Step},
+            admission::{Admission, Effect, HostState, Metadata, Step},
             logins::FailedLogin,
             schedule,
         },
@@ -48,6 +48,7 @@ pub(super) struct Host {
     changes: Changes,
     /// How many questions are on their way.
     open: watch::Sender<usize>,
+    counted: Counted,
 }
 
 /// What the lock guards.
@@ -73,11 +74,18 @@ struct Due {
 
 impl Host {
     /// A host that was not asked yet.
-    pub(super) fn new(name: Arc<str>, limits: Limits, changes: Changes) -> Self {
+    pub(super) fn new(name: Arc<str>, limits: Limits, changes: Changes, counted: Counted) -> Self {
         let (admission, ledger) = (Admission::new(limits), Ledger::default());
         let told_time = Timestamp::MIN;
         let state = State { admission, ledger, unseen: None, wakes_at: None, told_time, rests: false };
-        Host { name, state: Mutex::new(state), wake: Notify::new(), changes, open: watch::Sender::new(0) }
+        Host {
+            name,
+            state: Mutex::new(state),
+            wake: Notify::new(),
+            changes,
+            open: watch::Sender::new(0),
+            counted,
+        }
     }
 
     /// Lets a question wait, unless it may not.
@@ -133,6 +141,11 @@ impl Host {
         state.admission.forget(token);
         state.ledger.leave(token, now);
         state.drop_unused(now);
+    }
+
+    /// How it stands.
+    pub(super) fn state(&self, now: Timestamp) -> HostState {
+        self.lock().admission.state(now)
     }
 
     /// For how long work that may go has waited for the worker.
@@ -205,6 +218,7 @@ impl Host {
     }
 
     fn answered(&self, question: Question, exchange: Exchange) {
+        self.counted.count(&self.name, &question.probe, &exchange);
         let mut state = self.lock();
         let before = state.trouble();
         let changed = state.answered(&question, exchange);

@@ -35,6 +35,19 @@ const SHORT: usize = 64;
 /// One in so many is taken from the end of the line.
 const ONE_IN: u32 = 8;
 
+/// How much there is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// How many connections wait for a worker.
+    pub waiting: u64,
+    /// How many are at work.
+    pub running: u64,
+    /// How many come again at an instant.
+    pub timed: u64,
+    /// How many were queued so far.
+    pub added: u64,
+}
+
 /// The queue of connections.
 #[derive(Debug, Default)]
 pub struct Queue {
@@ -55,6 +68,10 @@ struct Inner {
     closed: bool,
     /// How many are queued.
     waiting: usize,
+    /// How many were queued so far.
+    added: u64,
+    /// How many are at work.
+    running: usize,
     /// How many were taken so far.
     taken: u32,
     /// When a connection was taken or finished last.
@@ -128,6 +145,7 @@ impl Queue {
         let mut inner = self.lock();
         let now = Instant::now();
         inner.moved = Some(now);
+        inner.running = inner.running.saturating_sub(1);
         let Some(entry) = inner.entries.get_mut(key) else { return };
         entry.running = false;
         match (entry.again.take(), requeue_after) {
@@ -167,6 +185,14 @@ impl Queue {
         }
     }
 
+    /// How much there is to do.
+    pub fn size(&self) -> Size {
+        let inner = self.lock();
+        let [waiting, running, timed] = [inner.waiting, inner.running, inner.timers.len()]
+            .map(|count| u64::try_from(count).unwrap_or(u64::MAX));
+        Size { waiting, running, timed, added: inner.added }
+    }
+
     /// For how long work has waited while nothing was taken or finished; `None` while nothing waits. An instant that has come
     /// and that nobody has noticed is work too.
     pub fn stalled_for(&self) -> Option<Duration> {
@@ -202,6 +228,7 @@ impl Inner {
                     self.moved = Some(Instant::now());
                 }
                 self.waiting = self.waiting.saturating_add(1);
+                self.added = self.added.saturating_add(1);
             }
             self.of(priority).push_back(key.clone());
         }
@@ -251,6 +278,7 @@ impl Inner {
                 if entry.queued == Some(priority) {
                     entry.queued = None;
                     entry.running = true;
+                    self.running = self.running.saturating_add(1);
                     self.waiting = self.waiting.saturating_sub(1);
                     self.taken = self.taken.wrapping_add(1);
                     self.moved = Some(Instant::now());

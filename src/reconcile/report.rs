@@ -235,7 +235,7 @@ pub(super) fn says_suspended(connection: &Connection, record: &Record) -> bool {
         record.written.is_some_and(|written| written.fingerprint == status.fingerprint())
     };
     let status = status.filter(is_seen).filter(|status| !status.is_strange(Timestamp::now()));
-    status.and_then(|status| status.ready).is_some_and(|(_, reason)| reason == Reason::Suspended)
+    status.and_then(|status| status.ready()).is_some_and(|(_, reason)| reason == Reason::Suspended)
 }
 
 /// Says of a connection that cannot be read that it cannot, and which field; its outputs stay as they are.
@@ -245,7 +245,7 @@ pub(super) async fn unreadable(
     record: &mut Record,
     ctx: &Context,
 ) -> Next {
-    let told = connection.status.as_ref().and_then(|status| status.ready).map(|(_, reason)| reason);
+    let told = connection.status.as_ref().and_then(|status| status.ready()).map(|(_, reason)| reason);
     if told != Some(Reason::SpecUnreadable) || !connection.is_known() {
         tracing::error!(connection = %connection.key, error, "connection unreadable");
     }
@@ -372,7 +372,7 @@ fn tell(connection: &Connection, before: Option<&Status>, status: &Status, ctx: 
 /// One line for each change of the judgement.
 fn log(connection: &Connection, status: &Status) {
     let Some(ready) = status.condition("Ready") else { return };
-    let before = connection.status.as_ref().and_then(|status| status.ready);
+    let before = connection.status.as_ref().and_then(|status| status.ready());
     let is_same = before
         .is_some_and(|(before, reason)| before == ready.status && reason.as_str() == ready.reason.as_str());
     if !is_same {

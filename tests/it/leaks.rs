@@ -144,6 +144,9 @@ async fn a_token_shows_nowhere_but_in_its_secrets() {
     world.ready("good", "True", "AcceptedEarlier").await;
 
     assert_clean("an object", &everything(&world).await, &tokens);
+    let (_, metrics) = operator.metrics("application/openmetrics-text").await;
+    assert!(metrics.contains("name=\"echo401\""), "the metrics were not taken: {metrics}");
+    assert_clean("the metrics", &metrics, &tokens);
     let events = Api::<Event>::all(world.client.clone()).list(&ListParams::default()).await.unwrap();
     assert_clean("an event", &serde_json::to_string(&events).unwrap(), &tokens);
     assert_clean("the audit log", &world.plane.audit_text().unwrap(), &tokens);

@@ -26,6 +26,7 @@ mod image;
 mod layering;
 mod leaders;
 mod leaks;
+mod metrics;
 mod namespaces;
 #[path = "../consumers/programs.rs"]
 #[expect(dead_code, reason = "the consumers use the rest")]

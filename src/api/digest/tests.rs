@@ -26,7 +26,7 @@ fn a_digest_knows_its_status_again_and_no_other() {
     assert!(digest.says_the_same(&status("good", 78)), "the status that is written keeps the instant");
     let later = Status { next_check_at: Some(time(at(99))), ..status("good", 77) };
     assert!(digest.says_the_same(&later), "nextCheckAt is written with other changes only");
-    assert_eq!(digest.ready, Some((ConditionStatus::True, Reason::Ready)));
+    assert_eq!(digest.ready(), Some((ConditionStatus::True, Reason::Ready)));
 }
 
 #[test]

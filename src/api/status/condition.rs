@@ -4,6 +4,22 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// The types of the conditions, `Ready` first.
+pub const CONDITION_TYPES: [&str; 6] =
+    ["Ready", "SecretResolved", "Authenticated", "RequirementsMet", "NotExpiring", "Published"];
+/// The type of the condition that is there only while it is True: nothing but a person helps. Tools that read kstatus give up
+/// then: <https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md>.
+pub const STALLED: &str = "Stalled";
+
+/// The type of the condition that is there only while it is True: the first answer about the token is awaited.
+pub const RECONCILING: &str = "Reconciling";
+
+/// All of these.
+pub(in super::super) const ALL_TYPES: [&str; 8] = {
+    let [ready, secret, authenticated, requirements, expiring, published] = CONDITION_TYPES;
+    [ready, secret, authenticated, requirements, expiring, published, STALLED, RECONCILING]
+};
+
 /// One aspect of the connection, with the fields and limits of metav1.Condition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -2,6 +2,8 @@
 //!
 //! It holds the queue and all rules of one host together: budgets, breaker, incident, clock.
 
+mod state;
+
 use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
@@ -23,6 +25,7 @@ use super::{
     schedule::later,
     unexplained::Unexplained,
 };
+pub use state::HostState;
 
 /// When to come again if the queue is full.
 const WHEN_FULL: SignedDuration = SignedDuration::from_secs(30);
@@ -137,7 +140,7 @@ impl Admission {
             self.breaker.send(key.0);
             self.incident.send(key.0);
         }
-        self.queue.push(question);
+        self.queue.push(question, now);
         Ok(())
     }
 

@@ -41,6 +41,11 @@ impl Rate {
         Rate::new(limits.points_per_minute, MINUTE, limits.points_per_minute / 10)
     }
 
+    /// How many may go at once.
+    pub const fn burst(self) -> u32 {
+        self.burst
+    }
+
     /// The share of an account's hour; half of it may go at once.
     fn share(limits: &Limits, limit: u32) -> Self {
         let share = limit.saturating_mul(limits.account_share) / 100;
@@ -75,6 +80,14 @@ impl Spent {
     pub fn owe(&mut self, rate: Rate, now: Timestamp) {
         let full = self.full_at.map_or(now, |full| full.max(now));
         self.full_at = Some(later(full, rate.every));
+    }
+
+    /// How many were spent and have not come back.
+    pub fn missing(&self, rate: Rate, now: Timestamp) -> u32 {
+        let left = self.full_at.map_or(SignedDuration::ZERO, |full| full.duration_since(now));
+        let every = rate.every.as_nanos().max(1);
+        let missing = left.as_nanos().max(0).saturating_add(every.saturating_sub(1)).checked_div(every);
+        missing.and_then(|missing| u32::try_from(missing).ok()).unwrap_or(u32::MAX)
     }
 
     /// True if nothing is missing any more.
@@ -136,6 +149,11 @@ impl Accounts {
     pub fn block(&mut self, account: i64, until: Timestamp) {
         let account = self.of.entry(account).or_default();
         account.blocked = account.blocked.max(Some(until));
+    }
+
+    /// Of how many the limit is spent.
+    pub fn count_blocked(&self, now: Timestamp) -> usize {
+        self.of.values().filter(|account| account.blocked.is_some_and(|until| until > now)).count()
     }
 
     /// How many are kept.

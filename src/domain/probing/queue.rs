@@ -52,7 +52,8 @@ impl NotNow {
 #[derive(Debug, Default)]
 pub struct Queue {
     lanes: [Lane; Urgency::ALL.len()],
-    waiting: HashMap<Key, Urgency>,
+    /// How urgent each is, and since when it waits.
+    waiting: HashMap<Key, (Urgency, Timestamp)>,
     /// The namespaces of the questions that wait, those first that were served longest ago.
     turns: VecDeque<Arc<str>>,
     /// Whether the next question goes by the turns of the namespaces.
@@ -88,17 +89,26 @@ impl Queue {
 
     /// True if this question waits, and is no less urgent.
     pub fn holds(&self, key: &Key, urgency: Urgency) -> bool {
-        self.waiting.get(key).is_some_and(|waiting| *waiting <= urgency)
+        self.waiting.get(key).is_some_and(|(waiting, _)| *waiting <= urgency)
+    }
+
+    /// How many questions wait, and since when the oldest of them does, by urgency as in [`Urgency::ALL`].
+    pub fn waiting(&self) -> [(usize, Option<Timestamp>); Urgency::ALL.len()] {
+        Urgency::ALL.map(|urgency| {
+            let waiting = self.waiting.values().filter(|(of, _)| *of == urgency);
+            (waiting.clone().count(), waiting.map(|(_, since)| *since).min())
+        })
     }
 
     /// Lets the question wait. One that waits already stays, unless the new one is more urgent.
-    pub fn push(&mut self, question: Question) {
+    pub fn push(&mut self, question: Question, now: Timestamp) {
         let (key, urgency) = (question.key(), question.urgency);
         if self.holds(&key, urgency) {
             return;
         }
+        let since = self.waiting.get(&key).map_or(now, |(_, since)| *since);
         self.remove(&key);
-        self.waiting.insert(key, urgency);
+        self.waiting.insert(key, (urgency, since));
         if !self.turns.contains(&question.namespace) {
             self.turns.push_front(question.namespace.clone());
         }
@@ -146,7 +156,7 @@ impl Queue {
 
     /// Takes the question out.
     pub fn remove(&mut self, key: &Key) -> Option<Question> {
-        let urgency = self.waiting.remove(key)?;
+        let (urgency, _) = self.waiting.remove(key)?;
         self.lanes.get_mut(urgency as usize)?.remove(key)
     }
 }

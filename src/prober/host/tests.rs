@@ -295,7 +295,7 @@ fn an_entry_is_small() {
 #[test]
 fn a_stall_is_work_that_the_worker_does_not_look_at() {
     let (changes, second) = (Changes::default(), Duration::from_secs(1));
-    let host = Host::new("a".into(), LIMITS_OF_TESTS, changes);
+    let host = Host::new("a".into(), LIMITS_OF_TESTS, changes, Counted::default());
     assert_eq!(host.stalled(at(0)), None);
     host.ask(question_of(1, "a"), at(0));
     assert_eq!(host.stalled(at(31)), Some(31 * second));
@@ -307,8 +307,8 @@ fn a_stall_is_work_that_the_worker_does_not_look_at() {
 
 #[test]
 fn hosts_know_nothing_of_each_other() {
-    let one = Host::new("one".into(), LIMITS_OF_TESTS, Changes::default());
-    let other = Host::new("other".into(), LIMITS_OF_TESTS, Changes::default());
+    let one = Host::new("one".into(), LIMITS_OF_TESTS, Changes::default(), Counted::default());
+    let other = Host::new("other".into(), LIMITS_OF_TESTS, Changes::default(), Counted::default());
     for number in 0..3 {
         one.ask(question_of(number, "a"), at(0));
     }

@@ -4,9 +4,13 @@ use crate::domain::probing::tests::*;
 fn queue(of: &[(usize, &str, Urgency)]) -> Queue {
     let mut queue = Queue::default();
     for (number, namespace, urgency) in of {
-        queue.push(Question { urgency: *urgency, ..question_of(*number, namespace) });
+        queue.push(Question { urgency: *urgency, ..question_of(*number, namespace) }, at(0));
     }
     queue
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_772_366_400_i64.saturating_add(second)).unwrap()
 }
 
 /// The numbers of the questions, in the order in which they go.
@@ -107,7 +111,22 @@ fn four_thousand_questions_fill_it() {
     let mut queue = Queue::default();
     for number in 0..CAPACITY {
         assert!(!queue.is_full());
-        queue.push(question_of(number, if number % 2 == 0 { "a" } else { "b" }));
+        queue.push(question_of(number, if number % 2 == 0 { "a" } else { "b" }), at(0));
     }
     assert!(queue.is_full());
+}
+
+#[test]
+fn a_question_that_becomes_more_urgent_has_waited_since_it_came() {
+    let mut queue = Queue::default();
+    let asked = |urgency| Question { urgency, ..question_of(1, "a") };
+    queue.push(asked(Urgency::Routine), at(0));
+    queue.push(Question { urgency: Urgency::Routine, ..question_of(2, "a") }, at(5));
+    queue.push(asked(Urgency::Confirm), at(9));
+    let waiting = |queue: &Queue, urgency: Urgency| queue.waiting()[urgency as usize];
+    assert_eq!(waiting(&queue, Urgency::Confirm), (1, Some(at(0))));
+    assert_eq!(waiting(&queue, Urgency::Routine), (1, Some(at(5))));
+    assert_eq!(waiting(&queue, Urgency::New), (0, None));
+    queue.take(|_| Gate::Go);
+    assert_eq!(waiting(&queue, Urgency::Confirm), (0, None));
 }

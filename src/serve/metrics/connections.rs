@@ -1,0 +1,232 @@
+//! Connections, as their statuses say: all of them counted, and each by namespace and name unless a setting drops those.
+//!
+//! Of each connection, `Ready` is always shown, and of the other conditions those that are not as they should be: ten thousand
+//! connections that are well make four samples each.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
+
+use super::gauge;
+use crate::{
+    api::ConditionStatus,
+    cluster::{
+        connections::Connection,
+        index::{Index, OutputCounts},
+    },
+    domain::{Reason, reason::Severity},
+};
+
+/// Within how many days a token ends, to be counted.
+const WITHIN: [(&str, i64); 3] = [("3d", 3), ("14d", 14), ("30d", 30)];
+/// Stands for a host that the settings do not name, and for a token of which nothing is known.
+const UNKNOWN: &str = "unknown";
+
+/// Shows the connections.
+#[derive(Debug)]
+pub(super) struct Connections {
+    pub(super) index: Arc<Index>,
+    pub(super) hosts: BTreeSet<String>,
+    pub(super) per_connection: bool,
+}
+
+/// Namespace and name.
+type Named<'a> = [(&'static str, &'a str); 2];
+
+fn named(connection: &Connection) -> Named<'_> {
+    [("namespace", connection.key.namespace()), ("name", connection.key.name())]
+}
+
+/// The conditions of a connection; one that was never judged is Pending, as the schema's default says.
+fn conditions(
+    connection: &Connection,
+) -> impl Iterator<Item = (&'static str, ConditionStatus, Reason)> + use<'_> {
+    let said = connection.status.as_ref().map(|status| status.conditions());
+    let pending = said.is_none().then_some(("Ready", ConditionStatus::Unknown, Reason::Pending));
+    said.into_iter().flatten().chain(pending)
+}
+
+/// True if it is as it should be.
+fn is_well(status: ConditionStatus, reason: Reason) -> bool {
+    status == ConditionStatus::True && reason.severity() == Severity::Fine
+}
+
+impl Collector for Connections {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut all = self.index.connections();
+        all.retain(|connection| !connection.deleting);
+        self.counts(&all, &mut encoder)?;
+        if !self.per_connection {
+            return Ok(());
+        }
+        all.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+        self.each(&all, &mut encoder)
+    }
+}
+
+impl Connections {
+    /// All of them together.
+    fn counts(&self, all: &[Arc<Connection>], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let now = Timestamp::now();
+        let (mut said, mut kinds) = (BTreeMap::new(), BTreeMap::new());
+        let (mut outputs, mut expiring, mut expired) =
+            (OutputCounts::default(), [0_u64; WITHIN.len()], 0_u64);
+        for connection in all {
+            for (type_, status, reason) in conditions(connection) {
+                count(&mut said, (type_, status.as_str(), reason.as_str()));
+            }
+            count(&mut kinds, (self.host(connection), kind(connection)));
+            outputs = outputs.and(self.index.count_outputs(connection));
+            let Some(left) = expires_at(connection).map(|at| at.duration_since(now)) else { continue };
+            if left.is_negative() || left.is_zero() {
+                expired = expired.saturating_add(1);
+            }
+            for (count, (_, days)) in expiring.iter_mut().zip(WITHIN) {
+                let is_within =
+                    left.is_positive() && left <= SignedDuration::from_hours(days.saturating_mul(24));
+                *count = count.saturating_add(is_within.into());
+            }
+        }
+        let help = "Connections by what each of their conditions says";
+        let mut family = gauge(encoder, "github_pat_connections", help)?;
+        for ((condition, status, reason), number) in said {
+            let labels = [("condition", condition), ("status", status), ("reason", reason)];
+            family.encode_family(&labels)?.encode_gauge(&number)?;
+        }
+        let help = "Connections by host and by the kind of their token";
+        let mut family = gauge(encoder, "github_pat_connections_by_host", help)?;
+        for ((host, kind), number) in kinds {
+            family.encode_family(&[("host", host), ("kind", kind)])?.encode_gauge(&number)?;
+        }
+        let help = "Tokens that have not ended and will within this time, as far as GitHub named an expiry";
+        let mut family = gauge(encoder, "github_pat_tokens_expiring", help)?;
+        for ((within, _), number) in WITHIN.into_iter().zip(expiring) {
+            family.encode_family(&[("within", within)])?.encode_gauge(&number)?;
+        }
+        let help = "Tokens of connections that have ended, by the expiry that GitHub named";
+        gauge(encoder, "github_pat_tokens_expired", help)?.encode_gauge(&expired)?;
+        let help = "Secrets that connections have made, by what they hold";
+        let mut family = gauge(encoder, "github_pat_outputs", help)?;
+        for (state, number) in states(outputs) {
+            family.encode_family(&[("state", state)])?.encode_gauge(&number)?;
+        }
+        Ok(())
+    }
+
+    /// Each by itself.
+    fn each(&self, all: &[Arc<Connection>], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "1 for what a condition says; those that are well are shown for Ready only";
+        let mut family = gauge(encoder, "github_pat_connection_condition", help)?;
+        for connection in all {
+            let [namespace, name] = named(connection);
+            for (type_, status, reason) in conditions(connection) {
+                if type_ == "Ready" || !is_well(status, reason) {
+                    let said =
+                        [("condition", type_), ("status", status.as_str()), ("reason", reason.as_str())];
+                    let [condition, status, reason] = said;
+                    family
+                        .encode_family(&[namespace, name, condition, status, reason])?
+                        .encode_gauge(&1_u32)?;
+                }
+            }
+        }
+        let help = "When the token ends; absent if GitHub named no expiry";
+        instants(encoder, "github_pat_token_expiration_timestamp_seconds", help, all, expires_at)?;
+        let help =
+            "When GitHub had accepted the token, as checkedAt in the status says, up to a heartbeat late";
+        let proven = |connection: &Connection| connection.status.as_ref()?.checked_at();
+        instants(encoder, "github_pat_token_checked_timestamp_seconds", help, all, proven)?;
+        let help = "1 for each connection, with its host and the kind of its token";
+        let mut family = gauge(encoder, "github_pat_connection_info", help)?;
+        for connection in all {
+            let [namespace, name] = named(connection);
+            let labels = [namespace, name, ("host", self.host(connection)), ("kind", kind(connection))];
+            family.encode_family(&labels)?.encode_gauge(&1_u32)?;
+        }
+        let help = "Secrets that the connection has made and that do not hold its token; current ones are counted in github_pat_outputs";
+        let mut family = gauge(encoder, "github_pat_connection_outputs", help)?;
+        for connection in all {
+            let [namespace, name] = named(connection);
+            let others = states(self.index.count_outputs(connection)).into_iter().skip(1);
+            for (state, number) in others.filter(|(_, number)| *number > 0) {
+                family.encode_family(&[namespace, name, ("state", state)])?.encode_gauge(&number)?;
+            }
+        }
+        self.known(all, encoder)
+    }
+
+    /// What few connections have.
+    fn known(&self, all: &[Arc<Connection>], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Secrets that the token may come from, by whether it could; of connections with standbys";
+        let mut family = gauge(encoder, "github_pat_connection_candidates", help)?;
+        for connection in all {
+            let [namespace, name] = named(connection);
+            let Some(usable) = connection.status.as_ref().and_then(|status| status.candidates()) else {
+                continue;
+            };
+            for (usable, number) in usable {
+                let labels = [namespace, name, ("usable", usable.as_str())];
+                family.encode_family(&labels)?.encode_gauge(&u32::from(number))?;
+            }
+        }
+        let help =
+            "Objects that name an output, by whether they still have what it held before; if they are listed";
+        let mut family = gauge(encoder, "github_pat_connection_consumers", help)?;
+        for connection in all {
+            let [namespace, name] = named(connection);
+            let Some((count, behind)) = connection.status.as_ref().and_then(|status| status.consumers())
+            else {
+                continue;
+            };
+            for (word, number) in [("false", count.saturating_sub(behind)), ("true", behind)] {
+                family.encode_family(&[namespace, name, ("behind", word)])?.encode_gauge(&number)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The host that the connection names, from the closed set of the settings.
+    fn host(&self, connection: &Connection) -> &str {
+        let host = connection.spec.host();
+        host.and_then(|host| self.hosts.get(&*host)).map_or(UNKNOWN, String::as_str)
+    }
+}
+
+fn count<K: Ord>(counts: &mut BTreeMap<K, u64>, key: K) {
+    let count = counts.entry(key).or_default();
+    *count = count.saturating_add(1);
+}
+
+fn states(of: OutputCounts) -> [(&'static str, u32); 3] {
+    [("current", of.current), ("outdated", of.outdated), ("leaving", of.leaving)]
+}
+
+fn kind(connection: &Connection) -> &'static str {
+    connection.status.as_ref().and_then(|status| status.kind).map_or(UNKNOWN, |kind| kind.as_str())
+}
+
+fn expires_at(connection: &Connection) -> Option<Timestamp> {
+    connection.status.as_ref()?.expires_at()
+}
+
+/// One instant of each connection that has it, in seconds since 1970.
+fn instants(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &'static str,
+    help: &str,
+    all: &[Arc<Connection>],
+    of: impl Fn(&Connection) -> Option<Timestamp>,
+) -> fmt::Result {
+    let mut family = gauge(encoder, name, help)?;
+    for connection in all {
+        if let Some(at) = of(connection) {
+            family.encode_family(&named(connection))?.encode_gauge(&at.as_second())?;
+        }
+    }
+    Ok(())
+}
