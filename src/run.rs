@@ -127,7 +127,8 @@ pub async fn operate(
     let mut tasks = following(&ctx, probes, metrics);
     let ended = lead(&ctx, &mut tasks, asking, replica.as_mut(), stop).await;
     tasks.shutdown().await;
-    if let Some((_, elector)) = &mut replica {
+    let is_lost = matches!(ended, Err(Error::Lost { .. }));
+    if let Some((_, elector)) = replica.as_mut().filter(|_| !is_lost) {
         let given_back = tokio::time::timeout(GIVING_BACK, elector.release()).await;
         if !matches!(given_back, Ok(Ok(()))) {
             tracing::warn!(lease = elector.shown(), "the lease was not given back; it runs out by itself");

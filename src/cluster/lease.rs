@@ -1,19 +1,18 @@
 //! Takes, renews and gives back the Lease that says which replica leads.
 //!
-//! Each write names the version that was read, so that of two replicas that take it at once one finds a conflict.
+//! Each write names the version that was read, so that of two replicas that take it at once one finds a conflict. Its times are read as
+//! texts: the API server takes some that no clock shows, and a Lease that cannot be read could not be mended either.
 
 use std::{future::Future, pin::Pin, pin::pin, sync::Arc, time::Duration};
 
 use futures::StreamExt;
 use jiff::Timestamp;
-use k8s_openapi::{
-    api::coordination::v1::{Lease, LeaseSpec},
-    apimachinery::pkg::apis::meta::v1::MicroTime,
-};
+use k8s_openapi::{api::coordination::v1::Lease, apimachinery::pkg::apis::meta::v1::MicroTime};
 use kube::{
     Api, Client, ResourceExt,
-    api::{ObjectMeta, PostParams, WatchEvent, WatchParams},
+    api::{ApiResource, DynamicObject, PostParams, WatchEvent, WatchParams},
 };
+use serde_json::{Map, Value, json};
 use tokio::time::{self, Instant};
 
 use super::{
@@ -47,7 +46,8 @@ enum Trouble {
 
 /// One replica and the Lease.
 pub struct Elector {
-    leases: Api<Lease>,
+    leases: Api<DynamicObject>,
+    resource: ApiResource,
     name: String,
     /// Namespace and name, for the log.
     shown: String,
@@ -55,7 +55,7 @@ pub struct Elector {
     terms: Terms,
     fence: Arc<Fence>,
     /// The Lease as it was read or written last.
-    lease: Option<Lease>,
+    lease: Option<DynamicObject>,
     leading: Option<Leading>,
     /// What was logged last about the API server's refusals.
     told: Option<String>,
@@ -64,8 +64,10 @@ pub struct Elector {
 impl Elector {
     /// A replica that waits for the Lease of this name; the fence opens when it has it. Its client writes past the fence.
     pub fn new(client: Client, namespace: &str, name: &str, terms: Terms, fence: Arc<Fence>) -> Self {
+        let resource = ApiResource::erase::<Lease>(&());
         Elector {
-            leases: Api::namespaced(client, namespace),
+            leases: Api::namespaced_with(client, namespace, &resource),
+            resource,
             name: name.to_owned(),
             shown: format!("{namespace}/{name}"),
             identity: identity(),
@@ -145,14 +147,9 @@ impl Elector {
             if !self.is_ours() {
                 return Ok(());
             }
-            let now = Some(MicroTime(Timestamp::now()));
-            let released = LeaseSpec {
-                holder_identity: Some(String::new()),
-                lease_duration_seconds: Some(RELEASED),
-                acquire_time: now.clone(),
-                renew_time: now,
-                ..self.spec()
-            };
+            let released = json!({
+                "holderIdentity": "", "leaseDurationSeconds": RELEASED, "acquireTime": now(), "renewTime": now(),
+            });
             match self.write(released).await {
                 Ok(()) => {
                     tracing::info!(lease = self.shown, "gave the lease back");
@@ -217,22 +214,20 @@ impl Elector {
     }
 
     async fn take(&mut self) -> Result<(), Fault> {
-        let (before, now) = (self.spec(), Some(MicroTime(Timestamp::now())));
-        let transitions = match (self.is_ours(), before.lease_transitions) {
-            (false, Some(transitions)) => transitions.saturating_add(1),
-            (_, transitions) => transitions.unwrap_or_default(),
+        let before =
+            self.spec("leaseTransitions").and_then(Value::as_i64).and_then(|count| i32::try_from(count).ok());
+        let transitions = match before {
+            Some(count) if !self.is_ours() => count.saturating_add(1),
+            count => count.unwrap_or_default(),
         };
-        let taken =
-            LeaseSpec { acquire_time: now.clone(), lease_transitions: Some(transitions), ..self.held(now) };
-        self.hold(taken).await
+        self.hold(json!({ "acquireTime": now(), "leaseTransitions": transitions })).await
     }
 
     /// Writes the instant of this renewal, whatever others have done to the Lease, unless one of them holds it.
     async fn renew(&mut self) -> Result<(), Trouble> {
         let mut last = None;
         for _ in 0..CLAIMS {
-            let held = self.held(Some(MicroTime(Timestamp::now())));
-            match self.hold(held).await {
+            match self.hold(json!({})).await {
                 Ok(()) => return Ok(()),
                 Err(fault) if fault.is_conflict() => last = Some(fault),
                 Err(fault) => return Err(Trouble::Fault(fault)),
@@ -252,36 +247,28 @@ impl Elector {
         Err(Trouble::Fault(last.unwrap_or(Fault::Late)))
     }
 
-    /// Makes the Lease this replica's, from the instant at which the request begins.
-    async fn hold(&mut self, spec: LeaseSpec) -> Result<(), Fault> {
+    /// Makes the Lease this replica's, from the instant at which the request begins, and this too.
+    async fn hold(&mut self, mut fields: Value) -> Result<(), Fault> {
+        if let Some(fields) = fields.as_object_mut() {
+            fields.insert("holderIdentity".to_owned(), json!(self.identity));
+            fields.insert("leaseDurationSeconds".to_owned(), json!(self.terms.lease_duration.as_secs()));
+            fields.insert("renewTime".to_owned(), now());
+        }
         let begun = Instant::now();
-        self.write(spec).await?;
+        self.write(fields).await?;
         let leading = Leading::since(begun, self.terms);
         self.leading = Some(leading);
         self.fence.open(leading.ends_at());
         Ok(())
     }
 
-    /// What stands in the Lease, as held by this replica.
-    fn held(&self, now: Option<MicroTime>) -> LeaseSpec {
-        let seconds = i32::try_from(self.terms.lease_duration.as_secs()).unwrap_or(i32::MAX);
-        let before = self.spec();
-        LeaseSpec {
-            holder_identity: Some(self.identity.clone()),
-            lease_duration_seconds: Some(seconds),
-            acquire_time: before.acquire_time.or_else(|| now.clone()),
-            renew_time: now,
-            lease_transitions: before.lease_transitions.or(Some(0)),
-            ..before
-        }
-    }
-
-    fn spec(&self) -> LeaseSpec {
-        self.lease.as_ref().and_then(|lease| lease.spec.clone()).unwrap_or_default()
+    /// What this field of the Lease says.
+    fn spec(&self, field: &str) -> Option<&Value> {
+        self.lease.as_ref()?.data.get("spec")?.get(field)
     }
 
     fn is_ours(&self) -> bool {
-        self.spec().holder_identity.as_ref() == Some(&self.identity)
+        self.spec("holderIdentity").and_then(Value::as_str) == Some(&self.identity)
     }
 
     /// Reads the Lease as it stands now.
@@ -290,15 +277,16 @@ impl Elector {
         Ok(())
     }
 
-    /// Writes this in the place of what was read last; whoever was faster makes it a conflict.
-    async fn write(&mut self, spec: LeaseSpec) -> Result<(), Fault> {
+    /// Writes these fields in the place of what was read last; whoever was faster makes it a conflict.
+    async fn write(&mut self, fields: Value) -> Result<(), Fault> {
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        let new = || Lease {
-            metadata: ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() },
-            spec: None,
-        };
-        let is_new = self.lease.is_none();
-        let lease = Lease { spec: Some(spec), ..self.lease.clone().unwrap_or_else(new) };
+        let stands = self.lease.clone();
+        let is_new = stands.is_none();
+        let mut lease = stands.unwrap_or_else(|| DynamicObject::new(&self.name, &self.resource));
+        let spec = lease.data.get("spec").and_then(Value::as_object).cloned();
+        let mut spec = spec.unwrap_or_else(Map::new);
+        spec.extend(fields.as_object().cloned().unwrap_or_default());
+        lease.data = json!({ "spec": spec });
         let written = if is_new {
             self.within(self.leases.create(&params, &lease)).await
         } else {
@@ -352,14 +340,21 @@ struct Warm<'a, F> {
     is_over: bool,
 }
 
-fn record(lease: &Lease) -> Record {
-    let spec = lease.spec.clone().unwrap_or_default();
+fn record(lease: &DynamicObject) -> Record {
+    let spec = lease.data.get("spec");
+    let text = |field: &str| spec?.get(field)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let seconds = spec.and_then(|spec| spec.get("leaseDurationSeconds")?.as_i64());
     Record {
         version: (lease.uid().unwrap_or_default(), lease.resource_version().unwrap_or_default()),
-        holder: spec.holder_identity.filter(|holder| !holder.is_empty()),
-        seconds: spec.lease_duration_seconds,
-        renewed: spec.renew_time.map(|time| time.0.to_string()),
+        holder: text("holderIdentity"),
+        seconds: seconds.and_then(|seconds| i32::try_from(seconds).ok()),
+        renewed: text("renewTime"),
     }
+}
+
+/// In the form in which the API server keeps it.
+fn now() -> Value {
+    json!(MicroTime(Timestamp::now()))
 }
 
 fn after(at: Instant, span: Duration) -> Instant {
@@ -371,3 +366,6 @@ fn identity() -> String {
     let name = rustix::system::uname();
     format!("{}_{:016x}", name.nodename().to_string_lossy(), fastrand::u64(..))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,19 @@
 //! One of several operators that share a Lease, each a user of its own, so that the audit log tells them apart.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 
 use control_plane::AuditEvent;
-use jiff::Timestamp;
-use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
-use kube::{Api, Client};
+use github_simulator::NewToken;
+use k8s_openapi::api::{coordination::v1::Lease, core::v1::Secret};
+use kube::{
+    Api, Client,
+    api::{ApiResource, DynamicObject},
+};
+use serde_json::{Value, json};
 
 use crate::world::{NAMESPACE, Operator, SOON, World};
 
@@ -75,20 +83,152 @@ impl Replica {
     }
 }
 
-/// The Leases.
-pub(crate) fn leases(client: &Client) -> Api<Lease> {
-    Api::namespaced(client.clone(), NAMESPACE)
+/// The Leases, whatever stands in them.
+pub(crate) fn leases(client: &Client) -> Api<DynamicObject> {
+    Api::namespaced_with(client.clone(), NAMESPACE, &ApiResource::erase::<Lease>(&()))
 }
 
 /// What the Lease says.
-pub(crate) async fn lease(world: &World) -> LeaseSpec {
-    leases(&world.client).get(LEASE).await.unwrap().spec.unwrap_or_default()
+pub(crate) async fn lease(world: &World) -> Value {
+    let lease = leases(&world.client).get_opt(LEASE).await.unwrap();
+    lease.map(|lease| lease.data["spec"].clone()).unwrap_or_default()
 }
 
-/// The writes of anybody but to the Lease, which user made each, and when it began and was answered.
-pub(crate) fn written(world: &World, users: &[&str]) -> Vec<(String, Timestamp, Timestamp)> {
-    let events = world.plane.audit().unwrap().into_iter();
-    let written = events.filter(|event| event.is_write() && event.resource != "leases");
-    let ours = written.filter(|event| users.contains(&event.user.as_str()));
-    ours.map(|event| (event.user, event.received, event.answered)).collect()
+/// The leader and the other one; whoever has ended is replaced by a new one with a name of its own.
+pub(crate) struct Pair<'a> {
+    world: &'a World,
+    flags: &'a [&'a str],
+    replicas: Vec<Replica>,
+    users: Vec<String>,
+}
+
+impl<'a> Pair<'a> {
+    /// Starts both, and waits until one leads and the other is ready.
+    pub(crate) async fn start(world: &'a World, flags: &'a [&'a str]) -> Pair<'a> {
+        let mut pair = Pair { world, flags, replicas: Vec::new(), users: Vec::new() };
+        pair.refill().await;
+        let leader = pair.take_leader().await;
+        pair.put_back(leader);
+        pair.refill().await;
+        pair
+    }
+
+    /// Starts one in the place of who has ended, and waits until it is ready.
+    pub(crate) async fn refill(&mut self) {
+        let user = format!("replica-{}", self.users.len());
+        self.users.push(user.clone());
+        self.replicas.push(Replica::start(self.world, &user, self.flags).await);
+    }
+
+    /// Takes out who leads, as soon as somebody does.
+    pub(crate) async fn take_leader(&mut self) -> Replica {
+        let led = async {
+            loop {
+                if let Some(place) = self.replicas.iter().position(Replica::has_led) {
+                    return place;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let place = tokio::time::timeout(SOON, led).await.unwrap_or_else(|_| panic!("nobody leads"));
+        self.replicas.remove(place)
+    }
+
+    /// Puts back who was taken out.
+    pub(crate) fn put_back(&mut self, replica: Replica) {
+        self.replicas.push(replica);
+    }
+}
+
+/// Connections whose tokens change all the time.
+pub(crate) struct Load<'a> {
+    world: &'a World,
+    /// The token of each connection, last of all that it has had.
+    tokens: Mutex<Vec<Vec<String>>>,
+}
+
+impl<'a> Load<'a> {
+    /// So many connections, each with an output, once they are ready.
+    pub(crate) async fn of(world: &'a World, count: usize) -> Load<'a> {
+        let load = Load { world, tokens: Mutex::new(vec![Vec::new(); count]) };
+        for place in 0..count {
+            load.rotate(place).await;
+            let publish = json!([{ "secretName": format!("load-{place}-out"), "format": "Opaque" }]);
+            let spec = json!({ "interval": "24h", "publish": publish });
+            world.connection(&format!("load-{place}"), spec).await;
+        }
+        load.is_published().await;
+        load
+    }
+
+    /// Does this while tokens change.
+    pub(crate) async fn during<T>(&self, work: impl Future<Output = T>) -> T {
+        let count = self.tokens.lock().unwrap().len();
+        let rotating = async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(fastrand::u64(100..500))).await;
+                self.rotate(fastrand::usize(..count)).await;
+            }
+        };
+        tokio::select! {
+            done = work => done,
+            () = rotating => unreachable!("it goes on for ever"),
+        }
+    }
+
+    /// Waits until every output holds the last token of its connection, and the status says so.
+    pub(crate) async fn is_published(&self) {
+        let last: Vec<String> =
+            self.tokens.lock().unwrap().iter().map(|all| all.last().unwrap().clone()).collect();
+        for (place, text) in last.into_iter().enumerate() {
+            let name = format!("load-{place}");
+            let holds = |secret: Option<&Secret>| {
+                let value = secret.and_then(|secret| secret.data.as_ref()?.get("token"));
+                value.is_some_and(|value| value.0 == text.as_bytes())
+            };
+            self.world.secret_until(&format!("{name}-out"), holds).await;
+            self.world.ready(&name, "True", "Ready").await;
+        }
+    }
+
+    /// No token was asked about by two leaders, nor twice by one.
+    pub(crate) fn was_asked_once(&self, world: &World) {
+        let mut asked = BTreeMap::<_, usize>::new();
+        for call in world.github.calls() {
+            *asked.entry(call.token.unwrap()).or_default() += 1;
+        }
+        let twice: Vec<_> = asked.iter().filter(|(_, times)| **times > 1).collect();
+        assert!(twice.is_empty(), "of {} tokens: {twice:?}", asked.len());
+    }
+
+    async fn rotate(&self, place: usize) {
+        let rotation = self.tokens.lock().unwrap()[place].len();
+        let name = format!("load-{place}-{rotation}");
+        let text = self.world.github.token(NewToken::classic(&name, "load"));
+        self.world.secret(&format!("load-{place}"), &text).await;
+        self.tokens.lock().unwrap()[place].push(text);
+    }
+}
+
+/// By the audit log, whoever wrote anything held the Lease: it had written that last, and nobody else wrote it before the write was
+/// answered.
+pub(crate) fn one_writer_at_a_time(world: &World) {
+    let is_replica = |event: &AuditEvent| event.user != "admin" && !event.user.starts_with("system:");
+    let events: Vec<_> = world.plane.audit().unwrap().into_iter().filter(is_replica).collect();
+    let (leases, others): (Vec<_>, Vec<_>) =
+        events.iter().filter(|event| event.is_write()).partition(|event| event.resource == "leases");
+    let taken: Vec<_> = leases.into_iter().filter(|event| event.code < 300).collect();
+    let mut leaders = BTreeSet::new();
+    for write in others.iter().filter(|event| event.code < 300) {
+        let before =
+            taken.iter().filter(|lease| lease.answered <= write.received).max_by_key(|lease| lease.answered);
+        let holder = before.map(|lease| lease.user.as_str());
+        assert_eq!(holder, Some(write.user.as_str()), "who wrote did not hold the Lease: {write:?}");
+        let meanwhile = taken.iter().find(|lease| {
+            lease.user != write.user && lease.answered > write.received && lease.received < write.answered
+        });
+        assert!(meanwhile.is_none(), "somebody else took the Lease during {write:?}: {meanwhile:?}");
+        leaders.insert(&write.user);
+    }
+    assert!(!leaders.is_empty(), "nobody wrote");
 }

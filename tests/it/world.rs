@@ -214,7 +214,7 @@ impl World {
     pub(crate) fn unready_operator(&self, kubeconfig: PathBuf, settings: &str, flags: &[&str]) -> Operator {
         let listen = free_address();
         let settings = self.file("settings.yaml", settings);
-        let log = self.directory.path().join(format!("operator-{}.log", listen.rsplit(':').next().unwrap()));
+        let log = self.directory.path().join(format!("operator-{}.log", fastrand::u64(..)));
         let launch = Launch::new(env!("CARGO_BIN_EXE_github-pat-operator"))
             .arguments(["run", "--listen", &listen, "--config", settings.to_str().unwrap()])
             .arguments(flags.iter().copied())

@@ -15,6 +15,8 @@ mod edits;
 mod fairness;
 mod forbidden;
 mod hosts;
+mod kills;
+mod leaders;
 mod lists;
 mod logins;
 mod memory;
@@ -22,6 +24,8 @@ mod outputs;
 mod progress;
 mod quiet;
 mod refusals;
+#[path = "../it/replica.rs"]
+mod replica;
 mod restored;
 mod rivals;
 mod sharing;
