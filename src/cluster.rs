@@ -13,6 +13,7 @@ pub mod marks;
 pub mod object;
 pub mod outputs;
 pub mod requests;
+pub mod scope;
 pub mod secrets;
 pub mod spec;
 pub mod watch;
@@ -93,6 +94,12 @@ impl Fault {
     /// True if the namespace is being deleted, which is no fault at all.
     pub fn is_terminating(&self) -> bool {
         self.api_status().is_some_and(|status| cause(status) == Cause::NamespaceTerminating)
+    }
+
+    /// The user that RBAC, or whatever authorizes requests, does not let do it; `None` if something else stands against it.
+    pub fn refused_user(&self) -> Option<Option<&str>> {
+        let status = self.api_status().filter(|status| cause(status) == Cause::Forbidden)?;
+        Some(user(status))
     }
 
     /// What to do about it, as the end of a sentence. The same words each time.
@@ -186,6 +193,15 @@ fn cause(status: &Status) -> Cause {
 
 /// How the API server introduces the name of a webhook.
 const WEBHOOK: &str = "admission webhook \"";
+
+/// The name of the user whom the API server refuses, as it quotes it:
+/// <https://kubernetes.io/docs/reference/access-authn-authz/authorization/>.
+fn user(status: &Status) -> Option<&str> {
+    let (_, rest) = status.message.split_once("User \"")?;
+    let (name, _) = rest.split_once('"')?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '.' | '_' | '@');
+    (!name.is_empty() && name.len() <= 600 && name.chars().all(is_plain)).then_some(name)
+}
 
 /// The object name that follows these words.
 fn quoted(message: &str, introduction: &str) -> Option<String> {

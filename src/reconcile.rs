@@ -33,6 +33,7 @@ use crate::{
         events::Events,
         index::{Index, Woken},
         object::ObjectKey,
+        scope::{Scope, SecretScope},
         watch::Relist,
     },
     domain::{
@@ -43,7 +44,7 @@ use crate::{
         token::{HashedToken, Token},
     },
     prober::Prober,
-    settings::Settings,
+    settings::{self, Settings},
 };
 use act::{act, retire};
 use counted::Counted;
@@ -119,13 +120,18 @@ impl Context {
     pub fn new(client: Client, prober: Prober, settings: Settings) -> Self {
         let hosts =
             settings.hosts.iter().map(|host| (host.name.clone(), host.name.as_str().into())).collect();
+        let secrets = match settings.watch.secret_scope {
+            settings::SecretScope::Namespaced => SecretScope::Namespaced,
+            settings::SecretScope::Cluster => SecretScope::Cluster,
+        };
+        let index = Index::new(Scope::of(&settings.watch.namespaces), secrets);
         Context {
             leads: settings.lease.is_none().into(),
             hosts,
             client,
             prober,
             settings,
-            index: Arc::default(),
+            index: Arc::new(index),
             events: Events::default(),
             relist: Arc::default(),
             queue: Queue::default(),
@@ -187,11 +193,11 @@ impl Context {
     }
 }
 
-/// Holds back what was judged before until the Secrets are listed: before that nobody knows which outputs stand.
+/// Holds back what was judged before until the connections are listed; until the Secrets of its namespace are, the reconcile does.
 pub async fn open(ctx: &Context) {
     let mut listed = ctx.index.has_listed();
     // The sender lives as long as the index.
-    let _ = listed.wait_for(|listed| listed.secrets).await;
+    let _ = listed.wait_for(|listed| listed.connections).await;
     ctx.queue.open();
 }
 
@@ -219,6 +225,10 @@ pub async fn work(ctx: &Context) {
 
 async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
     let connection = ctx.index.connection(key).filter(|connection| !connection.deleting)?;
+    // Whom this process has judged itself does not wait for a list that may be long in coming.
+    if ctx.index.awaits_secrets(&connection) && !ctx.records.has(key, &connection.uid) {
+        return None;
+    }
     let forget = |unused: &Subject| ctx.prober.forget(unused);
     let (mut record, is_new) = ctx.records.take(key, &connection.uid, Timestamp::now(), forget);
     if let Some(status) = connection.status.as_ref().filter(|_| is_new) {

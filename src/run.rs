@@ -21,6 +21,7 @@ use crate::{
         fence::Fence,
         lease::{Elector, Lost},
         requests::Requests,
+        scope::Scope,
         watch::{self, LONGEST_SILENCE},
     },
     github::{self, Github},
@@ -211,15 +212,13 @@ fn following(ctx: &Arc<Context>, probes: TcpListener, metrics: Metrics) -> JoinS
     let watched = ctx.clone();
     tasks.spawn(async move {
         let wake = |woken| watched.wake(woken);
-        watch::connections(watched.client.clone(), &watched.index, &watched.relist, wake).await;
+        let scopes = Scope::of(&watched.settings.watch.namespaces);
+        watch::connections(watched.client.clone(), &scopes, &watched.index, &watched.relist, wake).await;
         Err(Error::Task("watching connections"))
     });
     let watched = ctx.clone();
     tasks.spawn(async move {
         let wake = |woken| watched.wake(woken);
-        // Of Secrets only those are kept that a connection names or has made, so the connections are listed first.
-        let mut listed = watched.index.has_listed();
-        let _ = listed.wait_for(|listed| listed.connections).await;
         watch::secrets(watched.client.clone(), &watched.index, &watched.relist, wake).await;
         Err(Error::Task("watching Secrets"))
     });

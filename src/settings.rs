@@ -10,6 +10,7 @@ mod proxy;
 mod range;
 mod strict;
 mod url;
+mod watch;
 mod yaml;
 
 use std::{
@@ -26,6 +27,7 @@ pub use host::{Host, HostInput, is_loopback};
 pub use lease::Lease;
 pub use proxy::{Proxy, ProxyInput};
 pub use range::Range;
+pub use watch::{SecretScope, Watch};
 pub use yaml::{documents, from_value, from_yaml, unread, with_names};
 
 use crate::domain::{
@@ -112,6 +114,8 @@ pub struct Settings {
     pub lease: Option<Lease>,
     /// Whether `/metrics` shows each connection by namespace and name.
     pub metrics_per_connection: bool,
+    /// What of the cluster is watched.
+    pub watch: Watch,
     /// The `X-GitHub-Api-Version` header.
     pub github_api_version: HeaderValue,
     /// Where `/livez`, `/readyz` and `/metrics` are served.
@@ -191,6 +195,20 @@ pub struct SettingsInput {
     /// Whether /metrics shows each connection by namespace and name, and not only how many there are [default: true]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_METRICS_PER_CONNECTION", value_name = "true|false", value_parser = truth)]
     pub metrics_per_connection: Option<bool>,
+    /// How the Secrets are watched: one watch for each namespace that has connections, or one for all namespaces [default: Namespaced]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_SECRET_SCOPE")]
+    pub secret_scope: Option<SecretScope>,
+    /// The namespaces whose connections the operator looks after, separated by commas [default: all]
+    #[arg(
+        long,
+        env = "GITHUB_PAT_OPERATOR_WATCH_NAMESPACES",
+        value_name = "NAMESPACE,…",
+        value_delimiter = ','
+    )]
+    pub watch_namespaces: Option<Vec<String>>,
+    /// The role that grants the Secrets of a namespace once it is bound there [default: github-pat-operator-secrets]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_SECRETS_ROLE", value_name = "NAME")]
+    pub secrets_role: Option<String>,
     /// The X-GitHub-Api-Version header [default: 2022-11-28]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_GITHUB_API_VERSION", value_name = "DATE")]
     pub github_api_version: Option<String>,
@@ -269,7 +287,9 @@ impl Settings {
     pub fn new(outer: SettingsInput, inner: SettingsInput) -> Result<Self, Error> {
         let duration = |range: Range, outer: Option<_>, inner| range.checked_duration(outer.or(inner));
         let lease = Lease::new(&outer, &inner)?;
+        let watch = Watch::new(&outer, &inner)?;
         let settings = Settings {
+            watch,
             hosts: host::all(outer.hosts.into_iter().chain(inner.hosts))?,
             minimum_interval: duration(MINIMUM_INTERVAL, outer.minimum_interval, inner.minimum_interval)?,
             trust_for: duration(TRUST_FOR, outer.trust_for, inner.trust_for)?,

@@ -389,11 +389,16 @@ fn is_ours(pass: &Pass<'_>, name: &str) -> bool {
     pass.seen.found.iter().any(|found| matches!(found, Found::Ours { name: ours, .. } if ours == name))
 }
 
-/// The named outputs that stand and are ours.
+/// The named outputs that stand and are ours. Where nobody may look, what stood when somebody could.
 fn outputs(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Vec<OutputStatus> {
     let before = summary.map(|summary| &*summary.outputs).unwrap_or_default();
     if pass.seen.demand.suspend {
         return suspended::outputs(before, pass.seen);
+    }
+    if pass.seen.not_granted().is_some() {
+        let named = &pass.seen.demand.outputs;
+        let is_named = |output: &&OutputStatus| named.iter().any(|named| named.base() == output.secret_name);
+        return before.iter().filter(is_named).cloned().collect();
     }
     let stood_as = |name: &str| {
         let found = pass.seen.found.iter().find_map(|found| match found {

@@ -6,6 +6,7 @@ mod census;
 mod circles;
 mod holders;
 mod inner;
+mod scopes;
 mod slot;
 
 use std::{
@@ -13,11 +14,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc::UnboundedReceiver, watch};
 
 use super::{
     connections::{Connection, Received},
     object::ObjectKey,
+    scope::{Scope, SecretScope},
     secrets::SecretEntry,
 };
 use crate::{
@@ -31,6 +33,8 @@ use crate::{
 };
 pub use census::OutputCounts;
 use inner::Inner;
+use scopes::Scopes;
+pub use scopes::{Access, Change};
 
 /// Whom to reconcile, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +54,7 @@ pub enum Woken {
 pub struct Listed {
     /// The connections.
     pub connections: bool,
-    /// The metadata of the Secrets.
+    /// The metadata of the Secrets, but for those of namespaces where that is not granted.
     pub secrets: bool,
 }
 
@@ -66,15 +70,47 @@ impl Listed {
 pub struct Index {
     inner: Mutex<Inner>,
     listed: watch::Sender<Listed>,
+    changes: Mutex<Option<UnboundedReceiver<Change>>>,
 }
 
 impl Default for Index {
     fn default() -> Self {
-        Index { inner: Mutex::default(), listed: watch::Sender::new(Listed::default()) }
+        Index::new(vec![Scope::All], SecretScope::Cluster)
     }
 }
 
 impl Index {
+    /// An index of the connections of these scopes.
+    pub fn new(connections: Vec<Scope>, secrets: SecretScope) -> Self {
+        let (scopes, changes) = Scopes::new(connections, secrets);
+        Index {
+            inner: Mutex::new(Inner::new(scopes)),
+            listed: watch::Sender::new(Listed::default()),
+            changes: Mutex::new(Some(changes)),
+        }
+    }
+
+    /// How the Secrets are watched.
+    pub fn secret_scope(&self) -> SecretScope {
+        self.lock().scopes.of_secrets()
+    }
+
+    /// Which namespaces' Secrets are to be watched, from the first one on; for whoever asks first.
+    pub(super) fn changes(&self) -> Option<UnboundedReceiver<Change>> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// What the API server has said of the Secrets in the namespace of this object.
+    pub fn access(&self, key: &ObjectKey) -> Access {
+        self.lock().scopes.access(key.namespace())
+    }
+
+    /// True if the connection was judged before and nothing is known yet of the Secrets of its namespace: it is woken once there is,
+    /// since before that nobody knows which outputs stand.
+    pub fn awaits_secrets(&self, connection: &Connection) -> bool {
+        connection.is_known() && self.access(&connection.key) == Access::Awaited
+    }
+
     /// Tells what has been listed, now and whenever it changes.
     pub fn has_listed(&self) -> watch::Receiver<Listed> {
         self.listed.subscribe()
@@ -154,7 +190,7 @@ impl Index {
         if !self.has(&received) {
             return self.listed_connection(received.into());
         }
-        self.lock().unlisted_connections.remove(&received.key);
+        self.lock().scopes.listed_connection(&received.key);
         None
     }
 
@@ -205,7 +241,7 @@ impl Index {
     /// Takes in a connection of a list.
     pub fn listed_connection(&self, connection: Connection) -> Option<Woken> {
         let mut inner = self.lock();
-        inner.unlisted_connections.remove(&connection.key);
+        inner.scopes.listed_connection(&connection.key);
         inner.take_connection(connection, Woken::Known)
     }
 
@@ -218,20 +254,27 @@ impl Index {
         inner.drop_connection(key)
     }
 
-    /// A list of connections begins.
-    pub fn list_connections(&self) {
+    /// A list of the connections of the scope begins.
+    pub fn list_connections(&self, scope: &Scope) {
         let mut inner = self.lock();
-        inner.unlisted_connections = inner.connections.keys().cloned().collect();
+        let known = inner.connections.keys().filter(|key| scope.covers(key)).cloned().collect();
+        inner.scopes.list_connections(scope, known);
     }
 
     /// The list is complete; gives those that are gone, and whom that concerns.
-    pub fn connections_listed(&self) -> Vec<Woken> {
+    pub fn connections_listed(&self, scope: &Scope) -> Vec<Woken> {
         let mut inner = self.lock();
-        let gone = mem::take(&mut inner.unlisted_connections);
+        let gone = inner.scopes.connections_listed(scope);
         let woken = gone.iter().flat_map(|key| inner.drop_connection(key)).collect();
-        drop(inner);
-        self.listed.send_modify(|listed| listed.connections = true);
+        self.tell_listed(inner);
         woken
+    }
+
+    /// The operator may not list the connections of the scope, for which others do not wait.
+    pub fn connections_refused(&self, scope: &Scope) {
+        let mut inner = self.lock();
+        inner.scopes.connections_refused(scope);
+        self.tell_listed(inner);
     }
 
     /// Takes in a Secret that an event told of; gives whom it concerns if it is in another state than was known. What is older
@@ -281,9 +324,9 @@ impl Index {
     }
 
     /// Takes in a Secret of a list.
-    pub fn listed_secret(&self, key: &ObjectKey, entry: SecretEntry) -> Vec<Woken> {
+    pub fn listed_secret(&self, scope: &Scope, key: &ObjectKey, entry: SecretEntry) -> Vec<Woken> {
         let mut inner = self.lock();
-        inner.unlisted_secrets.remove(key);
+        inner.scopes.listed_secret(scope, key);
         inner.take_secret(key, Some(entry))
     }
 
@@ -297,22 +340,49 @@ impl Index {
         inner.take_secret(key, None)
     }
 
-    /// A list of Secrets begins.
-    pub fn list_secrets(&self) {
+    /// A list of the Secrets of the scope begins.
+    pub fn list_secrets(&self, scope: &Scope) {
         let mut inner = self.lock();
-        let there = inner.secrets.iter().filter(|(_, known)| known.entry.is_some());
-        inner.unlisted_secrets = there.map(|(key, _)| key.clone()).collect();
+        let there = inner.secrets.iter().filter(|(key, known)| known.entry.is_some() && scope.covers(key));
+        let known = there.map(|(key, _)| key.clone()).collect();
+        inner.scopes.list_secrets(scope, known);
     }
 
-    /// The list is complete; gives whom the Secrets concern that are gone. After the first list, everybody who named a Secret of
-    /// which nobody had told yet has asked for it.
-    pub fn secrets_listed(&self) -> Vec<Woken> {
+    /// The list is complete; gives whom it concerns that Secrets are gone, or that the Secrets may be listed now. After the first
+    /// list, everybody who named a Secret of which nobody had told yet has asked for it.
+    pub fn secrets_listed(&self, scope: &Scope) -> Vec<Woken> {
         let mut inner = self.lock();
-        let gone = mem::take(&mut inner.unlisted_secrets);
-        let woken = gone.iter().flat_map(|key| inner.take_secret(key, None)).collect();
-        drop(inner);
-        self.listed.send_modify(|listed| listed.secrets = true);
+        let Some((before, gone)) = inner.scopes.settle(scope, Access::Granted) else { return Vec::new() };
+        let mut woken: Vec<_> = gone.iter().flat_map(|key| inner.take_secret(key, None)).collect();
+        match before {
+            Access::Awaited => woken.extend(inner.connections_of(scope, true).map(Woken::Known)),
+            Access::Refused(_) => woken.extend(inner.connections_of(scope, false).map(Woken::Changed)),
+            Access::Granted => {}
+        }
+        self.tell_listed(inner);
         woken
+    }
+
+    /// The API server does not let this user list and watch the Secrets of the scope; gives whom it concerns, if that is news. What is
+    /// known of the Secrets stays.
+    pub fn secrets_refused(&self, scope: &Scope, user: Option<&str>) -> Vec<Woken> {
+        let mut inner = self.lock();
+        let access = Access::Refused(user.map(Into::into));
+        let Some((before, _)) = inner.scopes.settle(scope, access.clone()) else { return Vec::new() };
+        let is_news = before != access;
+        let woken = inner.connections_of(scope, false).filter(|_| is_news).map(Woken::Changed).collect();
+        self.tell_listed(inner);
+        woken
+    }
+
+    /// Tells what has been listed by now.
+    fn tell_listed(&self, mut inner: MutexGuard<'_, Inner>) {
+        let (connections, secrets) = inner.scopes.listed();
+        drop(inner);
+        self.listed.send_if_modified(|listed| {
+            let now = Listed { connections, secrets: secrets || listed.secrets };
+            mem::replace(listed, now) != now
+        });
     }
 
     /// No change of this runs code that can panic, so a lock that a panicking holder left is as good as any.

@@ -57,6 +57,8 @@ reasons! {
     KeyNotFound = Mend,
     /// The operator may not read the Secret.
     SecretForbidden = Mend,
+    /// The Secrets of the namespace are not granted to the operator.
+    NamespaceNotGranted = Mend,
     /// The API server did not answer.
     ApiServerUnavailable = Wait,
     /// The key holds nothing.
@@ -397,6 +399,7 @@ mod tests {
             SecretNotFound,
             KeyNotFound,
             SecretForbidden,
+            NamespaceNotGranted,
             TokenEmpty,
             Placeholder,
             TokenMalformed,
@@ -464,6 +467,7 @@ mod tests {
         let may_arrive = [
             SecretNotFound,
             KeyNotFound,
+            NamespaceNotGranted,
             TokenEmpty,
             ForeignSecret,
             Contended,

@@ -219,6 +219,11 @@ impl Records {
         (Box::new(Record::new(uid.clone(), now)), true)
     }
 
+    /// True if there is a record of the connection with this uid.
+    pub(super) fn has(&self, key: &ObjectKey, uid: &ArcStr) -> bool {
+        self.lock().records.get(key).is_some_and(|record| record.uid == *uid)
+    }
+
     /// Puts it back.
     pub(super) fn put(&self, key: &ObjectKey, record: Box<Record>) {
         self.lock().records.insert(key.clone(), record);

@@ -111,6 +111,9 @@ pub(super) fn published(pass: &Pass<'_>) -> Draft {
     if !against.is_empty() {
         return fails(ConditionStatus::False, against);
     }
+    if let Some(finding) = pass.seen.not_granted().filter(|_| pass.decision.plan != Plan::NothingRequested) {
+        return fails(ConditionStatus::Unknown, vec![finding.clone()]);
+    }
     let wanted = pass.stands.len();
     let all = |wish: fn(&Stand) -> bool| pass.stands.iter().all(|(_, stand)| wish(stand));
     match pass.decision.plan {

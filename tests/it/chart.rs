@@ -4,14 +4,13 @@ mod platforms;
 mod policies;
 mod releases;
 mod replicas;
+mod rights;
 mod values;
 
 use std::{
-    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
-    time::Duration,
 };
 
 use control_plane::{Options, Program, binaries};
@@ -38,8 +37,6 @@ use crate::world::{NAMESPACE, SOON, World, from};
 const RELEASE: &str = "github-pat-operator";
 /// Where the Pod sees its settings.
 const MOUNTED: &str = "/etc/github-pat-operator";
-/// Group, resource with subresource, and verb.
-type Right = (String, String, String);
 
 #[tokio::test]
 async fn helm_finds_nothing_to_complain_about() {
@@ -55,93 +52,12 @@ async fn the_api_server_takes_every_manifest_by_the_letter() {
     let world = World::start().await;
     world.namespace(RELEASE).await;
     let values = every_value().await;
-    for more in [vec![], vec!["--values", values.path().to_str().unwrap()]] {
+    let modes = rights::MODES.map(|(value, _)| vec!["--set", value]);
+    for more in [vec![], vec!["--values", values.path().to_str().unwrap()]].into_iter().chain(modes) {
         for manifest in rendered(&more) {
             apply(&world.client, &manifest, true).await;
         }
     }
-}
-
-#[tokio::test]
-async fn with_the_rights_of_the_chart_a_token_is_published_and_each_right_is_used() {
-    // The right to list is used where the API server sends no list as a stream.
-    let world = World::with(Options { audit: true, paged_lists: true, ..Options::default() }).await;
-    world.namespace(RELEASE).await;
-    let manifests = rendered(&[]);
-    for manifest in &manifests {
-        apply(&world.client, manifest, false).await;
-    }
-    let kubeconfig = world.plane.service_account(RELEASE, RELEASE).await.unwrap();
-    let lease = ["--leader-election", "true", "--lease-namespace", RELEASE];
-    let operator = world.operator_as(kubeconfig, &lease).await;
-    let first = world.github.token(NewToken::classic("first", "acme-ci"));
-    world.secret("ci", &first).await;
-    world.connection("ci", json!({ "publish": [{ "secretName": "out", "format": "Opaque" }] })).await;
-    world.ready("ci", "True", "Ready").await;
-    world.secret_until("out", |secret| holds(secret, &first)).await;
-    let second = world.github.token(NewToken::classic("second", "acme-ci"));
-    world.secret("ci", &second).await;
-    world.secret_until("out", |secret| holds(secret, &second)).await;
-    world.change("ci", json!({ "publish": [] })).await;
-    world.secret_until("out", |secret| secret.is_none()).await;
-    operator.stop().await;
-
-    let granted = granted(&manifests);
-    let used = used_once_as_many(&world, granted.len()).await;
-    assert_eq!(used, granted);
-}
-
-#[tokio::test]
-async fn the_rights_to_restart_workloads_and_to_list_consumers_come_with_their_values_and_each_is_used() {
-    let world = World::with(Options { audit: true, paged_lists: true, ..Options::default() }).await;
-    world.namespace(RELEASE).await;
-    let values = ["--set", "restartWorkloads=true", "--set", "settings.consumers=true"];
-    let manifests = rendered(&values);
-    for manifest in &manifests {
-        apply(&world.client, manifest, false).await;
-    }
-    let template = json!({
-        "metadata": { "labels": { "app": "builder" } },
-        "spec": { "containers": [{ "name": "main", "image": "builder" }] },
-    });
-    let kinds = ["Deployment", "StatefulSet", "DaemonSet"];
-    for kind in kinds {
-        let object: DynamicObject = from(json!({
-            "apiVersion": "apps/v1", "kind": kind, "metadata": { "name": "builder" },
-            "spec": { "selector": { "matchLabels": { "app": "builder" } }, "template": template },
-        }));
-        workloads(&world, kind).create(&PostParams::default(), &object).await.unwrap();
-    }
-    let kubeconfig = world.plane.service_account(RELEASE, RELEASE).await.unwrap();
-    let _operator = world.operator_as(kubeconfig, &["--consumers", "true"]).await;
-    world.secret("ci", &world.github.token(NewToken::classic("first", "acme-ci"))).await;
-    let restart = kinds.map(|kind| json!({ "kind": kind, "name": "builder" }));
-    let publish = json!([{ "secretName": "out", "format": "Opaque" }]);
-    world.connection("ci", json!({ "publish": publish, "restart": restart })).await;
-    world.ready("ci", "True", "Ready").await;
-    world.secret("ci", &world.github.token(NewToken::classic("second", "acme-ci"))).await;
-    for kind in kinds {
-        let annotated = |found: Option<&DynamicObject>| {
-            found.is_some_and(|found| found.data.to_string().contains("restart.githubpat.dev/ci"))
-        };
-        let restarted = await_condition(workloads(&world, kind), "builder", annotated);
-        tokio::time::timeout(SOON, restarted).await.unwrap().unwrap();
-    }
-
-    let more = |values: &[&str]| granted(&rendered(values));
-    let both: BTreeSet<_> = more(&values).difference(&more(&[])).cloned().collect();
-    assert_eq!(both.len(), 13);
-    for (value, count) in [("restartWorkloads=true", 6), ("settings.consumers=true", 7)] {
-        assert_eq!(more(&["--set", value]).difference(&more(&[])).count(), count, "{value}");
-    }
-    let used = used(&world);
-    assert_eq!(both.difference(&used).count(), 0, "{both:?} {used:?}");
-    assert!(used.is_subset(&granted(&manifests)), "{used:?}");
-}
-
-fn workloads(world: &World, kind: &str) -> Api<DynamicObject> {
-    let gvk = GroupVersionKind::gvk("apps", "v1", kind);
-    Api::namespaced_with(world.client.clone(), NAMESPACE, &ApiResource::from_gvk(&gvk))
 }
 
 #[test]
@@ -152,7 +68,7 @@ fn tenants_may_edit_connections_and_never_their_status() {
     let tenants: Vec<_> = manifests.iter().filter(aggregated).collect();
     assert_eq!(tenants.len(), 2);
     for role in tenants {
-        let resources: Vec<_> = rules(role).into_iter().map(|(_, resource, _)| resource).collect();
+        let resources: Vec<_> = rights::rules(role).into_iter().map(|[_, resource, _]| resource).collect();
         assert!(resources.iter().all(|resource| resource == "githubpatconnections"), "{resources:?}");
     }
 }
@@ -270,6 +186,7 @@ async fn every_value() -> tempfile::NamedTempFile {
         "admissionPolicies": { "requireSecretAccess": false, "warnUnlessGranted": false, "confineOperator": false },
         "replicaCount": 0,
         "podDisruptionBudget": { "maxUnavailable": null, "minAvailable": "50%" },
+        "grant": { "namespaces": [NAMESPACE], "allNamespaces": null },
         "serviceAccount": { "create": true, "name": "pats", "annotations": { "note": "c" } },
         "podSecurityContext": { "runAsUser": null, "fsGroup": 2000 },
         "securityContext": { "privileged": false },
@@ -349,58 +266,4 @@ fn holds(secret: Option<&Secret>, text: &str) -> bool {
 
 fn named(name: &str) -> ObjectMeta {
     ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() }
-}
-
-/// What the roles grant that are bound to the ServiceAccount: one everywhere, one in its own namespace.
-fn granted(manifests: &[Value]) -> BTreeSet<Right> {
-    let mut granted = BTreeSet::new();
-    for (kind, binding) in [("ClusterRole", "ClusterRoleBinding"), ("Role", "RoleBinding")] {
-        let binding = of_kind(manifests, binding);
-        assert_eq!(
-            binding["subjects"],
-            json!([{ "kind": "ServiceAccount", "name": RELEASE, "namespace": RELEASE }])
-        );
-        let bound = |manifest: &&Value| {
-            manifest["kind"] == kind && manifest["metadata"]["name"] == binding["roleRef"]["name"]
-        };
-        granted.extend(rules(manifests.iter().find(bound).unwrap()));
-    }
-    granted
-}
-
-fn rules(role: &Value) -> Vec<Right> {
-    let texts = |rule: &Value, field: &str| -> Vec<String> { from(rule[field].clone()) };
-    let mut rights = Vec::new();
-    for rule in role["rules"].as_array().unwrap() {
-        for group in texts(rule, "apiGroups") {
-            for resource in texts(rule, "resources") {
-                let verbs = texts(rule, "verbs").into_iter();
-                rights.extend(verbs.map(|verb| (group.clone(), resource.clone(), verb)));
-            }
-        }
-    }
-    rights
-}
-
-/// The rights that the ServiceAccount has used, once they are so many: a watch is in the audit log only when it has ended.
-async fn used_once_as_many(world: &World, count: usize) -> BTreeSet<Right> {
-    let deadline = tokio::time::Instant::now() + SOON;
-    loop {
-        let used = used(world);
-        if used.len() >= count || tokio::time::Instant::now() > deadline {
-            return used;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-fn used(world: &World) -> BTreeSet<Right> {
-    let user = format!("system:serviceaccount:{RELEASE}:{RELEASE}");
-    let events = world.plane.audit().unwrap().into_iter().filter(|event| event.user == user);
-    let right = |event: control_plane::AuditEvent| {
-        assert_ne!(event.code, 403, "{} {} is not granted", event.verb, event.uri);
-        let parts = [event.resource, event.subresource];
-        (event.group, parts.join("/").trim_end_matches('/').to_owned(), event.verb)
-    };
-    events.map(right).collect()
 }

@@ -133,7 +133,7 @@ async fn an_output_that_may_not_be_written_is_told_and_written_once_it_may() {
 async fn a_source_that_may_not_be_read_is_told() {
     let world = World::start().await;
     let kubeconfig = without(&world, "get").await;
-    let _operator = world.operator_as(kubeconfig, &[]).await;
+    let _operator = world.operator_as(kubeconfig, &["--secret-scope", "Cluster"]).await;
     world.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
     world.connection("ci", json!({})).await;
     let ready = world.condition("ci", "Ready", "False", "SecretForbidden").await;
@@ -142,6 +142,21 @@ async fn a_source_that_may_not_be_read_is_told() {
         "{}",
         ready.message
     );
+    grant_everything(&world).await;
+    world.ready("ci", "True", "Ready").await;
+}
+
+#[tokio::test]
+async fn a_source_that_may_be_listed_and_not_read_is_told_as_one_of_a_namespace_that_is_not_granted() {
+    let world = World::start().await;
+    let kubeconfig = without(&world, "get").await;
+    let _operator = world.operator_as(kubeconfig, &[]).await;
+    world.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
+    world.connection("ci", json!({})).await;
+    let ready = world.condition("ci", "Ready", "False", "NamespaceNotGranted").await;
+    let command = "kubectl create rolebinding github-pat-operator-secrets -n team-a \
+                   --clusterrole=github-pat-operator-secrets --user=limited";
+    assert!(ready.message.ends_with(command), "{}", ready.message);
     grant_everything(&world).await;
     world.ready("ci", "True", "Ready").await;
 }

@@ -20,6 +20,7 @@ mod faults;
 mod followers;
 mod formats;
 mod github;
+mod grants;
 mod health;
 mod holders;
 mod image;
@@ -38,6 +39,7 @@ mod reconcile;
 mod replica;
 mod rivals;
 mod standby;
+mod ungranted;
 mod versions;
 mod withdrawal;
 #[expect(dead_code, reason = "the rows use more of it")]

@@ -53,6 +53,13 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if include "github-pat-operator.hasLeader" . }}
 {{- $_ := set $file "leaseName" (include "github-pat-operator.fullname" .) }}
 {{- end }}
+{{- $_ := set $file "secretsRole" (printf "%s-secrets" (include "github-pat-operator.fullname" .)) }}
+{{- if (default dict .Values.grant).allNamespaces }}
+{{- $_ := set $file "secretScope" "Cluster" }}
+{{- end }}
+{{- if .Values.watchNamespaces }}
+{{- $_ := set $file "watchNamespaces" .Values.watchNamespaces }}
+{{- end }}
 {{- $hosts := list }}
 {{- range $index, $given := include "github-pat-operator.hosts" . | fromYamlArray }}
 {{- $host := omit $given "caBundle" }}

@@ -1,7 +1,7 @@
 //! What the lock of the index guards, and how it is kept in step with itself.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     num::NonZeroU64,
     sync::Arc,
 };
@@ -14,12 +14,14 @@ use super::{
     super::{
         connections::Connection,
         object::{Few, ObjectKey},
+        scope::Scope,
         secrets::{Heir, SecretEntry},
         spec::Role,
     },
     Woken,
     circles::Chains,
     holders::ByToken,
+    scopes::Scopes,
     slot::{self, Slot, Slots, concerned, versioning},
 };
 use crate::domain::{decide::Circle, holder::Holders, output::base_of, token::HashedToken, version::Uid};
@@ -31,8 +33,9 @@ const LOST: usize = 64;
 type Tokens = SmallVec<[NonZeroU64; 1]>;
 
 /// What is known.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Inner {
+    pub(super) scopes: Scopes,
     pub(super) connections: HashMap<ObjectKey, Arc<Connection>>,
     /// The Secrets that a connection names, exist or not, and those that one has made.
     pub(super) secrets: Slots,
@@ -47,9 +50,6 @@ pub(super) struct Inner {
     pub(super) strangers: BTreeSet<ObjectKey>,
     /// The Secrets that were told last as gone, the latest one last.
     lost: VecDeque<(ObjectKey, Uid)>,
-    /// What a list that is under way has not brought yet.
-    pub(super) unlisted_connections: HashSet<ObjectKey>,
-    pub(super) unlisted_secrets: HashSet<ObjectKey>,
 }
 
 /// Whose uid stands in our label and in an owner reference of Secrets.
@@ -62,6 +62,20 @@ pub(super) struct Owner {
 }
 
 impl Inner {
+    pub(super) fn new(scopes: Scopes) -> Self {
+        Inner {
+            scopes,
+            connections: HashMap::new(),
+            secrets: Slots::new(),
+            owners: HashMap::new(),
+            chains: Chains::default(),
+            outputs_by_token: ByToken::default(),
+            rotating_by_token: ByToken::default(),
+            strangers: BTreeSet::new(),
+            lost: VecDeque::new(),
+        }
+    }
+
     /// Keeps for a while that this Secret is gone, if it was somebody's: no other is written.
     pub(super) fn keep_lost(&mut self, key: &ObjectKey, uid: &Uid) {
         if !self.secrets.contains_key(key) {
@@ -116,7 +130,9 @@ impl Inner {
         }
         let owner = self.owners.entry(connection.uid.clone()).or_default();
         owner.connection.get_or_insert_with(|| key.clone());
-        self.connections.insert(key.clone(), Arc::new(connection));
+        if self.connections.insert(key.clone(), Arc::new(connection)).is_none() {
+            self.scopes.enter(key.namespace());
+        }
         Some(if is_new { Woken::New(key) } else { woken(key) })
     }
 
@@ -130,8 +146,19 @@ impl Inner {
             let heirs = self.orphan(&connection);
             concerned.extend(heirs.into_iter().filter(|heir| !concerned.contains(heir)).collect::<Vec<_>>());
             woken.extend(concerned.into_iter().map(Woken::Changed));
+            if self.scopes.leave(key.namespace()) {
+                self.forget_secrets(key.namespace());
+            }
         }
         woken
+    }
+
+    /// Nobody tells any more what becomes of the Secrets of the namespace.
+    fn forget_secrets(&mut self, namespace: &str) {
+        let known: Vec<_> = self.secrets.keys().filter(|key| key.namespace() == namespace).cloned().collect();
+        for key in known {
+            self.take_secret(&key, None);
+        }
     }
 
     /// A connection is gone: what it has made may be taken over by one that is created anew with its name, or by the connections
@@ -225,12 +252,22 @@ impl Inner {
         }
     }
 
+    /// The connections of the scope; only those that were judged before, if so wanted.
+    pub(super) fn connections_of(&self, scope: &Scope, only_known: bool) -> impl Iterator<Item = ObjectKey> {
+        let there = self.connections.values().filter(|connection| scope.covers(&connection.key));
+        there
+            .filter(move |connection| connection.is_known() || !only_known)
+            .map(|connection| connection.key.clone())
+    }
+
     pub(super) fn is_older(&self, key: &ObjectKey, entry: Option<&SecretEntry>) -> bool {
         let Some((known, entry)) = self.secret(key).zip(entry) else { return false };
         entry.version.resource_version.is_older(&known.version.resource_version)
     }
 
-    pub(super) fn take_secret(&mut self, key: &ObjectKey, mut entry: Option<SecretEntry>) -> Vec<Woken> {
+    pub(super) fn take_secret(&mut self, key: &ObjectKey, entry: Option<SecretEntry>) -> Vec<Woken> {
+        // What comes too late would stay for ever.
+        let mut entry = entry.filter(|_| self.scopes.watches(key.namespace()));
         // The uid of a connection is kept once.
         if let Some(owner) = entry.as_mut().and_then(|entry| entry.bound_to.as_mut())
             && let Some((uid, _)) = self.owners.get_key_value(owner)

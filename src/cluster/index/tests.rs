@@ -1,4 +1,5 @@
 mod holders;
+mod scopes;
 
 use super::*;
 use crate::{cluster::secrets::Heir, domain::version::Version};
@@ -92,16 +93,16 @@ fn what_a_list_does_not_bring_is_gone_and_what_it_brings_outweighs_what_was_know
         index.saw_connection(connection(name, version, &[]));
         index.saw_secret(&key(&format!("{name}-pat")), secret(version, None));
     }
-    index.list_connections();
-    index.list_secrets();
+    index.list_connections(&Scope::All);
+    index.list_secrets(&Scope::All);
     assert_eq!(
         index.listed_connection(connection("a", "5", &[])),
         Some(Woken::New(key("a"))),
         "the cluster went back"
     );
-    assert_eq!(index.listed_secret(&key("a-pat"), secret("10", None)), [], "as it was");
-    assert_eq!(index.connections_listed(), [Woken::Gone(key("b"))]);
-    assert_eq!(index.secrets_listed(), [], "b is gone, and its source with it");
+    assert_eq!(index.listed_secret(&Scope::All, &key("a-pat"), secret("10", None)), [], "as it was");
+    assert_eq!(index.connections_listed(&Scope::All), [Woken::Gone(key("b"))]);
+    assert_eq!(index.secrets_listed(&Scope::All), [], "b is gone, and its source with it");
     assert_eq!(index.connection(&key("a")).unwrap().resource_version.to_string(), "5");
     assert!(index.has_listed().borrow().all());
     assert_eq!(index.len(), 1);
@@ -112,8 +113,8 @@ fn a_secret_that_vanished_while_nobody_watched_wakes_its_connection() {
     let index = Index::default();
     index.saw_connection(connection("a", "1", &["out"]));
     index.saw_secret(&key("out"), secret("2", Some("uid-a")));
-    index.list_secrets();
-    assert_eq!(index.secrets_listed(), changed("a"));
+    index.list_secrets(&Scope::All);
+    assert_eq!(index.secrets_listed(&Scope::All), changed("a"));
     assert_eq!(index.secret(&key("out")), None);
 }
 

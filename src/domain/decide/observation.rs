@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     super::{
-        Finding, Verdict,
+        Finding, Reason, Verdict,
         answer::Expiry,
         format::Addresses,
         knowledge::Knowledge,
@@ -306,6 +306,16 @@ impl Observation {
 
     pub(super) fn has_ended(&self) -> bool {
         self.ends().is_some_and(|ends| ends <= self.now)
+    }
+
+    /// Why nobody may look at the Secrets of the namespace, if that is so.
+    pub fn not_granted(&self) -> Option<&Finding> {
+        match &self.token {
+            Verdict::No(findings) => {
+                findings.iter().find(|finding| finding.reason == Reason::NamespaceNotGranted)
+            }
+            Verdict::Yes(_) | Verdict::Unknown(_) => None,
+        }
     }
 
     /// Where the host is.

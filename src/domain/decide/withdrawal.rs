@@ -72,7 +72,10 @@ pub(super) fn is_vanished(seen: &Observation) -> bool {
 fn is_unread(seen: &Observation) -> bool {
     match &seen.token {
         Verdict::Yes(_) => false,
-        Verdict::No(findings) => findings.iter().any(|finding| finding.reason == Reason::SecretForbidden),
+        Verdict::No(findings) => {
+            let unread = [Reason::SecretForbidden, Reason::NamespaceNotGranted];
+            findings.iter().any(|finding| unread.contains(&finding.reason))
+        }
         Verdict::Unknown(_) => true,
     }
 }

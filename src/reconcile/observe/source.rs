@@ -11,16 +11,22 @@ use super::{
 };
 use crate::{
     api::SecretKeyRef,
-    cluster::{Fault, secrets},
+    cluster::{Fault, index::Access, scope::SecretScope, secrets},
     domain::{
         Finding, Reason, Verdict,
         token::{Description, Token},
     },
+    settings::Watch,
 };
 
 impl Observer<'_> {
     /// What the source holds: known if it is in the state in which it was read last, else read.
     pub(super) async fn source(&mut self) -> (Verdict<Description>, Option<Token>, Option<Failure>) {
+        if let Access::Refused(user) = self.ctx.index.access(&self.connection.key)
+            && !self.spec.suspend
+        {
+            return (Verdict::No(vec![self.not_granted(user.as_deref())]), None, None);
+        }
         let reference = self.reference();
         let version = self.version(&reference.name);
         match self.watched().source(self.reading(), version.as_ref()).cloned() {
@@ -42,7 +48,11 @@ impl Observer<'_> {
             Ok(read) => read,
             Err(fault) => {
                 self.watched_mut().source = None;
-                let token = unread(reference, &fault);
+                let refused = fault.refused_user().filter(|_| self.is_granted_by_namespace());
+                let token = match refused {
+                    Some(user) => Verdict::No(vec![self.not_granted(user)]),
+                    None => unread(reference, &fault),
+                };
                 let failure = Failure { doing: "read", secret: reference.name.clone(), verbs: "get", fault };
                 return (token, None, Some(failure));
             }
@@ -62,6 +72,32 @@ impl Observer<'_> {
         self.watched_mut().read_source(reading, version.as_ref(), token.clone());
         self.read_at = Some(Instant::now());
         (token, bytes, None)
+    }
+
+    fn is_granted_by_namespace(&self) -> bool {
+        self.ctx.index.secret_scope() == SecretScope::Namespaced
+    }
+
+    /// That the Secrets of the namespace are not granted to the operator, which the API server calls so, and the command that does.
+    fn not_granted(&self, user: Option<&str>) -> Finding {
+        let Watch { namespaces, secrets_role, .. } = &self.ctx.settings.watch;
+        let kind = if namespaces.is_empty() { "clusterrole" } else { "role" };
+        let account = user.and_then(|user| user.strip_prefix("system:serviceaccount:"));
+        let (subject, binding) = match (account, user) {
+            (Some(account), _) => {
+                (format!("--serviceaccount={account}"), account.rsplit(':').next().unwrap_or(secrets_role))
+            }
+            (None, Some(user)) => (format!("--user={user}"), secrets_role.as_str()),
+            (None, None) => {
+                ("--serviceaccount=<namespace>:<name of the operator's>".to_owned(), secrets_role.as_str())
+            }
+        };
+        let namespace = self.connection.key.namespace();
+        let message = format!(
+            "the operator may not read the Secrets of this namespace; it goes on within seconds once an administrator has run: \
+             kubectl create rolebinding {binding} -n {namespace} --{kind}={secrets_role} {subject}"
+        );
+        Finding::new(Reason::NamespaceNotGranted, message)
     }
 
     /// The bytes of the token, read a moment ago. If the source holds another token by now, the reconcile begins anew.

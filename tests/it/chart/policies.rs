@@ -1,7 +1,7 @@
 //! The admission policies of the chart, on a real API server: what each kind of user may do with a connection, and what somebody who
 //! holds the operator's ServiceAccount cannot do, whatever RBAC grants it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use github_pat_operator::{api::GithubPatConnection, domain::output::Format};
 use k8s_openapi::api::{
@@ -163,9 +163,6 @@ async fn who_names_a_secret_must_be_allowed_to_get_it() {
 #[tokio::test]
 async fn whoever_applies_a_connection_is_warned_that_the_operator_may_not_read_its_secret_yet() {
     let world = guarded(&[]).await;
-    // The operator has no right to read Secrets of this namespace.
-    let roles = Api::<ClusterRoleBinding>::all(world.client.clone());
-    roles.delete(RELEASE, &DeleteParams::default()).await.unwrap();
     let warnings = async || -> Vec<String> {
         let url =
             format!("/apis/githubpat.dev/v1alpha1/namespaces/{NAMESPACE}/githubpatconnections?dryRun=All");
@@ -188,20 +185,15 @@ async fn whoever_applies_a_connection_is_warned_that_the_operator_may_not_read_i
         assert!(tokio::time::Instant::now() < deadline, "nobody is warned: {:?}", warnings().await);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let role = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
-        "metadata": { "name": "granted", "namespace": NAMESPACE },
-        "rules": [{ "apiGroups": [""], "resources": ["secrets"], "verbs": ["get"] }],
-    });
     let binding = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-        "metadata": { "name": "granted", "namespace": NAMESPACE },
-        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "granted" },
+        "metadata": { "name": RELEASE, "namespace": NAMESPACE },
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": format!("{RELEASE}-secrets"),
+        },
         "subjects": [{ "kind": "ServiceAccount", "name": RELEASE, "namespace": RELEASE }],
     });
-    for object in [role, binding] {
-        apply(&world.client, &object, false).await;
-    }
+    apply(&world.client, &binding, false).await;
     while !warnings().await.is_empty() {
         assert!(tokio::time::Instant::now() < deadline, "still warned: {:?}", warnings().await);
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -320,7 +312,7 @@ async fn restarts(world: &World, thief: &Client) {
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "a" },
         "spec": { "selector": { "matchLabels": { "app": "a" } }, "template": template },
     }));
-    workloads(world, "Deployment").create(&PostParams::default(), &deployment).await.unwrap();
+    rights::workloads(world, "Deployment").create(&PostParams::default(), &deployment).await.unwrap();
     let gvk = GroupVersionKind::gvk("apps", "v1", "Deployment");
     let deployments: Api<DynamicObject> =
         Api::namespaced_with(thief.clone(), NAMESPACE, &ApiResource::from_gvk(&gvk));

@@ -86,6 +86,7 @@ fn outputs_are_withdrawn_only_on_githubs_lasting_word_or_the_requirements() {
         ("no such key", proven().with(bad(Reason::KeyNotFound)), Keep, Keep),
         ("a bad paste", proven().with(bad(Reason::TokenMalformed)), Keep, Keep),
         ("a forbidden Secret", proven().with(bad(Reason::SecretForbidden)), Keep, Keep),
+        ("a namespace not granted", proven().with(bad(Reason::NamespaceNotGranted)), Keep, Keep),
         ("an unread Secret", proven().with(unread), Keep, Keep),
         ("an unknown host", proven().with(host), Keep, Keep),
     ];
@@ -268,7 +269,7 @@ fn a_grace_begins_when_something_speaks_for_the_withdrawal_and_is_counted_from_t
     let silent = |seen: &mut Observation| seen.token = Verdict::unknown(Reason::ApiServerUnavailable, "?");
     // What the status says, the changes, the plan, and since when the grace counts.
     type Row = (&'static str, Observation, Option<i64>, &'static str, Plan, Option<i64>);
-    let rows: [Row; 15] = [
+    let rows: [Row; 16] = [
         ("good", proven(), None, "", Write, None),
         ("good again", proven(), Some(T - HOUR), "", Write, None),
         ("refused twice", proven().refused(T - 60).refused(T), None, "", Keep, None),
@@ -290,6 +291,14 @@ fn a_grace_begins_when_something_speaks_for_the_withdrawal_and_is_counted_from_t
         ("a bad paste", proven().with(bad(Reason::TokenMalformed)), Some(T - HOUR), "", Keep, None),
         ("no such key", proven().with(bad(Reason::KeyNotFound)), Some(T - HOUR), "", Keep, None),
         ("forbidden", proven().with(bad(Reason::SecretForbidden)), Some(T - HOUR), "", Keep, Some(T - HOUR)),
+        (
+            "not granted",
+            proven().with(bad(Reason::NamespaceNotGranted)),
+            Some(T - HOUR),
+            "",
+            Keep,
+            Some(T - HOUR),
+        ),
         ("unread", proven().with(silent), Some(T - HOUR), "", Keep, Some(T - HOUR)),
     ];
     for (name, seen, since, expected, plan, counts) in rows {
