@@ -346,7 +346,7 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
         ctx.events.post(connection, observed.seen.now, outcomes.events.drain(..));
     }
     outcomes.following = follow::follow(connection, spec, &observed, &outcomes, record, ctx).await;
-    let unnamed = follow::unnamed(&observed, &decision, &outcomes);
+    let unnamed = follow::unnamed(connection, &observed, &decision, &outcomes, ctx);
     if !unnamed.is_empty() {
         outcomes = retire(outcomes, &unnamed, &observed, connection, record, ctx).await;
         ctx.events.post(connection, observed.seen.now, outcomes.events.drain(..));

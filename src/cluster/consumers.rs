@@ -9,6 +9,7 @@ use kube::{
     core::{ListMeta, Request},
 };
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Fault, within};
 use crate::domain::consumer::{Consumer, Consumers, Use};
@@ -33,8 +34,12 @@ enum Shape {
     Pod,
     /// A controller with a pod template.
     Template,
-    /// A CronJob, whose pod template stands two levels deeper.
+    /// A Job, which uses nothing any more once it has ended.
     Job,
+    /// A CronJob, whose pod template stands two levels deeper.
+    CronJob,
+    /// What a workload was before, to which `kubectl rollout undo` brings it back.
+    Revision,
     ServiceAccount,
     /// A custom resource with `spec.secretRef`.
     SecretRef,
@@ -47,7 +52,10 @@ const SOURCES: &[Source] = &[
     source("Deployment", "apis/apps/v1", "deployments", Shape::Template),
     source("StatefulSet", "apis/apps/v1", "statefulsets", Shape::Template),
     source("DaemonSet", "apis/apps/v1", "daemonsets", Shape::Template),
-    source("CronJob", "apis/batch/v1", "cronjobs", Shape::Job),
+    source("Job", "apis/batch/v1", "jobs", Shape::Job),
+    source("CronJob", "apis/batch/v1", "cronjobs", Shape::CronJob),
+    source("ReplicaSet", "apis/apps/v1", "replicasets", Shape::Revision),
+    source("ControllerRevision", "apis/apps/v1", "controllerrevisions", Shape::Revision),
     source("GitRepository", "apis/source.toolkit.fluxcd.io/v1", "gitrepositories", Shape::SecretRef),
 ];
 
@@ -67,7 +75,9 @@ struct List {
 struct Object {
     metadata: Name,
     spec: Spec,
-    status: PodStatus,
+    status: Status,
+    /// Of a ControllerRevision; whoever makes one says what it is.
+    data: Option<Value>,
     image_pull_secrets: Option<Vec<Name>>,
     secrets: Option<Vec<Name>>,
 }
@@ -179,11 +189,20 @@ struct ProjectedSource {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct PodStatus {
+struct Status {
     phase: String,
+    conditions: Option<Vec<Condition>>,
     container_statuses: Option<Vec<ContainerStatus>>,
     init_container_statuses: Option<Vec<ContainerStatus>>,
     ephemeral_container_statuses: Option<Vec<ContainerStatus>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Condition {
+    #[serde(rename = "type")]
+    type_: String,
+    status: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -224,6 +243,9 @@ async fn all(client: &Client, namespace: &str, is_output: impl Fn(&str) -> bool)
     let mut found = Consumers::default();
     for source in SOURCES {
         match list(client, namespace, source, &is_output).await {
+            Ok(consumers) if matches!(source.shape, Shape::Revision) => {
+                found.revisions.extend(consumers.into_iter().map(|consumer| consumer.output));
+            }
             Ok(consumers) => found.all.extend(consumers),
             Err(fault) if fault.code() == Some(404) => {}
             Err(fault) if fault.is_forbidden() => found.forbidden.push(source.plural),
@@ -256,15 +278,21 @@ async fn list(
     }
 }
 
-/// What an object names, once for each output and use. A Pod that has ended uses nothing any more.
+/// What an object names, once for each output and use. A Pod or Job that has ended uses nothing any more.
 fn uses(source: &Source, object: &Object) -> Vec<Consumer> {
+    let of_template = |template: &Option<Template>| {
+        template.as_ref().map(|template| named(&template.spec)).unwrap_or_default()
+    };
     let names = match source.shape {
         Shape::Pod if ["Succeeded", "Failed"].contains(&&*object.status.phase) => return Vec::new(),
+        Shape::Job if has_ended(&object.status) => return Vec::new(),
         Shape::Pod => named(&object.spec.pod),
-        Shape::Template => {
-            object.spec.template.as_ref().map(|template| named(&template.spec)).unwrap_or_default()
-        }
-        Shape::Job => {
+        Shape::Template | Shape::Job => of_template(&object.spec.template),
+        Shape::Revision => match revised(object) {
+            Some(of_controller) => of_template(&of_controller.spec.template),
+            None => of_template(&object.spec.template),
+        },
+        Shape::CronJob => {
             object.spec.job_template.as_ref().map(|job| named(&job.spec.template.spec)).unwrap_or_default()
         }
         Shape::ServiceAccount => {
@@ -284,6 +312,17 @@ fn uses(source: &Source, object: &Object) -> Vec<Consumer> {
         started,
     };
     names.into_iter().map(consumer).collect()
+}
+
+/// What a ControllerRevision keeps of a StatefulSet or DaemonSet.
+fn revised(object: &Object) -> Option<Object> {
+    serde_json::from_value(object.data.clone()?).ok()
+}
+
+/// True for a Job that is over: <https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions>.
+fn has_ended(status: &Status) -> bool {
+    let is_terminal = |condition: &Condition| ["Complete", "Failed"].contains(&&*condition.type_);
+    status.conditions.iter().flatten().any(|condition| is_terminal(condition) && condition.status == "True")
 }
 
 /// The Secrets that a Pod names, and how it uses each.
@@ -315,7 +354,7 @@ fn named(pod: &PodSpec) -> BTreeSet<(String, Use)> {
 }
 
 /// When the first of the containers that run now was started.
-fn started(status: &PodStatus) -> Option<Timestamp> {
+fn started(status: &Status) -> Option<Timestamp> {
     let lists =
         [&status.container_statuses, &status.init_container_statuses, &status.ephemeral_container_statuses];
     let running =
@@ -324,93 +363,4 @@ fn started(status: &PodStatus) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
-mod tests {
-    use kube::client::Body;
-    use serde_json::json;
-
-    use super::*;
-
-    fn found(kind: &str, object: serde_json::Value) -> Vec<(String, Use)> {
-        let source = SOURCES.iter().find(|source| source.kind == kind).unwrap();
-        let object: Object = serde_json::from_value(object).unwrap();
-        uses(source, &object).into_iter().map(|used| (used.output, used.used)).collect()
-    }
-
-    #[test]
-    fn each_way_to_name_a_secret_is_seen() {
-        let pod = json!({
-            "initContainers": [{ "env": [{ "name": "A", "valueFrom": { "secretKeyRef": { "name": "one", "key": "k" } } },
-                { "name": "B", "value": "plain" }, { "name": "C", "valueFrom": { "fieldRef": { "fieldPath": "x" } } }] }],
-            "containers": [
-                { "envFrom": [{ "secretRef": { "name": "two" } }, { "configMapRef": { "name": "none" } }] },
-                { "volumeMounts": [{ "name": "whole", "mountPath": "/a" }, { "name": "part", "mountPath": "/b", "subPath": "token" }] },
-            ],
-            "volumes": [
-                { "name": "whole", "secret": { "secretName": "three" } },
-                { "name": "part", "secret": { "secretName": "four" } },
-                { "name": "mixed", "projected": { "sources": [{ "secret": { "name": "five" } }, { "configMap": { "name": "none" } }] } },
-                { "name": "other", "emptyDir": {} },
-            ],
-            "imagePullSecrets": [{ "name": "six" }],
-            "restartPolicy": "Always",
-        });
-        let expected = [
-            ("five", Use::Volume),
-            ("four", Use::AtStart),
-            ("one", Use::AtStart),
-            ("six", Use::Pull),
-            ("three", Use::Volume),
-            ("two", Use::AtStart),
-        ]
-        .map(|(name, used)| (name.to_owned(), used));
-        let template = json!({ "spec": pod });
-        let rows = [
-            ("Pod", json!({ "metadata": { "name": "web" }, "spec": pod })),
-            (
-                "Deployment",
-                json!({ "metadata": { "name": "web" }, "spec": { "replicas": 2, "template": template } }),
-            ),
-            ("StatefulSet", json!({ "metadata": { "name": "web" }, "spec": { "template": template } })),
-            ("CronJob", json!({ "spec": { "jobTemplate": { "spec": { "template": template } } } })),
-        ];
-        for (kind, object) in rows {
-            assert_eq!(found(kind, object), expected, "{kind}");
-        }
-        let ended = json!({ "metadata": { "name": "web" }, "spec": pod, "status": { "phase": "Succeeded" } });
-        assert_eq!(found("Pod", ended), []);
-        let account = json!({ "imagePullSecrets": [{ "name": "out" }], "secrets": null });
-        assert_eq!(found("ServiceAccount", account), [("out".to_owned(), Use::Pull)]);
-        let repository =
-            json!({ "spec": { "url": "https://github.com/acme/app", "secretRef": { "name": "out" } } });
-        assert_eq!(found("GitRepository", repository), [("out".to_owned(), Use::Reference)]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_list_without_end_is_given_up() {
-        let server = tower::service_fn(|_: http::Request<Body>| async {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            let page =
-                json!({ "metadata": { "continue": "more" }, "items": [{ "metadata": { "name": "web" } }] });
-            Ok::<_, kube::Error>(http::Response::new(Body::from(page.to_string().into_bytes())))
-        });
-        let started = tokio::time::Instant::now();
-        let found = consumers(&Client::new(server, "ns"), "ns", |_| true).await;
-        assert!(matches!(found, Ok(None)), "{found:?}");
-        assert_eq!(started.elapsed(), LISTING);
-    }
-
-    #[test]
-    fn a_pod_is_as_old_as_the_first_of_its_running_containers() {
-        let status = json!({
-            "initContainerStatuses": [{ "state": { "terminated": { "startedAt": "2026-01-01T00:00:00Z" } } }],
-            "containerStatuses": [
-                { "state": { "running": { "startedAt": "2026-01-01T00:00:09Z" } } },
-                { "state": { "running": { "startedAt": "2026-01-01T00:00:05Z" } } },
-                { "state": { "waiting": { "reason": "CrashLoopBackOff" } } },
-            ],
-        });
-        let status: PodStatus = serde_json::from_value(status).unwrap();
-        assert_eq!(started(&status), Some("2026-01-01T00:00:05Z".parse().unwrap()));
-        assert_eq!(started(&PodStatus::default()), None);
-    }
-}
+mod tests;

@@ -21,6 +21,7 @@ use super::{
     object::ObjectKey,
     scope::{Scope, SecretScope},
     secrets::SecretEntry,
+    spec::Role,
 };
 use crate::{
     api::StatusDigest,
@@ -139,6 +140,11 @@ impl Index {
     /// What is known of a Secret that a connection names or has made; `None` if there is none, or nobody has told of it.
     pub fn secret(&self, key: &ObjectKey) -> Option<SecretEntry> {
         self.lock().secret(key).cloned()
+    }
+
+    /// True if a connection reads from the Secret, by its spec.
+    pub fn is_read(&self, key: &ObjectKey) -> bool {
+        slot::namers(&self.lock().secrets, key, Role::Reads).next().is_some()
     }
 
     /// True if this connection may take over the Secret: it is named as the heir, and no owner lives.

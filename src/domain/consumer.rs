@@ -1,5 +1,7 @@
 //! Who consumes the outputs of a connection, and who still runs with the bytes of before.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::output::Output;
@@ -43,6 +45,8 @@ pub struct Consumer {
 pub struct Consumers {
     /// Each use of an output, in the order of kind and name.
     pub all: Vec<Consumer>,
+    /// The outputs that an earlier revision of a workload names: nothing runs with them, but somebody may roll back to it.
+    pub revisions: BTreeSet<String>,
     /// The resources that may not be listed.
     pub forbidden: Vec<&'static str>,
 }

@@ -183,7 +183,7 @@ pub struct Output {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub versioned: bool,
     /// How many earlier versions stay beside the present one at most, 2 by default. The oldest goes when a new one is made; where the
-    /// operator lists consumers, one that nothing names goes sooner.
+    /// operator lists consumers, one that none of them names goes sooner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10))]
     pub keep_versions: Option<i32>,

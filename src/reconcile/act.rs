@@ -322,7 +322,7 @@ impl Acting<'_, '_> {
 enum Deletes {
     /// The token is of no use.
     Withdraws(&'static str),
-    /// Nothing names the version.
+    /// Nothing that is listed names the version.
     Unnamed,
     /// There are newer versions.
     Outdated,
@@ -349,7 +349,7 @@ fn event(change: &Change, deletes: Deletes) -> Event {
             Deletes::Unnamed => normal(
                 OUTPUT_DELETED,
                 format!(
-                    "Secret {name} was deleted, since nothing names this earlier version of the output any more"
+                    "Secret {name} was deleted, since no object of the kinds that are listed names this earlier version any more"
                 ),
             ),
             Deletes::Outdated => normal(

@@ -120,12 +120,21 @@ async fn listed(
 }
 
 /// The versions that go, if this pass changed nothing, no rotation is open and the consumers were listed in it.
-pub(super) fn unnamed(observed: &Observed, decision: &Decision<'_>, outcomes: &Outcomes<'_>) -> Vec<Change> {
+/// Another connection may read one.
+pub(super) fn unnamed(
+    connection: &Connection,
+    observed: &Observed,
+    decision: &Decision<'_>,
+    outcomes: &Outcomes<'_>,
+    ctx: &Context,
+) -> Vec<Change> {
     let is_quiet =
         decision.plan == Plan::Write && decision.changes.is_empty() && decision.leftovers.is_empty();
     let following = outcomes.following.as_ref().filter(|following| is_quiet && following.published.is_none());
     let consumers = following.and_then(|following| following.consumers.as_ref());
-    consumers.map(|consumers| unnamed_versions(&observed.seen, consumers)).unwrap_or_default()
+    let mut unnamed = consumers.map(|all| unnamed_versions(&observed.seen, all)).unwrap_or_default();
+    unnamed.retain(|change| !ctx.index.is_read(&connection.key.beside(change.name())));
+    unnamed
 }
 
 /// When to look again: the status says that somebody is waited for.

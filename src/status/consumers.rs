@@ -97,7 +97,7 @@ mod tests {
             Consumer { kind: "ServiceAccount", name: "ci".to_owned(), used: Use::Pull, ..pod("", 0) };
         let twice = Consumer { output: "other".to_owned(), ..pod("b", 5) };
         let all = vec![pod("a", 20), pod("b", 5), twice, account];
-        let found = Consumers { all, forbidden: vec!["cronjobs"] };
+        let found = Consumers { all, forbidden: vec!["cronjobs"], ..Consumers::default() };
         let said = consumers(&found, Some(at(10)), at(30));
         assert_eq!(said.counts, BTreeMap::from([("Pod".to_owned(), 2), ("ServiceAccount".to_owned(), 1)]));
         let objects: Vec<_> = said.objects.iter().map(|object| (&*object.name, object.behind)).collect();
@@ -112,7 +112,7 @@ mod tests {
     fn however_many_there_are_the_status_stays_small() {
         let pods = |length: usize| (0..300).map(|number| pod(&format!("{number:0length$}"), 5)).collect();
         for (length, named) in [(10, NAMED), (253, 2)] {
-            let found = Consumers { all: pods(length), forbidden: Vec::new() };
+            let found = Consumers { all: pods(length), ..Consumers::default() };
             let said = consumers(&found, Some(at(10)), at(30));
             assert_eq!((said.behind, said.objects.len()), (300, named), "{length}");
             assert!(behind(&found, at(10), at(30)).unwrap().ends_with(" and 297 more"));

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use github_pat_operator::api::Phase;
 use github_simulator::NewToken;
 use k8s_openapi::api::{
-    apps::v1::{Deployment, StatefulSet},
+    apps::v1::{Deployment, ReplicaSet, StatefulSet},
+    batch::v1::Job,
     core::v1::{Pod, ServiceAccount},
     rbac::v1::{ClusterRole, ClusterRoleBinding},
 };
@@ -229,8 +230,30 @@ async fn who_names_an_earlier_version_keeps_the_old_token_from_being_revoked() {
     let pod = json!({ "metadata": { "name": "web-0" }, "spec": {
         "containers": [{ "name": "main", "image": "builder" }], "imagePullSecrets": [{ "name": version }],
     } });
-    pods.create(&PostParams::default(), &from::<Pod>(pod)).await.unwrap();
+    pods.create(&PostParams::default(), &from::<Pod>(pod.clone())).await.unwrap();
+    let mut spec = pod["spec"].clone();
+    spec["restartPolicy"] = "Never".into();
+    let job: Job = from(
+        json!({ "metadata": { "name": "nightly" }, "spec": { "suspend": true, "template": { "spec": spec } } }),
+    );
+    let jobs = Api::<Job>::namespaced(world.client.clone(), NAMESPACE);
+    jobs.create(&PostParams::default(), &job).await.unwrap();
+    // To what it was before nobody has come back.
+    let mut template = template();
+    template["spec"] = pod["spec"].clone();
+    let set: ReplicaSet = from(json!({ "metadata": { "name": "web-1" }, "spec": {
+        "replicas": 0, "selector": { "matchLabels": { "app": "builder" } }, "template": template,
+    } }));
+    let sets = Api::<ReplicaSet>::namespaced(world.client.clone(), NAMESPACE);
+    sets.create(&PostParams::default(), &set).await.unwrap();
     world.secret("ci", &world.github.token(NewToken::classic("new", "acme-ci"))).await;
+    phase(
+        &world,
+        Phase::WaitingForConsumers,
+        "name an earlier version of an output: Job nightly, Pod web-0;",
+    )
+    .await;
+    jobs.delete("nightly", &DeleteParams::background()).await.unwrap();
     phase(&world, Phase::WaitingForConsumers, "name an earlier version of an output: Pod web-0;").await;
     let at_once = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
     pods.delete("web-0", &at_once).await.unwrap();

@@ -64,6 +64,7 @@ fn a_secret_wakes_who_names_it_and_who_made_it_and_nobody_else() {
     index.saw_connection(connection("b", "2", &[]));
     assert_eq!(index.saw_secret(&key("a-pat"), secret("3", None)), changed("a"));
     assert_eq!(index.saw_secret(&key("b-pat"), secret("4", None)), changed("b"));
+    assert_eq!(["a-pat", "out", "stranger"].map(|name| index.is_read(&key(name))), [true, false, false]);
     assert_eq!(index.saw_secret(&key("stranger"), secret("5", None)), []);
     assert_eq!(index.secret(&key("stranger")), None, "nobody needs it");
     assert_eq!(index.saw_secret(&key("former"), secret("6", Some("uid-b"))), changed("b"));

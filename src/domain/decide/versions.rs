@@ -43,7 +43,9 @@ pub fn unnamed(seen: &Observation, consumers: &Consumers) -> Vec<Change> {
     if !consumers.forbidden.is_empty() || seen.demand.suspend {
         return Vec::new();
     }
-    let is_named = |name: &str| consumers.all.iter().any(|consumer| consumer.output == name);
+    let is_named = |name: &str| {
+        consumers.revisions.contains(name) || consumers.all.iter().any(|consumer| consumer.output == name)
+    };
     let is_current = |name: &str| seen.demand.outputs.iter().any(|output| output.target() == Some(name));
     let is_read = |name: &str| seen.is_source(name) || seen.has_entries_of(name);
     let goes = |name: &str| seen.is_version(name) && !is_current(name) && !is_read(name) && !is_named(name);

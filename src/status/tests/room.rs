@@ -202,7 +202,11 @@ fn consumers() -> Consumers {
         used: Use::AtStart,
         started: None,
     };
-    Consumers { all: (0..99).map(pod).collect(), forbidden: vec!["serviceaccounts"; 9] }
+    Consumers {
+        all: (0..99).map(pod).collect(),
+        forbidden: vec!["serviceaccounts"; 9],
+        ..Consumers::default()
+    }
 }
 
 /// What is written after this status, in a world that says as much as it can.

@@ -142,7 +142,7 @@ fn who_names_an_earlier_version_is_waited_for_however_it_is_used() {
     ];
     let mut waiting = None;
     for (name, all, phase, words) in rows {
-        let consumers = Some(Consumers { all, forbidden: Vec::new() });
+        let consumers = Some(Consumers { all, ..Consumers::default() });
         let following = Following { published: Some(at(T + 60)), consumers, ..Following::default() };
         let after = After { lists_consumers: true, following: Some(&following), ..After::default() };
         let rotation = told(&first, &holding("b", T + 60), &[], after);
@@ -253,7 +253,7 @@ fn an_acceptance_that_only_a_status_remembers_calls_no_token_safe_to_revoke() {
 fn what_may_not_be_listed_is_said_where_the_old_token_is_called_safe_to_revoke() {
     let first = status(None, &holding("a", T));
     for (forbidden, is_told) in [(vec![], false), (vec!["pods", "cronjobs"], true)] {
-        let consumers = Some(Consumers { all: Vec::new(), forbidden });
+        let consumers = Some(Consumers { forbidden, ..Consumers::default() });
         let following = Following { published: Some(at(T + 60)), consumers, ..Following::default() };
         let after = After { lists_consumers: true, following: Some(&following), ..After::default() };
         let rotation = told(&first, &holding("b", T + 60), &[], after);

@@ -156,8 +156,8 @@ async fn the_rights_to_restart_workloads_and_to_list_consumers_come_with_their_v
 
     let more = |values: &[&str]| granted(&rendered(values));
     let both: BTreeSet<_> = more(&values).difference(&more(&["--set", MODES[0].0])).cloned().collect();
-    assert_eq!(both.len(), 13);
-    for (value, count) in [("restartWorkloads=true", 6), ("settings.consumers=true", 7)] {
+    assert_eq!(both.len(), 16);
+    for (value, count) in [("restartWorkloads=true", 6), ("settings.consumers=true", 10)] {
         assert_eq!(more(&["--set", value]).difference(&more(&[])).count(), count, "{value}");
     }
     let used = used(&world, &granted(&manifests));

@@ -171,6 +171,7 @@ fn an_earlier_version_goes_once_nothing_names_it_and_all_was_looked_through() {
     let consumers = |names: &[String], forbidden: Vec<&'static str>| Consumers {
         all: names.iter().map(|name| pulls(name)).collect(),
         forbidden,
+        ..Consumers::default()
     };
     let rows = [
         ("nothing is named", vec![], vec![], "b a"),
@@ -183,6 +184,13 @@ fn an_earlier_version_goes_once_nothing_names_it_and_all_was_looked_through() {
         let gone: Vec<_> = changes.iter().map(|change| said(change.name())).collect();
         assert_eq!(gone.join(" "), goes, "{row}");
     }
+    let revised = Consumers { revisions: [name("b")].into(), ..consumers(&[], vec![]) };
+    let changes = unnamed(&seen, &revised);
+    assert_eq!(
+        changes.iter().map(|change| said(change.name())).collect::<Vec<_>>(),
+        ["a"],
+        "one may be rolled back to"
+    );
     let suspended = seen.with(|seen| seen.demand.suspend = true);
     assert_eq!(unnamed(&suspended, &Consumers::default()), []);
 }

@@ -1,0 +1,101 @@
+//! Which objects name an output.
+
+use kube::client::Body;
+use serde_json::json;
+
+use super::*;
+
+fn found(kind: &str, object: serde_json::Value) -> Vec<(String, Use)> {
+    let source = SOURCES.iter().find(|source| source.kind == kind).unwrap();
+    let object: Object = serde_json::from_value(object).unwrap();
+    uses(source, &object).into_iter().map(|used| (used.output, used.used)).collect()
+}
+
+#[test]
+fn each_way_to_name_a_secret_is_seen() {
+    let pod = json!({
+        "initContainers": [{ "env": [{ "name": "A", "valueFrom": { "secretKeyRef": { "name": "one", "key": "k" } } },
+            { "name": "B", "value": "plain" }, { "name": "C", "valueFrom": { "fieldRef": { "fieldPath": "x" } } }] }],
+        "containers": [
+            { "envFrom": [{ "secretRef": { "name": "two" } }, { "configMapRef": { "name": "none" } }] },
+            { "volumeMounts": [{ "name": "whole", "mountPath": "/a" }, { "name": "part", "mountPath": "/b", "subPath": "token" }] },
+        ],
+        "volumes": [
+            { "name": "whole", "secret": { "secretName": "three" } },
+            { "name": "part", "secret": { "secretName": "four" } },
+            { "name": "mixed", "projected": { "sources": [{ "secret": { "name": "five" } }, { "configMap": { "name": "none" } }] } },
+            { "name": "other", "emptyDir": {} },
+        ],
+        "imagePullSecrets": [{ "name": "six" }],
+        "restartPolicy": "Always",
+    });
+    let expected = [
+        ("five", Use::Volume),
+        ("four", Use::AtStart),
+        ("one", Use::AtStart),
+        ("six", Use::Pull),
+        ("three", Use::Volume),
+        ("two", Use::AtStart),
+    ]
+    .map(|(name, used)| (name.to_owned(), used));
+    let template = json!({ "spec": pod });
+    let rows = [
+        ("Pod", json!({ "metadata": { "name": "web" }, "spec": pod })),
+        (
+            "Deployment",
+            json!({ "metadata": { "name": "web" }, "spec": { "replicas": 2, "template": template } }),
+        ),
+        ("StatefulSet", json!({ "metadata": { "name": "web" }, "spec": { "template": template } })),
+        ("CronJob", json!({ "spec": { "jobTemplate": { "spec": { "template": template } } } })),
+        ("Job", json!({ "spec": { "suspend": true, "template": template } })),
+        ("ReplicaSet", json!({ "spec": { "replicas": 0, "template": template } })),
+        ("ControllerRevision", json!({ "data": { "spec": { "template": template } }, "revision": 1 })),
+    ];
+    for (kind, object) in rows {
+        assert_eq!(found(kind, object), expected, "{kind}");
+    }
+    let ended = json!({ "metadata": { "name": "web" }, "spec": pod, "status": { "phase": "Succeeded" } });
+    assert_eq!(found("Pod", ended), []);
+    for (condition, status, names) in
+        [("Complete", "True", 0), ("Failed", "True", 0), ("Suspended", "True", 6)]
+    {
+        let status = json!({ "conditions": [{ "type": condition, "status": status }] });
+        let job = json!({ "spec": { "template": template }, "status": status });
+        assert_eq!(found("Job", job).len(), names, "{condition}");
+    }
+    assert_eq!(found("ControllerRevision", json!({ "data": ["of another controller"] })), []);
+    let account = json!({ "imagePullSecrets": [{ "name": "out" }], "secrets": null });
+    assert_eq!(found("ServiceAccount", account), [("out".to_owned(), Use::Pull)]);
+    let repository =
+        json!({ "spec": { "url": "https://github.com/acme/app", "secretRef": { "name": "out" } } });
+    assert_eq!(found("GitRepository", repository), [("out".to_owned(), Use::Reference)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_without_end_is_given_up() {
+    let server = tower::service_fn(|_: http::Request<Body>| async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let page =
+            json!({ "metadata": { "continue": "more" }, "items": [{ "metadata": { "name": "web" } }] });
+        Ok::<_, kube::Error>(http::Response::new(Body::from(page.to_string().into_bytes())))
+    });
+    let started = tokio::time::Instant::now();
+    let found = consumers(&Client::new(server, "ns"), "ns", |_| true).await;
+    assert!(matches!(found, Ok(None)), "{found:?}");
+    assert_eq!(started.elapsed(), LISTING);
+}
+
+#[test]
+fn a_pod_is_as_old_as_the_first_of_its_running_containers() {
+    let status = json!({
+        "initContainerStatuses": [{ "state": { "terminated": { "startedAt": "2026-01-01T00:00:00Z" } } }],
+        "containerStatuses": [
+            { "state": { "running": { "startedAt": "2026-01-01T00:00:09Z" } } },
+            { "state": { "running": { "startedAt": "2026-01-01T00:00:05Z" } } },
+            { "state": { "waiting": { "reason": "CrashLoopBackOff" } } },
+        ],
+    });
+    let status: Status = serde_json::from_value(status).unwrap();
+    assert_eq!(started(&status), Some("2026-01-01T00:00:05Z".parse().unwrap()));
+    assert_eq!(started(&Status::default()), None);
+}
