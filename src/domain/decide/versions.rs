@@ -38,7 +38,8 @@ impl Observation {
 
 /// Deletes the earlier versions that nothing names, once everything that may name one was looked through.
 ///
-/// While somebody may still have the token of before, they stay: who is about to name one finds it.
+/// Nobody asks for it during a rotation. A new layout or new entries begin none, so what is about to name the version of before those
+/// may come too late.
 pub fn unnamed(seen: &Observation, consumers: &Consumers) -> Vec<Change> {
     if !consumers.forbidden.is_empty() || seen.demand.suspend {
         return Vec::new();
