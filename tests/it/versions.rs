@@ -6,6 +6,7 @@ use std::{
 };
 
 use futures::{StreamExt, pin_mut};
+use github_pat_operator::api::Phase;
 use github_simulator::NewToken;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
@@ -287,4 +288,24 @@ async fn two_connections_that_make_the_same_version_are_quiet_and_the_second_tak
     assert_eq!(tries(), before, "nor does it try to make this one");
     world.secrets().delete(&name, &DeleteParams::default()).await.unwrap();
     world.ready("third", "True", "Ready").await;
+}
+
+#[tokio::test]
+async fn two_connections_with_versions_of_one_token_do_not_wait_for_each_other() {
+    let world = World::start().await;
+    let _operator = world.operator().await;
+    world.secret("pat", &world.github.token(NewToken::classic("old", "acme-ci"))).await;
+    for name in ["first", "second"] {
+        let publish = json!([{ "secretName": name, "format": "Opaque", "versioned": true }]);
+        world.connection(name, json!({ "secretRef": { "name": "pat" }, "publish": publish })).await;
+        world.ready(name, "True", "Ready").await;
+    }
+    world.secret("pat", &world.github.token(NewToken::classic("new", "acme-ci"))).await;
+    for name in ["first", "second"] {
+        let is_over = |seen: &github_pat_operator::api::GithubPatConnection| {
+            let rotation = seen.status.as_ref().and_then(|status| status.rotation.as_ref());
+            rotation.is_some_and(|rotation| rotation.phase == Phase::SafeToRevoke)
+        };
+        world.until(name, is_over).await;
+    }
 }
