@@ -136,7 +136,7 @@ fn template(flags: &[&str]) -> Output {
 }
 
 /// The manifests that Helm makes of the chart with these flags.
-fn rendered(flags: &[&str]) -> Vec<Value> {
+pub(crate) fn rendered(flags: &[&str]) -> Vec<Value> {
     let output = template(flags);
     assert!(output.status.success(), "{}", said(&output));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -146,7 +146,7 @@ fn rendered(flags: &[&str]) -> Vec<Value> {
     written.map(|document| from_yaml(&document).unwrap()).collect()
 }
 
-fn of_kind<'a>(manifests: &'a [Value], kind: &str) -> &'a Value {
+pub(crate) fn of_kind<'a>(manifests: &'a [Value], kind: &str) -> &'a Value {
     manifests.iter().find(|manifest| manifest["kind"] == kind).unwrap()
 }
 

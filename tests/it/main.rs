@@ -8,6 +8,7 @@
 )]
 
 mod adoption;
+mod alerts;
 mod behaviours;
 mod chains;
 mod chart;

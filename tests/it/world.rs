@@ -375,6 +375,6 @@ fn merged(mut base: serde_json::Value, more: serde_json::Value) -> serde_json::V
 }
 
 /// An address that was free a moment ago.
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }

@@ -29,6 +29,10 @@ pub enum Program {
     Helm,
     /// The Lua that Argo CD runs health checks with, as a program.
     Lua,
+    /// What scrapes the operator and evaluates its rules.
+    Prometheus,
+    /// What tests rules.
+    Promtool,
 }
 
 /// Why a program could not be had.
@@ -70,6 +74,8 @@ impl Program {
             Self::KubeControllerManager => "kube-controller-manager",
             Self::Helm => "helm",
             Self::Lua => "glua",
+            Self::Prometheus => "prometheus",
+            Self::Promtool => "promtool",
         }
     }
 
@@ -86,6 +92,9 @@ impl Program {
             }
             Self::Helm => ("helm.sh/helm/v4", include_str!("../go/helm/go.mod")),
             Self::Lua => ("github.com/yuin/gopher-lua", include_str!("../go/lua/go.mod")),
+            Self::Prometheus | Self::Promtool => {
+                ("github.com/prometheus/prometheus", include_str!("../go/prometheus/go.mod"))
+            }
         };
         required(module, go_mod).ok_or(Error::Unpinned { module })
     }
@@ -106,6 +115,22 @@ impl Program {
             Self::Lua => {
                 ("github.com/yuin/gopher-lua/cmd/glua", concat!(env!("CARGO_MANIFEST_DIR"), "/go/lua"))
             }
+            Self::Prometheus => (
+                "github.com/prometheus/prometheus/cmd/prometheus",
+                concat!(env!("CARGO_MANIFEST_DIR"), "/go/prometheus"),
+            ),
+            Self::Promtool => (
+                "github.com/prometheus/prometheus/cmd/promtool",
+                concat!(env!("CARGO_MANIFEST_DIR"), "/go/prometheus"),
+            ),
+        }
+    }
+
+    /// Parts that are left out: Prometheus finds its targets in files, and the clients of all clouds take long to build.
+    const fn tags(self) -> &'static str {
+        match self {
+            Self::Prometheus | Self::Promtool => "remove_all_sd",
+            _ => "",
         }
     }
 
@@ -222,7 +247,7 @@ fn build(program: Program, version: &str, output: &Path) -> Result<(), String> {
     let begin = Instant::now();
     let result = Command::new("go")
         .current_dir(folder)
-        .args(["build", "-ldflags", &program.linker_flags(version), "-o"])
+        .args(["build", "-tags", program.tags(), "-ldflags", &program.linker_flags(version), "-o"])
         .args([output.as_os_str(), package.as_ref()])
         .output();
     let output = result.map_err(|error| format!("go cannot be run: {error}"))?;
@@ -253,6 +278,8 @@ mod tests {
             Program::KubeControllerManager,
             Program::Helm,
             Program::Lua,
+            Program::Prometheus,
+            Program::Promtool,
         ] {
             assert!(program.version().unwrap().starts_with('v'), "{program:?}");
         }

@@ -175,7 +175,7 @@ impl ControlPlane {
             Program::Etcd => self.etcd.as_ref(),
             Program::KubeApiserver => self.api_server.as_ref(),
             Program::KubeControllerManager => self.controller_manager.as_ref(),
-            Program::Helm | Program::Lua => None,
+            Program::Helm | Program::Lua | Program::Prometheus | Program::Promtool => None,
         }
     }
 
@@ -184,7 +184,7 @@ impl ControlPlane {
             Program::Etcd => self.etcd.as_mut(),
             Program::KubeApiserver => self.api_server.as_mut(),
             Program::KubeControllerManager => self.controller_manager.as_mut(),
-            Program::Helm | Program::Lua => None,
+            Program::Helm | Program::Lua | Program::Prometheus | Program::Promtool => None,
         }
     }
 
