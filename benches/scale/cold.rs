@@ -9,6 +9,7 @@ use crate::{
     load::Load,
     process::{self, Cpu},
     report::{Figures, Report, progress},
+    scrape,
     stage::{Audit, BARE_NAMESPACE, NAMESPACE, SETTLE, Stage},
 };
 
@@ -48,6 +49,8 @@ pub(crate) async fn run(options: &Options, report: &mut Report) -> Result<(), Fa
     let questions = stage.github.calls().len();
     tokio::time::sleep(SETTLED_AFTER).await;
     let (peak, settled) = (process::peak(operator.id())?, process::resident(operator.id())?);
+    let mut scraped = Figures::new("scrape", format!("/metrics of the same {count} connections"));
+    scrape::add(&operator, &mut scraped).await?;
     stage.linger().await;
     operator.stop().await?;
 
@@ -68,7 +71,8 @@ pub(crate) async fn run(options: &Options, report: &mut Report) -> Result<(), Fa
     figures.add("memory on an empty cluster", empty, "MiB");
     figures.add_with_goal("memory, peak", peak, "MiB", goals::peak(count));
     figures.add("memory, settled", settled, "MiB");
-    report.print(&figures)
+    report.print(&figures)?;
+    report.print(&scraped)
 }
 
 /// The rate alone, with a GitHub that takes its time.

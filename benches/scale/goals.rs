@@ -31,6 +31,11 @@ pub(crate) const BESIDE_A_STALLED_HOST: Goal = Goal::AtMost(1.0);
 /// Resident memory after many connections came and went, as a multiple of what it was before.
 pub(crate) const AFTER_CHURN: Goal = Goal::AtMost(1.2);
 
+/// CPU seconds of one scrape of 10,000 connections.
+pub(crate) const SCRAPE_CPU: Goal = Goal::AtMost(0.2);
+/// MiB of its answer, and of memory that it takes.
+pub(crate) const SCRAPE: Goal = Goal::AtMost(4.0);
+
 /// MiB of resident memory at the peak.
 pub(crate) fn peak(connections: u32) -> Goal {
     Goal::AtMost(if connections <= 1000 { 20.0 } else { 32.0 })

@@ -13,6 +13,7 @@ mod process;
 mod ready;
 mod report;
 mod restart;
+mod scrape;
 mod stage;
 mod stalled;
 mod status_write;

@@ -44,6 +44,14 @@ impl Operator {
         self.process.id()
     }
 
+    /// What a Prometheus server reads.
+    pub(crate) async fn metrics(&self) -> Result<String, Failed> {
+        let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build()?;
+        let url = format!("http://{}/metrics", self.address);
+        let answer = client.get(&url).header("accept", "application/openmetrics-text").send().await?;
+        Ok(answer.error_for_status()?.text().await?)
+    }
+
     /// Waits until it says that it is ready.
     pub(crate) async fn ready(&mut self) -> Result<(), Failed> {
         let probe = reqwest::Client::builder().no_proxy().tls_certs_only([]).build()?;

@@ -3,7 +3,10 @@
 
 mod said;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    num::NonZeroI64,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -31,7 +34,7 @@ pub struct StatusDigest {
     /// Equal for two statuses that say the same, whenever they began to.
     sum: u64,
     /// The generation that it speaks of.
-    pub observed_generation: Option<i64>,
+    observed_generation: Option<NonZeroI64>,
     /// What the conditions say.
     said: Said,
     /// The token that was last seen in the Secret.
@@ -154,7 +157,7 @@ impl From<Status> for StatusDigest {
         };
         StatusDigest {
             sum,
-            observed_generation: status.observed_generation,
+            observed_generation: status.observed_generation.and_then(NonZeroI64::new),
             said,
             token: status.token.as_ref().map(|token| token.hashed_token),
             kind: status.token.as_ref().map(|token| token.kind),
@@ -181,6 +184,11 @@ impl StatusDigest {
     /// Equal for statuses that say the same; good for this process only.
     pub const fn fingerprint(&self) -> u64 {
         self.sum
+    }
+
+    /// The generation that it speaks of; the first one is 1.
+    pub fn observed_generation(&self) -> Option<i64> {
+        self.observed_generation.map(NonZeroI64::get)
     }
 
     /// What `Ready` says, if this version knows the reason.

@@ -56,12 +56,12 @@ impl Connection {
 
     /// True if the operator has judged it before, whichever generation of it.
     pub fn was_judged(&self) -> bool {
-        self.status.as_ref().is_some_and(|status| status.observed_generation.is_some())
+        self.status.as_ref().is_some_and(|status| status.observed_generation().is_some())
     }
 
     /// True if the operator has judged this generation of it before.
     pub fn is_known(&self) -> bool {
-        self.status.as_ref().is_some_and(|status| status.observed_generation == self.generation)
+        self.status.as_ref().is_some_and(|status| status.observed_generation() == self.generation)
     }
 }
 

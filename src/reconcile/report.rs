@@ -175,7 +175,7 @@ async fn say_it(
     ctx: &Context,
 ) -> Next {
     let Some(draft) = say(Before::default()) else { return Next::Wait };
-    let Some(stands) = connection.status.as_ref().filter(|stands| stands.observed_generation.is_some())
+    let Some(stands) = connection.status.as_ref().filter(|stands| stands.observed_generation().is_some())
     else {
         return write(connection, None, &draft, record, ctx).await;
     };
@@ -221,7 +221,7 @@ fn awaits(connection: &Connection, observed: &Observed, record: &mut Record) -> 
     if awaits && judged.is_some() && judged == token {
         return Some(super::LONGEST_WAIT);
     }
-    let is_new = connection.status.as_ref().is_none_or(|status| status.observed_generation.is_none());
+    let is_new = connection.status.as_ref().is_none_or(|status| status.observed_generation().is_none());
     let patience = if is_new && awaits { PATIENCE_WITH_NEW } else { PATIENCE };
     let left = patience.saturating_sub(since.elapsed());
     (!left.is_zero()).then_some(left)

@@ -52,3 +52,8 @@ fn a_status_tells_of_failed_logins_and_of_no_other_refusal() {
         assert_eq!(told, expected, "{reason} {count} {proven:?}");
     }
 }
+
+#[test]
+fn a_digest_stays_small_since_there_is_one_for_each_connection() {
+    assert!(size_of::<StatusDigest>() <= 112, "{}", size_of::<StatusDigest>());
+}
