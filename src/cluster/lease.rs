@@ -3,7 +3,13 @@
 //! Each write names the version that was read, so that of two replicas that take it at once one finds a conflict. Its times are read as
 //! texts: the API server takes some that no clock shows, and a Lease that cannot be read could not be mended either.
 
-use std::{future::Future, pin::Pin, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use futures::StreamExt;
 use jiff::Timestamp;
@@ -57,6 +63,8 @@ pub struct Elector {
     /// The Lease as it was read or written last.
     lease: Option<DynamicObject>,
     leading: Option<Leading>,
+    /// Whether it has tried to take the Lease, so that it may hold it without having heard so.
+    has_tried: bool,
     /// What was logged last about the API server's refusals.
     told: Option<String>,
 }
@@ -75,6 +83,7 @@ impl Elector {
             fence,
             lease: None,
             leading: None,
+            has_tried: false,
             told: None,
         }
     }
@@ -137,6 +146,9 @@ impl Elector {
     ///
     /// If the API server does not take it; then it runs out by itself.
     pub async fn release(&mut self) -> Result<(), Fault> {
+        if !self.has_tried {
+            return Ok(());
+        }
         self.fence.close();
         self.fence.settled().await;
         // The answer to the request that took it may have been lost.
@@ -184,6 +196,8 @@ impl Elector {
         let is_free = |waiting: &Waiting, warm: &Warm<'_, F>| {
             warm.is_over && waiting.free_at().is_some_and(|at| at <= Instant::now())
         };
+        // Where the watch is refused, this is the only look.
+        warm.look().await;
         if is_free(waiting, warm) {
             return Ok(true);
         }
@@ -254,6 +268,7 @@ impl Elector {
             fields.insert("leaseDurationSeconds".to_owned(), json!(self.terms.lease_duration.as_secs()));
             fields.insert("renewTime".to_owned(), now());
         }
+        self.has_tried = true;
         let begun = Instant::now();
         self.write(fields).await?;
         let leading = Leading::since(begun, self.terms);
@@ -338,6 +353,15 @@ impl Elector {
 struct Warm<'a, F> {
     future: Pin<&'a mut F>,
     is_over: bool,
+}
+
+impl<F: Future<Output = ()>> Warm<'_, F> {
+    /// Takes in whether it is over by now.
+    async fn look(&mut self) {
+        let future = &mut self.future;
+        self.is_over |=
+            !self.is_over && poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready())).await;
+    }
 }
 
 fn record(lease: &DynamicObject) -> Record {

@@ -1,3 +1,11 @@
+use std::sync::{
+    Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use http::{Method, Request, Response};
+use kube::client::Body;
+
 use super::*;
 
 #[test]
@@ -33,4 +41,145 @@ fn each_process_is_another_replica() {
     let (one, other) = (identity(), identity());
     assert_ne!(one, other);
     assert_eq!(one.rsplit_once('_').unwrap().0, other.rsplit_once('_').unwrap().0, "on the same machine");
+}
+
+const TERMS: Terms = Terms {
+    lease_duration: Duration::from_secs(15),
+    renew_deadline: Duration::from_secs(10),
+    retry_period: Duration::from_secs(2),
+};
+
+/// An API server with one Lease, which may be watched by nobody.
+#[derive(Default)]
+struct Server {
+    lease: Mutex<Option<Value>>,
+    written: AtomicUsize,
+    asked: AtomicUsize,
+    /// So many writes take effect and are not answered.
+    mute: AtomicUsize,
+}
+
+impl Server {
+    fn elector(self: &Arc<Self>) -> (Elector, Arc<Fence>) {
+        let server = self.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let server = server.clone();
+            async move { Ok::<_, std::io::Error>(server.answer(request).await) }
+        });
+        let fence = Fence::new(TERMS.write_deadline(DEADLINE));
+        (Elector::new(Client::new(service, "ns"), "ns", "a", TERMS, fence.clone()), fence)
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let (is_read, is_new) = (request.method() == Method::GET, request.method() == Method::POST);
+        if request.uri().query().is_some_and(|query| query.contains("watch=")) {
+            return refused(403, "Forbidden");
+        }
+        let body = request.into_body().collect_bytes().await.unwrap();
+        if is_read {
+            let lease = self.lease.lock().unwrap().clone();
+            return lease.map_or_else(|| refused(404, "NotFound"), |lease| answered(200, &lease));
+        }
+        let mut lease: Value = serde_json::from_slice(&body).unwrap();
+        {
+            let mut stands = self.lease.lock().unwrap();
+            match stands.as_ref() {
+                Some(_) if is_new => return refused(409, "AlreadyExists"),
+                None if !is_new => return refused(404, "NotFound"),
+                Some(stands)
+                    if stands["metadata"]["resourceVersion"] != lease["metadata"]["resourceVersion"] =>
+                {
+                    return refused(409, "Conflict");
+                }
+                _ => {}
+            }
+            let version = self.written.fetch_add(1, Ordering::Relaxed).to_string();
+            lease["metadata"]["resourceVersion"] = json!(version);
+            *stands = Some(lease.clone());
+        }
+        let is_muted =
+            self.mute.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |mute| mute.checked_sub(1));
+        if is_muted.is_ok() {
+            std::future::pending::<()>().await;
+        }
+        answered(200, &lease)
+    }
+
+    fn holder(&self) -> String {
+        self.lease.lock().unwrap().as_ref().unwrap()["spec"]["holderIdentity"].as_str().unwrap().to_owned()
+    }
+}
+
+fn answered(code: u16, body: &Value) -> Response<Body> {
+    Response::builder().status(code).body(Body::from(body.to_string().into_bytes())).unwrap()
+}
+
+fn refused(code: u16, reason: &str) -> Response<Body> {
+    answered(
+        code,
+        &json!({ "kind": "Status", "status": "Failure", "message": "no", "reason": reason, "code": code }),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_replicas_one_leads_and_the_other_follows_it_also_where_it_may_not_watch() {
+    let server = Arc::new(Server::default());
+    let [(mut one, of_one), (mut other, of_other)] = [server.elector(), server.elector()];
+    let begun = Instant::now();
+    tokio::select! {
+        () = one.acquire(std::future::ready(())) => {}
+        () = other.acquire(std::future::ready(())) => std::mem::swap(&mut one, &mut other),
+    }
+    assert_eq!(begun.elapsed(), TERMS.retry_period * 2, "a Lease that nobody has seen");
+    assert_eq!(server.holder(), one.identity);
+    let waiting =
+        async { time::timeout(Duration::from_secs(600), other.acquire(std::future::ready(()))).await };
+    tokio::select! {
+        lost = one.keep() => panic!("{lost}"),
+        waited = waiting => assert!(waited.is_err(), "it waits as long as the other one leads"),
+    }
+    assert_ne!(of_one.is_open(), of_other.is_open(), "one of them writes");
+    one.release().await.unwrap();
+    assert_eq!(server.holder(), "");
+    let begun = Instant::now();
+    other.acquire(std::future::ready(())).await;
+    assert_eq!((server.holder(), begun.elapsed()), (other.identity.clone(), Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_whose_answer_was_lost_is_found_to_be_ours() {
+    let server = Arc::new(Server::default());
+    server.mute.store(1, Ordering::Relaxed);
+    let (mut elector, fence) = server.elector();
+    let begun = Instant::now();
+    elector.acquire(std::future::ready(())).await;
+    assert!(begun.elapsed() < TERMS.lease_duration && fence.is_open(), "{:?}", begun.elapsed());
+    // So is one that was renewed.
+    server.mute.store(1, Ordering::Relaxed);
+    let kept = time::timeout(Duration::from_secs(60), elector.keep()).await;
+    assert!(kept.is_err() && fence.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_stopped_gives_back_what_it_took_and_asks_nothing_if_it_took_nothing() {
+    let server = Arc::new(Server::default());
+    let (mut elector, _) = server.elector();
+    elector.release().await.unwrap();
+    assert_eq!(server.asked.load(Ordering::Relaxed), 0, "it never tried");
+
+    server.mute.store(1, Ordering::Relaxed);
+    let cut = time::timeout(Duration::from_secs(5), elector.acquire(std::future::ready(()))).await;
+    assert!(cut.is_err() && server.holder() == elector.identity, "it holds the Lease and does not know it");
+    elector.release().await.unwrap();
+    assert_eq!(server.holder(), "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lease_is_not_taken_before_everything_is_listed() {
+    let server = Arc::new(Server::default());
+    let (mut elector, _) = server.elector();
+    let begun = Instant::now();
+    elector.acquire(time::sleep(Duration::from_secs(20))).await;
+    assert!(begun.elapsed() >= Duration::from_secs(20), "{:?}", begun.elapsed());
 }
