@@ -7,7 +7,10 @@ use std::{
 };
 
 use futures::{StreamExt, future::join_all, pin_mut};
-use github_pat_operator::api::{ConditionStatus, GithubPatConnection, Phase};
+use github_pat_operator::{
+    api::{ConditionStatus, GithubPatConnection, Phase},
+    domain::token::{HashedToken, Token},
+};
 use github_simulator::{NewToken, Outage, Reply};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
@@ -61,6 +64,24 @@ fn is_rotated_to(seen: &GithubPatConnection, secret: &str) -> bool {
     let token = status.token.as_ref().map(|token| token.hashed_token);
     let safe = status.rotation.as_ref().filter(|rotation| rotation.phase == Phase::SafeToRevoke);
     in_use(seen) == Some(secret) && safe.is_some_and(|safe| Some(safe.new_token.hashed_token) == token)
+}
+
+/// True if this is the token in use.
+fn has(seen: &GithubPatConnection, text: &str) -> bool {
+    let token = seen.status.as_ref().and_then(|status| status.token.as_ref());
+    token.is_some_and(|token| token.hashed_token == hashed(text))
+}
+
+/// True if this token is the one of a candidate.
+fn knows(seen: &GithubPatConnection, text: &str) -> bool {
+    let candidates = seen.status.iter().flat_map(|status| &status.candidates);
+    candidates
+        .filter_map(|candidate| candidate.token.as_ref())
+        .any(|token| token.hashed_token == hashed(text))
+}
+
+fn hashed(text: &str) -> HashedToken {
+    Token::try_from(text.as_bytes()).unwrap().hashed()
 }
 
 /// Both outputs of the connection.
@@ -175,6 +196,87 @@ async fn rounds_with_kills() {
     assert!(strange.is_empty(), "outputs held what nobody stored: {strange:?}");
     assert!(seen.len() > round, "the values were followed");
     eprintln!("{kills} operators were killed in {round} rotations of two connections");
+}
+
+/// In turn a new token comes into the first Secret, and the one in use is revoked. The operator is killed after its first write of the
+/// change, after its second, and so on until there is none more: so also before each.
+#[tokio::test]
+async fn whichever_write_of_a_rotation_is_the_last_of_an_operator_the_next_one_ends_it() {
+    let world = World::audited().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let settings = world.settings() + "failedLoginsPerHour: 1000\nfailedLoginsPerNamespace: 1000\n";
+    let mut operator = world.operator_with_settings(&settings).await;
+    let mut last = 0;
+    let mut store = async |secret: &str| {
+        last += 1;
+        let name = format!("t{last}");
+        let text = world.github.token(NewToken::classic(&name, "acme-ci"));
+        ours.secret(secret, &text).await;
+        (name, text)
+    };
+    store("ci-next").await;
+    let (mut in_first, _) = store("ci").await;
+    ours.connection("ci", spec("ci", json!({}))).await;
+    ours.until("ci", |seen| in_use(seen) == Some("ci") && is_usable(seen, "ci-next")).await;
+    let mut kills = Vec::new();
+    for fails_over in [false, true] {
+        let secret = if fails_over { "ci-next" } else { "ci" };
+        for step in 1.. {
+            let next = if fails_over {
+                let next = store(secret).await;
+                let stands_by = |seen: &GithubPatConnection| knows(seen, &next.1) && is_usable(seen, secret);
+                ours.until("ci", |seen| in_use(seen) == Some("ci") && stands_by(seen)).await;
+                Some(next)
+            } else {
+                None
+            };
+            let before = world.writes().len();
+            let (name, text) = match next {
+                Some(next) => {
+                    world.github.revoke(&in_first);
+                    ours.request("ci", &format!("step {step}")).await;
+                    next
+                }
+                None => store(secret).await,
+            };
+            let is_over = |seen: &GithubPatConnection| is_rotated_to(seen, secret) && has(seen, &text);
+            let has_written = async {
+                while world.writes().len() < before + step {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            };
+            let has_ended = async {
+                ours.until("ci", is_over).await;
+                tokio::time::sleep(Duration::from_secs(2)).await;
+            };
+            let is_killed = tokio::select! { () = has_written => true, () = has_ended => false };
+            if is_killed {
+                drop(operator);
+                operator = world.operator_with_settings(&settings).await;
+            }
+            ours.until("ci", |seen| is_rotated_to(seen, secret)).await;
+            assert_eq!(
+                held(&ours, "ci").await,
+                [Some(text.clone()), Some(text)],
+                "{secret}, after write {step}"
+            );
+            assert!(world.asked(&name) <= 3, "{secret}, after write {step}: {}", world.asked(&name));
+            if fails_over {
+                in_first = store("ci").await.0;
+                ours.until("ci", |seen| is_rotated_to(seen, "ci")).await;
+            } else {
+                in_first = name;
+            }
+            if !is_killed {
+                kills.push(step - 1);
+                break;
+            }
+        }
+    }
+    eprintln!("operators were killed after each of {kills:?} writes");
+    assert!(kills.iter().all(|kills| *kills >= 3), "{kills:?}");
+    let uids = ours.uids().await;
+    assert!(uids.keys().map(String::as_str).eq(["ci", "ci-env", "ci-git", "ci-next"]), "{uids:?}");
 }
 
 #[tokio::test]
