@@ -8,6 +8,7 @@ use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 use futures::future::{self, BoxFuture};
 use jiff::Timestamp;
 use kube::{Client, config::Kubeconfig};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -86,6 +87,7 @@ pub enum Error {
 pub async fn run(settings: Settings) -> Result<(), Error> {
     let (mut terminated, mut interrupted) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    allow_connections();
     let config = kubeconfig::cluster().await?;
     let proxy = Kubeconfig::read().ok().and_then(|kubeconfig| proxy_of(&kubeconfig));
     let client = Client::try_from(impatient(config, proxy.as_deref())?)?;
@@ -271,6 +273,16 @@ fn stalled_for(ctx: &Context) -> Option<Duration> {
     ctx.queue.stalled_for().max(ctx.prober.stalled(Timestamp::now()))
 }
 
+/// Lets the process open as many files as it ever may: each watch is a connection to the API server of its own, and many systems allow
+/// 1,024 unless a process asks for more.
+fn allow_connections() {
+    let allowed = getrlimit(Resource::Nofile);
+    let all = Rlimit { current: allowed.maximum, ..allowed };
+    if let Err(error) = setrlimit(Resource::Nofile, all) {
+        tracing::warn!(%error, "cannot raise the number of open files");
+    }
+}
+
 /// Each call has a deadline of its own, and what fails is tried again by the reconcile, so the client does not try; the lists
 /// and watches that feed it end when nothing comes for long.
 fn impatient(mut config: kube::Config, proxy: Option<&str>) -> Result<kube::Config, Error> {
@@ -319,6 +331,15 @@ mod tests {
         assert!(matches!(first_end(&mut tasks).await, Err(Error::Panic(_))));
         tasks.shutdown().await;
         assert_eq!(Arc::strong_count(&kept), 1, "nothing goes on");
+    }
+
+    #[test]
+    fn as_many_files_may_be_open_as_the_system_allows() {
+        let allowed = getrlimit(Resource::Nofile);
+        setrlimit(Resource::Nofile, Rlimit { current: Some(256), ..allowed }).unwrap();
+        allow_connections();
+        let now = getrlimit(Resource::Nofile);
+        assert_eq!((now.current, now.maximum), (allowed.maximum, allowed.maximum));
     }
 
     #[test]
