@@ -64,8 +64,13 @@ pub(crate) fn binding(role: &str) -> Value {
 
 /// An operator as its ServiceAccount.
 pub(crate) async fn operator(world: &World) -> Operator {
+    operator_with(world, &[]).await
+}
+
+/// The same with more flags.
+pub(crate) async fn operator_with(world: &World, flags: &[&str]) -> Operator {
     let kubeconfig = world.plane.service_account(OPERATOR, OPERATOR).await.unwrap();
-    world.operator_as(kubeconfig, &[]).await
+    world.operator_as(kubeconfig, flags).await
 }
 
 pub(crate) fn bindings(world: &World, namespace: &str) -> Api<RoleBinding> {

@@ -14,6 +14,7 @@ mod conflicts;
 mod edits;
 mod fairness;
 mod forbidden;
+mod grants;
 mod hosts;
 mod kills;
 mod leaders;
@@ -31,6 +32,9 @@ mod rivals;
 mod sharing;
 mod standby;
 mod tenant;
+#[path = "../it/ungranted.rs"]
+#[expect(dead_code, reason = "the other tests use the rest")]
+mod ungranted;
 mod unreadable;
 mod versions;
 mod watches;
