@@ -4,8 +4,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use control_plane::AuditEvent;
 use github_pat_operator::settings::SecretScope;
+use k8s_openapi::api::authorization::v1::SubjectAccessReview;
+use kube::api::DeleteParams;
 
 use super::*;
+use crate::world::is_so;
 
 /// The values of each mode: by namespace, for all namespaces, and in some namespaces alone; and the flags that say the same.
 pub(crate) const MODES: [(&str, &[&str]); 3] = [
@@ -44,6 +47,88 @@ async fn with_the_rights_of_the_chart_a_token_is_published_and_each_right_is_use
 
         let granted = granted(&manifests);
         assert_eq!(used_once_as_many(&world, &granted).await, granted, "{value}");
+    }
+}
+
+/// True once the API server has refused the ServiceAccount this right.
+fn is_refused(world: &World, [group, resource, verb]: &[String; 3]) -> bool {
+    let refused = world.plane.audit().unwrap().into_iter().filter(|event| event.code == 403);
+    let mut ours = refused.filter(|event| event.user.starts_with("system:serviceaccount:"));
+    ours.any(|event| {
+        let parts = [event.resource, event.subresource].join("/");
+        event.group == *group && event.verb == *verb && parts.trim_end_matches('/') == resource
+    })
+}
+
+/// Waits for this, or for the refusal.
+async fn until(world: &World, right: &[String; 3], done: impl AsyncFn() -> bool) {
+    let deadline = tokio::time::Instant::now() + SOON;
+    while !is_refused(world, right) && !done().await {
+        assert!(tokio::time::Instant::now() < deadline, "{right:?} is missed by nobody");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Waits until the API server lets the ServiceAccount do this no more.
+async fn until_taken(world: &World, [group, resource, verb]: &[String; 3]) {
+    let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+    let review: SubjectAccessReview = from(json!({ "metadata": {}, "spec": {
+        "user": format!("system:serviceaccount:{RELEASE}:{RELEASE}"),
+        "resourceAttributes": {
+            "namespace": NAMESPACE, "group": group, "resource": resource, "subresource": subresource, "verb": verb,
+        },
+    } }));
+    let reviews = Api::<SubjectAccessReview>::all(world.client.clone());
+    while reviews.create(&PostParams::default(), &review).await.unwrap().status.unwrap().allowed {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn each_right_that_is_taken_away_is_missed() {
+    let world = World::with(Options { audit: true, paged_lists: true, ..Options::default() }).await;
+    world.namespace(RELEASE).await;
+    let manifests = rendered(&["--set", MODES[0].0]);
+    for manifest in &manifests {
+        apply(&world.client, manifest, false).await;
+    }
+    let kubeconfig = world.plane.service_account(RELEASE, RELEASE).await.unwrap();
+    let names = ["", "-secrets"].map(|end| format!("{RELEASE}{end}"));
+    let roles = manifests.iter().filter(|manifest| manifest["kind"] == "ClusterRole");
+    let roles = roles.filter(|role| names.iter().any(|name| role["metadata"]["name"] == *name));
+    let all: Vec<_> =
+        roles.flat_map(|role| rules(role).into_iter().map(move |right| (role, right))).collect();
+    assert_eq!(all.len(), 11);
+    for (number, (role, right)) in all.iter().enumerate() {
+        let left = rules(role).into_iter().filter(|other| other != right);
+        let left: Vec<_> = left
+            .map(|[group, resource, verb]| json!({ "apiGroups": [group], "resources": [resource], "verbs": [verb] }))
+            .collect();
+        let mut limited = (*role).clone();
+        limited["rules"] = json!(left);
+        apply(&world.client, &limited, false).await;
+        until_taken(&world, right).await;
+        let operator = world.unready_operator(kubeconfig.clone(), &world.settings(), &[]);
+        let (name, out) = (format!("ci-{number}"), format!("out-{number}"));
+        let texts = ["first", "second"]
+            .map(|text| world.github.token(NewToken::classic(&format!("{text}-{number}"), "acme-ci")));
+        let output = async || world.value(&out, "token").await;
+        world.secret(&name, &texts[0]).await;
+        let spec = json!({ "interval": "24h", "publish": [{ "secretName": out, "format": "Opaque" }] });
+        world.connection(&name, spec).await;
+        let is_ready = async || {
+            let seen = world.connections().get(&name).await.unwrap();
+            is_so(&seen, "Ready", "True", "Ready")
+        };
+        until(&world, right, is_ready).await;
+        world.secret(&name, &texts[1]).await;
+        until(&world, right, async || output().await.as_deref() == Some(texts[1].as_str())).await;
+        world.change(&name, json!({ "publish": [] })).await;
+        until(&world, right, async || output().await.is_none()).await;
+        until(&world, right, async || false).await;
+        operator.stop().await;
+        apply(&world.client, role, false).await;
+        world.connections().delete(&name, &DeleteParams::default()).await.unwrap();
     }
 }
 
