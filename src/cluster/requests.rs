@@ -11,8 +11,10 @@ use prometheus_client::{
     registry::Registry,
 };
 
-/// The resources that are watched, as the API server's paths end.
-const WATCHED: [&str; 2] = ["githubpatconnections", "secrets"];
+/// Secrets, as the API server's paths end.
+pub const SECRETS: &str = "secrets";
+/// The resources that are watched.
+const WATCHED: [&str; 2] = ["githubpatconnections", SECRETS];
 
 /// The requests to the API server. Cheap to clone; all clones count together.
 #[derive(Clone, Debug, Default)]

@@ -25,7 +25,10 @@ use prometheus_client::{
 use tokio::sync::Semaphore;
 
 use crate::{
-    cluster::{index::Index, requests::Requests},
+    cluster::{
+        index::Index,
+        requests::{Requests, SECRETS},
+    },
     prober::Prober,
 };
 use connections::Connections;
@@ -118,7 +121,9 @@ impl Collector for Own {
             "Since when the API server has answered the present watch; each ends after a minute",
         )?;
         let now = Timestamp::now();
-        for (resource, begun) in self.requests.watches() {
+        // Secrets are followed where there are connections.
+        let follows = |resource: &str| resource != SECRETS || !self.index.is_empty();
+        for (resource, begun) in self.requests.watches().filter(|(resource, _)| follows(resource)) {
             let age = now.duration_since(begun).as_secs_f64().max(0.0);
             watches.encode_family(&[("resource", resource)])?.encode_gauge(&age)?;
         }

@@ -124,3 +124,25 @@ async fn a_connection_without_a_status_is_pending_and_one_that_is_being_deleted_
     assert!(!text.contains("name=\"leaving\""), "{text}");
     assert!(!text.contains("expiration_timestamp_seconds{"), "{text}");
 }
+
+#[tokio::test]
+async fn the_watch_of_secrets_does_not_age_where_there_are_no_connections() {
+    let requests = Requests::default();
+    let answers = tower::service_fn(async |_| {
+        Ok::<_, std::io::Error>(http::Response::new(kube::client::Body::empty()))
+    });
+    let client = requests.around(kube::Client::new(answers, "default"));
+    let watch =
+        http::Request::get("/api/v1/namespaces/a/secrets?watch=true").body(kube::client::Body::empty());
+    client.send(watch.unwrap()).await.unwrap();
+    for (connections, is_shown) in [(Vec::new(), false), (vec![well("a", "b")], true)] {
+        let index = Arc::new(Index::default());
+        connections.into_iter().for_each(|connection| drop(index.saw_connection(connection)));
+        let own = Own { index, requests: requests.clone(), stalled_for: Box::new(|| None) };
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(own));
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        assert_eq!(text.contains("github_pat_watch_age_seconds{resource=\"secrets\"}"), is_shown, "{text}");
+    }
+}
