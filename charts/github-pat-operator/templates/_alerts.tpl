@@ -1,5 +1,5 @@
 {{/* The rules of files/alerts.yaml with what the values say of each alert. */}}
-{{- define "github-pat-operator.rules" -}}
+{{- define "github-pat-operator.alertRules" -}}
 {{- $values := .Values.metrics }}
 {{- $thresholds := dict }}
 {{- range $name, $alert := $values.alerts }}
