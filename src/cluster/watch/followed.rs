@@ -159,7 +159,7 @@ impl Shared {
                         }
                         take(Told::Event(event));
                     }
-                    Some(Err(error)) if is_not_streamed(&error) && config == self.config(true) => {
+                    Some(Err(error)) if is_not_streamed(&error) && config != self.config(false) => {
                         self.streams.store(false, Ordering::Relaxed);
                         break None;
                     }
