@@ -330,6 +330,8 @@ async fn a_secret_made_by_hand_is_taken_over_once_it_says_so_and_the_token_is_pr
 
     let text = world.github.token(NewToken::classic("ci", "acme-ci"));
     world.secret("ci", &text).await;
+    // That Secrets of others are in the way is known before the token is.
+    world.ready("ci", "False", "ForeignSecret").await;
     let said = world.condition("ci", "Published", "False", "ForeignSecret").await.message;
     assert!(said.contains("silent") && said.contains("for-another") && said.contains("owned"), "{said}");
     assert!(said.contains("githubpat.dev/adopt") && !said.contains("Secret ours"), "{said}");

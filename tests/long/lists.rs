@@ -16,9 +16,9 @@ async fn the_first_list_comes_as_a_stream_and_later_ones_in_pages() {
     for number in 0..12 {
         world.secret(&format!("unrelated-{number}"), "x").await;
     }
-    let operator = world.operator().await;
     world.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
     world.connection("ci", json!({})).await;
+    let operator = world.operator().await;
     world.ready("ci", "True", "Ready").await;
     let lists = |world: &World| {
         let lists = world.requests().into_iter().filter(|event| event.verb == "list" && event.code == 200);

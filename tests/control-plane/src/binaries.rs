@@ -127,10 +127,10 @@ impl Program {
     }
 
     /// Parts that are left out: Prometheus finds its targets in files, and the clients of all clouds take long to build.
-    const fn tags(self) -> &'static str {
+    const fn tags(self) -> &'static [&'static str] {
         match self {
-            Self::Prometheus | Self::Promtool => "remove_all_sd",
-            _ => "",
+            Self::Prometheus | Self::Promtool => &["-tags", "remove_all_sd"],
+            _ => &[],
         }
     }
 
@@ -247,7 +247,9 @@ fn build(program: Program, version: &str, output: &Path) -> Result<(), String> {
     let begin = Instant::now();
     let result = Command::new("go")
         .current_dir(folder)
-        .args(["build", "-tags", program.tags(), "-ldflags", &program.linker_flags(version), "-o"])
+        .arg("build")
+        .args(program.tags())
+        .args(["-ldflags", &program.linker_flags(version), "-o"])
         .args([output.as_os_str(), package.as_ref()])
         .output();
     let output = result.map_err(|error| format!("go cannot be run: {error}"))?;
