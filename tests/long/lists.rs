@@ -40,10 +40,11 @@ async fn the_first_list_comes_as_a_stream_and_later_ones_in_pages() {
     let of = |resource: &str| lists.iter().filter(|event| event.resource == resource).collect::<Vec<_>>();
     let (connections, secrets) = (of("githubpatconnections"), of("secrets"));
     assert!(!connections.is_empty() && secrets.len() >= 2, "{lists:?}");
-    for (pages, limit) in [(connections, "limit=300"), (secrets, "limit=10")] {
+    // A watch that fails while the API server starts begins anew with another list, of one page or of two.
+    for (pages, limit, of_a_list) in [(connections, "limit=300", 1), (secrets, "limit=10", 2)] {
         for (number, page) in pages.into_iter().enumerate() {
             assert!(page.uri.contains(limit), "{page:?}");
-            assert_eq!(page.uri.contains("continue="), number > 0, "{page:?}");
+            assert_eq!(page.uri.contains("continue="), number % of_a_list > 0, "{page:?}");
         }
     }
 }
