@@ -1,16 +1,20 @@
-# syntax=docker/dockerfile:1
+# By its digest, since a tag may come to mean another image. The C library of this one ends up in the binary: glibc 2.36, which resolves
+# names without loading anything.
+ARG BUILDER=rust:1.95-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1
 
-# The C library of this image ends up in the binary: glibc 2.36, which resolves names without loading anything.
-FROM rust:1.95-bookworm AS builder
+FROM ${BUILDER} AS builder
+# Writes into the binary which crates it is made of, for cargo audit and the scanners of images. A builder may bring it.
+RUN command -v cargo-auditable || cargo install cargo-auditable --version 0.7.7 --locked
 WORKDIR /src
 COPY . .
+# Packed, the table of what the loader relocates takes a few kilobytes of resident memory in the place of 430.
 # The explicit --target keeps the flag from build scripts and procedural macros, which cannot be static.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
     set -eu; \
     triple="$(uname -m)-unknown-linux-gnu"; \
-    RUSTFLAGS="-C target-feature=+crt-static" \
-        cargo build --release --locked --target "$triple" --bin github-pat-operator; \
+    RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs" \
+        cargo auditable build --release --locked --target "$triple" --bin github-pat-operator; \
     install -m 0755 "target/$triple/release/github-pat-operator" /github-pat-operator
 
 FROM scratch

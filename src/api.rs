@@ -3,6 +3,7 @@
 //! The doc comments of the fields are what `kubectl explain` prints.
 
 mod digest;
+mod outlook;
 mod status;
 mod summary;
 
@@ -12,12 +13,13 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 pub use digest::StatusDigest;
+pub use outlook::Usability;
 pub(crate) use status::time;
 pub use status::{
     CONDITION_TYPES, CandidateStatus, Condition, ConditionStatus, ConsumerStatus, ConsumersStatus,
-    DeferralStatus, FurtherRequirements, GithubPatConnectionStatus, Links, OutputStatus, PermissionProofs,
-    Phase, PreviousAccount, RECONCILING, ReadyChange, RefusedStatus, RequirementStatus, RotatedToken,
-    RotationStatus, SEE_READY, STALLED, TokenStatus, WithdrawalStatus, WithdrawnOutput,
+    DeferralStatus, FurtherOldToken, FurtherRequirements, GithubPatConnectionStatus, Links, OutputStatus,
+    PermissionProofs, Phase, PreviousAccount, RECONCILING, ReadyChange, RefusedStatus, RequirementStatus,
+    RotatedToken, RotationStatus, SEE_READY, STALLED, TokenStatus, WithdrawalStatus, WithdrawnOutput,
 };
 pub use summary::{StatusSummary, Transition};
 
@@ -62,7 +64,13 @@ use crate::domain::{
     printcolumn(name = "Host", type_ = "string", json_path = ".spec.host", priority = "1"),
     printcolumn(name = "Scopes", type_ = "string", json_path = ".status.token.scopes", priority = "1"),
     printcolumn(name = "Checked", type_ = "date", json_path = ".status.token.checkedAt", priority = "1"),
-    printcolumn(name = "Secret", type_ = "string", json_path = ".spec.secretRef.name", priority = "1")
+    printcolumn(name = "Secret", type_ = "string", json_path = ".spec.secretRef.name", priority = "1"),
+    printcolumn(
+        name = "In Use",
+        type_ = "string",
+        json_path = ".status.candidates[?(@.inUse==true)].secretName",
+        priority = "1"
+    )
 )]
 #[expect(clippy::duplicated_attributes, reason = "each column of the table has the same attributes")]
 #[serde(rename_all = "camelCase", expecting = "an object")]
@@ -182,6 +190,11 @@ impl GithubPatConnectionSpec {
     /// The Secrets that the token may come from, in order of preference.
     pub fn candidates(&self) -> impl Iterator<Item = &SecretKeyRef> {
         std::iter::once(&self.secret_ref).chain(&self.standby)
+    }
+
+    /// How long a token stays in use before one that is preferred to it comes back.
+    pub fn hold_down(&self) -> Duration {
+        self.hold_down.unwrap_or(Duration::minutes(10))
     }
 
     /// The part of it that a decision needs.

@@ -1,7 +1,8 @@
 //! The subcommands: `run`, `crds`, `check`.
 
 mod check;
-mod manifest;
+pub mod manifest;
+pub mod usage;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
@@ -9,7 +10,8 @@ use crate::{
     api,
     domain::token::Token,
     github,
-    settings::{self, Settings, SettingsInput},
+    run::Reload,
+    settings::{self, Settings, SettingsInput, Source},
     telemetry,
 };
 pub use check::Check;
@@ -40,7 +42,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct Run {
     /// The settings file; docs/settings.md has the table.
-    #[arg(long, env = "GITHUB_PAT_OPERATOR_CONFIG", value_name = "FILE")]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_CONFIG", hide_env_values = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
     given: SettingsInput,
@@ -99,18 +101,46 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
         Command::Run(run) => operate(*run).await.map(|()| ExitCode::SUCCESS),
         Command::Crds => print(&yaml(&api::definition())?).map(|()| ExitCode::SUCCESS),
-        Command::Check(check) => check::run(*check).await.map_err(|error| Error::Check(Box::new(error))),
+        Command::Check(check) => self::check(*check).await,
     }
 }
 
+/// Judges one token without Kubernetes, prints the judgement, and gives it as the exit code.
+///
+/// # Errors
+///
+/// What kept it from a judgement.
+pub async fn check(check: Check) -> Result<ExitCode, Error> {
+    check::run(check).await.map_err(|error| Error::Check(Box::new(error)))
+}
+
 async fn operate(run: Run) -> Result<(), Error> {
-    let settings = Settings::new(run.given, file(run.config)?)?;
-    telemetry::start(settings.log_format, &settings.log_filter)?;
-    Ok(crate::run::run(settings).await?)
+    let mut source = Source::new(run.given, run.config);
+    let settings = source.read()?;
+    let (filter, exporting) =
+        telemetry::start(settings.log_format, &settings.log_filter, settings.traces.as_ref())?;
+    let ended = crate::run::run(settings, Reload::new(source, filter)).await;
+    if let Some(exporting) = exporting {
+        exporting.finish().await;
+    }
+    Ok(ended?)
 }
 
 fn file(path: Option<PathBuf>) -> Result<SettingsInput, Error> {
     Ok(path.map(|path| SettingsInput::read(&path)).transpose()?.unwrap_or_default())
+}
+
+/// The host of this name.
+///
+/// # Errors
+///
+/// If the settings do not have it: which ones they have.
+pub fn host<'a>(settings: &'a Settings, name: &str) -> Result<&'a settings::Host, Error> {
+    settings.host(name).ok_or_else(|| {
+        let known: Vec<_> = settings.hosts.iter().map(|host| host.name.as_str()).collect();
+        let (name, known) = (shown(name), known.join(", "));
+        Error::Usage(format!("there is no host {name} in the settings: name one of {known}"))
+    })
 }
 
 fn yaml(value: &impl serde::Serialize) -> Result<String, Error> {
@@ -128,6 +158,16 @@ fn shown(word: &str) -> String {
         "what looks like a token (not repeated here)".to_owned()
     } else {
         word.to_owned()
+    }
+}
+
+/// A sentence for standard error. Sentences name files and variables, where people put a token by mistake.
+pub fn unless_a_token(sentence: &str) -> &str {
+    if holds_a_token(sentence) {
+        "what was to be said here repeats what looks like a token, so it is left out: look for one where a name or a path belongs, in an \
+         argument, a file or a variable"
+    } else {
+        sentence
     }
 }
 

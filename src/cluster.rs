@@ -7,15 +7,22 @@ pub mod consumers;
 pub mod election;
 pub mod events;
 pub mod fence;
+pub mod gates;
 pub mod index;
 pub mod lease;
 pub mod marks;
 pub mod object;
 pub mod outputs;
+pub mod peers;
+pub mod pods;
+pub mod receipts;
 pub mod requests;
+pub mod reviews;
 pub mod scope;
 pub mod secrets;
+pub mod shown;
 pub mod spec;
+pub mod transport;
 pub mod watch;
 pub mod workloads;
 
@@ -49,8 +56,10 @@ pub enum Fault {
 enum Cause {
     /// The namespace is being deleted: nothing can be created in it, and all of it goes.
     NamespaceTerminating,
-    /// RBAC.
+    /// RBAC, or whatever else authorizes requests.
     Forbidden,
+    /// An admission plugin of the API server, or something before it: it forbids as well, and names no user.
+    Plugin,
     /// A ResourceQuota.
     Quota(Option<String>),
     /// A ValidatingAdmissionPolicy or an admission webhook of this name.
@@ -86,9 +95,14 @@ impl Fault {
         self.api_status().is_some_and(|status| status.code == 409 && status.reason == "AlreadyExists")
     }
 
-    /// True if RBAC, a quota or a policy forbids it, so that it does not pass by itself.
+    /// True if RBAC, a plugin, a quota or a policy forbids it, so that it does not pass by itself.
     pub fn is_forbidden(&self) -> bool {
         self.code() == Some(403)
+    }
+
+    /// True if somebody stands against it: RBAC, a plugin, a quota, a policy, a webhook, or the API server that does not accept it.
+    pub fn is_refused(&self) -> bool {
+        self.api_status().is_some_and(|status| !matches!(cause(status), Cause::Busy | Cause::Other))
     }
 
     /// True if the namespace is being deleted, which is no fault at all.
@@ -96,7 +110,8 @@ impl Fault {
         self.api_status().is_some_and(|status| cause(status) == Cause::NamespaceTerminating)
     }
 
-    /// The user that RBAC, or whatever authorizes requests, does not let do it; `None` if something else stands against it.
+    /// The user that RBAC, or whatever authorizes requests, does not let do it, if his name is plain; `None` if something else stands
+    /// against it.
     pub fn refused_user(&self) -> Option<Option<&str>> {
         let status = self.api_status().filter(|status| cause(status) == Cause::Forbidden)?;
         Some(user(status))
@@ -104,18 +119,26 @@ impl Fault {
 
     /// What to do about it, as the end of a sentence. The same words each time.
     pub fn advice(&self, verbs: &str) -> String {
+        self.advice_on(verbs, "Secrets")
+    }
+
+    /// The same about objects of another kind.
+    pub fn advice_on(&self, verbs: &str, kind: &str) -> String {
         let Some(status) = self.api_status() else {
             return "the operator tries again soon".to_owned();
         };
         match cause(status) {
             Cause::Forbidden => {
-                format!("give the operator's ServiceAccount {verbs} on Secrets in this namespace (RBAC)")
+                format!("give the operator's ServiceAccount {verbs} on {kind} in this namespace (RBAC)")
+            }
+            Cause::Plugin => {
+                "an admission plugin of the API server, or a proxy before it, refused it; the operator's log has its words".to_owned()
             }
             Cause::Quota(Some(name)) => format!("raise the ResourceQuota {name} or free some of it"),
             Cause::Quota(None) => "raise the ResourceQuota of the namespace or free some of it".to_owned(),
             Cause::Policy(name) => {
                 format!(
-                    "the admission policy or webhook {name} refused it: have its owner allow the operator's Secrets"
+                    "the admission policy or webhook {name} refused it: have its owner allow what the operator does with {kind}"
                 )
             }
             Cause::BrokenWebhook(name) => {
@@ -184,20 +207,24 @@ fn cause(status: &Status) -> Cause {
         return Cause::Quota(message.split("exceeded quota: ").nth(1).and_then(word));
     }
     match status.code {
-        403 => Cause::Forbidden,
+        403 if message.contains(USER) => Cause::Forbidden,
+        403 => Cause::Plugin,
         422 | 400 => Cause::Invalid,
         429 | 500..=599 => Cause::Busy,
         _ => Cause::Other,
     }
 }
 
+/// How the API server introduces whom it does not authorize:
+/// <https://kubernetes.io/docs/reference/access-authn-authz/authorization/>.
+const USER: &str = "forbidden: User \"";
+
 /// How the API server introduces the name of a webhook.
 const WEBHOOK: &str = "admission webhook \"";
 
-/// The name of the user whom the API server refuses, as it quotes it:
-/// <https://kubernetes.io/docs/reference/access-authn-authz/authorization/>.
+/// The name of the user whom the API server does not authorize, if it is plain enough to be repeated.
 fn user(status: &Status) -> Option<&str> {
-    let (_, rest) = status.message.split_once("User \"")?;
+    let (_, rest) = status.message.split_once(USER)?;
     let (name, _) = rest.split_once('"')?;
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '.' | '_' | '@');
     (!name.is_empty() && name.len() <= 600 && name.chars().all(is_plain)).then_some(name)
@@ -293,6 +320,18 @@ mod tests {
                 refused(
                     403,
                     "Forbidden",
+                    "secrets is forbidden: User \"arn:aws:iam::1:role/op\" cannot create x",
+                ),
+                "give the operator's ServiceAccount create",
+            ),
+            (
+                refused(403, "Forbidden", "secrets \"a\" is forbidden: cannot set blockOwnerDeletion: x"),
+                "an admission plugin",
+            ),
+            (
+                refused(
+                    403,
+                    "Forbidden",
                     "secrets \"a\" is forbidden: exceeded quota: small, requested: secrets=1",
                 ),
                 "ResourceQuota small",
@@ -323,6 +362,20 @@ mod tests {
         for (fault, words) in rows {
             let advice = fault.advice("create");
             assert!(advice.contains(words), "{fault}: {advice}");
+        }
+    }
+
+    #[test]
+    fn who_is_refused_by_whatever_authorizes_requests_is_known_where_his_name_is_plain() {
+        let rows = [
+            ("User \"system:serviceaccount:ops:op\" cannot", Some(Some("system:serviceaccount:ops:op"))),
+            ("User \"arn:aws:iam::1:role/op\" cannot", Some(None)),
+            ("violates PodSecurity \"restricted:latest\"", None),
+        ];
+        for (why, user) in rows {
+            let fault = refused(403, "Forbidden", &format!("pods \"a\" is forbidden: {why}"));
+            assert_eq!(fault.refused_user(), user, "{why}");
+            assert!(fault.is_refused() && fault.is_forbidden(), "{why}");
         }
     }
 

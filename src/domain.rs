@@ -32,12 +32,15 @@
 //! | severity | how much a reason matters; `Ready` follows from it |
 //! | condition | what the status says of one verdict; a *draft* until it has its instants |
 //! | event | a change of a connection, told once as an Event of Kubernetes |
+//! | notice | a change of a connection that the sinks of the settings are told of: an incident is *opened*, *changed* or *resolved* |
+//! | sink | whom the settings name to be told of changes, over HTTP |
 //! | pass | one reconcile of one connection: observe, decide, act, report |
 //! | change | one write to an output; its *outcome* is what the API server made of it |
 //! | output | a Secret that hands the token to workloads; its *format* says how it is laid out |
 //! | stamp | what an output shall hold, without the bytes |
 //! | stand | what stands under the name of an output |
 //! | workload | a Deployment, StatefulSet or DaemonSet that is restarted once a new token is published |
+//! | gate | the scheduling gate behind which a Pod waits for connections; its *course* is what becomes of it |
 //! | consumer | what names an output in its own spec |
 //! | holder | who still has a token that is being replaced |
 //! | heir | the connection that may take over a Secret that nobody owns |
@@ -53,8 +56,10 @@ pub mod duration;
 pub mod event;
 pub mod excerpt;
 pub mod format;
+pub mod gate;
 pub mod holder;
 pub mod knowledge;
+pub mod notice;
 pub mod output;
 pub mod permission;
 pub mod probe;
@@ -64,6 +69,8 @@ pub mod reason;
 pub mod requirement;
 pub mod scopes;
 pub mod second;
+pub mod selector;
+pub mod shard;
 pub mod token;
 pub mod unexplained;
 pub mod version;

@@ -19,7 +19,7 @@ pub enum Error {
 
 /// Forbids core dumps, and to other processes without privileges the reading of this one's memory. Gives what failed.
 ///
-/// Children inherit the limit; there are none. A debugger of the same user can no longer attach.
+/// Children inherit the limit, as a browser does that the plugin opens. A debugger of the same user can no longer attach.
 pub fn forbid() -> Vec<Error> {
     let nothing = Rlimit { current: Some(0), maximum: Some(0) };
     let limited = setrlimit(Resource::Core, nothing).map_err(|error| Error::Limit(cause(error)));

@@ -11,16 +11,20 @@ mod target;
 
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
 use jiff::Timestamp;
 use reqwest::{
-    Client, ClientBuilder, StatusCode, Url,
+    Certificate, Client, ClientBuilder, StatusCode, Url,
     header::{ACCEPT, AUTHORIZATION, HeaderValue, LOCATION},
     redirect,
 };
+use tracing::Span;
 
 use crate::{
     domain::{
@@ -48,7 +52,7 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 /// The hosts that can be asked. Questions share connections and nothing else.
 #[derive(Debug)]
 pub struct Github {
-    hosts: BTreeMap<String, Lines>,
+    hosts: BTreeMap<String, Arc<Lines>>,
     api_version: HeaderValue,
 }
 
@@ -108,13 +112,24 @@ impl Github {
     ///
     /// If the certificates of a host cannot be used, or the machine has none.
     pub fn new(settings: &Settings) -> Result<Self, Error> {
-        let lines = |host: &Host| {
-            let failed = |source| Error::Tls { host: host.name.clone(), source };
-            let kept = client(host).and_then(ClientBuilder::build).map_err(failed)?;
-            let fresh = client(host).and_then(|client| client.pool_max_idle_per_host(0).build());
-            Ok((host.name.clone(), Lines { host: host.clone(), kept, fresh: fresh.map_err(failed)? }))
-        };
-        let hosts = settings.hosts.iter().map(lines).collect::<Result<_, _>>()?;
+        Github::made(settings, |host| Lines::new(host).map(Arc::new))
+    }
+
+    /// The same with other settings. Hosts that are the same in both keep their connections.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Github::new`].
+    pub fn renewed(&self, settings: &Settings) -> Result<Self, Error> {
+        Github::made(settings, |host| match self.hosts.get(&host.name) {
+            Some(lines) if lines.host == *host => Ok(lines.clone()),
+            _ => Lines::new(host).map(Arc::new),
+        })
+    }
+
+    fn made(settings: &Settings, lines: impl Fn(&Host) -> Result<Arc<Lines>, Error>) -> Result<Self, Error> {
+        let named = |host: &Host| Ok((host.name.clone(), lines(host)?));
+        let hosts = settings.hosts.iter().map(named).collect::<Result<_, _>>()?;
         Ok(Github { hosts, api_version: settings.github_api_version.clone() })
     }
 
@@ -132,6 +147,7 @@ impl Github {
         let Some(url) = target::url(&lines.host, &probe) else {
             return Exchange::nothing(at, Reason::RegistryUnknown);
         };
+        let path = url.path().to_owned();
         let sent = AtomicU32::new(0);
         let asking = Asking { line, api_version: &self.api_version, sent: &sent };
         let responses = lines.ask_seeing(&probe, url, token, asking).await;
@@ -141,11 +157,12 @@ impl Github {
             Err(Failed { reason, cause }) => {
                 let cause = if token.shows_in(&cause) { "it repeats the token".to_owned() } else { cause };
                 tracing::warn!(host, reason = reason.as_str(), cause, "no response");
-                return Exchange { further, ..Exchange::nothing(at, reason) };
+                let exchange = Exchange { further, ..Exchange::nothing(at, reason) };
+                exchange.log(host, &path, None, token);
+                return exchange;
             }
         };
         let answered = Timestamp::now();
-        tracing::debug!(host, status = response.status.as_u16(), "GitHub replied");
         let marked = Some(&response.headers).filter(|_| response.is_marked() && probe.is_of_api());
         let hidden = marked.map(headers::hidden_by_sso).unwrap_or_default();
         if !hidden.is_empty() {
@@ -160,7 +177,7 @@ impl Github {
             }
         };
         explain(&mut reply, host, &response, token);
-        Exchange {
+        let exchange = Exchange {
             at,
             answered,
             reply,
@@ -168,7 +185,9 @@ impl Github {
             limit: marked.and_then(headers::rate_limit),
             further,
             hidden,
-        }
+        };
+        exchange.log(host, &path, Some(&response), token);
+        exchange
     }
 }
 
@@ -182,6 +201,13 @@ struct Asking<'a> {
 }
 
 impl Lines {
+    fn new(host: &Host) -> Result<Self, Error> {
+        let failed = |source| Error::Tls { host: host.name.clone(), source };
+        let kept = client(host).and_then(ClientBuilder::build).map_err(failed)?;
+        let fresh = client(host).and_then(|client| client.pool_max_idle_per_host(0).build());
+        Ok(Lines { host: host.clone(), kept, fresh: fresh.map_err(failed)? })
+    }
+
     /// Asks, and after a 404 that depends on it whether the token sees the repository.
     async fn ask_seeing(
         &self,
@@ -246,6 +272,37 @@ impl Exchange {
     /// One of which nothing but the reply is told.
     pub const fn of(at: Timestamp, answered: Timestamp, reply: Reply) -> Self {
         Exchange { at, answered, reply, date: None, limit: None, further: 0, hidden: Vec::new() }
+    }
+
+    /// One line for each question, however many requests it took.
+    fn log(&self, host: &str, path: &str, response: Option<&Response>, token: &Token) {
+        let shown = |text: &str| {
+            if token.shows_in(text) {
+                "(not repeated: it shows the token)".to_owned()
+            } else {
+                text.to_owned()
+            }
+        };
+        let status = response.map(|response| response.status.as_u16());
+        let request = response.and_then(|response| headers::request_id(&response.headers));
+        let request = request.map(|id| shown(id.as_str()));
+        // Of the question, where that is traced.
+        let span = Span::current();
+        span.record("status", status.map(i64::from)).record("request_id", request.as_deref());
+        let (class, took) = (self.reply.class(), self.answered.duration_since(self.at));
+        let (ms, requests) =
+            (i64::try_from(took.as_millis()).unwrap_or(i64::MAX), self.further.saturating_add(1));
+        tracing::debug!(
+            host,
+            method = "GET",
+            path = shown(path),
+            status,
+            class,
+            ms,
+            requests,
+            request,
+            "question answered"
+        );
     }
 
     fn nothing(at: Timestamp, reason: Reason) -> Self {
@@ -381,7 +438,13 @@ fn client(host: &Host) -> reqwest::Result<ClientBuilder> {
         // No certificate is needed, so a machine without any is no obstacle.
         return Ok(builder.tls_certs_only([]));
     }
-    let builder = builder.https_only(true).tls_certs_merge(host.ca_bundle.iter().cloned());
+    let authorities: Vec<_> =
+        host.ca_bundle.iter().map(|der| Certificate::from_der(der)).collect::<Result<_, _>>()?;
+    let builder = builder.https_only(true).tls_certs_merge(authorities);
+    let builder = match &host.client_certificate {
+        Some(certificate) => builder.identity(certificate.for_client()?),
+        None => builder,
+    };
     Ok(match &host.proxy {
         Some(proxy) => builder.proxy(proxy.for_client()?),
         None => builder,

@@ -11,8 +11,14 @@ pub mod status;
 pub mod links;
 pub mod settings;
 
+pub mod traces;
+
 pub mod github;
 pub mod prober;
+
+pub mod judge;
+
+pub mod sinks;
 
 pub mod cluster;
 pub mod reconcile;

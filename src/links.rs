@@ -20,6 +20,17 @@ const LONGEST_LIST: usize = 400;
 /// So many pages are told beside the first.
 const MOST_PAGES: usize = 7;
 
+/// Where a person mends what a demand lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// On the page at this path of the host.
+    Page(String),
+    /// On the token's own page, where its value stays the same.
+    Token,
+    /// In the form for a new token, since no edit makes this one fit.
+    NewToken,
+}
+
 /// The links for a connection of this name on this host, of whose demands this is known.
 ///
 /// Both forms take their first values from the URL. GitHub documented the parameters of the form for fine-grained tokens until May
@@ -110,15 +121,23 @@ fn owner(spec: &GithubPatConnectionSpec) -> Option<&str> {
     organization.or_else(repository)
 }
 
-/// Where a person mends what this demand lacks.
+/// Where a person mends what this demand lacks, beside the token's own page and the form for a new one.
 fn page(host: &Host, line: &Line) -> Option<String> {
-    if line.state != State::NotMet {
-        return None;
+    let remedy = remedy(line.finding.reason, &line.name, line.on.as_deref());
+    match remedy.filter(|_| line.state == State::NotMet)? {
+        Remedy::Page(path) => Some(host.page(&path, &[])),
+        Remedy::Token | Remedy::NewToken => None,
     }
-    let of = line.on.as_deref().unwrap_or(&line.name);
+}
+
+/// Where a person mends what a demand lacks that is not met for this reason. `name` is the name in its line, `on` the repository or
+/// organization on which a permission was asked about. `None` if the reason names no page that is sure to mend it.
+pub fn remedy(reason: Reason, name: &str, on: Option<&str>) -> Option<Remedy> {
+    let of = on.unwrap_or(name);
     let owner = of.split('/').next().filter(|owner| !owner.is_empty() && !owner.contains(' '));
-    let of_owner = |path: &str| owner.map(|owner| host.page(&path.replace("OWNER", owner), &[]));
-    match line.finding.reason {
+    let of_owner = |path: &str| owner.map(|owner| Remedy::Page(path.replace("OWNER", owner)));
+    let at = |path: &str| Some(Remedy::Page(path.to_owned()));
+    match reason {
         // The query of GitHub's own link is private and short-lived.
         Reason::SsoRequired => of_owner("orgs/OWNER/sso"),
         Reason::ClassicTokensForbidden | Reason::FineGrainedTokensForbidden | Reason::LifetimeForbidden => {
@@ -128,11 +147,19 @@ fn page(host: &Host, line: &Line) -> Option<String> {
         Reason::AppForbidden => of_owner("organizations/OWNER/settings/oauth_application_policy"),
         Reason::NotAMember => of_owner("orgs/OWNER/people"),
         Reason::MembershipPending => of_owner("orgs/OWNER/invitation"),
-        Reason::PermissionMissing | Reason::PermissionForbidden => {
-            Some(host.page("settings/personal-access-tokens", &[]))
-        }
-        Reason::PackageRefused => Some(host.page("settings/tokens", &[])),
-        Reason::RepositoryArchived => Some(host.page(&format!("{}/settings", line.name), &[])),
+        Reason::PermissionMissing | Reason::PermissionForbidden => at("settings/personal-access-tokens"),
+        Reason::PackageRefused => at("settings/tokens"),
+        Reason::RepositoryArchived => at(&format!("{name}/settings")),
+        Reason::ScopeMissing
+        | Reason::ScopeForbidden
+        | Reason::ExcessScopes
+        | Reason::RepositoryNotVisible => Some(Remedy::Token),
+        Reason::AnotherAccount
+        | Reason::KindNotAllowed
+        | Reason::ScopesNotApplicable
+        | Reason::ExpiryRequired
+        | Reason::LifetimeTooLong
+        | Reason::RemainingTooShort => Some(Remedy::NewToken),
         _ => None,
     }
 }
@@ -314,11 +341,16 @@ mod tests {
             (Kind::Permission, "secrets: read", Some("acme/app"), Reason::SsoRequired, Some("orgs/acme/sso")),
             (Kind::Permission, "emails: read", Some(""), Reason::SsoRequired, None),
             (Kind::Repository, "acme/app", None, Reason::RepositoryNotVisible, None),
+            (Kind::Repository, "acme/app", None, Reason::RepositoryArchived, Some("acme/app/settings")),
+            (Kind::Package, "acme/app", None, Reason::PackageRefused, Some("settings/tokens")),
+            (Kind::Repository, "acme/app", None, Reason::PushRefused, None),
         ];
         for (kind, name, on, reason, expected) in rows {
             let line = not_met(kind, name, on, reason);
             let expected = expected.map(|path| format!("https://github.com/{path}"));
             assert_eq!(page(host, &line), expected, "{name} {reason:?}");
+            let unknown = Line { state: State::Unknown, ..line };
+            assert_eq!(page(host, &unknown), None, "{name} {reason:?}: nobody knows that it lacks anything");
         }
     }
 }

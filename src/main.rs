@@ -2,12 +2,12 @@
 
 use std::{io::Write, process::ExitCode};
 
-use clap::{
-    Parser,
-    error::{ContextKind, ContextValue, ErrorKind},
-};
+use clap::{Parser, error::ErrorKind};
 use github_pat_operator::{
-    cli::{self, Cli},
+    cli::{
+        self, Cli, unless_a_token,
+        usage::{names_a_word, repeats_a_token},
+    },
     dumps,
 };
 
@@ -62,25 +62,6 @@ async fn start() -> ExitCode {
     }
 }
 
-/// True if clap's message would repeat a word that is no flag.
-fn names_a_word(error: &clap::Error) -> bool {
-    let word = match error.kind() {
-        ErrorKind::UnknownArgument => error.get(ContextKind::InvalidArg),
-        ErrorKind::InvalidSubcommand => error.get(ContextKind::InvalidSubcommand),
-        _ => None,
-    };
-    matches!(word, Some(ContextValue::String(word)) if !word.starts_with('-'))
-}
-
-/// True if clap's message would repeat what may be a token.
-fn repeats_a_token(error: &clap::Error) -> bool {
-    error.context().any(|(_, value)| match value {
-        ContextValue::String(word) => cli::holds_a_token(word),
-        ContextValue::Strings(words) => words.iter().any(|word| cli::holds_a_token(word)),
-        _ => false,
-    })
-}
-
 fn failed(message: &str, code: u8) -> ExitCode {
     say(message);
     ExitCode::from(code)
@@ -88,5 +69,5 @@ fn failed(message: &str, code: u8) -> ExitCode {
 
 fn say(message: &str) {
     // There is nowhere to say that standard error is closed.
-    let _ = writeln!(std::io::stderr(), "github-pat-operator: {message}");
+    let _ = writeln!(std::io::stderr(), "github-pat-operator: {}", unless_a_token(message));
 }

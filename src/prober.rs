@@ -5,17 +5,18 @@
 mod counted;
 mod host;
 mod ledger;
+mod origins;
 
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
-    sync::{Arc, Mutex, PoisonError},
+    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard},
     time::Duration,
 };
 
-use futures::future::{self, BoxFuture};
+use futures::{StreamExt, future, stream::FuturesUnordered};
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::registry::Registry;
-use tokio::{sync::Notify, task::JoinSet};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::{
     domain::{
@@ -29,6 +30,7 @@ use crate::{
         token::{HashedToken, Token},
     },
     github::Github,
+    traces::Origin,
 };
 use counted::Counted;
 use host::{Ask, Host, Now};
@@ -36,14 +38,22 @@ use host::{Ask, Host, Now};
 /// Asks hosts, and knows what they said. Cheap to clone.
 #[derive(Clone)]
 pub struct Prober {
-    hosts: Arc<BTreeMap<Arc<str>, Arc<Host>>>,
+    hosts: Arc<RwLock<Hosts>>,
+    /// To the workers.
+    begun: mpsc::UnboundedSender<Arc<Host>>,
     changes: Changes,
     counted: Counted,
     now: Now,
 }
 
+type Hosts = BTreeMap<Arc<str>, Arc<Host>>;
+
 /// The workers, one a host. Nothing is asked unless they run.
-pub struct Workers(Vec<BoxFuture<'static, ()>>);
+pub struct Workers {
+    begun: mpsc::UnboundedReceiver<Arc<Host>>,
+    ask: Ask,
+    now: Now,
+}
 
 /// What became of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,14 +115,13 @@ struct Pending {
 }
 
 impl Prober {
-    /// A prober of these hosts, by their names in the settings, each with its limits.
+    /// A prober of these hosts, by their names in the settings, each with its limits. They are asked by what `github` is at that moment.
     pub fn new(
-        github: Github,
+        github: watch::Receiver<Arc<Github>>,
         hosts: impl IntoIterator<Item = (impl Into<Arc<str>>, Limits)>,
     ) -> (Prober, Workers) {
-        let github = Arc::new(github);
         let ask: Ask = Arc::new(move |token, probe, host, line| {
-            let github = github.clone();
+            let github = github.borrow().clone();
             Box::pin(async move { github.ask(&token, probe, &host, line).await })
         });
         Prober::with(ask, hosts, Timestamp::now)
@@ -123,16 +132,58 @@ impl Prober {
         hosts: impl IntoIterator<Item = (impl Into<Arc<str>>, Limits)>,
         now: Now,
     ) -> (Prober, Workers) {
-        let (changes, counted) = (Changes::default(), Counted::default());
-        let named = |(name, limits): (_, Limits)| {
-            let name: Arc<str> = Into::into(name);
-            (name.clone(), Arc::new(Host::new(name, limits, changes.clone(), counted.clone())))
+        let (sender, begun) = mpsc::unbounded_channel();
+        let prober = Prober {
+            hosts: Arc::default(),
+            begun: sender,
+            changes: Changes::default(),
+            counted: Counted::default(),
+            now,
         };
-        let hosts: BTreeMap<_, _> = hosts.into_iter().map(named).collect();
-        let work =
-            |host: &Arc<Host>| -> BoxFuture<'static, ()> { Box::pin(host.clone().work(ask.clone(), now)) };
-        let workers = Workers(hosts.values().map(work).collect());
-        (Prober { hosts: Arc::new(hosts), changes, counted, now }, workers)
+        prober.reconfigure(hosts, &BTreeSet::new());
+        (prober, Workers { begun, ask, now })
+    }
+
+    /// Goes on with these hosts and limits. What was heard from a host that stays, waits for it and was spent on it, stays; one of those
+    /// to which the way is `another` is asked anew. One that goes answers what it was asked, and all else of it is dropped.
+    pub fn reconfigure(
+        &self,
+        hosts: impl IntoIterator<Item = (impl Into<Arc<str>>, Limits)>,
+        another: &BTreeSet<&str>,
+    ) {
+        let mut known = self.hosts.write().unwrap_or_else(PoisonError::into_inner);
+        let mut left = std::mem::take(&mut *known);
+        for (name, limits) in hosts {
+            let name = name.into();
+            let host = match left.remove_entry(&name) {
+                Some((_, host)) => {
+                    host.reconfigure(limits, another.contains(&*name), (self.now)());
+                    host
+                }
+                None => {
+                    let (changes, counted) = (self.changes.clone(), self.counted.clone());
+                    let host = Arc::new(Host::new(name.clone(), limits, changes, counted));
+                    // Nobody takes it after the workers have ended, when nothing is asked any more.
+                    let _ = self.begun.send(host.clone());
+                    host
+                }
+            };
+            known.insert(name, host);
+        }
+        left.values().for_each(|host| host.retire());
+    }
+
+    /// The name of the host, as all share it; `None` if there is no such host.
+    pub fn name(&self, host: &str) -> Option<Arc<str>> {
+        self.hosts().get_key_value(host).map(|(name, _)| name.clone())
+    }
+
+    fn hosts(&self) -> RwLockReadGuard<'_, Hosts> {
+        self.hosts.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn host(&self, name: &str) -> Option<Arc<Host>> {
+        self.hosts().get(name).cloned()
     }
 
     /// Asks about the token, if nobody is asking already; never waits.
@@ -148,7 +199,7 @@ impl Prober {
         asker: &Asker<'_>,
         now: Timestamp,
     ) -> Asked {
-        let Some(host) = self.hosts.get(&subject.host) else {
+        let Some(host) = self.host(&subject.host) else {
             return Asked::NotNow(Deferral::new(Reason::HostUnknown));
         };
         // The answer would land on another token.
@@ -171,14 +222,14 @@ impl Prober {
 
     /// Counts a failed login that the process before had with this host, and whether a second one was to confirm it.
     pub fn remember(&self, host: &str, login: FailedLogin, is_unconfirmed: bool, now: Timestamp) {
-        if let Some(host) = self.hosts.get(host) {
+        if let Some(host) = self.host(host) {
             host.remember(login, is_unconfirmed, now);
         }
     }
 
     /// Keeps what the process before heard last about the token, if that was no answer, unless this one has heard of it itself.
     pub fn remember_deferral(&self, subject: &Subject, deferral: Deferral) {
-        if let Some(host) = self.hosts.get(&subject.host) {
+        if let Some(host) = self.host(&subject.host) {
             host.remember_deferral(&subject.token, deferral);
         }
     }
@@ -186,22 +237,31 @@ impl Prober {
     /// When the next question about the token was brought forward last, because the host answered another one; and how many tokens
     /// wait for an answer of the host that says something, if it has given none since.
     pub fn awaited(&self, subject: &Subject) -> (Option<Timestamp>, u32) {
-        self.hosts.get(&subject.host).map(|host| host.awaited(&subject.token)).unwrap_or_default()
+        self.host(&subject.host).map(|host| host.awaited(&subject.token)).unwrap_or_default()
     }
 
     /// What this process has heard about the token; `None` if it was never asked about.
     pub fn snapshot(&self, subject: &Subject) -> Option<Snapshot> {
-        self.hosts.get(&subject.host)?.snapshot(&subject.token)
+        self.host(&subject.host)?.snapshot(&subject.token)
     }
 
     /// True if this question about the token waits or is on its way.
     pub fn is_pending(&self, subject: &Subject, probe: &Probe) -> bool {
-        self.hosts.get(&subject.host).is_some_and(|host| host.is_pending(&subject.token, probe))
+        self.host(&subject.host).is_some_and(|host| host.is_pending(&subject.token, probe))
+    }
+
+    /// Tells whoever listens to traces that what is done here waits for this question, too.
+    pub fn awaits(&self, subject: &Subject, probe: &Probe) {
+        if let Some(origin) = Origin::current()
+            && let Some(host) = self.host(&subject.host)
+        {
+            host.came_from(origin, (subject.token, probe.clone()));
+        }
     }
 
     /// How much the clock of the host is ahead of ours.
     pub fn clock_offset(&self, host: &str) -> SignedDuration {
-        self.hosts.get(host).map(|host| host.clock_offset()).unwrap_or_default()
+        self.host(host).map(|host| host.clock_offset()).unwrap_or_default()
     }
 
     /// The subjects of which something changed.
@@ -211,26 +271,27 @@ impl Prober {
 
     /// A connection uses the token.
     pub fn keep(&self, subject: &Subject) {
-        if let Some(host) = self.hosts.get(&subject.host) {
+        if let Some(host) = self.host(&subject.host) {
             host.keep(&subject.token);
         }
     }
 
     /// No connection uses the token any more: what is known of it is dropped after a while.
     pub fn forget(&self, subject: &Subject) {
-        if let Some(host) = self.hosts.get(&subject.host) {
+        if let Some(host) = self.host(&subject.host) {
             host.forget(&subject.token, (self.now)());
         }
     }
 
     /// Asks nothing any more, and waits for the answers to what was asked.
     pub async fn rest(&self) {
-        future::join_all(self.hosts.values().map(|host| host.rest())).await;
+        let hosts: Vec<_> = self.hosts().values().cloned().collect();
+        future::join_all(hosts.iter().map(|host| host.rest())).await;
     }
 
     /// How each host stands, by name.
-    pub fn states(&self, now: Timestamp) -> impl Iterator<Item = (&str, HostState)> {
-        self.hosts.iter().map(move |(name, host)| (&**name, host.state(now)))
+    pub fn states(&self, now: Timestamp) -> Vec<(Arc<str>, HostState)> {
+        self.hosts().iter().map(|(name, host)| (name.clone(), host.state(now))).collect()
     }
 
     /// Shows what was asked, and what came of it.
@@ -240,7 +301,7 @@ impl Prober {
 
     /// For how long work that may go has waited for a worker; `None` if none has.
     pub fn stalled(&self, now: Timestamp) -> Option<Duration> {
-        self.hosts.values().filter_map(|host| host.stalled(now)).max()
+        self.hosts().values().filter_map(|host| host.stalled(now)).max()
     }
 }
 
@@ -260,15 +321,18 @@ impl Snapshot {
 }
 
 impl Workers {
-    /// Runs all of them, each as a task of its own. It ends when any of them does, which none should; the rest end with it.
-    pub async fn run(self) {
-        let mut tasks: JoinSet<()> = self.each().collect();
-        tasks.join_next().await;
-    }
-
-    /// Each of them, to be run as a task of its own. None should ever end.
-    pub fn each(self) -> impl Iterator<Item = BoxFuture<'static, ()>> {
-        self.0.into_iter()
+    /// Runs all of them, for ever, and those of hosts that come. That of a host which goes ends with its last answer.
+    pub async fn run(mut self) {
+        let mut working = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                begun = self.begun.recv() => match begun {
+                    Some(host) => working.push(host.work(self.ask.clone(), self.now)),
+                    None => return,
+                },
+                Some(()) = working.next() => {}
+            }
+        }
     }
 }
 

@@ -4,18 +4,23 @@ mod act;
 mod contention;
 mod counted;
 mod follow;
+mod gates;
+mod holding;
 mod lead;
+mod moved;
 mod observe;
+mod others;
 mod queue;
 mod rare;
 mod records;
 mod report;
 mod standby;
 mod sum;
+mod tell;
+mod turns;
 mod watched;
 
 use std::{
-    collections::HashMap,
     panic::AssertUnwindSafe,
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
@@ -24,6 +29,8 @@ use std::{
 use futures::FutureExt;
 use jiff::Timestamp;
 use kube::Client;
+use tokio::sync::watch;
+use tracing::Instrument;
 
 use crate::{
     api::GithubPatConnectionSpec as Spec,
@@ -31,9 +38,11 @@ use crate::{
         Fault,
         connections::Connection,
         events::Events,
+        gates::Gates,
         index::{Index, Woken},
         object::ObjectKey,
         scope::{Scope, SecretScope},
+        shown::Kept,
         watch::Relist,
     },
     domain::{
@@ -44,16 +53,22 @@ use crate::{
         token::{HashedToken, Token},
     },
     prober::Prober,
-    settings::{self, Settings},
+    settings::{self, MetricsDetail, Settings},
+    sinks::Sinks,
+    traces::TARGET,
 };
 use act::{act, retire};
 use counted::Counted;
 pub use counted::register;
-use follow::Listings;
+pub use gates::lift_gates;
 pub use lead::finish;
+use moved::Moves;
 use observe::Observer;
+use others::Others;
 pub use queue::{Priority, Queue};
 use records::{Record, Records};
+pub use tell::tell_sinks;
+use turns::Turns;
 
 /// How long one reconcile may take: several calls to the API server, each with a deadline of its own.
 const DEADLINE: Duration = Duration::from_secs(25);
@@ -74,23 +89,27 @@ pub struct Context {
     pub client: Client,
     /// Asks GitHub.
     pub prober: Prober,
-    /// The settings.
-    pub settings: Settings,
+    settings: watch::Sender<Arc<Settings>>,
     /// What is known of the cluster.
     pub index: Arc<Index>,
+    /// The Pods that wait.
+    pub gates: Gates,
     /// What is to be told as Events.
     pub events: Events,
+    /// Whom to tell of changes.
+    pub sinks: Sinks,
     /// Has everything listed anew.
     pub relist: Arc<Relist>,
     /// Which connection is next.
     pub queue: Queue,
     /// Whether this replica works.
     leads: AtomicBool,
-    /// The names of the hosts, shared by all that is known of their tokens.
-    hosts: HashMap<String, Arc<str>>,
     records: Records,
-    listings: Listings,
+    /// The namespaces whose consumers are being listed.
+    consumers: Turns,
+    others: Others,
     counted: Counted,
+    moves: Moves,
 }
 
 /// What kept a reconcile from its end. It comes again.
@@ -116,28 +135,56 @@ enum Next {
 }
 
 impl Context {
+    /// True if the connection is gone meanwhile, or has labels by which another operator looks after it.
+    fn has_let_go(&self, connection: &Connection) -> bool {
+        self.index.connection(&connection.key).is_none_or(|now| now.uid != connection.uid)
+    }
+
     /// A context in which nothing is known yet. Where there may be several replicas, it works from [`Context::lead`] on.
-    pub fn new(client: Client, prober: Prober, settings: Settings) -> Self {
-        let hosts =
-            settings.hosts.iter().map(|host| (host.name.clone(), host.name.as_str().into())).collect();
+    pub fn new(client: Client, prober: Prober, sinks: Sinks, settings: Settings) -> Self {
         let secrets = match settings.watch.secret_scope {
             settings::SecretScope::Namespaced => SecretScope::Namespaced,
             settings::SecretScope::Cluster => SecretScope::Cluster,
         };
-        let index = Index::new(Scope::of(&settings.watch.namespaces), secrets);
+        let index = Index::new(Scope::of(&settings.watch.namespaces, settings.shard), secrets);
+        let shows = |detail| settings.metrics_details.contains(&detail);
+        let index = index.selecting(settings.selector.clone()).keeping(Kept {
+            labels: kept_labels(&settings).cloned().collect(),
+            account: shows(MetricsDetail::Account),
+            consumers: shows(MetricsDetail::Consumers),
+        });
         Context {
             leads: settings.lease.is_none().into(),
-            hosts,
             client,
             prober,
-            settings,
+            settings: watch::Sender::new(Arc::new(settings)),
             index: Arc::new(index),
+            gates: Gates::default(),
             events: Events::default(),
+            sinks,
             relist: Arc::default(),
             queue: Queue::default(),
             records: Records::default(),
             counted: Counted::default(),
-            listings: Listings::default(),
+            consumers: Turns::default(),
+            others: Others::default(),
+            moves: Moves::default(),
+        }
+    }
+
+    /// The settings that are in effect now.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.borrow().clone()
+    }
+
+    /// From now on these settings are in effect. Everybody is reconciled, since the instants at which they are due may be others now;
+    /// `concerns_connections` is false for settings that no reconcile reads.
+    pub fn take(&self, settings: Settings, concerns_connections: bool) {
+        self.settings.send_replace(Arc::new(settings));
+        if concerns_connections && self.leads() {
+            for connection in self.index.connections() {
+                self.queue.wake(&connection.key, self.priority(&connection.key));
+            }
         }
     }
 
@@ -151,9 +198,22 @@ impl Context {
             Woken::New(key) => self.queue.wake(&key, Priority::New),
             Woken::Changed(key) => self.queue.wake(&key, self.priority(&key)),
             Woken::Known(key) => self.queue.wake(&key, Priority::Known),
+            Woken::Came(key) => {
+                if !self.sinks.is_empty() {
+                    self.moves.came(&key);
+                }
+                self.queue.wake(&key, self.priority(&key));
+            }
             Woken::Gone(key) => {
                 self.queue.forget(&key);
+                if self.settings().selector.is_none() {
+                    self.sinks.gone(key.namespace(), key.name());
+                } else if self.sinks.open(key.namespace(), key.name()).is_some() {
+                    self.moves.left(&key);
+                    self.queue.wake(&key, Priority::Changed);
+                }
                 self.records.forget(&key, |unused| self.prober.forget(unused));
+                gates::changed(&key, self);
             }
         }
     }
@@ -182,7 +242,7 @@ impl Context {
     }
 
     fn host(&self, name: &str) -> Arc<str> {
-        self.hosts.get(name).cloned().unwrap_or_else(|| name.into())
+        self.prober.name(name).unwrap_or_else(|| name.into())
     }
 
     fn priority(&self, key: &ObjectKey) -> Priority {
@@ -191,6 +251,12 @@ impl Context {
             _ => Priority::New,
         }
     }
+}
+
+/// Those that are shown, and those that sinks choose by.
+fn kept_labels(settings: &Settings) -> impl Iterator<Item = &String> {
+    let chosen = settings.sinks.all.iter().flat_map(|sink| sink.labels.keys());
+    settings.connection_labels.iter().chain(chosen)
 }
 
 /// Holds back what was judged before until the connections are listed; until the Secrets of its namespace are, the reconcile does.
@@ -218,13 +284,20 @@ pub async fn work(ctx: &Context) {
     loop {
         let key = ctx.queue.next().await;
         let requeue_after = reconcile(&key, ctx).await;
-        let is_there = ctx.index.connection(&key).is_some();
+        let is_there = ctx.index.connection(&key).is_some() || ctx.moves.awaits(&key);
         ctx.queue.done(&key, requeue_after.filter(|_| is_there));
     }
 }
 
 async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
-    let connection = ctx.index.connection(key).filter(|connection| !connection.deleting)?;
+    if let Err(pause) = moved::tell(key, ctx).await {
+        return Some(pause);
+    }
+    let connection = ctx.index.connection(key)?;
+    if connection.deleting {
+        gates::changed(key, ctx);
+        return None;
+    }
     // Whom this process has judged itself does not wait for a list that may be long in coming.
     if ctx.index.awaits_secrets(&connection) && !ctx.records.has(key, &connection.uid) {
         return None;
@@ -256,6 +329,7 @@ async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
         ctx.index.drop_memory(&connection);
     }
     put_back(&connection, record, ctx);
+    gates::changed(key, ctx);
     requeue_after
 }
 
@@ -278,12 +352,14 @@ async fn contained(
     ctx: &Context,
 ) -> Next {
     // Boxed: it takes many KiB, which each layer around it would hold and move once more.
-    let reconciled = Box::pin(async {
+    let span = tracing::info_span!(target: TARGET, parent: None, "reconcile", connection = %connection.key);
+    let reconciled = async {
         match spec {
             Ok(spec) => pass(connection, spec, record, ctx).await,
             Err(error) => report::unreadable(connection, error, record, ctx).await,
         }
-    });
+    };
+    let reconciled = Box::pin(reconciled.instrument(span));
     match tokio::time::timeout(DEADLINE, AssertUnwindSafe(reconciled).catch_unwind()).await {
         Ok(Ok(next)) => next,
         Ok(Err(_)) => {
@@ -339,7 +415,7 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
         tell(connection, &observed.failures, None);
         return Next::Failed;
     }
-    let decision = decide(&observed.seen);
+    let decision = tracing::info_span!(target: TARGET, "decide").in_scope(|| decide(&observed.seen));
     let mut outcomes = act(&decision, &observed, connection, record, ctx).await;
     // What a new connection made at first is told by its status.
     if connection.was_judged() {
@@ -355,7 +431,8 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     let unread = standbys.into_iter().flat_map(|standbys| &standbys.failures);
     let failures = || observed.failures.iter().chain(&outcomes.failures).chain(unread.clone());
     tell(connection, failures(), observed.seen.bytes.as_ref());
-    let reported = report::report(connection, spec, &observed, &decision, &outcomes, record, ctx).await;
+    let reported = report::report(connection, spec, &observed, &decision, &outcomes, record, ctx);
+    let reported = reported.instrument(tracing::info_span!(target: TARGET, "report")).await;
     // The bytes of the token are kept no longer than its question is on its way.
     let considered = standbys.into_iter().flat_map(|standbys| &standbys.all);
     let others = considered.filter_map(|(_, seen)| seen.as_deref());
@@ -402,3 +479,6 @@ impl Failure {
         Finding::new(reason, message)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,11 @@
 //! The composition root: builds everything and supervises the tasks. The end of any of them ends the process.
 
-mod kubeconfig;
+mod client;
+mod heap;
+pub mod kubeconfig;
 mod metrics;
+mod reload;
+mod replica;
 
 use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
@@ -10,30 +14,26 @@ use jiff::Timestamp;
 use kube::{Client, config::Kubeconfig};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
-    net::TcpListener,
     signal::unix::{SignalKind, signal},
+    sync::watch,
     task::{JoinError, JoinSet},
 };
 
 use crate::{
     cluster::{
-        DEADLINE,
-        election::Terms,
-        fence::Fence,
-        lease::{Elector, Lost},
-        requests::Requests,
-        scope::Scope,
-        watch::{self, LONGEST_SILENCE},
+        self, fence::Fence, lease::Lost, requests::Requests, reviews::Reviews, scope::Scope,
+        transport::Transport, watch::LONGEST_SILENCE,
     },
     github::{self, Github},
     prober::{Prober, Workers},
     reconcile::{self, Context},
-    serve::{self, Health, metrics::Metrics},
-    settings::{Lease, Settings},
+    serve::{self, Health, Listening, readers::Readers},
+    settings::Settings,
+    sinks::{self, Sinks},
 };
+pub use reload::Reload;
+use replica::Replica;
 
-/// A replica that has not listed everything by then stands for election all the same: there may be none that has.
-const UNTIL_WARM: Duration = Duration::from_secs(30);
 /// How long giving back the Lease may take; the Pod is killed 30 s after it was told to stop.
 const GIVING_BACK: Duration = Duration::from_secs(3);
 
@@ -43,6 +43,9 @@ pub enum Error {
     /// A host cannot be asked.
     #[error(transparent)]
     Github(#[from] github::Error),
+    /// A sink cannot be told anything.
+    #[error(transparent)]
+    Sink(#[from] sinks::Error),
     /// There is no cluster to talk to.
     #[error("no cluster to talk to: {0}")]
     Config(String),
@@ -84,14 +87,15 @@ pub enum Error {
 /// # Errors
 ///
 /// What keeps it from running, or the end of any task.
-pub async fn run(settings: Settings) -> Result<(), Error> {
+pub async fn run(settings: Settings, reload: Option<Reload>) -> Result<(), Error> {
     let (mut terminated, mut interrupted) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     allow_connections();
     let config = kubeconfig::cluster().await?;
     let proxy = Kubeconfig::read().ok().and_then(|kubeconfig| proxy_of(&kubeconfig));
-    let client = Client::try_from(impatient(config, proxy.as_deref())?)?;
-    operate(client, settings, async move {
+    let namespace = config.default_namespace.clone();
+    let transport = client::connect(impatient(config, proxy.as_deref())?)?;
+    operate(transport, namespace, settings, reload, async move {
         tokio::select! {
             _ = terminated.recv() => {}
             _ = interrupted.recv() => {}
@@ -100,38 +104,55 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
     .await
 }
 
-/// Runs the operator with this client until it is told to stop.
+/// Runs the operator in this namespace, by this transport to the API server, until it is told to stop.
 ///
 /// # Errors
 ///
 /// What keeps it from running, or the end of any task.
 pub async fn operate(
-    client: Client,
+    transport: Transport,
+    namespace: String,
     settings: Settings,
+    reload: Option<Reload>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     // What cannot be had ends the process before anything else begins.
-    let probes = serve::listen(settings.listen)?;
-    let listen = probes.local_addr().unwrap_or(settings.listen);
-    let github = Github::new(&settings)?;
-    let hosts: Vec<_> =
-        settings.hosts.iter().map(|host| (host.name.as_str(), settings.limits(host))).collect();
-    let (prober, asking) = Prober::new(github, hosts);
+    let scraping = &settings.scraping;
+    let listening = Listening::new(settings.listen, scraping.listen, scraping.tls_directory.as_deref())?;
+    let listen = listening.of_probes().unwrap_or(settings.listen);
+    let github = watch::Sender::new(Arc::new(Github::new(&settings)?));
+    let sinks = Sinks::new(&settings.sinks.all)?;
+    let (prober, asking) = Prober::new(github.subscribe(), settings.limited_hosts());
     let requests = Requests::default();
-    let client = requests.around(client);
-    let mut replica = settings.lease.as_ref().map(|lease| replica(&client, lease));
+    let transport = requests.around(transport);
+    let client = Client::new(transport.clone(), namespace.clone());
+    // A replica that waits is scraped too.
+    let readers = settings.scraping.authentication.then(|| Readers::new(Reviews::new(client.clone())));
+    let mut replica = settings.lease.as_ref().map(|lease| Replica::new(&client, lease, settings.shard));
     let client = match &replica {
-        Some((fence, _)) => fence.around(client),
+        Some(replica) => Client::new(replica.fence.around(transport), namespace),
         None => client,
     };
-    let ctx = Arc::new(Context::new(client, prober, settings));
+    let ctx = Arc::new(Context::new(client, prober, sinks, settings));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), %listen, "started");
-    let metrics = metrics::of(&ctx, &requests);
-    let mut tasks = following(&ctx, probes, metrics);
+    let metrics = metrics::of(&ctx, &requests, reload.as_ref().map(Reload::reloads));
+    let mut tasks = following(&ctx);
+    let serving = ctx.clone();
+    tasks.spawn(async move {
+        match serve::serve(listening, move || health_of(&serving), metrics, readers).await {}
+    });
+    tasks.spawn(async { match heap::give_back().await {} });
+    if let Some(reload) = reload {
+        let taking = ctx.clone();
+        tasks.spawn(async move {
+            reload.follow(&taking, &github).await;
+            Err(Error::Task("following the settings"))
+        });
+    }
     let ended = lead(&ctx, &mut tasks, asking, replica.as_mut(), stop).await;
     tasks.shutdown().await;
     let is_lost = matches!(ended, Err(Error::Lost { .. }));
-    if let Some((_, elector)) = replica.as_mut().filter(|_| !is_lost) {
+    if let Some(Replica { elector, .. }) = replica.as_mut().filter(|_| !is_lost) {
         let given_back = tokio::time::timeout(GIVING_BACK, elector.release()).await;
         if !matches!(given_back, Ok(Ok(()))) {
             tracing::warn!(lease = elector.shown(), "the lease was not given back; it runs out by itself");
@@ -145,21 +166,21 @@ async fn lead(
     ctx: &Arc<Context>,
     tasks: &mut JoinSet<Result<(), Error>>,
     asking: Workers,
-    mut replica: Option<&mut (Arc<Fence>, Elector)>,
+    mut replica: Option<&mut Replica>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     let mut stop = pin!(stop);
-    if let Some((_, elector)) = &mut replica {
+    if let Some(replica) = &mut replica {
         tokio::select! {
             ended = first_end(tasks) => return ended,
             () = stop.as_mut() => return Ok(()),
-            () = elector.acquire(warm(ctx)) => ctx.lead(),
+            () = replica.leads(ctx) => ctx.lead(),
         }
     }
-    working(tasks, ctx, asking, replica.as_ref().map(|(fence, _)| fence));
+    working(tasks, ctx, asking, replica.as_ref().map(|replica| &replica.fence));
     let kept = async {
         match replica {
-            Some((_, elector)) => {
+            Some(Replica { elector, .. }) => {
                 let why = elector.keep().await;
                 Error::Lost { lease: elector.shown().to_owned(), why }
             }
@@ -178,25 +199,6 @@ async fn lead(
     }
 }
 
-/// The replica that waits for this Lease, and the fence that it opens.
-fn replica(client: &Client, lease: &Lease) -> (Arc<Fence>, Elector) {
-    let terms = Terms {
-        lease_duration: lease.duration.unsigned_abs(),
-        renew_deadline: lease.renew_deadline.unsigned_abs(),
-        retry_period: lease.retry_period.unsigned_abs(),
-    };
-    let fence = Fence::new(terms.write_deadline(DEADLINE));
-    let namespace = lease.namespace.as_deref().unwrap_or_else(|| client.default_namespace());
-    let elector = Elector::new(client.clone(), namespace, &lease.name, terms, fence.clone());
-    (fence, elector)
-}
-
-/// Waits until everything is listed, but not for ever.
-async fn warm(ctx: &Context) {
-    let mut listed = ctx.index.has_listed();
-    let _ = tokio::time::timeout(UNTIL_WARM, listed.wait_for(|listed| listed.all())).await;
-}
-
 /// Waits until any of the tasks ends, and gives why.
 async fn first_end(tasks: &mut JoinSet<Result<(), Error>>) -> Result<(), Error> {
     match tasks.join_next().await {
@@ -207,21 +209,22 @@ async fn first_end(tasks: &mut JoinSet<Result<(), Error>>) -> Result<(), Error> 
 }
 
 /// What every replica does, whether it leads or not.
-fn following(ctx: &Arc<Context>, probes: TcpListener, metrics: Metrics) -> JoinSet<Result<(), Error>> {
+fn following(ctx: &Arc<Context>) -> JoinSet<Result<(), Error>> {
     let mut tasks = JoinSet::new();
-    let serving = ctx.clone();
-    tasks.spawn(async move { Ok(serve::serve(probes, move || health_of(&serving), metrics).await?) });
     let watched = ctx.clone();
     tasks.spawn(async move {
         let wake = |woken| watched.wake(woken);
-        let scopes = Scope::of(&watched.settings.watch.namespaces);
-        watch::connections(watched.client.clone(), &scopes, &watched.index, &watched.relist, wake).await;
+        let settings = watched.settings();
+        let scopes = Scope::of(&settings.watch.namespaces, settings.shard);
+        let (client, selector) = (watched.client.clone(), settings.selector.as_ref());
+        cluster::watch::connections(client, &scopes, selector, &watched.index, &watched.relist, wake).await;
         Err(Error::Task("watching connections"))
     });
     let watched = ctx.clone();
     tasks.spawn(async move {
         let wake = |woken| watched.wake(woken);
-        watch::secrets(watched.client.clone(), &watched.index, &watched.relist, wake).await;
+        let all = watched.settings().shard.map_or(Scope::All, Scope::Part);
+        cluster::watch::secrets(watched.client.clone(), all, &watched.index, &watched.relist, wake).await;
         Err(Error::Task("watching Secrets"))
     });
     tasks
@@ -248,7 +251,7 @@ fn working(
             if is_over { future::pending().await } else { Err(Error::Task(task)) }
         });
     };
-    asking.each().for_each(|asking| spawn("asking GitHub", asking));
+    spawn("asking GitHub", Box::pin(asking.run()));
     let following = ctx.clone();
     spawn(
         "following GitHub's answers",
@@ -258,10 +261,26 @@ fn working(
     );
     let telling = ctx.clone();
     spawn("sending Events", Box::pin(async move { telling.events.send(&telling.client).await }));
-    for _ in 0..ctx.settings.concurrency {
+    if ctx.settings().waiting_pods {
+        let watching = ctx.clone();
+        spawn("lifting the gates of Pods", Box::pin(async move { watch_pods(&watching).await }));
+    }
+    if !ctx.sinks.is_empty() {
+        let telling = ctx.clone();
+        spawn("telling the sinks", Box::pin(async move { reconcile::tell_sinks(&telling).await }));
+    }
+    for _ in 0..ctx.settings().concurrency {
         let working = ctx.clone();
         spawn("reconciling", Box::pin(async move { reconcile::work(&working).await }));
     }
+}
+
+/// Follows the Pods that wait, and lifts their gates.
+async fn watch_pods(ctx: &Context) {
+    let settings = ctx.settings();
+    let scopes = Scope::of(&settings.watch.namespaces, settings.shard);
+    let watched = cluster::watch::pods(ctx.client.clone(), &scopes, &ctx.gates, &ctx.relist);
+    future::join(watched, reconcile::lift_gates(ctx)).await;
 }
 
 fn health_of(ctx: &Context) -> Health {

@@ -1,27 +1,38 @@
 //! `/livez`, `/readyz` and `/metrics`.
 
+mod doors;
 pub mod metrics;
+pub mod readers;
+pub mod tls;
 
 use std::{
+    convert::Infallible,
     io,
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::State,
     http::{HeaderMap, StatusCode},
     routing::get,
 };
+use futures::future;
 use rustix::{io::Errno, net::sockopt::set_ipv6_v6only};
 use tokio::net::{TcpListener, TcpSocket};
 
+use doors::Peer;
 use metrics::Metrics;
+use readers::Readers;
+use tls::Tls;
 
 /// How many connections may wait to be accepted; the kubelet opens one at a time.
 const BACKLOG: u32 = 128;
+/// Where the metrics are.
+const METRICS: &str = "/metrics";
 /// Work that waits for so long while nothing moves means that this process is stuck.
 const STUCK: Duration = Duration::from_secs(30);
 
@@ -29,19 +40,18 @@ const STUCK: Duration = Duration::from_secs(30);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address is not to be had.
-    #[error("cannot listen on {address}, which the setting listen names: {}", of_listening(source))]
+    #[error("cannot listen on {address}, which the setting {setting} names: {}", of_listening(source))]
     Listen {
+        /// The setting.
+        setting: &'static str,
         /// The address.
         address: SocketAddr,
         /// Why.
         source: io::Error,
     },
-    /// Serving ended.
-    #[error("the probes are no longer served: {source}")]
-    Serve {
-        /// Why.
-        source: io::Error,
-    },
+    /// There is no certificate to serve with.
+    #[error("the setting metricsTlsDirectory is wrong: {0}")]
+    Certificate(#[from] tls::Error),
 }
 
 /// What the probes tell, at the moment of the question.
@@ -75,35 +85,85 @@ fn of_listening(error: &io::Error) -> String {
     }
 }
 
+/// Where the probes and the metrics are served.
+#[derive(Debug)]
+pub struct Listening {
+    probes: TcpListener,
+    /// Only if the metrics are served elsewhere than the probes.
+    metrics: Option<TcpListener>,
+    tls: Option<Arc<Tls>>,
+}
+
+impl Listening {
+    /// Listens on this address for probes, and for scrapes there too if they have no address of their own. With a folder, those are served
+    /// there with the certificate that is in it.
+    ///
+    /// # Errors
+    ///
+    /// If an address cannot be listened on, or there is no such certificate.
+    pub fn new(
+        probes: SocketAddr,
+        metrics: Option<SocketAddr>,
+        certificate: Option<&Path>,
+    ) -> Result<Self, Error> {
+        Ok(Listening {
+            probes: listen("listen", probes)?,
+            metrics: metrics.map(|address| listen("metricsListen", address)).transpose()?,
+            tls: certificate.map(Tls::new).transpose()?.map(Arc::new),
+        })
+    }
+
+    /// Where the probes are served.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not tell.
+    pub fn of_probes(&self) -> io::Result<SocketAddr> {
+        self.probes.local_addr()
+    }
+}
+
+/// Serves the probes and the metrics for ever: alive while work moves or none waits, ready once everything has been listed. Without
+/// readers, everybody may read the metrics.
+pub async fn serve(
+    listening: Listening,
+    health: impl Fn() -> Health + Send + Sync + 'static,
+    metrics: Metrics,
+    readers: Option<Readers>,
+) -> Infallible {
+    let probes = Router::new()
+        .route("/livez", get(async |State(probe): State<Probe>| alive(probe())))
+        .route("/readyz", get(async |State(probe): State<Probe>| ready(probe())))
+        .with_state(Arc::new(health) as Probe);
+    let scrapes = Router::new().route(
+        METRICS,
+        get(async move |Extension(Peer(from)): Extension<Peer>, headers: HeaderMap| {
+            if let Some(readers) = readers
+                && let Err(refusal) = readers.admit(&headers, from, METRICS).await
+            {
+                return refusal;
+            }
+            metrics.answer(&headers).await
+        }),
+    );
+    match listening.metrics {
+        None => doors::serve(listening.probes, probes.merge(scrapes), None).await,
+        Some(metrics) => {
+            let both =
+                (doors::serve(listening.probes, probes, None), doors::serve(metrics, scrapes, listening.tls));
+            let (never, _) = future::join(both.0, both.1).await;
+            never
+        }
+    }
+}
+
 /// Listens on the address. `[::]` means all addresses of both families: where the kernel has no IPv6, all of IPv4.
-///
-/// # Errors
-///
-/// If it cannot be listened on.
-pub fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListener, Error> {
     let bound = bind(address).or_else(|source| match without_ipv6(address, &source) {
         Some(address) => bind(address),
         None => Err(source),
     });
-    bound.map_err(|source| Error::Listen { address, source })
-}
-
-/// Serves the probes and the metrics for ever: alive while work moves or none waits, ready once everything has been listed.
-///
-/// # Errors
-///
-/// If serving ends.
-pub async fn serve(
-    listener: TcpListener,
-    health: impl Fn() -> Health + Send + Sync + 'static,
-    metrics: Metrics,
-) -> Result<(), Error> {
-    let router = Router::new()
-        .route("/livez", get(async |State(probe): State<Probe>| alive(probe())))
-        .route("/readyz", get(async |State(probe): State<Probe>| ready(probe())))
-        .with_state(Arc::new(health) as Probe)
-        .route("/metrics", get(async move |headers: HeaderMap| metrics.answer(&headers)));
-    axum::serve(listener, router).await.map_err(|source| Error::Serve { source })
+    bound.map_err(|source| Error::Listen { setting, address, source })
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
@@ -155,10 +215,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_listener_on_all_addresses_answers_over_ipv4_and_over_ipv6() {
-        let listener = listen("[::]:0".parse().unwrap()).unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let listening = Listening::new("[::]:0".parse().unwrap(), None, None).unwrap();
+        let port = listening.of_probes().unwrap().port();
         let metrics = metrics::tests::of(&[], true);
-        tokio::spawn(serve(listener, Health::default, metrics));
+        tokio::spawn(serve(listening, Health::default, metrics, None));
         let has_ipv6 = std::net::TcpListener::bind("[::1]:0").is_ok();
         let addresses = [("127.0.0.1", true), ("::1", has_ipv6)];
         for (address, _) in addresses.into_iter().filter(|(_, is_there)| *is_there) {
@@ -170,6 +230,41 @@ mod tests {
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.unwrap();
             assert!(answer.starts_with("HTTP/1.1 200 OK"), "{address}: {answer}");
+        }
+    }
+
+    /// Connections that say nothing, or begin a question and do not end it.
+    async fn stalled(port: u16, count: usize) -> Vec<TcpStream> {
+        let mut open = Vec::new();
+        for number in 0..count {
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            if number % 2 == 0 {
+                stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: ").await.unwrap();
+            }
+            open.push(stream);
+        }
+        open
+    }
+
+    #[tokio::test]
+    async fn a_probe_is_answered_at_once_however_many_others_stall() {
+        let listening = Listening::new("127.0.0.1:0".parse().unwrap(), None, None).unwrap();
+        let port = listening.of_probes().unwrap().port();
+        tokio::spawn(serve(listening, Health::default, metrics::tests::of(&[], true), None));
+        let mut others = stalled(port, 200).await;
+        let begun = std::time::Instant::now();
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        stream.write_all(b"GET /livez HTTP/1.1\r\nhost: operator\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+        assert!(answer.contains("connection: close"), "one connection is for one question: {answer}");
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        let mut nothing = [0; 16];
+        // The oldest were ended for the sake of the newest, and those go by themselves.
+        for at in [0, 199] {
+            let read = tokio::time::timeout(Duration::from_secs(10), others[at].read(&mut nothing)).await;
+            assert!(read.is_ok(), "{at} is still open");
         }
     }
 

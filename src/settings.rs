@@ -1,14 +1,21 @@
-//! Every setting, with type, default, unit, flag and environment variable; checked together, before anything starts.
+//! Every setting, with type, default, unit, flag and environment variable; checked together, before any of them is in effect.
 //!
 //! A flag outweighs its environment variable, that outweighs the file, that outweighs the default. `docs/settings.md` is their
 //! table, which a test holds against this file.
 
+mod client_certificate;
 mod host;
 mod lease;
 mod no_proxy;
 mod proxy;
 mod range;
+mod reload;
+mod scraping;
+mod shown;
+mod sink;
+mod source;
 mod strict;
+mod traces;
 mod url;
 mod watch;
 mod yaml;
@@ -23,16 +30,25 @@ use jiff::SignedDuration;
 use reqwest::header::HeaderValue;
 use serde::Deserialize;
 
+pub use client_certificate::{ClientCertificate, ClientCertificateInput};
 pub use host::{Host, HostInput, is_loopback};
 pub use lease::Lease;
 pub use proxy::{Proxy, ProxyInput};
 pub use range::Range;
+pub use reload::{NEED_A_RESTART, Taken};
+pub use scraping::Scraping;
+pub use shown::MetricsDetail;
+pub use sink::{Sink, SinkFormat, SinkInput, Sinks};
+pub use source::Source;
+pub use traces::Traces;
 pub use watch::{SecretScope, Watch};
 pub use yaml::{documents, from_value, from_yaml, unread, with_names};
 
 use crate::domain::{
     duration::Duration,
     probing::{Limits, schedule::Timing},
+    selector::{NotASelector, Selector},
+    shard::Shard,
 };
 
 const MINUTE: u32 = 60;
@@ -57,14 +73,15 @@ const CONCURRENCY: Range = Range::count("concurrency", 16, 1, 1000);
 const LEASE_DURATION: Range = Range::duration("leaseDuration", 15, 3, 5 * MINUTE);
 const RENEW_DEADLINE: Range = Range::duration("renewDeadline", 10, 2, 4 * MINUTE);
 const RETRY_PERIOD: Range = Range::duration("retryPeriod", 2, 1, MINUTE);
+const SINK_TIMEOUT: Range = Range::duration("sinks[].timeout", 10, 1, MINUTE);
 const HOST_CONCURRENCY: Range = Range::count("hosts[].concurrency", 16, 1, 100);
 const CONNECT_TIMEOUT: Range = Range::duration("hosts[].connectTimeout", 3, 1, 30);
 // GitHub itself gives up on a request after 10 s:
 // https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#timeouts
 const TIMEOUT: Range = Range::duration("hosts[].timeout", 10, 1, MINUTE);
 
-/// Every setting with bounds, those of a host as `hosts[].name`.
-pub const RANGES: [Range; 16] = [
+/// Every setting with bounds, those of a host as `hosts[].name`, of a sink as `sinks[].name`.
+pub const RANGES: [Range; 17] = [
     MINIMUM_INTERVAL,
     TRUST_FOR,
     CONFIRM_AFTER,
@@ -78,6 +95,7 @@ pub const RANGES: [Range; 16] = [
     LEASE_DURATION,
     RENEW_DEADLINE,
     RETRY_PERIOD,
+    SINK_TIMEOUT,
     HOST_CONCURRENCY,
     CONNECT_TIMEOUT,
     TIMEOUT,
@@ -110,16 +128,32 @@ pub struct Settings {
     pub concurrency: u16,
     /// Whether the objects are listed that name an output, which takes rights of its own.
     pub consumers: bool,
+    /// Whether the gate is lifted off Pods that wait for connections, which takes rights of its own.
+    pub waiting_pods: bool,
     /// The Lease that one of several replicas holds; `None` if there is one replica only.
     pub lease: Option<Lease>,
     /// Whether `/metrics` shows each connection by namespace and name.
     pub metrics_per_connection: bool,
+    /// The labels of connections that stand in metrics and notifications.
+    pub connection_labels: Vec<String>,
+    /// What else of each connection `/metrics` shows.
+    pub metrics_details: Vec<MetricsDetail>,
+    /// Whom to tell of changes.
+    pub sinks: Sinks,
     /// What of the cluster is watched.
     pub watch: Watch,
+    /// Which of several operators this is that share the namespaces; `None` if there is one.
+    pub shard: Option<Shard>,
+    /// The labels of the connections that are looked after; `None` if all are.
+    pub selector: Option<Selector>,
     /// The `X-GitHub-Api-Version` header.
     pub github_api_version: HeaderValue,
-    /// Where `/livez`, `/readyz` and `/metrics` are served.
+    /// Where `/livez` and `/readyz` are served, and `/metrics` too if it has no address of its own.
     pub listen: SocketAddr,
+    /// Where and to whom `/metrics` is served.
+    pub scraping: Scraping,
+    /// Where traces are sent; `None` if nowhere.
+    pub traces: Option<Traces>,
     /// How log lines look.
     pub log_format: LogFormat,
     /// Which log lines there are.
@@ -174,6 +208,9 @@ pub struct SettingsInput {
     /// Whether to list the Pods, workloads and others that name an output [default: false]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_CONSUMERS", value_name = "true|false", value_parser = truth)]
     pub consumers: Option<bool>,
+    /// Whether to lift the scheduling gate githubpat.dev/token off Pods once the connections that they wait for are Ready [default: false]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_WAITING_PODS", value_name = "true|false", value_parser = truth)]
+    pub waiting_pods: Option<bool>,
     /// Whether several replicas may run, of which one at a time works: the one that holds the Lease [default: false]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_LEADER_ELECTION", value_name = "true|false", value_parser = truth)]
     pub leader_election: Option<bool>,
@@ -195,6 +232,17 @@ pub struct SettingsInput {
     /// Whether /metrics shows each connection by namespace and name, and not only how many there are [default: true]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_METRICS_PER_CONNECTION", value_name = "true|false", value_parser = truth)]
     pub metrics_per_connection: Option<bool>,
+    /// The labels of connections that stand in /metrics and in notifications, separated by commas
+    #[arg(
+        long,
+        env = "GITHUB_PAT_OPERATOR_CONNECTION_LABELS",
+        value_name = "LABEL,…",
+        value_delimiter = ','
+    )]
+    pub connection_labels: Option<Vec<String>>,
+    /// What else of each connection stands in /metrics: the login of its account, and what names its outputs, separated by commas
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_METRICS_DETAILS", value_delimiter = ',')]
+    pub metrics_details: Option<Vec<MetricsDetail>>,
     /// How the Secrets are watched: one watch for each namespace that has connections, or one for all namespaces [default: Namespaced]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_SECRET_SCOPE")]
     pub secret_scope: Option<SecretScope>,
@@ -206,15 +254,39 @@ pub struct SettingsInput {
         value_delimiter = ','
     )]
     pub watch_namespaces: Option<Vec<String>>,
+    /// Which of several operators this is that share the namespaces and the budgets of hosts, and how many there are, as in 0/4 [default: the only one]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_SHARD", value_name = "INDEX/COUNT")]
+    pub shard: Option<String>,
+    /// The labels of the connections that the operator looks after, as in team=infra,!canary [default: all connections]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_SELECTOR", value_name = "SELECTOR")]
+    pub selector: Option<String>,
     /// The role that grants the Secrets of a namespace once it is bound there [default: github-pat-operator-secrets]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_SECRETS_ROLE", value_name = "NAME")]
     pub secrets_role: Option<String>,
+    /// The role that lets the operator lift the gates of the Pods of a namespace once it is bound there [default: github-pat-operator-waiting-pods]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_WAITING_PODS_ROLE", value_name = "NAME")]
+    pub waiting_pods_role: Option<String>,
     /// The X-GitHub-Api-Version header [default: 2022-11-28]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_GITHUB_API_VERSION", value_name = "DATE")]
     pub github_api_version: Option<String>,
-    /// Where /livez, /readyz and /metrics are served [default: 127.0.0.1:8080]
+    /// Where /livez and /readyz are served, and /metrics without --metrics-listen [default: 127.0.0.1:8080]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_LISTEN", value_name = "ADDRESS:PORT", value_parser = address)]
     pub listen: Option<SocketAddr>,
+    /// Where /metrics is served [default: where --listen says]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_METRICS_LISTEN", value_name = "ADDRESS:PORT", value_parser = address)]
+    pub metrics_listen: Option<SocketAddr>,
+    /// The folder with tls.crt and tls.key, over which /metrics is served then [default: none, plain HTTP]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_METRICS_TLS_DIRECTORY", value_name = "FOLDER")]
+    pub metrics_tls_directory: Option<PathBuf>,
+    /// Whether a reader of /metrics must show a bearer token whose user the API server lets get /metrics [default: false]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_METRICS_AUTHENTICATION", value_name = "true|false", value_parser = truth)]
+    pub metrics_authentication: Option<bool>,
+    /// The URL of the OpenTelemetry collector to which traces are sent over OTLP [default: none]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_TRACES_ENDPOINT", value_name = "URL")]
+    pub traces_endpoint: Option<String>,
+    /// A PEM file with authorities that the collector is trusted by, beside those of the machine [default: none]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_TRACES_CA_BUNDLE", value_name = "FILE")]
+    pub traces_ca_bundle: Option<PathBuf>,
     /// How log lines look [default: text]
     #[arg(long, env = "GITHUB_PAT_OPERATOR_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -224,6 +296,9 @@ pub struct SettingsInput {
     /// GitHub hosts beside github.com; in the file only.
     #[arg(skip)]
     pub hosts: Vec<HostInput>,
+    /// Whom to tell of changes; in the file only.
+    #[arg(skip)]
+    pub sinks: Vec<SinkInput>,
 }
 
 /// A setting that cannot be used.
@@ -245,6 +320,9 @@ pub enum Error {
         /// Where and why.
         message: String,
     },
+    /// There was a file, and now it is one that somebody may be writing.
+    #[error("the settings file {} is empty; for the defaults alone, write {{}}", .0.display())]
+    Empty(PathBuf),
     /// One setting is out of its bounds.
     #[error("the setting {name} is wrong: {message}")]
     Value {
@@ -286,10 +364,22 @@ impl Settings {
     /// The first setting that cannot be used, by name.
     pub fn new(outer: SettingsInput, inner: SettingsInput) -> Result<Self, Error> {
         let duration = |range: Range, outer: Option<_>, inner| range.checked_duration(outer.or(inner));
-        let lease = Lease::new(&outer, &inner)?;
+        let shard = shard(outer.shard.as_ref().or(inner.shard.as_ref()))?;
+        let selector = selector(outer.selector.as_ref().or(inner.selector.as_ref()))?;
+        let name = lease::name(&outer, &inner, selector.as_ref());
+        let lease = Lease::new(&outer, &inner, &name, shard)?;
         let watch = Watch::new(&outer, &inner)?;
+        let sinks = Sinks::new(&outer, &inner, &name, shard)?;
+        let scraping = Scraping::new(&outer, &inner)?;
+        let traces = Traces::new(&outer, &inner)?;
+        let labels = outer.connection_labels.or(inner.connection_labels).unwrap_or_default();
         let settings = Settings {
+            connection_labels: shown::label_keys(labels)?,
+            metrics_details: outer.metrics_details.or(inner.metrics_details).unwrap_or_default(),
+            sinks,
             watch,
+            shard,
+            selector,
             hosts: host::all(outer.hosts.into_iter().chain(inner.hosts))?,
             minimum_interval: duration(MINIMUM_INTERVAL, outer.minimum_interval, inner.minimum_interval)?,
             trust_for: duration(TRUST_FOR, outer.trust_for, inner.trust_for)?,
@@ -305,6 +395,7 @@ impl Settings {
                 .checked_number(outer.questions_per_minute.or(inner.questions_per_minute))?,
             concurrency: CONCURRENCY.checked_number(outer.concurrency.or(inner.concurrency))?,
             consumers: outer.consumers.or(inner.consumers).unwrap_or_default(),
+            waiting_pods: outer.waiting_pods.or(inner.waiting_pods).unwrap_or_default(),
             lease,
             metrics_per_connection: outer
                 .metrics_per_connection
@@ -312,6 +403,8 @@ impl Settings {
                 .unwrap_or(true),
             github_api_version: api_version(outer.github_api_version.or(inner.github_api_version))?,
             listen: outer.listen.or(inner.listen).unwrap_or(([127, 0, 0, 1], 8080).into()),
+            scraping,
+            traces,
             log_format: outer.log_format.or(inner.log_format).unwrap_or(LogFormat::Text),
             log_filter: outer.log_filter.or(inner.log_filter).unwrap_or_else(|| "info".to_owned()),
         };
@@ -331,18 +424,34 @@ impl Settings {
         }
     }
 
-    /// How much this host is asked.
-    pub fn limits(&self, host: &Host) -> Limits {
+    /// How many operators share the budgets of hosts.
+    fn shards(&self) -> u32 {
+        self.shard.map_or(1, |shard| shard.count().into())
+    }
+
+    /// How much this host is asked, by this shard.
+    fn limits(&self, host: &Host) -> Limits {
+        let shards = self.shards();
+        // A namespace is looked after by one of them, but an account may have tokens in several.
+        let share = |all: u32| all.checked_div(shards).unwrap_or(all).max(1);
+        let concurrency = share(host.concurrency.into());
         Limits {
             confirm_after: self.confirm_after,
             minimum_interval: self.minimum_interval,
             incident_hold: self.incident_hold,
-            failed_logins_per_hour: self.failed_logins_per_hour,
-            failed_logins_per_namespace: self.failed_logins_per_namespace,
-            points_per_minute: self.questions_per_minute,
-            concurrency: host.concurrency,
-            account_share: ACCOUNT_SHARE,
+            failed_logins_per_hour: share(self.failed_logins_per_hour),
+            failed_logins_per_namespace: self
+                .failed_logins_per_namespace
+                .min(share(self.failed_logins_per_hour)),
+            points_per_minute: share(self.questions_per_minute),
+            concurrency: u16::try_from(concurrency).unwrap_or(host.concurrency),
+            account_share: share(ACCOUNT_SHARE),
         }
+    }
+
+    /// Each host by its name, and how much it is asked.
+    pub fn limited_hosts(&self) -> impl Iterator<Item = (&str, Limits)> {
+        self.hosts.iter().map(|host| (host.name.as_str(), self.limits(host)))
     }
 
     /// The host of this name.
@@ -363,8 +472,37 @@ impl Settings {
             );
             return Err(Error::value(FAILED_LOGINS_PER_NAMESPACE.name, message));
         }
+        if self.metrics_details.contains(&MetricsDetail::Consumers) && !self.consumers {
+            let message = "it has consumers, which are known with the setting consumers alone: set that, or leave it out";
+            return Err(Error::value("metricsDetails", message));
+        }
+        let shards = self.shards();
+        if self.shard.is_some() && !self.watch.namespaces.is_empty() {
+            let message =
+                "watchNamespaces says already which namespaces this operator has: leave one of both out";
+            return Err(Error::value("shard", message));
+        }
+        let least = [
+            (FAILED_LOGINS_PER_HOUR, self.failed_logins_per_hour),
+            (QUESTIONS_PER_MINUTE, self.questions_per_minute),
+        ];
+        if let Some((range, all)) = least.into_iter().find(|(_, all)| *all < shards) {
+            let message = format!("{all} is below the number of shards, {shards}, which share it: raise it");
+            return Err(Error::value(range.name, message));
+        }
         Ok(self)
     }
+}
+
+fn shard(given: Option<&String>) -> Result<Option<Shard>, Error> {
+    given.map(|text| text.parse().map_err(|message: &str| Error::value("shard", message))).transpose()
+}
+
+/// An empty one, as the chart writes it, is that of all connections.
+fn selector(given: Option<&String>) -> Result<Option<Selector>, Error> {
+    let given = given.filter(|text| !text.trim().is_empty());
+    let wrong = |error: NotASelector| Error::value("selector", error.to_string());
+    given.map(|text| text.parse().map_err(wrong)).transpose()
 }
 
 /// The flag with bounds and default in its help text, if it has bounds.

@@ -1,9 +1,11 @@
 //! Turns a decision, and what stands after acting on it, into conditions. Pure; it also keeps transition times.
 
 mod account;
+mod announced;
 mod consumers;
 mod events;
 mod judges;
+mod notices;
 mod room;
 mod rotation;
 mod standby;
@@ -28,9 +30,10 @@ use crate::{
         workload::{Following, Workload},
     },
 };
+pub use announced::announced;
 pub use events::events;
 use judges::{authenticated, not_expiring, published, requirements_met, secret_resolved};
-pub use rotation::announced;
+pub use notices::{Warned, notices, notices_open, notices_since};
 pub use standby::Standbys;
 
 /// All that a status is made of.
@@ -146,6 +149,7 @@ pub fn next(before: Before<'_>, generation: Option<i64>, pass: &Pass<'_>) -> Opt
             summary.next_check_at.is_some_and(|at| at > schedule::later(pass.seen.now, schedule::FARTHEST));
         summary.says_the_same(&status)
             && !is_strange
+            && !lists_anew(&status, summary)
             && !is_overdue(&status, summary, pass.seen.timing.heartbeat)
     });
     (!is_said).then_some(status)
@@ -165,6 +169,15 @@ fn said_consumers(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Option<Co
         }
         None => before.cloned(),
     }
+}
+
+/// True if the consumers were listed for the first time since the outputs hold the token of the last rotation.
+fn lists_anew(status: &Status, summary: &StatusSummary) -> bool {
+    let listed = |consumers: &ConsumersStatus| consumers.observed_at.0;
+    let published = status.rotation.as_ref().and_then(|rotation| rotation.published_at.as_ref());
+    let (before, now) = (summary.consumers.as_deref().map(listed), status.consumers.as_ref().map(listed));
+    published
+        .is_some_and(|at| before.is_none_or(|before| before < at.0) && now.is_some_and(|now| now >= at.0))
 }
 
 /// True if `checkedAt` in the cluster is older than the heartbeat. One that lies ahead was written by a clock that was wrong.
@@ -222,8 +235,8 @@ pub fn unreadable(
 /// So many changes of Ready are kept.
 const HISTORY: usize = 10;
 
-/// The last changes of Ready, and this one if it is one. That a connection is judged for the first time is none: its condition has
-/// the instant.
+/// The last changes of Ready, and this one if it is one. What it said first is added with the first change: until then its condition
+/// has the instant.
 fn history(summary: Option<&StatusSummary>, conditions: &[Condition], now: Timestamp) -> Vec<ReadyChange> {
     let Some(summary) = summary else { return Vec::new() };
     let mut history = summary.history.to_vec();
@@ -232,6 +245,13 @@ fn history(summary: Option<&StatusSummary>, conditions: &[Condition], now: Times
     let is_same =
         before.status == ready.status && before.reason.is_some_and(|reason| reason.as_str() == ready.reason);
     if !is_same {
+        if let (true, Some(at), Some(reason)) = (history.is_empty(), before.at(), before.reason) {
+            history.push(ReadyChange {
+                at: time(at),
+                ready: before.status,
+                reason: reason.as_str().to_owned(),
+            });
+        }
         history.push(ReadyChange { at: time(now), ready: ready.status, reason: ready.reason.clone() });
     }
     history.split_off(history.len().saturating_sub(HISTORY))

@@ -1,6 +1,6 @@
 //! Connections that come and go, wave after wave, and what the operator keeps of them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::{
     Failed, Options, cold, goals,
@@ -10,6 +10,9 @@ use crate::{
     stage::{Audit, NAMESPACE, SETTLE, Stage},
 };
 
+/// How long after the last connection went it is measured: the connections to GitHub are closed after 30 s, and what is free is given back
+/// within 30 s of that.
+const AT_REST: Duration = Duration::from_secs(70);
 /// Connections that exist at once.
 const WAVE: u32 = 200;
 /// Waves between two lines that tell how far it is.
@@ -44,7 +47,7 @@ pub(crate) async fn run(options: &Options, report: &mut Report) -> Result<(), Fa
         }
     }
     let rate = f64::from(count) / begin.elapsed().as_secs_f64();
-    tokio::time::sleep(cold::SETTLED_AFTER).await;
+    tokio::time::sleep(AT_REST).await;
     let (after, peak) = (process::resident(operator.id())?, process::peak(operator.id())?);
     stage.linger().await;
     operator.stop().await?;

@@ -19,7 +19,7 @@ mod stalled;
 mod status_write;
 mod steady;
 
-use std::{error::Error, process::ExitCode};
+use std::{error::Error, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, ValueEnum};
 
@@ -50,6 +50,9 @@ struct Options {
     /// A line for the operator's settings file, such as 'concurrency: 64'; may be given several times
     #[arg(long, value_name = "LINE")]
     setting: Vec<String>,
+    /// The program to measure, such as that of an image or of another commit; by default the one that cargo has built
+    #[arg(long, value_name = "FILE", default_value = env!("CARGO_BIN_EXE_github-pat-operator"), hide_default_value = true)]
+    operator: PathBuf,
     /// Given by `cargo bench`; without it, as from `cargo test --all-targets`, nothing is measured
     #[arg(long, hide = true)]
     bench: bool,

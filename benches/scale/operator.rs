@@ -1,4 +1,4 @@
-//! The operator's own release binary, as a process beside us.
+//! The operator's release binary, as a process beside us.
 
 use std::{
     net::SocketAddr,
@@ -26,12 +26,13 @@ pub(crate) struct Operator {
 
 impl Operator {
     pub(crate) fn start(
+        program: &Path,
         plane: &ControlPlane,
         settings: &Path,
         log: &Path,
         address: SocketAddr,
     ) -> Result<Self, Failed> {
-        let launch = Launch::new(env!("CARGO_BIN_EXE_github-pat-operator"))
+        let launch = Launch::new(program)
             .arguments(["run", "--listen", &address.to_string(), "--config"])
             .arguments([settings])
             .variable("KUBECONFIG", plane.user(USER, Some("system:masters"))?)

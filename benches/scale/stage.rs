@@ -1,6 +1,6 @@
 //! A cluster that knows the resource, a simulated GitHub, and what is seen of both from outside.
 
-use std::{net::TcpListener, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use crate::{
     Failed, Options,
@@ -9,7 +9,7 @@ use crate::{
     ready::Ready,
     report::progress,
 };
-use control_plane::{ControlPlane, Options as PlaneOptions};
+use control_plane::{ControlPlane, Options as PlaneOptions, Port};
 use github_pat_operator::api;
 use github_simulator::Simulator;
 use k8s_openapi::{
@@ -47,6 +47,7 @@ pub(crate) struct Stage {
     pub(crate) plane: ControlPlane,
     pub(crate) github: Simulator,
     pub(crate) stalled: Simulator,
+    operator: PathBuf,
     settings: String,
     profile: bool,
 }
@@ -81,6 +82,7 @@ impl Stage {
             plane,
             github: Simulator::start().await?,
             stalled: Simulator::start().await?,
+            operator: options.operator.clone(),
             settings: settings(&options.setting),
             profile: options.profile,
         };
@@ -92,7 +94,7 @@ impl Stage {
 
     /// Starts the operator and returns at once.
     pub(crate) fn operator(&self) -> Result<Operator, Failed> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let address = Port::reserve()?.keep();
         // In the folder that goes with the control plane, even when this process is killed.
         let settings = self.plane.directory().join("settings.yaml");
         let host = |name: &str, github: &Simulator| format!("{{ name: {name}, apiUrl: '{}' }}", github.url());
@@ -100,7 +102,7 @@ impl Stage {
         // The steady section has intervals below the default minimum.
         std::fs::write(&settings, format!("hosts: [{hosts}]\nminimumInterval: 10s\n{}\n", self.settings))?;
         let log = self.plane.directory().join("operator.log");
-        let operator = Operator::start(&self.plane, &settings, &log, address)?;
+        let operator = Operator::start(&self.operator, &self.plane, &settings, &log, address)?;
         self.tell_id("github-pat-operator", operator.id());
         Ok(operator)
     }

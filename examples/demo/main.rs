@@ -1,8 +1,9 @@
 //! The whole product on one machine: a control plane, a simulated GitHub, the operator, and what a cluster admin meets.
 //!
 //! `cargo run --example demo` shows it and keeps running until Ctrl-C; with `-- --once` it ends by itself, with exit code 1 if a
-//! step did not show what it should. With `GITHUB_TOKEN` set, one more connection asks the real github.com about that token.
+//! step did not show what it should; with `-- --ui` the plugin's page of this cluster opens in the browser. With `GITHUB_TOKEN` set, one more connection asks the real github.com about that token.
 
+mod plugin;
 mod purposes;
 mod rotation;
 mod show;
@@ -16,24 +17,35 @@ use stage::{Expected, Stage, output, ready, says};
 
 type Failed = Box<dyn Error + Send + Sync>;
 
+/// What comes after the steps.
+enum End {
+    /// Nothing.
+    Once,
+    /// The table, until Ctrl-C.
+    Table,
+    /// The page of the plugin, until Ctrl-C.
+    Page,
+}
+
 #[tokio::main]
 async fn main() -> Result<ExitCode, Failed> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let once = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [] => false,
-        ["--once"] => true,
+    let end = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => End::Table,
+        ["--once"] => End::Once,
+        ["--ui"] => End::Page,
         _ => {
-            show::line("usage: cargo run --example demo [-- --once]")?;
+            show::line("usage: cargo run --example demo [-- --once | --ui]")?;
             return Ok(ExitCode::from(3));
         }
     };
     tokio::select! {
-        played = play(once) => played,
+        played = play(end) => played,
         _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(130)),
     }
 }
 
-async fn play(once: bool) -> Result<ExitCode, Failed> {
+async fn play(end: End) -> Result<ExitCode, Failed> {
     let mut stage = Stage::set().await?;
     good_tokens(&mut stage).await?;
     tokens_that_do_not_serve(&mut stage).await?;
@@ -47,10 +59,11 @@ async fn play(once: bool) -> Result<ExitCode, Failed> {
     rotation::play(&mut stage).await?;
     your_own(&mut stage).await?;
     let all_shown = stage.sum_up()?;
-    if once {
-        return Ok(if all_shown { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    match end {
+        End::Once => Ok(if all_shown { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        End::Table => stage.keep_showing().await,
+        End::Page => stage.show_page().await,
     }
-    stage.keep_showing().await
 }
 
 async fn good_tokens(stage: &mut Stage) -> Result<(), Failed> {

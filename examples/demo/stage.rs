@@ -12,6 +12,7 @@ use control_plane::{ControlPlane, Options};
 use futures::{StreamExt, pin_mut};
 use github_pat_operator::{
     api::{self, GithubPatConnection},
+    cluster::transport,
     run,
     settings::{Settings, SettingsInput},
 };
@@ -32,8 +33,10 @@ use kube::{
 use serde_json::json;
 use tokio::{sync::watch, task::JoinSet};
 
-use super::Failed;
-use super::show::{self, Screen};
+use super::{
+    Failed, plugin,
+    show::{self, Screen},
+};
 
 const NAMESPACE: &str = "demo";
 /// By when a step must show what it should.
@@ -261,6 +264,20 @@ impl Stage {
 
     /// Shows the table until Ctrl-C.
     pub(crate) async fn keep_showing(mut self) -> Result<ExitCode, Failed> {
+        self.tell_what_to_try()?;
+        loop {
+            self.draw().await?;
+            self.changed.changed().await?;
+        }
+    }
+
+    /// Serves the plugin's page of this cluster until Ctrl-C.
+    pub(crate) async fn show_page(self) -> Result<ExitCode, Failed> {
+        self.tell_what_to_try()?;
+        plugin::page(self.plane.admin_kubeconfig(), self.plane.directory()).await
+    }
+
+    fn tell_what_to_try(&self) -> Result<(), Failed> {
         show::line(
             "\nEverything keeps running. Look around in another terminal, and end it here with Ctrl-C:\n",
         )?;
@@ -271,10 +288,7 @@ impl Stage {
             "  the operator's log: {}\n",
             self.plane.directory().join("operator.log").display()
         ))?;
-        loop {
-            self.draw().await?;
-            self.changed.changed().await?;
-        }
+        plugin::commands(&self.github, self.plane.directory())
     }
 
     /// Draws the table. That it cannot be had, as while the CustomResourceDefinition is away, is said and ends nothing.
@@ -404,7 +418,9 @@ fn operate(plane: &ControlPlane, client: &Client, github: &Simulator) -> Result<
     let settings = Settings::new(SettingsInput::default(), SettingsInput::read(&path)?)?;
     let log = std::fs::File::create(plane.directory().join("operator.log"))?;
     tracing_subscriber::fmt().with_ansi(false).with_writer(Mutex::new(log)).try_init()?;
-    tokio::spawn(run::operate(client.clone(), settings, std::future::pending()));
+    let namespace = client.default_namespace().to_owned();
+    let transport = transport::of(client.clone());
+    tokio::spawn(run::operate(transport, namespace, settings, None, std::future::pending()));
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
-pub use candidate::{CandidateStatus, Phase, RotatedToken, RotationStatus};
+pub use candidate::{CandidateStatus, FurtherOldToken, Phase, RotatedToken, RotationStatus};
 pub(super) use condition::ALL_TYPES;
 pub use condition::{CONDITION_TYPES, Condition, ConditionStatus, RECONCILING, STALLED};
 pub use consumers::{ConsumerStatus, ConsumersStatus};
@@ -62,7 +62,7 @@ pub struct GithubPatConnectionStatus {
     /// Set while spec.withdrawAfter counts, and until the outputs are of use again.
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub withdrawal: Option<WithdrawalStatus>,
-    /// The outputs that were deleted and are to be made again, with what others had put on them, 900 bytes in all at most.
+    /// What others had put on outputs that were deleted, for when these are made again, 900 bytes in all at most.
     #[serde(default, deserialize_with = "readable_items", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["secretName"]))]
     pub withdrawn_outputs: Vec<WithdrawnOutput>,
@@ -76,7 +76,7 @@ pub struct GithubPatConnectionStatus {
     /// past while nothing does.
     #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub next_check_at: Option<Time>,
-    /// The last ten changes of Ready, the latest last.
+    /// The last ten changes of Ready, the latest last. The first of all is the first judgement, once another one has come.
     #[serde(default, deserialize_with = "readable_items", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "atomic"))]
     pub history: Vec<ReadyChange>,

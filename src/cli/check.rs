@@ -1,7 +1,5 @@
 //! The same judgement without Kubernetes, about one token.
 
-mod asking;
-
 use std::{
     fmt::Write,
     fs,
@@ -14,26 +12,15 @@ use std::{
 };
 
 use super::{
-    Error, STANDARD_INPUT, file,
+    Error, STANDARD_INPUT, file, host,
     manifest::{self, Manifest, SecretValue},
     print, shown,
 };
 use crate::{
-    api::{
-        ConditionStatus, GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status,
-        RequirementStatus,
-    },
-    domain::{
-        Finding, Reason, Verdict,
-        decide::{Decision, Host, Observation, Stand, decide},
-        duration::Duration,
-        requirement::Line,
-        token::Token,
-    },
-    github::Github,
-    links::links,
+    api::{ConditionStatus, GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status},
+    domain::{Finding, Reason, duration::Duration, requirement::Line, token::Token},
+    judge::judge,
     settings::{CONFIRM_AFTER, Settings, SettingsInput, unread},
-    status::{self, Before, Pass},
     telemetry,
 };
 
@@ -51,7 +38,9 @@ Exit codes:
   2  undetermined: Ready is Unknown. GitHub gave no clear answer, or refused the token once; or check itself failed
   3  wrong usage: an argument, a file, a variable or a setting is wrong, and nothing was asked";
 
-/// Judges one token without Kubernetes. The token comes on standard input, from --secret-file or from GITHUB_TOKEN, never as an
+/// Judges one token without Kubernetes.
+///
+/// The token comes on standard input, from --secret-file or from GITHUB_TOKEN, never as an
 /// argument, since other users see arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
@@ -71,7 +60,7 @@ pub struct Check {
     #[arg(long)]
     host: Option<String>,
     /// The settings file, as for run
-    #[arg(long, env = "GITHUB_PAT_OPERATOR_CONFIG", value_name = "FILE")]
+    #[arg(long, env = "GITHUB_PAT_OPERATOR_CONFIG", hide_env_values = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// How to print
     #[arg(short = 'o', long, value_enum, default_value_t = Output::Text)]
@@ -94,20 +83,16 @@ enum Output {
 pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
     let given = SettingsInput { confirm_after: Some(check.confirm_after), ..SettingsInput::default() };
     let settings = Settings::new(given, file(check.config)?)?;
-    telemetry::start(settings.log_format, &check.log_filter)?;
-    let Manifest { mut spec, secret } = match &check.manifest {
-        Some(path) => manifest::read(path, check.name.as_deref())?,
-        None => Manifest { spec: without_demands()?, secret: None },
+    telemetry::start(settings.log_format, &check.log_filter, None)?;
+    let (mut spec, secret) = match &check.manifest {
+        Some(path) => {
+            let Manifest { spec, secret, .. } = manifest::read(path, check.name.as_deref())?;
+            (spec, secret)
+        }
+        None => (without_demands()?, None),
     };
     spec.host = check.host.unwrap_or(spec.host);
-    let Some(host) = settings.host(&spec.host) else {
-        let known: Vec<_> = settings.hosts.iter().map(|host| host.name.as_str()).collect();
-        return Err(Error::Usage(format!(
-            "there is no host {} in the settings: name one of {}",
-            shown(&spec.host),
-            known.join(", ")
-        )));
-    };
+    let host = host(&settings, &spec.host)?;
     let parsed = |bytes: &[u8]| Token::parse(bytes, host.legacy_tokens);
     let is_taken = check.manifest.as_deref().is_some_and(manifest::is_standard_input);
     let (source, token) = match secret.filter(|_| check.secret_file.is_none()) {
@@ -124,26 +109,15 @@ pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
             (source, parsed(&bytes))
         }
     };
-    let github = Github::new(&settings)?;
-    let known = Host { name: host.name.as_str().into(), addresses: host.addresses.clone() };
-    let token = token.map_or_else(
-        |finding| Verdict::No(vec![Finding { message: format!("{source}: {}", finding.message), ..finding }]),
-        Verdict::Yes,
-    );
-    let seen = asking::ask(github, &spec, known, &settings, token).await;
-    let decision = decide(&seen);
-    let status = judged(&seen, &decision, host, &spec, &source);
+    let judged = judge(&settings, host, &spec, "github-pat-operator check", &source, token).await?;
+    let status = &judged.status;
     print(&match check.output {
-        Output::Text => text(&status, &decision.judgement.lines),
+        Output::Text => text(status, &judged.lines),
         Output::Json => {
-            serde_json::to_string_pretty(&status).map_err(|error| Error::Print(error.to_string()))?
+            serde_json::to_string_pretty(status).map_err(|error| Error::Print(error.to_string()))?
         }
     })?;
-    Ok(match status.condition("Ready").map(|ready| ready.status) {
-        Some(ConditionStatus::True) => ExitCode::SUCCESS,
-        Some(ConditionStatus::False) => ExitCode::from(1),
-        _ => ExitCode::from(2),
-    })
+    Ok(ExitCode::from(status.usability().exit_code()))
 }
 
 /// The spec of a connection that demands nothing.
@@ -192,48 +166,6 @@ fn read(source: std::io::Result<impl Read>, name: &str) -> Result<Vec<u8>, Error
     let mut bytes = Vec::new();
     let read = source.and_then(|source| source.take(LONGEST_INPUT).read_to_end(&mut bytes));
     read.map(|_| bytes).map_err(|error| Error::Usage(format!("cannot read {name}: {}", unread(&error))))
-}
-
-/// The status that the operator would write, without outputs, of which only what refuses the token is told.
-fn judged(
-    seen: &Observation,
-    decision: &Decision<'_>,
-    host: &crate::settings::Host,
-    spec: &Spec,
-    source: &str,
-) -> Status {
-    let refused = decision.stands.iter().any(|(_, stand)| matches!(stand, Stand::Refused(_)));
-    // Nothing is written here, so what is not refused counts as written.
-    let stands = decision.stands.iter().map(|(name, stand)| match stand {
-        Stand::Refused(finding) => (*name, Stand::Refused(finding.clone())),
-        _ => (*name, Stand::Wanted),
-    });
-    let stands: Vec<_> = stands.collect();
-    let kind = seen.token.yes().map(|token| token.kind);
-    let links = links(host, "github-pat-operator check", spec, kind, &decision.judgement.lines);
-    let pass = Pass {
-        after: status::After::default(),
-        seen,
-        decision,
-        stands: &stands,
-        others: &[],
-        withdrawn_outputs: None,
-        source,
-        secret_name: source,
-        links: Some(&links),
-        raised_from: None,
-        standbys: None,
-        web: None,
-        handled_request: None,
-    };
-    let mut status = status::next(Before::default(), None, &pass).unwrap_or_default();
-    status.conditions.retain(|condition| condition.type_ != "Published" || refused);
-    status.outputs.clear();
-    status.next_check_at = None;
-    // Nobody stores it, so that there is room for all.
-    status.requirements = decision.judgement.lines.iter().map(RequirementStatus::from).collect();
-    status.further_requirements = None;
-    status
 }
 
 /// The conditions as a person reads them.

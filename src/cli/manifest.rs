@@ -1,4 +1,4 @@
-//! What `check` takes from a manifest: a connection, and the Secret that it names if that stands there too.
+//! What is taken from a manifest: a connection, and the Secret that it names if that stands there too.
 
 use std::{fs, io::Read, path::Path};
 
@@ -19,23 +19,25 @@ const KIND: &str = "GithubPatConnection";
 const SPEC_SCHEMA: &str = "/spec/versions/0/schema/openAPIV3Schema/properties/spec";
 
 /// A connection of a manifest.
-pub(super) struct Manifest {
+pub struct Manifest {
+    /// It, as it stands there.
+    pub object: Value,
     /// Its spec.
-    pub(super) spec: Spec,
+    pub spec: Spec,
     /// The Secret that it names, if that is in the same manifest.
-    pub(super) secret: Option<SecretValue>,
+    pub secret: Option<SecretValue>,
 }
 
 /// What a Secret in a manifest has under the key that the connection names.
-pub(super) struct SecretValue {
+pub struct SecretValue {
     /// The Secret and the manifest, as a sentence names them.
-    pub(super) source: String,
+    pub source: String,
     /// The value; `None` if there is no such key.
-    pub(super) value: Option<Zeroizing<Vec<u8>>>,
+    pub value: Option<Zeroizing<Vec<u8>>>,
 }
 
 /// True if this file stands for standard input, as for kubectl.
-pub(super) fn is_standard_input(path: &Path) -> bool {
+pub fn is_standard_input(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
@@ -44,7 +46,7 @@ pub(super) fn is_standard_input(path: &Path) -> bool {
 /// # Errors
 ///
 /// What is wrong with the file, or how to name one of its connections.
-pub(super) fn read(path: &Path, name: Option<&str>) -> Result<Manifest, Error> {
+pub fn read(path: &Path, name: Option<&str>) -> Result<Manifest, Error> {
     let mut text = Zeroizing::new(String::new());
     let (place, read) = if is_standard_input(path) {
         (STANDARD_INPUT.to_owned(), std::io::stdin().read_to_string(&mut text))
@@ -72,7 +74,7 @@ fn manifest(text: &str, name: Option<&str>, place: &str) -> Result<Manifest, Str
     let spec: Spec = from_value("spec", spec)?;
     let secret = secret(&objects, connection, &spec);
     let secret = secret.map(|secret| value(secret, &spec, place)).transpose()?;
-    Ok(Manifest { spec, secret })
+    Ok(Manifest { object: connection.clone(), spec, secret })
 }
 
 /// The objects that a document has: those of a list, as `kubectl get -o yaml` writes it, else itself.

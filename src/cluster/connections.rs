@@ -3,26 +3,30 @@
 use arcstr::ArcStr;
 use kube::{
     Client, Resource,
-    api::ObjectMeta,
+    api::{ListParams, ObjectMeta},
     core::{NamespaceResourceScope, Request, params::PostParams},
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, value::RawValue};
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{
     Fault, get_opt,
     object::{FIELD_MANAGER, Meta, ObjectKey},
+    scope::Scope,
+    shown::{Kept, Shown},
     spec::StoredSpec,
     within,
 };
 use crate::{
     api::{GithubPatConnection, GithubPatConnectionStatus as Status, StatusDigest},
-    domain::{excerpt, version::ResourceVersion},
+    domain::{excerpt, selector::Selector, version::ResourceVersion},
 };
 
 /// The annotation whose change makes the operator ask GitHub at once.
 pub const REQUESTED_AT: &str = "githubpat.dev/requestedAt";
+/// So many are held in memory at once while all are read.
+const PAGE: u32 = 300;
 /// The longest value of it that is looked at, in bytes of JSON, since the status repeats it.
 const LONGEST_REQUEST: usize = 256;
 
@@ -39,6 +43,8 @@ pub struct Connection {
     pub generation: Option<i64>,
     /// Whether it is being deleted.
     pub deleting: bool,
+    /// What is shown of it; the index keeps that alone which the settings name.
+    pub shown: Option<Box<Shown>>,
     /// The value of the annotation `githubpat.dev/requestedAt`.
     pub requested: Option<Box<str>>,
     /// The spec.
@@ -48,10 +54,21 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// The same, of which no more is shown than is to be kept.
+    #[must_use]
+    pub(super) fn keeping(self, kept: &Kept) -> Self {
+        Connection { shown: self.shown.and_then(|shown| shown.kept(kept)), ..self }
+    }
+
     /// The same without what its status remembers of the token: somebody has taken that.
     #[must_use]
     pub fn without_memory(self) -> Self {
         Connection { status: self.status.map(StatusDigest::without_memory), ..self }
+    }
+
+    /// True if [`Connection::without_memory`] would change anything.
+    pub fn has_memory(&self) -> bool {
+        self.status.as_ref().is_some_and(StatusDigest::has_memory)
     }
 
     /// True if the operator has judged it before, whichever generation of it.
@@ -71,7 +88,7 @@ impl Connection {
 pub(super) struct Received {
     pub(super) key: ObjectKey,
     pub(super) resource_version: ResourceVersion,
-    metadata: Meta,
+    metadata: Meta<BTreeMap<String, String>>,
     spec: Option<Box<RawValue>>,
     status: Option<Box<RawValue>>,
     /// For the watcher.
@@ -83,7 +100,7 @@ impl<'de> Deserialize<'de> for Received {
         #[derive(Deserialize)]
         struct Parts {
             #[serde(default)]
-            metadata: Meta,
+            metadata: Meta<BTreeMap<String, String>>,
             #[serde(default)]
             spec: Option<Box<RawValue>>,
             #[serde(default)]
@@ -115,7 +132,7 @@ impl Received {
 
 impl From<Received> for Connection {
     fn from(received: Received) -> Self {
-        let status = received.status().map(StatusDigest::from);
+        let status = received.status();
         let Received { key, resource_version, metadata, spec, .. } = received;
         let spec = spec.and_then(|spec| serde_json::from_str(spec.get()).ok()).unwrap_or(Value::Null);
         let requested = metadata.annotations.as_ref().and_then(|annotations| annotations.get(REQUESTED_AT));
@@ -125,9 +142,10 @@ impl From<Received> for Connection {
             resource_version,
             generation: metadata.generation,
             deleting: metadata.deletion_timestamp.is_some(),
+            shown: Some(Box::new(Shown::of(metadata.labels, status.as_ref()))),
             requested: requested.map(|text| excerpt::beginning(text, LONGEST_REQUEST).into()),
             spec: StoredSpec::from(spec),
-            status,
+            status: status.map(StatusDigest::from),
         }
     }
 }
@@ -183,6 +201,33 @@ pub async fn live(client: &Client, key: &ObjectKey) -> Result<Option<(Connection
     }))
 }
 
+/// Reads every connection of the scope past every cache, each with its whole status, a page at a time.
+///
+/// # Errors
+///
+/// If the API server does not tell; some may have been read by then.
+pub async fn each(
+    client: &Client,
+    scope: &Scope,
+    selector: Option<&Selector>,
+    mut read: impl FnMut(Connection, Status),
+) -> Result<(), Fault> {
+    let api = scope.api::<Received>(client.clone());
+    let mut params = ListParams::default().limit(PAGE);
+    params.label_selector = selector.map(|selector| selector.as_str().to_owned());
+    loop {
+        let page = within(api.list(&params)).await?;
+        for received in page.items {
+            let status = received.status().unwrap_or_default();
+            read(received.into(), status);
+        }
+        match page.metadata.continue_.filter(|more| !more.is_empty()) {
+            Some(more) => params = params.continue_token(&more),
+            None => return Ok(()),
+        }
+    }
+}
+
 /// Makes this the status of that version of the connection, and of no other; gives the connection as it stands then.
 ///
 /// It replaces the whole status: what another field manager put there, as the restore of a backup does, goes with it.
@@ -232,6 +277,7 @@ mod tests {
             "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection",
             "metadata": {
                 "name": "ci", "namespace": "team-a", "uid": "u", "resourceVersion": "7", "generation": 2,
+                "labels": { "team": "infra", "other": "x" },
                 "annotations": { "githubpat.dev/requestedAt": "now", "other": "x" },
             },
             "spec": spec,
@@ -248,6 +294,13 @@ mod tests {
         assert_eq!(connection.key, ObjectKey::new("team-a", "ci"));
         assert_eq!(connection.requested.as_deref(), Some("now"));
         assert_eq!(connection.spec.secrets().len(), 2);
+        let labels = |keys: &[&str]| {
+            let labels = keys.iter().map(|key| (*key).to_owned()).collect();
+            let kept = connection.clone().keeping(&Kept { labels, ..Kept::default() });
+            kept.shown.map(|shown| shown.labels.into_values().collect::<Vec<_>>())
+        };
+        assert_eq!(labels(&["team", "owner"]), Some(vec!["infra".to_owned()]));
+        assert_eq!(labels(&[]), None, "labels that nobody asked for cost no memory");
         assert!(!connection.is_known() && !connection.deleting);
     }
 }

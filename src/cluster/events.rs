@@ -3,9 +3,11 @@
 //! Nobody waits for one: a reconcile leaves it here and goes on. One that cannot be sent is logged and lost, since the status says
 //! what holds.
 
+mod turns;
+
 use std::{
     collections::VecDeque,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use jiff::Timestamp;
@@ -25,8 +27,9 @@ use super::{
     within,
 };
 use crate::{api::GithubPatConnection, domain::event::Event};
+use turns::Turns;
 
-/// So many wait at most, so that an API server that does not answer costs no memory.
+/// So many of connections wait at most, and as many of Pods, so that an API server that does not answer costs no memory.
 const LONGEST_QUEUE: usize = 1000;
 /// The longest note that the API server takes, in bytes:
 /// <https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/>
@@ -45,31 +48,81 @@ pub struct Events {
     done: Notify,
 }
 
+/// A Pod, such as that in which the operator runs.
+#[derive(Clone, Debug)]
+pub struct Pod {
+    /// Its namespace and name.
+    pub key: ObjectKey,
+    /// Its uid, by which `kubectl describe` finds what is about it.
+    pub uid: String,
+}
+
+/// An event that is yet to be sent.
+#[derive(Debug)]
+struct Due {
+    key: ObjectKey,
+    event: KubernetesEvent,
+    /// Whether somebody may have sent it before.
+    is_told_once: bool,
+}
+
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: VecDeque<(ObjectKey, KubernetesEvent)>,
+    /// Those of connections, and of the operator's own Pod.
+    waiting: VecDeque<Due>,
+    /// Those of Pods of others.
+    of_pods: Turns<Due>,
+    /// Whether it is the turn of those.
+    is_turn_of_pods: bool,
     /// How many there were, which tells apart those of one instant.
     count: u32,
     /// Whether one is on its way.
     is_sending: bool,
+    /// Whether this process ends: whoever leads next tells the Pods of others.
+    is_ending: bool,
 }
 
 impl Events {
     /// Lets events about the connection, which happened at this instant, be sent.
     pub fn post(&self, connection: &Connection, at: Timestamp, events: impl IntoIterator<Item = Event>) {
         for event in events {
-            let key = &connection.key;
-            let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-            if queue.waiting.len() >= LONGEST_QUEUE {
-                tracing::warn!(connection = %key, reason = event.reason, "an event was dropped: too many wait to be sent");
-                continue;
-            }
-            queue.count = queue.count.wrapping_add(1);
-            let event = made(connection, at, queue.count, event);
-            queue.waiting.push_back((key.clone(), event));
-            drop(queue);
-            self.wake.notify_one();
+            self.leave(&connection.key, regarding(connection), at, event);
         }
+    }
+
+    /// Lets an event about the Pod be sent in which the operator runs.
+    pub fn post_of(&self, pod: &Pod, at: Timestamp, event: Event) {
+        self.leave(&pod.key, regarding_pod(pod), at, event);
+    }
+
+    /// The same about any Pod, once for all who tell it with the same `which`: the name follows from that, the Pod and the message. False
+    /// if as many wait as may, or the namespace has as many waiting, or had a moment ago, as it may have.
+    pub fn post_once(&self, pod: &Pod, at: Timestamp, event: Event, which: (i64, usize)) -> bool {
+        let sum = format!("{} {} {} {which:?}", pod.uid, event.reason, event.message);
+        let name = format!("{}.{:08x}", beginning(&pod.key), crc32fast::hash(sum.as_bytes()));
+        let make = || Due {
+            key: pod.key.clone(),
+            event: made(name, &pod.key, regarding_pod(pod), at, event),
+            is_told_once: true,
+        };
+        let is_taken = self.lock().of_pods.take(pod.key.namespace(), make);
+        self.wake.notify_one();
+        is_taken
+    }
+
+    fn leave(&self, key: &ObjectKey, regarding: ObjectReference, at: Timestamp, event: Event) {
+        let mut queue = self.lock();
+        if queue.waiting.len() >= LONGEST_QUEUE {
+            tracing::warn!(regarding = %key, reason = event.reason, "an event was dropped: too many wait to be sent");
+            return;
+        }
+        queue.count = queue.count.wrapping_add(1);
+        // The names of one instant are told apart.
+        let name = format!("{}.{:x}.{:x}", beginning(key), at.as_microsecond(), queue.count);
+        let event = made(name, key, regarding, at, event);
+        queue.waiting.push_back(Due { key: key.clone(), event, is_told_once: false });
+        drop(queue);
+        self.wake.notify_one();
     }
 
     /// Sends what is there, and what comes, for ever.
@@ -77,18 +130,20 @@ impl Events {
         loop {
             let woken = self.wake.notified();
             match self.next() {
-                Some((key, event)) => send(client, &key, &event).await,
+                Some(due) => send(client, &due).await,
                 None => woken.await,
             }
         }
     }
 
-    /// Waits until none is there.
+    /// Waits until none is there, nor on its way, but for those of Pods of others that wait: the next leader tells them. A write that is
+    /// cut off would hold back the Lease until it can take effect no more.
     pub async fn sent(&self) {
+        self.lock().is_ending = true;
         loop {
             let done = self.done.notified();
             {
-                let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+                let queue = self.lock();
                 if queue.waiting.is_empty() && !queue.is_sending {
                     return;
                 }
@@ -97,46 +152,78 @@ impl Events {
         }
     }
 
-    /// The next one to be sent; the one before is done with.
-    fn next(&self) -> Option<(ObjectKey, KubernetesEvent)> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = queue.waiting.pop_front();
+    /// The next one to be sent; the one before is done with. Those of connections and those of Pods take turns.
+    fn next(&self) -> Option<Due> {
+        let mut queue = self.lock();
+        let has_turn = queue.is_turn_of_pods && !queue.is_ending;
+        let of_pods = if has_turn { queue.of_pods.next() } else { None };
+        queue.is_turn_of_pods = of_pods.is_none();
+        let mut next = of_pods.or_else(|| queue.waiting.pop_front());
+        if next.is_none() && !queue.is_ending {
+            next = queue.of_pods.next();
+        }
         queue.is_sending = next.is_some();
         drop(queue);
         self.done.notify_waiters();
         next
     }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-async fn send(client: &Client, key: &ObjectKey, event: &KubernetesEvent) {
+async fn send(client: &Client, due: &Due) {
+    let Due { key, event, is_told_once } = due;
     let events = Api::<KubernetesEvent>::namespaced(client.clone(), key.namespace());
     match within(events.create(&PostParams::default(), event)).await {
         Ok(_) => {}
-        Err(fault) if fault.is_terminating() => {}
+        Err(fault) if fault.is_terminating() || *is_told_once && fault.is_already_there() => {}
         Err(fault) => {
             let (reason, said) = (event.reason.as_deref(), fault.said(None));
-            tracing::warn!(connection = %key, reason, error = %fault, said, "an event was not sent");
+            tracing::warn!(regarding = %key, reason, error = %fault, said, "an event was not sent");
         }
     }
 }
 
-fn made(connection: &Connection, at: Timestamp, count: u32, event: Event) -> KubernetesEvent {
-    let (namespace, name) = (connection.key.namespace().to_owned(), connection.key.name());
-    let prefix: String = name.chars().take(LONGEST_NAME).collect();
-    let metadata = ObjectMeta {
-        name: Some(format!("{}.{:x}.{count:x}", prefix.trim_end_matches(['.', '-']), at.as_microsecond())),
-        namespace: Some(namespace.clone()),
-        ..ObjectMeta::default()
-    };
-    let regarding = ObjectReference {
+fn regarding(connection: &Connection) -> ObjectReference {
+    ObjectReference {
         api_version: Some(GithubPatConnection::api_version(&()).into_owned()),
         kind: Some(GithubPatConnection::kind(&()).into_owned()),
-        namespace: Some(namespace),
-        name: Some(name.to_owned()),
+        namespace: Some(connection.key.namespace().to_owned()),
+        name: Some(connection.key.name().to_owned()),
         uid: Some(connection.uid.to_string()),
         resource_version: Some(connection.resource_version.to_string()),
         ..ObjectReference::default()
-    };
+    }
+}
+
+fn regarding_pod(pod: &Pod) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("Pod".to_owned()),
+        namespace: Some(pod.key.namespace().to_owned()),
+        name: Some(pod.key.name().to_owned()),
+        uid: Some(pod.uid.clone()),
+        ..ObjectReference::default()
+    }
+}
+
+/// What the name of an Event about this object begins with.
+fn beginning(key: &ObjectKey) -> String {
+    let prefix: String = key.name().chars().take(LONGEST_NAME).collect();
+    prefix.trim_end_matches(['.', '-']).to_owned()
+}
+
+fn made(
+    name: String,
+    key: &ObjectKey,
+    regarding: ObjectReference,
+    at: Timestamp,
+    event: Event,
+) -> KubernetesEvent {
+    let metadata =
+        ObjectMeta { name: Some(name), namespace: Some(key.namespace().to_owned()), ..ObjectMeta::default() };
     KubernetesEvent {
         metadata,
         event_time: Some(MicroTime(at)),
@@ -174,6 +261,7 @@ mod tests {
             resource_version: "7".into(),
             generation: Some(1),
             deleting: false,
+            shown: None,
             requested: None,
             spec: StoredSpec::from(serde_json::Value::Null),
             status: None,
@@ -191,7 +279,7 @@ mod tests {
         for (name, message) in [("ci", "no"), ("ci", "no"), (&long, &*"€".repeat(1000))] {
             events.post(&connection(name), Timestamp::UNIX_EPOCH, [event(message)]);
         }
-        let made: Vec<_> = std::iter::from_fn(|| events.next()).map(|(_, event)| event).collect();
+        let made: Vec<_> = std::iter::from_fn(|| events.next()).map(|due| due.event).collect();
         let names: Vec<_> = made.iter().map(|event| event.metadata.name.as_deref().unwrap()).collect();
         assert_ne!(names[0], names[1], "of one instant");
         assert!(names.iter().all(|name| name.len() <= 253), "{names:?}");
@@ -215,10 +303,64 @@ mod tests {
         tokio::join!(events.sent(), async { assert!(events.next().is_none()) });
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn the_end_waits_for_the_event_of_a_pod_that_is_on_its_way_and_sends_no_other() {
+        let events = Events::default();
+        let tell = |name: &str| {
+            let pod = Pod { key: ObjectKey::new("loud", name), uid: name.to_owned() };
+            assert!(events.post_once(&pod, Timestamp::UNIX_EPOCH, event("no"), (0, 0)));
+        };
+        tell("under-way");
+        assert!(events.next().is_some_and(|due| due.is_told_once));
+        let patience = std::time::Duration::from_secs(3600);
+        assert!(tokio::time::timeout(patience, events.sent()).await.is_err(), "it is on its way");
+        (0..5).for_each(|number| tell(&format!("pod-{number}")));
+        events.post(&connection("ci"), Timestamp::UNIX_EPOCH, (0..5).map(|_| event("no")));
+        let left: Vec<_> = std::iter::from_fn(|| events.next()).collect();
+        assert!(left.len() == 5 && left.iter().all(|due| !due.is_told_once), "{}", left.len());
+        events.sent().await;
+    }
+
     #[test]
     fn no_more_than_a_thousand_events_wait() {
         let events = Events::default();
         events.post(&connection("ci"), Timestamp::UNIX_EPOCH, (0..1500).map(|_| event("no")));
         assert_eq!(std::iter::from_fn(|| events.next()).count(), LONGEST_QUEUE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pods_of_a_loud_namespace_push_out_no_event_of_a_connection_and_take_no_more_than_every_other_turn()
+     {
+        let events = Events::default();
+        let pod = |name: String| Pod { key: ObjectKey::new("loud", &name), uid: name };
+        let waits = |number: usize| {
+            events.post_once(&pod(format!("pod-{number}")), Timestamp::UNIX_EPOCH, event("no"), (0, 0))
+        };
+        let taken = (0..2000).filter(|number| waits(*number)).count();
+        assert!((1..100).contains(&taken), "{taken}");
+        events.post(&connection("ci"), Timestamp::UNIX_EPOCH, (0..LONGEST_QUEUE).map(|_| event("no")));
+        let sent: Vec<_> = std::iter::from_fn(|| events.next()).collect();
+        assert_eq!(sent.len(), LONGEST_QUEUE + taken);
+        let of_pods = sent[..2 * taken].iter().filter(|due| due.is_told_once).count();
+        assert_eq!(of_pods, taken, "they take turns");
+    }
+
+    #[tokio::test]
+    async fn what_is_told_once_has_a_name_of_its_pod_and_message_and_of_which_time_it_is() {
+        let events = Events::default();
+        let told = |uid: &str, message: &str, which| {
+            let pod = Pod { key: ObjectKey::new("team-a", "builder"), uid: uid.to_owned() };
+            assert!(events.post_once(&pod, Timestamp::UNIX_EPOCH, event(message), which));
+            events.next().unwrap().event.metadata.name.unwrap()
+        };
+        let first = told("1", "no", (0, 0));
+        assert_eq!(told("1", "no", (0, 0)), first);
+        let others = [
+            told("2", "no", (0, 0)),
+            told("1", "why", (0, 0)),
+            told("1", "no", (1, 0)),
+            told("1", "no", (0, 1)),
+        ];
+        assert!(!others.contains(&first), "{first} {others:?}");
     }
 }

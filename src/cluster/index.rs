@@ -8,6 +8,7 @@ mod holders;
 mod inner;
 mod scopes;
 mod slot;
+mod unseen;
 
 use std::{
     mem,
@@ -21,21 +22,21 @@ use super::{
     object::ObjectKey,
     scope::{Scope, SecretScope},
     secrets::SecretEntry,
+    shown::Kept,
     spec::Role,
 };
-use crate::{
-    api::StatusDigest,
-    domain::{
-        decide::Circle,
-        holder::Holders,
-        token::HashedToken,
-        version::{ResourceVersion, Uid, Version},
-    },
+use crate::domain::{
+    decide::Circle,
+    holder::Holders,
+    selector::Selector,
+    token::HashedToken,
+    version::{ResourceVersion, Uid, Version},
 };
 pub use census::OutputCounts;
 use inner::Inner;
 use scopes::Scopes;
 pub use scopes::{Access, Change};
+pub use unseen::Unseen;
 
 /// Whom to reconcile, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +47,9 @@ pub enum Woken {
     Changed(ObjectKey),
     /// A connection that was judged before this process started.
     Known(ObjectKey),
-    /// A connection that is gone.
+    /// A connection that somebody else has judged, and that has the labels now which are looked after.
+    Came(ObjectKey),
+    /// A connection that is gone, or has other labels than are looked after.
     Gone(ObjectKey),
 }
 
@@ -91,6 +94,20 @@ impl Index {
         }
     }
 
+    /// The same, which keeps this of what is shown of connections.
+    #[must_use]
+    pub fn keeping(self, kept: Kept) -> Self {
+        self.lock().kept = kept;
+        self
+    }
+
+    /// The same of those connections alone that have these labels.
+    #[must_use]
+    pub fn selecting(self, selector: Option<Selector>) -> Self {
+        self.lock().selector = selector;
+        self
+    }
+
     /// How the Secrets are watched.
     pub fn secret_scope(&self) -> SecretScope {
         self.lock().scopes.of_secrets()
@@ -117,6 +134,11 @@ impl Index {
         self.listed.subscribe()
     }
 
+    /// False if its labels say that another operator looks after it.
+    pub fn selects(&self, connection: &Connection) -> bool {
+        self.lock().selects(connection)
+    }
+
     /// The connection of this name.
     pub fn connection(&self, key: &ObjectKey) -> Option<Arc<Connection>> {
         self.lock().connections.get(key).cloned()
@@ -135,6 +157,14 @@ impl Index {
     /// True if there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether a watch tells what becomes of the Secrets of the namespace, or of all, for connections that there are; `None` if there
+    /// is no such watch, or it is refused.
+    pub fn follows_secrets(&self, namespace: Option<&str>) -> Option<bool> {
+        let inner = self.lock();
+        let follows = inner.scopes.follows(namespace)?;
+        Some(follows && !inner.connections.is_empty())
     }
 
     /// What is known of a Secret that a connection names or has made; `None` if there is none, or nobody has told of it.
@@ -206,16 +236,23 @@ impl Index {
         })
     }
 
-    /// Takes in a connection that an event told of, or our own write. What is older than what is known is passed over.
+    /// Takes in a connection that an event told of. What is older than what is known is passed over.
     pub fn saw_connection(&self, connection: Connection) -> Option<Woken> {
         let mut inner = self.lock();
-        let known = inner.connections.get(&connection.key);
-        if known.is_some_and(|known| {
-            known.uid == connection.uid && connection.resource_version.is_older(&known.resource_version)
-        }) {
-            return None;
+        let comes = self.comes(&inner, &connection);
+        inner.saw_connection(connection).map(|woken| if comes { came(woken) } else { woken })
+    }
+
+    /// Takes in our own write, unless the connection is gone by then, or has other labels than are looked after: nobody would tell
+    /// that again.
+    pub fn wrote_connection(&self, connection: Connection) -> Option<Woken> {
+        let mut inner = self.lock();
+        let known = inner.connections.get_mut(&connection.key).filter(|known| known.uid == connection.uid)?;
+        // Its event has come sooner, with all that the status remembers.
+        if known.resource_version == connection.resource_version && !connection.has_memory() {
+            drop_memory(known);
         }
-        inner.take_connection(connection, Woken::Changed)
+        inner.saw_connection(connection)
     }
 
     /// Takes in a connection that was read past every cache, unless an event has told more since. False if it is older than
@@ -227,6 +264,10 @@ impl Index {
         let known = inner.connections.get(&connection.key);
         let is_late =
             known.is_some_and(|known| connection.resource_version.is_older(&known.resource_version));
+        if !inner.selects(&connection) {
+            // An event tells that it is no longer looked after, or has told so.
+            return !went_back;
+        }
         if went_back || !is_late {
             inner.take_connection(connection, Woken::Changed);
         }
@@ -237,10 +278,8 @@ impl Index {
     pub fn drop_memory(&self, connection: &Connection) {
         let mut inner = self.lock();
         let known = inner.connections.get_mut(&connection.key);
-        let known = known.filter(|known| known.resource_version == connection.resource_version);
-        if let Some(known) = known.filter(|known| known.status.as_ref().is_some_and(StatusDigest::has_memory))
-        {
-            *known = Arc::new(Connection::clone(known).without_memory());
+        if let Some(known) = known.filter(|known| known.resource_version == connection.resource_version) {
+            drop_memory(known);
         }
     }
 
@@ -248,7 +287,14 @@ impl Index {
     pub fn listed_connection(&self, connection: Connection) -> Option<Woken> {
         let mut inner = self.lock();
         inner.scopes.listed_connection(&connection.key);
-        inner.take_connection(connection, Woken::Known)
+        let comes = self.comes(&inner, &connection);
+        inner.take_connection(connection, Woken::Known).map(|woken| if comes { came(woken) } else { woken })
+    }
+
+    /// True if the connection was judged while it was none of those that are looked after. Of the first list, all were.
+    fn comes(&self, inner: &Inner, connection: &Connection) -> bool {
+        let is_known = inner.connections.contains_key(&connection.key);
+        !is_known && inner.selector.is_some() && connection.was_judged() && self.listed.borrow().connections
     }
 
     /// Forgets a connection; gives whom that concerns.
@@ -315,7 +361,7 @@ impl Index {
         if !is_news {
             return Vec::new();
         }
-        let concerned = inner.take_secret(key, entry);
+        let concerned = inner.find_secret(key, entry);
         if is_same { Vec::new() } else { concerned }
     }
 
@@ -326,7 +372,7 @@ impl Index {
         if inner.is_older(key, Some(&entry)) || inner.is_lost(key, &entry.version.uid) {
             return Vec::new();
         }
-        inner.take_secret(key, Some(entry))
+        inner.find_secret(key, Some(entry))
     }
 
     /// Takes in a Secret of a list.
@@ -394,6 +440,19 @@ impl Index {
     /// No change of this runs code that can panic, so a lock that a panicking holder left is as good as any.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn drop_memory(known: &mut Arc<Connection>) {
+    if known.has_memory() {
+        *known = Arc::new(Connection::clone(known).without_memory());
+    }
+}
+
+fn came(woken: Woken) -> Woken {
+    match woken {
+        Woken::New(key) | Woken::Changed(key) | Woken::Known(key) => Woken::Came(key),
+        woken => woken,
     }
 }
 

@@ -28,10 +28,14 @@ use super::{
     object::FIELD_MANAGER,
 };
 
+use crate::domain::shard::Shard;
+
 /// A half-open watch is noticed after this many seconds, in place of five minutes.
 const WATCH_SECONDS: u32 = 60;
 /// A Lease that others keep editing is claimed so often before the next pause.
 const CLAIMS: usize = 3;
+/// The annotation with how many shards there are, as its holder counts them.
+pub const SHARDS: &str = "githubpat.dev/shards";
 
 /// Why this replica leads no more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +61,7 @@ pub struct Elector {
     name: String,
     /// Namespace and name, for the log.
     shown: String,
+    shard: Option<Shard>,
     identity: String,
     terms: Terms,
     fence: Arc<Fence>,
@@ -71,13 +76,21 @@ pub struct Elector {
 
 impl Elector {
     /// A replica that waits for the Lease of this name; the fence opens when it has it. Its client writes past the fence.
-    pub fn new(client: Client, namespace: &str, name: &str, terms: Terms, fence: Arc<Fence>) -> Self {
+    pub fn new(
+        client: Client,
+        namespace: &str,
+        name: &str,
+        shard: Option<Shard>,
+        terms: Terms,
+        fence: Arc<Fence>,
+    ) -> Self {
         let resource = ApiResource::erase::<Lease>(&());
         Elector {
             leases: Api::namespaced_with(client, namespace, &resource),
             resource,
             name: name.to_owned(),
             shown: format!("{namespace}/{name}"),
+            shard,
             identity: identity(),
             terms,
             fence,
@@ -246,11 +259,7 @@ impl Elector {
                 Err(fault) if fault.is_conflict() => last = Some(fault),
                 Err(fault) => return Err(Trouble::Fault(fault)),
             }
-            let before = self.lease.take();
-            self.look().await.map_err(|fault| {
-                self.lease = before;
-                Trouble::Fault(fault)
-            })?;
+            self.look().await.map_err(Trouble::Fault)?;
             match Leading::claim(self.lease.as_ref().map(record).as_ref(), &self.identity) {
                 Claim::Lost(holder) => return Err(Trouble::Taken(holder)),
                 Claim::Renew | Claim::Create => {
@@ -302,6 +311,9 @@ impl Elector {
         let mut spec = spec.unwrap_or_else(Map::new);
         spec.extend(fields.as_object().cloned().unwrap_or_default());
         lease.data = json!({ "spec": spec });
+        if let Some(shard) = self.shard {
+            lease.annotations_mut().insert(SHARDS.to_owned(), shard.count().to_string());
+        }
         let written = if is_new {
             self.within(self.leases.create(&params, &lease)).await
         } else {
@@ -364,7 +376,7 @@ impl<F: Future<Output = ()>> Warm<'_, F> {
     }
 }
 
-fn record(lease: &DynamicObject) -> Record {
+pub(super) fn record(lease: &DynamicObject) -> Record {
     let spec = lease.data.get("spec");
     let text = |field: &str| spec?.get(field)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let seconds = spec.and_then(|spec| spec.get("leaseDurationSeconds")?.as_i64());

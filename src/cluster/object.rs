@@ -48,19 +48,39 @@ impl fmt::Display for ObjectKey {
 
 /// The part of an object's metadata that is looked at. Everything else, above all `managedFields` and annotations of others, is
 /// passed over while it is read, so that it costs no memory.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Meta {
+#[serde(bound(deserialize = "L: Deserialize<'de>"))]
+pub(super) struct Meta<L = Ours> {
     pub(super) name: Option<String>,
     pub(super) namespace: Option<String>,
     pub(super) uid: Option<String>,
     pub(super) resource_version: Option<String>,
     pub(super) generation: Option<i64>,
+    pub(super) creation_timestamp: Option<String>,
     pub(super) deletion_timestamp: Option<String>,
     pub(super) finalizers: Option<Vec<String>>,
-    pub(super) labels: Option<Ours>,
+    pub(super) labels: Option<L>,
     pub(super) annotations: Option<Ours>,
     pub(super) owner_references: Option<Vec<OwnerReference>>,
+}
+
+impl<L> Default for Meta<L> {
+    fn default() -> Self {
+        Meta {
+            name: None,
+            namespace: None,
+            uid: None,
+            resource_version: None,
+            generation: None,
+            creation_timestamp: None,
+            deletion_timestamp: None,
+            finalizers: None,
+            labels: None,
+            annotations: None,
+            owner_references: None,
+        }
+    }
 }
 
 /// The labels or annotations that are ours.
@@ -102,7 +122,7 @@ impl Ours {
     }
 }
 
-impl Meta {
+impl<L> Meta<L> {
     pub(super) fn key(&self) -> ObjectKey {
         ObjectKey::new(
             self.namespace.as_deref().unwrap_or_default(),

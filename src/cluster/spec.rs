@@ -75,6 +75,38 @@ impl StoredSpec {
         Some(named.host.unwrap_or(Cow::Borrowed(DEFAULT_HOST)))
     }
 
+    /// The owner of all organizations and repositories that it demands, in lower case, since GitHub tells no cases apart; `None` if it
+    /// demands none, or those of several.
+    pub fn organization(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Named<'a> {
+            #[serde(borrow)]
+            name: Cow<'a, str>,
+        }
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Demands<'a> {
+            #[serde(borrow)]
+            organizations: Vec<Named<'a>>,
+            #[serde(borrow)]
+            repositories: Vec<Named<'a>>,
+        }
+        #[derive(Deserialize)]
+        struct Demanding<'a> {
+            #[serde(borrow)]
+            require: Demands<'a>,
+        }
+        // Most demand nothing.
+        if !self.0.contains("\"require\"") {
+            return None;
+        }
+        let demands = serde_json::from_str::<Demanding<'_>>(&self.0).ok()?.require;
+        let named = demands.organizations.iter().chain(&demands.repositories);
+        let mut owners = named.filter_map(|demand| demand.name.split('/').next());
+        let owner = owners.next().filter(|owner| !Token::stands_in(owner))?.to_ascii_lowercase();
+        owners.all(|other| other.eq_ignore_ascii_case(&owner)).then_some(owner)
+    }
+
     /// The Secrets that it names and what for, those that it reads first; none if it cannot be read.
     pub fn secrets(&self) -> Vec<(String, Role)> {
         let Ok(spec) = self.read() else { return Vec::new() };
@@ -121,6 +153,28 @@ mod tests {
         let said = json!({ "secretRef": { "name": "pat" }, "standby": [{ "name": "next" }], "publish": said["publish"] });
         let expected = [("pat", Role::Reads), ("next", Role::Reads), ("out", Role::Writes)];
         assert_eq!(StoredSpec::from(said).secrets(), expected.map(|(name, role)| (name.to_owned(), role)));
+    }
+
+    #[test]
+    fn the_organization_is_the_one_owner_of_all_that_is_demanded() {
+        let token = ["ghp_", &"a".repeat(36)].concat();
+        let rows = [
+            (json!({}), None),
+            (json!({ "require": { "scopes": ["repo"] } }), None),
+            (json!({ "require": { "organizations": [{ "name": "Acme" }] } }), Some("acme")),
+            (
+                json!({ "require": { "repositories": [{ "name": "acme/app" }, { "name": "ACME/lib" }] } }),
+                Some("acme"),
+            ),
+            (
+                json!({ "require": { "organizations": [{ "name": "acme" }], "repositories": [{ "name": "other/app" }] } }),
+                None,
+            ),
+            (json!({ "require": { "repositories": [{ "name": format!("{token}/app") }] } }), None),
+        ];
+        for (spec, expected) in rows {
+            assert_eq!(StoredSpec::from(spec.clone()).organization().as_deref(), expected, "{spec}");
+        }
     }
 
     #[test]

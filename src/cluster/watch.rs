@@ -18,10 +18,14 @@ use tokio::sync::watch;
 
 use super::{
     connections::Received,
+    gates::Gates,
     index::{Change, Index, Woken},
+    pods::{UNSCHEDULED, WaitingPod},
     scope::{Scope, SecretScope},
     secrets::SecretMeta,
 };
+use crate::domain::selector::Selector;
+
 use followed::{Shared, Told};
 
 /// Longer than any watch is silent, so that a list without an answer ends too.
@@ -30,6 +34,8 @@ pub const LONGEST_SILENCE: Duration = Duration::from_secs(75);
 const PAGE_OF_CONNECTIONS: u32 = 300;
 /// A Secret's annotations may have 256 KiB.
 const PAGE_OF_SECRETS: u32 = 10;
+/// A Pod mostly has ten kilobytes.
+const PAGE_OF_PODS: u32 = 100;
 /// Whatever seems to have gone back in time, everything is listed anew once in so long.
 const BETWEEN_RELISTS: Duration = Duration::from_secs(60);
 
@@ -52,15 +58,16 @@ impl Relist {
     }
 }
 
-/// Follows the connections of these scopes for ever.
+/// Follows the connections of these scopes for ever, or those alone that have the labels of the selector.
 pub async fn connections(
     client: Client,
     scopes: &[Scope],
+    selector: Option<&Selector>,
     index: &Index,
     relist: &Relist,
     wake: impl Fn(Woken),
 ) {
-    let shared = Shared::new("githubpatconnections", PAGE_OF_CONNECTIONS);
+    let shared = Shared::new("githubpatconnections", PAGE_OF_CONNECTIONS, true).of(selector);
     let watches = scopes.iter().map(|scope| {
         let take = |told: Told<'_, Received>| {
             let woken = match told {
@@ -90,11 +97,13 @@ pub async fn connections(
     join_all(watches).await;
 }
 
-/// Follows the metadata of Secrets for ever: of all namespaces, or of each that has connections, by a watch that begins with its
+/// Follows the metadata of Secrets for ever: of `all` namespaces, or of each that has connections, by a watch that begins with its
 /// first one and ends with its last. Of Secrets only those are kept that a connection names or has made, so the connections are listed
 /// first.
-pub async fn secrets(client: Client, index: &Index, relist: &Relist, wake: impl Fn(Woken)) {
-    let shared = Shared::new("secrets", PAGE_OF_SECRETS);
+pub async fn secrets(client: Client, all: Scope, index: &Index, relist: &Relist, wake: impl Fn(Woken)) {
+    // The connections of a namespace tell that its Secrets are refused.
+    let is_cluster = index.secret_scope() == SecretScope::Cluster;
+    let shared = Shared::new("secrets", PAGE_OF_SECRETS, is_cluster);
     let mut listed = index.has_listed();
     // The sender lives as long as the index.
     let _ = listed.wait_for(|listed| listed.connections).await;
@@ -104,7 +113,7 @@ pub async fn secrets(client: Client, index: &Index, relist: &Relist, wake: impl 
         shared.follow(&client, &scope, is_first, relist.requests.subscribe(), take).await;
     };
     let changes = index.changes().filter(|_| index.secret_scope() == SecretScope::Namespaced);
-    let Some(mut changes) = changes else { return watch(Scope::All, true).await };
+    let Some(mut changes) = changes else { return watch(all, true).await };
     let mut watched: HashMap<_, AbortHandle> = HashMap::new();
     let mut watches = FuturesUnordered::new();
     loop {
@@ -127,6 +136,23 @@ pub async fn secrets(client: Client, index: &Index, relist: &Relist, wake: impl 
     }
 }
 
+/// Follows the Pods of these scopes for ever that no node has yet.
+pub async fn pods(client: Client, scopes: &[Scope], gates: &Gates, relist: &Relist) {
+    let shared = Shared::new("pods", PAGE_OF_PODS, true).with(UNSCHEDULED);
+    let watches = scopes.iter().map(|scope| {
+        let take = |told: Told<'_, WaitingPod>| match told {
+            Told::Event(watcher::Event::Init) => gates.list(scope),
+            Told::Event(watcher::Event::InitApply(pod) | watcher::Event::Apply(pod)) => gates.saw(pod),
+            Told::Event(watcher::Event::InitDone) => gates.listed(scope),
+            Told::Event(watcher::Event::Delete(pod)) => gates.lost(&pod.key, &pod.uid),
+            // The log tells it.
+            Told::Refused(_) => {}
+        };
+        shared.follow(&client, scope, true, relist.requests.subscribe(), take)
+    });
+    join_all(watches).await;
+}
+
 fn secret_told(index: &Index, scope: &Scope, told: Told<'_, SecretMeta>) -> Vec<Woken> {
     match told {
         Told::Event(watcher::Event::Init) => {
@@ -142,7 +168,7 @@ fn secret_told(index: &Index, scope: &Scope, told: Told<'_, SecretMeta>) -> Vec<
             index.lost_secret(&key, &entry.version.uid)
         }
         // By one watch for all namespaces, the log tells it: no namespace can mend it.
-        Told::Refused(_) if *scope == Scope::All => Vec::new(),
+        Told::Refused(_) if scope.is_of_cluster() => Vec::new(),
         Told::Refused(user) => index.secrets_refused(scope, user),
     }
 }

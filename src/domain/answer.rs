@@ -20,6 +20,19 @@ pub enum Reply {
     Deferral(Deferral),
 }
 
+impl Reply {
+    /// What it comes to, in one word for logs and metrics.
+    pub const fn class(&self) -> &'static str {
+        match self {
+            Reply::Answer(Answer::Granted(_)) => "Granted",
+            Reply::Answer(Answer::Refused(_)) => "Refused",
+            Reply::Answer(Answer::Proof(Proof::Held(_))) => "Held",
+            Reply::Answer(Answer::Proof(Proof::Denied(_))) => "Denied",
+            Reply::Deferral(_) => "Deferred",
+        }
+    }
+}
+
 /// What GitHub said about the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -317,7 +330,7 @@ impl Deferral {
             }
             Reason::TlsHandshakeFailed => {
                 "no TLS connection could be agreed on: check the port of the host's apiUrl, which may not speak TLS, and \
-                 whether the host offers TLS 1.2 or 1.3 and wants no client certificate"
+                 whether the host offers TLS 1.2 or 1.3, and whether it wants a client certificate, or another one than the settings name"
             }
             Reason::ServerError => {
                 "the host answers with server errors; see githubstatus.com, nothing to do but wait"

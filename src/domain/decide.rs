@@ -294,13 +294,7 @@ fn expiry(seen: &Observation) -> Verdict<Expiry> {
         Expiry::At(at) => {
             let left = at.duration_since(seen.github_now());
             match seen.demand.warn_before.iter().filter(|warning| left <= **warning).min() {
-                Some(warning) => Verdict::no(
-                    Reason::ExpiresSoon,
-                    format!(
-                        "the token expires at {at}, in less than {}: make a new one in time",
-                        hours(*warning)
-                    ),
-                ),
+                Some(warning) => Verdict::no(Reason::ExpiresSoon, expires_soon(at, *warning)),
                 None => Verdict::Yes(Expiry::At(at)),
             }
         }
@@ -323,6 +317,11 @@ pub fn requeue_after(seen: &Observation, withdrawal: Option<Withdrawal>) -> Sign
     let due = seen.due().filter(|_| !seen.pending);
     let due = due.into_iter().chain(seen.proofs_due().into_iter().map(|(_, at)| at)).min();
     schedule::requeue_after(seen.now, due, instants.into_iter().chain(warnings).flatten())
+}
+
+/// What is said of a token that ends at this instant, within this time of `warnBefore`.
+pub fn expires_soon(at: Timestamp, within: SignedDuration) -> String {
+    format!("the token expires at {at}, in less than {}: make a new one in time", hours(within))
 }
 
 fn hours(length: SignedDuration) -> String {

@@ -60,7 +60,15 @@ pub const OUTPUT_RELEASED: &str = "OutputReleased";
 /// The pod template of a workload was annotated, so that its Pods are replaced.
 pub const WORKLOAD_RESTARTED: &str = "WorkloadRestarted";
 
-/// The reasons of events that are no reasons of conditions.
+/// A Pod waits for a connection.
+pub const POD_WAITS: &str = "WaitsForConnection";
+
+/// Other settings are in effect.
+pub const SETTINGS_RELOADED: &str = "SettingsReloaded";
+/// Other settings are in the file that cannot be used.
+pub const SETTINGS_REFUSED: &str = "SettingsRefused";
+
+/// The reasons of events about connections that are no reasons of conditions.
 pub const REASONS: [&str; 8] = [
     ACCOUNT_CHANGED,
     ACCOUNT_RENAMED,

@@ -11,6 +11,8 @@ pub struct Holders {
     pub beside: Vec<String>,
     /// How many connections of other namespaces do. Nobody is told which ones.
     pub elsewhere: usize,
+    /// Whether the operator could not look everywhere for those of another operator, so that there may be more.
+    pub is_partial: bool,
 }
 
 impl Holders {
@@ -21,6 +23,7 @@ impl Holders {
         let new: Vec<_> = more.beside.into_iter().filter(|name| !self.beside.contains(name)).collect();
         self.beside.extend(new);
         self.elsewhere = self.elsewhere.max(more.elsewhere);
+        self.is_partial |= more.is_partial;
     }
 
     /// How many other connections have it.

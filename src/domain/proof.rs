@@ -118,6 +118,12 @@ impl Proof {
         matches!(self, Proof::Held(_))
     }
 
+    /// True if it shows a permission that is forbidden. A 404 that shows one may have other causes, by which nobody shall be told to edit
+    /// a good token.
+    pub const fn convicts(&self) -> bool {
+        matches!(self, Proof::Held(Facts { visibility: None, .. }))
+    }
+
     /// The same after this one: of answers without a known cause the first stays, so that a status says the same each time.
     #[must_use]
     pub fn after(self, before: Option<Denial>) -> Proof {

@@ -274,7 +274,7 @@ reasons! {
     Withheld = Mend,
     /// The outputs will be deleted soon.
     WithdrawalPending = Mend,
-    /// The outputs were deleted.
+    /// The outputs were deleted, if there were any.
     Withdrawn = Mend,
     /// An output is being deleted and waits for its finalizers.
     Leaving = Mend,
@@ -301,6 +301,25 @@ reasons! {
 }
 
 impl Reason {
+    /// True if there is no token to be judged.
+    pub const fn lacks_a_token(self) -> bool {
+        matches!(
+            self,
+            Reason::Pending
+                | Reason::SecretNotFound
+                | Reason::KeyNotFound
+                | Reason::SecretForbidden
+                | Reason::NamespaceNotGranted
+                | Reason::TokenEmpty
+                | Reason::Placeholder
+                | Reason::TokenMalformed
+                | Reason::NotAToken
+                | Reason::RefreshToken
+                | Reason::LegacyToken
+                | Reason::NoToken
+        )
+    }
+
     /// True if only a person can mend it, by a change of the token or of the connection. What another object may mend by arriving,
     /// such as the source Secret, does not stall: tools give up on what stalls.
     pub const fn stalls(self) -> bool {

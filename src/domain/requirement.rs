@@ -14,6 +14,7 @@ mod packed;
 mod permission;
 mod repository;
 mod scope;
+mod stated;
 
 use std::collections::BTreeMap;
 
@@ -39,6 +40,7 @@ pub use organization::OrganizationDemand;
 pub use package::PackageDemand;
 pub use packed::{Packed, PackedPermissions};
 pub use repository::{Access, RepositoryDemand};
+pub use stated::Stated;
 
 /// What the token must be and have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

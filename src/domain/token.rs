@@ -5,6 +5,7 @@
 
 mod placeholder;
 mod recognise;
+mod within;
 
 use std::{fmt, num::NonZeroU64};
 
@@ -271,11 +272,6 @@ impl Token {
     /// True if the text has the beginning of a token in it, wherever: it must not be repeated.
     pub fn stands_in(text: &str) -> bool {
         PREFIXES.iter().any(|(prefix, _)| text.contains(prefix)) || text.contains("ghr_")
-    }
-
-    /// True if the text has a part that begins like a token and is as long as one; a file name such as `ghp_ci.txt` has none.
-    pub fn may_be_in(text: &str) -> bool {
-        tokens(text).next().is_some() || text.split("ghr_").skip(1).any(|rest| rest.len() >= SHORTEST_BODY)
     }
 
     /// True if the text has any twelve characters of the token in a row, plainly, in base64, or in base64 within base64 as in a

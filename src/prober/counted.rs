@@ -10,9 +10,8 @@ use prometheus_client::{
 
 use crate::{
     domain::{
-        answer::{Answer, Deferral, Reply},
+        answer::{Deferral, Reply},
         probe::Probe,
-        proof::Proof,
     },
     github::Exchange,
 };
@@ -82,20 +81,9 @@ impl Counted {
         if let Reply::Deferral(Deferral { reason, .. }) = &exchange.reply {
             self.deferrals.get_or_create(&Deferred { host: host.clone(), reason: reason.as_str() }).inc();
         }
-        let class = class(&exchange.reply);
+        let class = exchange.reply.class();
         self.questions.get_or_create(&Class { host: host.clone(), probe, class }).inc();
         let took = Duration::try_from(exchange.answered.duration_since(exchange.at)).unwrap_or_default();
         self.seconds.get_or_create(&Asked { host, probe }).observe(took.as_secs_f64());
-    }
-}
-
-/// What a reply comes to.
-const fn class(reply: &Reply) -> &'static str {
-    match reply {
-        Reply::Answer(Answer::Granted(_)) => "Granted",
-        Reply::Answer(Answer::Refused(_)) => "Refused",
-        Reply::Answer(Answer::Proof(Proof::Held(_))) => "Held",
-        Reply::Answer(Answer::Proof(Proof::Denied(_))) => "Denied",
-        Reply::Deferral(_) => "Deferred",
     }
 }

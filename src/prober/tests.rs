@@ -233,3 +233,83 @@ async fn an_answer_counts_for_its_own_token_host_and_purpose_whatever_else_is_on
     }
     assert_eq!(most.load(Ordering::SeqCst), hosts.len() * AT_ONCE, "as many at a time as are allowed");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_goes_answers_what_it_was_asked_and_nothing_else_and_one_that_comes_is_asked() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let told = asked.clone();
+    let asking: Ask = Arc::new(move |token, _, host, _| {
+        told.lock().unwrap().push((host.to_string(), token.hashed()));
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            accepted()
+        })
+    });
+    let one_at_a_time = Limits { concurrency: 1, ..LIMITS_OF_TESTS };
+    let hosts = |names: &'static [&str]| names.iter().map(move |name| (*name, one_at_a_time));
+    let (prober, workers) = Prober::with(asking, hosts(&["goes", "stays"]), Timestamp::now);
+    let workers = tokio::spawn(workers.run());
+    for host in ["goes", "stays"] {
+        for number in [1, 2] {
+            assert_eq!(ask(&prober, host, number), Asked::Pending);
+        }
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let gone = Arc::downgrade(&prober.host("goes").unwrap());
+    prober.reconfigure(hosts(&["stays", "comes"]), &BTreeSet::new());
+    assert_eq!(ask(&prober, "goes", 3), Asked::NotNow(Deferral::new(Reason::HostUnknown)));
+    assert_eq!((prober.name("goes"), prober.name("comes").as_deref()), (None, Some("comes")));
+    assert!(gone.upgrade().is_some(), "a question is on its way");
+    assert_eq!(ask(&prober, "comes", 1), Asked::Pending);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(gone.upgrade().is_none(), "nothing is kept of it");
+    let (first, second) = (subject("", 1).token, subject("", 2).token);
+    let mut asked = asked.lock().unwrap().clone();
+    asked.sort();
+    let mut expected = [("comes", first), ("goes", first), ("stays", first), ("stays", second)]
+        .map(|(host, token)| (host.to_owned(), token));
+    expected.sort();
+    assert_eq!(asked, expected);
+    assert!(
+        prober.snapshot(&subject("stays", 1)).is_some_and(|known| known.asked.is_some()),
+        "what was heard stays"
+    );
+    assert!(!workers.is_finished());
+    prober.rest().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_over_another_way_is_asked_at_once_and_one_over_the_same_way_when_its_scout_is_due() {
+    for (is_other, expected) in [(false, 3), (true, 4)] {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        let asking: Ask = Arc::new(move |_, _, _, _| {
+            let is_down = count.fetch_add(1, Ordering::SeqCst) < 3;
+            Box::pin(async move {
+                let down = Reply::Deferral(Deferral::new(Reason::TlsFailed));
+                let now = Timestamp::now();
+                if is_down { Exchange::of(now, now, down) } else { accepted() }
+            })
+        });
+        let (prober, workers) = Prober::with(asking, [("one", LIMITS_OF_TESTS)], Timestamp::now);
+        tokio::spawn(workers.run());
+        for number in 0..3 {
+            assert_eq!(ask(&prober, "one", number), Asked::Pending);
+            prober.changes().next().await;
+        }
+        let breaker = |prober: &Prober| prober.states(Timestamp::now())[0].1.breaker;
+        assert_eq!(breaker(&prober), Some(Reason::TlsFailed));
+        assert!(matches!(ask(&prober, "one", 7), Asked::NotNow(_)));
+        while !prober.changes().is_empty() {
+            prober.changes().next().await;
+        }
+        let another = if is_other { BTreeSet::from(["one"]) } else { BTreeSet::new() };
+        prober.reconfigure([("one", Limits { points_per_minute: 60, ..LIMITS_OF_TESTS })], &another);
+        assert_eq!(prober.changes().is_empty(), !is_other, "whom it gave no answer is told");
+        assert_eq!(breaker(&prober).is_none(), is_other);
+        assert_eq!(prober.states(Timestamp::now())[0].1.points, 6, "the limits hold in either case");
+        let _ = ask(&prober, "one", 7);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(asked.load(Ordering::SeqCst), expected);
+    }
+}

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::{Context, Failure, observe::Observed, records::Record};
 use crate::{
     cluster::{
         connections::Connection,
+        index::Access,
         object::ObjectKey,
         outputs::{self, Outcome, Owner, Proof},
         secrets::SecretEntry,
@@ -21,7 +23,11 @@ use crate::{
         output::Stamp,
         workload::Following,
     },
+    traces::TARGET,
 };
+
+/// After so long a Secret of others is looked at again, as long as the Secrets of its namespace are not listed.
+const WHILE_UNLISTED: Duration = Duration::from_secs(1);
 
 /// What became of the changes.
 pub(super) struct Outcomes<'a> {
@@ -134,14 +140,16 @@ pub(super) async fn retire<'a>(
 impl Acting<'_, '_> {
     async fn make(&mut self, change: &Change) {
         let contention = self.record.rare.contentions.get(change.name());
-        if self.outcomes.terminating || !self.may_write(change) {
+        if self.outcomes.terminating || self.ctx.has_let_go(self.connection) || !self.may_write(change) {
             return;
         }
         let owner = Owner { key: &self.connection.key, uid: &self.connection.uid };
         let is_named = self.is_named(change.name());
         let proof = self.proof();
         let others = is_named.then_some(&mut self.record.rare.others);
-        match outputs::apply(&self.ctx.client, owner, change, proof, others).await {
+        let applied = outputs::apply(&self.ctx.client, owner, change, proof, others);
+        let span = tracing::info_span!(target: TARGET, "publish", secret = change.name());
+        match applied.instrument(span).await {
             Ok(done) => self.done(change, done),
             Err(fault) if fault.is_terminating() => {
                 self.record.rare.contentions.put_back(change.name(), contention);
@@ -242,12 +250,18 @@ impl Acting<'_, '_> {
             Outcome::Taken(entry) => {
                 let is_ours = entry.owner() == Some(&self.connection.uid);
                 let may_adopt = self.ctx.index.may_adopt(self.connection, &entry);
-                self.wrote(&key, entry);
                 if is_ours || may_adopt {
+                    self.wrote(&key, entry);
                     self.outcomes.pause = Some(Duration::ZERO);
-                } else {
-                    self.stands(name, Stand::Refused(foreign(name)));
+                    return;
                 }
+                // Nobody tells that it is gone if that happens before the Secrets are listed, so it is not taken for known.
+                if self.ctx.index.access(&key) == Access::Awaited {
+                    self.outcomes.pause = Some(WHILE_UNLISTED);
+                } else {
+                    self.wrote(&key, entry);
+                }
+                self.stands(name, Stand::Refused(foreign(name)));
             }
             Outcome::Conflict => self.conflict(name),
         }

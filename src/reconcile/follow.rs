@@ -1,10 +1,6 @@
 //! Once every output holds the token: restarts the workloads that shall take it, and looks who still has the one before.
 
-use std::{
-    collections::HashSet,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -23,33 +19,6 @@ use crate::{
 
 /// How long after a look at workloads and consumers the next one comes, while somebody is waited for: at first, and at most.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
-
-/// The namespaces whose consumers are being listed. Each has one turn at a time, so that a crowded one keeps one worker busy at most.
-#[derive(Debug, Default)]
-pub(super) struct Listings(Mutex<HashSet<Box<str>>>);
-
-/// The turn of a namespace.
-struct Listing<'a> {
-    all: &'a Listings,
-    namespace: &'a str,
-}
-
-impl Listings {
-    fn turn<'a>(&'a self, namespace: &'a str) -> Option<Listing<'a>> {
-        let is_free = self.lock().insert(namespace.into());
-        is_free.then(|| Listing { all: self, namespace })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashSet<Box<str>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Listing<'_> {
-    fn drop(&mut self) {
-        self.all.lock().remove(self.namespace);
-    }
-}
 
 /// Restarts and looks, if the status says that a rotation has come so far, and looks at the consumers once a heartbeat else; `None` if
 /// nothing was to be done.
@@ -76,12 +45,17 @@ pub(super) async fn follow(
             following.restarts.push((workload.clone(), restart));
         }
     }
+    let listed_at = digest.consumers_at();
     let waits = following.restarts.iter().any(|(_, restart)| !restart.is_over());
     let is_due = match published {
+        // Nobody waits for them yet: once, and then as seldom as without a rotation.
+        Some(published) if waits => {
+            listed_at.is_none_or(|at| at < published) || is_old(listed_at, record, ctx)
+        }
         Some(published) => is_time_to_look(published, record),
-        None => is_old(digest.consumers_at(), record, ctx),
+        None => is_old(listed_at, record, ctx),
     };
-    if ctx.settings.consumers && !waits && is_due {
+    if ctx.settings().consumers && is_due {
         following.consumers = listed(connection, observed, outcomes, record, ctx).await;
     }
     (published.is_some() || following.consumers.is_some()).then_some(following)
@@ -96,7 +70,7 @@ async fn listed(
     ctx: &Context,
 ) -> Option<Consumers> {
     let namespace = connection.key.namespace();
-    let _turn = ctx.listings.turn(namespace)?;
+    let _turn = ctx.consumers.turn(namespace)?;
     record.rare.looked = Some(observed.seen.now.into());
     let is_current = |name: &str| outcomes.stands.iter().any(|(current, _)| *current == name);
     let is_output = |name: &str| is_current(name) || observed.seen.is_version(name);
@@ -148,7 +122,7 @@ pub(super) fn look_again(connection: &Connection, spec: &Spec, ctx: &Context) ->
 }
 
 /// The pause before the next look at what is waited for so long already.
-fn pause(waited: Duration) -> Duration {
+pub(super) fn pause(waited: Duration) -> Duration {
     waited.div_f64(10.0).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1)
 }
 
@@ -163,7 +137,7 @@ fn is_time_to_look(published: Timestamp, record: &Record) -> bool {
 /// True if the consumers were not listed for a heartbeat, by this process or by what the status says.
 fn is_old(told: Option<Timestamp>, record: &Record, ctx: &Context) -> bool {
     let last = told.max(record.rare.looked.map(Timestamp::from));
-    last.is_none_or(|last| later(last, ctx.settings.heartbeat) <= Timestamp::now())
+    last.is_none_or(|last| later(last, ctx.settings().heartbeat) <= Timestamp::now())
 }
 
 /// Has the Pods of the workload replaced, if that was not done yet for this token.
@@ -176,7 +150,7 @@ async fn restarted(
     let key = &connection.key;
     let stands = workloads::roll_out(&ctx.client, key, workload).await?;
     let found = restart(stands.as_ref(), hash);
-    if found != Restart::Due {
+    if found != Restart::Due || ctx.has_let_go(connection) {
         return Ok(found);
     }
     workloads::restart(&ctx.client, key, workload, hash).await?;
@@ -189,31 +163,51 @@ async fn restarted(
 
 fn refused(connection: &Connection, workload: &Workload, fault: &Fault) -> Restart {
     tracing::warn!(connection = %connection.key, workload = %workload, error = %fault, said = fault.said(None), "a workload was not restarted");
-    let advice = match fault.is_forbidden() {
-        true => {
+    Restart::Refused(format!("{fault}; {}", remedy(fault)))
+}
+
+fn remedy(fault: &Fault) -> String {
+    match fault.refused_user() {
+        Some(_) => {
             "have an administrator set the chart value restartWorkloads, or leave the workload out of spec.restart"
+                .to_owned()
         }
-        false => "the operator tries again soon",
-    };
-    Restart::Refused(format!("{fault}; {advice}"))
+        None => fault.advice_on("get and patch", "workloads"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use kube::core::Status;
+
     use super::*;
+
+    #[test]
+    fn the_chart_value_is_named_where_a_right_is_missing_and_nowhere_else() {
+        let rows = [
+            (
+                403,
+                "User \"op\" cannot patch resource \"deployments\"",
+                "set the chart value restartWorkloads",
+            ),
+            (403, "a plugin does not want it", "an admission plugin"),
+            (
+                422,
+                "ValidatingAdmissionPolicy 'freeze' with binding 'b' denied request: x",
+                "policy or webhook freeze",
+            ),
+            (503, "not ready", "busy; the operator tries again soon"),
+        ];
+        for (code, why, words) in rows {
+            let status = Status::failure(&format!("deployments.apps \"a\" is forbidden: {why}"), "Forbidden");
+            let fault = Fault::from(kube::Error::Api(Box::new(status.with_code(code))));
+            assert!(remedy(&fault).contains(words), "{why}: {}", remedy(&fault));
+        }
+    }
 
     #[test]
     fn who_is_waited_for_is_looked_at_ever_more_slowly() {
         let pauses = [0, 49, 100, 600, 86_400].map(|waited| pause(Duration::from_secs(waited)).as_secs());
         assert_eq!(pauses, [5, 5, 10, 60, 60]);
-    }
-
-    #[test]
-    fn a_namespace_has_one_turn_at_a_time() {
-        let listings = Listings::default();
-        let turn = listings.turn("a");
-        assert!(listings.turn("a").is_none() && listings.turn("b").is_some());
-        drop(turn);
-        assert!(listings.turn("a").is_some());
     }
 }

@@ -3,7 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use jiff::Timestamp;
-use tokio::time;
+use tokio::time::{self, Instant};
 
 use super::{Context, Priority};
 use crate::{
@@ -11,18 +11,24 @@ use crate::{
     cluster::{connections::Connection, object::ObjectKey},
 };
 
-/// How long answers of GitHub are waited for that are on their way when the process is stopped.
+/// Until when answers of GitHub are waited for that are on their way when the process is stopped, counted from the stop. What one step
+/// does not need is left to the next.
 const ANSWERS: Duration = Duration::from_secs(3);
-/// How long connections are reconciled that were queued by then.
-const QUEUED: Duration = Duration::from_millis(1500);
-/// How long what is under way may take after that.
-const UNDER_WAY: Duration = Duration::from_secs(1);
-/// How long Events may take that wait to be sent.
-const EVENTS: Duration = Duration::from_millis(500);
+/// Until when connections are reconciled that were queued by then.
+const QUEUED: Duration = Duration::from_millis(4500);
+/// Until when what is under way may take after that.
+const UNDER_WAY: Duration = Duration::from_millis(5500);
+/// Until when Events are sent that wait.
+const EVENTS: Duration = Duration::from_secs(6);
+/// Until when notifications are sent that wait, and until when it is kept what was told. What is late is told after the next start.
+const SINKS: Duration = Duration::from_millis(6300);
+const RECEIPTS: Duration = Duration::from_millis(6800);
+/// How long a sink that does not answer holds up the end, at most.
+const SILENT_SINK: Duration = Duration::from_secs(2);
 
 impl Context {
     /// True if this replica works. One that only follows the cluster queues nobody, so that nothing piles up in it.
-    pub(super) fn leads(&self) -> bool {
+    pub fn leads(&self) -> bool {
         self.leads.load(Ordering::Acquire)
     }
 
@@ -51,7 +57,7 @@ impl Context {
     }
 }
 
-/// Ends the work: asks no more questions, writes down the answers to those that are open, and ends what is under way. Takes six
+/// Ends the work: asks no more questions, writes down the answers to those that are open, and ends what is under way. Takes seven
 /// seconds at most; what is not done by then is left as it is, and whoever leads next does it.
 pub async fn finish(ctx: &Context) {
     if !ctx.leads() {
@@ -64,12 +70,16 @@ pub async fn finish(ctx: &Context) {
             tokio::task::yield_now().await;
         }
     };
+    let stopped = Instant::now();
+    let left = |until: Duration| until.saturating_sub(stopped.elapsed());
     let in_time = [
-        time::timeout(ANSWERS, answered).await.is_ok(),
-        time::timeout(QUEUED, ctx.queue.quiet()).await.is_ok(),
-        time::timeout(UNDER_WAY, ctx.queue.close()).await.is_ok(),
-        time::timeout(EVENTS, ctx.events.sent()).await.is_ok(),
+        time::timeout(left(ANSWERS), answered).await.is_ok(),
+        time::timeout(left(QUEUED), ctx.queue.quiet()).await.is_ok(),
+        time::timeout(left(UNDER_WAY), ctx.queue.close()).await.is_ok(),
+        time::timeout(left(EVENTS), ctx.events.sent()).await.is_ok(),
+        time::timeout(left(SINKS).min(SILENT_SINK), ctx.sinks.told()).await == Ok(true),
+        time::timeout(left(RECEIPTS), super::tell::finish(ctx)).await.is_ok(),
     ];
-    let [answers, queued, under_way, events] = in_time;
-    tracing::info!(answers, queued, under_way, events, "finished what was under way");
+    let [answers, queued, under_way, events, sinks, receipts] = in_time;
+    tracing::info!(answers, queued, under_way, events, sinks, receipts, "finished what was under way");
 }

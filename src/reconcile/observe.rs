@@ -117,7 +117,7 @@ impl<'a> Observer<'a> {
         let host = host(self.ctx, &self.spec.host);
         self.subject(&token, &host, now);
         self.resume(now);
-        let timing = self.ctx.settings.timing(self.spec.interval);
+        let timing = self.ctx.settings().timing(self.spec.interval);
         let rotates = self.rotates(&token);
         let mut observed = Observed {
             seen: Observation {
@@ -189,7 +189,7 @@ impl<'a> Observer<'a> {
         if before.is_some() && before != demands {
             // However often somebody changes them, each is asked once in the shortest interval.
             let last = self.record.rare.demanded.map(Timestamp::from);
-            let apart = last.map(|last| later(last, self.ctx.settings.minimum_interval));
+            let apart = last.map(|last| later(last, self.ctx.settings().minimum_interval));
             self.record.rare.demanded = Some(apart.unwrap_or(now).max(now).into());
         }
         let instants = [self.record.rare.asked_on_request, self.record.rare.demanded].into_iter().flatten();
@@ -222,7 +222,7 @@ impl<'a> Observer<'a> {
 
     /// What is read of the source, and what the host lets be taken for a token in it.
     fn reading(&self) -> Reading<'a> {
-        let legacy = self.ctx.settings.host(&self.spec.host).map(|host| host.legacy_tokens);
+        let legacy = self.ctx.settings().host(&self.spec.host).map(|host| host.legacy_tokens);
         Reading { reference: self.reference(), legacy: legacy.unwrap_or_default() }
     }
 
@@ -253,10 +253,11 @@ impl<'a> Observer<'a> {
 }
 
 fn host(ctx: &Context, name: &str) -> Verdict<Host> {
-    match ctx.settings.host(name) {
+    let settings = ctx.settings();
+    match settings.host(name) {
         Some(host) => Verdict::Yes(Host { name: ctx.host(&host.name), addresses: host.addresses.clone() }),
         None => {
-            let known: Vec<_> = ctx.settings.hosts.iter().map(|host| host.name.as_str()).collect();
+            let known: Vec<_> = settings.hosts.iter().map(|host| host.name.as_str()).collect();
             let message = format!(
                 "spec.host {name} is not among the hosts of the operator's settings ({}): name one of them, or have an \
                  administrator add it",

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::{sync::Notify, time::Instant};
 
 use crate::cluster::object::ObjectKey;
@@ -34,6 +35,8 @@ const CLOSED: usize = 2;
 const SHORT: usize = 64;
 /// One in so many is taken from the end of the line.
 const ONE_IN: u32 = 8;
+/// The bounds of a histogram in seconds, as controller-runtime has them.
+const BUCKETS: [f64; 12] = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0];
 
 /// How much there is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,15 +49,23 @@ pub struct Size {
     pub timed: u64,
     /// How many were queued so far.
     pub added: u64,
+    /// For how long those at work have been, together.
+    pub unfinished: Duration,
+    /// The longest of these.
+    pub longest: Duration,
 }
 
 /// The queue of connections.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Queue {
     inner: Mutex<Inner>,
     changed: Notify,
     /// A reconcile has ended.
     ended: Notify,
+    /// For how many seconds each waited for a worker.
+    pub(super) waited: Histogram,
+    /// For how many seconds each was at work.
+    pub(super) worked: Histogram,
 }
 
 #[derive(Debug, Default)]
@@ -70,20 +81,35 @@ struct Inner {
     waiting: usize,
     /// How many were queued so far.
     added: u64,
-    /// How many are at work.
-    running: usize,
+    /// Those that are at work, and since when each is.
+    running: HashMap<ObjectKey, Instant>,
     /// How many were taken so far.
     taken: u32,
     /// When a connection was taken or finished last.
     moved: Option<Instant>,
 }
 
-#[derive(Debug, Default)]
-struct Entry {
-    queued: Option<Priority>,
-    timer: Option<Instant>,
-    running: bool,
-    again: Option<Priority>,
+/// Where a connection is.
+#[derive(Debug)]
+enum Entry {
+    /// It comes at this instant.
+    Timed(Instant),
+    /// It waits for a worker, since this instant.
+    Queued(Priority, Instant),
+    /// It is at work, and comes again at once if it was woken meanwhile.
+    Running(Option<Priority>),
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Queue {
+            inner: Mutex::default(),
+            changed: Notify::new(),
+            ended: Notify::new(),
+            waited: Histogram::new(BUCKETS),
+            worked: Histogram::new(BUCKETS),
+        }
+    }
 }
 
 impl Queue {
@@ -102,16 +128,16 @@ impl Queue {
     /// Forgets the connection. One that is running ends by itself.
     pub fn forget(&self, key: &ObjectKey) {
         let mut inner = self.lock();
-        let Some(entry) = inner.entries.get_mut(key) else { return };
-        entry.again = None;
-        let was_queued = entry.queued.take().is_some();
-        let timer = entry.timer.take();
-        if !entry.running {
-            inner.entries.remove(key);
+        if let Some(Entry::Running(again)) = inner.entries.get_mut(key) {
+            *again = None;
+            return;
         }
-        inner.waiting = inner.waiting.saturating_sub(was_queued.into());
-        if let Some(at) = timer {
-            inner.timers.remove(&(at, key.clone()));
+        match inner.entries.remove(key) {
+            Some(Entry::Queued(..)) => inner.waiting = inner.waiting.saturating_sub(1),
+            Some(Entry::Timed(at)) => {
+                inner.timers.remove(&(at, key.clone()));
+            }
+            Some(Entry::Running(_)) | None => {}
         }
     }
 
@@ -123,7 +149,8 @@ impl Queue {
                 inner.expire(Instant::now());
                 (inner.take(), inner.timers.first().map(|(at, _)| *at))
             };
-            if let Some(key) = taken {
+            if let Some((key, waited)) = taken {
+                self.waited.observe(waited.as_secs_f64());
                 // Several workers wait, and one change wakes one of them.
                 self.changed.notify_one();
                 return key;
@@ -145,34 +172,32 @@ impl Queue {
         let mut inner = self.lock();
         let now = Instant::now();
         inner.moved = Some(now);
-        inner.running = inner.running.saturating_sub(1);
-        let Some(entry) = inner.entries.get_mut(key) else { return };
-        entry.running = false;
-        match (entry.again.take(), requeue_after) {
+        let since = inner.running.remove(key).unwrap_or(now);
+        let Some(Entry::Running(again)) = inner.entries.remove(key) else { return };
+        match (again, requeue_after) {
             (Some(priority), _) => inner.wake(key, priority),
             (None, Some(pause)) => {
                 let at = now.checked_add(pause).unwrap_or(now);
-                entry.timer = Some(at);
+                inner.entries.insert(key.clone(), Entry::Timed(at));
                 inner.timers.insert((at, key.clone()));
             }
-            (None, None) => {
-                inner.entries.remove(key);
-            }
+            (None, None) => {}
         }
         drop(inner);
+        self.worked.observe(now.duration_since(since).as_secs_f64());
         self.changed.notify_one();
         self.ended.notify_waiters();
     }
 
     /// Waits until nobody is queued or being reconciled.
     pub async fn quiet(&self) {
-        self.until(|inner| inner.waiting == 0 && !inner.is_running()).await;
+        self.until(|inner| inner.waiting == 0 && inner.running.is_empty()).await;
     }
 
     /// Serves nobody any more, and waits for those that are being reconciled.
     pub async fn close(&self) {
         self.lock().closed = true;
-        self.until(|inner| !inner.is_running()).await;
+        self.until(|inner| inner.running.is_empty()).await;
     }
 
     async fn until(&self, is_so: impl Fn(&Inner) -> bool) {
@@ -188,9 +213,19 @@ impl Queue {
     /// How much there is to do.
     pub fn size(&self) -> Size {
         let inner = self.lock();
-        let [waiting, running, timed] = [inner.waiting, inner.running, inner.timers.len()]
-            .map(|count| u64::try_from(count).unwrap_or(u64::MAX));
-        Size { waiting, running, timed, added: inner.added }
+        let now = Instant::now();
+        // Whose instant has come waits too, also before a worker is free to notice.
+        let overdue = inner.timers.iter().take_while(|(at, _)| *at <= now).count();
+        let waiting = inner.waiting.saturating_add(overdue);
+        let timed = inner.timers.len().saturating_sub(overdue);
+        let [waiting, running, timed] =
+            [waiting, inner.running.len(), timed].map(|count| u64::try_from(count).unwrap_or(u64::MAX));
+        let under_way = inner.running.values().map(|since| now.duration_since(*since));
+        let (unfinished, longest) = under_way
+            .fold((Duration::ZERO, Duration::ZERO), |(sum, longest), one| {
+                (sum.saturating_add(one), longest.max(one))
+            });
+        Size { waiting, running, timed, added: inner.added, unfinished, longest }
     }
 
     /// For how long work has waited while nothing was taken or finished; `None` while nothing waits. An instant that has come
@@ -211,27 +246,36 @@ impl Queue {
 
 impl Inner {
     fn wake(&mut self, key: &ObjectKey, priority: Priority) {
-        let entry = self.entries.entry(key.clone()).or_default();
-        if entry.running {
-            entry.again = Some(entry.again.map_or(priority, |again| again.min(priority)));
-            return;
-        }
-        if let Some(at) = entry.timer.take() {
-            self.timers.remove(&(at, key.clone()));
-        }
-        let queued = entry.queued;
-        if queued.is_none_or(|queued| priority < queued) {
-            entry.queued = Some(priority);
-            if queued.is_none() {
-                // Nothing waited before, so nothing has stood still.
-                if self.waiting == 0 {
-                    self.moved = Some(Instant::now());
-                }
-                self.waiting = self.waiting.saturating_add(1);
-                self.added = self.added.saturating_add(1);
+        match self.entries.get_mut(key) {
+            Some(Entry::Running(again)) => {
+                *again = Some(again.map_or(priority, |again| again.min(priority)));
+                return;
             }
-            self.of(priority).push_back(key.clone());
+            Some(Entry::Queued(queued, _)) => {
+                if *queued <= priority {
+                    return;
+                }
+                *queued = priority;
+            }
+            Some(Entry::Timed(at)) => {
+                let at = *at;
+                self.timers.remove(&(at, key.clone()));
+                self.enter(key, priority, at.min(Instant::now()));
+            }
+            None => self.enter(key, priority, Instant::now()),
         }
+        self.of(priority).push_back(key.clone());
+    }
+
+    /// `since` is when it came, noticed or not.
+    fn enter(&mut self, key: &ObjectKey, priority: Priority, since: Instant) {
+        // Nothing waited before, so nothing has stood still.
+        if self.waiting == 0 {
+            self.moved = Some(Instant::now());
+        }
+        self.waiting = self.waiting.saturating_add(1);
+        self.added = self.added.saturating_add(1);
+        self.entries.insert(key.clone(), Entry::Queued(priority, since));
     }
 
     fn of(&mut self, priority: Priority) -> &mut VecDeque<ObjectKey> {
@@ -244,25 +288,18 @@ impl Inner {
         }
     }
 
-    fn is_running(&self) -> bool {
-        self.entries.values().any(|entry| entry.running)
-    }
-
     /// Queues everything whose instant has come.
     fn expire(&mut self, now: Instant) {
         while self.timers.first().is_some_and(|(at, _)| *at <= now) {
             if let Some((_, key)) = self.timers.pop_first() {
-                if let Some(entry) = self.entries.get_mut(&key) {
-                    entry.timer = None;
-                }
                 self.wake(&key, Priority::Changed);
             }
         }
     }
 
-    /// Takes the first connection of the first priority. A place in line that is no longer good, since the connection was
-    /// forgotten or has moved to a better one, is passed over.
-    fn take(&mut self) -> Option<ObjectKey> {
+    /// Takes the first connection of the first priority, and tells for how long it waited. A place in line that is no longer good, since
+    /// the connection was forgotten or has moved to a better one, is passed over.
+    fn take(&mut self) -> Option<(ObjectKey, Duration)> {
         if self.closed {
             return None;
         }
@@ -275,14 +312,16 @@ impl Inner {
         for priority in served {
             while let Some(key) = self.of(priority).pop_front() {
                 let Some(entry) = self.entries.get_mut(&key) else { continue };
-                if entry.queued == Some(priority) {
-                    entry.queued = None;
-                    entry.running = true;
-                    self.running = self.running.saturating_add(1);
+                if let Entry::Queued(queued, since) = *entry
+                    && queued == priority
+                {
+                    let now = Instant::now();
+                    *entry = Entry::Running(None);
+                    self.running.insert(key.clone(), now);
                     self.waiting = self.waiting.saturating_sub(1);
                     self.taken = self.taken.wrapping_add(1);
-                    self.moved = Some(Instant::now());
-                    return Some(key);
+                    self.moved = Some(now);
+                    return Some((key, now.duration_since(since)));
                 }
             }
             // What a burst took is given back.
@@ -293,138 +332,4 @@ impl Inner {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key(name: &str) -> ObjectKey {
-        ObjectKey::new("ns", name)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn answers_come_before_new_connections_before_changed_ones_before_known_ones() {
-        let queue = Queue::default();
-        queue.open();
-        let woken = [
-            ("k", Priority::Known),
-            ("c", Priority::Changed),
-            ("n", Priority::New),
-            ("a", Priority::Answered),
-            ("k", Priority::New),
-        ];
-        for (name, priority) in woken {
-            queue.wake(&key(name), priority);
-        }
-        for name in ["a", "n", "k", "c"] {
-            assert_eq!(queue.next().await, key(name));
-        }
-        assert_eq!(queue.stalled_for(), None, "the first place of k is no longer good");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_keeps_coming_does_not_keep_others_from_being_served() {
-        let queue = Queue::default();
-        queue.open();
-        queue.wake(&key("patient"), Priority::Known);
-        for turn in 1..=ONE_IN {
-            queue.wake(&key(&format!("pushing-{turn}")), Priority::New);
-            if queue.next().await == key("patient") {
-                return;
-            }
-        }
-        panic!("not within {ONE_IN} turns");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_was_judged_before_waits_until_the_secrets_are_listed() {
-        let queue = Queue::default();
-        queue.wake(&key("known"), Priority::Known);
-        queue.wake(&key("new"), Priority::New);
-        assert_eq!(queue.next().await, key("new"));
-        let held = tokio::time::timeout(Duration::from_secs(3600), queue.next()).await;
-        assert!(held.is_err() && queue.stalled_for().is_none(), "nobody may take it yet");
-        queue.open();
-        assert_eq!(queue.next().await, key("known"));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_is_reconciled_by_one_worker_and_comes_again_when_woken_meanwhile() {
-        let queue = Queue::default();
-        queue.open();
-        queue.wake(&key("a"), Priority::Changed);
-        assert_eq!(queue.next().await, key("a"));
-        queue.wake(&key("a"), Priority::Known);
-        let second = tokio::time::timeout(Duration::from_secs(3600), queue.next()).await;
-        assert!(second.is_err(), "it is running");
-        queue.done(&key("a"), Some(Duration::from_secs(9)));
-        assert_eq!(queue.next().await, key("a"), "at once, not after the pause");
-        let started = Instant::now();
-        queue.done(&key("a"), Some(Duration::from_secs(9)));
-        assert_eq!((queue.next().await, started.elapsed()), (key("a"), Duration::from_secs(9)));
-        queue.done(&key("a"), None);
-        assert!(queue.lock().entries.is_empty(), "nothing is kept of who waits for nothing");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_is_gone_is_forgotten_wherever_it_stands() {
-        let queue = Queue::default();
-        queue.open();
-        for name in ["queued", "timed", "running"] {
-            queue.wake(&key(name), Priority::New);
-        }
-        let order = [queue.next().await, queue.next().await];
-        assert_eq!(order, [key("queued"), key("timed")]);
-        queue.done(&key("queued"), None);
-        queue.done(&key("timed"), Some(Duration::from_secs(1)));
-        queue.wake(&key("queued"), Priority::New);
-        assert_eq!(queue.next().await, key("running"));
-        for name in ["queued", "timed", "running"] {
-            queue.forget(&key(name));
-        }
-        queue.done(&key("running"), None);
-        let inner = queue.lock();
-        assert!(inner.entries.is_empty() && inner.timers.is_empty());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn at_the_end_nobody_is_taken_and_who_was_taken_is_waited_for() {
-        let queue = Queue::default();
-        queue.quiet().await;
-        queue.open();
-        for name in ["a", "b"] {
-            queue.wake(&key(name), Priority::Known);
-        }
-        let patience = Duration::from_secs(3600);
-        assert!(tokio::time::timeout(patience, queue.quiet()).await.is_err(), "two are queued");
-        assert_eq!(queue.next().await, key("a"));
-        assert!(tokio::time::timeout(patience, queue.close()).await.is_err(), "one is being reconciled");
-        assert!(tokio::time::timeout(patience, queue.next()).await.is_err(), "b is not taken");
-        tokio::join!(queue.close(), async { queue.done(&key("a"), Some(patience)) });
-        assert!(tokio::time::timeout(patience, queue.quiet()).await.is_err(), "b waits");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn work_that_waits_while_nothing_moves_is_noticed() {
-        let queue = Queue::default();
-        queue.open();
-        queue.wake(&key("a"), Priority::New);
-        queue.wake(&key("b"), Priority::New);
-        queue.next().await;
-        tokio::time::advance(Duration::from_secs(31)).await;
-        assert_eq!(queue.stalled_for(), Some(Duration::from_secs(31)));
-        queue.done(&key("a"), None);
-        assert_eq!(queue.stalled_for(), Some(Duration::ZERO));
-        queue.next().await;
-        assert_eq!(queue.stalled_for(), None);
-
-        // After an hour of rest.
-        queue.done(&key("b"), Some(Duration::from_secs(3600)));
-        tokio::time::advance(Duration::from_secs(3600)).await;
-        queue.wake(&key("c"), Priority::New);
-        assert_eq!(queue.stalled_for(), Some(Duration::ZERO));
-        queue.forget(&key("c"));
-        tokio::time::advance(Duration::from_secs(31)).await;
-        assert_eq!(queue.stalled_for(), Some(Duration::from_secs(31)), "nobody noticed that b is due");
-        assert_eq!(queue.next().await, key("b"));
-        assert_eq!(queue.stalled_for(), None);
-    }
-}
+mod tests;

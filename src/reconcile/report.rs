@@ -1,6 +1,6 @@
 //! Writes the status if it says something new.
 
-use std::{mem, time::Duration};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
@@ -9,6 +9,7 @@ use super::{
     Context, Next,
     act::Outcomes,
     contention::STATUS,
+    holding::{holders, of_others},
     observe::{Observed, Standbys},
     records::{Record, Written},
     sum::sum,
@@ -59,7 +60,8 @@ pub(super) async fn report(
         return Next::After(pause);
     }
     let asked = spec.interval.get();
-    let host = ctx.settings.host(&spec.host);
+    let settings = ctx.settings();
+    let host = settings.host(&spec.host);
     let kind = observed.seen.token.yes().map(|token| token.kind);
     let links =
         host.map(|host| links(host, &connection.key.to_string(), spec, kind, &decision.judgement.lines));
@@ -68,7 +70,8 @@ pub(super) async fn report(
     let secret = &spec.candidates().nth(place).unwrap_or(&spec.secret_ref).name;
     let source = format!("Secret {secret}");
     let before = connection.status.as_ref().and_then(StatusDigest::last_handled_request);
-    let handled_request = record.rare.handled_request.clone();
+    // Until all answers are here, whoever comes after this process is to ask.
+    let handled_request = record.rare.handled_request.clone().filter(|_| !observed.seen.is_asking());
     let withdrawn = record.rare.others.told();
     let holders = holders(connection, observed, ctx);
     let pass = Pass {
@@ -80,7 +83,7 @@ pub(super) async fn report(
         withdrawn_outputs: Some(&withdrawn),
         secret_name: secret,
         links: links.as_ref(),
-        raised_from: (asked < ctx.settings.minimum_interval).then_some(asked),
+        raised_from: (asked < settings.minimum_interval).then_some(asked),
         standbys: standbys.map(|Standbys { all, place, since, .. }| status::Standbys {
             all,
             place: *place,
@@ -88,7 +91,7 @@ pub(super) async fn report(
         }),
         after: status::After {
             restart: &spec.restart,
-            lists_consumers: ctx.settings.consumers,
+            lists_consumers: settings.consumers,
             following: outcomes.following.as_ref(),
             acted: outcomes.acted,
             holders: Some(&holders),
@@ -96,32 +99,19 @@ pub(super) async fn report(
         web: host.map(|host| &*host.addresses.web_url),
         handled_request: handled_request.as_deref().or(before),
     };
-    let say = |before: Before<'_>| status::next(before, connection.generation, &pass);
+    let say = |before: Before<'_>, of_others: Option<&Holders>| match of_others {
+        None => status::next(before, connection.generation, &pass),
+        Some(_) => {
+            let after = status::After { holders: of_others, ..pass.after };
+            status::next(before, connection.generation, &Pass { after, ..pass })
+        }
+    };
     let after = After {
         following: outcomes.following.as_ref(),
         holders: Some(&holders),
         heard: observed.seen.has_heard(),
     };
     say_it(connection, say, &after, observed.seen.timing.heartbeat, record, ctx).await
-}
-
-/// Who else still has the token of before; of the connection's own outputs those that are neither named nor kept, and those that have
-/// it from another Secret.
-fn holders(connection: &Connection, observed: &Observed, ctx: &Context) -> Holders {
-    let token = observed.seen.token.yes().map(|token| token.hashed);
-    let status = connection.status.iter();
-    let known = status.flat_map(|status| [status.leaves().map(|leaves| leaves.token), status.token]);
-    let mut holders = Holders::default();
-    for old in known.flatten().filter(|old| token.is_some_and(|token| token != *old)) {
-        holders.add(ctx.index.holders(connection, old));
-    }
-    let outputs = &observed.seen.demand.outputs;
-    let is_known = |name: &str| outputs.iter().any(|output| output.target() == Some(name));
-    let (taken_in, former) = mem::take(&mut holders.taken_in).into_iter().partition(|name| is_known(name));
-    holders.taken_in = taken_in;
-    holders.own.extend::<Vec<_>>(former);
-    holders.own.retain(|name| !is_known(name) && !observed.seen.is_version(name));
-    holders
 }
 
 /// Says which token is in use before it is written anywhere, so that whoever starts anew goes on with it. Then comes another pass.
@@ -158,6 +148,8 @@ async fn live(connection: &Connection, ctx: &Context) -> Result<(Connection, Sta
             learn(&connection.resource_version, now, ctx);
             Err(Next::After(Duration::ZERO))
         }
+        // What it says is the other operator's to write.
+        Ok(Some((now, _))) if !ctx.index.selects(&now) => Err(Next::Wait),
         Ok(Some(live)) => Ok(live),
         Ok(None) => Err(gone(connection, ctx)),
         Err(fault) => Err(failed(connection, &fault)),
@@ -168,13 +160,13 @@ async fn live(connection: &Connection, ctx: &Context) -> Result<(Connection, Sta
 /// remembers are kept in the next one; that of a connection that was never judged has nothing to keep.
 async fn say_it(
     connection: &Connection,
-    say: impl Fn(Before<'_>) -> Option<Status>,
+    say: impl Fn(Before<'_>, Option<&Holders>) -> Option<Status>,
     after: &After<'_>,
     heartbeat: SignedDuration,
     record: &mut Record,
     ctx: &Context,
 ) -> Next {
-    let Some(draft) = say(Before::default()) else { return Next::Wait };
+    let Some(draft) = say(Before::default(), None) else { return Next::Wait };
     let Some(stands) = connection.status.as_ref().filter(|stands| stands.observed_generation().is_some())
     else {
         return write(connection, None, &draft, record, ctx).await;
@@ -185,16 +177,43 @@ async fn say_it(
     let is_said = same.0 == same.1 && is_settled || record.said == Some(sum(&same));
     // A draft without a token keeps the instant of the one that stands.
     let has_aged = checked_at.is_some() && status::has_aged(checked_at, stands.checked_at(), heartbeat);
-    if is_said && !has_aged && !stands.is_strange(Timestamp::now()) {
+    let is_to_stay = !has_aged && !stands.is_strange(Timestamp::now());
+    if is_said && is_to_stay {
         return Next::Wait;
+    }
+    // It is looked again at once at those of others when anything is said, or an output seen, that was not by then.
+    let waits = stands.leaves().map(|leaves| sum(&(&same, ctx.index.unseen(leaves.token))));
+    if let Some((_, until)) = record.rare.awaits_others.filter(|(of, _)| is_to_stay && waits == Some(*of)) {
+        let left = until.saturating_duration_since(Instant::now());
+        if !left.is_zero() {
+            return Next::After(left);
+        }
     }
     let (now, status) = match live(connection, ctx).await {
         Ok(live) => live,
         Err(next) => return next,
     };
     let summary = StatusSummary::from(status.clone());
-    match say(Before { summary: Some(&summary), conditions: &status.conditions }) {
-        Some(next) => write(&now, Some(&status), &next, record, ctx).await,
+    let before = Before { summary: Some(&summary), conditions: &status.conditions };
+    let mut next = say(before, None);
+    let others = match &next {
+        Some(next) => of_others(connection, [&status, next], ctx).await,
+        None => None,
+    };
+    record.rare.awaits_others = None;
+    let mut again = Next::Wait;
+    if let Some((others, pause)) = others {
+        (next, again) = (say(before, Some(&others)), Next::After(pause));
+        if next.is_none() {
+            record.rare.awaits_others = waits.zip(Instant::now().checked_add(pause));
+            return again;
+        }
+    }
+    match next {
+        Some(next) => match write(&now, Some(&status), &next, record, ctx).await {
+            Next::Wait => again,
+            failed => failed,
+        },
         // What the draft lacks is kept from the status that stands.
         None => {
             let generation = connection.generation.unwrap_or_default();
@@ -250,7 +269,9 @@ pub(super) async fn unreadable(
         tracing::error!(connection = %connection.key, error, "connection unreadable");
     }
     let now = Timestamp::now();
-    let say = |before: Before<'_>| status::unreadable(before.summary, connection.generation, error, now);
+    let say = |before: Before<'_>, _: Option<&_>| {
+        status::unreadable(before.summary, connection.generation, error, now)
+    };
     say_it(connection, say, &After::default(), SignedDuration::MAX, record, ctx).await
 }
 
@@ -274,12 +295,18 @@ async fn write(
                 generation: connection.generation.unwrap_or_default(),
             });
             let is_taken = record.has_taken_memory();
-            ctx.index.saw_connection(if is_taken { written.without_memory() } else { written });
+            ctx.index.wrote_connection(if is_taken { written.without_memory() } else { written });
             release(connection, before, status, ctx);
             Next::Wait
         }
         Err(fault) if fault.is_conflict() => conflict(connection, record, ctx).await,
-        Err(fault) => failed(connection, &fault),
+        Err(fault) => {
+            // An answer that was lost may have been one that it was written.
+            if fault.code().is_none_or(|code| code >= 500) {
+                super::tell::doubt(connection, before, status, ctx);
+            }
+            failed(connection, &fault)
+        }
     }
 }
 
@@ -290,7 +317,10 @@ fn release(connection: &Connection, before: Option<&Status>, status: &Status, ct
         rotation.phase == Phase::SafeToRevoke || rotation.other_connections.is_some()
     };
     let over = status.rotation.as_ref().filter(is_over);
-    let waiting = over.into_iter().flat_map(|over| ctx.index.rotating(over.old_token.hashed_token));
+    let named = |status: &Status| status.token.as_ref().map(|token| token.hashed_token);
+    let moved = before.and_then(named).filter(|token| named(status) != Some(*token));
+    let left = over.map(|over| over.old_token.hashed_token).into_iter().chain(moved);
+    let waiting = left.flat_map(|token| ctx.index.rotating(token));
     let serves =
         |name: &str| status.outputs.iter().any(|output| output.current_name.as_deref() == Some(name));
     let outputs = before.into_iter().flat_map(|before| &before.outputs);
@@ -353,7 +383,8 @@ fn failed(connection: &Connection, fault: &Fault) -> Next {
     Next::Failed
 }
 
-/// Has the news told as Events. A process that ends here has not told them, and no other one does.
+/// Has the news told as Events and to the sinks. A process that ends here has not told the Events, and no other one does; what the sinks
+/// are to be told, the next one derives from the status.
 fn tell(connection: &Connection, before: Option<&Status>, status: &Status, ctx: &Context) {
     let events = status::events(before, status);
     let token = status.token.as_ref();
@@ -367,9 +398,10 @@ fn tell(connection: &Connection, before: Option<&Status>, status: &Status, ctx: 
             "the account of the token is not the one before");
     }
     ctx.events.post(connection, Timestamp::now(), events);
+    super::tell::tell(connection, before, status, ctx);
 }
 
-/// One line for each change of the judgement.
+/// One line for each condition that says something else than before, and for `Ready` in any case. The first judgement is one line.
 fn log(connection: &Connection, status: &Status) {
     let Some(ready) = status.condition("Ready") else { return };
     let before = connection.status.as_ref().and_then(|status| status.ready());
@@ -379,5 +411,24 @@ fn log(connection: &Connection, status: &Status) {
         let host = connection.spec.read().map_or_else(|_| String::new(), |spec| spec.host);
         let (ready, reason) = (ConditionStatus::as_str(ready.status), ready.reason.as_str());
         tracing::info!(connection = %connection.key, host, ready, reason, "token judged");
+    }
+    let Some(before) = connection.status.as_ref().filter(|status| status.observed_generation().is_some())
+    else {
+        return;
+    };
+    for condition in status.conditions.iter().filter(|condition| condition.type_ != "Ready") {
+        let was = before.conditions().find(|(type_, ..)| *type_ == condition.type_);
+        let (now, reason) = (condition.status.as_str(), condition.reason.as_str());
+        if was.is_none_or(|(_, status, was)| status != condition.status || was.as_str() != reason) {
+            let was = was.map(|(_, status, _)| status.as_str());
+            tracing::info!(connection = %connection.key, condition = condition.type_, status = now, was, reason, "condition changed");
+        }
+    }
+    // Stalled and Reconciling go once they do not hold.
+    for (condition, was, reason) in
+        before.conditions().filter(|(type_, ..)| status.condition(type_).is_none())
+    {
+        let (was, reason) = (was.as_str(), reason.as_str());
+        tracing::info!(connection = %connection.key, condition, status = "removed", was, reason, "condition changed");
     }
 }

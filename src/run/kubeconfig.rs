@@ -29,12 +29,12 @@ fn no_cluster(kubeconfig: &KubeconfigError, in_cluster: &InClusterError) -> Stri
         (KubeconfigError::FindPath, false) => {
             "there is no kubeconfig, and this is no Pod: set KUBECONFIG, or run in a Pod".to_owned()
         }
-        (unusable, _) => of_kubeconfig(unusable),
+        (error, _) => unusable(error),
     }
 }
 
-/// What is wrong with the kubeconfig. Where it names a file, that is named too.
-fn of_kubeconfig(error: &KubeconfigError) -> String {
+/// What is wrong with the kubeconfig, and what to do. Where it names a file, that is named too.
+pub fn unusable(error: &KubeconfigError) -> String {
     match error {
         KubeconfigError::ReadConfig(source, path) => {
             format!(
@@ -76,10 +76,10 @@ fn of_kubeconfig(error: &KubeconfigError) -> String {
     }
 }
 
-/// What keeps the client from being made.
-pub(super) fn no_client(error: &kube::Error) -> String {
+/// What keeps the client from being made, and what to do.
+pub fn no_client(error: &kube::Error) -> String {
     match error {
-        kube::Error::InferKubeconfig(error) => of_kubeconfig(error),
+        kube::Error::InferKubeconfig(error) => unusable(error),
         kube::Error::Auth(AuthError::AuthExecStart(source)) => within(format!(
             "the command that its user names under exec cannot be run, {}: install it, or correct command",
             system(source)

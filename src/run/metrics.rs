@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
 
+use super::reload::Reloads;
 use crate::{
     cluster::requests::Requests,
     reconcile::{self, Context},
@@ -11,17 +12,21 @@ use crate::{
 };
 
 /// All metrics of this operator.
-pub(super) fn of(ctx: &Arc<Context>, requests: &Requests) -> Metrics {
+pub(super) fn of(ctx: &Arc<Context>, requests: &Requests, reloads: Option<&Reloads>) -> Metrics {
     let mut registry = Registry::default();
+    if let Some(reloads) = reloads {
+        reloads.register(&mut registry);
+    }
     reconcile::register(ctx, &mut registry);
     ctx.prober.register(&mut registry);
-    let working = ctx.clone();
+    ctx.sinks.register(&mut registry);
+    let (working, shown) = (ctx.clone(), ctx.clone());
     let view = View {
         index: ctx.index.clone(),
         prober: ctx.prober.clone(),
         requests: requests.clone(),
-        hosts: ctx.settings.hosts.iter().map(|host| host.name.clone()).collect(),
-        per_connection: ctx.settings.metrics_per_connection,
+        per_connection: Box::new(move || shown.settings().metrics_per_connection),
+        labels: ctx.settings().connection_labels.clone(),
         stalled_for: Box::new(move || super::stalled_for(&working)),
     };
     Metrics::new(registry, view)

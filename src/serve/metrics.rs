@@ -7,8 +7,9 @@ mod connections;
 mod exposition;
 mod hosts;
 mod process;
+mod room;
 
-use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -22,7 +23,6 @@ use prometheus_client::{
     metrics::MetricType,
     registry::Registry,
 };
-use tokio::sync::Semaphore;
 
 use crate::{
     cluster::{
@@ -34,9 +34,7 @@ use crate::{
 use connections::Connections;
 use exposition::Form;
 use hosts::Hosts;
-
-/// So many are answered at once: two Prometheus servers, and a person who looks.
-const AT_ONCE: usize = 4;
+use room::Room;
 
 /// What is shown beside what others register.
 pub struct View {
@@ -46,10 +44,10 @@ pub struct View {
     pub prober: Prober,
     /// The requests to the API server.
     pub requests: Requests,
-    /// The names of the hosts in the settings.
-    pub hosts: BTreeSet<String>,
-    /// Whether connections are shown by namespace and name.
-    pub per_connection: bool,
+    /// Whether connections are shown by namespace and name, at this moment.
+    pub per_connection: Box<dyn Fn() -> bool + Send + Sync>,
+    /// The labels of connections that are shown.
+    pub labels: Vec<String>,
     /// For how long work has waited while nothing moved.
     pub stalled_for: Box<dyn Fn() -> Option<Duration> + Send + Sync>,
 }
@@ -58,26 +56,29 @@ pub struct View {
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Arc<Registry>,
-    room: Arc<Semaphore>,
+    room: Room,
 }
 
 impl Metrics {
     /// What this view shows, and what the registry has already.
     pub fn new(mut registry: Registry, view: View) -> Self {
-        let View { index, prober, requests, hosts, per_connection, stalled_for } = view;
-        registry.register_collector(Box::new(Connections { index: index.clone(), hosts, per_connection }));
+        let View { index, prober, requests, per_connection, labels, stalled_for } = view;
+        let labels = labels.into_iter().map(|key| (connections::shown(&key), key)).collect();
+        let connections =
+            Connections { index: index.clone(), prober: prober.clone(), per_connection, labels };
+        registry.register_collector(Box::new(connections));
         registry.register_collector(Box::new(Hosts(prober)));
         requests.register(&mut registry);
         registry.register_collector(Box::new(Own { index, requests, stalled_for }));
         registry.register_collector(Box::new(process::Process));
-        Metrics { registry: Arc::new(registry), room: Arc::new(Semaphore::new(AT_ONCE)) }
+        Metrics { registry: Arc::new(registry), room: Room::new() }
     }
 
     /// Answers one scrape.
-    pub(super) fn answer(&self, headers: &HeaderMap) -> Response {
+    pub(super) async fn answer(&self, headers: &HeaderMap) -> Response {
         let accepted = headers.get_all(header::ACCEPT);
         let form = Form::wanted(accepted.iter().filter_map(|value| value.to_str().ok()));
-        let Ok(place) = self.room.clone().try_acquire_owned() else {
+        let Some(place) = self.room.place().await else {
             let busy = "as many scrapes as may be are under way";
             return (StatusCode::SERVICE_UNAVAILABLE, busy).into_response();
         };
@@ -118,12 +119,15 @@ impl Collector for Own {
         let mut watches = gauge(
             &mut encoder,
             "github_pat_watch_age_seconds",
-            "Since when the API server has answered the present watch; each ends after a minute",
+            "Since when the API server has answered the oldest watch; each ends after a minute",
         )?;
         let now = Timestamp::now();
-        // Secrets are followed where there are connections.
-        let follows = |resource: &str| resource != SECRETS || !self.index.is_empty();
-        for (resource, begun) in self.requests.watches().filter(|(resource, _)| follows(resource)) {
+        // Secrets are followed where there are connections and that is granted; what ended otherwise does not age.
+        let follows = |resource: &str, namespace: Option<&str>| match resource {
+            SECRETS => self.index.follows_secrets(namespace),
+            _ => Some(true),
+        };
+        for (resource, begun) in self.requests.oldest(follows) {
             let age = now.duration_since(begun).as_secs_f64().max(0.0);
             watches.encode_family(&[("resource", resource)])?.encode_gauge(&age)?;
         }

@@ -1,7 +1,12 @@
 //! The GitHub hosts that connections may name. They stand in the settings, since a URL in a tenant's hands would send tokens to
 //! strangers.
 
-use std::{fs, num::NonZeroU16, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    num::NonZeroU16,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use jiff::SignedDuration;
 use reqwest::{Certificate, Url};
@@ -11,11 +16,14 @@ use rustls::{
 };
 use serde::Deserialize;
 
-use super::{CONNECT_TIMEOUT, Error, HOST_CONCURRENCY, Proxy, ProxyInput, TIMEOUT, unread, url::parsed};
+use super::{
+    CONNECT_TIMEOUT, ClientCertificate, ClientCertificateInput, Error, HOST_CONCURRENCY, Proxy, ProxyInput,
+    TIMEOUT, unread, url::parsed,
+};
 use crate::domain::{duration::Duration, format::Addresses, token::LegacyTokens};
 
 /// One GitHub: github.com, an Enterprise Server, a tenant of ghe.com, or a simulator.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Host {
     /// The name by which connections call it.
     pub name: String,
@@ -26,7 +34,9 @@ pub struct Host {
     /// How many questions may be open at it at once.
     pub concurrency: u16,
     /// Authorities to trust beside those of the machine.
-    pub ca_bundle: Vec<Certificate>,
+    pub ca_bundle: Vec<CertificateDer<'static>>,
+    /// By which the operator proves to it who it is.
+    pub client_certificate: Option<ClientCertificate>,
     /// The proxy on the way to it.
     pub proxy: Option<Proxy>,
     /// How long a connection to it may take to be made.
@@ -53,6 +63,8 @@ pub struct HostInput {
     pub concurrency: Option<i64>,
     /// The path of a PEM file with authorities to trust beside those of the machine.
     pub ca_bundle: Option<PathBuf>,
+    /// By which the operator proves to it who it is.
+    pub client_certificate: Option<ClientCertificateInput>,
     /// The proxy on the way to it.
     pub proxy: Option<ProxyInput>,
     /// How long a connection to it may take to be made.
@@ -118,6 +130,13 @@ pub(super) fn all(given: impl Iterator<Item = HostInput>) -> Result<Vec<Host>, E
 }
 
 impl HostInput {
+    /// The files that it names.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        let credentials = self.proxy.as_ref().and_then(ProxyInput::file);
+        let certificate = self.client_certificate.iter().flat_map(ClientCertificateInput::files);
+        self.ca_bundle.as_deref().into_iter().chain(credentials).chain(certificate)
+    }
+
     fn checked(self, index: usize) -> Result<Host, Error> {
         let wrong = |field: &str, message: String| Error::value(format!("hosts[{index}].{field}"), message);
         if !is_host_name(&self.name) {
@@ -155,6 +174,13 @@ impl HostInput {
                 .map_err(|message| wrong("caBundle", format!("{}: {message}", path.display())))?,
             None => Vec::new(),
         };
+        let client_certificate = self.client_certificate.as_ref().map(ClientCertificateInput::checked);
+        let client_certificate =
+            client_certificate.transpose().map_err(|(field, message)| wrong(field, message))?;
+        if client_certificate.is_some() && api_url.scheme() == "http" {
+            let message = "a host that is asked over plain http sees no certificate: leave it out";
+            return Err(wrong("clientCertificate", message.to_owned()));
+        }
         let proxy = self.proxy.map(ProxyInput::checked).transpose();
         let proxy = proxy.map_err(|(field, message)| wrong(field, message))?;
         if proxy.is_some() && api_url.scheme() == "http" {
@@ -186,6 +212,7 @@ impl HostInput {
             addresses: Arc::new(addresses),
             concurrency,
             ca_bundle,
+            client_certificate,
             proxy,
             connect_timeout: connect_timeout.min(timeout),
             timeout,
@@ -264,7 +291,7 @@ fn is_registry(text: &str) -> bool {
         && port.parse::<NonZeroU16>().is_ok()
 }
 
-fn certificates(path: &std::path::Path) -> Result<Vec<Certificate>, String> {
+pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let pem = fs::read(path).map_err(|error| unread(&error))?;
     // The library's own words have the bytes of the file in them, in decimal.
     let broken =
@@ -275,7 +302,8 @@ fn certificates(path: &std::path::Path) -> Result<Vec<Certificate>, String> {
         let unusable =
             || format!("certificate {} in it cannot be used as an authority", index.saturating_add(1));
         RootCertStore::empty().add(der.clone()).map_err(|_| unusable())?;
-        certificates.push(Certificate::from_der(&der).map_err(|_| unusable())?);
+        Certificate::from_der(&der).map_err(|_| unusable())?;
+        certificates.push(der);
     }
     if certificates.is_empty() { Err("it holds no certificate in PEM".to_owned()) } else { Ok(certificates) }
 }

@@ -2,6 +2,8 @@
 
 use jiff::SignedDuration;
 
+use crate::domain::{selector::Selector, shard::Shard};
+
 use super::{Error, LEASE_DURATION, RENEW_DEADLINE, RETRY_PERIOD, SettingsInput};
 
 /// The longest name of a namespace; an object's may have 253 letters.
@@ -25,15 +27,20 @@ pub struct Lease {
 
 impl Lease {
     /// The Lease, if several replicas may run. What is wrong with it is told in any case.
-    pub(super) fn new(outer: &SettingsInput, inner: &SettingsInput) -> Result<Option<Self>, Error> {
-        let name = outer.lease_name.as_ref().or(inner.lease_name.as_ref());
-        let name = name.map_or("github-pat-operator", String::as_str);
+    pub(super) fn new(
+        outer: &SettingsInput,
+        inner: &SettingsInput,
+        name: &str,
+        shard: Option<Shard>,
+    ) -> Result<Option<Self>, Error> {
+        // Each shard has its own.
+        let name = shard.map_or(name.to_owned(), |shard| format!("{name}-{}", shard.index()));
         let namespace = outer.lease_namespace.as_ref().or(inner.lease_namespace.as_ref());
         let duration = outer.lease_duration.or(inner.lease_duration);
         let renew_deadline = outer.renew_deadline.or(inner.renew_deadline);
         let retry_period = outer.retry_period.or(inner.retry_period);
         let lease = Lease {
-            name: object_name("leaseName", name, LONGEST_NAME)?,
+            name: object_name("leaseName", &name, LONGEST_NAME)?,
             namespace: namespace
                 .map(|name| object_name("leaseNamespace", name, LONGEST_NAMESPACE))
                 .transpose()?,
@@ -53,6 +60,14 @@ impl Lease {
         }
         Ok(outer.leader_election.or(inner.leader_election).unwrap_or_default().then_some(lease))
     }
+}
+
+/// The name of the Lease, without the number of a shard. Operators for other connections do not lead in turn, so each has its own.
+pub(super) fn name(outer: &SettingsInput, inner: &SettingsInput, selector: Option<&Selector>) -> String {
+    let given = outer.lease_name.as_ref().or(inner.lease_name.as_ref());
+    // Nothing that could be the number of a shard.
+    let of = |selector: &Selector| format!("github-pat-operator-of-{}", selector.digest());
+    given.cloned().unwrap_or_else(|| selector.map_or("github-pat-operator".to_owned(), of))
 }
 
 fn object_name(setting: &str, name: &str, longest: usize) -> Result<String, Error> {

@@ -1,6 +1,9 @@
 //! The way through a proxy to a host that cannot be reached directly.
 
-use std::{fmt, fs, path::PathBuf};
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+};
 
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
@@ -59,7 +62,24 @@ impl fmt::Debug for Proxy {
     }
 }
 
+impl PartialEq for Proxy {
+    fn eq(&self, other: &Self) -> bool {
+        let same = match (&self.credentials, &other.credentials) {
+            (Some((user, word)), Some((other, others))) => {
+                user == other && word.expose_secret() == others.expose_secret()
+            }
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        same && self.url == other.url && self.no_proxy == other.no_proxy
+    }
+}
+
 impl ProxyInput {
+    /// The file with the credentials, if it names one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.credentials_file.as_deref()
+    }
+
     /// The proxy, or the field that is wrong and why.
     pub(super) fn checked(self) -> Result<Proxy, (&'static str, String)> {
         let url = url(&self.url).map_err(|message| ("proxy.url", message))?;

@@ -11,12 +11,12 @@ pub struct Range {
     /// As in the file.
     pub name: &'static str,
     unit: Unit,
-    /// What it is if nobody sets it, in its unit.
-    default: u32,
+    /// What it is if nobody sets it, in seconds or as a number.
+    pub default: u32,
     /// The smallest that is taken.
-    least: u32,
+    pub least: u32,
     /// The largest that is taken.
-    most: u32,
+    pub most: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,8 +89,18 @@ impl Range {
         T::try_from(given).ok().filter(|_| within).ok_or_else(|| self.outside(given))
     }
 
+    /// The bounds as a sentence has them, as in `10s and 24h`.
+    pub fn between(&self) -> String {
+        format!("{} and {}", self.shown(self.least), self.shown(self.most))
+    }
+
+    /// True if it is a length of time.
+    pub fn is_duration(&self) -> bool {
+        self.unit == Unit::Seconds
+    }
+
     fn outside(&self, given: impl std::fmt::Display) -> String {
-        format!("{given} is not between {} and {}", self.shown(self.least), self.shown(self.most))
+        format!("{given} is not between {}", self.between())
     }
 
     fn shown(&self, amount: u32) -> String {

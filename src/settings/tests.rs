@@ -254,6 +254,7 @@ fn a_setting_may_be_what_its_bounds_say_and_no_more() {
         ("leaseDuration", ["2s", "3s", "5m", "5m1s"], "renewDeadline: 2s\nretryPeriod: 1s"),
         ("renewDeadline", ["1s", "2s", "4m", "4m1s"], "leaseDuration: 5m\nretryPeriod: 1s"),
         ("retryPeriod", ["0s", "1s", "1m", "1m1s"], "leaseDuration: 5m\nrenewDeadline: 4m"),
+        ("sinks[].timeout", ["0s", "1s", "1m", "1m1s"], ""),
         ("hosts[].concurrency", ["0", "1", "100", "101"], ""),
         ("hosts[].connectTimeout", ["0s", "1s", "30s", "31s"], "timeout: 1m"),
         ("hosts[].timeout", ["0s", "1s", "1m", "1m1s"], ""),
@@ -263,6 +264,9 @@ fn a_setting_may_be_what_its_bounds_say_and_no_more() {
         let [_, least, most, _] = values;
         for (value, good) in values.into_iter().zip([false, true, true, false]) {
             let yaml = match name.strip_prefix("hosts[].") {
+                None if name.starts_with("sinks[].") => {
+                    format!("sinks: [{{ name: a, url: 'https://a', timeout: {value} }}]")
+                }
                 Some(field) => {
                     let fields = format!("{field}: {value}, {beside}");
                     format!("hosts: [{{ name: a, apiUrl: 'https://a.example.com', {fields} }}]")
@@ -284,7 +288,7 @@ fn the_help_of_a_flag_has_its_bounds_and_default() {
         let flag = flags.get_arguments().find(|flag| flag.get_long() == Some(long)).unwrap();
         flag.get_help().unwrap().to_string()
     };
-    for range in RANGES.iter().filter(|range| !range.name.starts_with("hosts[].")) {
+    for range in RANGES.iter().filter(|range| !range.name.contains("[].")) {
         let words = format!(". {} [default: {}]", range.help(), range.default());
         assert!(help(&range.flag()).ends_with(&words), "{}: {}", range.name, help(&range.flag()));
     }
@@ -322,4 +326,62 @@ fn an_enterprise_server_may_have_tokens_of_40_hexadecimal_digits_and_nobody_has_
     for name in ["new", "said", "github.com"] {
         assert_eq!(legacy(name), LegacyTokens::Refused, "{name}");
     }
+}
+
+#[test]
+fn consumers_are_shown_only_where_they_are_listed() {
+    let said = settings("metricsDetails: [account, consumers]").map(|_| ()).unwrap_err().to_string();
+    assert!(said.starts_with("the setting metricsDetails is wrong: ") && said.contains("set that"), "{said}");
+    let settings = settings("metricsDetails: [account, consumers]\nconsumers: true").unwrap();
+    assert_eq!(settings.metrics_details, [MetricsDetail::Account, MetricsDetail::Consumers]);
+}
+
+#[test]
+fn shards_share_what_a_host_is_asked_and_never_ask_more_together() {
+    for (given, count) in
+        [("{}", 4_u32), ("{}", 7), ("{ questionsPerMinute: 65, failedLoginsPerHour: 64 }", 64)]
+    {
+        let whole = settings(given).unwrap();
+        let part =
+            settings(&given.replace('}', &format!(", shard: 1/{count} }}")).replace("{,", "{")).unwrap();
+        let of = |settings: &Settings| settings.limited_hosts().next().unwrap().1;
+        let (whole, part) = (of(&whole), of(&part));
+        assert_eq!(part.points_per_minute, whole.points_per_minute / count);
+        assert_eq!(part.failed_logins_per_hour, whole.failed_logins_per_hour / count);
+        assert_eq!(
+            part.failed_logins_per_namespace,
+            part.failed_logins_per_hour.min(6),
+            "a namespace is in one"
+        );
+        assert_eq!(u32::from(part.concurrency), (u32::from(whole.concurrency) / count).max(1));
+        assert_eq!(part.account_share, (whole.account_share / count).max(1));
+    }
+    for (given, name) in [
+        ("shard: 4/4", "shard"),
+        ("{ shard: 0/31 }", "failedLoginsPerHour"),
+        ("{ shard: 0/4, questionsPerMinute: 3 }", "questionsPerMinute"),
+        ("{ shard: 0/4, watchNamespaces: [a] }", "shard"),
+    ] {
+        let said = settings(given).unwrap_err().to_string();
+        assert!(said.contains(&format!("the setting {name} is wrong")), "{given}: {said}");
+    }
+    let lease = settings("{ shard: 2/4, leaderElection: true, leaseName: a }").unwrap().lease.unwrap();
+    assert_eq!(lease.name, "a-2");
+}
+
+#[test]
+fn operators_for_other_connections_have_other_leases_unless_the_settings_name_one() {
+    let lease = |more: &str| {
+        let settings = settings(&format!("{{ leaderElection: true{more} }}")).unwrap();
+        (settings.lease.unwrap().name, settings.sinks.config_map)
+    };
+    let (of_all, _) = lease("");
+    let (of_some, map) = lease(", selector: 'team in (a, b)'");
+    assert_eq!(lease(", selector: ''").0, of_all, "an empty one selects all");
+    assert_eq!((lease(", selector: 'team in (a,b)'").0, map), (of_some.clone(), format!("{of_some}-sinks")));
+    assert!(of_some.starts_with(&format!("{of_all}-of-")), "{of_some}");
+    assert_ne!(lease(", selector: team=a").0, of_some);
+    assert_eq!(lease(", selector: team=a, shard: 1/2, leaseName: pats").0, "pats-1");
+    let said = settings("selector: team of a").unwrap_err().to_string();
+    assert!(said.starts_with("the setting selector is wrong: it is no selector of labels"), "{said}");
 }

@@ -24,6 +24,8 @@ pub struct Watch {
     pub namespaces: Vec<String>,
     /// The role that grants the Secrets of a namespace, once it is bound there: a Role if the namespaces are named, else a ClusterRole.
     pub secrets_role: String,
+    /// The role that lets the operator lift the gates of the Pods of a namespace, of the same kind.
+    pub waiting_pods_role: String,
 }
 
 impl Watch {
@@ -44,12 +46,36 @@ impl Watch {
             let message = "Cluster is for the connections of all namespaces: leave it out, or leave out watchNamespaces";
             return Err(Error::value("secretScope", message));
         }
-        let role = outer.secrets_role.as_ref().or(inner.secrets_role.as_ref());
-        let secrets_role = role.cloned().unwrap_or_else(|| "github-pat-operator-secrets".to_owned());
-        if !is_role(&secrets_role) {
-            return Err(Error::value("secretsRole", format!("{secrets_role:?} is no name of a role")));
-        }
-        Ok(Watch { secret_scope, namespaces, secrets_role })
+        let role = |name: &'static str, of: fn(&SettingsInput) -> &Option<String>, default: &str| {
+            let role = of(outer).as_deref().or(of(inner).as_deref()).unwrap_or(default);
+            let wrong = || Error::value(name, format!("{role:?} is no name of a role"));
+            is_role(role).then(|| role.to_owned()).ok_or_else(wrong)
+        };
+        Ok(Watch {
+            secret_scope,
+            namespaces,
+            secrets_role: role("secretsRole", |of| &of.secrets_role, "github-pat-operator-secrets")?,
+            waiting_pods_role: role(
+                "waitingPodsRole",
+                |of| &of.waiting_pods_role,
+                "github-pat-operator-waiting-pods",
+            )?,
+        })
+    }
+
+    /// The command that binds this role in the namespace to the user whom the API server refuses, if it names him. The binding has the
+    /// name of the ServiceAccount for the Secrets, else that of the role.
+    pub fn grants(&self, role: &str, namespace: &str, user: Option<&str>) -> String {
+        let kind = if self.namespaces.is_empty() { "clusterrole" } else { "role" };
+        let account = user.and_then(|user| user.strip_prefix("system:serviceaccount:"));
+        let subject = match (account, user) {
+            (Some(account), _) => format!("--serviceaccount={account}"),
+            (None, Some(user)) => format!("--user={user}"),
+            (None, None) => "--serviceaccount=<namespace>:<name of the operator's>".to_owned(),
+        };
+        let of_account = account.and_then(|account| account.rsplit(':').next());
+        let binding = of_account.filter(|_| role == self.secrets_role).unwrap_or(role);
+        format!("kubectl create rolebinding {binding} -n {namespace} --{kind}={role} {subject}")
     }
 }
 
@@ -82,7 +108,36 @@ mod tests {
     fn by_default_all_connections_are_watched_and_the_secrets_of_their_namespaces_alone() {
         let watch = watch(|_| {}).unwrap();
         assert_eq!((watch.secret_scope, watch.namespaces.len()), (SecretScope::Namespaced, 0));
-        assert_eq!(watch.secrets_role, "github-pat-operator-secrets");
+        let roles = (watch.secrets_role.as_str(), watch.waiting_pods_role.as_str());
+        assert_eq!(roles, ("github-pat-operator-secrets", "github-pat-operator-waiting-pods"));
+    }
+
+    #[test]
+    fn a_role_is_granted_to_whom_the_api_server_refuses_by_a_binding_of_its_own() {
+        let (all, some) = (
+            watch(|_| {}).unwrap(),
+            watch(|input| input.watch_namespaces = Some(vec!["a".to_owned()])).unwrap(),
+        );
+        let account = Some("system:serviceaccount:pats:op");
+        let rows = [
+            (
+                &all,
+                "github-pat-operator-secrets",
+                account,
+                "op -n a --clusterrole=github-pat-operator-secrets --serviceaccount=pats:op",
+            ),
+            (&some, "pods", account, "pods -n a --role=pods --serviceaccount=pats:op"),
+            (&all, "pods", Some("me"), "pods -n a --clusterrole=pods --user=me"),
+            (
+                &all,
+                "pods",
+                None,
+                "pods -n a --clusterrole=pods --serviceaccount=<namespace>:<name of the operator's>",
+            ),
+        ];
+        for (watch, role, user, expected) in rows {
+            assert_eq!(watch.grants(role, "a", user), format!("kubectl create rolebinding {expected}"));
+        }
     }
 
     #[test]
@@ -107,6 +162,8 @@ mod tests {
         for role in ["", "a b", "a;b", "-a", "$(a)"] {
             let said = watch(|input| input.secrets_role = Some(role.to_owned())).unwrap_err();
             assert!(said.contains("secretsRole"), "{role:?}: {said}");
+            let said = watch(|input| input.waiting_pods_role = Some(role.to_owned())).unwrap_err();
+            assert!(said.contains("waitingPodsRole"), "{role:?}: {said}");
         }
         assert!(watch(|input| input.secrets_role = Some("system:a.b_c-d".to_owned())).is_ok());
     }

@@ -130,8 +130,9 @@ pub(super) fn published(pass: &Pass<'_>) -> Draft {
         Plan::Keep if all(|stand| *stand == Stand::Wanted) => holds(
             Reason::Retained,
             format!(
-                "the outputs keep the token, which GitHub accepted before; nothing else is written to them{}",
-                polled(pass)
+                "the outputs keep the token, which GitHub accepted before; nothing else is written to them{}{}",
+                polled(pass),
+                condemning(pass)
             ),
         ),
         Plan::Keep => retained(pass, wanted),
@@ -156,6 +157,19 @@ fn polled(pass: &Pass<'_>) -> String {
              Withdraw, which takes it away",
             programs.join(" and ")
         ),
+    }
+}
+
+/// What the outputs are withdrawn for, once that is sure enough, if it begins to show.
+fn condemning(pass: &Pass<'_>) -> &'static str {
+    if pass.seen.demand.on_invalid == OnInvalid::Retain || !pass.decision.judgement.identity.is_no() {
+        return "";
+    }
+    match pass.seen.knowledge.refused {
+        Some(_) => {
+            "; spec.onInvalid takes effect with a refusal that comes ten minutes after the first, or later"
+        }
+        None => "; spec.onInvalid takes effect once GitHub has confirmed that it is of no use",
     }
 }
 
@@ -193,6 +207,8 @@ fn retained(pass: &Pass<'_>, wanted: usize) -> Draft {
 
 fn withdrawn_at(pass: &Pass<'_>, wanted: usize, at: Timestamp) -> Draft {
     match standing(pass) {
+        // Those went at once.
+        0 if pass.decision.judgement.identity.is_no() && is_all_polled(pass) => withdrawn(pass, wanted),
         0 => retained(pass, wanted),
         standing => {
             let message = format!(
@@ -208,12 +224,17 @@ fn withdrawn(pass: &Pass<'_>, wanted: usize) -> Draft {
     match standing(pass) {
         0 => {
             let cause = pass.seen.cause_of_withdrawal();
-            let message = format!("the outputs were deleted, since spec.onInvalid is Withdraw and {cause}");
+            let message = format!("no output stands, since spec.onInvalid is Withdraw and {cause}");
             says(ConditionStatus::False, Reason::Withdrawn, message)
         }
         // They hold an earlier token, against which nobody has said anything.
         _ => retained(pass, wanted),
     }
+}
+
+/// True if a program would poll with each of the outputs.
+fn is_all_polled(pass: &Pass<'_>) -> bool {
+    pass.seen.demand.outputs.iter().all(|output| output.polled_by().is_some())
 }
 
 /// How many outputs stand.

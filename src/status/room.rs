@@ -3,7 +3,8 @@
 //! What the next process must know stays: the token, the proofs, the deferral. What a person needs first stays too: the message of
 //! `Ready`, then the demands that are not met. What is cut depends on nothing that a status before said, so that the same is cut each
 //! time. The history and the rotation, which depend on it, count as if they were as long as they can be, the rotation with names of
-//! usual length. Consumers are named where there is room left.
+//! usual length; with names of hundreds of characters it may lose its page and the logins of further tokens. Consumers are named where there
+//! is room left.
 
 use std::io;
 
@@ -25,7 +26,7 @@ pub(super) const LONGEST: usize = 8 * 1024 - 1;
 /// What ten changes of Ready take at most.
 const HISTORY: usize = 900;
 /// What a rotation takes, unless its names are of hundreds of characters.
-const ROTATION: usize = 900;
+const ROTATION: usize = 1250;
 /// The longest messages: of Ready, and of another condition.
 const MESSAGES: (usize, usize) = (1024, 512);
 /// The same where everything else is as long as can be.
@@ -39,7 +40,7 @@ const LIST: usize = 18;
 
 /// The same, with what fits.
 pub(super) fn fitted(mut status: Status) -> Status {
-    let (history, rotation) = (std::mem::take(&mut status.history), status.rotation.take());
+    let (history, mut rotation) = (std::mem::take(&mut status.history), status.rotation.take());
     let before = status.further_requirements.take();
     let mut consumers = status.consumers.take();
     let named =
@@ -86,6 +87,10 @@ pub(super) fn fitted(mut status: Status) -> Status {
         consumers.objects = named;
     }
     while size(&status) > room && pop_consumer(&mut status) {}
+    if let Some(rotation) = rotation.as_mut().filter(|_| size(&status) > room) {
+        rotation.further_old_tokens.iter_mut().for_each(|token| token.login = None);
+        rotation.revoke_at = None;
+    }
     Status { history, rotation, ..status }
 }
 

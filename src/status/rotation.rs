@@ -4,14 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Pass, consumers};
 use crate::{
-    api::{
-        CandidateStatus, ConditionStatus, GithubPatConnectionStatus as Status, Phase, RotatedToken,
-        RotationStatus, StatusSummary, TokenStatus, time,
-    },
+    api::{FurtherOldToken, Phase, RotatedToken, RotationStatus, StatusSummary, TokenStatus, time},
     domain::{
         Reason,
         candidate::{Candidate, Standing},
-        decide::{Observation, Stand},
+        decide::Stand,
         excerpt,
         probing::schedule::later,
         token::TokenKind,
@@ -21,6 +18,8 @@ use crate::{
 
 /// What the schema allows.
 const LONGEST: usize = 256;
+/// So many further old tokens are named at most.
+const FURTHER: usize = 3;
 
 /// A phase, and whether what it awaits has come to be.
 type Gate = (Phase, fn(&Pass<'_>) -> bool);
@@ -64,7 +63,7 @@ struct Left {
     other_connections: Option<i64>,
 }
 
-fn left(pass: &Pass<'_>) -> Option<Left> {
+fn left(rotation: &RotationStatus, pass: &Pass<'_>) -> Option<Left> {
     let holds = "every output holds the new token";
     let own = |message| Some(Left { message, other_connections: None });
     if let Some(former) = pass.after.holders.and_then(|holders| consumers::listed(&holders.own)) {
@@ -83,7 +82,13 @@ fn left(pass: &Pass<'_>) -> Option<Left> {
             "{holds}; the operator has GitHub asked about it once more, since it has started anew"
         ));
     }
-    let holders = pass.after.holders.filter(|holders| holders.others() > 0)?;
+    let holders = pass.after.holders.filter(|holders| holders.others() > 0 || holders.is_partial)?;
+    if holders.others() == 0 {
+        return Some(unlooked(
+            rotation,
+            format!("{holds}; the operator looks whether connections of another operator have the old one"),
+        ));
+    }
     let elsewhere = match holders.elsewhere {
         0 => None,
         1 => Some("one of another namespace".to_owned()),
@@ -95,6 +100,16 @@ fn left(pass: &Pass<'_>) -> Option<Left> {
         who.join(", and ")
     );
     Some(Left { message, other_connections: Some(i64::try_from(holders.others()).unwrap_or(i64::MAX)) })
+}
+
+/// What is said while nobody knows whether others have it: what was known last, if that is more.
+fn unlooked(rotation: &RotationStatus, message: String) -> Left {
+    let is_told = rotation.phase == Phase::WaitingForConsumers;
+    match rotation.other_connections.filter(|_| is_told) {
+        Some(others) => Left { message: rotation.message.clone(), other_connections: Some(others) },
+        // Nothing of its own is left, so that nobody waits for this one.
+        None => Left { message, other_connections: Some(0) },
+    }
 }
 
 /// The Pods that still run with the old token, as a person reads it.
@@ -119,23 +134,30 @@ pub(super) fn next(
     let (Some(token), true) = (token, is_looked_at && !pass.seen.demand.suspend) else {
         return before.cloned();
     };
+    let last = summary.and_then(|summary| summary.token.as_deref());
     let rotation = match before {
         Some(same) if same.new_token.hashed_token == token.hashed_token => same.clone(),
         // The old token is back before anybody had another one.
-        Some(open) if open.is_proving() && open.old_token.hashed_token == token.hashed_token => return None,
+        Some(open) if open.old_token.hashed_token == token.hashed_token && !may_be_held(open, last) => {
+            return None;
+        }
         Some(open)
             if open.phase != Phase::SafeToRevoke && open.old_token.hashed_token != token.hashed_token =>
         {
+            let rotation = begun(open.old_token.clone(), token.into(), pass.seen.now);
             let old_token_ended = open.old_token_ended.clone();
-            RotationStatus { old_token_ended, ..begun(open.old_token.clone(), token.into(), pass.seen.now) }
+            RotationStatus {
+                old_token_ended,
+                further_old_tokens: unrevoked(open, last, &rotation),
+                ..rotation
+            }
         }
         _ => {
-            let last = summary.and_then(|summary| summary.token.as_deref());
             let last = last.filter(|last| last.hashed_token != token.hashed_token);
             // Another host knows nothing of the last one.
             match last.filter(|last| last.first_proven_at.is_some()) {
                 Some(last) if last.host != token.host => return None,
-                Some(last) => after(last, token.into(), pass.seen.now),
+                Some(last) => after(before, last, token.into(), pass.seen.now),
                 None => return before.cloned(),
             }
         }
@@ -150,6 +172,7 @@ fn begun(old_token: RotatedToken, new_token: RotatedToken, now: Timestamp) -> Ro
         phase,
         old_token,
         new_token,
+        further_old_tokens: Vec::new(),
         started_at,
         message,
         old_token_ended: None,
@@ -159,12 +182,44 @@ fn begun(old_token: RotatedToken, new_token: RotatedToken, now: Timestamp) -> Ro
     }
 }
 
-/// The rotation that takes the place of a token of which this was known last.
-fn after(old: &TokenStatus, new_token: RotatedToken, now: Timestamp) -> RotationStatus {
+/// True unless no output can have the new token. One that was proven and does not do any more may be in some of them.
+fn may_be_held(open: &RotationStatus, last: Option<&TokenStatus>) -> bool {
+    let new = open.new_token.hashed_token;
+    !open.is_proving() || last.is_some_and(|last| last.hashed_token == new && last.first_proven_at.is_some())
+}
+
+/// The tokens that outputs may have held since an open rotation began, and of which nobody was told yet that they can be revoked, but
+/// for the two of this rotation. `last` is what was known of the token in use.
+fn unrevoked(
+    open: &RotationStatus,
+    last: Option<&TokenStatus>,
+    rotation: &RotationStatus,
+) -> Vec<FurtherOldToken> {
+    if open.phase == Phase::SafeToRevoke {
+        return Vec::new();
+    }
+    let old = Some(&open.old_token).filter(|_| open.old_token_ended.is_none());
+    let new = Some(&open.new_token).filter(|_| may_be_held(open, last));
+    let (old, new) = (old.map(FurtherOldToken::from), new.map(FurtherOldToken::from));
+    let own = [&rotation.old_token, &rotation.new_token].map(|token| token.hashed_token);
+    let all = old.into_iter().chain(open.further_old_tokens.iter().cloned()).chain(new);
+    let mut others: Vec<_> = all.filter(|token| !own.contains(&token.hashed_token)).collect();
+    others.split_off(others.len().saturating_sub(FURTHER))
+}
+
+/// The rotation that takes the place of a token of which this was known last. `before` is the one that stood.
+pub(super) fn after(
+    before: Option<&RotationStatus>,
+    old: &TokenStatus,
+    new_token: RotatedToken,
+    now: Timestamp,
+) -> RotationStatus {
     let refused = old.refused.as_ref().filter(|refused| refused.count >= refused.needed);
     let is_gone = refused.is_some_and(|refused| refused.reason == Reason::BadCredentials.as_str());
     let old_token_ended = is_gone.then(|| Reason::BadCredentials.as_str().to_owned());
-    RotationStatus { old_token_ended, ..begun(old.into(), new_token, now) }
+    let rotation = begun(old.into(), new_token, now);
+    let further_old_tokens = before.map(|open| unrevoked(open, Some(old), &rotation)).unwrap_or_default();
+    RotationStatus { old_token_ended, further_old_tokens, ..rotation }
 }
 
 /// The rotation in the phase in which it is now, with what to do next.
@@ -176,7 +231,7 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
     }
     let ended = rotation.old_token_ended.clone().or_else(|| found_ended(&rotation.old_token, pass));
     // Who has what is of no use needs not be waited for.
-    let left = if closed.is_none() && ended.is_none() { left(pass) } else { None };
+    let left = if closed.is_none() && ended.is_none() { left(&rotation, pass) } else { None };
     let phase = closed.or(left.as_ref().map(|_| Phase::WaitingForConsumers)).unwrap_or(Phase::SafeToRevoke);
     let other_connections = left.as_ref().and_then(|left| left.other_connections);
     let new_token = RotatedToken::from(token);
@@ -188,11 +243,12 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
         Phase::Publishing => publishing(&new_token.secret_name),
         Phase::Restarting => restarting(pass),
         Phase::WaitingForConsumers => left.map_or_else(|| waiting(pass), |left| left.message),
-        Phase::SafeToRevoke => safe(&rotation.old_token, ended.as_deref(), pass),
+        Phase::SafeToRevoke => safe(&rotation, ended.as_deref(), pass),
     };
-    let is_left = phase == Phase::SafeToRevoke && ended.is_none();
-    let page = || page(rotation.old_token.kind);
-    let revoke_at = pass.web.filter(|_| is_left).map(|web| format!("{web}/{}", page()));
+    let old = Some(rotation.old_token.kind).filter(|_| ended.is_none());
+    let kind = old.or(rotation.further_old_tokens.first().map(|further| further.kind));
+    let kind = kind.filter(|_| phase == Phase::SafeToRevoke);
+    let revoke_at = pass.web.zip(kind).map(|(web, kind)| format!("{web}/{}", page(kind)));
     let message = short(message);
     let is_published = phase > Phase::Publishing;
     let written_at = pass.seen.now.max(pass.after.acted);
@@ -242,12 +298,12 @@ fn rounded_up(at: Timestamp) -> Timestamp {
     if whole == at { at } else { later(whole, SignedDuration::from_secs(1)) }
 }
 
-fn short(mut message: String) -> String {
+pub(super) fn short(mut message: String) -> String {
     excerpt::cut(&mut message, LONGEST);
     message
 }
 
-fn publishing(secret: &str) -> String {
+pub(super) fn publishing(secret: &str) -> String {
     format!("the new token in Secret {secret} is proven and is written to the outputs")
 }
 
@@ -266,7 +322,7 @@ fn found_ended(old: &RotatedToken, pass: &Pass<'_>) -> Option<String> {
     }
 }
 
-fn safe(old: &RotatedToken, ended: Option<&str>, pass: &Pass<'_>) -> String {
+fn safe(rotation: &RotationStatus, ended: Option<&str>, pass: &Pass<'_>) -> String {
     let missing = pass.after.following.and_then(Following::missing);
     let missing = missing.map_or_else(String::new, |missing| format!("; there is no {missing} to restart"));
     let kept = pass.after.following.and_then(Following::kept);
@@ -275,7 +331,10 @@ fn safe(old: &RotatedToken, ended: Option<&str>, pass: &Pass<'_>) -> String {
     let unlisted = unlisted.map_or_else(String::new, |resources| {
         format!("; the operator may not list {resources}, so look there for yourself first")
     });
-    format!("{}{missing}{kept}{unlisted}", holding(old, ended, pass))
+    let is_last = rotation.further_old_tokens.is_empty();
+    let further =
+        if is_last { "" } else { "; furtherOldTokens names others to revoke once nothing else uses them" };
+    format!("{}{unlisted}{further}{missing}{kept}", holding(&rotation.old_token, ended, is_last, pass))
 }
 
 /// The resources that may name an output and that the operator may not list, though it is to list who does.
@@ -294,27 +353,32 @@ fn stands_by<'a>(old: &RotatedToken, pass: &Pass<'a>) -> Option<&'a str> {
     others.find_map(|(_, (candidate, _))| is_it(candidate).then_some(&*candidate.secret))
 }
 
-fn holding(old: &RotatedToken, ended: Option<&str>, pass: &Pass<'_>) -> String {
+fn holding(old: &RotatedToken, ended: Option<&str>, is_last: bool, pass: &Pass<'_>) -> String {
     let holds = if pass.stands.is_empty() {
         "the new token is proven, and no output is asked for"
     } else {
         "every output holds the new token"
     };
     let of = old.login.as_ref().map_or_else(String::new, |login| format!(" of {login}"));
+    let nothing = if is_last { ", so that nothing is left to revoke" } else { "" };
+    // Where there are others to be named, the hash says it by its own description.
+    let log = if is_last { "GitHub's audit log has its use by oldToken.hashedToken" } else { "" };
+    let [then, but] = if is_last { ["; ", ", but "] } else { ["", ""] };
     match ended {
         Some(reason) if reason == Reason::Expired.as_str() => {
-            format!("{holds}; the old one{of} has expired, so that nothing is left to revoke")
+            format!("{holds}; the old one{of} has expired{nothing}")
         }
-        Some(_) => {
-            format!("{holds}; GitHub refuses the old one{of} already, so that nothing is left to revoke")
-        }
+        Some(_) => format!("{holds}; GitHub refuses the old one{of} already{nothing}"),
         None if let Some(secret) = stands_by(old, pass) => format!(
             "{holds}; the old one{of} stands by in Secret {secret}: revoke it only if it shall not take over again, and once \
              nothing else uses it"
         ),
+        None if pass.after.lists_consumers || pass.stands.is_empty() => {
+            format!("{holds}: once nothing else uses the old one{of}, revoke it{then}{log}")
+        }
         None => format!(
-            "{holds}: once nothing else uses the old one{of}, revoke it; GitHub's audit log has its use by \
-             oldToken.hashedToken"
+            "{holds}: once nothing else uses the old one{of}, revoke it; the operator does not look who does \
+             (setting consumers){but}{log}"
         ),
     }
 }
@@ -327,51 +391,4 @@ const fn page(kind: TokenKind) -> &'static str {
         TokenKind::OAuth | TokenKind::AppUser => "settings/applications",
         TokenKind::AppInstallation => "settings/installations",
     }
-}
-
-/// The status that stands with another token in use, before that is written anywhere: who starts anew goes on with it.
-///
-/// `named` are the Secrets of the spec: those of an earlier one leave no room for another in the schema.
-pub fn announced(
-    before: &Status,
-    named: &[&str],
-    secret: &str,
-    since: Timestamp,
-    seen: &Observation,
-) -> Status {
-    let mut status = before.clone();
-    status.candidates.retain(|candidate| named.contains(&&*candidate.secret_name));
-    for candidate in status.candidates.iter_mut().filter(|candidate| candidate.in_use) {
-        (candidate.in_use, candidate.since) = (false, None);
-        let known = before.token.as_ref().filter(|known| known.secret_name == candidate.secret_name);
-        candidate.token = known.map(|known| Box::new(known.clone())).or(candidate.token.take());
-    }
-    let since = Some(time(since));
-    match status.candidates.iter_mut().find(|candidate| candidate.secret_name == secret) {
-        Some(chosen) => (chosen.in_use, chosen.since) = (true, since),
-        None => status.candidates.push(CandidateStatus {
-            secret_name: secret.to_owned(),
-            in_use: true,
-            since,
-            usable: ConditionStatus::True,
-            reason: Reason::Accepted.as_str().to_owned(),
-            message: None,
-            token: None,
-        }),
-    }
-    let old = before.token.as_ref().filter(|old| old.first_proven_at.is_some());
-    let new = seen.token.yes().filter(|new| old.is_some_and(|old| old.hashed_token != new.hashed));
-    if let Some((old, new)) = old.zip(new) {
-        let account = seen.knowledge.grant.as_ref().and_then(|(grant, _)| grant.account.as_ref());
-        let new_token = RotatedToken {
-            secret_name: secret.to_owned(),
-            kind: new.kind,
-            hashed_token: new.hashed,
-            login: account.map(|account| account.login.to_string()),
-        };
-        let rotation = after(old, new_token, seen.now);
-        let (phase, message) = (Phase::Publishing, short(publishing(secret)));
-        status.rotation = Some(RotationStatus { phase, message, ..rotation });
-    }
-    status
 }

@@ -3,6 +3,7 @@
 mod account;
 mod events;
 mod memory;
+mod notices;
 mod published;
 mod ready;
 mod room;

@@ -4,13 +4,14 @@
 
 use std::{
     fs,
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
+use control_plane::Port;
 use github_pat_operator::domain::{output::Output, token::Token};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -65,7 +66,7 @@ impl Registry {
         let folder = tempfile::tempdir().unwrap();
         let line = printed(command(&program, folder.path()).args(["htpasswd", LOGIN, token.expose()]));
         fs::write(folder.path().join("htpasswd"), line).unwrap();
-        let authority = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let authority = Port::reserve().unwrap().keep().to_string();
         let configuration = json!({
             "version": 0.1,
             "http": { "addr": authority },

@@ -18,3 +18,4 @@ mod packages;
 mod programs;
 mod renovate;
 mod server;
+mod terraform;

@@ -1,5 +1,7 @@
 //! The rules for Prometheus: what promtool says of them, and what a real Prometheus server makes of a running operator.
 
+mod files;
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -8,12 +10,19 @@ use std::{
     time::Duration,
 };
 
-use control_plane::{Guarded, Launch, Program, binaries};
+use control_plane::{Guarded, Launch, Program, binaries, sources};
+use github_pat_operator::settings::RANGES;
 use github_simulator::{NewToken, Outage};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{
+    Api,
+    api::PostParams,
+    runtime::wait::{await_condition, conditions::is_crd_established},
+};
 use serde_json::{Value, json};
 
 use crate::{
-    chart::{of_kind, rendered},
+    chart::{RELEASE, apply, of_kind, rendered},
     world::{SOON, World, free_address},
 };
 
@@ -46,9 +55,14 @@ fn names(rules: &Value) -> BTreeSet<String> {
 
 /// Runs promtool in a folder with the rules and their tests.
 fn promtool(rules: &Value, arguments: &[&str]) -> (bool, String) {
+    promtool_with(rules, &read("tests/alerts/tests.yaml"), arguments)
+}
+
+/// The same with other tests.
+fn promtool_with(rules: &Value, tests: &str, arguments: &[&str]) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("rules.yaml"), rules.to_string()).unwrap();
-    fs::write(folder.path().join("tests.yaml"), read("tests/alerts/tests.yaml")).unwrap();
+    fs::write(folder.path().join("tests.yaml"), tests).unwrap();
     let mut promtool = Command::new(binaries::find(Program::Promtool).unwrap());
     let output = promtool.args(arguments).current_dir(folder.path()).output().unwrap();
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
@@ -73,20 +87,70 @@ fn each_alert_fires_where_it_should_and_nowhere_else() {
 #[test]
 fn a_test_of_an_alert_fails_where_its_threshold_or_its_switch_is_another() {
     let rows = [
-        "metrics.alerts.GithubPatTokenExpiresCritical.threshold=1",
-        "metrics.alerts.GithubPatManyNotReady.threshold=6",
-        "metrics.alerts.GithubPatManyNotReady.enabled=false",
-        "metrics.alerts.GithubPatProofTooOld.threshold=90",
-        "metrics.alerts.GithubPatHostBudgetLow.threshold=5",
-        "metrics.alerts.GithubPatNoProgress.threshold=61",
-        "metrics.alerts.GithubPatWatchStale.threshold=181",
-        "metrics.alerts.GithubPatOperatorDown.for=1h",
-        "metrics.alerts.GithubPatTokenRefused.severity=info",
+        ("a token that ends", "GithubPatTokenExpiresCritical.threshold=1"),
+        ("many connections", "GithubPatManyNotReady.threshold=6"),
+        ("many connections", "GithubPatManyNotReady.enabled=false"),
+        ("what is not proven", "GithubPatProofTooOld.threshold=90"),
+        ("a host is told", "GithubPatHostBudgetLow.threshold=5"),
+        ("an operator that does nothing", "GithubPatNoProgress.threshold=61"),
+        ("an operator that does nothing", "GithubPatWatchStale.threshold=181"),
+        ("a sink that takes nothing", "GithubPatSinkBehind.threshold=602"),
+        ("no operator at all", "GithubPatOperatorDown.for=1h"),
+        ("a connection that is not Ready", "GithubPatTokenRefused.severity=info"),
     ];
-    for row in rows {
-        let (succeeded, said) = promtool(&rules(&["--set", row]), &["test", "rules", "tests.yaml"]);
+    for (test, row) in rows {
+        let arguments = ["test", "rules", "--run", test, "tests.yaml"];
+        let flag = format!("metrics.alerts.{row}");
+        let (succeeded, said) = promtool(&rules(&["--set", &flag]), &arguments);
         assert!(!succeeded, "{row} changes nothing: {said}");
     }
+}
+
+#[test]
+fn a_stage_of_expiry_that_is_switched_off_is_told_by_the_stage_before() {
+    let days = "github_pat_token_expiration_timestamp_seconds{namespace=\"ci\", name=\"days\"}";
+    let rows = [
+        ("GithubPatTokenExpiresWarning.enabled=false", 10, "GithubPatTokenExpiresNotice"),
+        ("GithubPatTokenExpiresWarning.enabled=false", 2, "GithubPatTokenExpiresCritical"),
+        ("GithubPatTokenExpiresWarning=null", 10, "GithubPatTokenExpiresNotice"),
+        ("GithubPatTokenExpiresCritical.enabled=false", 2, "GithubPatTokenExpiresWarning"),
+        ("GithubPatTokenExpiresCritical=null", 20, "GithubPatTokenExpiresNotice"),
+    ];
+    for (flag, left, told) in rows {
+        let rules = rules(&["--set", &format!("metrics.alerts.{flag}")]);
+        let expected = json!([{ "labels": format!("{{alertname=\"{told}\"}}"), "value": 1 }]);
+        let query = "count by (alertname) (ALERTS{name=\"days\", alertstate=\"firing\"})";
+        let test = json!({
+            "interval": "4m", "input_series": [{ "series": days, "values": format!("{}x100", left * 86_400) }],
+            "promql_expr_test": [{ "expr": query, "eval_time": "4h", "exp_samples": expected }],
+        });
+        let tests = json!({ "rule_files": ["rules.yaml"], "evaluation_interval": "4m", "tests": [test] });
+        let (succeeded, said) = promtool_with(&rules, &tests.to_string(), &["test", "rules", "tests.yaml"]);
+        assert!(succeeded, "{flag}, {left} days: {said}");
+    }
+}
+
+#[test]
+fn what_could_never_fire_by_the_settings_is_no_alert() {
+    let all = names(&rules(&[]));
+    let left = |flag| rules(&["--set", flag]);
+    let without = left("settings.metricsPerConnection=false");
+    let of_operator = [
+        "GithubPatHostBudgetLow",
+        "GithubPatHostRefusesMany",
+        "GithubPatHostUnreachable",
+        "GithubPatNoLeader",
+        "GithubPatNoProgress",
+        "GithubPatOperatorDown",
+        "GithubPatSettingsRefused",
+        "GithubPatSinkBehind",
+        "GithubPatWatchStale",
+    ];
+    assert_eq!(names(&without), of_operator.map(str::to_owned).into());
+    assert_eq!(without["groups"][0]["rules"].as_array().unwrap().len(), of_operator.len(), "no records");
+    let gone: Vec<_> = all.difference(&names(&left("settings.leaderElection=false"))).cloned().collect();
+    assert_eq!(gone, ["GithubPatNoLeader"]);
+    assert_eq!(names(&left("settings.metricsPerConnection=null")), all, "the operator's own default");
 }
 
 #[test]
@@ -122,6 +186,81 @@ fn each_alert_can_be_switched_off_and_has_summary_cause_remedy_and_runbook() {
                 .starts_with("https://docs.example.com/alerts#")
         );
     }
+}
+
+#[test]
+fn texts_name_the_settings_in_effect_and_nothing_is_recorded_that_two_releases_would_both_record() {
+    let said = |flags: &[&str]| rules(flags)["groups"][0]["rules"].to_string();
+    let default = |name| RANGES.into_iter().find(|range| range.name == name).unwrap().default();
+    let rows = [
+        (vec![], default("trustFor"), default("incidentHold")),
+        (
+            vec!["--set", "settings.trustFor=null,settings.incidentHold=null"],
+            default("trustFor"),
+            default("incidentHold"),
+        ),
+        (vec!["--set", "settings.trustFor=48h,settings.incidentHold=1h"], "48h".to_owned(), "1h".to_owned()),
+    ];
+    for (flags, trust_for, incident_hold) in rows {
+        let said = said(&flags);
+        for words in [format!("trustFor ({trust_for})"), format!("incidentHold ({incident_hold})")] {
+            assert!(said.contains(&words), "{flags:?}: {words} is not in {said}");
+        }
+        assert!(!said.contains("\"record\""), "{said}");
+    }
+}
+
+#[test]
+fn labels_of_connections_reach_their_alerts() {
+    let labels = "settings.connectionLabels={team,example.com/owner}";
+    let details = ["settings.consumers=true", "settings.metricsDetails={account,consumers}"];
+    let rules = rules(&["--set", labels, "--set", details[0], "--set", details[1]]);
+    let folder = tempfile::tempdir().unwrap();
+    let series = |name: &str, labels: &str, value: &str| {
+        let series = format!("{name}{{pod=\"a\", namespace=\"ci\", name=\"bot\"{labels}}}");
+        json!({ "series": series, "values": format!("{value}x100") })
+    };
+    let info = ", host=\"github.com\", kind=\"Classic\", label_team=\"infra\", label_example_com_owner=\"me\", account=\"bot\", consumers=\"Deployment/a\"";
+    let bad = ", condition=\"Ready\", status=\"False\", reason=\"BadCredentials\"";
+    let of = |alert: &str| {
+        format!(
+            "count by (name, label_team, label_example_com_owner, account, consumers) (ALERTS{{alertname=\"{alert}\", alertstate=\"firing\"}})"
+        )
+    };
+    let expected = json!([{ "labels": "{name=\"bot\", label_team=\"infra\", label_example_com_owner=\"me\", account=\"bot\", consumers=\"Deployment/a\"}", "value": 1 }]);
+    let alerts = [
+        "GithubPatTokenRefused",
+        "GithubPatTokenExpiresCritical",
+        "GithubPatOutputsUnproven",
+        "GithubPatNoStandby",
+    ];
+    let tests = json!({
+        "rule_files": ["rules.yaml"], "evaluation_interval": "1m",
+        "tests": [{
+            "interval": "1m",
+            "input_series": [
+                series("github_pat_connection_info", info, "1"),
+                series("github_pat_connection_condition", bad, "1"),
+                series("github_pat_token_expiration_timestamp_seconds", "", "90000"),
+                series("github_pat_connection_outputs", ", state=\"outdated\"", "1"),
+                series("github_pat_connection_candidates", ", usable=\"True\"", "1"),
+            ],
+            "promql_expr_test": alerts.map(|alert| json!({ "expr": of(alert), "eval_time": "90m", "exp_samples": expected })),
+        }],
+    });
+    fs::write(folder.path().join("rules.yaml"), rules.to_string()).unwrap();
+    fs::write(folder.path().join("tests.yaml"), tests.to_string()).unwrap();
+    let mut promtool = Command::new(binaries::find(Program::Promtool).unwrap());
+    let output = promtool.args(["test", "rules", "tests.yaml"]).current_dir(folder.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let joined = alerts_of_connections(&rules);
+    assert_eq!(joined.len(), 9, "{joined:?}");
+}
+
+/// The alerts that have the labels of connections.
+fn alerts_of_connections(rules: &Value) -> Vec<&Value> {
+    let of = alerts(rules).into_iter();
+    of.filter(|alert| alert["expr"].as_str().unwrap().contains("group_left (label_team")).collect()
 }
 
 #[test]
@@ -175,24 +314,75 @@ fn monitors_find_the_operator_and_leave_its_labels_alone() {
     }
 }
 
+/// Has the API server know what the operator of Prometheus takes.
+pub(crate) async fn define_monitors(world: &World) {
+    let folder = sources::prometheus_operator_crds().unwrap();
+    let definitions = Api::<CustomResourceDefinition>::all(world.client.clone());
+    for kind in ["servicemonitors", "podmonitors", "prometheusrules"] {
+        let text = fs::read_to_string(folder.join(format!("monitoring.coreos.com_{kind}.yaml"))).unwrap();
+        let definition = serde_saphyr::from_str(&text).unwrap();
+        definitions.create(&PostParams::default(), &definition).await.unwrap();
+        let name = format!("{kind}.monitoring.coreos.com");
+        let established = await_condition(definitions.clone(), &name, is_crd_established());
+        tokio::time::timeout(SOON, established).await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_operator_of_prometheus_takes_the_monitors_and_rules_by_the_letter() {
+    let world = World::start().await;
+    world.namespace(RELEASE).await;
+    define_monitors(&world).await;
+    let monitors = ["metrics.serviceMonitor=true", "metrics.podMonitor=true", "metrics.prometheusRule=true"];
+    let more = [
+        "metrics.tls.secretName=metrics-tls",
+        "metrics.authentication.enabled=true",
+        "metrics.authentication.tokenSecret.name=scraper",
+        "metrics.interval=45s",
+        "settings.connectionLabels={team}",
+        "metrics.monitorLabels.release=prometheus",
+    ];
+    for values in [monitors.to_vec(), [monitors.as_slice(), &more].concat()] {
+        let flags: Vec<&str> = values.iter().flat_map(|value| ["--set", value]).collect();
+        let manifests = rendered(&flags);
+        let of_prometheus =
+            manifests.iter().filter(|manifest| manifest["apiVersion"] == "monitoring.coreos.com/v1");
+        let applied: Vec<_> = of_prometheus.collect();
+        assert_eq!(applied.len(), 3);
+        for manifest in applied {
+            apply(&world.client, manifest, true).await;
+        }
+    }
+    let mut wrong = of_kind(&rendered(&["--set", monitors[0]]), "ServiceMonitor").clone();
+    wrong["spec"]["endpoints"][0]["honorLabel"] = json!(true);
+    let refused = tokio::spawn(async move { apply(&world.client, &wrong, true).await }).await;
+    assert!(refused.is_err(), "what it does not know is refused");
+}
+
 /// A Prometheus server that scrapes one operator each second and evaluates the rules.
-struct Prometheus {
+pub(crate) struct Prometheus {
     _process: Guarded,
     url: String,
     _folder: tempfile::TempDir,
 }
 
 impl Prometheus {
-    fn start(operator: &str) -> Prometheus {
+    pub(crate) fn start(operator: &str) -> Prometheus {
+        Prometheus::scraping(operator.trim_start_matches("http://"), json!({}))
+    }
+
+    /// The same of this address, with more of how to scrape it.
+    pub(crate) fn scraping(address: &str, more: Value) -> Prometheus {
+        let mut scrape = json!({
+            "job_name": "github-pat-operator", "honor_labels": true, "static_configs": [{ "targets": [address] }],
+        });
+        scrape.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         let config = json!({
             "global": { "scrape_interval": "1s", "evaluation_interval": "1s" },
             "rule_files": ["rules.yaml"],
-            "scrape_configs": [{
-                "job_name": "github-pat-operator", "honor_labels": true,
-                "static_configs": [{ "targets": [operator.trim_start_matches("http://")] }],
-            }],
+            "scrape_configs": [scrape],
         });
         fs::write(at("prometheus.yaml"), config.to_string()).unwrap();
         fs::write(at("rules.yaml"), rules(&[]).to_string()).unwrap();
@@ -207,7 +397,7 @@ impl Prometheus {
     }
 
     /// What the API answers, once this holds.
-    async fn until(&self, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until(&self, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
         let mut last = Value::Null;
         let asked = async {

@@ -61,6 +61,9 @@ const THEMES: &[&Theme] = &[
     &expiry::THEME,
 ];
 
+/// The pause before an answer that speaks against a token is confirmed.
+const CONFIRM_AFTER: Duration = Duration::from_secs(1);
+
 /// So many rows are made at a time.
 const AT_ONCE: usize = 16;
 
@@ -101,7 +104,9 @@ fn settings(world: &World) -> String {
     format!(
         "hosts: [{{ name: simulated, apiUrl: '{url}', registry: '{registry}', concurrency: 100 }},\n\
          {{ name: bare, apiUrl: '{url}' }}]\n\
-         minimumInterval: 10s\nconfirmAfter: 1s\nproofInterval: 168h\nquestionsPerMinute: 60000\n"
+         minimumInterval: 10s\nconfirmAfter: {}s\nproofInterval: 168h\nquestionsPerMinute: 60000\n{}",
+        CONFIRM_AFTER.as_secs(),
+        world.of_mode()
     )
 }
 
@@ -145,6 +150,8 @@ async fn played(world: &World, rows: &[Numbered]) -> Played {
             rows.iter().filter_map(|(index, row)| judged(seen[&*format!("row-{index}")], *index, row));
         let wrong: Vec<_> = wrong.collect();
         if wrong.is_empty() || begun.elapsed() > SOON {
+            // What is to be confirmed is asked again by then; all else is not.
+            tokio::time::sleep(3 * CONFIRM_AFTER).await;
             let calls = calls(world);
             let asked =
                 rows.iter().filter_map(|(index, row)| Some((*index, *row, asked(&calls, *index, row)?)));

@@ -1,13 +1,31 @@
 //! The Helm chart: what it renders, whether a real API server takes it, and whether its rights are those that are used.
 
+mod authorities;
+mod bounds;
+mod confined;
+mod golden;
+mod hub;
+mod missed;
+mod networks;
+mod oldest;
+mod page;
 mod platforms;
 mod policies;
+mod readers;
 mod releases;
 mod replicas;
+mod restarting;
 mod rights;
+mod schemas;
+mod selectors;
+mod sinks;
+mod taken;
+mod upgrades;
 mod values;
+mod waiting;
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
@@ -16,7 +34,7 @@ use std::{
 use control_plane::{Options, Program, binaries};
 use github_pat_operator::{
     api,
-    settings::{self, Settings, SettingsInput, from_yaml},
+    settings::{self, NEED_A_RESTART, Settings, SettingsInput, from_yaml},
 };
 use github_simulator::{NewToken, Simulator};
 use k8s_openapi::{
@@ -31,10 +49,12 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::world::{NAMESPACE, SOON, World, from};
+pub(crate) use crate::release::{RELEASE, apply, rendered};
+use crate::{
+    release::{chart, helm, said, template},
+    world::{NAMESPACE, SOON, World, from},
+};
 
-/// Where the chart is installed, and the name of the release, after which its objects are named.
-const RELEASE: &str = "github-pat-operator";
 /// Where the Pod sees its settings.
 const MOUNTED: &str = "/etc/github-pat-operator";
 
@@ -67,9 +87,20 @@ fn tenants_may_edit_connections_and_never_their_status() {
         |manifest: &&Value| manifest["metadata"]["labels"].to_string().contains("/aggregate-to-");
     let tenants: Vec<_> = manifests.iter().filter(aggregated).collect();
     assert_eq!(tenants.len(), 2);
-    for role in tenants {
+    for role in &tenants {
         let resources: Vec<_> = rights::rules(role).into_iter().map(|[_, resource, _]| resource).collect();
         assert!(resources.iter().all(|resource| resource == "githubpatconnections"), "{resources:?}");
+    }
+    let reads = ["get", "list", "watch"];
+    let writes = ["create", "update", "patch", "delete", "deletecollection"];
+    let all = [reads.as_slice(), &writes].concat();
+    for (aggregate, expected) in [("view", reads.to_vec()), ("edit", all.clone()), ("admin", all)] {
+        let label = format!("rbac.authorization.k8s.io/aggregate-to-{aggregate}");
+        let into = tenants.iter().filter(|role| role["metadata"]["labels"][&label] == "true");
+        let rights: BTreeSet<_> = into.flat_map(|role| rights::rules(role)).collect();
+        let expected = expected.into_iter().map(|verb| ["githubpat.dev", "githubpatconnections", verb]);
+        let expected: BTreeSet<_> = expected.map(|right| right.map(str::to_owned)).collect();
+        assert_eq!(rights, expected, "{aggregate}");
     }
 }
 
@@ -84,19 +115,84 @@ fn the_chart_brings_the_resource_that_the_operator_prints_and_keeps_it() {
     let installed: CustomResourceDefinition = from(definition.clone());
     assert!(installed.spec == api::definition().spec, "the template changes the resource");
     assert_eq!(definition["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
-    let without = rendered(&["--set", "crds.install=false"]);
-    assert_eq!(without.len(), manifests.len() - 1);
+    let is_definition = |manifest: &Value| manifest["kind"] == "CustomResourceDefinition";
+    for flag in ["crds.enabled=false", "crds.install=false"] {
+        let without = rendered(&["--set", flag]);
+        assert_eq!(without.len(), manifests.len() - 1, "{flag}");
+        assert!(!without.iter().any(is_definition), "{flag}");
+    }
+    let left = rendered(&["--set", "crds.keep=false"]);
+    assert_eq!(of_kind(&left, "CustomResourceDefinition")["metadata"]["annotations"], Value::Null);
+}
+
+#[tokio::test]
+async fn artifact_hub_is_told_of_the_resource_by_its_names_and_by_an_example_that_the_api_server_takes() {
+    let about: Value = from_yaml(&fs::read_to_string(chart().join("Chart.yaml")).unwrap()).unwrap();
+    let annotation = |name: &str| -> Value {
+        serde_saphyr::from_str(about["annotations"][format!("artifacthub.io/{name}")].as_str().unwrap())
+            .unwrap()
+    };
+    let (told, definition) = (annotation("crds"), api::definition());
+    assert_eq!(told.as_array().unwrap().len(), 1);
+    let [kind, version, name] = ["kind", "version", "name"].map(|field| told[0][field].as_str().unwrap());
+    assert_eq!((kind, name), (&*definition.spec.names.kind, definition.metadata.name.as_deref().unwrap()));
+    assert_eq!(version, definition.spec.versions[0].name);
+    let world = World::start().await;
+    for example in annotation("crdsExamples").as_array().unwrap() {
+        assert_eq!(example["kind"], kind);
+        apply(&world.client, example, true).await;
+    }
 }
 
 #[test]
-fn other_settings_or_certificates_make_another_pod() {
+fn settings_that_need_a_restart_make_another_pod_and_no_others_do() {
     let checksum = |flags: &[&str]| {
         let manifests = rendered(flags);
         let pod = &of_kind(&manifests, "Deployment")["spec"]["template"]["metadata"];
-        pod["annotations"]["checksum/config"].as_str().unwrap().to_owned()
+        pod["annotations"]["checksum/settings"].as_str().unwrap().to_owned()
     };
-    assert_eq!(checksum(&[]), checksum(&["--set", "image.tag=next"]));
-    assert_ne!(checksum(&[]), checksum(&["--set", "settings.trustFor=2h"]));
+    let before = checksum(&[]);
+    for same in [
+        "image.tag=next",
+        "settings.trustFor=48h",
+        "settings.logFilter=debug",
+        "settings.questionsPerMinute=1",
+    ] {
+        assert_eq!(checksum(&["--set", same]), before, "{same}");
+    }
+    let host = "settings.hosts.ghe={\"apiUrl\": \"https://ghe.example.com/api/v3\", \"caBundle\": \"-----BEGIN CERTIFICATE-----\\nMIIB\\n-----END CERTIFICATE-----\"}";
+    assert_eq!(checksum(&["--set-json", host]), before);
+    for other in [
+        "settings.concurrency=8",
+        "grant.allNamespaces=true",
+        "watchNamespaces={a}",
+        "settings.leaderElection=false",
+        "fullnameOverride=pats",
+        "selector.matchLabels.team=infra",
+        "settings.leaseDuration=20s",
+        "settings.renewDeadline=8s",
+        "settings.retryPeriod=1s",
+        "settings.logFormat=text",
+        "settings.connectionLabels={team}",
+        "settings.metricsDetails={account}",
+        "waitingPods.enabled=true",
+        "settings.tracesEndpoint=http://collector:4318",
+        "metrics.tls.secretName=metrics-tls",
+        "metrics.tls.secretName=metrics-tls,metrics.authentication.enabled=true",
+    ] {
+        assert_ne!(checksum(&["--set", other]), before, "{other}");
+    }
+    let sink = |pem: &str| {
+        format!(
+            "settings.sinks.a={{\"url\": \"https://a.example.com\", \"caBundle\": \"-----BEGIN CERTIFICATE-----\\n{pem}\\n-----END CERTIFICATE-----\"}}"
+        )
+    };
+    let of_sinks = ["MIIB", "MIIC"].map(|pem| checksum(&["--set-json", &sink(pem)]));
+    assert!(of_sinks[0] != before && of_sinks[0] != of_sinks[1], "another certificate too");
+    let helpers = fs::read_to_string(chart().join("templates/_helpers.tpl")).unwrap();
+    let list = helpers.split("settingsOfTheStart\" -}}").nth(1).unwrap();
+    let named: BTreeSet<_> = list.split('"').filter(|word| word.chars().all(char::is_alphabetic)).collect();
+    assert_eq!(named, NEED_A_RESTART.into());
 }
 
 #[test]
@@ -116,34 +212,6 @@ fn the_probes_ask_where_the_operator_listens() {
         container["startupProbe"]["initialDelaySeconds"], 2,
         "a probe that fails leaves a Warning event"
     );
-}
-
-fn chart() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/github-pat-operator")
-}
-
-fn helm(arguments: &[&str]) -> Output {
-    Command::new(binaries::find(Program::Helm).unwrap()).args(arguments).output().unwrap()
-}
-
-fn said(output: &Output) -> String {
-    [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat()
-}
-
-fn template(flags: &[&str]) -> Output {
-    let chart = chart();
-    helm(&[&["template", RELEASE, chart.to_str().unwrap(), "--namespace", RELEASE], flags].concat())
-}
-
-/// The manifests that Helm makes of the chart with these flags.
-pub(crate) fn rendered(flags: &[&str]) -> Vec<Value> {
-    let output = template(flags);
-    assert!(output.status.success(), "{}", said(&output));
-    let text = String::from_utf8(output.stdout).unwrap();
-    let lines: Vec<&str> = text.lines().collect();
-    let documents = lines.split(|line| *line == "---").map(|document| document.join("\n"));
-    let written = documents.filter(|document| document.contains("kind:"));
-    written.map(|document| from_yaml(&document).unwrap()).collect()
 }
 
 pub(crate) fn of_kind<'a>(manifests: &'a [Value], kind: &str) -> &'a Value {
@@ -171,6 +239,40 @@ async fn every_value() -> tempfile::NamedTempFile {
         },
         "acme.ghe.com": { "apiUrl": "https://api.acme.ghe.com" },
     });
+    let sinks = json!({
+        "bus": { "url": "http://broker.example.com/default", "format": "CloudEvents" },
+        "ops": {
+            "url": "https://hooks.example.com/github-pats?a=b",
+            "format": "Webhook",
+            "secret": { "name": "hook", "key": "secret" },
+            "namespaces": [NAMESPACE],
+            "labels": { "team": "infra" },
+            "severity": "critical",
+            "timeout": "5s",
+            "caBundle": github.ca_pem().unwrap(),
+        },
+    });
+    let network = json!({
+        "enabled": true,
+        "from": [{ "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": "monitoring" } } }],
+        "dns": [{ "podSelector": { "matchLabels": { "k8s-app": "kube-dns" } }, "namespaceSelector": {} }],
+        "apiServer": { "cidrs": ["10.0.0.1/32"], "ports": [6443] },
+        "hosts": { "cidrs": ["192.0.2.0/24", "2001:db8::/32"] },
+        "traces": { "to": [{ "podSelector": { "matchLabels": { "app": "collector" } } }], "ports": [14318] },
+    });
+    let more = json!([
+        { "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "{{ .Release.Name }}-more", "namespace": RELEASE } },
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: yet-more, namespace: {{ .Release.Namespace }} }",
+    ]);
+    let operator = json!({
+        "minimumInterval": "10s", "trustFor": "48h", "confirmAfter": "2m", "heartbeat": "2h", "concurrency": 8,
+        "proofInterval": "12h",
+        "leaderElection": false, "leaseDuration": "60s", "renewDeadline": "40s", "retryPeriod": "15s",
+        "incidentHold": "1h", "failedLoginsPerHour": 60, "failedLoginsPerNamespace": 10, "questionsPerMinute": 10,
+        "metricsPerConnection": false, "connectionLabels": ["team", "example.com/owner"], "metricsDetails": ["account"],
+        "sinks": sinks, "tracesEndpoint": "https://collector.example.com:4318", "tracesCaBundle": github.ca_pem().unwrap(),
+        "githubApiVersion": "2026-03-10", "logFormat": "text", "logFilter": "debug", "hosts": hosts,
+    });
     let values = json!({
         "image": {
             "repository": "registry.example.com:5000/team/operator",
@@ -182,12 +284,17 @@ async fn every_value() -> tempfile::NamedTempFile {
         "nameOverride": "pats",
         "fullnameOverride": "all-pats",
         "commonLabels": { "cost-centre": "42" },
-        "crds": { "install": true },
-        "admissionPolicies": { "requireSecretAccess": false, "warnUnlessGranted": false, "confineOperator": false },
+        "commonAnnotations": { "owner": "platform" },
+        "crds": { "enabled": true, "keep": false },
+        "networkPolicy": network,
+        "extraObjects": more,
+        "admissionPolicies": { "requireSecretAccess": false, "requireWorkloadAccess": false, "warnUnlessGranted": false, "confineOperator": true },
+        "selector": { "matchLabels": { "team": "infra" }, "matchExpressions": [{ "key": "tier", "operator": "Exists" }] },
         "replicaCount": 0,
         "podDisruptionBudget": { "maxUnavailable": null, "minAvailable": "50%" },
         "grant": { "namespaces": [NAMESPACE], "allNamespaces": null },
         "serviceAccount": { "create": true, "name": "pats", "annotations": { "note": "c" } },
+        "waitingPods": { "enabled": true, "addGate": true, "namespaceSelector": { "matchExpressions": [{ "key": "team", "operator": "Exists" }] } },
         "podSecurityContext": { "runAsUser": null, "fsGroup": 2000 },
         "securityContext": { "privileged": false },
         "extraEnv": [{ "name": "SSL_CERT_FILE", "value": "/certificates/ca.pem" }],
@@ -195,13 +302,8 @@ async fn every_value() -> tempfile::NamedTempFile {
         "extraVolumeMounts": [{ "name": "certificates", "mountPath": "/certificates", "readOnly": true }],
         "hostAliases": [{ "ip": "fd00::5", "hostnames": ["ghe.example.com"] }],
         "dnsConfig": { "nameservers": ["10.0.0.53"], "searches": ["example.com"], "options": [{ "name": "edns0" }] },
-        "settings": {
-            "minimumInterval": "10s", "trustFor": "48h", "confirmAfter": "2m", "heartbeat": "2h", "concurrency": 8,
-            "proofInterval": "12h",
-            "leaderElection": false, "leaseDuration": "60s", "renewDeadline": "40s", "retryPeriod": "15s",
-            "incidentHold": "1h", "failedLoginsPerHour": 60, "failedLoginsPerNamespace": 10, "questionsPerMinute": 10,
-            "githubApiVersion": "2026-03-10", "logFormat": "text", "logFilter": "debug", "hosts": hosts,
-        },
+        "settings": operator,
+        "metrics": metrics(),
         "resources": { "requests": { "cpu": 1 }, "limits": { "memory": "64Mi" } },
         "terminationGracePeriodSeconds": 10,
         "podLabels": { "team": "a" },
@@ -220,6 +322,32 @@ async fn every_value() -> tempfile::NamedTempFile {
     let file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
     fs::write(file.path(), values.to_string()).unwrap();
     file
+}
+
+/// Metrics and alerts, without what needs the operator of Prometheus.
+fn metrics() -> Value {
+    json!({
+        "service": true,
+        "serviceMonitor": false,
+        "podMonitor": false,
+        "prometheusRule": false,
+        "tls": { "secretName": "metrics-tls", "serverName": "pats.example.com", "ca": { "name": "roots", "key": "roots.pem" } },
+        "authentication": {
+            "enabled": true,
+            "readers": [{ "name": "prometheus", "namespace": "monitoring" }],
+            "tokenSecret": { "name": "scraper", "key": "bearer" },
+        },
+        "dashboard": true,
+        "dashboardLabels": { "grafana_dashboard": "yes" },
+        "monitorLabels": { "release": "prometheus" },
+        "interval": "45s",
+        "alertLabels": { "team": "platform" },
+        "runbookUrl": "https://docs.example.com/alerts",
+        "alerts": {
+            "GithubPatOperatorDown": { "enabled": false, "severity": "warning", "for": "1h" },
+            "GithubPatWatchStale": { "enabled": true, "severity": "critical", "for": "1m", "threshold": 200 },
+        },
+    })
 }
 
 /// The settings in the ConfigMap, as the operator reads them if `directory` is where the Pod sees them.
@@ -242,21 +370,6 @@ fn read_settings(manifests: &[Value], directory: &Path) -> Result<Settings, sett
     assert_eq!(container["args"], json!(["run", format!("--config={MOUNTED}/settings.yaml")]));
     assert_eq!(container["volumeMounts"][0]["mountPath"], MOUNTED);
     Settings::new(SettingsInput::default(), SettingsInput::read(&directory.join("settings.yaml"))?)
-}
-
-/// Applies a manifest; a field that the API server does not know is an error.
-async fn apply(client: &Client, manifest: &Value, dry_run: bool) {
-    let object: DynamicObject = from(manifest.clone());
-    let resource =
-        ApiResource::from_gvk(&GroupVersionKind::try_from(object.types.as_ref().unwrap()).unwrap());
-    let api: Api<DynamicObject> = match &object.metadata.namespace {
-        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
-        None => Api::all_with(client.clone(), &resource),
-    };
-    let name = object.metadata.name.clone().unwrap();
-    let params = PatchParams { dry_run, ..PatchParams::apply("helm").force().validation_strict() };
-    let applied = api.patch(&name, &params, &Patch::Apply(&object)).await;
-    applied.unwrap_or_else(|error| panic!("{} {name}: {error}", manifest["kind"]));
 }
 
 fn holds(secret: Option<&Secret>, text: &str) -> bool {

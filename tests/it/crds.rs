@@ -236,6 +236,10 @@ async fn kubectl_prints_the_documented_columns() {
             "secretName": "pat", "host": "github.com", "kind": "Classic", "hashedToken": "x", "login": "acme-ci",
             "scopes": ["read:org", "repo"], "expiresAt": "2999-01-01T00:00:00Z", "checkedAt": "2020-01-01T00:00:00Z",
         },
+        "candidates": [
+            { "secretName": "pat", "usable": "False", "reason": "BadCredentials" },
+            { "secretName": "pat-next", "usable": "True", "reason": "Accepted", "inUse": true },
+        ],
     } });
     raw(&world).patch_status("ci", &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
     let request =
@@ -250,7 +254,7 @@ async fn kubectl_prints_the_documented_columns() {
         columns.map(|column| column["name"].as_str().unwrap()).collect()
     };
     assert_eq!(named(0), ["Name", "Ready", "Reason", "Login", "Kind", "Expires", "Age"]);
-    assert_eq!(named(1), ["Host", "Scopes", "Checked", "Secret"]);
+    assert_eq!(named(1), ["Host", "Scopes", "Checked", "Secret", "In Use"]);
     let cells = table["rows"][0]["cells"].as_array().unwrap();
     let cell = |name: &str| {
         let index = columns.iter().position(|column| column["name"] == name).unwrap();
@@ -266,6 +270,7 @@ async fn kubectl_prints_the_documented_columns() {
         ("Host", "github.com"),
         ("Scopes", r#"["read:org","repo"]"#),
         ("Secret", "pat"),
+        ("In Use", "pat-next"),
     ] {
         assert_eq!(cell(column), expected, "{column}");
     }

@@ -9,7 +9,7 @@ use std::{
 use github_pat_operator::{
     api::{self, GithubPatConnection},
     domain::{Reason, event::REASONS},
-    settings::{RANGES, SettingsInput, from_yaml},
+    settings::{NEED_A_RESTART, RANGES, SettingsInput, from_yaml},
 };
 use serde_json::Value;
 
@@ -65,19 +65,29 @@ fn every_setting_stands_in_the_table_with_its_flag_and_variable_and_no_other() {
         })
         .collect();
     assert_eq!(told, known);
-    assert!(page.contains("| `hosts` |"), "the only setting without a flag");
+    assert!(page.contains("| `hosts` |") && page.contains("| `sinks` |"), "the settings without a flag");
+}
+
+#[test]
+fn the_settings_that_need_a_restart_are_named_and_no_others() {
+    let page = read("docs/settings.md");
+    let named = page.split("These need a restart: ").nth(1).unwrap().split('.').next().unwrap();
+    let named: Vec<_> = named.split('`').skip(1).step_by(2).collect();
+    assert_eq!(named, NEED_A_RESTART);
 }
 
 #[test]
 fn bounds_and_defaults_in_the_table_are_those_of_the_operator() {
     let page = read("docs/settings.md");
-    let rows: Vec<_> = table_rows(&page).collect();
+    let (page, sinks) = page.split_once("\n## Sinks\n").unwrap();
+    let (rows, of_sinks): (Vec<_>, Vec<_>) = (table_rows(page).collect(), table_rows(sinks).collect());
     for range in RANGES {
-        let (name, columns) = match range.name.strip_prefix("hosts[].") {
-            Some(field) => (field, 3),
-            None => (range.name, 7),
+        let (name, columns, of) = match range.name.split_once("[].") {
+            Some((of, field)) => (field, 3, of),
+            None => (range.name, 7, ""),
         };
         let is_its = |cells: &&Vec<&str>| cells[0].trim_matches('`') == name && cells.len() == columns;
+        let rows = if of == "sinks" { &of_sinks } else { &rows };
         let row = rows.iter().find(is_its).unwrap_or_else(|| panic!("{} has no row", range.name));
         let told = match columns {
             7 => row[3] == range.bounds() || row[3].starts_with(&format!("{}, ", range.bounds())),
@@ -166,6 +176,21 @@ fn no_file_holds_anything_that_looks_like_a_token() {
     assert_eq!(suspects, Vec::<String>::new(), "tests make their tokens when they run");
 }
 
+/// `kubectl apply` copies what it applies into an annotation, also the data of a Secret.
+#[test]
+fn no_page_has_kubectl_keep_a_copy_of_a_token_in_an_annotation() {
+    let is_stored = |line: &&str| line.contains("create secret") && line.contains("--dry-run");
+    let mut stored = 0;
+    for page in pages() {
+        let text = read(&page).replace("\\\n", " ");
+        for line in text.lines().filter(is_stored) {
+            stored += 1;
+            assert!(!line.contains("kubectl apply"), "{page}: {line}");
+        }
+    }
+    assert!(stored > 1, "the pages store tokens");
+}
+
 #[test]
 fn what_looks_like_a_token_is_recognised_and_names_in_the_code_are_not() {
     for prefix in PREFIXES {
@@ -180,11 +205,11 @@ fn what_looks_like_a_token_is_recognised_and_names_in_the_code_are_not() {
     }
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn read(path: &str) -> String {
+pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
@@ -200,7 +225,7 @@ fn pages() -> Vec<String> {
 }
 
 /// The cells of each line of a table.
-fn table_rows(page: &str) -> impl Iterator<Item = Vec<&str>> {
+pub(crate) fn table_rows(page: &str) -> impl Iterator<Item = Vec<&str>> {
     page.lines()
         .filter_map(|line| line.strip_prefix('|')?.strip_suffix('|'))
         .map(|row| row.split('|').map(str::trim).collect())
@@ -312,12 +337,12 @@ fn anchors(page: &str) -> Vec<String> {
 }
 
 /// Every file that could be committed.
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+pub(crate) fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
         let (path, name) = (entry.path(), entry.file_name());
         if entry.file_type().unwrap().is_dir() {
-            if name != "target" && name != ".git" {
+            if !["target", ".git", "node_modules"].iter().any(|built| name == *built) {
                 walk(&path, files);
             }
         } else {

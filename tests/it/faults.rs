@@ -45,6 +45,7 @@ async fn an_api_server_that_streams_no_lists_is_asked_for_pages() {
 async fn an_api_server_that_was_away_is_found_again() {
     let mut world = World::start().await;
     let operator = world.operator().await;
+    world.may_be_refused("");
     let text = world.github.token(NewToken::classic("ci", "acme-ci"));
     world.secret("ci", &text).await;
     world.connection("ci", json!({ "publish": [{ "secretName": "out", "format": "Opaque" }] })).await;
@@ -247,7 +248,7 @@ async fn what_does_not_change_the_token_asks_and_writes_nothing() {
 async fn what_cannot_be_watched_is_told_once_with_its_own_remedy() {
     let world = World::start().await;
     let nobody = world.plane.user("nobody", None).unwrap();
-    let admin = world.plane.user("admin-of-nothing", Some("system:masters")).unwrap();
+    let granted = world.account(&world.settings(), &[]).await;
     let definitions = Api::<CustomResourceDefinition>::all(world.client.clone());
     let name = "githubpatconnections.githubpat.dev";
     let forbidden = world.unready_operator(nobody, &world.settings(), &[]);
@@ -261,7 +262,7 @@ async fn what_cannot_be_watched_is_told_once_with_its_own_remedy() {
         }
     };
     tokio::time::timeout(SOON, unknown).await.unwrap();
-    let missing = world.unready_operator(admin, &world.settings(), &[]);
+    let missing = world.unready_operator(granted, &world.settings(), &[]);
     missing.until_logged("install the CustomResourceDefinition").await;
     // Several tries later.
     tokio::time::sleep(Duration::from_secs(8)).await;
@@ -276,7 +277,7 @@ async fn the_proxy_of_the_kubeconfig_leads_to_the_api_server() {
     let world = World::start().await;
     let proxy = Proxy::start(Some("bot:x"), OPENS);
     let named = proxy.url.replace("http://", "http://bot:x@");
-    let plain = world.plane.user("proxied", Some("system:masters")).unwrap();
+    let plain = world.account(&world.settings(), &[]).await;
     let mut kubeconfig: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(plain).unwrap()).unwrap();
     kubeconfig["clusters"][0]["cluster"]["proxy-url"] = named.into();

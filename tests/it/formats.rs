@@ -1,21 +1,26 @@
 //! Outputs as their consumers find them: every format on a real API server, the labels and annotations that a spec asks for, and the
 //! manifests of `docs/consumers`.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, path::Path};
 
+use control_plane::sources;
 use github_pat_operator::domain::output::Format;
 use github_simulator::NewToken;
-use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
+use k8s_openapi::{
+    api::core::v1::{Namespace, Secret, ServiceAccount},
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
 use kube::{
     Api, ResourceExt,
-    api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams},
+    api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams},
     core::GroupVersionKind,
+    runtime::wait::{await_condition, conditions::is_crd_established},
 };
 use serde_json::{Value, json};
 
 use crate::{
     docs::{consumers, yaml_documents},
-    world::{NAMESPACE, World, from, is_so},
+    world::{NAMESPACE, SOON, World, from, is_so},
 };
 
 /// An output of this format with what it needs.
@@ -33,10 +38,10 @@ fn output(format: Format) -> Value {
 
 /// Settings under which the simulated GitHub is github.com.
 fn github_com(world: &World) -> String {
-    let url = world.github.url();
+    let (url, mode) = (world.github.url(), world.of_mode());
     format!(
         "hosts: [{{ name: github.com, apiUrl: '{url}', webUrl: 'https://github.com', registry: ghcr.io }}]\n\
-         minimumInterval: 10s\nconfirmAfter: 1s\n"
+         minimumInterval: 10s\nconfirmAfter: 1s\n{mode}"
     )
 }
 
@@ -64,6 +69,10 @@ async fn every_format_is_a_secret_that_the_api_server_takes() {
         assert_eq!((annotation("expires-at"), annotation("proven-at").is_some()), (None, true), "{format:?}");
         assert_eq!(secret.labels()["app.kubernetes.io/managed-by"], "github-pat-operator", "{format:?}");
     }
+    let all = ListParams::default().labels("app.kubernetes.io/managed-by=github-pat-operator");
+    let listed = world.secrets().list(&all).await.unwrap();
+    let listed: BTreeSet<_> = listed.into_iter().map(|secret| secret.name_any()).collect();
+    assert_eq!(listed, Format::ALL.iter().map(|format| format.as_str().to_lowercase()).collect());
     let found = world.secrets().get("argocdrepocreds").await.unwrap();
     assert_eq!(found.labels()["argocd.argoproj.io/secret-type"], "repo-creds");
 }
@@ -157,6 +166,12 @@ async fn the_manifests_of_every_consumer_are_taken_and_name_the_secrets_that_are
     let token = world.github.token(NewToken::classic("bot", "acme-bot").scopes(&scopes));
     let pages = consumers();
     assert!(pages.len() > 10, "{pages:?}");
+    let [.., git_repositories] = sources::gitops_crds().unwrap();
+    for file in [git_repositories, sources::task_run_crd().unwrap()] {
+        define(&world, &file).await;
+    }
+    let applicable = BTreeSet::from(["v1", "batch/v1", "source.toolkit.fluxcd.io/v1", "tekton.dev/v1"]);
+    let mut taken = BTreeSet::new();
     for (page, text) in pages {
         let manifests: Vec<Value> = yaml_documents(&text).collect();
         let mut written = BTreeSet::new();
@@ -165,17 +180,35 @@ async fn the_manifests_of_every_consumer_are_taken_and_name_the_secrets_that_are
         }
         assert!(!written.is_empty(), "{page} has no connection");
         for manifest in manifests.iter().filter(|manifest| manifest["kind"] != "GithubPatConnection") {
-            let named = secrets_in(manifest);
+            let mut named = secrets_in(manifest);
+            // What runs as a ServiceAccount of the page has the Secrets of that.
+            let account = manifest["spec"]["serviceAccountName"].as_str();
+            let accounts = manifests.iter().filter(|other| other["kind"] == "ServiceAccount");
+            let its_own = accounts.filter(|other| other["metadata"]["name"].as_str() == account);
+            named.extend(its_own.flat_map(secrets_in));
             assert!(
                 !named.is_empty() && named.is_subset(&written),
                 "{page}: {named:?} is not of {written:?}"
             );
-            let is_known = ["v1", "batch/v1"].iter().any(|version| manifest["apiVersion"] == *version);
-            if is_known {
+            let version = manifest["apiVersion"].as_str().unwrap();
+            if applicable.contains(version) {
                 applied(&world, &page, manifest).await;
+                taken.extend(applicable.get(version));
             }
         }
     }
+    assert_eq!(taken, applicable, "each is on a page");
+}
+
+/// Defines a resource of Flux or Tekton as its own module has it. No module that can be had defines Flux's Provider.
+async fn define(world: &World, file: &Path) {
+    let definition: CustomResourceDefinition =
+        serde_saphyr::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    let all = Api::<CustomResourceDefinition>::all(world.client.clone());
+    all.create(&PostParams::default(), &definition).await.unwrap();
+    let name = definition.name_any();
+    let established = await_condition(all, &name, is_crd_established());
+    tokio::time::timeout(SOON, established).await.unwrap().unwrap();
 }
 
 /// Applies the connection, and gives the Secrets that it writes.
@@ -205,10 +238,7 @@ async fn publish(world: &World, page: &str, manifest: &Value, token: &str) -> BT
     let ready = |seen: Option<&github_pat_operator::api::GithubPatConnection>| {
         seen.is_some_and(|seen| is_so(seen, "Ready", "True", "Ready"))
     };
-    let waited = tokio::time::timeout(
-        crate::world::SOON,
-        kube::runtime::wait::await_condition(connections.clone(), &name, ready),
-    );
+    let waited = tokio::time::timeout(SOON, await_condition(connections.clone(), &name, ready));
     let seen =
         waited.await.unwrap_or_else(|_| panic!("{page}: {name} did not become Ready")).unwrap().unwrap();
     let outputs: BTreeSet<_> =

@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use control_plane::usage;
+use control_plane::{Port, usage};
 use futures::{
     StreamExt,
     future::join_all,
@@ -43,7 +43,7 @@ async fn each_cause_of_no_connection_is_told_apart() {
     use Reason::{ConnectionBroken, ConnectionRefused, DnsNameNotFound, UnexpectedAnswer};
     let simulator = simulator().await;
     let token = made(&simulator, NewToken::classic("ci", "acme-ci"));
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = Port::reserve().unwrap().keep();
     let unknown = || "https://github.invalid".to_owned();
     let user = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".as_slice();
     let rows = [
@@ -81,7 +81,7 @@ async fn the_log_has_the_deepest_cause_and_no_url_and_what_answers_are_not_known
     let _guard = tracing::subscriber::set_default(log);
     let simulator = simulator().await;
     let token = made(&simulator, NewToken::classic("ci", "acme-ci"));
-    let url = format!("https://{}/api/v3", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let url = format!("https://{}/api/v3", Port::reserve().unwrap().keep());
     github(&[("ghe.example.com", url, None)])
         .ask(&token, Probe::Identity, "ghe.example.com", Line::Kept)
         .await;

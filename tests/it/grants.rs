@@ -3,13 +3,19 @@
 use std::time::Instant;
 
 use control_plane::Options;
-use kube::api::{DeleteParams, PostParams};
+use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
+use kube::{
+    Api,
+    api::{DeleteParams, PostParams},
+};
+use serde_json::json;
 
 use crate::{
     ungranted::{
-        WITHIN, becomes, command, connect, connection, connections, grant, operator, revoke, run, ungranted,
+        OPERATOR, WITHIN, becomes, binding, bindings, command, connect, connection, connections, grant,
+        operator, operator_with, revoke, run, ungranted,
     },
-    world::{NAMESPACE, World, is_so},
+    world::{NAMESPACE, World, from, is_so},
 };
 
 #[tokio::test]
@@ -95,4 +101,27 @@ async fn a_grant_that_was_taken_away_is_told_and_costs_no_output_no_question_and
     let writes: Vec<_> = writes.map(|event| (event.verb, event.resource, event.subresource)).collect();
     let count = |resource: &str| writes.iter().filter(|(_, written, _)| written == resource).count();
     assert_eq!((count("secrets"), count("githubpatconnections")), (1, 3), "{writes:?}");
+}
+
+#[tokio::test]
+async fn a_namespace_whose_connections_may_not_be_watched_is_told_in_the_log_and_holds_up_no_other() {
+    let world = ungranted(Options::default()).await;
+    world.namespace("team-b").await;
+    Api::<ClusterRoleBinding>::all(world.client.clone())
+        .delete(OPERATOR, &DeleteParams::default())
+        .await
+        .unwrap();
+    let mut watching = binding(OPERATOR);
+    watching["metadata"]["name"] = json!("connections");
+    world.may_be_refused("/namespaces/team-b/githubpatconnections");
+    bindings(&world, NAMESPACE).create(&PostParams::default(), &from(watching)).await.unwrap();
+    grant(&world, NAMESPACE).await;
+    connect(&world, NAMESPACE).await;
+    let flags = ["--watch-namespaces", &format!("{NAMESPACE},team-b")];
+    let operator = operator_with(&world, &flags).await;
+    becomes(&world, NAMESPACE, "True", "Ready").await;
+    let told = "may not list and watch githubpatconnections in the namespace team-b: bind the Role";
+    operator.until_logged(told).await;
+    tokio::time::sleep(WITHIN).await;
+    assert_eq!(operator.log().matches(told).count(), 1, "{}", operator.log());
 }

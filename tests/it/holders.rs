@@ -32,6 +32,7 @@ fn publishes(output: &str) -> Value {
 #[tokio::test]
 async fn an_old_token_is_not_safe_to_revoke_while_another_connection_publishes_it() {
     let world = World::start().await;
+    world.namespace("team-b").await;
     let _operator = world.operator().await;
     let old = world.github.token(NewToken::classic("old", "acme-ci").scopes(&["repo"]));
     world.secret("pat", &old).await;
@@ -39,7 +40,6 @@ async fn an_old_token_is_not_safe_to_revoke_while_another_connection_publishes_i
     world.connection("second", publishes("second-out")).await;
     world.change("second", json!({ "require": { "scopes": ["repo"] } })).await;
     // The same token under another name in another namespace.
-    world.namespace("team-b").await;
     let secrets = Api::<Secret>::namespaced(world.client.clone(), "team-b");
     let copy: Secret = from(json!({ "metadata": { "name": "pat" }, "stringData": { "token": old } }));
     secrets.create(&PostParams::default(), &copy).await.unwrap();

@@ -32,8 +32,48 @@ fn cargo_reads_the_workspace_from_what_the_build_of_the_image_gets() {
     assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
 }
 
+#[test]
+fn the_image_that_it_is_built_in_is_named_by_digest_and_what_is_pulled_is_no_other() {
+    let dockerfile = dockerfile();
+    let lines =
+        |word: &str| -> Vec<&str> { dockerfile.lines().filter_map(|line| line.strip_prefix(word)).collect() };
+    let [builder] = lines("ARG BUILDER=").try_into().unwrap();
+    let (_, digest) = builder.split_once("@sha256:").unwrap();
+    let hexadecimal = |digit: u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit);
+    assert!(digest.len() == 64 && digest.bytes().all(hexadecimal), "{digest}");
+    assert_eq!(lines("FROM "), ["${BUILDER} AS builder", "scratch"]);
+    // A frontend would be pulled too.
+    assert!(!dockerfile.contains("syntax="));
+}
+
+#[test]
+fn who_builds_the_program_without_docker_builds_it_as_the_dockerfile_does() {
+    let (dockerfile, script) = (dockerfile(), fs::read_to_string(root().join(".ci/release")).unwrap());
+    let (_, version) = script.split_once("auditable_version=").unwrap();
+    let version = version.lines().next().unwrap();
+    assert!(dockerfile.contains(&format!("cargo install cargo-auditable --version {version} --locked")));
+    for part in [
+        "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs",
+        "cargo auditable build --release --locked --target \"$triple\" --bin github-pat-operator",
+        "triple=\"$(uname -m)-unknown-linux-gnu\"",
+    ] {
+        assert!(dockerfile.contains(part) && script.contains(part), "{part}");
+    }
+    // Where the Dockerfile has the sources and the crates of others.
+    for folder in ["WORKDIR /src", "target=/usr/local/cargo/registry"] {
+        assert!(dockerfile.contains(folder), "{folder}");
+    }
+    for (own, shown) in [("$PWD", "/src"), ("$cargo_home", "/usr/local/cargo")] {
+        assert!(script.contains(&format!("--remap-path-prefix={own}={shown}")), "{shown}");
+    }
+}
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn dockerfile() -> String {
+    fs::read_to_string(root().join("Dockerfile")).unwrap()
 }
 
 /// The paths that .dockerignore excludes, and those that it includes again.

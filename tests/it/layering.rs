@@ -14,14 +14,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("settings", &["domain"]),
     ("links", &["api", "domain", "settings"]),
     ("github", &["domain", "settings"]),
-    ("prober", &["domain", "github"]),
+    ("prober", &["domain", "github", "traces"]),
+    ("sinks", &["domain", "settings"]),
     ("cluster", &["api", "domain"]),
-    ("reconcile", &["api", "cluster", "domain", "links", "prober", "settings", "status"]),
+    ("reconcile", &["api", "cluster", "domain", "links", "prober", "settings", "sinks", "status", "traces"]),
     ("serve", &["api", "cluster", "domain", "prober"]),
-    ("telemetry", &["settings"]),
+    ("telemetry", &["settings", "traces"]),
+    ("traces", &[]),
     ("dumps", &[]),
-    ("run", &["cluster", "github", "prober", "reconcile", "serve", "settings"]),
-    ("cli", &["api", "domain", "github", "links", "prober", "run", "settings", "status", "telemetry"]),
+    (
+        "run",
+        &["cluster", "domain", "github", "prober", "reconcile", "serve", "settings", "sinks", "telemetry"],
+    ),
+    ("judge", &["api", "domain", "github", "links", "prober", "settings", "status"]),
+    ("cli", &["api", "domain", "github", "judge", "run", "settings", "telemetry"]),
     ("main", &["cli", "dumps"]),
 ];
 /// The same within the cluster side.
@@ -31,17 +37,24 @@ const ARROWS_OF_CLUSTER: &[(&str, &[&str])] = &[
     ("scope", &["object"]),
     ("marks", &["object"]),
     ("secrets", &["object"]),
-    ("connections", &["object", "spec"]),
+    ("connections", &["object", "scope", "shown", "spec"]),
     ("events", &["connections", "object"]),
-    ("index", &["connections", "object", "scope", "secrets", "spec"]),
+    ("pods", &["object"]),
+    ("gates", &["object", "pods", "scope"]),
+    ("index", &["connections", "object", "scope", "secrets", "shown", "spec"]),
     ("outputs", &["connections", "marks", "object", "secrets"]),
-    ("requests", &[]),
-    ("watch", &["connections", "index", "scope", "secrets"]),
+    ("receipts", &["object"]),
+    ("requests", &["transport"]),
+    ("reviews", &[]),
+    ("shown", &[]),
+    ("transport", &[]),
+    ("watch", &["connections", "gates", "index", "pods", "scope", "secrets"]),
     ("workloads", &["object"]),
     ("consumers", &[]),
     ("election", &[]),
-    ("fence", &[]),
+    ("fence", &["transport"]),
     ("lease", &["election", "fence", "object"]),
+    ("peers", &["election", "lease"]),
 ];
 /// Crates that the domain is made of.
 const OF_THE_DOMAIN: &[&str] = &[
@@ -374,6 +387,19 @@ fn no_two_neighbours_name_each_other() {
 }
 
 #[test]
+fn one_call_alone_is_unsafe() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let all = ["src", "kubectl-github-pat/src"].into_iter().flat_map(|folder| files(&root.join(folder)));
+    let found: Vec<_> = all
+        .flat_map(|path| {
+            let text = fs::read_to_string(&path).unwrap();
+            vec![path.strip_prefix(root).unwrap().to_owned(); text.matches("unsafe ").count()]
+        })
+        .collect();
+    assert_eq!(found, [Path::new("src/run/heap.rs")]);
+}
+
+#[test]
 fn the_domain_names_no_crate_that_does_something() {
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
     let crates: BTreeSet<_> = manifest
@@ -404,6 +430,26 @@ fn what_is_pure_reads_no_clock_file_or_network() {
         }
         assert!(!text.contains("async fn"), "{module:?} is async");
     }
+}
+
+/// The clock of the system jumps when somebody sets it, and those of others are wrong: who leads, and until when a write may begin, is
+/// told by the monotonic clock alone.
+#[test]
+fn who_leads_is_told_by_no_clock_that_jumps() {
+    let sources = Sources::of_the_product();
+    for path in ["cluster::election", "cluster::fence"] {
+        let text = &sources.texts[&module(path)];
+        assert!(text.contains("Instant"), "{path} has no clock");
+        for word in ["Timestamp", "SystemTime", "jiff", "Zoned"] {
+            assert!(!text.contains(word), "{path} has {word}");
+        }
+    }
+    let lease = &sources.texts[&module("cluster::lease")];
+    assert_eq!(
+        lease.matches("Timestamp::now").count(),
+        1,
+        "it is written into the Lease, for people, and never read"
+    );
 }
 
 #[test]

@@ -1,14 +1,20 @@
 //! Several replicas, of which one works: who leads, and what the next one does.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
+use control_plane::AuditEvent;
 use github_simulator::NewToken;
+use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
+use tokio::task::JoinHandle;
 
 use crate::{
     replica::{LEASE, Replica, SHORT, lease, leases},
-    world::World,
+    world::{SOON, World},
 };
 
 const MANY: usize = 20;
@@ -36,11 +42,12 @@ async fn after_a_graceful_stop_another_replica_leads_within_a_second_and_goes_on
     assert!(idle.iter().all(|event| !event.is_write()), "who does not lead writes nothing: {idle:?}");
     assert!(!second.has_led());
 
-    let begun = Instant::now();
+    let (late, begun) = (Lateness::measure(), Timestamp::now());
     let stopping = tokio::spawn(first.stop());
     second.leads().await;
-    let gap = begun.elapsed();
-    assert!(gap < Duration::from_secs(1), "{gap:?}");
+    let led = taken(&world, &second).await;
+    let (gap, late) = (led.received.duration_since(begun).as_secs_f64(), late.seconds());
+    assert!(gap < 1.0 + late, "{gap} s, on a machine that is {late} s late");
     stopping.await.unwrap();
     assert_eq!(lease(&world).await["leaseTransitions"], 1);
 
@@ -59,19 +66,99 @@ async fn after_a_graceful_stop_another_replica_leads_within_a_second_and_goes_on
     let others: Vec<_> = others.iter().filter(|event| event.resource != "events").collect();
     assert!(others.is_empty(), "a change of the leader writes nothing: {others:?}");
     assert_eq!(world.github.calls().len(), asked + 1, "and asks nothing: only the new token is asked about");
+
+    // A watch that broke begins with another list.
+    let is_broken = second.operator.log().contains("cannot watch");
+    // The audit log tells of a watch when it has ended.
+    second.stop().await;
+    let of_second = || world.plane.audit().unwrap().into_iter().filter(|event| event.user == "second");
+    let is_list = |event: &AuditEvent| event.verb == "list" || event.uri.contains("sendInitialEvents=true");
+    let lists =
+        |resource: &str| of_second().filter(|event| event.resource == resource && is_list(event)).count();
+    let resources = ["githubpatconnections", "secrets"];
+    let deadline = Instant::now() + SOON;
+    while resources.iter().any(|resource| lists(resource) == 0) {
+        assert!(Instant::now() < deadline, "the lists of the second are not in the audit log");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let lists = resources.map(lists);
+    assert!(lists == [1, 1] || is_broken, "{lists:?}: what a standby has listed, it lists no more");
+    let late: Vec<_> = of_second().filter(|event| event.received > led.received && is_list(event)).collect();
+    assert!(late.is_empty() || is_broken, "it lists nothing when it leads: {late:?}");
+}
+
+/// Whether it took or renewed the Lease.
+fn is_claim(event: &AuditEvent) -> bool {
+    event.resource == "leases" && event.is_write() && event.code < 300
+}
+
+/// The request by which this replica, which leads, took the Lease. The audit log has it a moment after its answer.
+async fn taken(world: &World, replica: &Replica) -> AuditEvent {
+    let deadline = Instant::now() + SOON;
+    loop {
+        if let Some(taken) = replica.requests(world).into_iter().find(is_claim) {
+            return taken;
+        }
+        assert!(Instant::now() < deadline, "the request by which it leads is not in the audit log");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// How late this machine wakes whom a timer is to wake, at worst, until it is stopped: a replica is as late as that.
+struct Lateness {
+    measuring: JoinHandle<()>,
+    worst: Arc<Mutex<Duration>>,
+}
+
+impl Lateness {
+    fn measure() -> Lateness {
+        let worst = Arc::<Mutex<Duration>>::default();
+        let shared = worst.clone();
+        let pause = Duration::from_millis(10);
+        let measuring = tokio::spawn(async move {
+            loop {
+                let begun = Instant::now();
+                tokio::time::sleep(pause).await;
+                let late = begun.elapsed().saturating_sub(pause);
+                let mut worst = shared.lock().unwrap();
+                *worst = (*worst).max(late);
+            }
+        });
+        Lateness { measuring, worst }
+    }
+
+    fn seconds(self) -> f64 {
+        self.measuring.abort();
+        let worst = *self.worst.lock().unwrap();
+        worst.as_secs_f64()
+    }
 }
 
 #[tokio::test]
 async fn after_a_kill_another_replica_leads_once_the_lease_is_over() {
-    let world = World::start().await;
+    let world = World::audited().await;
     let mut first = Replica::start(&world, "first", &SHORT).await;
     first.leads().await;
     let second = Replica::start(&world, "second", &SHORT).await;
-    let begun = Instant::now();
+    let late = Lateness::measure();
+    let killed = Timestamp::now();
     first.operator.process().kill().unwrap();
+    let renewed: Timestamp = lease(&world).await["renewTime"].as_str().unwrap().parse().unwrap();
     second.leads().await;
-    let gap = begun.elapsed();
-    assert!(gap < Duration::from_millis(3500), "{gap:?}");
+    // By the API server's clock, which is that of this machine; how late the log is read is of no matter.
+    let taken = taken(&world, &second).await;
+    let late = late.seconds();
+    let since = |before: Timestamp| taken.received.duration_since(before).as_secs_f64();
+    let gap = since(killed);
+    assert!(gap < 3.5 + late, "{gap} s, on a machine that is {late} s late");
+    let unheard = since(renewed);
+    assert!(
+        (3.0..4.5 + late).contains(&unheard),
+        "{unheard} s after the last renewal, of a lease of 3 s, on a machine that is {late} s late"
+    );
+    let renewals = first.requests(&world).into_iter().filter(is_claim);
+    let unheard = since(renewals.map(|event| event.received).max().unwrap());
+    assert!(unheard >= 3.0, "{unheard} s after the last renewal came in");
 }
 
 #[tokio::test]

@@ -13,7 +13,10 @@ use kube::{
 };
 use serde_json::json;
 
-use crate::world::World;
+use crate::{
+    sinks::receiver::Receiver,
+    world::{NAMESPACE, World},
+};
 
 /// Texts that give a token away: itself, any twelve characters of its secret part, and other ways to write it.
 fn traces(token: &str) -> Vec<String> {
@@ -86,7 +89,14 @@ fn echo(status: u16, token: &str) -> Reply {
 #[tokio::test]
 async fn a_token_shows_nowhere_but_in_its_secrets() {
     let world = World::audited().await;
-    let operator = world.operator_with(&["--log-filter", "trace", "--log-format", "json"]).await;
+    let receiver = Receiver::start().await;
+    let sink = json!([{ "name": "ops", "url": receiver.url("/") }]);
+    let settings = format!(
+        "{}leaseNamespace: {NAMESPACE}\nsinks: {sink}\nlogFilter: trace\nlogFormat: json\ntracesEndpoint: {}\n",
+        world.settings(),
+        receiver.url("")
+    );
+    let operator = world.operator_with_settings(&settings).await;
     let github = &world.github;
     let publish = json!([
         { "secretName": "good-out", "format": "Opaque" },
@@ -147,12 +157,18 @@ async fn a_token_shows_nowhere_but_in_its_secrets() {
     let (_, metrics) = operator.metrics("application/openmetrics-text").await;
     assert!(metrics.contains("name=\"echo401\""), "the metrics were not taken: {metrics}");
     assert_clean("the metrics", &metrics, &tokens);
+    let told = receiver.until("/", |messages| messages.len() >= 4).await;
+    assert_clean("a notification", &serde_json::to_string(&told).unwrap(), &tokens);
     let events = Api::<Event>::all(world.client.clone()).list(&ListParams::default()).await.unwrap();
     assert_clean("an event", &serde_json::to_string(&events).unwrap(), &tokens);
     assert_clean("the audit log", &world.plane.audit_text().unwrap(), &tokens);
     let log = operator.stop().await;
     assert!(log.contains("TRACE") && log.contains("hyper"), "the log was not taken at TRACE of all crates");
     assert_clean("the log", &log, &tokens);
+    let posted = receiver.requests().into_iter().filter(|request| request.path == "/v1/traces");
+    let traces: String = posted.map(|request| String::from_utf8_lossy(request.body()).into_owned()).collect();
+    assert!(traces.contains("ask GitHub") && traces.contains("team-a/echo401"), "the traces were not taken");
+    assert_clean("a trace", &traces, &tokens);
 }
 
 #[test]

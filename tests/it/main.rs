@@ -10,17 +10,16 @@
 mod adoption;
 mod alerts;
 mod behaviours;
-mod chains;
 mod chart;
 mod cli;
 mod crds;
+mod dashboards;
 mod docs;
 mod entries;
-mod events;
 mod faults;
-mod followers;
 mod formats;
 mod github;
+mod gitops;
 mod grants;
 mod health;
 mod holders;
@@ -28,7 +27,10 @@ mod image;
 mod layering;
 mod leaders;
 mod leaks;
+mod logs;
 mod metrics;
+mod mode;
+mod modes;
 mod namespaces;
 #[path = "../consumers/programs.rs"]
 #[expect(dead_code, reason = "the consumers use the rest")]
@@ -37,10 +39,20 @@ mod publish;
 mod purposes;
 mod reconcile;
 #[expect(dead_code, reason = "the long tests use the rest")]
+mod release;
+mod reload;
+#[expect(dead_code, reason = "the long tests use the rest")]
 mod replica;
 mod rivals;
+mod sdk;
+mod selectors;
+mod shards;
+mod sinks;
 mod standby;
+mod threats;
+mod traces;
 mod ungranted;
+mod upgrade;
 mod versions;
 mod withdrawal;
 #[expect(dead_code, reason = "the rows use more of it")]

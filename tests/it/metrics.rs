@@ -1,8 +1,10 @@
 //! `/metrics` of a running operator.
 
-mod text;
+mod counted;
+pub(crate) mod text;
 
 use github_simulator::NewToken;
+use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{Api, api::DeleteParams};
 use serde_json::json;
 
@@ -29,7 +31,7 @@ impl Operator {
     }
 
     /// A scrape in which this holds.
-    async fn scrape_until(&self, what: &str, holds: impl Fn(&Scrape) -> bool) -> Scrape {
+    pub(crate) async fn scrape_until(&self, what: &str, holds: impl Fn(&Scrape) -> bool) -> Scrape {
         let scraped = async {
             loop {
                 let scrape = self.scrape().await;
@@ -211,18 +213,32 @@ async fn metrics_tell_of_the_operator_under_the_names_that_dashboards_know() {
     assert_eq!(ended("error"), 0.0);
     let took = scrape.value("controller_runtime_reconcile_time_seconds_count", &[controller]).unwrap();
     assert!(took >= all, "{took} of {all}");
-    for (name, least) in [
-        ("workqueue_adds_total", 6.0),
-        ("workqueue_depth", 0.0),
+    let adds = scrape.value("workqueue_adds_total", &[controller]);
+    assert!(adds >= Some(6.0), "{adds:?}");
+    let of_queue = [("name", "githubpatconnection"), controller];
+    let adds_up = |scrape: &Scrape| {
+        let of = |name| scrape.value(name, &of_queue).unwrap();
+        let taken = of("workqueue_queue_duration_seconds_count");
+        let worked = of("workqueue_work_duration_seconds_count");
+        let rests = ["workqueue_depth", "workqueue_unfinished_work_seconds"].map(of) == [0.0; 2]
+            && scrape.value("controller_runtime_active_workers", &[controller]) == Some(0.0);
+        rests && of("workqueue_adds_total") == taken && taken == worked && taken >= 6.0
+    };
+    let rested = operator.scrape_until("that all who were queued were taken and let go", adds_up).await;
+    for (name, value) in [
         ("controller_runtime_reconcile_errors_total", 0.0),
         ("controller_runtime_reconcile_panics_total", 0.0),
         ("controller_runtime_reconcile_timeouts_total", 0.0),
         ("controller_runtime_max_concurrent_reconciles", 16.0),
-        ("controller_runtime_active_workers", 0.0),
+        ("workqueue_retries_total", 0.0),
     ] {
-        let value = scrape.value(name, &[controller]);
-        assert!(value >= Some(least), "{name} is {value:?}");
+        assert_eq!(rested.value(name, &[controller]), Some(value), "{name}");
     }
+    let sum = |name| rested.value(name, &[controller]).unwrap();
+    let worked = sum("workqueue_work_duration_seconds_sum");
+    assert!(worked >= sum("controller_runtime_reconcile_time_seconds_sum"), "{worked}");
+    assert!((f64::EPSILON..60.0).contains(&sum("workqueue_queue_duration_seconds_sum")));
+    assert_eq!(sum("workqueue_longest_running_processor_seconds"), 0.0, "nothing is under way");
     for method in ["GET", "PUT", "POST"] {
         let of =
             |code: &str| scrape.value("rest_client_requests_total", &[("method", method), ("code", code)]);
@@ -255,6 +271,8 @@ async fn metrics_tell_of_the_operator_under_the_names_that_dashboards_know() {
 #[tokio::test]
 async fn names_of_connections_are_not_shown_where_a_setting_drops_them() {
     let world = busy_world().await;
+    let acme = json!({ "organizations": [{ "name": "acme" }] });
+    world.connection("demanding", json!({ "suspend": true, "require": acme })).await;
     let operator = world.operator_with(&["--metrics-per-connection", "false"]).await;
     settled(&world).await;
     let ready = [("condition", "Ready"), ("status", "True"), ("reason", "Ready")];
@@ -264,7 +282,7 @@ async fn names_of_connections_are_not_shown_where_a_setting_drops_them() {
         })
         .await;
     for sample in scrape.all() {
-        assert!(!sample.names().any(|label| label == "namespace"), "{sample:?}");
+        assert!(!sample.names().any(|label| ["namespace", "organization"].contains(&label)), "{sample:?}");
         assert!(
             !sample.names().any(|label| label == "name") || sample.name.starts_with("workqueue_"),
             "{sample:?}"
@@ -272,6 +290,45 @@ async fn names_of_connections_are_not_shown_where_a_setting_drops_them() {
     }
     let classic = [("host", "simulated"), ("kind", "Classic")];
     assert_eq!(scrape.value("github_pat_connections_by_host", &classic), Some(1.0));
+}
+
+#[tokio::test]
+async fn labels_of_connections_are_shown_that_the_settings_name() {
+    let world = World::start().await;
+    let labels = json!({ "team": "infra", "example.com/owner": "a-b", "other": "x" });
+    for name in ["labelled", "plain"] {
+        world.connection(name, json!({})).await;
+    }
+    let operator = world.operator_with(&["--connection-labels", "team,example.com/owner"]).await;
+    world.ready("labelled", "False", "SecretNotFound").await;
+    let patch = kube::api::Patch::Merge(json!({ "metadata": { "labels": labels } }));
+    world.connections().patch("labelled", &Default::default(), &patch).await.unwrap();
+    let labelled = [("name", "labelled"), ("label_team", "infra"), ("label_example_com_owner", "a-b")];
+    let shows = |scrape: &Scrape| scrape.value("github_pat_connection_info", &labelled) == Some(1.0);
+    let scrape = operator.scrape_until("a label that was put on", shows).await;
+    for (name, count) in [("labelled", 6), ("plain", 4)] {
+        let samples = scrape.samples("github_pat_connection_info", &[("name", name)]);
+        assert_eq!((samples.len(), samples[0].names().count()), (1, count), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_account_and_what_hangs_on_a_token_are_shown_where_a_setting_says_so() {
+    let world = World::start().await;
+    world.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci").scopes(&["repo"]))).await;
+    world.connection("ci", json!({ "publish": [{ "secretName": "out", "format": "Opaque" }] })).await;
+    let account: ServiceAccount =
+        from(json!({ "metadata": { "name": "builder" }, "imagePullSecrets": [{ "name": "out" }] }));
+    let accounts = Api::<ServiceAccount>::namespaced(world.client.clone(), NAMESPACE);
+    accounts.create(&Default::default(), &account).await.unwrap();
+    let operator =
+        world.operator_with(&["--consumers", "true", "--metrics-details", "account,consumers"]).await;
+    let next = world.github.token(NewToken::classic("next", "acme-ci").scopes(&["repo"]));
+    world.ready("ci", "True", "Ready").await;
+    world.secret("ci", &next).await;
+    let labels = [("name", "ci"), ("account", "acme-ci"), ("consumers", "ServiceAccount/builder")];
+    let shows = |scrape: &Scrape| scrape.value("github_pat_connection_info", &labels) == Some(1.0);
+    operator.scrape_until("the account and the consumers", shows).await;
 }
 
 #[tokio::test]
@@ -311,9 +368,12 @@ async fn the_page_of_metrics_has_every_metric_of_a_run_and_no_other() {
     world.secret("standby", &standby).await;
     world.secret("first", "").await;
     world.connection("first", json!({ "standby": [{ "name": "standby" }] })).await;
-    let operator = world
-        .operator_with(&["--consumers", "true", "--leader-election", "true", "--lease-namespace", NAMESPACE])
-        .await;
+    let sinks = json!([{ "name": "nobody", "url": "http://127.0.0.1:9" }]);
+    let settings = format!(
+        "{}consumers: true\nleaderElection: true\nleaseNamespace: {NAMESPACE}\nshard: 0/1\nsinks: {sinks}\n",
+        world.settings()
+    );
+    let operator = world.operator_with_settings(&settings).await;
     settled(&world).await;
     world.ready("first", "True", "StandbyUnusable").await;
     world.secret("good", &world.github.token(NewToken::classic("next", "acme-ci").scopes(&["repo"]))).await;

@@ -8,10 +8,11 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, ResourceExt,
     api::{ApiResource, DynamicObject, ListParams, PostParams},
+    runtime::wait::await_condition,
 };
 use serde_json::{Value, json};
 
-use crate::world::{NAMESPACE, World, from};
+use crate::world::{NAMESPACE, SOON, World, from, is_so};
 
 /// A Secret of the other namespace, as a path would name it.
 const ELSEWHERE: &str = "team-b/ci";
@@ -133,6 +134,18 @@ async fn no_field_of_the_spec_can_name_another_namespace() {
     );
 }
 
+/// A pull secret of this namespace for another registry.
+fn entries_of(namespace: &str) -> String {
+    let entry = json!({ "username": namespace, "password": format!("password-of-{namespace}") });
+    json!({ "auths": { "r.example": entry } }).to_string()
+}
+
+/// True if there is no Secret for what stands by.
+fn misses_its_standby(seen: &GithubPatConnection) -> bool {
+    let candidates = seen.status.as_ref().map_or(&[][..], |status| &status.candidates);
+    candidates.get(1).is_some_and(|candidate| candidate.reason == "SecretNotFound")
+}
+
 #[tokio::test]
 async fn what_one_namespace_says_moves_no_bytes_of_the_other() {
     let world = World::start().await;
@@ -141,23 +154,50 @@ async fn what_one_namespace_says_moves_no_bytes_of_the_other() {
     let secrets = |namespace: &str| Api::<Secret>::namespaced(world.client.clone(), namespace);
     let connections =
         |namespace: &str| Api::<GithubPatConnection>::namespaced(world.client.clone(), namespace);
-    let texts = namespaces.map(|namespace| world.github.token(NewToken::classic(namespace, namespace)));
+    let token = |name: &str, namespace: &str| {
+        world.github.token(NewToken::classic(name, namespace).scopes(&["read:packages"]))
+    };
+    let texts = namespaces.map(|namespace| token(namespace, namespace));
+    let spares = namespaces.map(|namespace| token(&format!("spare-{namespace}"), namespace));
     let publish = json!([
         { "secretName": "out", "format": "Opaque" }, { "secretName": "git", "format": "BasicAuth" },
         { "secretName": "many", "format": "Opaque", "versioned": true },
+        { "secretName": "pull", "format": "DockerConfigJson", "extraEntriesFrom": { "name": "further" } },
     ]);
+    let opaque = |name: &str| json!([{ "secretName": name, "format": "Opaque" }]);
     let mut uids = Vec::new();
-    // The same names on both sides, and a chain.
-    for (namespace, text) in namespaces.iter().zip(&texts) {
-        let source = from(json!({ "metadata": { "name": "ci" }, "stringData": { "token": text } }));
-        secrets(namespace).create(&PostParams::default(), &source).await.unwrap();
-        for (name, source, publish) in [
-            ("ci", "ci", publish.clone()),
-            ("next", "out", json!([{ "secretName": "last", "format": "Opaque" }])),
+    // The same names on both sides, a chain, and a standby in use; and names of what only the other side has.
+    for ((namespace, text), spare) in namespaces.iter().zip(&texts).zip(&spares) {
+        let made = [
+            ("ci", "token", text.clone()),
+            ("spare", "token", spare.clone()),
+            (&format!("only-{namespace}"), "token", spare.clone()),
+            ("dead", "token", "of nobody".to_owned()),
+            ("further", ".dockerconfigjson", entries_of(namespace)),
+            (&format!("entries-{namespace}"), ".dockerconfigjson", entries_of(namespace)),
+        ];
+        for (name, key, value) in made {
+            let source = from(json!({ "metadata": { "name": name }, "stringData": { key: value } }));
+            secrets(namespace).create(&PostParams::default(), &source).await.unwrap();
+        }
+        let other = namespaces.iter().find(|other| *other != namespace).unwrap();
+        let strange = json!([{
+            "secretName": "strange", "format": "DockerConfigJson", "extraEntriesFrom": { "name": format!("entries-{other}") },
+        }]);
+        for (name, source, standby, publish) in [
+            ("ci", "ci", None, publish.clone()),
+            ("next", "out", None, opaque("last")),
+            ("spared", "dead", Some("spare".to_owned()), opaque("of-spare")),
+            ("stray", "dead", Some(format!("only-{other}")), opaque("stray")),
+            ("mixed", "ci", None, strange),
         ] {
+            let standby: Vec<_> = standby.iter().map(|name| json!({ "name": name })).collect();
             let connection: GithubPatConnection = from(json!({
                 "metadata": { "name": name },
-                "spec": { "host": "simulated", "interval": "24h", "secretRef": { "name": source }, "publish": publish },
+                "spec": {
+                    "host": "simulated", "interval": "24h", "secretRef": { "name": source }, "standby": standby,
+                    "publish": publish,
+                },
             }));
             let made = connections(namespace).create(&PostParams::default(), &connection).await.unwrap();
             uids.push((namespace, name, made.uid().unwrap()));
@@ -181,25 +221,43 @@ async fn what_one_namespace_says_moves_no_bytes_of_the_other() {
     }
     let _operator = world.operator().await;
     for (namespace, name, _) in &uids {
-        let api = connections(namespace);
-        let is_ready = |seen: Option<&GithubPatConnection>| {
-            seen.is_some_and(|seen| crate::world::is_so(seen, "Ready", "True", "Ready"))
-        };
-        let waited = kube::runtime::wait::await_condition(api, name, is_ready);
-        tokio::time::timeout(crate::world::SOON, waited).await.unwrap().unwrap();
+        let waited = await_condition(connections(namespace), name, |seen: Option<&GithubPatConnection>| {
+            seen.is_some_and(|seen| match *name {
+                "spared" => is_so(seen, "Published", "True", "Published"),
+                "stray" => misses_its_standby(seen) && is_so(seen, "Ready", "False", "NotAToken"),
+                "mixed" => is_so(seen, "Published", "False", "ExtraEntriesUnusable"),
+                _ => is_so(seen, "Ready", "True", "Ready"),
+            })
+        });
+        let waited = tokio::time::timeout(SOON, waited).await;
+        waited.unwrap_or_else(|_| panic!("{namespace}/{name} did not become so")).unwrap();
     }
-    for (namespace, text) in namespaces.iter().zip(&texts) {
-        let mut with = 0;
+    let of = |namespace: &str, text: &String, spare: &String| {
+        [text.clone(), spare.clone(), format!("password-of-{namespace}")]
+    };
+    let of_all: Vec<_> = namespaces
+        .iter()
+        .zip(texts.iter().zip(&spares))
+        .map(|(namespace, (text, spare))| of(namespace, text, spare))
+        .collect();
+    for (namespace, ours) in namespaces.iter().zip(&of_all) {
+        let mut with = [0; 3];
         for secret in secrets(namespace).list(&ListParams::default()).await.unwrap() {
             let name = secret.name_any();
             for (_, value) in secret.data.unwrap_or_default() {
                 let value = String::from_utf8_lossy(&value.0).into_owned();
-                let strangers = texts.iter().filter(|other| *other != text && value.contains(other.as_str()));
-                assert_eq!(strangers.count(), 0, "{namespace}/{name} has a token of the other namespace");
-                with += usize::from(value.contains(text.as_str()));
+                let others = of_all.iter().filter(|other| *other != ours).flatten();
+                let strangers = others.filter(|other| value.contains(other.as_str()));
+                assert_eq!(strangers.count(), 0, "{namespace}/{name} has bytes of the other namespace");
+                for (with, text) in with.iter_mut().zip(ours) {
+                    *with += usize::from(value.contains(text.as_str()));
+                }
                 assert!(!name.starts_with("claimed-") || value == "of nobody", "{namespace}/{name}: {value}");
             }
         }
-        assert_eq!(with, 5, "the source, three outputs and the end of the chain in {namespace}");
+        let [of_token, of_spare, of_entries] = with;
+        assert_eq!(of_token, 6, "the source, four outputs and the end of the chain in {namespace}");
+        assert_eq!(of_spare, 3, "both that stand by, and the output of one in {namespace}");
+        assert_eq!(of_entries, 3, "both with further entries, and the pull secret of one in {namespace}");
     }
 }

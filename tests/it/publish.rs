@@ -1,5 +1,7 @@
 //! The Secrets that workloads read: only ever proven bytes, and never somebody else's Secret.
 
+use std::time::{Duration, Instant};
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use control_plane::Options;
 use github_simulator::{NewToken, Outage};
@@ -13,6 +15,9 @@ use kube::{
 use serde_json::json;
 
 use crate::world::{NAMESPACE, SOON, World, from, is_so};
+
+/// What "within seconds" is at most.
+const SECONDS: Duration = Duration::from_secs(10);
 
 fn output(format: &str) -> serde_json::Value {
     json!([{ "secretName": "out", "format": format }])
@@ -79,7 +84,9 @@ async fn a_bad_paste_over_a_good_token_does_not_reach_the_output() {
 
     let mended = world.github.token(NewToken::classic("mended", "acme-ci"));
     world.secret("ci", &mended).await;
+    let stored = Instant::now();
     world.secret_until("out", |secret| holds(secret, &mended)).await;
+    assert!(stored.elapsed() < SECONDS, "the mended one took {:?}", stored.elapsed());
     world.ready("ci", "True", "Ready").await;
 }
 
@@ -249,7 +256,9 @@ async fn a_confirmed_expiry_withdraws_the_outputs_that_hold_the_token_and_no_oth
     world.secret_until("withdrawn-out", |secret| secret.is_none()).await;
     world.condition("withdrawn", "Published", "False", "Withdrawn").await;
     world.condition("retained", "Published", "True", "Retained").await;
-    assert!(world.value("retained-out", "token").await.is_some());
+    let retained = world.secrets().get("retained-out").await.unwrap();
+    assert!(retained.data.as_ref().is_some_and(|data| data.contains_key("token")));
+    assert_eq!(retained.annotations()["githubpat.dev/expires-at"], soon.to_string());
     let calls = world.github.calls();
     let refused =
         calls.iter().filter(|call| call.token.as_deref() == Some("withdrawn") && call.status == Some(401));
@@ -270,7 +279,9 @@ async fn outputs_go_with_their_connection_and_a_namespace_can_be_deleted() {
     tokio::time::timeout(SOON.saturating_mul(2), gone).await.unwrap().unwrap();
     assert_eq!(world.value("ci", "token").await, Some(text), "the source is nobody's output");
 
-    let _operator = world.operator().await;
+    // Its ServiceAccount is in a namespace that stays.
+    let _operator = world.operator_with(&["--lease-namespace", "default"]).await;
+    world.may_be_refused("");
     world.connection("ci", json!({ "publish": output("Opaque") })).await;
     world.ready("ci", "True", "Ready").await;
     let namespaces = Api::<Namespace>::all(world.client.clone());
@@ -283,8 +294,8 @@ async fn outputs_go_with_their_connection_and_a_namespace_can_be_deleted() {
 #[tokio::test]
 async fn secrets_of_other_namespaces_are_out_of_reach() {
     let world = World::start().await;
-    let _operator = world.operator().await;
     world.namespace("team-b").await;
+    let _operator = world.operator().await;
     let text = world.github.token(NewToken::classic("ci", "acme-ci"));
     let there = Api::<Secret>::namespaced(world.client.clone(), "team-b");
     let secret = from(json!({ "metadata": { "name": "ci" }, "stringData": { "token": text } }));

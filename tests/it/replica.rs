@@ -1,6 +1,7 @@
 //! One of several operators that share a Lease, each a user of its own, so that the audit log tells them apart.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
     sync::Mutex,
     time::{Duration, Instant},
@@ -32,17 +33,17 @@ pub(crate) struct Replica {
 impl Replica {
     /// Starts one, and waits until it is ready, whether it leads or not.
     pub(crate) async fn start(world: &World, user: &str, flags: &[&str]) -> Replica {
-        let replica = Replica::unready(world, user, flags);
+        let replica = Replica::unready(world, user, flags).await;
         replica.operator.wait_until_ready().await;
         replica
     }
 
     /// One that may not be ready yet.
-    pub(crate) fn unready(world: &World, user: &str, flags: &[&str]) -> Replica {
-        let kubeconfig = world.plane.user(user, Some("system:masters")).unwrap();
+    pub(crate) async fn unready(world: &World, user: &str, flags: &[&str]) -> Replica {
         let flags =
             [&["--leader-election", "true", "--lease-namespace", NAMESPACE, "--lease-name", LEASE], flags]
                 .concat();
+        let kubeconfig = world.replica(user, &world.settings(), &flags).await;
         let operator = world.unready_operator(kubeconfig, &world.settings(), &flags);
         Replica { user: user.to_owned(), operator }
     }
@@ -130,7 +131,10 @@ impl<'a> Pair<'a> {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        let place = tokio::time::timeout(SOON, led).await.unwrap_or_else(|_| panic!("nobody leads"));
+        let Ok(place) = tokio::time::timeout(SOON, led).await else {
+            let logs: Vec<_> = self.replicas.iter().map(|replica| replica.operator.log()).collect();
+            panic!("nobody leads: {}\n{}", lease(self.world).await, logs.join("\n---\n"));
+        };
         self.replicas.remove(place)
     }
 
@@ -161,19 +165,22 @@ impl<'a> Load<'a> {
         load
     }
 
-    /// Does this while tokens change.
+    /// Does this while tokens change; no change is under way any more when it is done.
     pub(crate) async fn during<T>(&self, work: impl Future<Output = T>) -> T {
         let count = self.tokens.lock().unwrap().len();
+        let is_done = Cell::new(false);
+        let working = async {
+            let done = work.await;
+            is_done.set(true);
+            done
+        };
         let rotating = async {
-            loop {
-                tokio::time::sleep(Duration::from_millis(fastrand::u64(100..500))).await;
+            while !is_done.get() {
                 self.rotate(fastrand::usize(..count)).await;
+                tokio::time::sleep(Duration::from_millis(fastrand::u64(100..500))).await;
             }
         };
-        tokio::select! {
-            done = work => done,
-            () = rotating => unreachable!("it goes on for ever"),
-        }
+        futures::join!(working, rotating).0
     }
 
     /// Waits until every output holds the last token of its connection, and the status says so.

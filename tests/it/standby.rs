@@ -1,5 +1,7 @@
 //! Several tokens for one connection: which one is in use, and how the next one takes its place.
 
+mod preferred;
+
 use std::time::Duration;
 
 use github_pat_operator::api::{
@@ -173,7 +175,8 @@ async fn a_rotation_takes_two_commands_and_says_when_the_old_token_can_be_revoke
 async fn a_new_token_in_the_same_secret_is_a_rotation_that_ends_with_a_link() {
     let world = World::audited().await;
     let operator = world.operator().await;
-    let publish = json!([{ "secretName": "out", "format": "Opaque" }]);
+    let publish =
+        json!([{ "secretName": "git", "format": "BasicAuth" }, { "secretName": "out", "format": "Opaque" }]);
     world.store("ci", "old").await;
     world.connection("ci", json!({ "publish": publish })).await;
     let seen = world.ready("ci", "True", "Ready").await;
@@ -181,7 +184,8 @@ async fn a_new_token_in_the_same_secret_is_a_rotation_that_ends_with_a_link() {
     assert_eq!(before, None, "the first token takes nobody's place");
     let new = world.store("ci", "new").await;
     let done = rotation(&world.until("ci", is_safe).await).unwrap();
-    assert_eq!(world.value("out", "token").await, Some(new));
+    assert_eq!(world.value("out", "token").await.as_ref(), Some(&new));
+    assert_eq!(world.value("git", "password").await, Some(new));
     assert_eq!(done.old_token.hashed_token, old.hashed_token);
     assert_eq!(done.old_token_ended, None);
     let page = format!("{}/settings/tokens", world.github.url());
@@ -193,6 +197,10 @@ async fn a_new_token_in_the_same_secret_is_a_rotation_that_ends_with_a_link() {
     let told = world.until_told("ci", "SafeToRevoke", 1).await;
     assert!(told[0].contains("revoke it") && told[0].contains("acme-ci"), "{told:?}");
     operator.stop().await;
+    let of_outputs = world.writes().into_iter().filter(|(_, kind, _)| kind == "secrets");
+    let of_outputs: Vec<_> = of_outputs.map(|(verb, _, name)| format!("{verb} {name}")).collect();
+    let once_each = ["create git", "create out", "update git", "update out"];
+    assert_eq!(of_outputs, once_each, "every output changes once, in one write");
 
     let (asked, written) = (world.asked("new"), world.writes().len());
     let _operator = world.operator().await;
@@ -294,33 +302,6 @@ async fn while_both_are_dead_the_outputs_keep_what_they_hold_until_one_is_replac
     let seen = world.until("ci", is_safe).await;
     assert_eq!(in_use(&seen).as_deref(), Some("ci-next"));
     assert_eq!(world.held("ci").await, [Some(third.clone()), Some(third)]);
-}
-
-#[tokio::test]
-async fn a_preferred_token_comes_back_with_a_new_proof_and_not_before_the_hold_down() {
-    let world = World::start().await;
-    let _operator = world.operator().await;
-    let mut changed = Vec::new();
-    for (name, hold_down) in [("soon", "15s"), ("late", "24h")] {
-        world.pair(name, json!({ "holdDown": hold_down })).await;
-        world.github.revoke(name);
-        let seen = world.until(name, is_safe).await;
-        changed.push(candidate(&seen, 1).unwrap().since.unwrap().0);
-    }
-    for name in ["soon", "late"] {
-        world.store(name, &format!("{name}-anew")).await;
-    }
-    let seen = world.until("soon", |seen| in_use(seen).as_deref() == Some("soon") && is_safe(seen)).await;
-    let since = candidate(&seen, 0).unwrap().since.unwrap().0;
-    let before = rotation(&seen).unwrap();
-    assert_eq!(before.old_token.secret_name, "soon-next");
-    assert_eq!(before.old_token_ended, None, "it stands by again, and works");
-    let text = world.github.token_text("soon-anew");
-    assert_eq!(world.held("soon").await, [text.clone(), text]);
-    let seen = world.until("late", |seen| is_usable(seen, 0, ConditionStatus::True)).await;
-    assert_eq!(in_use(&seen).as_deref(), Some("late-next"));
-    assert_eq!(candidate(&seen, 1).unwrap().since.unwrap().0, changed[1]);
-    assert!(since.duration_since(changed[0]) >= SignedDuration::from_secs(15), "{since} {changed:?}");
 }
 
 #[tokio::test]

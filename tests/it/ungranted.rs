@@ -26,6 +26,7 @@ pub(crate) const WITHIN: Duration = Duration::from_secs(10);
 pub(crate) async fn ungranted(options: Options) -> World {
     let world = World::with(options).await;
     world.namespace(OPERATOR).await;
+    world.may_be_refused("/secrets");
     let roles = [
         (
             OPERATOR,

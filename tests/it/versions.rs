@@ -226,6 +226,9 @@ async fn what_is_taken_over_under_the_name_of_a_version_is_compared_first() {
         (backup.metadata.managed_fields, backup.metadata.owner_references) = (None, None);
         backup.data.as_mut().unwrap().get_mut("token").unwrap().0 = held.to_vec();
         world.secrets().create(&PostParams::default(), &backup).await.unwrap();
+        // Who hears of a Secret that was made later has heard of this one.
+        world.secret(round, &world.github.token(NewToken::classic(round, "acme-ci"))).await;
+        world.ready(round, "True", "Ready").await;
         let before = world.writes().len();
         world.connection("ci", spec.clone()).await;
         world.ready("ci", "True", "Ready").await;

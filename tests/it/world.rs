@@ -1,8 +1,8 @@
 //! A cluster, a GitHub and the operator's own binary between them, for one test.
 
-use std::{net::TcpListener, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
-use control_plane::{AuditEvent, ControlPlane, Guarded, Launch, Options};
+use control_plane::{AuditEvent, ControlPlane, Guarded, Launch, Options, Port};
 use futures::{StreamExt, pin_mut};
 use github_pat_operator::api::{self, Condition, GithubPatConnection};
 use github_simulator::Simulator;
@@ -22,10 +22,15 @@ use kube::{
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::{
+    mode::Mode,
+    release::{Rights, is_account},
+};
+
 /// How long anything may take that should happen at once.
 pub(crate) const SOON: Duration = Duration::from_secs(90);
-/// The name under which the operator talks to the API server.
-const OPERATOR: &str = "operator";
+/// What the chart has Kubernetes tell the operator of its Pod.
+const POD: [(&str, &str); 2] = [("POD_NAME", "operator-0"), ("POD_UID", "7")];
 /// Where the connections of most tests live.
 pub(crate) const NAMESPACE: &str = "team-a";
 
@@ -36,13 +41,19 @@ pub(crate) struct World {
     pub(crate) client: Client,
     /// Further hosts, by the names that connections call them.
     others: Vec<(String, Simulator)>,
+    /// What the operators may do.
+    pub(crate) rights: Rights,
+    mode: Mode,
     directory: TempDir,
 }
 
 /// A running operator; ended when dropped.
 pub(crate) struct Operator {
     process: Guarded,
+    _port: Port,
     pub(crate) url: String,
+    /// The file that has its settings.
+    pub(crate) settings: PathBuf,
     log: PathBuf,
 }
 
@@ -51,24 +62,27 @@ impl World {
         World::with(Options::default()).await
     }
 
-    /// With an audit log, so that writes can be counted.
+    /// For a test that reads the audit log, which every world has.
     pub(crate) async fn audited() -> World {
-        World::with(Options { audit: true, ..Options::default() }).await
+        World::start().await
     }
 
     pub(crate) async fn with(options: Options) -> World {
         // Several TLS users in one process: the first one installs the provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let collector = options.controller_manager;
-        let mut plane = ControlPlane::start(Options { controller_manager: false, ..options }).await.unwrap();
+        // What is refused must be known.
+        let options = Options { controller_manager: false, audit: true, ..options };
+        let mut plane = ControlPlane::start(options).await.unwrap();
         let client = plane.admin_client().unwrap();
         install(&client).await;
         if collector {
             plane.start_controller_manager().await.unwrap();
         }
         let github = Simulator::start().await.unwrap();
-        let world =
-            World { plane, github, client, others: Vec::new(), directory: tempfile::tempdir().unwrap() };
+        let (others, rights, directory) = (Vec::new(), Rights::default(), tempfile::tempdir().unwrap());
+        let mode = Mode::of_this_test();
+        let world = World { plane, github, client, others, rights, mode, directory };
         world.namespace(NAMESPACE).await;
         world
     }
@@ -86,6 +100,7 @@ impl World {
     pub(crate) async fn namespace(&self, name: &str) {
         let namespace: Namespace = from(json!({ "metadata": { "name": name } }));
         Api::<Namespace>::all(self.client.clone()).create(&PostParams::default(), &namespace).await.unwrap();
+        self.rights.namespace(&self.client, name).await;
     }
 
     pub(crate) fn secrets(&self) -> Api<Secret> {
@@ -184,14 +199,14 @@ impl World {
         waited.unwrap_or_else(|_| panic!("Secret {name} did not become so")).unwrap();
     }
 
-    /// An operator as administrator, asking the simulated GitHub.
+    /// An operator with the rights of the chart, asking the simulated GitHub.
     pub(crate) async fn operator(&self) -> Operator {
         self.operator_with(&[]).await
     }
 
     /// The same with more flags.
     pub(crate) async fn operator_with(&self, flags: &[&str]) -> Operator {
-        self.operator_as(self.plane.user(OPERATOR, Some("system:masters")).unwrap(), flags).await
+        self.operator_as(self.account(&self.settings(), flags).await, flags).await
     }
 
     /// An operator with this kubeconfig and more flags.
@@ -199,9 +214,9 @@ impl World {
         self.operator_of(kubeconfig, &self.settings(), flags).await
     }
 
-    /// An operator as administrator with these settings.
+    /// An operator with the rights of the chart and these settings.
     pub(crate) async fn operator_with_settings(&self, settings: &str) -> Operator {
-        self.operator_of(self.plane.user(OPERATOR, Some("system:masters")).unwrap(), settings, &[]).await
+        self.operator_of(self.account(settings, &[]).await, settings, &[]).await
     }
 
     async fn operator_of(&self, kubeconfig: PathBuf, settings: &str, flags: &[&str]) -> Operator {
@@ -212,25 +227,49 @@ impl World {
 
     /// An operator that may never become ready.
     pub(crate) fn unready_operator(&self, kubeconfig: PathBuf, settings: &str, flags: &[&str]) -> Operator {
-        let listen = free_address();
+        let port = Port::reserve().unwrap();
+        let listen = port.address().to_string();
         let settings = self.file("settings.yaml", settings);
         let log = self.directory.path().join(format!("operator-{}.log", fastrand::u64(..)));
-        let launch = Launch::new(env!("CARGO_BIN_EXE_github-pat-operator"))
+        let launch = POD
+            .into_iter()
+            .fold(Launch::new(env!("CARGO_BIN_EXE_github-pat-operator")), |launch, (name, value)| {
+                launch.variable(name, value)
+            });
+        // Its Lease is where its Pod is.
+        let mut after = flags.iter().skip_while(|flag| **flag != "--lease-namespace");
+        let launch = launch.variable("POD_NAMESPACE", after.nth(1).unwrap_or(&NAMESPACE));
+        let launch = launch
             .arguments(["run", "--listen", &listen, "--config", settings.to_str().unwrap()])
             .arguments(flags.iter().copied())
             .variable("KUBECONFIG", kubeconfig)
             .output(&log, &log);
-        Operator { process: Guarded::spawn(&launch).unwrap(), url: format!("http://{listen}"), log }
+        Operator {
+            process: Guarded::spawn(&launch).unwrap(),
+            _port: port,
+            url: format!("http://{listen}"),
+            settings,
+            log,
+        }
     }
 
-    /// Settings under which the simulated GitHub is asked often.
+    /// Settings under which the simulated GitHub is asked often, in the mode of this run.
+    ///
+    /// Each purpose of a token is asked about again at instants of its own, `proofInterval` apart. Texts of tokens are random, so an
+    /// instant may lie within a test that counts questions. The longest interval makes that the rarest.
     pub(crate) fn settings(&self) -> String {
         let url = self.github.url();
         let mut hosts = format!("{{ name: simulated, apiUrl: '{url}', registry: registry.example }}");
         for (name, host) in &self.others {
             hosts += &format!(", {{ name: {name}, apiUrl: '{}', registry: registry.{name} }}", host.url());
         }
-        format!("hosts: [{hosts}]\nminimumInterval: 10s\nconfirmAfter: 1s\n")
+        let mode = self.of_mode();
+        format!("hosts: [{hosts}]\nminimumInterval: 10s\nconfirmAfter: 1s\nproofInterval: 168h\n{mode}")
+    }
+
+    /// What settings that a test writes by itself need, so that the operator works in the mode of this run.
+    pub(crate) fn of_mode(&self) -> String {
+        self.mode.settings(&self.rights.namespaces())
     }
 
     /// A file in the folder of this world.
@@ -259,7 +298,7 @@ impl World {
 
     /// What the operator asked of the API server so far, from the audit log.
     pub(crate) fn requests(&self) -> Vec<AuditEvent> {
-        self.plane.audit().unwrap().into_iter().filter(|event| event.user == OPERATOR).collect()
+        self.plane.audit().unwrap().into_iter().filter(|event| is_account(&event.user)).collect()
     }
 
     /// Waits until the audit log has so many writes of the operator: it tells of a request a moment after its effect is seen.
@@ -367,14 +406,14 @@ pub(crate) fn from<T: serde::de::DeserializeOwned>(value: serde_json::Value) -> 
     serde_json::from_value(value).unwrap()
 }
 
-fn merged(mut base: serde_json::Value, more: serde_json::Value) -> serde_json::Value {
+pub(crate) fn merged(mut base: serde_json::Value, more: serde_json::Value) -> serde_json::Value {
     for (key, value) in more.as_object().unwrap() {
         base[key] = value.clone();
     }
     base
 }
 
-/// An address that was free a moment ago.
+/// An address at which nobody listens who is not told to.
 pub(crate) fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    Port::reserve().unwrap().keep().to_string()
 }

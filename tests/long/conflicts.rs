@@ -68,6 +68,7 @@ async fn after_etcd_went_back_to_an_earlier_state_the_operator_follows_what_stan
         tenant.connection("lost", spec("lost")).await;
         tenant.ready("lost", "True", "Ready").await;
     }
+    world.may_be_refused("");
     world.plane.restore(&saved).await.unwrap();
     let restored = world.requests().len();
 

@@ -1,9 +1,6 @@
 //! Grants of namespaces: that one is taken away while the operator looks on, and a thousand of them.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use control_plane::{Options, usage};
 use futures::{StreamExt, stream};
@@ -11,6 +8,7 @@ use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::{Api, api::PostParams};
 
 use crate::{
+    tenant::connections_of_others,
     ungranted::{
         OPERATOR, becomes, binding, command, connect, grant, operator, operator_with, revoke, run, ungranted,
     },
@@ -44,13 +42,6 @@ async fn a_grant_that_is_taken_away_is_noticed_within_a_minute_and_a_new_one_wit
     assert_eq!((uid().await, world.asked(NAMESPACE)), (before, 1));
 }
 
-/// The TCP connections to this port of this machine.
-fn connections(port: u16) -> usize {
-    let table = fs::read_to_string("/proc/net/tcp").unwrap();
-    let rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
-    rows.filter(|row| row[3] == "01" && row[2].ends_with(&format!(":{port:04X}"))).count()
-}
-
 /// A connection in each of a thousand namespaces, by a watch for each or by one for all: what the operator needs is shown.
 async fn a_thousand(flags: &[&str]) -> (Duration, usize, u64) {
     let world = ungranted(Options::default()).await;
@@ -67,8 +58,8 @@ async fn a_thousand(flags: &[&str]) -> (Duration, usize, u64) {
         connect(&world, name).await;
     });
     made.await;
-    let port = world.plane.url().rsplit(':').next().unwrap().parse().unwrap();
-    let before = connections(port);
+    // Those of the API server to itself.
+    let before = connections_of_others(&world);
     let budgets = [
         "--questions-per-minute=60000",
         "--failed-logins-per-hour=10000",
@@ -88,7 +79,8 @@ async fn a_thousand(flags: &[&str]) -> (Duration, usize, u64) {
     let late = late.elapsed();
     assert!(late < Duration::from_secs(5), "{late:?}");
     tokio::time::sleep(Duration::from_secs(5)).await;
-    let (open, rss) = (connections(port).saturating_sub(before), usage(operator.id()).unwrap().rss);
+    let (open, rss) =
+        (connections_of_others(&world).saturating_sub(before), usage(operator.id()).unwrap().rss);
     assert!(!operator.log().contains("cannot watch"), "{}", operator.log());
     eprintln!(
         "{OPERATOR} {flags:?}: Ready {took:?}, one more {late:?}, {open} connections, {} KiB",

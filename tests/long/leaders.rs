@@ -70,6 +70,7 @@ async fn while_the_api_server_is_away_for_a_minute_nobody_leads_and_afterwards_o
     world.ready("ci", "True", "Ready").await;
 
     let begun = Instant::now();
+    world.may_be_refused("");
     world.plane.stop_api_server().unwrap();
     assert_eq!(first.ends().await, 4, "{}", first.operator.log());
     let given_up = begun.elapsed();
@@ -77,7 +78,7 @@ async fn while_the_api_server_is_away_for_a_minute_nobody_leads_and_afterwards_o
     assert!(given_up < Duration::from_secs(11), "{given_up:?}");
     assert!(first.operator.log().contains("it was not renewed for 10 s"), "{}", first.operator.log());
     // As the kubelet does.
-    let third = Replica::unready(&world, "third", &[]);
+    let third = Replica::unready(&world, "third", &[]).await;
     let asked = world.github.calls().len();
     tokio::time::sleep(Duration::from_secs(60).saturating_sub(begun.elapsed())).await;
     assert_eq!(world.github.calls().len(), asked, "who does not lead asks nothing");

@@ -26,6 +26,7 @@ async fn the_first_list_comes_as_a_stream_and_later_ones_in_pages() {
     };
     assert_eq!(lists(&world), []);
 
+    world.may_be_refused("");
     world.plane.stop_api_server().unwrap();
     operator.until_logged("cannot watch").await;
     world.plane.start_api_server().await.unwrap();

@@ -8,7 +8,7 @@ use kube::api::{DeleteParams, PostParams};
 use serde_json::json;
 
 use crate::{
-    tenant::{Tenant, eventually},
+    tenant::{Tenant, connections_of_others, eventually},
     world::{NAMESPACE, World, from},
 };
 
@@ -51,6 +51,36 @@ async fn connections_that_come_and_go_leave_nothing_behind() {
     assert!(resident[1] * 10 <= resident[0] * 12, "grown by {grown} bytes: {resident:?}");
     let each = grown / u64::try_from(counts[1] - counts[0]).unwrap();
     eprintln!("{each} bytes for each that came and went");
+}
+
+#[tokio::test]
+async fn what_a_burst_took_is_given_back() {
+    /// One for each watch, and what is used now and then.
+    const AT_REST: usize = 8;
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let names: Vec<_> = (0..200).map(|number| format!("burst-{number}")).collect();
+    let made = stream::iter(&names).for_each_concurrent(16, async |name| {
+        ours.secret(name, &world.github.token(NewToken::classic(name, "acme-ci"))).await;
+        ours.connection(name, json!({ "interval": "24h" })).await;
+    });
+    made.await;
+    // Those of the API server to itself.
+    let before = connections_of_others(&world);
+    let connections = || connections_of_others(&world).saturating_sub(before);
+    let operator = world.operator().await;
+    let (mut most, mut burst) = (0, 0);
+    for name in &names {
+        most = most.max(connections());
+        ours.ready(name, "True", "Ready").await;
+        burst = burst.max(usage(operator.id()).unwrap().rss);
+    }
+    assert!(most > AT_REST, "{most} connections are no burst");
+    eventually("idle connections", async || connections() <= AT_REST).await;
+    // GitHub's connections go after 30 s, and the memory within 30 s of that.
+    eventually("memory", async || usage(operator.id()).unwrap().rss + (512 << 10) <= burst).await;
+    let rest = usage(operator.id()).unwrap().rss;
+    eprintln!("{most} connections, {} KiB; at rest {} KiB", burst / 1024, rest / 1024);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -239,4 +240,16 @@ pub(crate) async fn until_asked(host: &github_simulator::Simulator, token: &str,
     };
     let asked = host.wait_until(SOON * 3, counted).await;
     assert!(asked, "{token} was asked about {} times", questions(host, token).len());
+}
+
+/// The connections to the API server that are not this process's own.
+pub(crate) fn connections_of_others(world: &World) -> usize {
+    let port = world.plane.url().rsplit_once(':').unwrap().1.trim_end_matches('/').parse::<u16>().unwrap();
+    let links = fs::read_dir("/proc/self/fd").unwrap().map(|fd| fs::read_link(fd.unwrap().path()));
+    let own: Vec<String> = links.filter_map(|link| Some(link.ok()?.to_str()?.to_owned())).collect();
+    let of_machine = fs::read_to_string("/proc/self/net/tcp").unwrap();
+    let rows = of_machine.lines().skip(1).map(|row| row.split_whitespace().collect::<Vec<_>>());
+    // To that port, and established.
+    let to_it = rows.filter(|row| row[2].ends_with(&format!(":{port:04X}")) && row[3] == "01");
+    to_it.filter(|row| !own.contains(&format!("socket:[{}]", row[9]))).count()
 }

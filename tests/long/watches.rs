@@ -23,7 +23,8 @@ impl Way {
         let server = world.plane.url().trim_start_matches("https://").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let here = listener.local_addr().unwrap().to_string();
-        let text = std::fs::read_to_string(world.plane.admin_kubeconfig()).unwrap();
+        let account = world.account(&world.settings(), &[]).await;
+        let text = std::fs::read_to_string(account).unwrap();
         let kubeconfig = world.file("kubeconfig", &text.replace(&server, &here));
         let frozen = watch::Sender::new(false);
         let freezing = frozen.subscribe();

@@ -2,31 +2,77 @@
 {{- define "github-pat-operator.alertRules" -}}
 {{- $values := .Values.metrics }}
 {{- $thresholds := dict }}
-{{- range $name, $alert := $values.alerts }}
-{{- $_ := set $thresholds (printf "$%s" $name) (toString (default dict $alert).threshold) }}
+{{- $more := list }}
+{{- range $.Values.settings.connectionLabels }}
+{{- $more = append $more (printf "label_%s" (regexReplaceAll "[^a-zA-Z0-9_]" . "_")) }}
 {{- end }}
+{{- $more = concat $more (default list $.Values.settings.metricsDetails) | join ", " }}
 {{- $rules := list }}
 {{- $file := .Files.Get "files/alerts.yaml" | fromYaml }}
-{{- range $file.records }}
-{{- if or (not .only) (default dict (get $values.alerts (default "" .only))).enabled }}
-{{- $rules = append $rules (dict "record" .record "expr" (include "github-pat-operator.filled" (list .expr $thresholds))) }}
-{{- end }}
-{{- end }}
 {{- range $file.alerts }}
 {{- $of := default dict (get $values.alerts .alert) }}
-{{- if $of.enabled }}
+{{- $_ := set $thresholds (printf "$%s" .alert) (empty $of.enabled | ternary "0" (toString $of.threshold)) }}
+{{- end }}
+{{- $lacks := list }}
+{{- range $setting := list "metricsPerConnection" "leaderElection" }}
+{{- if eq (toString (get $.Values.settings $setting)) "false" }}
+{{- $lacks = append $lacks $setting }}
+{{- end }}
+{{- end }}
+{{- $least := get $thresholds "$GithubPatManyNotReady" }}
+{{- $of := include "github-pat-operator.notReady" (dict) }}
+{{- $many := printf "count by (host, reason) (%s) >= %s" $of $least }}
+{{- $ofOne := include "github-pat-operator.notReady" (dict "info" "{organization!=\"\"}") }}
+{{- $ofOne = printf "%s unless on (host, reason) (%s)" $ofOne $many }}
+{{- $manyOfOne := printf "count by (host, organization) (%s) >= %s" $ofOne $least }}
+{{- $told := list }}
+{{- range $shared, $failing := dict "reason" $of "organization" $ofOne }}
+{{- $told = append $told (printf "unless on (namespace, host, %s) (%s)" $shared (include "github-pat-operator.manyHere" (list $shared $failing $least))) }}
+{{- end }}
+{{- $hasMany := (default dict $values.alerts.GithubPatManyNotReady).enabled }}
+{{- $words := dict "$trustFor" (default "24h" $.Values.settings.trustFor) "$incidentHold" (default "30m" $.Values.settings.incidentHold) }}
+{{- range $file.alerts }}
+{{- $of := default dict (get $values.alerts .alert) }}
+{{- if and $of.enabled (not (has .needs $lacks)) }}
 {{- $own := dict "severity" $of.severity }}
 {{- $labels := mustMergeOverwrite (deepCopy $values.alertLabels) $own }}
 {{- $runbook := printf "%s#%s" $values.runbookUrl (lower .alert) }}
-{{- $annotations := dict "summary" .summary "description" .description "remedy" .remedy "runbook_url" $runbook }}
-{{- $expr := include "github-pat-operator.filled" (list .expr $thresholds) }}
+{{- $description := include "github-pat-operator.filled" (list .description $words) }}
+{{- $annotations := dict "summary" .summary "description" $description "remedy" .remedy "runbook_url" $runbook }}
+{{- $expr := "" }}
+{{- if .notReady }}
+{{- $expr = include "github-pat-operator.notReady" (dict "condition" (printf ", %s" .notReady)) }}
+{{- if $hasMany }}
+{{- $expr = printf "%s %s" $expr (join " " $told) }}
+{{- end }}
+{{- else }}
+{{- $expr = include "github-pat-operator.filled" (list .expr (set (deepCopy $thresholds) "$manyNotReady" (printf "%s or %s" $many $manyOfOne))) }}
+{{- end }}
+{{- if and .ofConnection $more }}
+{{- $info := printf "max by (namespace, name, %s) (github_pat_connection_info)" $more }}
+{{- $expr = printf "(%s) * on (namespace, name) group_left (%s) %s" $expr $more $info }}
+{{- end }}
 {{- $rules = append $rules (dict "alert" .alert "expr" $expr "for" $of.for "labels" $labels "annotations" $annotations) }}
 {{- end }}
 {{- end }}
 {{- toYaml $rules }}
 {{- end }}
 
-{{/* An expression with its thresholds. */}}
+{{/* Why a connection is not Ready, with its host and organization: with one of them while replicas with other settings tell another. */}}
+{{- define "github-pat-operator.notReady" -}}
+max by (namespace, name, reason) (github_pat_connection_condition{condition="Ready", status="False"{{ default "" .condition }}}) * on (namespace, name) group_left (host, organization) topk by (namespace, name) (1, max by (namespace, name, host, organization) (github_pat_connection_info{{ default "" .info }}))
+{{- end }}
+
+{{/* The namespaces in which so many fail that the one alert for them is enough: of another namespace no more than two fifths of the
+threshold count, so that no tenant silences the alerts of others with connections that fail on purpose. */}}
+{{- define "github-pat-operator.manyHere" -}}
+{{- $shared := index . 0 }}
+{{- $here := printf "count by (namespace, host, %s) (%s)" $shared (index . 1) }}
+{{- $most := max 1 (div (mul 2 (int (index . 2))) 5) -}}
+clamp_min({{ $here }} - {{ $most }}, 0) + on (host, {{ $shared }}) group_left () sum by (host, {{ $shared }}) (clamp_max({{ $here }}, {{ $most }})) >= {{ index . 2 }}
+{{- end }}
+
+{{/* A text with what stands for its names. */}}
 {{- define "github-pat-operator.filled" -}}
 {{- $expr := index . 0 }}
 {{- range $name, $threshold := index . 1 }}

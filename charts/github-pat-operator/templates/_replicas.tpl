@@ -2,10 +2,19 @@
 {{- if .Values.settings.leaderElection }}true{{ end }}
 {{- end }}
 
+{{/* True if the operator that runs holds no Lease, so that one beside it would write what it writes. */}}
+{{- define "github-pat-operator.runsAlone" -}}
+{{- $name := include "github-pat-operator.fullname" . }}
+{{- if lookup "apps/v1" "Deployment" .Release.Namespace $name }}
+{{- $live := lookup "v1" "ConfigMap" .Release.Namespace $name }}
+{{- if not (dig "data" "settings.yaml" "" $live | fromYaml).leaderElection }}true{{ end }}
+{{- end }}
+{{- end }}
+
 {{/* As many as the values say; else what somebody has scaled, which an upgrade leaves; else two, of which one leads. */}}
 {{- define "github-pat-operator.replicas" -}}
 {{- $most := empty (include "github-pat-operator.hasLeader" .) | ternary 1 2 }}
-{{- $live := lookup "apps/v1" "Deployment" .Release.Namespace (include "github-pat-operator.fullname" .) }}
+{{- $live := lookup "apps/v1" "Deployment" .Release.Namespace (include "github-pat-operator.shardName" .) }}
 {{- if not (kindIs "invalid" .Values.replicaCount) }}
 {{- .Values.replicaCount }}
 {{- else if not $live }}
@@ -13,7 +22,39 @@
 {{- else }}
 {{- $replicas := int $live.spec.replicas }}
 {{- /* There could not be more before. */}}
-{{- $wasAlone := and (eq $live.spec.strategy.type "Recreate") (eq $replicas 1) }}
+{{- $wasAlone := and (include "github-pat-operator.runsAlone" .) (eq $replicas 1) }}
 {{- or $wasAlone (and (eq $most 1) (gt $replicas 1)) | ternary $most $replicas }}
 {{- end }}
+{{- end }}
+
+{{/* The numbers of the shards, each of which has a Deployment; one without a number if there are none. */}}
+{{- define "github-pat-operator.shards" -}}
+{{- if kindIs "invalid" .Values.shards }}
+{{- list "" | toYaml }}
+{{- else if not (include "github-pat-operator.hasLeader" .) }}
+{{- fail "shards: a change of their number needs settings.leaderElection, by which the new ones wait for the old ones" }}
+{{- else if .Values.watchNamespaces }}
+{{- fail "shards: watchNamespaces says already which namespaces the operator has: leave one of both out" }}
+{{- else }}
+{{- $numbers := list }}
+{{- range $number := until (int .Values.shards) }}
+{{- $numbers = append $numbers (toString $number) }}
+{{- end }}
+{{- $numbers | toYaml }}
+{{- end }}
+{{- end }}
+
+{{- define "github-pat-operator.shardName" -}}
+{{- include "github-pat-operator.fullname" . }}{{ with .shard }}-{{ . }}{{ end }}
+{{- end }}
+
+{{/* The names of the shards, as a list in JSON, each with what follows it: those of their Leases. */}}
+{{- define "github-pat-operator.shardNames" -}}
+{{- $root := index . 0 }}
+{{- $names := list }}
+{{- range $shard := include "github-pat-operator.shards" $root | fromYamlArray }}
+{{- $of := dict "Values" $root.Values "Release" $root.Release "Chart" $root.Chart "shard" $shard }}
+{{- $names = append $names (printf "%s%s" (include "github-pat-operator.shardName" $of) (index $ 1)) }}
+{{- end }}
+{{- $names | toJson }}
 {{- end }}

@@ -15,6 +15,12 @@
   resources: [daemonsets, deployments, statefulsets]
   verbs: [get, patch]
 {{- end }}
+{{- if .Values.waitingPods.enabled }}
+# To hear of Pods that no node has yet, of which some wait for connections.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch]
+{{- end }}
 {{- if .Values.settings.consumers }}
 # To see what names an output, for status.consumers.
 - apiGroups: [""]
@@ -44,6 +50,22 @@
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, list, watch, create, update, delete]
+{{- end }}
+
+{{/* What it does with Pods that wait, in namespaces where that is granted. */}}
+{{- define "github-pat-operator.waitingPodRules" -}}
+# To lift the gate off Pods. The policy that confines the operator, which must be there, lets it change nothing else of them.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [patch]
+{{- end }}
+
+{{/* The roles that a namespace grants: what follows the name of the release in that of each, and the template of its rules. */}}
+{{- define "github-pat-operator.granted" -}}
+secrets: github-pat-operator.secretRules
+{{- if .Values.waitingPods.enabled }}
+waiting-pods: github-pat-operator.waitingPodRules
+{{- end }}
 {{- end }}
 
 {{/* The rest of a binding of the role of this kind and name to the operator's ServiceAccount. */}}

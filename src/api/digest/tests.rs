@@ -1,5 +1,10 @@
+use serde_json::Value;
+
 use super::*;
-use crate::{api::time, domain::token::Token};
+use crate::{
+    api::{Condition, time},
+    domain::token::Token,
+};
 
 const T: i64 = 1_772_366_400;
 
@@ -50,6 +55,38 @@ fn a_status_tells_of_failed_logins_and_of_no_other_refusal() {
             (logins.iter().map(|login| login.at.as_second()).collect::<Vec<_>>(), is_unconfirmed)
         });
         assert_eq!(told, expected, "{reason} {count} {proven:?}");
+    }
+}
+
+#[test]
+fn the_last_end_of_usable_candidates_is_told_of_connections_with_standbys() {
+    let [soon, late] = ["2026-05-01T00:00:00Z", "2026-09-01T00:00:00Z"];
+    let endless = "9999-12-30T22:00:00Z";
+    let rows = [
+        ("both end", vec![(true, Some(soon)), (true, Some(late))], Some(late)),
+        ("the standby ends sooner", vec![(true, Some(late)), (true, Some(soon))], Some(late)),
+        ("the standby is of no use", vec![(true, Some(soon)), (false, Some(late))], Some(soon)),
+        ("one does not end", vec![(true, Some(soon)), (true, None)], Some(endless)),
+        ("none is of use", vec![(false, Some(soon)), (false, None)], None),
+        ("no standbys", vec![], None),
+    ];
+    for (name, candidates, expected) in rows {
+        let token = |ends: &Option<&str>| {
+            let hashed = Token::try_from(["ghp_", &"a".repeat(36)].concat().as_bytes()).unwrap().hashed();
+            serde_json::json!({ "secretName": "pat", "host": "github.com", "kind": "Classic", "hashedToken": hashed, "expiresAt": ends })
+        };
+        let each = candidates.iter().enumerate().map(|(index, (is_usable, ends))| {
+            let usable = if *is_usable { "True" } else { "False" };
+            let of_it = if index == 0 { Value::Null } else { token(ends) };
+            serde_json::json!({
+                "secretName": format!("pat-{index}"), "usable": usable, "reason": "Accepted", "inUse": index == 0, "token": of_it,
+            })
+        });
+        let status = serde_json::json!({
+            "token": candidates.first().map(|(_, ends)| token(ends)), "candidates": each.collect::<Vec<_>>(),
+        });
+        let digest = StatusDigest::from(serde_json::from_value::<Status>(status).unwrap());
+        assert_eq!(digest.last_end(), expected.map(|at| at.parse().unwrap()), "{name}");
     }
 }
 

@@ -61,6 +61,11 @@ pub struct RotationStatus {
     pub old_token: RotatedToken,
     /// The token that takes its place.
     pub new_token: RotatedToken,
+    /// Tokens that were in use before or between the two, since rotations began before earlier ones were over: they are to be revoked
+    /// too. The latest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 3), extend("x-kubernetes-list-type" = "atomic"))]
+    pub further_old_tokens: Vec<FurtherOldToken>,
     /// When the operator saw that another token is to be in use.
     pub started_at: Time,
     /// When every output held the new token, rounded up to a whole second: what started before may have the old one.
@@ -73,7 +78,7 @@ pub struct RotationStatus {
     /// What is awaited, or what to do with the old token.
     #[schemars(length(max = 256))]
     pub message: String,
-    /// Set if the old token is of no use any more, so that nothing is left to revoke: BadCredentials or Expired.
+    /// Set if the old token is of no use any more, so that it need not be revoked: BadCredentials or Expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_token_ended: Option<String>,
     /// The page on which the old token can be revoked, once that is safe.
@@ -122,6 +127,25 @@ pub struct RotatedToken {
     /// The login of its account, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login: Option<String>,
+}
+
+/// A token that is to be revoked too.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FurtherOldToken {
+    /// Its kind, from its prefix.
+    pub kind: TokenKind,
+    /// Base64 of its SHA-256, by which GitHub's audit log can be searched.
+    pub hashed_token: HashedToken,
+    /// The login of its account, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+}
+
+impl From<&RotatedToken> for FurtherOldToken {
+    fn from(token: &RotatedToken) -> Self {
+        FurtherOldToken { kind: token.kind, hashed_token: token.hashed_token, login: token.login.clone() }
+    }
 }
 
 impl From<&TokenStatus> for RotatedToken {

@@ -1,5 +1,7 @@
 //! What a status remembers of the token, and how it is remembered.
 
+use jiff::Timestamp;
+
 use super::{
     DeferralStatus, FurtherRequirements, PermissionProofs, RefusedStatus, RequirementStatus, TokenStatus,
     time,
@@ -72,7 +74,16 @@ fn proofs(token: &TokenStatus, purposes: Purposes<'_>, demanded: &Requirement) -
 }
 
 impl TokenStatus {
-    fn grant(&self) -> Grant {
+    /// When it ends, as far as that is credible: no later than this end, which a person declared.
+    pub fn ends(&self, declared: Option<Timestamp>) -> Option<Timestamp> {
+        match self.grant().expiry.no_later_than(declared) {
+            Expiry::At(at) => Some(at),
+            Expiry::Never | Expiry::Unreadable | Expiry::Implausible(_) => None,
+        }
+    }
+
+    /// What GitHub said when it accepted it last, as far as the status has it.
+    pub fn grant(&self) -> Grant {
         let login = self.login.as_deref().zip(self.user_id);
         let account = login.map(|(login, id)| Account { login: login.into(), id });
         let expiry = match &self.expires_at {
@@ -128,8 +139,6 @@ impl From<Deferred> for DeferralStatus {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::domain::token::{Token, TokenKind};
 

@@ -20,7 +20,7 @@ pub struct OutputStatus {
     pub format: Format,
 }
 
-/// An output that was deleted and is to be made again.
+/// An output that was deleted and is to be made again, if others had put labels or annotations on it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WithdrawnOutput {

@@ -2,13 +2,15 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use http::Response;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
-    Api,
+    Api, Client,
     api::{DeleteParams, Patch, PatchParams, PostParams},
 };
 
 use super::*;
+use crate::cluster::transport::transport;
 
 const WRITE: Duration = Duration::from_secs(5);
 
@@ -28,7 +30,7 @@ fn fenced(fence: &Arc<Fence>, latency: Duration) -> (Api<ConfigMap>, Arc<AtomicU
             Ok::<_, std::io::Error>(Response::new(Body::from(body)))
         }
     });
-    let client = fence.around(Client::new(server, "ns"));
+    let client = Client::new(fence.around(transport(server)), "ns");
     (Api::namespaced(client, "ns"), reached)
 }
 
@@ -72,6 +74,34 @@ async fn a_write_is_waited_for_no_longer_than_its_deadline() {
     let error = api.delete("a", &DeleteParams::default()).await.unwrap_err();
     assert_eq!(begun.elapsed(), WRITE);
     assert!(matches!(error, kube::Error::Service(_)), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_was_not_sent_by_its_deadline_is_not_sent_later() {
+    let fence = Fence::new(WRITE);
+    fence.open(Instant::now() + seconds(60));
+    // A connection to the API server, which a write has to wait for.
+    let (connected, sent) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
+    let (ready, counted) = (connected.clone(), sent.clone());
+    let server = tower::service_fn(move |_: Request<Body>| {
+        let (ready, counted) = (ready.clone(), counted.clone());
+        async move {
+            ready.notified().await;
+            counted.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, std::io::Error>(Response::new(Body::from(b"{}".to_vec())))
+        }
+    });
+    let api: Api<ConfigMap> = Api::namespaced(Client::new(fence.around(transport(server)), "ns"), "ns");
+    let continued = async {
+        time::sleep(seconds(1)).await;
+        // As after SIGSTOP and SIGCONT: it can be sent, and its time is over, at one instant.
+        connected.notify_one();
+        time::advance(WRITE).await;
+    };
+    let params = DeleteParams::default();
+    let (written, ()) = tokio::join!(api.delete("a", &params), continued);
+    assert!(matches!(written, Err(kube::Error::Service(_))), "{written:?}");
+    assert_eq!(sent.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,6 +9,8 @@ pub struct OutputCounts {
     pub current: u32,
     /// They hold another one.
     pub outdated: u32,
+    /// They are versions before the present one, kept for those who still name them.
+    pub earlier: u32,
     /// They are being deleted.
     pub leaving: u32,
 }
@@ -20,6 +22,7 @@ impl OutputCounts {
         OutputCounts {
             current: self.current.saturating_add(other.current),
             outdated: self.outdated.saturating_add(other.outdated),
+            earlier: self.earlier.saturating_add(other.earlier),
             leaving: self.leaving.saturating_add(other.leaving),
         }
     }
@@ -34,11 +37,13 @@ impl Index {
         let owned = inner.owners.get(&connection.uid).into_iter().flat_map(|owner| &owner.outputs);
         let owned = owned.filter(|output| output.namespace() == connection.key.namespace());
         let mut counts = OutputCounts::default();
-        for output in owned.filter_map(|output| inner.secret(output)) {
+        for (name, output) in owned.filter_map(|name| Some((name, inner.secret(name)?))) {
             let count = if output.leaving.is_some() {
                 &mut counts.leaving
             } else if token.is_some() && output.token == token {
                 &mut counts.current
+            } else if inner.is_earlier(name, &connection.key) {
+                &mut counts.earlier
             } else {
                 &mut counts.outdated
             };

@@ -16,6 +16,7 @@ use super::{
         object::{Few, ObjectKey},
         scope::Scope,
         secrets::{Heir, SecretEntry},
+        shown::Kept,
         spec::Role,
     },
     Woken,
@@ -24,7 +25,9 @@ use super::{
     scopes::Scopes,
     slot::{self, Slot, Slots, concerned, versioning},
 };
-use crate::domain::{decide::Circle, holder::Holders, output::base_of, token::HashedToken, version::Uid};
+use crate::domain::{
+    decide::Circle, holder::Holders, output::base_of, selector::Selector, token::HashedToken, version::Uid,
+};
 
 /// The answer to a call is seldom so late that more Secrets than this are gone meanwhile.
 const LOST: usize = 64;
@@ -46,10 +49,17 @@ pub(super) struct Inner {
     pub(super) outputs_by_token: ByToken,
     /// The connections that change from one token to the next, by the old one.
     pub(super) rotating_by_token: ByToken,
+    /// The connections of which an output has taken another token in the place of the one that their status names still, by that one: what
+    /// they have to do yet, the status is to tell.
+    moving_by_token: ByToken,
     /// Secrets of others that have the name of a version.
     pub(super) strangers: BTreeSet<ObjectKey>,
     /// The Secrets that were told last as gone, the latest one last.
     lost: VecDeque<(ObjectKey, Uid)>,
+    /// What is kept of what is shown of connections.
+    pub(super) kept: Kept,
+    /// The labels of the connections that are looked after.
+    pub(super) selector: Option<Selector>,
 }
 
 /// Whose uid stands in our label and in an owner reference of Secrets.
@@ -71,8 +81,11 @@ impl Inner {
             chains: Chains::default(),
             outputs_by_token: ByToken::default(),
             rotating_by_token: ByToken::default(),
+            moving_by_token: ByToken::default(),
             strangers: BTreeSet::new(),
             lost: VecDeque::new(),
+            kept: Kept::default(),
+            selector: None,
         }
     }
 
@@ -106,9 +119,10 @@ impl Inner {
 
     pub(super) fn take_connection(
         &mut self,
-        mut connection: Connection,
+        connection: Connection,
         woken: impl FnOnce(ObjectKey) -> Woken,
     ) -> Option<Woken> {
+        let mut connection = connection.keeping(&self.kept);
         let known = self.connections.get(&connection.key).cloned();
         // Name and uid are kept once.
         if let Some(known) = known.as_ref().filter(|known| known.uid == connection.uid) {
@@ -125,6 +139,10 @@ impl Inner {
         self.rename(known.as_deref(), Some(&connection));
         let (before, after) = (known.as_deref().and_then(old_token), old_token(&connection));
         self.rotating_by_token.change(&key, before.as_slice(), after.as_slice());
+        let (before, after) = (known.as_deref().and_then(named_token), named_token(&connection));
+        if before != after {
+            self.moving_by_token.change(&key, before.as_slice(), &[]);
+        }
         if let Some(known) = known.filter(|known| known.uid != connection.uid) {
             self.orphan(&known);
         }
@@ -136,13 +154,33 @@ impl Inner {
         Some(if is_new { Woken::New(key) } else { woken(key) })
     }
 
+    /// True if a connection as the API server sent it has the labels that are looked after.
+    pub(super) fn selects(&self, connection: &Connection) -> bool {
+        let labels = connection.shown.as_ref().map(|shown| &shown.labels);
+        self.selector.as_ref().zip(labels).is_none_or(|(selector, labels)| selector.selects(labels))
+    }
+
+    /// Takes in a connection, unless a later version of it is known.
+    pub(super) fn saw_connection(&mut self, connection: Connection) -> Option<Woken> {
+        let known = self.connections.get(&connection.key);
+        if known.is_some_and(|known| {
+            known.uid == connection.uid && connection.resource_version.is_older(&known.resource_version)
+        }) {
+            return None;
+        }
+        self.take_connection(connection, Woken::Changed)
+    }
+
     /// Forgets a connection; gives whom that concerns, itself first.
     pub(super) fn drop_connection(&mut self, key: &ObjectKey) -> Vec<Woken> {
         let mut woken = vec![Woken::Gone(key.clone())];
         if let Some(connection) = self.connections.remove(key) {
             self.rename(Some(&connection), None);
             self.rotating_by_token.change(key, old_token(&connection).as_slice(), &[]);
+            self.moving_by_token.change(key, named_token(&connection).as_slice(), &[]);
             let mut concerned = self.chains.freed(&self.secrets, key);
+            let left = old_token(&connection).into_iter().chain(named_token(&connection));
+            woken.extend(self.awaiting(left));
             let heirs = self.orphan(&connection);
             concerned.extend(heirs.into_iter().filter(|heir| !concerned.contains(heir)).collect::<Vec<_>>());
             woken.extend(concerned.into_iter().map(Woken::Changed));
@@ -265,6 +303,16 @@ impl Inner {
         entry.version.resource_version.is_older(&known.version.resource_version)
     }
 
+    /// Takes in what a read or a write has told, which is not what a watch tells in its order.
+    pub(super) fn find_secret(&mut self, key: &ObjectKey, entry: Option<SecretEntry>) -> Vec<Woken> {
+        let is_new = entry.is_some() && self.secret(key).is_none();
+        let concerned = self.take_secret(key, entry);
+        if is_new {
+            self.scopes.found_secret(key);
+        }
+        concerned
+    }
+
     pub(super) fn take_secret(&mut self, key: &ObjectKey, entry: Option<SecretEntry>) -> Vec<Woken> {
         // What comes too late would stay for ever.
         let mut entry = entry.filter(|_| self.scopes.watches(key.namespace()));
@@ -292,6 +340,7 @@ impl Inner {
         let known = self.secrets.get_key_value(key).map(|(known, _)| known.clone());
         let key = known.unwrap_or_else(|| key.clone());
         self.outputs_by_token.change(&key, &tokens[0], &tokens[1]);
+        self.moves(&owners, &tokens);
         self.reown(&key, &owners);
         let is_version = || versioning(&self.secrets, &key).next().is_some();
         if owners.iter().any(Option::is_some) || entry.is_some() && is_version() {
@@ -303,6 +352,16 @@ impl Inner {
         concerned.extend(awaiting);
         self.change(&key, |known| known.entry = entry);
         concerned
+    }
+
+    /// Keeps whose output has another token than their status names.
+    fn moves(&mut self, [owner, same]: &[Option<ArcStr>; 2], [before, after]: &[Tokens; 2]) {
+        let key =
+            owner.as_ref().filter(|_| owner == same).and_then(|uid| self.owners.get(uid)?.connection.clone());
+        let Some(key) = key.filter(|_| !after.is_empty()) else { return };
+        let named = self.connections.get(&key).and_then(|connection| named_token(connection));
+        let lost = named.filter(|named| before.contains(named) && !after.contains(named));
+        self.moving_by_token.change(&key, &[], lost.as_slice());
     }
 
     /// Those who may wait until a Secret has none of these tokens any more.
@@ -339,15 +398,18 @@ impl Inner {
             let owner = self.connections.get(*key).and_then(|other| self.owners.get(&other.uid));
             owner.is_some_and(|owner| !owner.outputs.is_empty())
         };
-        others.extend(self.leaving(token).filter(|key| **key != connection.key).filter(publishes));
+        let moving = self.moving_by_token.of(token.leading());
+        others.extend(
+            self.leaving(token).filter(publishes).chain(moving).filter(|key| **key != connection.key),
+        );
         let beside = others.iter().filter(|key| key.namespace() == connection.key.namespace());
         let beside: Vec<_> = beside.map(|key| key.name().to_owned()).collect();
         let elsewhere = others.len().saturating_sub(beside.len());
-        Holders { own, taken_in, beside, elsewhere }
+        Holders { own, taken_in, beside, elsewhere, is_partial: false }
     }
 
     /// True if it is an earlier version of an output of this connection, whose status names the present one.
-    fn is_earlier(&self, output: &ObjectKey, owner: &ObjectKey) -> bool {
+    pub(super) fn is_earlier(&self, output: &ObjectKey, owner: &ObjectKey) -> bool {
         let base =
             base_of(output.name()).filter(|_| versioning(&self.secrets, output).any(|key| key == owner));
         let status = self.connections.get(owner).and_then(|connection| connection.status.as_ref());
@@ -399,6 +461,11 @@ impl Inner {
         }
         concerned.into_iter().map(Woken::Changed).collect()
     }
+}
+
+/// The token that its status names.
+fn named_token(connection: &Connection) -> Option<NonZeroU64> {
+    Some(connection.status.as_ref()?.token?.leading())
 }
 
 /// The token that a change of the connection leaves, while that is not over.

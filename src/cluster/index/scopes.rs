@@ -66,6 +66,8 @@ struct Connections {
 #[derive(Debug, Default)]
 struct Watched {
     access: Access,
+    /// Whether a list is under way that has not brought anything yet.
+    is_asked: bool,
     /// What a list that is under way has not brought yet.
     unlisted: HashSet<ObjectKey>,
 }
@@ -135,6 +137,18 @@ impl Scopes {
         self.secrets == SecretScope::Cluster || self.namespaces.contains_key(namespace)
     }
 
+    /// Whether a watch tells what becomes of the Secrets of the namespace, or of all; `None` if there is none, or it is refused.
+    pub(super) fn follows(&self, namespace: Option<&str>) -> Option<bool> {
+        if self.secrets == SecretScope::Cluster {
+            return Some(true);
+        }
+        match &self.namespaces.get(namespace?)?.watched.access {
+            Access::Awaited => Some(false),
+            Access::Granted => Some(true),
+            Access::Refused(_) => None,
+        }
+    }
+
     /// What the API server has said of the Secrets of the namespace.
     pub(super) fn access(&self, namespace: &str) -> Access {
         match self.secrets {
@@ -148,13 +162,28 @@ impl Scopes {
     /// A list of Secrets begins; these are known.
     pub(super) fn list_secrets(&mut self, scope: &Scope, known: HashSet<ObjectKey>) {
         if let Some(watched) = self.watched(scope) {
-            watched.unlisted = known;
+            (watched.is_asked, watched.unlisted) = (true, known);
+        }
+    }
+
+    /// A Secret has come to be known by a read or a write. A list that has not begun to answer brings this one, or it is gone: a deletion
+    /// before the list was made is told by nobody. What is found later, the watch tells of: all pages of a list are of its beginning.
+    pub(super) fn found_secret(&mut self, key: &ObjectKey) {
+        let watched = match self.secrets {
+            SecretScope::Cluster => Some(&mut self.all),
+            SecretScope::Namespaced => {
+                self.namespaces.get_mut(key.namespace()).map(|known| &mut known.watched)
+            }
+        };
+        if let Some(watched) = watched.filter(|watched| watched.is_asked) {
+            watched.unlisted.insert(key.clone());
         }
     }
 
     /// A list of Secrets has brought this one.
     pub(super) fn listed_secret(&mut self, scope: &Scope, key: &ObjectKey) {
         if let Some(watched) = self.watched(scope) {
+            watched.is_asked = false;
             watched.unlisted.remove(key);
         }
     }
@@ -163,6 +192,7 @@ impl Scopes {
     pub(super) fn settle(&mut self, scope: &Scope, access: Access) -> Option<(Access, HashSet<ObjectKey>)> {
         let watched = self.watched(scope)?;
         let before = (mem::replace(&mut watched.access, access), mem::take(&mut watched.unlisted));
+        watched.is_asked = false;
         if let Scope::Namespace(name) = scope {
             self.first.remove(name);
         }
@@ -171,7 +201,7 @@ impl Scopes {
 
     fn watched(&mut self, scope: &Scope) -> Option<&mut Watched> {
         match scope {
-            Scope::All => Some(&mut self.all),
+            Scope::All | Scope::Part(_) => Some(&mut self.all),
             Scope::Namespace(name) => self.namespaces.get_mut(name).map(|known| &mut known.watched),
         }
     }

@@ -1,4 +1,5 @@
 mod holders;
+mod memory;
 mod scopes;
 
 use super::*;
@@ -21,6 +22,7 @@ fn connection(name: &str, version: &str, outputs: &[&str]) -> Connection {
         resource_version: version.into(),
         generation: Some(1),
         deleting: false,
+        shown: None,
         requested: None,
         spec: spec.into(),
         status: None,

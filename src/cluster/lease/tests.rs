@@ -1,6 +1,6 @@
 use std::sync::{
     Mutex,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use http::{Method, Request, Response};
@@ -57,6 +57,8 @@ struct Server {
     asked: AtomicUsize,
     /// So many writes take effect and are not answered.
     mute: AtomicUsize,
+    /// Whether reads are not answered.
+    is_unread: AtomicBool,
 }
 
 impl Server {
@@ -67,7 +69,7 @@ impl Server {
             async move { Ok::<_, std::io::Error>(server.answer(request).await) }
         });
         let fence = Fence::new(TERMS.write_deadline(DEADLINE));
-        (Elector::new(Client::new(service, "ns"), "ns", "a", TERMS, fence.clone()), fence)
+        (Elector::new(Client::new(service, "ns"), "ns", "a", None, TERMS, fence.clone()), fence)
     }
 
     async fn answer(&self, request: Request<Body>) -> Response<Body> {
@@ -78,6 +80,9 @@ impl Server {
         }
         let body = request.into_body().collect_bytes().await.unwrap();
         if is_read {
+            if self.is_unread.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
             let lease = self.lease.lock().unwrap().clone();
             return lease.map_or_else(|| refused(404, "NotFound"), |lease| answered(200, &lease));
         }
@@ -171,6 +176,20 @@ async fn who_is_stopped_gives_back_what_it_took_and_asks_nothing_if_it_took_noth
     server.mute.store(1, Ordering::Relaxed);
     let cut = time::timeout(Duration::from_secs(5), elector.acquire(std::future::ready(()))).await;
     assert!(cut.is_err() && server.holder() == elector.identity, "it holds the Lease and does not know it");
+    elector.release().await.unwrap();
+    assert_eq!(server.holder(), "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_stopped_while_it_looks_at_a_lease_that_others_changed_gives_it_back() {
+    let server = Arc::new(Server::default());
+    let (mut elector, _) = server.elector();
+    elector.acquire(std::future::ready(())).await;
+    server.lease.lock().unwrap().as_mut().unwrap()["metadata"]["resourceVersion"] = json!("edited");
+    server.is_unread.store(true, Ordering::Relaxed);
+    let cut = time::timeout(Duration::from_secs(3), elector.keep()).await;
+    assert!(cut.is_err(), "a second after the renewal was due");
+    server.is_unread.store(false, Ordering::Relaxed);
     elector.release().await.unwrap();
     assert_eq!(server.holder(), "");
 }

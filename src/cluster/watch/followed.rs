@@ -32,7 +32,10 @@ use tokio::{
 };
 
 use super::super::{innermost, scope::Scope, user};
-use crate::domain::backoff::{backoff, spread};
+use crate::domain::{
+    backoff::{backoff, spread},
+    selector::Selector,
+};
 
 /// A half-open watch is noticed after this many seconds, in place of five minutes.
 const WATCH_SECONDS: u32 = 60;
@@ -52,8 +55,14 @@ const LISTS: usize = 32;
 pub(super) struct Shared {
     /// The plural of the kind.
     watched: &'static str,
+    /// Which of them, by their labels.
+    selector: Option<Selector>,
+    /// Which of them, by their fields.
+    fields: Option<&'static str>,
     /// So many objects come in one page.
     page: u32,
+    /// Whether nobody but the log tells that a namespace is refused.
+    logs_refusals: bool,
     lists: Semaphore,
     /// When the API server may be asked next about a namespace that it refused.
     next_question: Mutex<Instant>,
@@ -72,15 +81,28 @@ pub(super) enum Told<'a, K> {
 }
 
 impl Shared {
-    pub(super) fn new(watched: &'static str, page: u32) -> Self {
+    pub(super) fn new(watched: &'static str, page: u32, logs_refusals: bool) -> Self {
         Shared {
             watched,
+            selector: None,
+            fields: None,
             page,
+            logs_refusals,
             lists: Semaphore::new(LISTS),
             next_question: Mutex::new(Instant::now()),
             told: Mutex::default(),
             streams: true.into(),
         }
+    }
+
+    /// The same of those alone that have these labels. What loses them is told as deleted.
+    pub(super) fn of(self, selector: Option<&Selector>) -> Self {
+        Shared { selector: selector.cloned(), ..self }
+    }
+
+    /// The same of those alone whose fields are so.
+    pub(super) fn with(self, fields: &'static str) -> Self {
+        Shared { fields: Some(fields), ..self }
     }
 
     /// Waits until it is the turn of a namespace that was refused.
@@ -113,6 +135,14 @@ impl Shared {
     /// How a watch begins that may take its first list as a stream, or not.
     fn config(&self, streams: bool) -> watcher::Config {
         let paged = watcher::Config::default().timeout(WATCH_SECONDS).page_size(self.page);
+        let paged = match &self.selector {
+            Some(selector) => paged.labels(selector.as_str()),
+            None => paged,
+        };
+        let paged = match self.fields {
+            Some(fields) => paged.fields(fields),
+            None => paged,
+        };
         if streams && self.streams.load(Ordering::Relaxed) { paged.streaming_lists() } else { paged }
     }
 
@@ -157,7 +187,9 @@ impl Shared {
                             streams = false;
                             listing = None;
                         }
-                        take(Told::Event(event));
+                        if is_in(scope, &event) {
+                            take(Told::Event(event));
+                        }
                     }
                     Some(Err(error)) if is_not_streamed(&error) && config != self.config(false) => {
                         self.streams.store(false, Ordering::Relaxed);
@@ -173,14 +205,14 @@ impl Shared {
             if let Some(status) = refused {
                 take(Told::Refused(user(status)));
             }
-            if refused.is_some() && *scope != Scope::All {
+            if let Some(error) = error.as_ref().filter(|_| refused.is_none() || self.logs_refusals) {
+                self.tell(error, scope);
+            }
+            if refused.is_some() && !scope.is_of_cluster() {
                 sleep(spread(backoff(PAUSES_WHILE_REFUSED, refusals), fastrand::f64())).await;
                 refusals = refusals.saturating_add(1);
                 self.turn().await;
                 continue;
-            }
-            if let Some(error) = &error {
-                self.tell(error, scope);
             }
             sleep(spread(backoff(PAUSES, failures), fastrand::f64())).await;
             failures = failures.saturating_add(1);
@@ -188,11 +220,21 @@ impl Shared {
     }
 }
 
+/// The API server sends what is in the other shards, too.
+fn is_in<K: Resource>(scope: &Scope, event: &watcher::Event<K>) -> bool {
+    match event {
+        watcher::Event::InitApply(object)
+        | watcher::Event::Apply(object)
+        | watcher::Event::Delete(object) => scope.has(object.meta().namespace.as_deref().unwrap_or_default()),
+        watcher::Event::Init | watcher::Event::InitDone => true,
+    }
+}
+
 /// What to do about it, by cause. The same words each time.
 fn remedy(error: &watcher::Error, watched: &str, scope: &Scope) -> String {
     let code = status(error).map(|status| status.code);
     match (code, scope) {
-        (Some(403), Scope::All) => format!(
+        (Some(403), Scope::All | Scope::Part(_)) => format!(
             "the operator may not list and watch {watched} in all namespaces: bind the ClusterRole of the chart to its \
              ServiceAccount with a ClusterRoleBinding"
         ),

@@ -54,7 +54,9 @@ impl Field {
     /// Its name, and what to put there.
     pub(super) const fn wanted(self) -> &'static str {
         match self {
-            Field::Url => "url, that of a repository or account such as https://github.com/acme",
+            Field::Url => {
+                "url, that of a repository, or the beginning of several such as https://github.com/acme/"
+            }
             Field::Owner => "owner, the account or organization such as acme",
             other => other.name(),
         }

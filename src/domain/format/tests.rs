@@ -204,7 +204,8 @@ fn a_host_of_ones_own_is_named_by_its_own_addresses() {
     }
 }
 
-/// Logins have none of these characters, apart from the brackets of an app; what reads the file must not be led astray all the same.
+/// Logins have none of these characters, apart from the brackets of an app; what reads the file must not be led astray all the same. A
+/// token has none of them, since no such text is taken for one, and an `.npmrc` holds no login.
 #[test]
 fn a_login_full_of_awkward_characters_comes_back_as_it_was() {
     let login = "a<b>&\"'c d\\e:f@g/h?i#j%k[bot]\u{e9};${HOME}";

@@ -121,6 +121,11 @@ impl Admission {
         self.asking.contains(key) || self.queue.contains(key)
     }
 
+    /// How many questions wait or are on their way.
+    pub fn pending(&self) -> usize {
+        self.asking.len().saturating_add(self.queue.len())
+    }
+
     /// Lets a question wait, or tells why it may not.
     pub fn push(&mut self, question: Question, now: Timestamp) -> Result<(), Box<NotNow>> {
         let key = question.key();
@@ -279,6 +284,20 @@ impl Admission {
         self.incident.recall(token, true);
         self.unexplained.forget(token);
         self.logins.settle(token);
+    }
+
+    /// The settings have changed. What was spent stays spent.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// The way to the host is another one, so a breaker that is open says nothing of it: it closes. True if one was open.
+    pub fn begin_anew(&mut self, now: Timestamp) -> bool {
+        let was_open = self.breaker.answered();
+        if was_open {
+            self.released = Some(now);
+        }
+        was_open
     }
 
     /// The settings that govern how much the host is asked.

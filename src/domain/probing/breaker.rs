@@ -87,7 +87,7 @@ impl Breaker {
         Some((open.deferral, open.scouting.turn_away(*token, now)))
     }
 
-    /// An answer about a token came: the host is there. True if the breaker was open.
+    /// An answer about a token came, so the host is there, or the way to it has changed. True if the breaker was open.
     pub fn answered(&mut self) -> bool {
         self.failed = 0;
         self.open.take().is_some()

@@ -194,7 +194,7 @@ pub fn proof_due(
 ) -> Timestamp {
     let Some(proven) = proven else { return past.since };
     let past = Past { asked: proven.asked, ..past };
-    let speaks_against = |proof: &Proof| proof.is_held() == unwanted;
+    let speaks_against = |proof: &Proof| if unwanted { proof.convicts() } else { !proof.is_held() };
     // One answer is confirmed after a pause, whoever is in a hurry.
     let once =
         proven.last.as_ref().filter(|(proof, _)| proven.heard == 1 && unwanted && speaks_against(proof));

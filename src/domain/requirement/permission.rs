@@ -254,10 +254,7 @@ fn proven(line: Line, level: Level, permission: Permission, probe: &Probe, evide
         Some((proven, proof)) => (line.by(proven), proof),
     };
     match proof {
-        // A 404 has other causes too, by which nobody shall be told to edit a good token.
-        Proof::Held(facts) if is_forbidden && permission.level() >= level && facts.visibility.is_some() => {
-            undecided(line)
-        }
+        Proof::Held(_) if is_forbidden && permission.level() >= level && !proof.convicts() => undecided(line),
         Proof::Held(_) if is_forbidden && permission.level() >= level && is_heard_once(evidence, probe) => {
             line.is(State::Unknown, Reason::ProofAwaited, "the answer of GitHub is to be confirmed")
         }

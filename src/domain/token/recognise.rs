@@ -7,10 +7,36 @@ use zeroize::Zeroizing;
 
 use super::{
     super::{Finding, Reason},
-    CLASSIC_LENGTH, FINE_GRAINED_LENGTH, PREFIXES, SHORTEST_BODY, TokenKind, is_long_enough,
+    CLASSIC_LENGTH, FINE_GRAINED_LENGTH, PREFIXES, SHORTEST_BODY, Token, TokenKind, is_long_enough,
     placeholder::placeholder,
     tokens,
 };
+
+impl Token {
+    /// True if the text has a part that begins like a token and is as long as one; a file name such as `ghp_ci.txt` has none.
+    pub fn may_be_in(text: &str) -> bool {
+        let begins = |(prefix, _): &(&str, _)| {
+            text.match_indices(prefix).any(|(place, _)| {
+                let (before, rest) = text.split_at(place);
+                let body = rest
+                    .bytes()
+                    .skip(prefix.len())
+                    .take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+                    .take(SHORTEST_BODY);
+                !before.ends_with(|letter: char| letter.is_ascii_alphanumeric())
+                    && body.count() == SHORTEST_BODY
+            })
+        };
+        PREFIXES.iter().any(begins) || text.split("ghr_").skip(1).any(|rest| rest.len() >= SHORTEST_BODY)
+    }
+
+    /// What [`Token::may_be_in`] looks for, as a regular expression for a program in another language, of which some look behind at nothing.
+    pub fn pattern() -> String {
+        let prefixes: Vec<_> = PREFIXES.iter().map(|(prefix, _)| *prefix).collect();
+        let prefixes = prefixes.join("|");
+        format!("(?:^|[^0-9A-Za-z])(?:{prefixes})[0-9A-Za-z_]{{{SHORTEST_BODY}}}|ghr_.{{{SHORTEST_BODY}}}")
+    }
+}
 
 /// The kind of token that the text is, or what it is instead.
 pub(super) fn recognise(text: &str) -> Result<TokenKind, Finding> {

@@ -288,14 +288,23 @@ fn a_text_that_repeats_a_part_of_the_token_is_known() {
 
 #[test]
 fn a_text_that_may_have_a_token_in_it_is_told_from_a_name() {
-    for text in
-        [classic(), fine_grained(), format!("--token={}", classic()), ["ghr_", &"a".repeat(76)].concat()]
-    {
+    for text in [
+        classic(),
+        fine_grained(),
+        format!("--token={}", classic()),
+        format!("/tmp/x_{}", classic()),
+        ["ghr_", &"a".repeat(76)].concat(),
+    ] {
         assert!(Token::may_be_in(&text));
     }
-    for text in ["ghp_ci.txt", "/home/me/github_pat_of_ci", "connection.yaml", ""] {
+    let word = ["lau", "ghs_", &"a".repeat(30)].concat();
+    for text in ["ghp_ci.txt", "/home/me/github_pat_of_ci", "connection.yaml", "", &word] {
         assert!(!Token::may_be_in(text), "{text}");
     }
+    // The page of the plugin has this run by a browser.
+    let pattern = Token::pattern();
+    let [prefixes, body] = ["(?:ghp_|github_pat_|gho_|ghu_|ghs_)", "[0-9A-Za-z_]{20}"];
+    assert_eq!(pattern, format!("(?:^|[^0-9A-Za-z]){prefixes}{body}|ghr_.{{20}}"));
 }
 
 #[test]

@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
-use super::*;
+use super::{super::ledger::Ledger, *};
 use crate::domain::{
-    answer::{Account, Expiry, Grant, Refusal},
+    answer::{Account, Answer, Expiry, Grant, RateLimit, Refusal},
     knowledge::Knowledge,
     probing::{
-        Subject,
+        Subject, Urgency,
         schedule::{Timing, due},
         tests::{LIMITS_OF_TESTS, number, question_of},
     },
@@ -70,16 +70,7 @@ struct Connection {
 
 impl World {
     fn new(limits: Limits, host: fn(usize, i64) -> Reply) -> Self {
-        let (admission, ledger) = (Admission::new(limits), Ledger::default());
-        let state = State {
-            admission,
-            ledger,
-            unseen: None,
-            wakes_at: None,
-            told_time: Timestamp::MIN,
-            rests: false,
-        };
-        World { state, connections: Vec::new(), host, asked: Vec::new(), looks: 0 }
+        World { state: State::new(limits), connections: Vec::new(), host, asked: Vec::new(), looks: 0 }
     }
 
     /// New connections on tokens of these numbers.

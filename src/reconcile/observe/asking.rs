@@ -101,6 +101,8 @@ impl Observer<'_> {
         seen.knowledge.hidden = hidden.of(|probe| requirement.asks(probe));
         let is_pending = |probe: &Probe| ctx.prober.is_pending(&subject, probe);
         seen.pending_proofs = seen.probes().into_iter().filter(is_pending).collect();
+        let awaited = seen.pending.then_some(&Probe::Identity).into_iter().chain(&seen.pending_proofs);
+        awaited.for_each(|probe| ctx.prober.awaits(&subject, probe));
         // An acceptance since then answers the question that was not taken.
         let accepted = seen.knowledge.grant.as_ref().map(|(_, at)| *at);
         watched.not_now = watched.not_now.take().filter(|not_now| accepted <= Some(not_now.since));
@@ -222,11 +224,7 @@ impl Observer<'_> {
 
     /// Asks what else is due: whether the token serves its purposes.
     pub(super) async fn ask_proofs(&mut self, observed: &mut Observed) {
-        let now = observed.seen.now;
-        let due = observed.seen.proofs_due().into_iter().filter(|(_, at)| *at <= now);
-        let room = AT_ONCE.saturating_sub(observed.seen.pending_proofs.len());
-        let due: Vec<Probe> = due.map(|(probe, _)| probe).take(room).collect();
-        if due.is_empty() || observed.conflict {
+        if proofs_due(&observed.seen).is_empty() || observed.conflict {
             return;
         }
         self.bytes(observed).await;
@@ -234,6 +232,10 @@ impl Observer<'_> {
         else {
             return;
         };
+        // While the source was read, what was on its way may have been answered.
+        observed.seen.now = Timestamp::now();
+        self.recall(&mut observed.seen);
+        let (now, due) = (observed.seen.now, proofs_due(&observed.seen));
         let knowledge = &observed.seen.knowledge;
         let account = knowledge.grant.as_ref().and_then(|(grant, _)| grant.account.as_ref());
         let asker = Asker {
@@ -283,6 +285,12 @@ impl Observer<'_> {
             (false, false, false) => Urgency::New,
         }
     }
+}
+
+/// What is to be asked now about the purposes of the token, as far as there is room for it.
+fn proofs_due(seen: &Observation) -> Vec<Probe> {
+    let due = seen.proofs_due().into_iter().filter(|(_, at)| *at <= seen.now);
+    due.map(|(probe, _)| probe).take(AT_ONCE.saturating_sub(seen.pending_proofs.len())).collect()
 }
 
 /// The instant as a status keeps it, so that a sentence that names it is the same after a restart.

@@ -10,8 +10,6 @@ use crate::domain::{
     second::Second,
 };
 
-/// How long a token stays in use before a preferred one comes back, if the spec does not say.
-const HOLD_DOWN: SignedDuration = SignedDuration::from_mins(10);
 /// An acceptance of a standby counts no longer than this while the token in use is about to be condemned.
 const PROOF_COUNTS: SignedDuration = SignedDuration::from_mins(5);
 
@@ -129,6 +127,9 @@ impl Observer<'_> {
         self.follow(&mut observed.seen);
         let distrusted = observed.seen.distrusted_before;
         let is_sound = is_usable && !candidate.is_refused && observed.seen.knowledge.deferred.is_none();
+        let back = self.comes_back();
+        let back_at = back.map(|(_, at)| at);
+        let wanted = wanted.or(back.filter(|(_, at)| *at <= observed.seen.now).map(|(since, _)| since));
         let wanted = wanted.filter(|_| is_sound && !is_proven(&candidate, wanted));
         let again = self.may_ask_at(&observed.seen);
         observed.seen.distrusted_before = distrusted.max(wanted.filter(|_| again <= observed.seen.now));
@@ -144,11 +145,25 @@ impl Observer<'_> {
         if is_awaited && !observed.seen.pending {
             standbys.due = standbys.due.min(again);
         }
+        if let Some(at) = back_at.filter(|at| is_sound && *at > observed.seen.now) {
+            standbys.due = standbys.due.min(at);
+        }
         let candidate = Candidate::new(secret, &observed.seen, remembered);
         let candidate = Candidate { is_awaited: candidate.is_awaited || is_awaited, ..candidate };
         // The bytes leave with the question.
         observed.seen.bytes = None;
         (candidate, Some(Box::new(observed.seen)))
+    }
+
+    /// Since when an acceptance of this candidate counts for its coming back, and when it may, if it is preferred to the one in use.
+    fn comes_back(&self) -> Option<(Timestamp, Timestamp)> {
+        let in_use = self.record.standby.as_deref()?.in_use.as_ref().filter(|_| self.place < self.used)?;
+        let since = Timestamp::from(in_use.since);
+        Some((later(since, SignedDuration::from_secs(1)), later(since, self.hold_down())))
+    }
+
+    fn hold_down(&self) -> SignedDuration {
+        self.spec.hold_down().get()
     }
 
     /// When the token may be asked about again at the earliest.
@@ -171,7 +186,7 @@ impl Observer<'_> {
         let present = Present {
             in_use: since.map(|since| (self.used, since)),
             wanted: standby.and_then(|standby| standby.wanted).map(Timestamp::from),
-            hold_down: self.spec.hold_down.map_or(HOLD_DOWN, |hold_down| hold_down.get()),
+            hold_down: self.hold_down(),
             now,
         };
         choose(all, &present)

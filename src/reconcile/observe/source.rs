@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tokio::time::Instant;
+use tracing::Instrument;
 use zeroize::Zeroizing;
 
 use super::{
@@ -16,7 +17,7 @@ use crate::{
         Finding, Reason, Verdict,
         token::{Description, Token},
     },
-    settings::Watch,
+    traces::TARGET,
 };
 
 impl Observer<'_> {
@@ -44,7 +45,8 @@ impl Observer<'_> {
         let field = if self.place == 0 { "spec.secretRef.key" } else { "spec.standby" };
         let key = self.connection.key.beside(&reference.name);
         let before = self.version(&reference.name);
-        let read = match secrets::read(&self.ctx.client, &key).await {
+        let span = tracing::info_span!(target: TARGET, "read Secret", secret = key.name());
+        let read = match secrets::read(&self.ctx.client, &key).instrument(span).await {
             Ok(read) => read,
             Err(fault) => {
                 self.watched_mut().source = None;
@@ -80,22 +82,11 @@ impl Observer<'_> {
 
     /// That the Secrets of the namespace are not granted to the operator, which the API server calls so, and the command that does.
     fn not_granted(&self, user: Option<&str>) -> Finding {
-        let Watch { namespaces, secrets_role, .. } = &self.ctx.settings.watch;
-        let kind = if namespaces.is_empty() { "clusterrole" } else { "role" };
-        let account = user.and_then(|user| user.strip_prefix("system:serviceaccount:"));
-        let (subject, binding) = match (account, user) {
-            (Some(account), _) => {
-                (format!("--serviceaccount={account}"), account.rsplit(':').next().unwrap_or(secrets_role))
-            }
-            (None, Some(user)) => (format!("--user={user}"), secrets_role.as_str()),
-            (None, None) => {
-                ("--serviceaccount=<namespace>:<name of the operator's>".to_owned(), secrets_role.as_str())
-            }
-        };
-        let namespace = self.connection.key.namespace();
+        let settings = self.ctx.settings();
+        let (watch, namespace) = (&settings.watch, self.connection.key.namespace());
         let message = format!(
-            "the operator may not read the Secrets of this namespace; it goes on within seconds once an administrator has run: \
-             kubectl create rolebinding {binding} -n {namespace} --{kind}={secrets_role} {subject}"
+            "the operator may not read the Secrets of this namespace; it goes on within seconds once an administrator has run: {}",
+            watch.grants(&watch.secrets_role, namespace, user)
         );
         Finding::new(Reason::NamespaceNotGranted, message)
     }

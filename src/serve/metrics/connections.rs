@@ -3,11 +3,7 @@
 //! Of each connection, `Ready` is always shown, and of the other conditions those that are not as they should be: ten thousand
 //! connections that are well make four samples each.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
@@ -20,6 +16,7 @@ use crate::{
         index::{Index, OutputCounts},
     },
     domain::{Reason, reason::Severity},
+    prober::Prober,
 };
 
 /// Within how many days a token ends, to be counted.
@@ -28,11 +25,25 @@ const WITHIN: [(&str, i64); 3] = [("3d", 3), ("14d", 14), ("30d", 30)];
 const UNKNOWN: &str = "unknown";
 
 /// Shows the connections.
-#[derive(Debug)]
 pub(super) struct Connections {
     pub(super) index: Arc<Index>,
-    pub(super) hosts: BTreeSet<String>,
-    pub(super) per_connection: bool,
+    pub(super) prober: Prober,
+    pub(super) per_connection: Box<dyn Fn() -> bool + Send + Sync>,
+    /// The labels of connections that are shown: as a label of a metric, and its key.
+    pub(super) labels: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connections")
+    }
+}
+
+/// The label of a metric for the label of a connection, by the rule of kube-state-metrics:
+/// <https://github.com/kubernetes/kube-state-metrics/blob/main/docs/README.md>.
+pub(super) fn shown(key: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    std::iter::once("label_").flat_map(str::chars).chain(key.chars().map(plain)).collect()
 }
 
 /// Namespace and name.
@@ -61,7 +72,7 @@ impl Collector for Connections {
         let mut all = self.index.connections();
         all.retain(|connection| !connection.deleting);
         self.counts(&all, &mut encoder)?;
-        if !self.per_connection {
+        if !(self.per_connection)() {
             return Ok(());
         }
         all.sort_unstable_by(|one, other| one.key.cmp(&other.key));
@@ -101,7 +112,7 @@ impl Connections {
         let help = "Connections by host and by the kind of their token";
         let mut family = gauge(encoder, "github_pat_connections_by_host", help)?;
         for ((host, kind), number) in kinds {
-            family.encode_family(&[("host", host), ("kind", kind)])?.encode_gauge(&number)?;
+            family.encode_family(&[("host", &*host), ("kind", kind)])?.encode_gauge(&number)?;
         }
         let help = "Tokens that have not ended and will within this time, as far as GitHub named an expiry";
         let mut family = gauge(encoder, "github_pat_tokens_expiring", help)?;
@@ -141,11 +152,20 @@ impl Connections {
             "When GitHub had accepted the token, as checkedAt in the status says, up to a heartbeat late";
         let proven = |connection: &Connection| connection.status.as_ref()?.checked_at();
         instants(encoder, "github_pat_token_checked_timestamp_seconds", help, all, proven)?;
-        let help = "1 for each connection, with its host and the kind of its token";
+        let help = "1 for each connection, with its host, the kind of its token, and the organization that it demands, if that is one";
         let mut family = gauge(encoder, "github_pat_connection_info", help)?;
         for connection in all {
             let [namespace, name] = named(connection);
-            let labels = [namespace, name, ("host", self.host(connection)), ("kind", kind(connection))];
+            let host = self.host(connection);
+            let organization = connection.spec.organization();
+            let mut labels = vec![namespace, name, ("host", &*host), ("kind", kind(connection))];
+            labels.extend(organization.as_deref().map(|organization| ("organization", organization)));
+            if let Some(shown) = &connection.shown {
+                let details = [("account", &shown.account), ("consumers", &shown.consumers)];
+                labels.extend(details.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))));
+                let chosen = self.labels.iter();
+                labels.extend(chosen.filter_map(|(name, key)| Some((&**name, &**shown.labels.get(key)?))));
+            }
             family.encode_family(&labels)?.encode_gauge(&1_u32)?;
         }
         let help = "Secrets that the connection has made and that do not hold its token; current ones are counted in github_pat_outputs";
@@ -174,6 +194,9 @@ impl Connections {
                 family.encode_family(&labels)?.encode_gauge(&u32::from(number))?;
             }
         }
+        let help = "When the last of the usable among them ends, in the year 9999 if one does not end; of connections with standbys";
+        let last_end = |connection: &Connection| connection.status.as_ref()?.last_end();
+        instants(encoder, "github_pat_candidates_expiration_timestamp_seconds", help, all, last_end)?;
         let help =
             "Objects that name an output, by whether they still have what it held before; if they are listed";
         let mut family = gauge(encoder, "github_pat_connection_consumers", help)?;
@@ -191,9 +214,9 @@ impl Connections {
     }
 
     /// The host that the connection names, from the closed set of the settings.
-    fn host(&self, connection: &Connection) -> &str {
+    fn host(&self, connection: &Connection) -> Arc<str> {
         let host = connection.spec.host();
-        host.and_then(|host| self.hosts.get(&*host)).map_or(UNKNOWN, String::as_str)
+        host.and_then(|host| self.prober.name(&host)).unwrap_or_else(|| UNKNOWN.into())
     }
 }
 
@@ -202,8 +225,8 @@ fn count<K: Ord>(counts: &mut BTreeMap<K, u64>, key: K) {
     *count = count.saturating_add(1);
 }
 
-fn states(of: OutputCounts) -> [(&'static str, u32); 3] {
-    [("current", of.current), ("outdated", of.outdated), ("leaving", of.leaving)]
+fn states(of: OutputCounts) -> [(&'static str, u32); 4] {
+    [("current", of.current), ("outdated", of.outdated), ("earlier", of.earlier), ("leaving", of.leaving)]
 }
 
 fn kind(connection: &Connection) -> &'static str {

@@ -1,23 +1,19 @@
 //! The text of a scrape, in the form that the reader asks for, written piece by piece: it is never held whole.
 
-use std::{fmt, io, mem, sync::Arc, time::Duration};
+use std::{fmt, io, mem, sync::Arc};
 
 use axum::body::Bytes;
 use futures::{Stream, stream};
 use prometheus_client::{encoding::text, registry::Registry};
 use tokio::{
     runtime::Handle,
-    sync::{
-        OwnedSemaphorePermit,
-        mpsc::{self, Sender},
-    },
-    time,
+    sync::mpsc::{self, Sender},
 };
+
+use super::room::Place;
 
 /// How large a piece is, in bytes.
 const PIECE: usize = 32 * 1024;
-/// How long the reader may take for one.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A form of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,16 +51,16 @@ impl Form {
     }
 }
 
-/// The text of all metrics. A reader who takes no piece for long, or hangs up, ends it; `place` is kept until then.
+/// The text of all metrics. It breaks off when the reader hangs up or loses his place, which is kept until then.
 pub(super) fn text(
     registry: Arc<Registry>,
     form: Form,
-    place: OwnedSemaphorePermit,
+    place: Place,
 ) -> impl Stream<Item = io::Result<Bytes>> {
     let (sender, receiver) = mpsc::channel(1);
-    let mut pieces = Pieces { runtime: Handle::current(), sender, form, text: String::new(), help: None };
+    let mut pieces =
+        Pieces { runtime: Handle::current(), sender, place, form, text: String::new(), help: None };
     tokio::task::spawn_blocking(move || {
-        let _place = place;
         // Who does not read is told nothing.
         let _ = text::encode(&mut pieces, &registry).and_then(|()| pieces.end());
     });
@@ -82,6 +78,7 @@ pub(super) fn text(
 struct Pieces {
     runtime: Handle,
     sender: Sender<Option<Bytes>>,
+    place: Place,
     form: Form,
     text: String,
     /// The help of the family that comes next, whose type is not told yet.
@@ -114,11 +111,13 @@ impl Pieces {
     }
 
     fn send(&self, piece: Option<Bytes>) -> fmt::Result {
-        let sent = async { time::timeout(PATIENCE, self.sender.send(piece)).await };
-        match self.runtime.block_on(sent) {
-            Ok(Ok(())) => Ok(()),
-            _ => Err(fmt::Error),
-        }
+        let is_sent = self.runtime.block_on(async {
+            tokio::select! {
+                sent = self.sender.send(piece) => sent.is_ok(),
+                () = self.place.ended() => false,
+            }
+        });
+        if is_sent { Ok(()) } else { Err(fmt::Error) }
     }
 }
 

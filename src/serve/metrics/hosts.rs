@@ -27,7 +27,8 @@ impl fmt::Debug for Hosts {
 impl Collector for Hosts {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let now = Timestamp::now();
-        let states: Vec<_> = self.0.states(now).collect();
+        let states = self.0.states(now);
+        let states: Vec<_> = states.iter().map(|(name, state)| (&**name, state)).collect();
         queue(&states, now, &mut encoder)?;
         let mut of =
             |name, help, value: fn(&HostState) -> f64| of_each(&states, &mut encoder, name, help, value);
@@ -85,7 +86,7 @@ impl Collector for Hosts {
 }
 
 /// What waits, by urgency.
-fn queue(states: &[(&str, HostState)], now: Timestamp, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+fn queue(states: &[(&str, &HostState)], now: Timestamp, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let waiting = || {
         states.iter().flat_map(|(host, state)| {
             let by_urgency = Urgency::ALL.into_iter().zip(state.waiting);
@@ -107,7 +108,7 @@ fn queue(states: &[(&str, HostState)], now: Timestamp, encoder: &mut DescriptorE
 }
 
 fn of_each<V: EncodeGaugeValue>(
-    states: &[(&str, HostState)],
+    states: &[(&str, &HostState)],
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,

@@ -1,11 +1,20 @@
+use std::{collections::VecDeque, pin::pin};
+
 use axum::body::Body;
 use futures::StreamExt;
 use serde_json::json;
+use tokio::sync::Notify;
 
 use super::*;
 use crate::{
     api::{DEFAULT_HOST, StatusDigest},
-    cluster::{connections::Connection, object::ObjectKey, spec::StoredSpec},
+    cluster::{
+        connections::Connection,
+        object::ObjectKey,
+        scope::{Scope, SecretScope},
+        spec::StoredSpec,
+        transport::transport,
+    },
 };
 
 /// The metrics of an operator that knows these connections.
@@ -17,13 +26,14 @@ pub(in super::super) fn of(connections: &[Connection], per_connection: bool) -> 
         index.saw_connection(connection.clone());
     }
     let settings = crate::settings::Settings::new(Default::default(), Default::default()).unwrap();
-    let (prober, _) = Prober::new(crate::github::Github::new(&settings).unwrap(), Vec::<(&str, _)>::new());
+    let (_, github) = tokio::sync::watch::channel(Arc::new(crate::github::Github::new(&settings).unwrap()));
+    let (prober, _) = Prober::new(github, settings.limited_hosts());
     let view = View {
         index,
         prober,
         requests: Requests::default(),
-        hosts: [DEFAULT_HOST.to_owned()].into(),
-        per_connection,
+        per_connection: Box::new(move || per_connection),
+        labels: Vec::new(),
         stalled_for: Box::new(|| None),
     };
     Metrics::new(Registry::default(), view)
@@ -55,6 +65,7 @@ fn well(namespace: &str, name: &str) -> Connection {
         resource_version: "1".into(),
         generation: Some(1),
         deleting: false,
+        shown: None,
         requested: None,
         spec: StoredSpec::from(json!({ "secretRef": { "name": "pat" } })),
         status: Some(StatusDigest::from(status).without_memory()),
@@ -64,7 +75,7 @@ fn well(namespace: &str, name: &str) -> Connection {
 /// The pieces of an answer, in OpenMetrics.
 async fn pieces(metrics: &Metrics) -> Vec<axum::body::Bytes> {
     let headers = [(header::ACCEPT, "application/openmetrics-text".parse().unwrap())].into_iter().collect();
-    let pieces = Body::into_data_stream(metrics.answer(&headers).into_body());
+    let pieces = Body::into_data_stream(metrics.answer(&headers).await.into_body());
     pieces.map(Result::unwrap).collect().await
 }
 
@@ -100,18 +111,31 @@ async fn a_name_with_a_quote_or_a_break_ends_no_label() {
 }
 
 #[tokio::test]
-async fn more_readers_than_there_is_room_for_are_told_so_and_room_comes_back() {
+async fn the_info_of_a_connection_names_the_one_organization_that_it_demands() {
+    let demanding =
+        json!({ "secretRef": { "name": "pat" }, "require": { "organizations": [{ "name": "Acme" }] } });
+    let of_one = Connection { spec: StoredSpec::from(demanding), ..well("a", "one") };
+    let text = text(&of(&[of_one, well("a", "none")], true)).await;
+    let infos: Vec<_> = text.lines().filter(|line| line.starts_with("github_pat_connection_info{")).collect();
+    let [none, one] = infos[..] else { panic!("{infos:?}") };
+    assert!(one.contains("organization=\"acme\"") && !none.contains("organization"), "{infos:?}");
+}
+
+#[tokio::test]
+async fn readers_who_take_nothing_keep_nobody_from_reading_and_get_no_answer_that_looks_whole() {
     let connections: Vec<_> = (0..2000).map(|number| well("a", &format!("ci-{number}"))).collect();
     let metrics = of(&connections, true);
     let none = HeaderMap::new();
-    let slow: Vec<_> = (0..AT_ONCE).map(|_| metrics.answer(&none)).collect();
-    assert!(slow.iter().all(|answer| answer.status() == StatusCode::OK));
-    assert_eq!(metrics.answer(&none).status(), StatusCode::SERVICE_UNAVAILABLE);
-    drop(slow);
-    while metrics.room.available_permits() < AT_ONCE {
-        tokio::task::yield_now().await;
+    let mut slow = VecDeque::new();
+    for _ in 0..room::AT_ONCE {
+        slow.push_back(metrics.answer(&none).await);
     }
+    assert!(slow.iter().all(|answer| answer.status() == StatusCode::OK));
     assert!(text(&metrics).await.ends_with("# EOF\n"));
+    let first: Vec<_> = slow.pop_front().unwrap().into_body().into_data_stream().collect().await;
+    assert!(first.last().unwrap().is_err(), "whoever had it for longest lost his place");
+    let last: Vec<_> = slow.pop_back().unwrap().into_body().into_data_stream().collect().await;
+    assert!(last.iter().all(Result::is_ok), "and nobody else");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,24 +149,125 @@ async fn a_connection_without_a_status_is_pending_and_one_that_is_being_deleted_
     assert!(!text.contains("expiration_timestamp_seconds{"), "{text}");
 }
 
-#[tokio::test]
-async fn the_watch_of_secrets_does_not_age_where_there_are_no_connections() {
-    let requests = Requests::default();
-    let answers = tower::service_fn(async |_| {
-        Ok::<_, std::io::Error>(http::Response::new(kube::client::Body::empty()))
-    });
-    let client = requests.around(kube::Client::new(answers, "default"));
-    let watch =
-        http::Request::get("/api/v1/namespaces/a/secrets?watch=true").body(kube::client::Body::empty());
-    client.send(watch.unwrap()).await.unwrap();
-    for (connections, is_shown) in [(Vec::new(), false), (vec![well("a", "b")], true)] {
-        let index = Arc::new(Index::default());
-        connections.into_iter().for_each(|connection| drop(index.saw_connection(connection)));
-        let own = Own { index, requests: requests.clone(), stalled_for: Box::new(|| None) };
+/// An API server that answers every watch at once but those of the namespace `mute`, and what is counted of it.
+struct Watched {
+    requests: Requests,
+    client: kube::Client,
+    /// A watch came that is not answered.
+    came: Arc<Notify>,
+}
+
+impl Watched {
+    fn new() -> Self {
+        let (requests, came) = (Requests::default(), Arc::new(Notify::new()));
+        let coming = came.clone();
+        let answers = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+            let coming = coming.clone();
+            async move {
+                if request.uri().path().contains("/mute/") {
+                    coming.notify_one();
+                    std::future::pending::<()>().await;
+                }
+                Ok::<_, std::io::Error>(http::Response::new(kube::client::Body::empty()))
+            }
+        });
+        let client = kube::Client::new(requests.around(transport(answers)), "default");
+        Watched { requests, client, came }
+    }
+
+    async fn watch(&self, path: &str) {
+        let watch = http::Request::get(format!("{path}?watch=true")).body(kube::client::Body::empty());
+        self.client.send(watch.unwrap()).await.unwrap();
+    }
+
+    /// The age that is shown, in seconds.
+    fn age(&self, index: &Arc<Index>) -> Option<f64> {
+        let requests = self.requests.clone();
+        let own = Own { index: index.clone(), requests, stalled_for: Box::new(|| None) };
         let mut registry = Registry::default();
         registry.register_collector(Box::new(own));
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
-        assert_eq!(text.contains("github_pat_watch_age_seconds{resource=\"secrets\"}"), is_shown, "{text}");
+        let shown = "github_pat_watch_age_seconds{resource=\"secrets\"} ";
+        text.lines().find_map(|line| line.strip_prefix(shown)).map(|age| age.parse().unwrap())
     }
+
+    /// The watch that is shown began between these instants. How long it takes to look is of no matter.
+    #[track_caller]
+    fn began(&self, index: &Arc<Index>, [from, until]: [Timestamp; 2]) {
+        let seconds = |since: Timestamp| Timestamp::now().duration_since(since).as_secs_f64();
+        let least = seconds(until);
+        let age = self.age(index).unwrap();
+        let most = seconds(from);
+        assert!((least..=most).contains(&age), "{age} s, of {least} to {most}");
+    }
+}
+
+/// Does this; gives the instants before and after.
+async fn during(done: impl Future<Output = ()>) -> [Timestamp; 2] {
+    let before = Timestamp::now();
+    done.await;
+    [before, Timestamp::now()]
+}
+
+#[tokio::test]
+async fn the_watch_of_secrets_ages_only_where_there_are_connections_and_a_grant() {
+    let by_namespace = || Index::new(vec![Scope::All], SecretScope::Namespaced);
+    let (everywhere, granted, revoked, awaited) =
+        (Index::default(), by_namespace(), by_namespace(), by_namespace());
+    let scope = Scope::Namespace("a".into());
+    for index in [&everywhere, &granted, &revoked, &awaited] {
+        index.saw_connection(well("a", "b"));
+    }
+    for index in [&granted, &revoked] {
+        index.secrets_listed(&scope);
+    }
+    revoked.secrets_refused(&scope, None);
+    let rows =
+        [(Index::default(), false), (everywhere, true), (granted, true), (revoked, false), (awaited, false)];
+    for (place, (index, is_shown)) in rows.into_iter().enumerate() {
+        let watched = Watched::new();
+        watched.watch("/api/v1/namespaces/a/secrets").await;
+        assert_eq!(watched.age(&Arc::new(index)).is_some(), is_shown, "{place}");
+    }
+}
+
+#[tokio::test]
+async fn of_many_namespaces_the_watch_shows_that_is_not_answered() {
+    let index = Arc::new(Index::new(vec![Scope::All], SecretScope::Namespaced));
+    for namespace in ["dead", "well"] {
+        index.saw_connection(well(namespace, "b"));
+        index.secrets_listed(&Scope::Namespace(namespace.into()));
+    }
+    let watched = Watched::new();
+    let dead = during(watched.watch("/api/v1/namespaces/dead/secrets")).await;
+    watched.watch("/api/v1/namespaces/well/secrets").await;
+    // Longer than a scrape takes, so that the one is told from the other.
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let well = during(watched.watch("/api/v1/namespaces/well/secrets")).await;
+    watched.began(&index, dead);
+
+    index.secrets_refused(&Scope::Namespace("dead".into()), None);
+    watched.began(&index, well);
+    index.secrets_listed(&Scope::Namespace("dead".into()));
+    watched.began(&index, well);
+}
+
+#[tokio::test]
+async fn a_watch_that_is_never_answered_grows_old() {
+    let index = Arc::new(Index::new(vec![Scope::All], SecretScope::Namespaced));
+    index.saw_connection(well("mute", "b"));
+    index.secrets_listed(&Scope::Namespace("mute".into()));
+    let watched = Watched::new();
+    let mut asked = pin!(watched.watch("/api/v1/namespaces/mute/secrets"));
+    let sent = during(async {
+        tokio::select! {
+            () = &mut asked => unreachable!("it is never answered"),
+            () = watched.came.notified() => {}
+        }
+    });
+    let sent = sent.await;
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    assert!(futures::poll!(&mut asked).is_pending());
+    watched.began(&index, sent);
 }

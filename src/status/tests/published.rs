@@ -44,6 +44,12 @@ fn the_outputs_are_those_that_stand_once_the_changes_are_made() {
         ),
         ("nothing stands that would go", seen().condemned(T + HOUR).graced(), None, ("False", "Withheld")),
         (
+            "all that stood was polled with, and went at once",
+            seen().with(format(Format::FluxGit)).condemned(T + HOUR).graced(),
+            None,
+            ("False", "Withdrawn"),
+        ),
+        (
             "the source is gone",
             good().has_no_token(Reason::SecretNotFound).graced(),
             Some(Opaque),
@@ -231,5 +237,52 @@ fn who_would_poll_with_a_dead_token_is_told_unless_it_is_withdrawn() {
             "{formats:?}: retained"
         );
         assert!(!says(&seen.withdraws()), "{formats:?}");
+    }
+}
+
+#[test]
+fn what_keeps_a_refused_token_though_it_is_to_be_withdrawn_says_when_that_begins() {
+    let refused = || good().refused(T + 1).refused(T + 61);
+    let expired = || good().accepted(T, Expiry::At(at(T + 90))).at(T + 91);
+    let rows = [
+        ("retained", refused(), None),
+        (
+            "withdraws",
+            refused().withdraws(),
+            Some("; spec.onInvalid takes effect with a refusal that comes ten"),
+        ),
+        (
+            "after a grace",
+            refused().graced(),
+            Some("; spec.onInvalid takes effect with a refusal that comes ten"),
+        ),
+        ("expired", expired().withdraws(), Some("; spec.onInvalid takes effect once GitHub has confirmed")),
+        ("good", good().withdraws(), None),
+        ("refused once", good().refused(T + 1).withdraws(), None),
+    ];
+    for (name, seen, expected) in rows {
+        let status = status(None, &seen);
+        let message = status.message("Published").unwrap();
+        match expected {
+            Some(expected) => assert!(message.contains(expected), "{name}: {message}"),
+            None => assert!(!message.contains("onInvalid"), "{name}: {message}"),
+        }
+    }
+}
+
+#[test]
+fn nothing_is_called_deleted_that_may_never_have_stood() {
+    let missing = seen().has_no_token(Reason::SecretNotFound).graced();
+    let missing = missing.with(|seen| {
+        (seen.withdrawing_since, seen.withdrawing_missing) = (Some(at(T - HOUR)), true);
+    });
+    for (seen, cause) in [
+        (missing, "its source Secret is missing"),
+        (seen().condemned(T + HOUR).withdraws(), "the token is of no use"),
+    ] {
+        let status = status(None, &seen);
+        assert_eq!(said(&status, "Published"), ("False", "Withdrawn"));
+        let message = status.message("Published").unwrap();
+        assert!(message.starts_with("no output stands, since") && message.ends_with(cause), "{message}");
     }
 }

@@ -5,7 +5,7 @@ use super::{
     *,
 };
 use crate::{
-    api::{Phase, RequirementStatus, RotatedToken, RotationStatus, StatusDigest},
+    api::{FurtherOldToken, Phase, RequirementStatus, RotatedToken, RotationStatus, StatusDigest},
     domain::{
         answer::{Account, Grant},
         candidate::{Candidate, Considered, Standing},
@@ -175,6 +175,7 @@ fn long_rotation() -> RotationStatus {
     RotationStatus {
         phase: Phase::SafeToRevoke,
         old_token: token.clone(),
+        further_old_tokens: vec![FurtherOldToken::from(&token); 3],
         new_token: token,
         started_at: crate::api::time(at(T)),
         published_at: Some(crate::api::time(at(T))),

@@ -44,6 +44,17 @@ fn told_beside(
     after: After<'_>,
     standbys: Option<Standbys<'_>>,
 ) -> RotationStatus {
+    written(previous, seen, others, after, standbys).unwrap().rotation.unwrap()
+}
+
+/// The whole status; `None` if nothing is to be written.
+fn written(
+    previous: &Status,
+    seen: &Observation,
+    others: &[(String, Stand)],
+    after: After<'_>,
+    standbys: Option<Standbys<'_>>,
+) -> Option<Status> {
     let (decision, summary) = (decide(seen), StatusSummary::from(previous.clone()));
     let stands = stands(&decision, &[]);
     let pass = Pass {
@@ -61,7 +72,7 @@ fn told_beside(
         web: Some("https://github.com"),
         handled_request: None,
     };
-    next(Before { summary: Some(&summary), conditions: &[] }, Some(3), &pass).unwrap().rotation.unwrap()
+    next(Before { summary: Some(&summary), conditions: &[] }, Some(3), &pass)
 }
 
 #[test]
@@ -88,6 +99,104 @@ fn a_token_that_comes_back_after_another_one_was_published_takes_its_place() {
     let back = status(Some(&published), &holding("a", T + 120)).rotation.unwrap();
     assert_eq!(back.old_token.hashed_token, token("b").describe().hashed);
     assert_eq!(back.new_token.hashed_token, token("a").describe().hashed);
+}
+
+#[test]
+fn no_token_that_an_output_may_have_held_is_forgotten_when_rotations_overlap() {
+    let hash = |letter: &str| token(letter).describe().hashed;
+    let further = |rotation: &RotationStatus| {
+        rotation.further_old_tokens.iter().map(|token| token.hashed_token).collect::<Vec<_>>()
+    };
+    let restart =
+        [serde_json::from_value(serde_json::json!({ "kind": "Deployment", "name": "web" })).unwrap()];
+    let waits = || After { restart: &restart, ..After::default() };
+    let first = status(None, &holding("a", T));
+    let after = |before: &Status, letter: &str, second: i64, after: After<'_>| {
+        let seen = holding(letter, second);
+        let rotation = told(before, &seen, &[], after);
+        Status { rotation: Some(rotation), ..status(Some(before), &seen) }
+    };
+    let second = after(&first, "b", T + 60, waits());
+    let third = after(&second, "c", T + 120, waits());
+    let fourth = after(&third, "d", T + 180, After::default()).rotation.unwrap();
+    assert_eq!(third.rotation.as_ref().map(further), Some(vec![hash("b")]));
+    assert_eq!((fourth.old_token.hashed_token, further(&fourth)), (hash("a"), vec![hash("b"), hash("c")]));
+    assert_eq!(fourth.phase, Phase::SafeToRevoke);
+    assert!(
+        fourth.message.contains("; furtherOldTokens names others to revoke once nothing else uses them"),
+        "{}",
+        fourth.message
+    );
+    let back = after(&third, "a", T + 180, After::default()).rotation.unwrap();
+    assert_eq!((back.old_token.hashed_token, further(&back)), (hash("c"), vec![hash("b")]));
+    // Some outputs may have held it though it does not do any more.
+    let mut again = second.clone();
+    let open = again.rotation.as_mut().unwrap();
+    (open.phase, open.published_at) = (Phase::Proving, None);
+    let later = after(&again, "c", T + 120, waits()).rotation.unwrap();
+    assert_eq!((later.old_token.hashed_token, further(&later)), (hash("a"), vec![hash("b")]));
+    let proving = status(Some(&first), &storing("b", T + 60));
+    let next = after(&proving, "c", T + 120, After::default());
+    assert_eq!(next.rotation.as_ref().map(further), Some(Vec::new()), "no output held the one between");
+    let last = after(&next, "d", T + 180, After::default()).rotation.unwrap();
+    assert_eq!(
+        (last.old_token.hashed_token, further(&last)),
+        (hash("c"), Vec::new()),
+        "of the first all was told"
+    );
+    // A standby takes over before the outputs' consumers have left the first one.
+    let standing = announced(&second, &["pat", "next"], "next", at(T + 120), &holding("c", T + 120));
+    let standing = standing.rotation.unwrap();
+    assert_eq!((standing.old_token.hashed_token, further(&standing)), (hash("b"), vec![hash("a")]));
+}
+
+#[test]
+fn the_first_list_of_consumers_since_the_outputs_hold_the_new_token_is_told_though_it_is_as_before() {
+    let restart =
+        [serde_json::from_value(serde_json::json!({ "kind": "Deployment", "name": "web" })).unwrap()];
+    let consumers = Some(Consumers::default());
+    let pass = |before: &Status, second: i64, published: Option<i64>| {
+        let following =
+            Following { published: published.map(at), consumers: consumers.clone(), ..Following::default() };
+        let after = After {
+            restart: &restart,
+            lists_consumers: true,
+            following: Some(&following),
+            ..After::default()
+        };
+        let seen = holding("b", T + 60).at(second);
+        written(before, &seen, &[], after, None)
+    };
+    let first = pass(&status(None, &holding("a", T)), T + 60, None).unwrap();
+    let rotation = first.rotation.as_ref().unwrap();
+    assert_eq!((rotation.phase, rotation.published_at.clone()), (Phase::Restarting, Some(time(at(T + 60)))));
+    // It was listed in the second before.
+    let mut listed = first.clone();
+    listed.consumers.as_mut().unwrap().observed_at = time(at(T + 59));
+    let second = pass(&listed, T + 65, Some(T + 60)).unwrap();
+    assert_eq!(second.consumers.as_ref().unwrap().observed_at.0, at(T + 65));
+    assert_eq!(pass(&second, T + 70, Some(T + 60)), None, "once");
+}
+
+#[test]
+fn what_is_left_to_revoke_is_said_though_the_old_token_has_ended() {
+    let refused = || {
+        let (mut refused, dead) = (status(None, &holding("a", T)), holding("a", T + 60));
+        refused = status(Some(&refused), &dead.refused(T + 60).refused(T + 120).at(T + 120));
+        refused
+    };
+    let restart =
+        [serde_json::from_value(serde_json::json!({ "kind": "Deployment", "name": "web" })).unwrap()];
+    let after = After { restart: &restart, ..After::default() };
+    let first = refused();
+    let second = told(&first, &holding("b", T + 180), &[], after);
+    assert_eq!(second.old_token_ended.as_deref(), Some("BadCredentials"));
+    let open = Status { rotation: Some(second), ..status(Some(&first), &holding("b", T + 180)) };
+    let third = told(&open, &holding("c", T + 240), &[], After::default());
+    assert_eq!(third.phase, Phase::SafeToRevoke);
+    assert!(!third.message.contains("nothing is left"), "{}", third.message);
+    assert!(third.message.contains("furtherOldTokens"), "{}", third.message);
+    assert_eq!(third.revoke_at.as_deref(), Some("https://github.com/settings/tokens"));
 }
 
 #[test]
@@ -193,6 +302,7 @@ fn a_token_that_somebody_else_has_is_not_safe_to_revoke() {
         taken_in: names(&[]),
         beside: names(beside),
         elsewhere,
+        is_partial: false,
     };
     let rows = [
         ("nobody", holders(&[], &[], 0), Phase::SafeToRevoke, None, "revoke it"),
@@ -238,6 +348,33 @@ fn a_token_that_somebody_else_has_is_not_safe_to_revoke() {
 }
 
 #[test]
+fn a_look_at_others_that_was_cut_short_calls_no_token_safe_to_revoke_and_forgets_nobody() {
+    let first = status(None, &holding("a", T));
+    let said = |before: &Status, at, holders: Holders| {
+        told(before, &holding("b", at), &[], After { holders: Some(&holders), ..After::default() })
+    };
+    let cut = || Holders { is_partial: true, ..Holders::default() };
+    let unknown = said(&first, T + 60, cut());
+    assert_eq!((unknown.phase, unknown.other_connections), (Phase::WaitingForConsumers, Some(0)));
+    let of_others = StatusDigest::from(Status { rotation: Some(unknown.clone()), ..Status::default() });
+    assert!(!of_others.leaves().unwrap().waits_for_itself, "it keeps nobody else waiting");
+    assert!(unknown.message.contains("looks whether connections of another operator"), "{}", unknown.message);
+    assert_eq!(unknown.revoke_at, None);
+
+    let known = Holders { beside: vec!["x".to_owned()], ..cut() };
+    let waiting = said(&first, T + 60, known);
+    assert_eq!((waiting.phase, waiting.other_connections), (Phase::WaitingForConsumers, Some(1)));
+    let rotating = |rotation: &RotationStatus| Status {
+        rotation: Some(rotation.clone()),
+        ..status(Some(&first), &holding("b", T + 60))
+    };
+    assert_eq!(said(&rotating(&waiting), T + 70, cut()), waiting, "what was known says more");
+    let over = said(&rotating(&waiting), T + 80, Holders::default());
+    assert_eq!(over.phase, Phase::SafeToRevoke);
+    assert_eq!(said(&rotating(&unknown), T + 80, Holders::default()).phase, Phase::SafeToRevoke);
+}
+
+#[test]
 fn an_acceptance_that_only_a_status_remembers_calls_no_token_safe_to_revoke() {
     let first = status(None, &holding("a", T));
     let remembered = holding("b", T + 60).with(|seen| seen.heard = Heard::default());
@@ -260,6 +397,36 @@ fn what_may_not_be_listed_is_said_where_the_old_token_is_called_safe_to_revoke()
         assert_eq!(rotation.phase, Phase::SafeToRevoke);
         let words = "the operator may not list pods, cronjobs, so look there for yourself first";
         assert_eq!(rotation.message.contains(words), is_told, "{}", rotation.message);
+    }
+}
+
+#[test]
+fn that_nobody_looks_who_has_the_old_token_is_said_where_it_is_called_safe_to_revoke() {
+    let first = status(None, &holding("a", T));
+    let consumers = Some(Consumers::default());
+    let following = Following { published: Some(at(T + 60)), consumers, ..Following::default() };
+    let looks = After { lists_consumers: true, following: Some(&following), ..After::default() };
+    let held = || holding("b", T + 60);
+    let rows = [
+        ("nobody looks", After::default(), held(), true),
+        ("the operator looks", looks, held(), false),
+        ("no outputs", After::default(), held().with(|seen| seen.demand.outputs.clear()), false),
+        ("nobody looks, and the login is long", After::default(), held(), true),
+    ];
+    for (name, after, seen, is_told) in rows {
+        let mut before = first.clone();
+        if name.ends_with("long") {
+            before.token.as_mut().unwrap().login = Some("a".repeat(39));
+        }
+        let rotation = told(&before, &seen, &[], after);
+        assert_eq!(rotation.phase, Phase::SafeToRevoke);
+        let message = rotation.message;
+        assert!(
+            message.contains("revoke it") && message.ends_with("oldToken.hashedToken"),
+            "{name}: {message}"
+        );
+        let words = "; the operator does not look who does (setting consumers)";
+        assert_eq!(message.contains(words), is_told, "{name}: {message}");
     }
 }
 

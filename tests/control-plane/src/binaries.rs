@@ -23,16 +23,28 @@ pub enum Program {
     Etcd,
     /// The API server.
     KubeApiserver,
+    /// That of the oldest Kubernetes that tests run on.
+    OldestKubeApiserver,
     /// Garbage collection and the deletion of namespaces, among others.
     KubeControllerManager,
+    /// What chooses a node for each Pod.
+    KubeScheduler,
+    /// What runs the Pods of a node.
+    Kubelet,
     /// The package manager, for the test of the chart.
     Helm,
+    /// What checks manifests against schemas.
+    Kubeconform,
     /// The Lua that Argo CD runs health checks with, as a program.
     Lua,
     /// What scrapes the operator and evaluates its rules.
     Prometheus,
     /// What tests rules.
     Promtool,
+    /// What checks the configuration of Alertmanager.
+    Amtool,
+    /// What evaluates the mixin.
+    Jsonnet,
 }
 
 /// Why a program could not be had.
@@ -70,12 +82,17 @@ impl Program {
     pub fn name(self) -> &'static str {
         match self {
             Self::Etcd => "etcd",
-            Self::KubeApiserver => "kube-apiserver",
+            Self::KubeApiserver | Self::OldestKubeApiserver => "kube-apiserver",
             Self::KubeControllerManager => "kube-controller-manager",
+            Self::KubeScheduler => "kube-scheduler",
+            Self::Kubelet => "kubelet",
             Self::Helm => "helm",
+            Self::Kubeconform => "kubeconform",
             Self::Lua => "glua",
             Self::Prometheus => "prometheus",
             Self::Promtool => "promtool",
+            Self::Amtool => "amtool",
+            Self::Jsonnet => "jsonnet",
         }
     }
 
@@ -87,14 +104,18 @@ impl Program {
     pub fn version(self) -> Result<&'static str, Error> {
         let (module, go_mod) = match self {
             Self::Etcd => ("go.etcd.io/etcd/server/v3", include_str!("../go/etcd/go.mod")),
-            Self::KubeApiserver | Self::KubeControllerManager => {
+            Self::KubeApiserver | Self::KubeControllerManager | Self::KubeScheduler | Self::Kubelet => {
                 ("k8s.io/kubernetes", include_str!("../go/kubernetes/go.mod"))
             }
+            Self::OldestKubeApiserver => ("k8s.io/kubernetes", include_str!("../go/kubernetes-1.33/go.mod")),
             Self::Helm => ("helm.sh/helm/v4", include_str!("../go/helm/go.mod")),
+            Self::Kubeconform => ("github.com/yannh/kubeconform", include_str!("../go/kubeconform/go.mod")),
             Self::Lua => ("github.com/yuin/gopher-lua", include_str!("../go/lua/go.mod")),
             Self::Prometheus | Self::Promtool => {
                 ("github.com/prometheus/prometheus", include_str!("../go/prometheus/go.mod"))
             }
+            Self::Amtool => ("github.com/prometheus/alertmanager", include_str!("../go/alertmanager/go.mod")),
+            Self::Jsonnet => ("github.com/google/go-jsonnet", include_str!("../go/jsonnet/go.mod")),
         };
         required(module, go_mod).ok_or(Error::Unpinned { module })
     }
@@ -107,11 +128,26 @@ impl Program {
                 "k8s.io/kubernetes/cmd/kube-apiserver",
                 concat!(env!("CARGO_MANIFEST_DIR"), "/go/kubernetes"),
             ),
+            Self::OldestKubeApiserver => (
+                "k8s.io/kubernetes/cmd/kube-apiserver",
+                concat!(env!("CARGO_MANIFEST_DIR"), "/go/kubernetes-1.33"),
+            ),
             Self::KubeControllerManager => (
                 "k8s.io/kubernetes/cmd/kube-controller-manager",
                 concat!(env!("CARGO_MANIFEST_DIR"), "/go/kubernetes"),
             ),
+            Self::KubeScheduler => (
+                "k8s.io/kubernetes/cmd/kube-scheduler",
+                concat!(env!("CARGO_MANIFEST_DIR"), "/go/kubernetes"),
+            ),
+            Self::Kubelet => {
+                ("k8s.io/kubernetes/cmd/kubelet", concat!(env!("CARGO_MANIFEST_DIR"), "/go/kubernetes"))
+            }
             Self::Helm => ("helm.sh/helm/v4/cmd/helm", concat!(env!("CARGO_MANIFEST_DIR"), "/go/helm")),
+            Self::Kubeconform => (
+                "github.com/yannh/kubeconform/cmd/kubeconform",
+                concat!(env!("CARGO_MANIFEST_DIR"), "/go/kubeconform"),
+            ),
             Self::Lua => {
                 ("github.com/yuin/gopher-lua/cmd/glua", concat!(env!("CARGO_MANIFEST_DIR"), "/go/lua"))
             }
@@ -122,6 +158,14 @@ impl Program {
             Self::Promtool => (
                 "github.com/prometheus/prometheus/cmd/promtool",
                 concat!(env!("CARGO_MANIFEST_DIR"), "/go/prometheus"),
+            ),
+            Self::Amtool => (
+                "github.com/prometheus/alertmanager/cmd/amtool",
+                concat!(env!("CARGO_MANIFEST_DIR"), "/go/alertmanager"),
+            ),
+            Self::Jsonnet => (
+                "github.com/google/go-jsonnet/cmd/jsonnet",
+                concat!(env!("CARGO_MANIFEST_DIR"), "/go/jsonnet"),
             ),
         }
     }
@@ -137,7 +181,7 @@ impl Program {
     /// Flags of the linker: no debug information, and for Kubernetes its version, which is empty otherwise.
     fn linker_flags(self, version: &str) -> String {
         let mut flags = "-s -w".to_owned();
-        if matches!(self, Self::KubeApiserver | Self::KubeControllerManager) {
+        if self.package().0.starts_with("k8s.io/kubernetes/") {
             let mut numbers = version.trim_start_matches('v').split('.');
             let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
             for (variable, value) in [("gitVersion", version), ("gitMajor", major), ("gitMinor", minor)] {
@@ -161,6 +205,8 @@ impl Program {
 pub fn find(program: Program) -> Result<PathBuf, Error> {
     let mut tried = Vec::new();
     match folder_in("KUBEBUILDER_ASSETS") {
+        // An old one is not what a user keeps there.
+        Some(_) if program == Program::OldestKubeApiserver => {}
         Some(folder) => {
             let path = folder.join(program.name());
             if path.is_file() {
@@ -213,7 +259,7 @@ fn build_once(
     fs::rename(&built, path).map_err(broken(path))
 }
 
-fn required(module: &str, go_mod: &'static str) -> Option<&'static str> {
+pub(crate) fn required(module: &str, go_mod: &'static str) -> Option<&'static str> {
     let mut lines = go_mod.lines().map(|line| line.trim().trim_start_matches("require "));
     lines.find_map(|line| line.strip_prefix(module)?.strip_prefix(' ')?.split_whitespace().next())
 }
@@ -277,11 +323,17 @@ mod tests {
         for program in [
             Program::Etcd,
             Program::KubeApiserver,
+            Program::OldestKubeApiserver,
             Program::KubeControllerManager,
+            Program::KubeScheduler,
+            Program::Kubelet,
             Program::Helm,
+            Program::Kubeconform,
             Program::Lua,
             Program::Prometheus,
             Program::Promtool,
+            Program::Amtool,
+            Program::Jsonnet,
         ] {
             assert!(program.version().unwrap().starts_with('v'), "{program:?}");
         }

@@ -8,8 +8,8 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
 };
 
-/// Names by which the API server is reached, from here and from inside a cluster.
-const SERVER_NAMES: [&str; 3] = ["127.0.0.1", "localhost", "kubernetes.default.svc"];
+/// Names by which the API server is reached, from here and from inside a cluster: the last one is its Service's address.
+const SERVER_NAMES: [&str; 4] = ["127.0.0.1", "localhost", "kubernetes.default.svc", "10.0.0.1"];
 
 #[derive(Debug)]
 pub(crate) struct Authority {

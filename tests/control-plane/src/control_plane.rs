@@ -10,14 +10,15 @@ pub use snapshot::Snapshot;
 
 use crate::{
     audit::{self, AuditEvent},
+    binaries::Program,
     certificates::{Authority, Pair, token_keys},
     guard::Guarded,
     kubeconfig::Credentials,
+    port::Port,
 };
 use kube::Config;
 use std::{
     fs, io,
-    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
 };
 use tempfile::TempDir;
@@ -25,9 +26,30 @@ use tempfile::TempDir;
 /// How many times to choose another port when ours was taken before the API server had it.
 const PORTS: usize = 5;
 
+/// Which Kubernetes the API server is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kubernetes {
+    /// The present one.
+    #[default]
+    Present,
+    /// The oldest one that tests run on, which is built for them alone.
+    Oldest,
+}
+
+impl Kubernetes {
+    const fn api_server(self) -> Program {
+        match self {
+            Self::Present => Program::KubeApiserver,
+            Self::Oldest => Program::OldestKubeApiserver,
+        }
+    }
+}
+
 /// What a control plane does beyond answering.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
+    /// Which Kubernetes the API server is of.
+    pub kubernetes: Kubernetes,
     /// Whether the API server keeps an audit log, for [`ControlPlane::audit`].
     pub audit: bool,
     /// Whether there are garbage collection and namespace deletion from the start, see
@@ -35,6 +57,9 @@ pub struct Options {
     pub controller_manager: bool,
     /// Whether the API server sends lists in pages only, and not as a stream of events too, as before Kubernetes 1.34.
     pub paged_lists: bool,
+    /// Whether Pods are made, scheduled and run: kube-controller-manager runs all of its controllers, there is a kube-scheduler,
+    /// and kubelets may join, each as `system:node:<name>` of `system:nodes`.
+    pub workloads: bool,
 }
 
 /// A running etcd and kube-apiserver with RBAC, killed with all they know when this value is dropped.
@@ -43,11 +68,12 @@ pub struct Options {
 #[derive(Debug)]
 pub struct ControlPlane {
     // In the order in which they are dropped: nobody misses what is gone already, and the folder is last.
+    scheduler: Option<Guarded>,
     controller_manager: Option<Guarded>,
     api_server: Option<Guarded>,
     etcd: Option<Guarded>,
     options: Options,
-    port: u16,
+    port: Port,
     url: String,
     authority: Authority,
     admin_kubeconfig: PathBuf,
@@ -73,8 +99,11 @@ impl ControlPlane {
                 Err(Error::PortTaken { .. }) if left > 0 => continue,
                 started => started?,
             }
-            if options.controller_manager {
+            if options.controller_manager || options.workloads {
                 control_plane.start_controller_manager().await?;
+            }
+            if options.workloads {
+                control_plane.start_scheduler().await?;
             }
             return Ok(control_plane);
         }
@@ -86,7 +115,7 @@ impl ControlPlane {
     }
 
     /// The folder with all files of this control plane, among them the logs `etcd.log`, `kube-apiserver.log` and
-    /// `kube-controller-manager.log`. It goes with the control plane.
+    /// `kube-controller-manager.log`, and the certificate `authority.crt` of all who answer. It goes with the control plane.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
@@ -113,18 +142,19 @@ impl ControlPlane {
         }
     }
 
-    /// A folder with keys and certificates, and a port that was free a moment ago.
+    /// A folder with keys and certificates, and a port.
     async fn prepare(options: Options) -> Result<Self, Error> {
         let directory = tempfile::Builder::new().prefix("control-plane-").tempdir();
         let directory = directory.map_err(|source| Error::File { path: std::env::temp_dir(), source })?;
-        let port = free_port().map_err(|source| Error::Port { source })?;
-        let url = format!("https://127.0.0.1:{port}");
+        let port = Port::reserve().map_err(|source| Error::Port { source })?;
+        let url = format!("https://{}", port.address());
         let authority = Authority::new().map_err(Error::certificate("an authority"))?;
         let admin = authority.user("admin", Some("system:masters"));
         let admin = Credentials::Certificate(&admin.map_err(Error::certificate("the certificate of admin"))?);
         let admin_kubeconfig = access::write_kubeconfig(directory.path(), &url, &authority, admin)?;
         let admin = access::read_config(&admin_kubeconfig).await?;
         let control_plane = Self {
+            scheduler: None,
             controller_manager: None,
             api_server: None,
             etcd: None,
@@ -147,6 +177,12 @@ impl ControlPlane {
         self.write("authority.crt", &self.authority.certificate())?;
         self.write_pair("kube-apiserver.crt", "kube-apiserver.key", &server)?;
         self.write_pair("tokens.pub", "tokens.key", &tokens)?;
+        if self.options.workloads {
+            let client = self.authority.user("kube-apiserver", Some("system:masters"));
+            let client =
+                client.map_err(Error::certificate("the certificate of kube-apiserver for kubelets"))?;
+            self.write_pair("kubelet-client.crt", "kubelet-client.key", &client)?;
+        }
         self.write("audit-policy.yaml", audit::POLICY)
     }
 
@@ -163,8 +199,4 @@ impl ControlPlane {
     fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
-}
-
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

@@ -19,10 +19,13 @@ mod certificates;
 mod control_plane;
 pub mod guard;
 mod kubeconfig;
+mod port;
+pub mod sources;
 pub mod usage;
 
 pub use audit::AuditEvent;
 pub use binaries::Program;
-pub use control_plane::{ControlPlane, Error, Options, Snapshot};
+pub use control_plane::{ControlPlane, Error, Kubernetes, Options, Snapshot};
 pub use guard::{Guarded, Launch};
+pub use port::Port;
 pub use usage::{Usage, usage};

@@ -1,7 +1,8 @@
 //! The handle of a running simulator.
 
 use crate::{
-    Error, authority,
+    Error,
+    authority::{self, Identity},
     budget::AddressLimit,
     journal::Call,
     new_token::NewToken,
@@ -30,6 +31,7 @@ pub struct Simulator {
     shared: Arc<Shared>,
     address: SocketAddr,
     ca_pem: Option<String>,
+    client_pem: Option<(String, String)>,
     server: JoinHandle<()>,
 }
 
@@ -43,13 +45,23 @@ impl Simulator {
         Simulator::start_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), false).await
     }
 
-    /// Over TLS on a free port of 127.0.0.1, for `localhost`, 127.0.0.1 and `::1`, by a certificate authority made for it.
+    /// Over TLS on a free port of 127.0.0.1, for `localhost`, 127.0.0.1, `::1` and `api.github.com`, by a certificate authority made for
+    /// it.
     ///
     /// # Errors
     ///
     /// [`Error::Listen`] if there is no such port, [`Error::Certificate`] or [`Error::Tls`] if the machine cannot make keys.
     pub async fn start_tls() -> Result<Simulator, Error> {
         Simulator::start_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), true).await
+    }
+
+    /// The same, and only a client with [`Simulator::client_pem`] is let in.
+    ///
+    /// # Errors
+    ///
+    /// As [`Simulator::start_tls`].
+    pub async fn start_mutual_tls() -> Result<Simulator, Error> {
+        Simulator::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), Some(authority::identity(true)?)).await
     }
 
     /// On this address; port 0 is a free one.
@@ -61,17 +73,23 @@ impl Simulator {
         if !address.ip().is_loopback() {
             return Err(Error::NotLoopback { address });
         }
+        let identity = if tls { Some(authority::identity(false)?) } else { None };
+        Simulator::listen(address, identity).await
+    }
+
+    async fn listen(address: SocketAddr, identity: Option<Identity>) -> Result<Simulator, Error> {
         let failed = |source| Error::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let identity = if tls { Some(authority::identity()?) } else { None };
-        let (ca_pem, acceptor) = match identity {
-            Some(identity) => (Some(identity.ca_pem), Some(TlsAcceptor::from(identity.config))),
-            None => (None, None),
+        let (ca_pem, acceptor, client_pem) = match identity {
+            Some(identity) => {
+                (Some(identity.ca_pem), Some(TlsAcceptor::from(identity.config)), identity.client)
+            }
+            None => (None, None, None),
         };
-        let shared = Arc::new(Shared::new(if tls { "https" } else { "http" }));
+        let shared = Arc::new(Shared::new(if acceptor.is_some() { "https" } else { "http" }));
         let server = tokio::spawn(serve(listener, acceptor, Arc::clone(&shared)));
-        Ok(Simulator { shared, address, ca_pem, server })
+        Ok(Simulator { shared, address, ca_pem, client_pem, server })
     }
 
     /// Stops, and returns when port and connections are closed, so that another can listen there.
@@ -97,6 +115,11 @@ impl Simulator {
     /// The certificate a client must trust, as PEM; `None` without TLS.
     pub fn ca_pem(&self) -> Option<&str> {
         self.ca_pem.as_deref()
+    }
+
+    /// Certificate and key of the only client that is let in, as PEM; `None` if all are.
+    pub fn client_pem(&self) -> Option<(&str, &str)> {
+        self.client_pem.as_ref().map(|(certificate, key)| (certificate.as_str(), key.as_str()))
     }
 
     /// The numeric id of an account, which is made if there is none of that login.
@@ -248,6 +271,11 @@ impl Simulator {
     /// How long every answer, and every cut, is held back after the call was noted.
     pub fn latency(&self, duration: Duration) {
         self.world().latency = duration;
+    }
+
+    /// Whether every answer, and every cut, is held back after the call was noted, until this is called with false.
+    pub fn hold(&self, held: bool) {
+        self.world().held.send_replace(held);
     }
 
     /// How far the simulator's clock is ahead of the machine's: `Date`, expiry and resets go by it.

@@ -142,7 +142,7 @@ async fn answer(
     request: Request,
 ) -> Response {
     let question = question(&request, connection.address);
-    let (outcome, latency) = {
+    let (outcome, latency, mut held) = {
         let mut world = shared.world();
         let machine = Timestamp::now();
         let now = world.now(machine);
@@ -150,9 +150,11 @@ async fn answer(
         let authorized = question.header("authorization").is_some();
         let glimpse = Glimpse { at: machine, authorized, status: outcome.status() };
         shared.journal.note(glimpse, || call(question, token, glimpse, &connection, &world));
-        (outcome, world.latency)
+        (outcome, world.latency, world.held.subscribe())
     };
     tokio::time::sleep(latency).await;
+    // Its sender lives as long as the simulator.
+    let _ = held.wait_for(|held| !held).await;
     match outcome {
         Outcome::Answer(answer) => response(answer),
         Outcome::Cut => {

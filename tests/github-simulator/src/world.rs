@@ -20,6 +20,7 @@ use std::{
     net::IpAddr,
     time::Duration,
 };
+use tokio::sync::watch;
 
 /// Bytes of a token's text that tell whether a look at all the others is worth while.
 const BEGINNING: usize = 4;
@@ -43,6 +44,8 @@ pub(crate) struct World {
     pub(crate) refused: Chosen,
     pub(crate) outage: Option<Outage>,
     pub(crate) latency: Duration,
+    /// Whether answers are held back until that is over.
+    pub(crate) held: watch::Sender<bool>,
     pub(crate) clock_offset: SignedDuration,
     pub(crate) date_offset: SignedDuration,
     scripts: BTreeMap<String, VecDeque<Reply>>,
@@ -113,6 +116,7 @@ impl World {
             refused: Chosen::default(),
             outage: None,
             latency: Duration::ZERO,
+            held: watch::Sender::new(false),
             clock_offset: SignedDuration::ZERO,
             date_offset: SignedDuration::ZERO,
             scripts: BTreeMap::new(),

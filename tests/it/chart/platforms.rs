@@ -12,19 +12,113 @@ async fn what_is_given_for_the_pod_stands_in_it() {
     let manifests = rendered(&["--values", file.path().to_str().unwrap()]);
     let deployment = &of_kind(&manifests, "Deployment")["spec"];
     let pod = &deployment["template"]["spec"];
-    for name in ["hostAliases", "dnsConfig", "topologySpreadConstraints"] {
+    for name in [
+        "hostAliases",
+        "dnsConfig",
+        "topologySpreadConstraints",
+        "imagePullSecrets",
+        "affinity",
+        "tolerations",
+        "nodeSelector",
+        "priorityClassName",
+        "terminationGracePeriodSeconds",
+    ] {
+        assert!(!values[name].is_null(), "{name}");
         assert_eq!(pod[name], values[name], "{name}");
     }
+    let image = |field: &str| values["image"][field].as_str().unwrap().to_owned();
+    let by_digest = format!("{}@{}", image("repository"), image("digest"));
+    assert_eq!(pod["containers"][0]["image"], by_digest, "the digest outweighs the tag");
+    let by_tag = rendered(&["--set", "image.tag=next"]);
+    let of_tag = &of_kind(&by_tag, "Deployment")["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(of_tag["image"], "github-pat-operator:next");
+    // Helm merges these with the defaults.
+    for place in ["/requests/cpu", "/limits/memory"] {
+        let given = values["resources"].pointer(place);
+        assert_eq!(
+            (given.is_some(), pod["containers"][0]["resources"].pointer(place)),
+            (true, given),
+            "{place}"
+        );
+    }
+    assert_eq!(pod["containers"][0]["imagePullPolicy"], values["image"]["pullPolicy"]);
+    let marks = &deployment["template"]["metadata"];
+    assert_eq!((&marks["labels"]["team"], &marks["annotations"]["note"]), (&json!("a"), &json!("b")));
     assert_eq!(pod["securityContext"]["fsGroup"], values["podSecurityContext"]["fsGroup"]);
     let container = &pod["containers"][0];
-    assert_eq!(container["env"], values["extraEnv"]);
+    let of_pod = |name: &str, field: &str| json!({ "name": name, "valueFrom": { "fieldRef": { "fieldPath": field } } });
+    let mut env = vec![
+        of_pod("POD_NAMESPACE", "metadata.namespace"),
+        of_pod("POD_NAME", "metadata.name"),
+        of_pod("POD_UID", "metadata.uid"),
+    ];
+    env.extend(values["extraEnv"].as_array().unwrap().clone());
+    assert_eq!(container["env"], json!(env));
     assert_eq!(container["securityContext"]["privileged"], values["securityContext"]["privileged"]);
-    let proxy = json!({ "name": "proxy-1", "secret": { "secretName": "egress", "items": [{ "key": "login", "path": "credentials" }] } });
-    assert_eq!(pod["volumes"].as_array().unwrap()[1..], [proxy, values["extraVolumes"][0].clone()]);
-    assert_eq!(container["volumeMounts"][1]["name"], "proxy-1");
-    assert_eq!(container["volumeMounts"][2], values["extraVolumeMounts"][0]);
+    let proxy = json!({ "name": "proxy-c96806cc", "secret": { "secretName": "egress", "items": [{ "key": "login", "path": "credentials" }] } });
+    let sink = json!({ "name": "sink-a92c36e6", "secret": { "secretName": "hook", "items": [{ "key": "secret", "path": "secret" }] } });
+    let items = ["tls.crt", "tls.key"].map(|name| json!({ "key": name, "path": name }));
+    let tls = json!({ "name": "metrics-tls", "secret": { "secretName": "metrics-tls", "items": items } });
+    assert_eq!(
+        pod["volumes"].as_array().unwrap()[1..],
+        [tls, proxy, sink, values["extraVolumes"][0].clone()]
+    );
+    assert_eq!(container["volumeMounts"][1]["name"], "metrics-tls");
+    assert_eq!(container["volumeMounts"][2]["name"], "proxy-c96806cc");
+    assert_eq!(container["volumeMounts"][3]["name"], "sink-a92c36e6");
+    assert_eq!(container["volumeMounts"][4], values["extraVolumeMounts"][0]);
     let account = of_kind(&manifests, "ServiceAccount");
-    assert_eq!(account["metadata"]["annotations"], values["serviceAccount"]["annotations"]);
+    assert_eq!(account["metadata"]["annotations"], json!({ "owner": "platform", "note": "c" }));
+}
+
+/// Values with which the chart makes one object of each kind that it can make.
+const EVERYTHING: [&str; 10] = [
+    "networkPolicy.enabled=true",
+    "metrics.serviceMonitor=true",
+    "metrics.podMonitor=true",
+    "metrics.prometheusRule=true",
+    "metrics.dashboard=true",
+    "metrics.tls.secretName=metrics-tls",
+    "metrics.authentication.enabled=true",
+    "metrics.authentication.tokenSecret.name=scraper",
+    "grant.namespaces={a}",
+    "waitingPods.enabled=true",
+];
+
+/// The same as flags, and these.
+fn everything<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    EVERYTHING.iter().flat_map(|value| ["--set", value]).chain(more.iter().copied()).collect()
+}
+
+#[test]
+fn common_annotations_stand_on_every_object_and_replace_none_of_the_charts_own() {
+    let more = ["--set", "commonAnnotations.owner=platform,serviceAccount.annotations.note=c"];
+    let manifests = rendered(&everything(&more));
+    for manifest in &manifests {
+        let mut expected = json!({ "owner": "platform" });
+        match manifest["kind"].as_str().unwrap() {
+            "CustomResourceDefinition" => expected["helm.sh/resource-policy"] = json!("keep"),
+            "ServiceAccount" => expected["note"] = json!("c"),
+            _ => {}
+        }
+        let (kind, metadata) = (&manifest["kind"], &manifest["metadata"]);
+        assert_eq!(metadata["annotations"], expected, "{kind} {}", metadata["name"]);
+    }
+    let kinds: std::collections::BTreeSet<_> =
+        manifests.iter().map(|manifest| manifest["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds.len(), 18, "{kinds:?}");
+}
+
+#[test]
+fn further_objects_come_with_the_release_and_see_its_name() {
+    let object =
+        json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "{{ .Release.Name }}-more" } });
+    let text = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: {{ .Release.Namespace }}-too }";
+    let manifests = rendered(&["--set-json", &format!("extraObjects={}", json!([object, text]))]);
+    assert_eq!(of_kind(&manifests, "Secret")["metadata"]["name"], format!("{RELEASE}-more"));
+    let added = manifests.iter().find(|manifest| manifest["metadata"]["name"] == format!("{RELEASE}-too"));
+    assert_eq!(added.unwrap()["kind"], "ConfigMap");
+    assert_eq!(manifests.len(), rendered(&[]).len() + 2);
 }
 
 #[test]
@@ -75,8 +169,8 @@ fn common_labels_stand_on_every_object_and_on_the_pod_and_replace_none_of_the_ch
     let labels =
         json!({ "team": "a", "app.kubernetes.io/name": "mine", "app.kubernetes.io/version": "mine" });
     let (flag, of_pod) = (format!("commonLabels={labels}"), "podLabels={\"team\": \"b\"}");
-    let manifests = rendered(&["--set-json", &flag, "--set-json", of_pod]);
-    let plain = rendered(&[]);
+    let manifests = rendered(&everything(&["--set-json", &flag, "--set-json", of_pod]));
+    let plain = rendered(&everything(&[]));
     assert_eq!(manifests.len(), plain.len());
     for (manifest, plain) in manifests.iter().zip(&plain) {
         let mut expected = plain["metadata"]["labels"].clone();
@@ -107,7 +201,7 @@ fn the_rights_go_to_the_service_account_that_the_pod_has() {
 #[test]
 fn helm_takes_the_values_that_the_pages_show() {
     let mut taken = Vec::new();
-    for page in ["docs/platforms.md", "docs/settings.md", "docs/getting-started.md"] {
+    for page in ["docs/platforms.md", "docs/settings.md", "docs/getting-started.md", "docs/monitoring.md"] {
         let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
         let blocks = text.split("\n```yaml\n").skip(1).map(|rest| rest.split("\n```").next().unwrap());
         let are_values = |block: &&str| !block.starts_with("apiVersion:") && !block.starts_with("hosts:");
@@ -121,6 +215,17 @@ fn helm_takes_the_values_that_the_pages_show() {
     }
     assert_eq!(
         taken,
-        ["podSecurityContext", "settings", "hostAliases", "extraVolumes", "settings", "settings"]
+        [
+            "podSecurityContext",
+            "settings",
+            "hostAliases",
+            "extraVolumes",
+            "networkPolicy",
+            "settings",
+            "settings",
+            "settings",
+            "settings",
+            "metrics"
+        ]
     );
 }

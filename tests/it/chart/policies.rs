@@ -6,15 +6,20 @@ use std::{collections::BTreeSet, time::Duration};
 use github_pat_operator::{api::GithubPatConnection, domain::output::Format};
 use k8s_openapi::api::{
     authentication::v1::TokenRequest,
+    authorization::v1::SelfSubjectAccessReview,
+    coordination::v1::Lease,
     core::v1::{ConfigMap, ServiceAccount},
     rbac::v1::ClusterRoleBinding,
 };
-use kube::{Config, api::DeleteParams};
+use kube::{
+    Config,
+    api::{DeleteParams, TypeMeta},
+};
 
 use super::*;
 
 /// A world with everything of the chart in it, and the policies at work.
-async fn guarded(flags: &[&str]) -> World {
+pub(super) async fn guarded(flags: &[&str]) -> World {
     let world = World::start().await;
     world.namespace(RELEASE).await;
     for manifest in &rendered(flags) {
@@ -23,8 +28,17 @@ async fn guarded(flags: &[&str]) -> World {
     world
 }
 
-/// A user of the namespace who has these rights there: API group, resource, names or none, verbs.
-async fn user(world: &World, name: &str, rights: &[(&str, &str, &[&str], &[&str])]) -> Client {
+/// API group, resource, names or none, verbs.
+pub(super) type Right<'a> = (&'a str, &'a str, &'a [&'a str], &'a [&'a str]);
+
+/// A user of the namespace who has these rights there.
+pub(super) async fn user(world: &World, name: &str, rights: &[Right<'_>]) -> Client {
+    allow(world, NAMESPACE, name, rights).await;
+    world.plane.client_of(&world.plane.user(name, None).unwrap()).await.unwrap()
+}
+
+/// Gives the user these rights in a namespace.
+async fn allow(world: &World, namespace: &str, name: &str, rights: &[Right<'_>]) {
     let rules: Vec<_> = rights
         .iter()
         .map(|(group, resource, names, verbs)| {
@@ -33,26 +47,48 @@ async fn user(world: &World, name: &str, rights: &[(&str, &str, &[&str], &[&str]
         .collect();
     let role = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "rules": rules,
-        "metadata": { "name": name, "namespace": NAMESPACE },
+        "metadata": { "name": name, "namespace": namespace },
     });
     let binding = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-        "metadata": { "name": name, "namespace": NAMESPACE },
+        "metadata": { "name": name, "namespace": namespace },
         "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name },
         "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name }],
     });
     for object in [role, binding] {
         apply(&world.client, &object, false).await;
     }
-    world.plane.client_of(&world.plane.user(name, None).unwrap()).await.unwrap()
+    let client = world.plane.client_of(&world.plane.user(name, None).unwrap()).await.unwrap();
+    if let Some((group, resource, names, verbs)) = rights.last() {
+        until_allowed(&client, json!({
+            "namespace": namespace, "group": group, "resource": resource, "name": names.last(), "verb": verbs.last(),
+        }))
+        .await;
+    }
 }
 
-fn connection(name: &str, spec: &Value) -> GithubPatConnection {
+/// Waits until this client has the right: the authorizer hears of a new Role a moment later.
+async fn until_allowed(client: &Client, right: Value) {
+    let reviews = Api::<SelfSubjectAccessReview>::all(client.clone());
+    let review: SelfSubjectAccessReview = from(json!({ "spec": { "resourceAttributes": right } }));
+    let is_allowed = async || {
+        let reviewed = reviews.create(&PostParams::default(), &review).await.unwrap();
+        reviewed.status.is_some_and(|status| status.allowed)
+    };
+    let allowed = tokio::time::timeout(SOON, async {
+        while !is_allowed().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    assert!(allowed.await.is_ok(), "never allowed: {right}");
+}
+
+pub(super) fn connection(name: &str, spec: &Value) -> GithubPatConnection {
     from(json!({ "metadata": { "name": name }, "spec": spec }))
 }
 
 /// The sentence with which a policy refused it, if one did.
-fn refusal<T>(result: Result<T, kube::Error>) -> Option<String> {
+pub(super) fn refusal<T>(result: Result<T, kube::Error>) -> Option<String> {
     match result {
         Ok(_) => None,
         Err(kube::Error::Api(status)) => Some(status.message.clone()),
@@ -61,7 +97,10 @@ fn refusal<T>(result: Result<T, kube::Error>) -> Option<String> {
 }
 
 /// Waits until the API server applies the policies: it learns of them a moment after they are made.
-async fn until_refused<T>(what: &str, attempt: impl AsyncFn() -> Result<T, kube::Error>) -> String {
+pub(super) async fn until_refused<T>(
+    what: &str,
+    attempt: impl AsyncFn() -> Result<T, kube::Error>,
+) -> String {
     let deadline = tokio::time::Instant::now() + SOON;
     loop {
         if let Some(sentence) = refusal(attempt().await) {
@@ -72,7 +111,7 @@ async fn until_refused<T>(what: &str, attempt: impl AsyncFn() -> Result<T, kube:
     }
 }
 
-const CONNECTIONS: (&str, &str, &[&str], &[&str]) =
+pub(super) const CONNECTIONS: (&str, &str, &[&str], &[&str]) =
     ("githubpat.dev", "githubpatconnections", &[], &["get", "create", "update", "patch", "delete"]);
 
 #[tokio::test]
@@ -200,6 +239,28 @@ async fn whoever_applies_a_connection_is_warned_that_the_operator_may_not_read_i
     }
 }
 
+#[tokio::test]
+async fn an_operator_that_keeps_to_some_namespaces_says_nothing_about_connections_elsewhere() {
+    let world = World::start().await;
+    for namespace in [RELEASE, "team-b"] {
+        world.namespace(namespace).await;
+    }
+    for manifest in &rendered(&["--set", "watchNamespaces={team-b}"]) {
+        apply(&world.client, manifest, false).await;
+    }
+    let nobody = user(&world, "nobody", &[CONNECTIONS]).await;
+    allow(&world, "team-b", "nobody", &[CONNECTIONS]).await;
+    let dry = PostParams { dry_run: true, ..PostParams::default() };
+    let plain = connection("ci", &json!({ "secretRef": { "name": "ci" } }));
+    let of = |namespace: &str| Api::<GithubPatConnection>::namespaced(nobody.clone(), namespace);
+    until_refused("a stranger", async || of("team-b").create(&dry, &plain).await).await;
+    assert_eq!(refusal(of(NAMESPACE).create(&dry, &plain).await), None, "another operator's");
+    let manifests = rendered(&["--set", "watchNamespaces={team-b}"]);
+    assert!(
+        manifests.iter().all(|manifest| manifest["metadata"]["name"] != format!("{RELEASE}-not-granted"))
+    );
+}
+
 /// The operator's ServiceAccount, with every right that there is.
 async fn stolen(world: &World) -> Client {
     let binding: ClusterRoleBinding = from(json!({
@@ -226,7 +287,7 @@ fn secret_of(name: &str, type_: &str, labels: &Value, annotations: &Value) -> Se
 
 #[tokio::test]
 async fn a_stolen_service_account_changes_nothing_but_what_the_operator_makes() {
-    let world = guarded(&["--set", "restartWorkloads=true"]).await;
+    let world = guarded(&["--set", "restartWorkloads=true,waitingPods.enabled=true"]).await;
     let thief = stolen(&world).await;
     let (secrets, theirs) = (Api::<Secret>::namespaced(thief.clone(), NAMESPACE), world.secrets());
     let dry = PostParams { dry_run: true, ..PostParams::default() };
@@ -297,27 +358,67 @@ async fn a_stolen_service_account_changes_nothing_but_what_the_operator_makes() 
     let made = accounts.create_token_request(RELEASE, &PostParams::default(), &TokenRequest::default()).await;
     assert!(refusal(made).unwrap().contains("does not CREATE /serviceaccounts/token"));
 
+    let leases = Api::<Lease>::namespaced(thief.clone(), RELEASE);
+    for (name, refused) in [(RELEASE, false), ("other", true)] {
+        let lease: Lease = from(json!({ "metadata": { "name": name } }));
+        assert_eq!(refusal(leases.create(&dry, &lease).await).is_some(), refused, "{name}");
+        let theirs = Api::<Lease>::namespaced(world.client.clone(), RELEASE);
+        theirs.create(&PostParams::default(), &lease).await.unwrap();
+        let held = Patch::Merge(json!({ "spec": { "holderIdentity": "thief" } }));
+        let params = PatchParams { dry_run: true, ..PatchParams::default() };
+        assert_eq!(refusal(leases.patch(name, &params, &held).await).is_some(), refused, "{name}");
+        let gone = leases.delete(name, &DeleteParams { dry_run: true, ..DeleteParams::default() }).await;
+        assert!(refusal(gone).is_some_and(|said| said.contains("does not DELETE")), "{name}");
+    }
+
     restarts(&world, &thief).await;
+    waiting::of_a_pod_only_our_gate_is_taken_off(&world, &thief).await;
     // Everybody else is left alone.
     let made = world.secrets().create(&dry, &secret_of("b", "example.com/own", &none, &none)).await;
     assert_eq!(refusal(made), None);
 }
 
-/// A workload is restarted by an annotation, and changed in no other way.
+/// A workload is restarted by an annotation, and changed in no other way. The API server itself changes some of it then.
 async fn restarts(world: &World, thief: &Client) {
     let template = json!({
-        "metadata": { "labels": { "app": "a" } }, "spec": { "containers": [{ "name": "main", "image": "a" }] },
+        "metadata": { "labels": { "app": "a" }, "annotations": { "theirs": "1", "restart.githubpat.dev/old": "1" } },
+        "spec": { "containers": [{ "name": "main", "image": "a" }] },
     });
     let deployment: DynamicObject = from(json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "a" },
         "spec": { "selector": { "matchLabels": { "app": "a" } }, "template": template },
     }));
     rights::workloads(world, "Deployment").create(&PostParams::default(), &deployment).await.unwrap();
+    for kind in ["DaemonSet", "StatefulSet"] {
+        let mut workload = deployment.clone();
+        workload.types = Some(TypeMeta { api_version: "apps/v1".to_owned(), kind: kind.to_owned() });
+        rights::workloads(world, kind).create(&PostParams::default(), &workload).await.unwrap();
+        let gvk = GroupVersionKind::gvk("apps", "v1", kind);
+        let workloads: Api<DynamicObject> =
+            Api::namespaced_with(thief.clone(), NAMESPACE, &ApiResource::from_gvk(&gvk));
+        let note = json!({ "metadata": { "annotations": { "restart.githubpat.dev/ci": "x" } } });
+        let restart = Patch::Merge(json!({ "spec": { "template": note } }));
+        let params = PatchParams { dry_run: true, ..PatchParams::default() };
+        assert_eq!(refusal(workloads.patch("a", &params, &restart).await), None, "{kind}");
+    }
     let gvk = GroupVersionKind::gvk("apps", "v1", "Deployment");
     let deployments: Api<DynamicObject> =
         Api::namespaced_with(thief.clone(), NAMESPACE, &ApiResource::from_gvk(&gvk));
     let rows = [
         (json!({ "template": { "metadata": { "annotations": { "restart.githubpat.dev/ci": "x" } } } }), true),
+        (
+            json!({ "template": { "metadata": { "annotations": { "restart.githubpat.dev/old": null } } } }),
+            true,
+        ),
+        (
+            json!({ "template": { "metadata": { "annotations": { "inject.example.com/secret": "all" } } } }),
+            false,
+        ),
+        (json!({ "template": { "metadata": { "annotations": { "theirs": "2" } } } }), false),
+        (json!({ "template": { "metadata": { "annotations": { "theirs": null } } } }), false),
+        (json!({ "template": { "metadata": { "labels": { "role": "admin" } } } }), false),
+        (json!({ "paused": true }), false),
+        (json!({ "strategy": { "type": "Recreate", "rollingUpdate": null } }), false),
         (json!({ "replicas": 7 }), false),
         (json!({ "template": { "spec": { "hostNetwork": true } } }), false),
         (json!({ "template": { "spec": { "containers": [{ "name": "main", "image": "theirs" }] } } }), false),
@@ -346,9 +447,10 @@ fn each_policy_can_be_turned_off_and_the_types_are_those_that_the_operator_makes
             .collect()
     };
     let all = policies(&[]);
-    assert_eq!(all.len(), 3);
+    assert_eq!(all.len(), 4);
     let values = [
         ("requireSecretAccess", "secret-access"),
+        ("requireWorkloadAccess", "workload-access"),
         ("warnUnlessGranted", "not-granted"),
         ("confineOperator", "confined"),
     ];

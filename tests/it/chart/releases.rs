@@ -6,44 +6,44 @@ use control_plane::{ControlPlane, Options};
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::ConfigMap};
 
 use super::*;
+use crate::release::helm_in;
 
 /// A cluster with a release of the chart in it.
-struct Cluster {
+pub(super) struct Cluster {
     plane: ControlPlane,
-    client: Client,
+    pub(super) client: Client,
     /// Where Helm keeps what it remembers.
     home: tempfile::TempDir,
 }
 
 impl Cluster {
     async fn with_release(flags: &[&str]) -> Cluster {
+        Cluster::with_release_of(&chart(), flags).await
+    }
+
+    /// With a release of the chart in this folder.
+    pub(super) async fn with_release_of(chart: &Path, flags: &[&str]) -> Cluster {
         // Several TLS users in one process: the first one installs the provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let plane = ControlPlane::start(Options::default()).await.unwrap();
         let client = plane.admin_client().unwrap();
         let cluster = Cluster { plane, client, home: tempfile::tempdir().unwrap() };
-        let installed = cluster.helm(&["install", "--create-namespace"], flags);
+        let installed = cluster.helm(&["install", "--create-namespace"], Some(chart), flags);
         assert!(installed.status.success(), "{}", said(&installed));
         cluster
     }
 
-    fn upgrade(&self, flags: &[&str]) -> Output {
-        self.helm(&["upgrade"], flags)
+    pub(super) fn upgrade(&self, flags: &[&str]) -> Output {
+        self.helm(&["upgrade"], Some(&chart()), flags)
     }
 
-    fn helm(&self, verb: &[&str], flags: &[&str]) -> Output {
-        let (chart, kubeconfig) = (chart(), self.plane.admin_kubeconfig().to_str().unwrap());
-        let release = [RELEASE, chart.to_str().unwrap(), "--namespace", RELEASE, "--kubeconfig", kubeconfig];
-        Command::new(binaries::find(Program::Helm).unwrap())
-            .args([verb, release.as_slice(), flags].concat())
-            .env("HOME", self.home.path())
-            .env("XDG_CACHE_HOME", self.home.path())
-            .output()
-            .unwrap()
+    /// What Helm says to this, about the release and this chart.
+    pub(super) fn helm(&self, verb: &[&str], chart: Option<&Path>, flags: &[&str]) -> Output {
+        helm_in(self.plane.admin_kubeconfig(), self.home.path(), verb, chart, flags)
     }
 
     /// The objects in the namespace of the release.
-    fn api<K>(&self) -> Api<K>
+    pub(super) fn api<K>(&self) -> Api<K>
     where
         K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>,
         K::DynamicType: Default,
@@ -96,7 +96,10 @@ async fn an_upgrade_leaves_the_replicas_that_somebody_has_scaled() {
 async fn who_turns_leader_election_off_or_on_gets_one_or_two_replicas() {
     let cluster = Cluster::with_release(&["--set", "settings.leaderElection=false"]).await;
     assert_eq!(cluster.replicas().await, Some(1));
-    for (leader_election, strategy, replicas) in [(true, "RollingUpdate", 2), (false, "Recreate", 1)] {
+    // Who has no Lease must have ended before others begin.
+    let rows =
+        [(true, "Recreate", 2), (true, "RollingUpdate", 2), (false, "Recreate", 1), (true, "Recreate", 2)];
+    for (leader_election, strategy, replicas) in rows {
         let set = format!("settings.leaderElection={leader_election}");
         let upgraded = cluster.upgrade(&["--set", &set]);
         assert!(upgraded.status.success(), "{}", said(&upgraded));

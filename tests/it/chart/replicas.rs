@@ -65,3 +65,58 @@ fn replicas_prefer_nodes_of_their_own_and_one_is_evicted_at_a_time() {
     let without = rendered(&["--set", "podDisruptionBudget=null"]);
     assert_eq!(without.len(), manifests.len() - 1);
 }
+
+#[test]
+fn each_shard_has_a_deployment_a_lease_and_a_disruption_budget_of_its_own() {
+    let manifests =
+        rendered(&["--set", "shards=3,metrics.podMonitor=true,settings.sinks.a.url=https://a.example.com"]);
+    let all = |kind: &str| manifests.iter().filter(|manifest| manifest["kind"] == kind).collect::<Vec<_>>();
+    let (deployments, budgets) = (all("Deployment"), all("PodDisruptionBudget"));
+    let names = |all: &[&Value]| all.iter().map(|one| one["metadata"]["name"].clone()).collect::<Vec<_>>();
+    let expected = ["0", "1", "2"].map(|index| json!(format!("{RELEASE}-{index}")));
+    assert_eq!((names(&deployments), names(&budgets)), (expected.to_vec(), expected.to_vec()));
+    let role = of_kind(&manifests, "Role");
+    assert_eq!(role["rules"][0]["resourceNames"], json!(expected));
+    let receipts = ["0", "1", "2"].map(|index| format!("{RELEASE}-{index}-sinks"));
+    let of_config_maps =
+        role["rules"].as_array().unwrap().iter().find(|rule| rule["resources"][0] == "configmaps");
+    assert_eq!(of_config_maps.unwrap()["resourceNames"], json!(receipts));
+    let confined =
+        manifests.iter().find(|manifest| manifest["metadata"]["name"] == format!("{RELEASE}-confined"));
+    let confined = confined.unwrap().to_string();
+    for name in receipts.iter().map(String::as_str).chain(expected.iter().filter_map(Value::as_str)) {
+        assert!(confined.contains(&format!("\\\"{name}\\\"")), "{name}: {confined}");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    for (index, (deployment, budget)) in deployments.iter().zip(budgets).enumerate() {
+        let selector = &deployment["spec"]["selector"]["matchLabels"];
+        assert_eq!(selector["githubpat.dev/shard"], index.to_string());
+        assert_eq!(budget["spec"]["selector"]["matchLabels"], *selector);
+        let pod = &deployment["spec"]["template"];
+        assert_eq!(pod["metadata"]["labels"], *selector);
+        assert_eq!(pod["spec"]["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"], *selector);
+        let args = pod["spec"]["containers"][0]["args"].as_array().unwrap();
+        let shard = args[2].as_str().unwrap().strip_prefix("--shard=").unwrap();
+        assert_eq!(shard, format!("{index}/3"));
+        fs::write(
+            directory.path().join("settings.yaml"),
+            of_kind(&manifests, "ConfigMap")["data"]["settings.yaml"].as_str().unwrap(),
+        )
+        .unwrap();
+        let outer = SettingsInput { shard: Some(shard.to_owned()), ..SettingsInput::default() };
+        let inner = SettingsInput::read(&directory.path().join("settings.yaml")).unwrap();
+        let settings = Settings::new(outer, inner).unwrap();
+        assert_eq!(json!(settings.lease.unwrap().name), expected[index]);
+        assert_eq!(settings.sinks.config_map, receipts[index]);
+    }
+    assert_eq!(of_kind(&manifests, "PodMonitor")["spec"]["podTargetLabels"], json!(["githubpat.dev/shard"]));
+    for (value, words) in [
+        ("shards=0", "/shards"),
+        ("shards=65", "/shards"),
+        ("shards=2,watchNamespaces={a}", "leave one of both out"),
+        ("shards=2,settings.leaderElection=false", "needs settings.leaderElection"),
+    ] {
+        let refused = template(&["--set", value]);
+        assert!(!refused.status.success() && said(&refused).contains(words), "{value}: {}", said(&refused));
+    }
+}

@@ -1,14 +1,18 @@
 //! The rights that the chart grants, in each of its modes: all of them are used, and no others.
+//!
+//! That no others are is held by the whole suite: its operators have the rights of the chart, and a world fails whose audit log has a
+//! request of theirs that RBAC refused; `.ci/modes` runs it in each mode. That all are, and that each is missed, is held here, in `missed`, `taken`, `sinks`, `waiting` and `readers`.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use control_plane::AuditEvent;
-use github_pat_operator::settings::SecretScope;
-use k8s_openapi::api::authorization::v1::SubjectAccessReview;
-use kube::api::DeleteParams;
+use github_pat_operator::{api::GithubPatConnection, settings::SecretScope};
 
 use super::*;
-use crate::world::is_so;
+use crate::{
+    reload::until_told,
+    ungranted::{becomes, connect},
+};
 
 /// The values of each mode: by namespace, for all namespaces, and in some namespaces alone; and the flags that say the same.
 pub(crate) const MODES: [(&str, &[&str]); 3] = [
@@ -18,11 +22,12 @@ pub(crate) const MODES: [(&str, &[&str]); 3] = [
 ];
 
 /// Where, empty for everywhere, and group, resource with subresource, and verb.
-type Right = (String, [String; 3]);
+pub(super) type Right = (String, [String; 3]);
 
 #[tokio::test]
 async fn with_the_rights_of_the_chart_a_token_is_published_and_each_right_is_used() {
-    for (value, flags) in MODES {
+    let shards: (&str, &[&str]) = ("grant.namespaces={team-a},shards=1", &["--shard", "0/1"]);
+    for (value, flags) in MODES.into_iter().chain([shards]) {
         // The right to list is used where the API server sends no list as a stream.
         let world = World::with(Options { audit: true, paged_lists: true, ..Options::default() }).await;
         world.namespace(RELEASE).await;
@@ -43,6 +48,8 @@ async fn with_the_rights_of_the_chart_a_token_is_published_and_each_right_is_use
         world.secret_until("out", |secret| holds(secret, &second)).await;
         world.change("ci", json!({ "publish": [] })).await;
         world.secret_until("out", |secret| secret.is_none()).await;
+        operator.renew(&format!("{}trustFor: 48h\n", world.settings()));
+        until_told(&world, RELEASE, "SettingsReloaded", "trustFor").await;
         operator.stop().await;
 
         let granted = granted(&manifests);
@@ -50,86 +57,34 @@ async fn with_the_rights_of_the_chart_a_token_is_published_and_each_right_is_use
     }
 }
 
-/// True once the API server has refused the ServiceAccount this right.
-fn is_refused(world: &World, [group, resource, verb]: &[String; 3]) -> bool {
-    let refused = world.plane.audit().unwrap().into_iter().filter(|event| event.code == 403);
-    let mut ours = refused.filter(|event| event.user.starts_with("system:serviceaccount:"));
-    ours.any(|event| {
-        let parts = [event.resource, event.subresource].join("/");
-        event.group == *group && event.verb == *verb && parts.trim_end_matches('/') == resource
-    })
-}
-
-/// Waits for this, or for the refusal.
-async fn until(world: &World, right: &[String; 3], done: impl AsyncFn() -> bool) {
-    let deadline = tokio::time::Instant::now() + SOON;
-    while !is_refused(world, right) && !done().await {
-        assert!(tokio::time::Instant::now() < deadline, "{right:?} is missed by nobody");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-/// Waits until the API server lets the ServiceAccount do this no more.
-async fn until_taken(world: &World, [group, resource, verb]: &[String; 3]) {
-    let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
-    let review: SubjectAccessReview = from(json!({ "metadata": {}, "spec": {
-        "user": format!("system:serviceaccount:{RELEASE}:{RELEASE}"),
-        "resourceAttributes": {
-            "namespace": NAMESPACE, "group": group, "resource": resource, "subresource": subresource, "verb": verb,
-        },
-    } }));
-    let reviews = Api::<SubjectAccessReview>::all(world.client.clone());
-    while reviews.create(&PostParams::default(), &review).await.unwrap().status.unwrap().allowed {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
 #[tokio::test]
-async fn each_right_that_is_taken_away_is_missed() {
-    let world = World::with(Options { audit: true, paged_lists: true, ..Options::default() }).await;
-    world.namespace(RELEASE).await;
-    let manifests = rendered(&["--set", MODES[0].0]);
-    for manifest in &manifests {
-        apply(&world.client, manifest, false).await;
-    }
-    let kubeconfig = world.plane.service_account(RELEASE, RELEASE).await.unwrap();
-    let names = ["", "-secrets"].map(|end| format!("{RELEASE}{end}"));
-    let roles = manifests.iter().filter(|manifest| manifest["kind"] == "ClusterRole");
-    let roles = roles.filter(|role| names.iter().any(|name| role["metadata"]["name"] == *name));
-    let all: Vec<_> =
-        roles.flat_map(|role| rules(role).into_iter().map(move |right| (role, right))).collect();
-    assert_eq!(all.len(), 11);
-    for (number, (role, right)) in all.iter().enumerate() {
-        let left = rules(role).into_iter().filter(|other| other != right);
-        let left: Vec<_> = left
-            .map(|[group, resource, verb]| json!({ "apiGroups": [group], "resources": [resource], "verbs": [verb] }))
-            .collect();
-        let mut limited = (*role).clone();
-        limited["rules"] = json!(left);
-        apply(&world.client, &limited, false).await;
-        until_taken(&world, right).await;
-        let operator = world.unready_operator(kubeconfig.clone(), &world.settings(), &[]);
-        let (name, out) = (format!("ci-{number}"), format!("out-{number}"));
-        let texts = ["first", "second"]
-            .map(|text| world.github.token(NewToken::classic(&format!("{text}-{number}"), "acme-ci")));
-        let output = async || world.value(&out, "token").await;
-        world.secret(&name, &texts[0]).await;
-        let spec = json!({ "interval": "24h", "publish": [{ "secretName": out, "format": "Opaque" }] });
-        world.connection(&name, spec).await;
-        let is_ready = async || {
-            let seen = world.connections().get(&name).await.unwrap();
-            is_so(&seen, "Ready", "True", "Ready")
-        };
-        until(&world, right, is_ready).await;
-        world.secret(&name, &texts[1]).await;
-        until(&world, right, async || output().await.as_deref() == Some(texts[1].as_str())).await;
-        world.change(&name, json!({ "publish": [] })).await;
-        until(&world, right, async || output().await.is_none()).await;
-        until(&world, right, async || false).await;
-        operator.stop().await;
-        apply(&world.client, role, false).await;
-        world.connections().delete(&name, &DeleteParams::default()).await.unwrap();
-    }
+async fn a_request_of_an_operator_that_rbac_refuses_fails_the_test_that_started_it() {
+    let world = World::start().await;
+    let _operator = world.operator().await;
+    let missed = || world.rights.missed(&world.plane.audit_text().unwrap());
+    assert_eq!(missed(), [""; 0]);
+    // Those that the world does not know, so that nothing is granted there.
+    let ungranted = async |name: &str| {
+        let namespace = Namespace { metadata: named(name), ..Namespace::default() };
+        Api::<Namespace>::all(world.client.clone()).create(&PostParams::default(), &namespace).await.unwrap();
+        connect(&world, name).await;
+        becomes(&world, name, "False", "NamespaceNotGranted").await;
+    };
+    ungranted("elsewhere").await;
+    let is_there = |missed: &[String], name: &str| {
+        missed.iter().any(|request| request.contains(&format!("/{name}/secrets")))
+    };
+    assert!(is_there(&missed(), "elsewhere"), "{:?}", missed());
+    world.may_be_refused("/nowhere/secrets");
+    ungranted("nowhere").await;
+    let refused = missed();
+    assert!(is_there(&refused, "elsewhere") && !is_there(&refused, "nowhere"), "{refused:?}");
+    // What has been refused before is none of it.
+    world.may_be_refused("/elsewhere/secrets");
+    assert!(is_there(&missed(), "elsewhere"), "{:?}", missed());
+    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(world)));
+    let said = ended.unwrap_err().downcast::<String>().unwrap();
+    assert!(said.contains("the chart does not grant") && said.contains("/elsewhere/secrets"), "{said}");
 }
 
 #[test]
@@ -194,9 +149,30 @@ fn the_notes_name_the_command_that_grants_a_namespace() {
         let output = helm(&[install.as_slice(), flags].concat());
         said(&output).split("NOTES:").nth(1).unwrap().to_owned()
     };
+    let commands = |notes: &str| {
+        let lines = notes.lines().filter(|line| line.starts_with("kubectl ") || line.starts_with("read "));
+        lines.map(|line| line.split(['-', '<']).next().unwrap().trim().to_owned()).collect::<Vec<_>>()
+    };
+    let apply = "kubectl apply";
+    assert_eq!(commands(&notes(&[])), ["kubectl create rolebinding github", apply]);
+    for (value, _) in MODES {
+        let notes = notes(&["--set", value]);
+        assert_eq!(commands(&notes), ["read", apply], "the next two commands: {notes}");
+        let manifest = notes.split("<<END\n").nth(1).unwrap().split("END\n").next().unwrap();
+        let connection: GithubPatConnection = from_yaml(manifest).unwrap();
+        let secret = &connection.spec.secret_ref.name;
+        assert!(
+            notes.contains(&format!("kubectl create secret generic {secret} --from-file=token")),
+            "{notes}"
+        );
+    }
     let command = "kubectl create rolebinding github-pat-operator --clusterrole=github-pat-operator-secrets \
                    --serviceaccount=pats:github-pat-operator\n";
     assert!(notes(&[]).contains(command), "{}", notes(&[]));
+    let of_pods = "github-pat-operator-waiting-pods, also as the name of the binding, where Pods are to wait";
+    assert!(!notes(&[]).contains(of_pods), "{}", notes(&[]));
+    let waiting = notes(&["--set", "waitingPods.enabled=true,waitingPods.addGate=false"]);
+    assert!(waiting.contains(of_pods), "{waiting}");
     assert!(!notes(&["--set", MODES[1].0]).contains("rolebinding"));
     let some = notes(&["--set", MODES[2].0]);
     assert!(!some.contains("rolebinding") && some.contains(": team-a."), "{some}");
@@ -256,7 +232,7 @@ pub(super) fn workloads(world: &World, kind: &str) -> Api<DynamicObject> {
 }
 
 /// What the roles grant that are bound to the ServiceAccount, each right where it holds.
-fn granted(manifests: &[Value]) -> BTreeSet<Right> {
+pub(super) fn granted(manifests: &[Value]) -> BTreeSet<Right> {
     let mut granted = BTreeSet::new();
     for binding in manifests {
         if !binding["kind"].as_str().unwrap().ends_with("RoleBinding") {
@@ -306,7 +282,7 @@ async fn used_once_as_many(world: &World, granted: &BTreeSet<Right>) -> BTreeSet
 }
 
 /// The rights that the ServiceAccount has used: the one for the namespace of the request, where there is one, else the one for all.
-fn used(world: &World, granted: &BTreeSet<Right>) -> BTreeSet<Right> {
+pub(super) fn used(world: &World, granted: &BTreeSet<Right>) -> BTreeSet<Right> {
     let user = format!("system:serviceaccount:{RELEASE}:{RELEASE}");
     let events = world.plane.audit().unwrap().into_iter().filter(|event| event.user == user);
     let right = |event: AuditEvent| {

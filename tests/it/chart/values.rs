@@ -17,7 +17,7 @@ fn without_values_the_settings_are_the_defaults_of_the_operator() {
         ..SettingsInput::default()
     };
     let defaults = format!("{:?}", Settings::new(ours, SettingsInput::default()).unwrap());
-    let bounded = RANGES.iter().map(|range| range.name).filter(|name| !name.starts_with("hosts"));
+    let bounded = RANGES.iter().map(|range| range.name).filter(|name| !name.contains("[]"));
     let unset: Vec<String> = bounded.chain(["githubApiVersion"]).flat_map(|name| set(name, "null")).collect();
     for flags in [Vec::new(), unset] {
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
@@ -35,6 +35,7 @@ async fn certificates_and_proxies_among_the_values_are_those_of_their_hosts() {
     let trusted = |name: &str| settings.host(name).unwrap().ca_bundle.len();
     assert_eq!((trusted("ghe.example.com"), trusted("acme.ghe.com")), (1, 0));
     let proxied = |name: &str| settings.host(name).unwrap().proxy.is_some();
+    assert_eq!(settings.traces.as_ref().unwrap().ca_bundle.len(), 1);
     assert_eq!((proxied("ghe.example.com"), proxied("acme.ghe.com")), (true, false));
     let legacy = |name: &str| settings.host(name).unwrap().legacy_tokens;
     let expected = (LegacyTokens::Allowed, LegacyTokens::Refused);
@@ -98,25 +99,6 @@ fn helm_and_the_operator_agree_on_how_a_setting_is_written() {
 }
 
 #[test]
-fn helm_leaves_bounds_to_the_operator_which_names_the_setting() {
-    for range in RANGES {
-        let value = if range.bounds().starts_with("duration") { json!("0s") } else { json!(0) };
-        let flag = match range.name.strip_prefix("hosts[].") {
-            Some(field) => {
-                format!("settings.hosts={}", json!([{ "name": "a", "apiUrl": "https://a", field: value }]))
-            }
-            None => format!("settings.{}={value}", range.name),
-        };
-        let directory = tempfile::tempdir().unwrap();
-        let wrong =
-            read_settings(&rendered(&["--set-json", &flag]), directory.path()).unwrap_err().to_string();
-        let field = range.name.replace("[]", "[0]");
-        let words = format!("the setting {field} is wrong: {} is not between", value.as_str().unwrap_or("0"));
-        assert!(wrong.starts_with(&words), "{flag}: {wrong}");
-    }
-}
-
-#[test]
 fn helm_and_the_operator_agree_on_a_log_filter() {
     let rows = [
         ("info", true),
@@ -153,6 +135,17 @@ fn a_value_that_would_do_nothing_or_harm_is_refused_by_name() {
     let rows = [
         ("nosuch=1".to_owned(), "'nosuch' not allowed"),
         ("replicaCount=-1".to_owned(), "/replicaCount"),
+        ("crds.nosuch=true".to_owned(), "'nosuch' not allowed"),
+        ("crds={\"install\": true, \"enabled\": false}".to_owned(), "leave crds.install out"),
+        (
+            "commonAnnotations={\"helm.sh/hook\": \"pre-install\"}".to_owned(),
+            "/commonAnnotations/helm.sh~1hook",
+        ),
+        ("networkPolicy.hosts.cidrs=[\"github.com\"]".to_owned(), "/networkPolicy/hosts/cidrs/0"),
+        ("networkPolicy.apiServer.ports=[]".to_owned(), "/networkPolicy/apiServer/ports"),
+        ("networkPolicy.from=[{}]".to_owned(), "/networkPolicy/from/0"),
+        ("networkPolicy.dns=[{\"ip\": \"10.0.0.53\"}]".to_owned(), "'ip' not allowed"),
+        ("extraObjects=[1]".to_owned(), "/extraObjects/0"),
         ("replicaCount=17".to_owned(), "/replicaCount"),
         (
             "podDisruptionBudget={\"minAvailable\": 1}".to_owned(),
@@ -213,6 +206,25 @@ fn a_value_that_would_do_nothing_or_harm_is_refused_by_name() {
             "/settings/hosts/0/proxy/noProxy/0",
         ),
         (host(json!({ "timeout": "soon" })), "/settings/hosts/0/timeout"),
+        ("settings.sinks={\"a\": {}}".to_owned(), "missing property 'url'"),
+        ("settings.sinks={\"A\": {\"url\": \"https://a\"}}".to_owned(), "'A' not allowed"),
+        ("settings.sinks={\"a\": {\"url\": \"https://me:you@a\"}}".to_owned(), "/settings/sinks/a/url"),
+        ("settings.sinks={\"a\": {\"url\": \"a\"}}".to_owned(), "/settings/sinks/a/url"),
+        (
+            "settings.sinks={\"a\": {\"url\": \"https://a\", \"secretFile\": \"/a\"}}".to_owned(),
+            "'secretFile' not allowed",
+        ),
+        (
+            "settings.sinks={\"a\": {\"url\": \"https://a\", \"severity\": \"fatal\"}}".to_owned(),
+            "/settings/sinks/a/severity",
+        ),
+        ("settings.connectionLabels=[\"a b\"]".to_owned(), "/settings/connectionLabels/0"),
+        ("settings.tracesEndpoint=\"collector:4318\"".to_owned(), "/settings/tracesEndpoint"),
+        ("settings.tracesEndpoint=\"http://me:you@collector\"".to_owned(), "/settings/tracesEndpoint"),
+        ("settings.tracesCaBundle=\"/etc/ca.pem\"".to_owned(), "/settings/tracesCaBundle"),
+        ("metrics.tls.secretName=\"A\"".to_owned(), "/metrics/tls/secretName"),
+        ("metrics.authentication.readers=[{\"name\": \"a\"}]".to_owned(), "missing property 'namespace'"),
+        ("metrics={\"dashboards\": true}".to_owned(), "'dashboards' not allowed"),
     ];
     for (value, words) in rows {
         let output = template(&["--set-json", &value]);
@@ -222,4 +234,43 @@ fn a_value_that_would_do_nothing_or_harm_is_refused_by_name() {
 
 fn set(name: &str, value: &str) -> [String; 2] {
     ["--set".to_owned(), format!("settings.{name}={value}")]
+}
+
+/// Settings that are given to each Pod by itself, and by what.
+const OF_THE_POD: [(&str, &str); 2] = [("leaseNamespace", "POD_NAMESPACE"), ("shard", "--shard=")];
+
+#[tokio::test]
+async fn every_setting_can_be_given_by_a_value() {
+    let command = <SettingsInput as clap::Args>::augment_args(clap::Command::new("settings"));
+    let flags = command.get_arguments().filter_map(|flag| flag.get_long());
+    let all: BTreeSet<String> = flags
+        .map(|flag| {
+            let mut words = flag.split('-');
+            let first = words.next().unwrap().to_owned();
+            words.fold(first, |name, word| name + &word[..1].to_uppercase() + &word[1..])
+        })
+        .filter(|name| name != "config")
+        .chain(["hosts", "sinks"].map(str::to_owned))
+        .collect();
+    let file = every_value().await;
+    let rows = [
+        vec!["--values", file.path().to_str().unwrap()],
+        vec!["--set", "grant.allNamespaces=true"],
+        vec!["--set", "watchNamespaces={team-a}"],
+        vec!["--set", "shards=2"],
+    ];
+    let (mut given, mut text) = (BTreeSet::new(), String::new());
+    for flags in rows {
+        let manifests = rendered(&flags);
+        let written = of_kind(&manifests, "ConfigMap")["data"]["settings.yaml"].as_str().unwrap();
+        let settings: Value = from_yaml(written).unwrap();
+        given.extend(settings.as_object().unwrap().keys().cloned());
+        text += &json!(manifests).to_string();
+    }
+    for (setting, by) in OF_THE_POD {
+        assert!(text.contains(by), "{setting} is not given by {by}");
+        given.insert(setting.to_owned());
+    }
+    assert!(all.len() > 35, "{all:?}");
+    assert_eq!(given, all);
 }

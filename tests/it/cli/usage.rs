@@ -5,6 +5,8 @@ use std::os::unix::{
     process::CommandExt,
 };
 
+use clap::CommandFactory;
+
 use super::*;
 
 #[tokio::test]
@@ -110,6 +112,30 @@ async fn wrong_usage_is_one_sentence_that_names_what_is_wrong() {
         ended.holds_no(&token);
     }
     assert_eq!(desk.github.calls().len(), 0);
+}
+
+#[tokio::test]
+async fn no_flag_or_variable_has_a_token_repeated() {
+    let token = token_text_for(TokenKind::Classic, 12);
+    let (path, cli) = (format!("/tmp/{token}"), github_pat_operator::cli::Cli::command());
+    let flags = cli.get_subcommands().flat_map(|command| {
+        let valued = command.get_arguments().filter(|flag| flag.get_action().takes_values());
+        valued.map(|flag| (command.get_name(), flag.get_long().unwrap(), flag.get_env()))
+    });
+    let flags: Vec<_> = flags.collect();
+    assert!(flags.len() > 20, "{flags:?}");
+    for (subcommand, flag, variable) in flags {
+        for value in [token.as_str(), &path] {
+            let joined = format!("--{flag}={value}");
+            let ended = run(&[subcommand, &joined], b"", &[]).await;
+            assert_ne!(ended.code, 0, "--{flag}");
+            ended.holds_no(&token);
+            let Some(variable) = variable else { continue };
+            let ended = run(&[subcommand], b"", &[(variable.to_str().unwrap(), value)]).await;
+            assert_ne!(ended.code, 0, "{variable:?}");
+            ended.holds_no(&token);
+        }
+    }
 }
 
 #[tokio::test]

@@ -85,7 +85,7 @@ async fn a_host_is_asked_through_its_proxy_which_sees_neither_token_nor_answer()
     let open = Proxy::start(None, OPENS);
     let closed = Proxy::start(Some("bot:a:b"), OPENS);
     let refusing = Proxy::start(None, "HTTP/1.1 403 Forbidden");
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let gone = Port::reserve().unwrap().keep();
     let file = |path: &Path| format!("credentialsFile: '{}'", path.display());
     let rows = [
         ("open", format!("url: '{}'", open.url), None),
@@ -120,7 +120,7 @@ async fn what_no_proxy_names_is_reached_directly_and_said_to_be() {
     let tls = Simulator::start_tls().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let authority = bundle(folder.path(), "ca.pem", tls.ca_pem().unwrap());
-    let gone = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let gone = || Port::reserve().unwrap().keep();
     let (by_address, by_name) = (format!("https://{}", tls.address()), tls.url());
     let nowhere = format!("https://{}", gone());
     let rows = [

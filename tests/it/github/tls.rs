@@ -136,3 +136,35 @@ async fn each_fault_of_a_trusted_certificate_is_told_apart() {
         assert_eq!(deferred(&heard), Some(reason), "{name}");
     }
 }
+
+#[tokio::test]
+async fn a_host_that_wants_a_certificate_gets_the_one_of_the_settings_and_another_host_none() {
+    let (host, other) =
+        (Simulator::start_mutual_tls().await.unwrap(), Simulator::start_mutual_tls().await.unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let of = |simulator: &Simulator, name: &str| {
+        let (certificate, key) = simulator.client_pem().unwrap();
+        json!({
+            "certificateFile": bundle(folder.path(), &format!("{name}.crt"), certificate),
+            "keyFile": bundle(folder.path(), &format!("{name}.key"), key),
+        })
+    };
+    let authority = bundle(folder.path(), "ca.pem", host.ca_pem().unwrap());
+    let rows = [
+        ("its own", Some(of(&host, "own")), None),
+        ("none", None, Some(Reason::TlsHandshakeFailed)),
+        ("that of another authority", Some(of(&other, "other")), Some(Reason::TlsHandshakeFailed)),
+    ];
+    for (name, certificate, reason) in rows {
+        let settings = json!({ "hosts": [
+            { "name": "github", "apiUrl": host.url(), "caBundle": authority, "clientCertificate": certificate },
+        ] });
+        let github = from_settings(&settings.to_string());
+        let token = made(&host, NewToken::classic(name, "acme-ci"));
+        for line in [Line::Kept, Line::Fresh] {
+            let heard = github.ask(&token, Probe::Identity, "github", line).await;
+            assert_eq!((deferred(&heard), login(&heard).is_some()), (reason, reason.is_none()), "{name}");
+        }
+    }
+    assert_eq!(host.calls().len(), 2);
+}

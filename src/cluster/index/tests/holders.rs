@@ -1,7 +1,10 @@
 //! Who holds a token that is being replaced.
 
 use super::*;
-use crate::{api::GithubPatConnectionStatus as Status, domain::token::Token};
+use crate::{
+    api::{GithubPatConnectionStatus as Status, StatusDigest},
+    domain::token::Token,
+};
 
 fn token(letter: &str) -> HashedToken {
     let text = ["ghp_", &letter.repeat(36)].concat();
@@ -93,11 +96,11 @@ fn an_earlier_version_of_others_counts_for_nothing_once_a_status_names_the_prese
     let index = Index::default();
     let ours = connection("a", "1", &[]);
     index.saw_connection(ours.clone());
+    let output =
+        |name: &str| serde_json::json!({ "secretName": "two", "format": "Opaque", "currentName": name });
     let versioned = |version: &str, serving: &[&str]| {
         let publish = serde_json::json!([{ "secretName": "two", "format": "Opaque", "versioned": true }]);
         let spec = serde_json::json!({ "secretRef": { "name": "b-pat" }, "publish": publish });
-        let output =
-            |name| serde_json::json!({ "secretName": "two", "format": "Opaque", "currentName": name });
         let outputs = serving.iter().map(|name| serde_json::from_value(output(name)).unwrap()).collect();
         let status = Some(StatusDigest::from(Status { outputs, ..Status::default() }));
         Connection { spec: spec.into(), status, ..connection("b", version, &[]) }
@@ -116,6 +119,19 @@ fn an_earlier_version_of_others_counts_for_nothing_once_a_status_names_the_prese
         assert_eq!(index.holders(&ours, token("o")).others(), held, "{serving:?}");
     }
     index.saw_connection(versioned("9", &[new]));
+    let counts = |version: &str, serving: &[&str]| {
+        let token = serde_json::json!({ "secretName": "b-pat", "kind": "Classic", "host": "github.com", "hashedToken": token("n") });
+        let outputs: Vec<_> = serving.iter().map(|name| output(name)).collect();
+        let status = serde_json::json!({ "token": token, "outputs": outputs, "conditions": [] });
+        let status: Status = serde_json::from_value(status).unwrap();
+        let bot = Connection { status: Some(StatusDigest::from(status)), ..versioned(version, serving) };
+        index.saw_connection(bot.clone());
+        let counts = index.count_outputs(&bot);
+        (counts.current, counts.outdated, counts.earlier)
+    };
+    assert_eq!(counts("10", &[new]), (1, 0, 1), "kept for those who still name it");
+    assert_eq!(counts("11", &[old]), (1, 1, 0), "the present one has another token");
+    index.saw_connection(versioned("12", &[new]));
     let bot = index.connection(&key("b")).unwrap();
     assert_eq!(index.holders(&bot, token("o")).own, [old], "of its own the connection knows which it is");
 }
@@ -143,4 +159,44 @@ fn who_waits_for_its_own_part_of_a_rotation_may_have_the_old_token() {
         assert_eq!(index.holders(&ours, token("o")).others(), holders, "{phase} {others:?}");
         assert_eq!(index.rotating(token("o")).len(), leaving, "{phase} {others:?}");
     }
+}
+
+#[test]
+fn whose_output_has_the_next_token_before_the_status_tells_of_it_has_the_old_one_until_then() {
+    let naming = |version: &str, letter: &str| {
+        let token = serde_json::json!({ "secretName": "pat", "kind": "Classic", "host": "github.com", "hashedToken": token(letter) });
+        let status: Status =
+            serde_json::from_value(serde_json::json!({ "token": token, "conditions": [] })).unwrap();
+        Connection { status: Some(StatusDigest::from(status)), ..connection("b", version, &["two"]) }
+    };
+    let holding = |version: &str, letter: &str| SecretEntry {
+        token: Some(token(letter).leading()),
+        ..secret(version, Some("uid-b"))
+    };
+    let ours = connection("a", "1", &[]);
+    let known = || {
+        let index = Index::default();
+        index.saw_connection(ours.clone());
+        index.saw_connection(naming("2", "o"));
+        index.saw_connection(rotating("c", "3", "WaitingForConsumers", Some(1)));
+        index.saw_secret(&key("two"), holding("4", "o"));
+        index.saw_secret(&key("two"), holding("5", "n"));
+        assert_eq!(index.holders(&ours, token("o")).beside, ["b"], "its Pods may be told to restart yet");
+        index
+    };
+    let others = |index: &Index| index.holders(&ours, token("o")).others();
+
+    let index = known();
+    index.saw_connection(naming("6", "o"));
+    assert_eq!(others(&index), 1, "a status that tells of something else");
+    index.saw_connection(naming("7", "n"));
+    assert_eq!(others(&index), 0);
+    index.saw_secret(&key("two"), holding("8", "o"));
+    index.lost_secret(&key("two"), &"s".into());
+    assert_eq!(others(&index), 0, "an output that is gone brings no other token");
+
+    let index = known();
+    let woken = index.lost_connection(&key("b"), "uid-b");
+    assert!(woken.iter().any(|woken| changed("c").contains(woken)), "who waits is woken: {woken:?}");
+    assert_eq!(others(&index), 0);
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::api::StatusDigest;
+use crate::{api::StatusDigest, cluster::shown::Shown};
 
 fn namespaced() -> Index {
     Index::new(vec![Scope::All], SecretScope::Namespaced)
@@ -162,4 +162,53 @@ fn by_one_watch_for_all_namespaces_all_wait_for_it() {
     assert!(index.awaits_secrets(&judged("a", "one")));
     assert_eq!(index.secrets_listed(&Scope::All).len(), 2);
     assert!(!index.awaits_secrets(&judged("b", "one")) && index.has_listed().borrow().all());
+}
+
+#[test]
+fn what_is_no_longer_looked_after_does_not_come_back_by_an_answer_that_is_late() {
+    let labelled = |version: &str, team: &str| {
+        let labels = [("team".to_owned(), team.to_owned())].into();
+        Connection {
+            shown: Some(Box::new(Shown { labels, ..Shown::default() })),
+            ..connection("a", version, &[])
+        }
+    };
+    let index = Index::default().selecting(Some("team=infra".parse().unwrap()));
+    index.saw_connection(labelled("1", "infra"));
+    index.wrote_connection(labelled("2", "infra"));
+    assert_eq!(index.connection(&key("a")).unwrap().resource_version.to_string(), "2");
+    // It gets other labels, and an event tells so.
+    index.lost_connection(&key("a"), "uid-a");
+    index.wrote_connection(labelled("3", "infra"));
+    assert!(index.read_connection(&"2".into(), labelled("4", "web")));
+    assert_eq!(index.len(), 0);
+    assert!(index.read_connection(&"2".into(), labelled("5", "infra")), "they come back");
+    assert_eq!(index.len(), 1);
+}
+
+#[test]
+fn what_was_written_before_a_list_answers_and_is_not_brought_is_gone() {
+    let index = namespaced();
+    index.saw_connection(judged("a", "one"));
+    index.list_secrets(&scope("a"));
+    let [stays, goes] = ["stays", "goes"].map(|name| beside("a", name));
+    for key in [&stays, &goes] {
+        index.wrote_secret(key, secret("2", Some("uid-a-one")));
+    }
+    // Somebody has deleted it before the list was made.
+    index.listed_secret(&scope("a"), &stays, secret("2", Some("uid-a-one")));
+    let woken = index.secrets_listed(&scope("a"));
+    assert!(woken.contains(&Woken::Changed(beside("a", "one"))), "{woken:?}");
+    assert!(index.secret(&goes).is_none() && index.secret(&stays).is_some());
+    // What is written once the list answers may be younger than it.
+    let later = beside("a", "later");
+    index.list_secrets(&scope("a"));
+    index.listed_secret(&scope("a"), &stays, secret("2", Some("uid-a-one")));
+    index.wrote_secret(&later, secret("4", Some("uid-a-one")));
+    assert_eq!(index.secrets_listed(&scope("a")), []);
+    assert!(index.secret(&later).is_some());
+    // While none is under way, the watch tells.
+    index.wrote_secret(&goes, secret("3", Some("uid-a-one")));
+    assert_eq!(index.secrets_listed(&scope("a")), []);
+    assert!(index.secret(&goes).is_some());
 }

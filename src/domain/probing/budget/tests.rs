@@ -104,3 +104,24 @@ fn accounts_that_nothing_holds_back_are_not_kept() {
     }
     assert!(accounts.len() < 200, "{}", accounts.len());
 }
+
+#[test]
+fn a_rate_that_is_lowered_holds_from_the_next_one_on_and_gives_nothing_for_what_was_spent() {
+    let of = |points_per_minute| Rate::points(&Limits { points_per_minute, ..LIMITS });
+    for (before, after) in [(600, 60), (60, 600), (600, 10), (10, 600)] {
+        let mut spent = Spent::default();
+        // All of the burst of before.
+        while spent.next(of(before)) <= at(T) {
+            spent.spend(of(before), at(T));
+        }
+        let mut gone = 0;
+        for second in 0..600 {
+            while spent.next(of(after)) <= at(T + second) {
+                spent.spend(of(after), at(T + second));
+                gone += 1;
+            }
+        }
+        let most = after * 10;
+        assert!(gone <= most && gone * 10 >= most * 8, "{before} to {after}: {gone} of {most}");
+    }
+}

@@ -1,5 +1,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "instants of a test are small")]
 
+mod forbidden;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -69,7 +69,7 @@ impl ControlPlane {
     /// listens on its port.
     pub async fn start_api_server(&mut self) -> Result<(), Error> {
         if self.api_server.is_none() {
-            let program = located(Program::KubeApiserver).await?;
+            let program = located(self.options.kubernetes.api_server()).await?;
             let arguments = self.api_server_arguments();
             // A quarter less CPU time for the start, for 100 MB more of memory.
             let launch = Launch::new(program).variable("GOGC", "400");
@@ -91,7 +91,8 @@ impl ControlPlane {
         stop(&mut self.api_server)
     }
 
-    /// Starts kube-controller-manager with garbage collection and namespace deletion, if it is not running.
+    /// Starts kube-controller-manager with garbage collection and namespace deletion, or with all there is for
+    /// [`Options::workloads`](super::Options::workloads), if it is not running.
     ///
     /// It looks for new resources every 30 seconds only: owners that are custom resources are noticed at once if their
     /// CustomResourceDefinition was there before this call. Its requests are those of `system:kube-controller-manager`.
@@ -105,12 +106,20 @@ impl ControlPlane {
             let user = self.authority.user("system:kube-controller-manager", Some("system:masters"));
             let user = user.map_err(Error::certificate("the certificate of kube-controller-manager"))?;
             let kubeconfig = self.write_kubeconfig(Credentials::Certificate(&user))?;
-            let arguments = [
+            let mut arguments = vec![
                 format!("--kubeconfig={}", kubeconfig.display()),
-                "--controllers=garbage-collector-controller,namespace-controller".to_owned(),
                 "--leader-elect=false".to_owned(),
                 "--secure-port=0".to_owned(),
             ];
+            arguments.extend(if self.options.workloads {
+                let file = |flag: &str, name: &str| format!("--{flag}={}", self.path(name).display());
+                vec![
+                    file("service-account-private-key-file", "tokens.key"),
+                    file("root-ca-file", "authority.crt"),
+                ]
+            } else {
+                vec!["--controllers=garbage-collector-controller,namespace-controller".to_owned()]
+            });
             self.controller_manager =
                 Some(self.launch(Program::KubeControllerManager, Launch::new(program), &arguments)?);
         }
@@ -126,9 +135,28 @@ impl ControlPlane {
         stop(&mut self.controller_manager)
     }
 
+    /// Starts kube-scheduler, if it is not running.
+    ///
+    /// # Errors
+    ///
+    /// When the program cannot be had or started.
+    pub(super) async fn start_scheduler(&mut self) -> Result<(), Error> {
+        if self.scheduler.is_none() {
+            let program = located(Program::KubeScheduler).await?;
+            let kubeconfig = self.user("system:kube-scheduler", None)?;
+            let arguments = [
+                format!("--kubeconfig={}", kubeconfig.display()),
+                "--leader-elect=false".to_owned(),
+                "--secure-port=0".to_owned(),
+            ];
+            self.scheduler = Some(self.launch(Program::KubeScheduler, Launch::new(program), &arguments)?);
+        }
+        Ok(())
+    }
+
     /// The process ids of all that runs now.
     pub fn process_ids(&self) -> Vec<u32> {
-        [&self.etcd, &self.api_server, &self.controller_manager]
+        [&self.etcd, &self.api_server, &self.controller_manager, &self.scheduler]
             .into_iter()
             .flatten()
             .map(Guarded::id)
@@ -173,18 +201,34 @@ impl ControlPlane {
     fn guarded(&self, program: Program) -> Option<&Guarded> {
         match program {
             Program::Etcd => self.etcd.as_ref(),
-            Program::KubeApiserver => self.api_server.as_ref(),
+            Program::KubeApiserver | Program::OldestKubeApiserver => self.api_server.as_ref(),
             Program::KubeControllerManager => self.controller_manager.as_ref(),
-            Program::Helm | Program::Lua | Program::Prometheus | Program::Promtool => None,
+            Program::KubeScheduler => self.scheduler.as_ref(),
+            Program::Kubelet
+            | Program::Helm
+            | Program::Kubeconform
+            | Program::Lua
+            | Program::Prometheus
+            | Program::Promtool
+            | Program::Amtool
+            | Program::Jsonnet => None,
         }
     }
 
     fn guarded_mut(&mut self, program: Program) -> Option<&mut Guarded> {
         match program {
             Program::Etcd => self.etcd.as_mut(),
-            Program::KubeApiserver => self.api_server.as_mut(),
+            Program::KubeApiserver | Program::OldestKubeApiserver => self.api_server.as_mut(),
             Program::KubeControllerManager => self.controller_manager.as_mut(),
-            Program::Helm | Program::Lua | Program::Prometheus | Program::Promtool => None,
+            Program::KubeScheduler => self.scheduler.as_mut(),
+            Program::Kubelet
+            | Program::Helm
+            | Program::Kubeconform
+            | Program::Lua
+            | Program::Prometheus
+            | Program::Promtool
+            | Program::Amtool
+            | Program::Jsonnet => None,
         }
     }
 
@@ -197,7 +241,7 @@ impl ControlPlane {
         let mut arguments = vec![
             format!("--etcd-servers={}", self.etcd_url()),
             "--bind-address=127.0.0.1".to_owned(),
-            format!("--secure-port={}", self.port),
+            format!("--secure-port={}", self.port.number()),
             file("cert-dir", "kube-apiserver"),
             file("tls-cert-file", "kube-apiserver.crt"),
             file("tls-private-key-file", "kube-apiserver.key"),
@@ -205,7 +249,6 @@ impl ControlPlane {
             file("service-account-key-file", "tokens.pub"),
             file("service-account-signing-key-file", "tokens.key"),
             "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
-            "--authorization-mode=RBAC".to_owned(),
             "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
             // The Service `kubernetes` needs no endpoints. With them, the address may not be that of a loopback device,
             // and is looked for among the routes of this machine, which may have none.
@@ -213,6 +256,17 @@ impl ControlPlane {
             "--endpoint-reconciler-type=none".to_owned(),
             "--profiling=false".to_owned(),
         ];
+        arguments.extend(if self.options.workloads {
+            vec![
+                "--authorization-mode=Node,RBAC".to_owned(),
+                "--enable-admission-plugins=NodeRestriction".to_owned(),
+                "--kubelet-preferred-address-types=InternalIP".to_owned(),
+                file("kubelet-client-certificate", "kubelet-client.crt"),
+                file("kubelet-client-key", "kubelet-client.key"),
+            ]
+        } else {
+            vec!["--authorization-mode=RBAC".to_owned()]
+        });
         if self.options.paged_lists {
             arguments.push("--feature-gates=WatchList=false,WatchListClient=false".to_owned());
         }
@@ -296,7 +350,7 @@ impl ControlPlane {
             *slot = None;
             let log = last_lines(&self.directory.path().join(log_name(program)));
             if program == Program::KubeApiserver && log.contains("address already in use") {
-                return Err(Error::PortTaken { port: self.port });
+                return Err(Error::PortTaken { port: self.port.number() });
             }
             return Err(Error::Ended { program: program.name(), status, log });
         }

@@ -1,6 +1,9 @@
 use control_plane::{AuditEvent, ControlPlane, Options};
 use futures::{StreamExt, TryStreamExt};
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{ConfigMap, Namespace, Pod, Secret},
+};
 use kube::{
     Api, Resource,
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams},
@@ -61,6 +64,37 @@ async fn the_controller_manager_collects_what_lost_its_owner_and_deletes_namespa
     let namespace = namespaces.create(&params, &namespace).await.unwrap();
     namespaces.delete("gone", &DeleteParams::default()).await.unwrap();
     deleted(&namespaces, &namespace).await;
+}
+
+#[tokio::test]
+async fn with_workloads_a_deployment_gets_a_pod_with_a_service_account_that_waits_for_a_node() {
+    let control_plane = ControlPlane::start(Options { workloads: true, ..Options::default() }).await.unwrap();
+    let client = control_plane.admin_client().unwrap();
+    let template = json!({
+        "metadata": { "labels": { "app": "idle" } },
+        "spec": { "containers": [{ "name": "idle", "image": "idle" }] },
+    });
+    let spec = json!({ "selector": { "matchLabels": { "app": "idle" } }, "template": template });
+    let deployment = from_value(json!({ "metadata": { "name": "idle" }, "spec": spec })).unwrap();
+    let deployments: Api<Deployment> = Api::default_namespaced(client.clone());
+    deployments.create(&PostParams::default(), &deployment).await.unwrap();
+    let pods: Api<Pod> = Api::default_namespaced(client);
+    let waits = |pod: &Pod| {
+        let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+        conditions.into_iter().flatten().any(|one| one.reason.as_deref() == Some("Unschedulable"))
+    };
+    let waiting = async {
+        loop {
+            if let [pod] = pods.list(&ListParams::default()).await.unwrap().items.as_slice()
+                && waits(pod)
+            {
+                return pod.spec.as_ref().and_then(|spec| spec.service_account_name.clone());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let account = tokio::time::timeout(DEADLINE, waiting).await.unwrap();
+    assert_eq!(account.as_deref(), Some("default"));
 }
 
 /// Watches an object until it is deleted.

@@ -88,6 +88,20 @@ async fn latency_holds_answers_back() {
 }
 
 #[tokio::test]
+async fn answers_are_held_back_until_they_are_let_go() {
+    let github = Simulator::start().await.unwrap();
+    let text = github.token(NewToken::classic("ci", "acme-ci"));
+    github.hold(true);
+    let request = client().get(format!("{}/user", github.url())).bearer_auth(&text);
+    let asked = tokio::spawn(request.send());
+    assert!(github.wait_until(Duration::from_secs(60), |calls| calls.len() == 1).await);
+    assert!(!asked.is_finished());
+    github.hold(false);
+    assert_eq!(asked.await.unwrap().unwrap().status(), 200);
+    assert_eq!(ask(&github, &text).await.status(), 200);
+}
+
+#[tokio::test]
 async fn a_dripping_body_begins_and_does_not_end() {
     let github = Simulator::start().await.unwrap();
     let text = github.token(NewToken::classic("ci", "acme-ci").scopes(&["repo"]));

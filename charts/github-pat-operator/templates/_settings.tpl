@@ -1,0 +1,96 @@
+{{/* Refuses settings that the operator would not start with, in its words: what is out of bounds, and what contradicts something else.
+     The bounds are those of src/settings.rs, of which a test makes files/bounds.yaml. */}}
+{{- define "github-pat-operator.checkSettings" -}}
+{{- $bounds := .Files.Get "files/bounds.yaml" | fromYaml }}
+{{- $given := .Values.settings }}
+{{- $is := include "github-pat-operator.amounts" (list "settings" $bounds.settings $given) | fromYaml }}
+{{- if lt (int64 $is.trustFor) (int64 $is.heartbeat) }}
+{{- fail "settings.trustFor is wrong: it is below heartbeat: raise it, or lower heartbeat" }}
+{{- end }}
+{{- if gt (int64 $is.failedLoginsPerNamespace) (int64 $is.failedLoginsPerHour) }}
+{{- fail "settings.failedLoginsPerNamespace is wrong: it is above failedLoginsPerHour, of which it is a share: lower it, or raise failedLoginsPerHour" }}
+{{- end }}
+{{- if ge (int64 $is.renewDeadline) (int64 $is.leaseDuration) }}
+{{- fail "settings.renewDeadline is wrong: it is not below leaseDuration: lower it, or raise leaseDuration" }}
+{{- end }}
+{{- if gt (mul 2 (int64 $is.retryPeriod)) (int64 $is.renewDeadline) }}
+{{- fail "settings.retryPeriod is wrong: it is above half of renewDeadline: lower it, or raise renewDeadline" }}
+{{- end }}
+{{- if and (has "consumers" (default list $given.metricsDetails)) (not $given.consumers) }}
+{{- fail "settings.metricsDetails is wrong: it has consumers, which are known with settings.consumers alone: set that, or leave it out" }}
+{{- end }}
+{{- if and $given.tracesCaBundle (not $given.tracesEndpoint) }}
+{{- fail "settings.tracesCaBundle is wrong: there is no tracesEndpoint that it would be for: set that, or leave it out" }}
+{{- end }}
+{{- range $name := list "failedLoginsPerHour" "questionsPerMinute" }}
+{{- if lt (get $is $name | int64) (default 1 $.Values.shards | int64) }}
+{{- printf "settings.%s is wrong: it is below the number of shards, which share it: raise it" $name | fail }}
+{{- end }}
+{{- end }}
+{{- $names := list }}
+{{- range $host := include "github-pat-operator.hosts" . | fromYamlArray }}
+{{- $at := printf "settings.hosts.%s" $host.name }}
+{{- if has $host.name $names }}
+{{- printf "%s is wrong: it is named twice" $at | fail }}
+{{- end }}
+{{- $names = append $names $host.name }}
+{{- include "github-pat-operator.checkHost" (list $at $bounds.hosts $host) }}
+{{- end }}
+{{- range $sink := include "github-pat-operator.sinks" . | fromYamlArray }}
+{{- $at := printf "settings.sinks.%s" $sink.name }}
+{{- $_ := include "github-pat-operator.amounts" (list $at $bounds.sinks $sink) }}
+{{- if and $sink.caBundle $sink.caBundleFrom }}
+{{- printf "%s: give caBundle or caBundleFrom, and set the other one to null" $at | fail }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "github-pat-operator.checkHost" -}}
+{{- $at := index . 0 }}
+{{- $host := index . 2 }}
+{{- $is := include "github-pat-operator.amounts" . | fromYaml }}
+{{- if and $host.connectTimeout (gt (int64 $is.connectTimeout) (int64 $is.timeout)) }}
+{{- printf "%s.connectTimeout is wrong: it is above timeout, which includes it: lower it, or raise timeout" $at | fail }}
+{{- end }}
+{{- if and $host.caBundle $host.caBundleFrom }}
+{{- printf "%s: give caBundle or caBundleFrom, and set the other one to null" $at | fail }}
+{{- end }}
+{{- $isBuiltIn := eq $host.name "github.com" }}
+{{- if not (or $host.apiUrl $isBuiltIn) }}
+{{- printf "%s.apiUrl is missing: give the root of the REST API, as in https://ghe.example.com/api/v3" $at | fail }}
+{{- end }}
+{{- $of := (urlParse (default "https://api.github.com" $host.apiUrl)).hostname | trimSuffix "." }}
+{{- if or (eq $of "github.com") (and (hasSuffix ".ghe.com" $of) (not (hasPrefix "api." $of))) }}
+{{- printf "%s.apiUrl is wrong: %s has no API: it is at https://api.%s" $at $of $of | fail }}
+{{- end }}
+{{- if and $host.legacyTokens (or $isBuiltIn (regexMatch "(^|[.])(github|ghe)[.]com$" $of)) }}
+{{- printf "%s.legacyTokens is wrong: it is for an Enterprise Server: leave it out" $at | fail }}
+{{- end }}
+{{- end }}
+
+{{/* What these settings with bounds are, in seconds or as numbers: as given, else by default. */}}
+{{- define "github-pat-operator.amounts" -}}
+{{- $at := index . 0 }}
+{{- $given := index . 2 }}
+{{- range $name, $range := index . 1 }}
+{{- $value := hasKey $given $name | ternary (get $given $name) nil }}
+{{- $amount := $range.default }}
+{{- if kindIs "string" $value }}
+{{- $amount = include "github-pat-operator.seconds" $value | atoi }}
+{{- else if not (kindIs "invalid" $value) }}
+{{- $amount = $value }}
+{{- end }}
+{{- if or (lt (int64 $amount) (int64 $range.least)) (gt (int64 $amount) (int64 $range.most)) }}
+{{- printf "%s.%s is wrong: %v is not between %s" $at $name $value $range.between | fail }}
+{{- end }}
+{{ $name }}: {{ int64 $amount }}
+{{- end }}
+{{- end }}
+
+{{/* The seconds of a length of time such as 1h30m. */}}
+{{- define "github-pat-operator.seconds" -}}
+{{- $hours := regexFind "[0-9]+h" . | trimSuffix "h" | default "0" | atoi }}
+{{- $minutes := regexFind "[0-9]+m" . | trimSuffix "m" | default "0" | atoi }}
+{{- $seconds := regexFind "[0-9]+s" . | trimSuffix "s" | default "0" | atoi }}
+{{- add (mul $hours 3600) (mul $minutes 60) $seconds }}
+{{- end }}

@@ -1,0 +1,94 @@
+{{/* What of hosts and sinks stands in other objects: where the container sees it. Nothing has a subPath, so that what changes there comes to
+     the Pod. */}}
+{{- define "github-pat-operator.volumeMounts" -}}
+{{- range $host := include "github-pat-operator.hosts" . | fromYamlArray }}
+{{- if (default dict $host.proxy).credentialsSecret }}
+- name: proxy-{{ include "github-pat-operator.digest" $host.name }}
+  mountPath: {{ include "github-pat-operator.proxy" $host.name }}
+  readOnly: true
+{{- end }}
+{{- if $host.clientCertificateSecret }}
+- name: certificate-{{ include "github-pat-operator.digest" $host.name }}
+  mountPath: {{ include "github-pat-operator.clientCertificate" $host.name }}
+  readOnly: true
+{{- end }}
+{{- end }}
+{{- range $sink := include "github-pat-operator.sinks" . | fromYamlArray }}
+{{- if $sink.secret }}
+- name: sink-{{ include "github-pat-operator.digest" $sink.name }}
+  mountPath: {{ include "github-pat-operator.sink" $sink.name }}
+  readOnly: true
+{{- end }}
+{{- end }}
+{{- range $of := list "hosts" "sinks" }}
+{{- range $one := include (printf "github-pat-operator.%s" $of) $ | fromYamlArray }}
+{{- if $one.caBundleFrom }}
+- name: authorities-of-{{ $of }}-{{ include "github-pat-operator.digest" $one.name }}
+  mountPath: {{ include "github-pat-operator.authorities" (list $of $one.name) }}
+  readOnly: true
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The same: the volumes. */}}
+{{- define "github-pat-operator.volumes" -}}
+{{- range $host := include "github-pat-operator.hosts" . | fromYamlArray }}
+{{- with (default dict $host.proxy).credentialsSecret }}
+- name: proxy-{{ include "github-pat-operator.digest" $host.name }}
+  secret:
+    secretName: {{ .name | quote }}
+    items:
+      - key: {{ .key | quote }}
+        path: credentials
+{{- end }}
+{{- with $host.clientCertificateSecret }}
+- name: certificate-{{ include "github-pat-operator.digest" $host.name }}
+  secret:
+    secretName: {{ .name | quote }}
+    items:
+      - key: tls.crt
+        path: tls.crt
+      - key: tls.key
+        path: tls.key
+{{- end }}
+{{- end }}
+{{- range $sink := include "github-pat-operator.sinks" . | fromYamlArray }}
+{{- with $sink.secret }}
+- name: sink-{{ include "github-pat-operator.digest" $sink.name }}
+  secret:
+    secretName: {{ .name | quote }}
+    items:
+      - key: {{ .key | quote }}
+        path: secret
+{{- end }}
+{{- end }}
+{{- range $of := list "hosts" "sinks" }}
+{{- range $one := include (printf "github-pat-operator.%s" $of) $ | fromYamlArray }}
+{{- if $one.caBundleFrom }}
+- name: authorities-of-{{ $of }}-{{ include "github-pat-operator.digest" $one.name }}
+  projected:
+    sources:
+      {{- range $kind, $source := $one.caBundleFrom }}
+      {{- if eq $kind "clusterTrustBundle" }}
+      {{- /* Where Helm asks no cluster, it knows of no kinds at all. */}}
+      {{- $has := not ($.Capabilities.APIVersions.Has "v1/Pod") }}
+      {{- range $version := list "v1" "v1beta1" "v1alpha1" }}
+      {{- $has = or $has (printf "certificates.k8s.io/%s/ClusterTrustBundle" $version | $.Capabilities.APIVersions.Has) }}
+      {{- end }}
+      {{- if not $has }}
+      {{- printf "settings.%s.%s.caBundleFrom: this cluster, %s, has no ClusterTrustBundles, which Kubernetes has by default from 1.37 on: name a configMap or a secret" $of $one.name $.Capabilities.KubeVersion.Version | fail }}
+      {{- end }}
+      - clusterTrustBundle: {{- set (deepCopy $source) "path" "ca.pem" | toYaml | nindent 10 }}
+      {{- else }}
+      - {{ $kind }}:
+          name: {{ $source.name | quote }}
+          items:
+            - key: {{ $source.key | quote }}
+              path: ca.pem
+      {{- end }}
+      {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}

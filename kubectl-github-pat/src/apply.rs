@@ -1,0 +1,229 @@
+//! Writes to the cluster, with the rights of whoever runs the plugin.
+
+mod secret;
+
+use github_pat_operator::api::GithubPatConnection;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use kube::{
+    Api, ResourceExt,
+    api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams, ValidationDirective},
+    core::response::reason,
+};
+use serde_json::{Value, json};
+
+pub(crate) use self::secret::{Basis, Glimpse, Present, are_ours, is_ours, tool_among};
+use crate::{cluster::Cluster, error::Error};
+
+/// Under which name the API server keeps what the plugin has written.
+const MANAGER: &str = "kubectl-github-pat";
+
+/// Under which name it keeps what the plugin has written under a key of a Secret. One name for all keys would give up each key that
+/// the next write leaves out, and the API server deletes what nobody holds any more.
+fn manager_of(key: &str) -> String {
+    format!("{MANAGER}/{key}")
+}
+
+/// How a write takes effect.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// The API server only tells whether it would let it happen.
+    DryRun,
+    /// It does, unless somebody else has written something else there.
+    Written,
+    /// It does, whoever has written there, unless somebody has since the object was seen so.
+    Forced {
+        /// How it was seen.
+        seen: Basis,
+    },
+    /// It does, unless there is an object of this name already: for what was not there, or the user may not read. The API server has no
+    /// apply that only creates: one would change an object of somebody else that came meanwhile.
+    Created {
+        /// Whether the API server only tells so.
+        dry_run: bool,
+    },
+}
+
+impl Effect {
+    fn params(&self, manager: &str) -> PatchParams {
+        let field_validation = Some(ValidationDirective::Strict);
+        let dry_run = *self == Effect::DryRun;
+        let force = dry_run || matches!(self, Effect::Forced { .. });
+        PatchParams { dry_run, force, field_validation, ..PatchParams::apply(manager) }
+    }
+
+    /// A write over what is there as it was seen, else of what was not there.
+    pub(crate) fn over(seen: Option<Basis>) -> Self {
+        seen.map_or(Effect::Created { dry_run: false }, |seen| Effect::Forced { seen })
+    }
+}
+
+impl Cluster {
+    /// Changes fields of a connection whose spec, and whose annotations that are to change, are still as they were seen, unless it is as
+    /// wanted already.
+    ///
+    /// # Errors
+    ///
+    /// If the API server does not let it happen, or somebody has changed it meanwhile.
+    pub(crate) async fn change(
+        &self,
+        seen: &GithubPatConnection,
+        patch: &Value,
+        effect: Effect,
+    ) -> Result<(), Error> {
+        let api: Api<GithubPatConnection> = Api::namespaced(self.client.clone(), &self.namespace);
+        let (name, dry_run) = (seen.name_any(), effect == Effect::DryRun);
+        let params =
+            PatchParams { dry_run, field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        let changing = async {
+            let mut version = seen.resource_version();
+            loop {
+                let mut whole = patch.clone();
+                if let Some(metadata) = whole.get_mut("metadata").and_then(Value::as_object_mut) {
+                    metadata.insert("resourceVersion".to_owned(), json!(version));
+                }
+                match api.patch(&name, &params, &Patch::Merge(whole)).await {
+                    Err(kube::Error::Api(status)) if status.code == 409 => {}
+                    other => return other.map(|_| true),
+                }
+                // The operator writes the status at any time.
+                let now = api.get(&name).await?;
+                // As after a write whose answer was lost.
+                let is_done = serde_json::to_value(&now).is_ok_and(|now| is_as_wanted(&now, patch));
+                if is_done && !dry_run {
+                    return Ok(true);
+                }
+                if is_changed(seen, &now, patch) {
+                    return Ok(false);
+                }
+                version = now.resource_version();
+            }
+        };
+        match self.call(&format!("change connection {name}"), changing).await? {
+            true => Ok(()),
+            false => Err(Error::Refused(format!(
+                "somebody else has changed connection {name} meanwhile, so it stays as it is: {} shows how it is now",
+                self.command(&format!("status {name}"))
+            ))),
+        }
+    }
+
+    /// The connection as it would be made. The API server is strict about its fields, and writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the API server would not let it happen.
+    pub(crate) async fn would_make(&self, name: &str, object: &Value) -> Result<GithubPatConnection, Error> {
+        let api: Api<GithubPatConnection> = Api::namespaced(self.client.clone(), &self.namespace);
+        let (params, patch) = (Effect::DryRun.params(MANAGER), Patch::Apply(object));
+        self.call(&format!("write connection {name}"), api.patch(name, &params, &patch)).await
+    }
+
+    /// Makes the connection. False if there is one of this name.
+    ///
+    /// # Errors
+    ///
+    /// If the API server does not let it happen.
+    pub(crate) async fn make(&self, name: &str, object: &Value) -> Result<bool, Error> {
+        let doing = format!("write connection {name}");
+        // As it was read: with the fields that are said alone.
+        let connection: DynamicObject = serde_json::from_value(object.clone())
+            .map_err(|error| Error::Cluster(format!("cannot {doing}: {error}")))?;
+        let resource = ApiResource::erase::<GithubPatConnection>(&());
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
+        let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+        let made = async {
+            match api.create(&params, &connection).await {
+                Err(kube::Error::Api(status)) if status.reason == reason::ALREADY_EXISTS => Ok(false),
+                made => made.map(|_| true),
+            }
+        };
+        self.call(&doing, made).await
+    }
+}
+
+/// Who else looks after this field and would put back what was there: a tool that syncs, as opposed to a person with kubectl.
+pub(crate) fn tool_behind(object: &impl ResourceExt, path: [&str; 2]) -> Option<String> {
+    managers_of(object, path).find(|manager| is_tool(manager))
+}
+
+/// True if the object is as a merge of the patch would leave it.
+fn is_as_wanted(object: &Value, patch: &Value) -> bool {
+    match patch {
+        Value::Object(fields) => {
+            fields.iter().all(|(name, field)| is_as_wanted(object.get(name).unwrap_or(&Value::Null), field))
+        }
+        Value::Array(items) if items.is_empty() => object.is_null() || object == patch,
+        _ => object == patch,
+    }
+}
+
+/// True if somebody has changed what the patch rests on.
+fn is_changed(seen: &GithubPatConnection, now: &GithubPatConnection, patch: &Value) -> bool {
+    let annotations = patch.pointer("/metadata/annotations").and_then(Value::as_object);
+    let mut names = annotations.into_iter().flat_map(|annotations| annotations.keys());
+    now.metadata.generation != seen.metadata.generation
+        || now.metadata.uid != seen.metadata.uid
+        || names.any(|name| now.annotations().get(name) != seen.annotations().get(name))
+}
+
+fn is_plugin(manager: &str) -> bool {
+    manager.split('/').next() == Some(MANAGER)
+}
+
+fn is_tool(manager: &str) -> bool {
+    // kubectl-create, kubectl-edit, kubectl-client-side-apply and so on; MANAGER is one of them by its name.
+    !manager.starts_with("kubectl")
+}
+
+/// Who has written this field.
+fn managers_of(object: &impl ResourceExt, path: [&str; 2]) -> impl Iterator<Item = String> {
+    let [above, field] = path.map(|part| format!("f:{part}"));
+    let has_field = move |entry: &&ManagedFieldsEntry| {
+        let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
+        fields.and_then(|fields| fields.get(&above)?.get(&field)).is_some()
+    };
+    object.managed_fields().iter().filter(has_field).filter_map(|entry| entry.manager.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use axum::{
+        body::Body,
+        http::{Method, Request, Response, StatusCode},
+    };
+    use kube::Client;
+
+    use super::*;
+
+    const CONFLICT: &str = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"no","reason":"Conflict","code":409}"#;
+
+    fn connection(generation: i64) -> Value {
+        json!({
+            "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection",
+            "metadata": { "name": "ci", "namespace": "team-b", "generation": generation, "resourceVersion": "1" },
+            "spec": { "secretRef": { "name": "pat" } },
+        })
+    }
+
+    #[tokio::test]
+    async fn who_comes_too_late_to_a_connection_is_told_what_shows_it() {
+        let answers = tower::service_fn(async |request: Request<kube::client::Body>| {
+            let (code, text) = match *request.method() {
+                Method::GET => (StatusCode::OK, connection(2).to_string()),
+                _ => (StatusCode::CONFLICT, CONFLICT.to_owned()),
+            };
+            let mut answer = Response::new(Body::from(text));
+            *answer.status_mut() = code;
+            Ok::<_, Infallible>(answer)
+        });
+        let cluster = Cluster::behind(Client::new(answers, "team-a")).at("team-b");
+        let seen = serde_json::from_value(connection(1)).unwrap();
+        let patch = json!({ "metadata": { "annotations": { "to": "another" } } });
+        let error = cluster.change(&seen, &patch, Effect::Written).await.unwrap_err();
+        let said = "somebody else has changed connection ci meanwhile, so it stays as it is: \
+                    kubectl github-pat status ci -n team-b shows how it is now";
+        assert_eq!(error.to_string(), said);
+    }
+}

@@ -1,0 +1,217 @@
+//! `list`: every connection in one line, what breaks next first.
+
+use std::{fmt::Debug, process::ExitCode};
+
+use github_pat_operator::api::{GithubPatConnection, Usability};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::{Api, ResourceExt, api::ListParams, core::DeserializeGuard};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    cluster::{Cluster, Way},
+    error::Error,
+    screen,
+    sheet::{Cell, Colour, Sheet},
+    summary::Summary,
+    when::{Span, date},
+};
+
+/// So many at once: a status has up to 8 KiB.
+const PAGE: u32 = 500;
+
+/// Lists connections, what breaks next first.
+///
+/// The broken ones stand first, then those of which nobody can tell, then the others by when they break.
+#[derive(Debug, clap::Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    way: Way,
+    /// Those of all namespaces
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    all_namespaces: bool,
+    /// Those whose labels are so
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    selector: Option<String>,
+    /// Those that are not usable, or of which nobody can tell
+    #[arg(long)]
+    not_ready: bool,
+    /// Those that break within this time by the expiry of their tokens, as in 30d or 12h; what has broken is among them
+    #[arg(long, value_name = "DURATION")]
+    expiring: Option<Span>,
+    /// Those on this GitHub host
+    #[arg(long, value_name = "NAME")]
+    host: Option<String>,
+    /// Those whose token is of this account
+    #[arg(long)]
+    login: Option<String>,
+    /// How to print
+    #[arg(short = 'o', long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    Text,
+    Wide,
+    Json,
+    Yaml,
+}
+
+pub(crate) async fn run(list: List) -> Result<ExitCode, Error> {
+    let cluster = list.way.open().await?;
+    let api: Api<DeserializeGuard<GithubPatConnection>> = match list.all_namespaces {
+        true => Api::all(cluster.client.clone()),
+        false => cluster.connections(),
+    };
+    let now = Timestamp::now();
+    let mut found: Vec<_> = all(&cluster, &api, list.selector.as_deref())
+        .await?
+        .iter()
+        .map(|guarded| match &guarded.0 {
+            Ok(connection) => Summary::of(connection, now),
+            Err(invalid) => Summary::unreadable(&invalid.metadata, &invalid.error),
+        })
+        .filter(|summary| list.wants(summary, now))
+        .collect();
+    found.sort_by_cached_key(Summary::order);
+    match list.output {
+        Output::Json => screen::print(&crate::cli::json(&found)?)?,
+        Output::Yaml => screen::print(&crate::cli::yaml(&found)?)?,
+        Output::Text | Output::Wide if found.is_empty() => {
+            let place = if list.all_namespaces {
+                "any namespace".to_owned()
+            } else {
+                format!("namespace {}", cluster.namespace)
+            };
+            screen::say(&format!("there are no such connections in {place}"));
+        }
+        Output::Text | Output::Wide => {
+            let mut sheet = Sheet::default();
+            sheet.table(0, table(&found, list.all_namespaces, list.output == Output::Wide));
+            screen::show(&sheet)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Every connection, page by page, as far as it can be read.
+///
+/// # Errors
+///
+/// What the API server did not let happen.
+pub(crate) async fn all<K: Clone + DeserializeOwned + Debug>(
+    cluster: &Cluster,
+    api: &Api<K>,
+    selector: Option<&str>,
+) -> Result<Vec<K>, Error> {
+    let mut params = ListParams {
+        label_selector: selector.map(str::to_owned),
+        limit: Some(PAGE),
+        ..ListParams::default()
+    };
+    let listed = async {
+        let mut found = Vec::new();
+        loop {
+            let page = cluster.call("list connections", api.list(&params)).await?;
+            found.extend(page.items);
+            params.continue_token = page.metadata.continue_.filter(|next| !next.is_empty());
+            if params.continue_token.is_none() {
+                return Ok(found);
+            }
+        }
+    };
+    screen::during("waiting for the API server to list connections", listed).await
+}
+
+/// True if a connection of the namespace names the Secret as a source of its token, or may do so since it cannot be read. `but` names it
+/// rightly.
+///
+/// # Errors
+///
+/// What the API server did not let happen.
+pub(crate) async fn is_named(
+    cluster: &Cluster,
+    secret: &str,
+    but: Option<&GithubPatConnection>,
+) -> Result<bool, Error> {
+    let but = but.map(ResourceExt::name_any);
+    let all = all(cluster, &cluster.connections(), None).await?;
+    let mut others = all.iter().filter(|guarded| Some(guarded.name_any()) != but);
+    Ok(others.any(|guarded| {
+        guarded.0.as_ref().map_or(true, |other| other.spec.sources().any(|source| source == secret))
+    }))
+}
+
+/// The names of all connections of the namespace.
+///
+/// # Errors
+///
+/// What the API server did not let happen.
+pub(crate) async fn names(cluster: Cluster) -> Result<Vec<String>, Error> {
+    let found = all(&cluster, &cluster.connections(), None).await?;
+    Ok(found.iter().map(ResourceExt::name_any).collect())
+}
+
+impl List {
+    fn wants(&self, summary: &Summary, now: Timestamp) -> bool {
+        let is_soon = |span: Span| {
+            let breaks = summary.breaks_at.as_ref().map(|at| at.0);
+            breaks.is_some_and(|at| at.duration_since(now) <= span.0)
+        };
+        let is_login =
+            |login: &String| summary.login.as_ref().is_some_and(|of| of.eq_ignore_ascii_case(login));
+        (!self.not_ready || summary.usability != Usability::Usable)
+            && self.expiring.is_none_or(is_soon)
+            && self.host.as_ref().is_none_or(|host| summary.host.as_ref() == Some(host))
+            && self.login.as_ref().is_none_or(is_login)
+    }
+}
+
+fn table(found: &[Summary], namespaces: bool, is_wide: bool) -> Vec<Vec<Cell>> {
+    let chosen = |namespace: Cell, always: [Cell; 7], wide: [Cell; 4]| -> Vec<Cell> {
+        let namespace = Some(namespace).filter(|_| namespaces);
+        namespace.into_iter().chain(always).chain(wide.into_iter().filter(|_| is_wide)).collect()
+    };
+    let heading = |text: &str| Cell::new(text).colour(Colour::Strong);
+    let headings = chosen(
+        heading("NAMESPACE"),
+        ["NAME", "USABLE", "REASON", "LOGIN", "KIND", "EXPIRES", "DAYS"].map(heading),
+        ["HOST", "SECRET", "BREAKS", "SINCE"].map(heading),
+    );
+    let rows = found.iter().map(|summary| {
+        let colour = summary.colour();
+        let text = |text: &Option<String>| Cell::new(text.as_deref().unwrap_or("-"));
+        let instant = |at: &Option<Time>| Cell::new(at.as_ref().map_or("-".to_owned(), |at| date(at.0)));
+        let usable = match summary.usability {
+            Usability::Usable => "yes",
+            Usability::NotUsable => "no",
+            Usability::Undetermined => "?",
+        };
+        let end = match (&summary.expires_at, &summary.login) {
+            (None, Some(_)) => Cell::new("never"),
+            (at, _) => instant(at),
+        };
+        let days = summary.expires_in_days.map_or("-".to_owned(), |days| days.to_string());
+        let kind = summary.kind.map_or("-", |kind| kind.as_str());
+        chosen(
+            Cell::new(&summary.namespace),
+            [
+                Cell::new(&summary.name),
+                Cell::new(usable).colour(colour),
+                Cell::new(&summary.reason).colour(colour),
+                text(&summary.login),
+                Cell::new(kind),
+                end,
+                Cell::new(days),
+            ],
+            [
+                text(&summary.host),
+                text(&summary.secret_name),
+                instant(&summary.breaks_at),
+                instant(&summary.since),
+            ],
+        )
+    });
+    std::iter::once(headings).chain(rows).collect()
+}

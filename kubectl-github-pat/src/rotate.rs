@@ -1,0 +1,269 @@
+//! `rotate`: the next token takes the place of the one in use, and it is said when that one can be revoked.
+
+mod change;
+mod course;
+mod progress;
+
+use std::{process::ExitCode, time::Duration};
+
+use github_pat_operator::{
+    api::{GithubPatConnection, SecretKeyRef, Usability},
+    domain::{duration, token::HashedToken},
+};
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+pub(crate) use self::course::Course;
+use self::{
+    change::forget,
+    course::{ROTATING_TO, course, in_use},
+    progress::{outcome, seen, told},
+};
+use crate::{
+    cluster::{Cluster, Way, object_name},
+    error::Error,
+    form::Form,
+    offer::{self, Offer},
+    screen, status,
+    trial::{Source, Trial},
+    wait::{Ended, Seen, follow},
+};
+
+/// How long a rotation is followed that nobody waits for.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Replaces the token of a connection by the next one.
+///
+/// Judges the next token, stores it in the Secret that stands by (which is made if there is none), makes it the preferred one, and
+/// follows the rotation until the old one is safe to revoke. Interrupted at any point, running it again goes on. A usable token that
+/// stands by already is the next one.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Rotate {
+    /// The connection
+    #[arg(value_parser = object_name)]
+    name: String,
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    form: Form,
+    /// The Secret that takes the next token [default: one of spec.standby that is not in use, else a new one]
+    #[arg(long, value_name = "NAME", value_parser = object_name)]
+    secret: Option<String>,
+    /// Stores the next token over the one in use, and leaves the spec alone
+    #[arg(long, conflicts_with = "secret")]
+    in_place: bool,
+    /// Writes also where a tool that syncs has written, which may put back what was there
+    #[arg(long)]
+    force: bool,
+    /// How long to follow the rotation
+    #[arg(long, value_name = "DURATION", default_value = "1h")]
+    timeout: duration::Duration,
+    #[command(flatten)]
+    way: Way,
+}
+
+/// One rotation.
+pub(crate) struct Rotation<'a> {
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) trial: &'a Trial,
+    pub(crate) form: &'a Form,
+    /// The Secret that the person names for the next token.
+    pub(crate) secret: Option<&'a str>,
+    pub(crate) in_place: bool,
+    pub(crate) force: bool,
+}
+
+pub(crate) async fn run(rotate: Rotate) -> Result<ExitCode, Error> {
+    let Rotate { name, source, form, secret, in_place, force, timeout, way } = rotate;
+    let (trial, cluster) = (source.trial()?, way.open().await?);
+    let secret = secret.as_deref();
+    let rotation = Rotation { cluster: &cluster, trial: &trial, form: &form, secret, in_place, force };
+    let connection = cluster.connection(&name).await?;
+    let handed = offer::handed(trial.file())?;
+    let course = match &handed {
+        // Whoever brings another token is not told of the end of an earlier rotation.
+        Some(offer) if offer.hashed() != course::marked(&connection) => {
+            next(&settled(&connection), secret, in_place)?
+        }
+        _ => next(&connection, secret, in_place)?,
+    };
+    rotation.takes(&course, handed.as_ref())?;
+    let hashed = match course {
+        Course::Follow(hashed) => {
+            screen::say(&format!("going on with the rotation of {name} that was begun"));
+            hashed
+        }
+        Course::Prefer(reference, hashed) => {
+            screen::say(&format!(
+                "a usable token stands by in Secret {}: it is the next one",
+                reference.name
+            ));
+            rotation.prefer(&connection, &reference, hashed).await?;
+            hashed
+        }
+        Course::Store(reference) => rotation.store(&connection, &reference, handed).await?,
+    };
+    rotation.follow(&name, hashed, timeout.get().unsigned_abs()).await
+}
+
+impl Rotation<'_> {
+    /// The command by which a person goes on with the rotation of this connection.
+    pub(crate) fn again(&self, name: &str) -> String {
+        let there = match self.secret {
+            _ if self.in_place => " --in-place".to_owned(),
+            Some(secret) => format!(" --secret {secret}"),
+            None => String::new(),
+        };
+        self.cluster.command(&format!("rotate {name}{there}{}", self.trial.flag()))
+    }
+
+    /// Finds out whether the token that is handed over is the one that comes next, so that it is not dropped for another one.
+    ///
+    /// # Errors
+    ///
+    /// If another one comes next.
+    pub(crate) fn takes(&self, course: &Course, handed: Option<&Offer>) -> Result<(), Error> {
+        let (Course::Follow(next) | Course::Prefer(_, next)) = course else { return Ok(()) };
+        if handed.is_none_or(|offer| offer.hashed() == Some(*next)) {
+            return Ok(());
+        }
+        let why = match course {
+            Course::Prefer(reference, _) => format!("a usable one stands by in Secret {}", reference.name),
+            _ => "a rotation was begun".to_owned(),
+        };
+        Err(Error::Usage(format!(
+            "another token than the one that you hand over comes next, since {why}: nothing was written; rotate to that one first, without \
+             a token"
+        )))
+    }
+
+    /// Has the next token judged and stored, and makes it the preferred one.
+    async fn store(
+        &self,
+        connection: &GithubPatConnection,
+        reference: &SecretKeyRef,
+        handed: Option<Offer>,
+    ) -> Result<HashedToken, Error> {
+        let prepared = self.prepare(connection, reference);
+        let (left, stored) = screen::during("asking the API server what stands in the way", prepared).await?;
+        let called = format!("{}/{}", self.cluster.namespace, connection.name_any());
+        let (spec, again) = (&connection.spec, self.again(&connection.name_any()));
+        let token =
+            self.trial.chosen(spec, &called, handed.as_ref(), left.as_ref(), (self.form, &again)).await?;
+        let put = self.put(connection, reference, &token, (left, stored));
+        screen::during("writing Secret and connection", put).await
+    }
+
+    /// Follows the rotation to this token, and shows what is left to do with the old one.
+    async fn follow(&self, name: &str, hashed: HashedToken, limit: Duration) -> Result<ExitCode, Error> {
+        let again = self.again(name);
+        screen::say(&format!(
+            "waiting until the old token is safe to revoke; Ctrl-C ends that, and {again} goes on with it"
+        ));
+        let told = |connection: &GithubPatConnection| told(connection, hashed);
+        let ended = follow(self.cluster, name, limit, told, |connection| seen(connection, hashed)).await?;
+        match ended {
+            Ended::Reached => {
+                let connection = self.cluster.connection(name).await?;
+                screen::show(&outcome(&connection, hashed))?;
+                // It is over all the same, and the next run takes the mark away.
+                if let Err(error) = forget(self.cluster, &connection, hashed).await {
+                    screen::say(&format!(
+                        "warning: the mark of the rotation stays on the connection: {error}"
+                    ));
+                }
+                Ok(ExitCode::SUCCESS)
+            }
+            Ended::Stalled => {
+                let connection = self.cluster.connection(name).await?;
+                screen::show(&status::sheet(self.cluster, &connection, Timestamp::now()))?;
+                Ok(ExitCode::from(Usability::NotUsable.exit_code()))
+            }
+            Ended::TimedOut => {
+                screen::say(&format!("the rotation is not over: {again} goes on with it"));
+                Ok(ExitCode::from(Usability::Undetermined.exit_code()))
+            }
+        }
+    }
+}
+
+/// Follows a rotation that was begun, and forgets at its end that it was.
+///
+/// # Errors
+///
+/// If the connection is gone, or cannot be watched or changed.
+pub(crate) async fn see_through(cluster: &Cluster, name: &str, hashed: HashedToken) -> Result<(), Error> {
+    let told = |connection: &GithubPatConnection| told(connection, hashed);
+    let ended = follow(cluster, name, LONGEST, told, |connection| seen(connection, hashed)).await?;
+    if matches!(ended, Ended::Reached) {
+        forget(cluster, &cluster.connection(name).await?, hashed).await?;
+    }
+    Ok(())
+}
+
+/// What is to be done next. `secret` is the Secret that the person names for the next token, which goes over the one in use if it is to
+/// be stored in place.
+///
+/// # Errors
+///
+/// If the connection is suspended.
+pub(crate) fn next(
+    connection: &GithubPatConnection,
+    secret: Option<&str>,
+    in_place: bool,
+) -> Result<Course, Error> {
+    if connection.spec.suspend {
+        let name = connection.name_any();
+        return Err(Error::Usage(format!("connection {name} is suspended: set spec.suspend to false first")));
+    }
+    let used = in_use(connection);
+    let mut candidates = connection.spec.candidates();
+    let overwritten = candidates.find(|candidate| candidate.name == used).filter(|_| in_place);
+    Ok(match (course(connection, secret), overwritten) {
+        (begun @ Course::Follow(_), _) => begun,
+        (_, Some(reference)) => Course::Store(reference.clone()),
+        (course, None) => course,
+    })
+}
+
+/// The connection without the mark of a rotation that is over, which nobody has taken away.
+pub(crate) fn settled(connection: &GithubPatConnection) -> GithubPatConnection {
+    let mut settled = connection.clone();
+    if let Some(hashed) = course::marked(connection)
+        && matches!(seen(connection, hashed), Seen::Reached)
+    {
+        settled.annotations_mut().remove(ROTATING_TO);
+    }
+    settled
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::Client;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_command_that_goes_on_has_the_flags_of_the_one_that_began() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("my settings.yaml");
+        std::fs::write(&file, "hosts: []\n").unwrap();
+        let named = Trial::new(Some(&file), None).unwrap();
+        let unnamed = Trial::new(None, None).unwrap();
+        let config = format!(" --config '{}'", file.display());
+        let nobody = tower::service_fn(async |_: axum::http::Request<kube::client::Body>| {
+            Ok::<_, std::convert::Infallible>(axum::http::Response::new(axum::body::Body::empty()))
+        });
+        let cluster = Cluster::behind(Client::new(nobody, "team-a")).at("team-b");
+        let form = Form::default();
+        for (trial, secret, in_place, expected) in [
+            (&unnamed, None, false, String::new()),
+            (&named, None, false, config.clone()),
+            (&named, None, true, format!(" --in-place{config}")),
+            (&named, Some("other"), false, format!(" --secret other{config}")),
+        ] {
+            let rotation = Rotation { cluster: &cluster, trial, form: &form, secret, in_place, force: false };
+            assert_eq!(rotation.again("ci"), format!("kubectl github-pat rotate ci{expected} -n team-b"));
+        }
+    }
+}

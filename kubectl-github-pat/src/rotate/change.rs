@@ -1,0 +1,267 @@
+//! What a rotation changes in the cluster, and what stands in its way.
+
+use github_pat_operator::{
+    api::{GithubPatConnection, SecretKeyRef},
+    domain::token::{HashedToken, Token},
+};
+use kube::ResourceExt;
+use serde_json::{Value, json};
+
+use super::{
+    Rotation,
+    course::{ROTATING_TO, is_told, marked, old_token, token_in_use},
+    progress::seen,
+};
+use crate::{
+    apply::{Basis, Effect, Glimpse, Present, are_ours, is_ours, tool_among, tool_behind},
+    cluster::Cluster,
+    error::Error,
+    left::Left,
+    list::is_named,
+    screen,
+    wait::Seen,
+};
+
+impl Rotation<'_> {
+    /// Finds out what stands in the way before a person makes a token: the token that another run has left in the Secret, and how that may
+    /// take the next one.
+    ///
+    /// # Errors
+    ///
+    /// What stands in the way.
+    pub(crate) async fn prepare(
+        &self,
+        connection: &GithubPatConnection,
+        reference: &SecretKeyRef,
+    ) -> Result<(Option<Left>, Effect), Error> {
+        self.may_be_preferred(connection, reference)?;
+        self.cluster.change(connection, &self.patch(connection, reference, None), Effect::DryRun).await?;
+        let (left, stored) = self.may_be_stored(connection, reference).await?;
+        let tried = match stored {
+            Effect::Created { .. } => Effect::Created { dry_run: true },
+            _ => Effect::DryRun,
+        };
+        let again = self.again(&connection.name_any());
+        self.cluster.store(&reference.name, &reference.key, None, tried, &again).await?;
+        Ok((left, stored))
+    }
+
+    /// Stores a token that was judged usable, and makes it the preferred one. What was prepared tells what stands in the Secret.
+    ///
+    /// # Errors
+    ///
+    /// If it is in use already or another one would be lost, or what the API server did not let happen.
+    pub(crate) async fn put(
+        &self,
+        connection: &GithubPatConnection,
+        reference: &SecretKeyRef,
+        token: &Token,
+        (left, stored): (Option<Left>, Effect),
+    ) -> Result<HashedToken, Error> {
+        let hashed = token.hashed();
+        if token_in_use(connection) == Some(hashed) {
+            let name = connection.name_any();
+            return Err(Error::Usage(format!(
+                "this token is the one in use of {name} already: make another one"
+            )));
+        }
+        let SecretKeyRef { name, key } = reference;
+        let again = self.again(&connection.name_any());
+        if let Some(left) = &left {
+            let called = format!("{}/{}", self.cluster.namespace, connection.name_any());
+            let blind = self.for_the_blind(connection, reference);
+            left.gives_way(self.trial, &connection.spec, &called, hashed, [&again, &blind]).await?;
+        }
+        // Where the Secret alone makes the token the next one, a mark that came second could come too late: once it is in use, a run that
+        // goes on would take it for the old one. A mark whose token was never stored is dropped.
+        let is_marked_first = !self.changes_spec(connection, reference);
+        if is_marked_first {
+            self.prefer(connection, reference, hashed).await?;
+        }
+        if let Err(error) =
+            self.cluster.store(name, key, Some((token, &connection.spec.host)), stored, &again).await
+        {
+            // An answer that is lost is no proof that nothing was stored: the mark stays then.
+            let is_answered = matches!(error, Error::Usage(_) | Error::Refused(_));
+            return Err(match is_answered && is_marked_first {
+                true => self.marked_as_before(connection, hashed, error).await,
+                false => error,
+            });
+        }
+        screen::say(&format!("the next token is in Secret {name}"));
+        if !is_marked_first {
+            let preferred = self.prefer(connection, reference, hashed).await;
+            preferred.map_err(|error| {
+                error.after(&format!(
+                    "the token is in Secret {name} already: {again} goes on with it, with the same token if you may not read that Secret"
+                ))
+            })?;
+        }
+        Ok(hashed)
+    }
+
+    /// The token in the Secret, if another run has left it there, and how the Secret may take another one.
+    async fn may_be_stored(
+        &self,
+        connection: &GithubPatConnection,
+        reference: &SecretKeyRef,
+    ) -> Result<(Option<Left>, Effect), Error> {
+        let SecretKeyRef { name, key } = reference;
+        let is_candidate = connection.spec.candidates().any(|candidate| candidate.name == *name);
+        let present = self.cluster.secret(name).await?;
+        let glimpse = match &present {
+            Present::Hidden => self.cluster.glimpse(name, key).await?,
+            Present::There(_) | Present::Absent => Glimpse::default(),
+        };
+        let tool = match &present {
+            Present::There(found) => {
+                tool_behind(&**found, ["data", key]).or_else(|| tool_behind(&**found, ["stringData", key]))
+            }
+            Present::Hidden if is_candidate => tool_among(&glimpse.holders),
+            Present::Hidden | Present::Absent => None,
+        };
+        if let Some(tool) = tool.filter(|_| !self.force) {
+            return Err(Error::Usage(format!(
+                "Secret {name} is written by {tool}, which would put back what was there: store the token there, name another Secret by \
+                 --secret, or add --force"
+            )));
+        }
+        let is_left = |left: &Left| {
+            let is_new = match is_candidate {
+                // What stands in a candidate the operator judges, unless it came after its last look.
+                true => !is_told(connection, left.hashed),
+                false => Some(left.hashed) != token_in_use(connection),
+            };
+            is_new && Some(left.hashed) != old_token(connection)
+        };
+        let found = match present {
+            Present::There(found) => found,
+            Present::Absent => return Ok((None, Effect::Created { dry_run: false })),
+            // What the connection names may be overwritten. What it does not name may be of somebody else, unless a run that was
+            // interrupted has made it.
+            Present::Hidden => {
+                let is_ours =
+                    are_ours(&glimpse.holders) && !is_named(self.cluster, name, Some(connection)).await?;
+                let basis = glimpse.basis.filter(|_| is_candidate || is_ours);
+                return Ok((glimpse.left.filter(is_left), Effect::over(basis)));
+            }
+        };
+        let is_foreign = !is_candidate
+            && (!is_ours(&found, key) || is_named(self.cluster, name, Some(connection)).await?);
+        if is_foreign {
+            return Err(Error::Usage(format!(
+                "there is a Secret {name} already, which connection {} does not name: name another one by --secret",
+                connection.name_any()
+            )));
+        }
+        let left = Left::read(&found, key, &connection.spec.host, is_candidate).filter(is_left);
+        Ok((left, Effect::over(Some(Basis::of(&found, key)))))
+    }
+
+    /// What helps who may not read the Secret in which another run has left a token.
+    fn for_the_blind(&self, connection: &GithubPatConnection, reference: &SecretKeyRef) -> String {
+        let status = self.cluster.command(&format!("status {}", connection.name_any()));
+        match self.changes_spec(connection, reference) {
+            true => "hand over that one, or name another Secret by --secret for yours".to_owned(),
+            false => {
+                format!(
+                    "hand over that one, wait until {status} shows that the operator has looked at it, or name another Secret for yours"
+                )
+            }
+        }
+    }
+
+    /// Makes the token in this Secret the preferred one, and remembers on the connection that it was.
+    ///
+    /// # Errors
+    ///
+    /// If a tool would put the spec back, or what the API server did not let happen.
+    pub(crate) async fn prefer(
+        &self,
+        connection: &GithubPatConnection,
+        reference: &SecretKeyRef,
+        hashed: HashedToken,
+    ) -> Result<(), Error> {
+        self.may_be_preferred(connection, reference)?;
+        let patch = self.patch(connection, reference, Some(hashed));
+        self.cluster.change(connection, &patch, Effect::Written).await
+    }
+
+    /// Puts back the mark that was there before the one of this token, which was not stored, unless its rotation has ended meanwhile, which
+    /// found another mark and left it; gives the error with what did not let it happen.
+    async fn marked_as_before(
+        &self,
+        connection: &GithubPatConnection,
+        hashed: HashedToken,
+        error: Error,
+    ) -> Error {
+        let now = self.cluster.connection(&connection.name_any()).await;
+        let is_over = marked(connection)
+            .is_some_and(|before| now.is_ok_and(|now| matches!(seen(&now, before), Seen::Reached)));
+        let before = connection.annotations().get(ROTATING_TO).filter(|_| !is_over).cloned();
+        let mut marked = connection.clone();
+        marked.annotations_mut().insert(ROTATING_TO.to_owned(), hashed.to_string());
+        let patch = json!({ "metadata": { "annotations": { ROTATING_TO: before } } });
+        match self.cluster.change(&marked, &patch, Effect::Written).await {
+            Ok(()) => error,
+            Err(undone) => error.after(&format!("the annotation {ROTATING_TO} stays, since: {undone}")),
+        }
+    }
+
+    /// Finds out whether a tool would put the spec back.
+    fn may_be_preferred(
+        &self,
+        connection: &GithubPatConnection,
+        reference: &SecretKeyRef,
+    ) -> Result<(), Error> {
+        let is_changed = self.changes_spec(connection, reference);
+        match tool_behind(connection, ["spec", "secretRef"]).filter(|_| is_changed && !self.force) {
+            Some(tool) => Err(Error::Usage(format!(
+                "spec.secretRef of connection {} is written by {tool}, which would put it back: change it there, store the token in place \
+                 by --in-place, or add --force",
+                connection.name_any()
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// True if the spec is to be changed so that the token in this Secret is preferred.
+    fn changes_spec(&self, connection: &GithubPatConnection, reference: &SecretKeyRef) -> bool {
+        !self.in_place && connection.spec.secret_ref.name != reference.name
+    }
+
+    /// What of the connection is to be changed so that the token in this Secret is preferred.
+    fn patch(
+        &self,
+        connection: &GithubPatConnection,
+        reference: &SecretKeyRef,
+        hashed: Option<HashedToken>,
+    ) -> Value {
+        let annotations = hashed.map(|hashed| json!({ ROTATING_TO: hashed }));
+        let metadata = json!({ "annotations": annotations.unwrap_or_else(|| json!({})) });
+        if !self.changes_spec(connection, reference) {
+            return json!({ "metadata": metadata });
+        }
+        let others = connection.spec.candidates().filter(|candidate| candidate.name != reference.name);
+        let standby: Vec<_> = others.collect();
+        json!({ "metadata": metadata, "spec": { "secretRef": reference, "standby": standby } })
+    }
+}
+
+/// Takes away the mark of the rotation to this token.
+///
+/// # Errors
+///
+/// What the API server did not let happen.
+pub(super) async fn forget(
+    cluster: &Cluster,
+    connection: &GithubPatConnection,
+    hashed: HashedToken,
+) -> Result<(), Error> {
+    // Another rotation may have been begun meanwhile.
+    if marked(connection) != Some(hashed) {
+        return Ok(());
+    }
+    let cleared = json!({ "metadata": { "annotations": { ROTATING_TO: null } } });
+    cluster.change(connection, &cleared, Effect::Written).await
+}

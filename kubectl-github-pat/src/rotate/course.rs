@@ -1,0 +1,220 @@
+//! Where a rotation stands, by what the connection says alone, so that a run that was interrupted goes on.
+
+use github_pat_operator::{
+    api::{CandidateStatus, ConditionStatus, GithubPatConnection, SecretKeyRef},
+    domain::token::HashedToken,
+};
+use kube::ResourceExt;
+
+/// The annotation that names the token to which a connection is rotated, by its hash, until the old one is safe to revoke.
+pub(super) const ROTATING_TO: &str = "githubpat.dev/rotating-to";
+
+/// What is to be done next.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Course {
+    /// The connection has been told of the next token: its phases are to be followed.
+    Follow(HashedToken),
+    /// A usable token stands by in this Secret: it is to be preferred.
+    Prefer(SecretKeyRef, HashedToken),
+    /// The next token is to be stored in this Secret.
+    Store(SecretKeyRef),
+}
+
+/// Where the rotation of the connection stands. `secret` is the Secret that the person names for the next token.
+pub(super) fn course(connection: &GithubPatConnection, secret: Option<&str>) -> Course {
+    if let Some(hashed) = marked(connection).filter(|hashed| is_known(connection, *hashed)) {
+        return Course::Follow(hashed);
+    }
+    let spec = &connection.spec;
+    let keyed = |name: &str| spec.candidates().find(|candidate| candidate.name == name).cloned();
+    let new = |name: String| SecretKeyRef { name, key: spec.secret_ref.key.clone() };
+    let idle: Vec<_> = spec.candidates().filter(|candidate| candidate.name != in_use(connection)).collect();
+    let named = |candidate: &&&SecretKeyRef| secret.is_none_or(|name| candidate.name == name);
+    let next = idle
+        .iter()
+        .filter(named)
+        .find_map(|candidate| Some(((*candidate).clone(), next_token(connection, &candidate.name)?)));
+    match (next, secret) {
+        (Some((reference, hashed)), _) => Course::Prefer(reference, hashed),
+        (None, Some(name)) => Course::Store(keyed(name).unwrap_or_else(|| new(name.to_owned()))),
+        (None, None) => {
+            let first = idle.first().map(|candidate| (*candidate).clone());
+            Course::Store(first.unwrap_or_else(|| new(next_name(&spec.secret_ref.name))))
+        }
+    }
+}
+
+/// The Secret whose token is in use.
+pub(super) fn in_use(connection: &GithubPatConnection) -> &str {
+    let status = connection.status.as_ref();
+    let mut candidates = status.into_iter().flat_map(|status| &status.candidates);
+    let chosen = candidates.find(|candidate| candidate.in_use).map(|candidate| &candidate.secret_name);
+    chosen.unwrap_or(&connection.spec.secret_ref.name)
+}
+
+/// The token that is in use.
+pub(super) fn token_in_use(connection: &GithubPatConnection) -> Option<HashedToken> {
+    Some(connection.status.as_ref()?.token.as_ref()?.hashed_token)
+}
+
+/// The token that the connection was rotated from the last time.
+pub(super) fn old_token(connection: &GithubPatConnection) -> Option<HashedToken> {
+    Some(connection.status.as_ref()?.rotation.as_ref()?.old_token.hashed_token)
+}
+
+/// What the status says of the token in this Secret.
+fn candidate<'a>(connection: &'a GithubPatConnection, secret: &str) -> Option<&'a CandidateStatus> {
+    let candidates = &connection.status.as_ref()?.candidates;
+    candidates.iter().find(|candidate| candidate.secret_name == secret)
+}
+
+/// The token in this Secret, if it is usable and not the one that the last rotation replaced.
+fn next_token(connection: &GithubPatConnection, secret: &str) -> Option<HashedToken> {
+    let candidate = candidate(connection, secret)?;
+    let hashed = candidate.token.as_ref()?.hashed_token;
+    let is_next = candidate.usable == ConditionStatus::True
+        && Some(hashed) != old_token(connection)
+        && Some(hashed) != token_in_use(connection);
+    is_next.then_some(hashed)
+}
+
+/// The token to which a rotation was begun.
+pub(super) fn marked(connection: &GithubPatConnection) -> Option<HashedToken> {
+    connection.annotations().get(ROTATING_TO)?.clone().try_into().ok()
+}
+
+/// True unless the status knows all tokens of the present spec, and this is none of them: somebody has replaced it.
+pub(super) fn is_known(connection: &GithubPatConnection, hashed: HashedToken) -> bool {
+    !connection.is_judged() || is_told(connection, hashed)
+}
+
+/// True if the status names this token, whichever spec it speaks of.
+pub(super) fn is_told(connection: &GithubPatConnection, hashed: HashedToken) -> bool {
+    let Some(status) = &connection.status else { return false };
+    let standbys = status.candidates.iter().filter_map(|candidate| candidate.token.as_deref());
+    status.token.iter().chain(standbys).any(|token| token.hashed_token == hashed)
+}
+
+/// The name of a Secret for the next token.
+fn next_name(secret: &str) -> String {
+    format!("{secret}-next")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const OLD: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    const NEW: &str = "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=";
+
+    fn hashed(text: &str) -> HashedToken {
+        text.to_owned().try_into().unwrap()
+    }
+
+    fn token(hash: &str) -> Value {
+        json!({ "secretName": "pat", "host": "github.com", "kind": "Classic", "hashedToken": hash })
+    }
+
+    fn candidate(secret: &str, in_use: bool, usable: &str, hash: &str) -> Value {
+        json!({ "secretName": secret, "inUse": in_use, "usable": usable, "reason": "Accepted", "token": token(hash) })
+    }
+
+    fn connection(standby: &[&str], marker: Option<&str>, status: Value) -> GithubPatConnection {
+        let standby: Vec<_> = standby.iter().map(|name| json!({ "name": name })).collect();
+        let annotations = marker.map(|marker| json!({ ROTATING_TO: marker }));
+        serde_json::from_value(json!({
+            "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection",
+            "metadata": { "name": "ci", "generation": 1, "annotations": annotations },
+            "spec": { "secretRef": { "name": "pat", "key": "t" }, "standby": standby },
+            "status": status,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_run_that_was_interrupted_goes_on_where_it_stood() {
+        let reference = |name: &str, key: &str| SecretKeyRef { name: name.to_owned(), key: key.to_owned() };
+        let status = |more: Value| {
+            let mut status = json!({ "observedGeneration": 1, "conditions": [], "token": token(OLD) });
+            for (key, value) in more.as_object().unwrap() {
+                status[key] = value.clone();
+            }
+            status
+        };
+        let rotated = json!({
+            "phase": "SafeToRevoke", "startedAt": "2026-03-01T10:00:00Z", "message": "",
+            "oldToken": token(NEW), "newToken": token(OLD),
+        });
+        let pair = |usable: &str| {
+            json!([candidate("pat", true, "True", OLD), candidate("next", false, usable, NEW)])
+        };
+        let failed_over =
+            json!([candidate("pat", false, "False", NEW), candidate("next", true, "True", OLD)]);
+        let rows = [
+            (
+                "nothing stands by",
+                connection(&[], None, status(json!({}))),
+                Course::Store(reference("pat-next", "t")),
+            ),
+            (
+                "an empty Secret stands by",
+                connection(&["next"], None, status(json!({}))),
+                Course::Store(reference("next", "token")),
+            ),
+            (
+                "the next token stands by",
+                connection(&["next"], None, status(json!({ "candidates": pair("True") }))),
+                Course::Prefer(reference("next", "token"), hashed(NEW)),
+            ),
+            (
+                "it is of no use",
+                connection(&["next"], None, status(json!({ "candidates": pair("False") }))),
+                Course::Store(reference("next", "token")),
+            ),
+            (
+                "the old token of the last rotation stands by",
+                connection(
+                    &["next"],
+                    None,
+                    status(json!({ "candidates": pair("True"), "rotation": rotated })),
+                ),
+                Course::Store(reference("next", "token")),
+            ),
+            (
+                "the standby is in use",
+                connection(&["next"], None, status(json!({ "candidates": failed_over }))),
+                Course::Store(reference("pat", "t")),
+            ),
+            (
+                "the connection was told",
+                connection(&["next"], Some(NEW), status(json!({ "candidates": pair("Unknown") }))),
+                Course::Follow(hashed(NEW)),
+            ),
+            (
+                "the operator has not looked since",
+                connection(
+                    &[],
+                    Some(NEW),
+                    json!({ "observedGeneration": 0, "conditions": [], "token": token(OLD) }),
+                ),
+                Course::Follow(hashed(NEW)),
+            ),
+            (
+                "that token is gone",
+                connection(&[], Some(NEW), status(json!({}))),
+                Course::Store(reference("pat-next", "t")),
+            ),
+        ];
+        for (name, connection, expected) in rows {
+            assert_eq!(course(&connection, None), expected, "{name}");
+        }
+        let told = connection(&["next"], None, status(json!({ "candidates": pair("True") })));
+        assert_eq!(
+            course(&told, Some("other")),
+            Course::Store(reference("other", "t")),
+            "a Secret of choice"
+        );
+    }
+}

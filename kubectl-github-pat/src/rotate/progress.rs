@@ -1,0 +1,92 @@
+//! How far a rotation is, as it is told, and what is left to do at its end.
+
+use github_pat_operator::{
+    api::{ConditionStatus, GithubPatConnection, Phase, STALLED, Usability},
+    domain::token::HashedToken,
+};
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use crate::{
+    sheet::{Cell, Colour, Sheet},
+    summary::Summary,
+    wait::Seen,
+};
+
+/// How far the rotation to this token is.
+pub(super) fn told(connection: &GithubPatConnection, hashed: HashedToken) -> (String, String) {
+    let status = connection.status.as_ref();
+    let rotation = status.and_then(|status| status.rotation.as_ref());
+    if let Some(rotation) = rotation.filter(|rotation| rotation.new_token.hashed_token == hashed) {
+        return (format!("{:?}", rotation.phase), rotation.message.clone());
+    }
+    let candidates = status.into_iter().flat_map(|status| &status.candidates);
+    let is_it = |token: &github_pat_operator::api::TokenStatus| token.hashed_token == hashed;
+    let mut next = candidates.filter(|candidate| candidate.token.as_deref().is_some_and(is_it));
+    match next.next() {
+        Some(next) if next.usable == ConditionStatus::True => {
+            let message = format!(
+                "the token in Secret {} is proven; it comes into use once the present one has been in use for {} (spec.holdDown)",
+                next.secret_name,
+                connection.spec.hold_down()
+            );
+            (next.reason.clone(), message)
+        }
+        Some(next) => (next.reason.clone(), next.message.clone().unwrap_or_default()),
+        None => {
+            let summary = Summary::of(connection, Timestamp::now());
+            (summary.reason, summary.message)
+        }
+    }
+}
+
+/// Whether the rotation to this token is over. One from a token that was never proven has no phases.
+pub(super) fn seen(connection: &GithubPatConnection, hashed: HashedToken) -> Seen {
+    let Some(status) = connection.status.as_ref().filter(|_| connection.is_judged()) else {
+        return Seen::Not;
+    };
+    let is_used = status.token.as_ref().is_some_and(|token| token.hashed_token == hashed);
+    let rotation = status.rotation.as_ref().filter(|rotation| rotation.new_token.hashed_token == hashed);
+    let is_refused = status.candidates.iter().any(|candidate| {
+        let is_it = candidate.token.as_ref().is_some_and(|token| token.hashed_token == hashed);
+        is_it && candidate.usable == ConditionStatus::False
+    });
+    match (rotation, connection.usability()) {
+        (Some(rotation), _) if is_used && rotation.phase == Phase::SafeToRevoke => Seen::Reached,
+        (None, Usability::Usable) if is_used => Seen::Reached,
+        (_, Usability::NotUsable) if is_used && status.condition(STALLED).is_some() => Seen::Stalled,
+        _ if is_refused => Seen::Stalled,
+        _ => Seen::Not,
+    }
+}
+
+/// What is left to do with the old token.
+pub(super) fn outcome(connection: &GithubPatConnection, hashed: HashedToken) -> Sheet {
+    let mut sheet = Sheet::default();
+    let name = connection.name_any();
+    let rotation = connection.status.as_ref().and_then(|status| status.rotation.as_ref());
+    match rotation.filter(|rotation| rotation.new_token.hashed_token == hashed) {
+        Some(rotation) => {
+            sheet.line([
+                Cell::new(format!("{:?}:", rotation.phase)).colour(Colour::Good),
+                Cell::new(&rotation.message),
+            ]);
+            let ended = rotation.old_token_ended.is_some();
+            let what = if ended { "revoke the further ones on" } else { "revoke the old token on" };
+            let revoke = rotation.revoke_at.iter().map(|page| (what, page.clone()));
+            let old = rotation.old_token.hashed_token.to_string();
+            let further = rotation.further_old_tokens.iter();
+            let further =
+                further.map(|token| ("the hash of one to revoke too", token.hashed_token.to_string()));
+            let rows = revoke.chain([("its hash in GitHub's audit log", old)]).chain(further);
+            sheet.table(
+                2,
+                rows.map(|(what, text)| vec![Cell::new(what).colour(Colour::Faint), Cell::new(text)]),
+            );
+        }
+        None => sheet.line([Cell::new(format!(
+            "{name} uses the next token, and GitHub never accepted the one before"
+        ))]),
+    }
+    sheet
+}

@@ -1,0 +1,187 @@
+//! Questions to a person at a terminal, and a token that is typed or pasted without being shown.
+//!
+//! It is read by the plugin's own few lines on top of termios, in place of a crate such as rpassword: rustix is in the tree anyway, what
+//! is read is wiped, and the terminal is left as it was, whether the person gives up by Ctrl-C or a signal ends the process.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::{Mutex, MutexGuard, Once, PoisonError, mpsc},
+    thread,
+};
+
+use futures::future::select_all;
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+use tokio::{
+    runtime,
+    signal::unix::{SignalKind, signal},
+};
+use zeroize::Zeroizing;
+
+use crate::{error::Error, screen};
+
+/// Longer than any token with what people put around it.
+const LONGEST: usize = 64 * 1024;
+const CTRL_C: u8 = 3;
+const CTRL_D: u8 = 4;
+const CTRL_U: u8 = 21;
+const BACKSPACE: u8 = 8;
+const DELETE: u8 = 127;
+
+/// True if a person can be asked.
+pub(crate) fn is_there() -> bool {
+    io::stdin().is_terminal()
+}
+
+/// What the person answers, without what stands around it; empty if that is nothing.
+///
+/// # Errors
+///
+/// If the terminal is gone.
+pub(crate) fn ask(question: &str) -> Result<String, Error> {
+    prompt(question)?;
+    let mut line = String::new();
+    if io::stdin().read_line(&mut line).map_err(Error::Terminal)? == 0 {
+        return Err(Error::Interrupted);
+    }
+    Ok(line.trim().to_owned())
+}
+
+/// What the person types or pastes, which nobody sees.
+///
+/// # Errors
+///
+/// If the person gives up, or the terminal is gone.
+pub(crate) fn hidden(question: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let silent = Silent::begin()?;
+    prompt(question)?;
+    let read = line();
+    drop(silent);
+    // The line end was not shown either.
+    writeln!(io::stderr())?;
+    read
+}
+
+fn prompt(question: &str) -> Result<(), Error> {
+    let mut terminal = io::stderr();
+    write!(terminal, "{question} ")?;
+    Ok(terminal.flush()?)
+}
+
+fn line() -> Result<Zeroizing<Vec<u8>>, Error> {
+    // Its place is not to move, since what it leaves behind would not be wiped.
+    let mut typed = Zeroizing::new(Vec::with_capacity(LONGEST));
+    let mut byte = Zeroizing::new([0_u8]);
+    loop {
+        if rustix::io::read(io::stdin(), &mut *byte).map_err(unread)? == 0 {
+            return Ok(typed);
+        }
+        let [typed_byte] = *byte;
+        match typed_byte {
+            b'\r' | b'\n' => return Ok(typed),
+            CTRL_D if typed.is_empty() => return Ok(typed),
+            CTRL_C => return Err(Error::Interrupted),
+            CTRL_U => typed.clear(),
+            BACKSPACE | DELETE => {
+                typed.pop();
+            }
+            other if typed.len() < LONGEST => typed.push(other),
+            _ => {}
+        }
+    }
+}
+
+/// A terminal that shows nothing of what is typed and hands on each byte; as before once this is dropped, or a signal ends the process.
+struct Silent;
+
+/// How the terminal was before it was silent, while it is.
+static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+
+impl Silent {
+    fn begin() -> Result<Self, Error> {
+        static GUARDED: Once = Once::new();
+        let mut guarded = Ok(());
+        GUARDED.call_once(|| guarded = guard());
+        guarded.map_err(Error::Terminal)?;
+        let now = tcgetattr(io::stdin()).map_err(unread)?;
+        let mut silent = now.clone();
+        silent
+            .local_modes
+            .remove(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG);
+        silent.special_codes[SpecialCodeIndex::VMIN] = 1;
+        silent.special_codes[SpecialCodeIndex::VTIME] = 0;
+        *before() = Some(now);
+        let begun = Silent;
+        tcsetattr(io::stdin(), OptionalActions::Drain, &silent).map_err(unread)?;
+        Ok(begun)
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        restore(&mut before());
+    }
+}
+
+fn before() -> MutexGuard<'static, Option<Termios>> {
+    BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// True if the terminal was silent.
+fn restore(before: &mut Option<Termios>) -> bool {
+    let Some(termios) = before.take() else { return false };
+    // A terminal that is gone needs nothing.
+    let _ = tcsetattr(io::stdin(), OptionalActions::Drain, &termios);
+    true
+}
+
+/// From now on a signal that ends the process does so once the terminal is as it was. It is waited for in a thread of its own, since the one
+/// that reads the terminal waits for a person.
+fn guard() -> io::Result<()> {
+    let (sender, receiver) = mpsc::channel();
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let waiting = runtime::Builder::new_current_thread().enable_io().build();
+        let ended = waiting.and_then(|runtime| {
+            runtime.block_on(async {
+                let kinds = [
+                    SignalKind::hangup(),
+                    SignalKind::interrupt(),
+                    SignalKind::quit(),
+                    SignalKind::terminate(),
+                ];
+                let mut signals = Vec::new();
+                for kind in kinds {
+                    signals.push((kind, signal(kind)?));
+                }
+                // Nobody who began to wait has left.
+                let _ = sender.send(Ok(()));
+                let received = signals.iter_mut().map(|(kind, signal)| {
+                    Box::pin(async {
+                        signal.recv().await;
+                        *kind
+                    })
+                });
+                Ok(select_all(received).await.0)
+            })
+        });
+        match ended {
+            Ok(kind) => end(kind),
+            Err(error) => drop(sender.send(Err(error))),
+        }
+    })?;
+    receiver.recv().unwrap_or_else(|gone| Err(io::Error::other(gone)))
+}
+
+/// Ends the process as a shell has it for a program that the signal has ended.
+fn end(kind: SignalKind) -> ! {
+    let mut before = before();
+    if restore(&mut before) {
+        // The line end was not shown.
+        let _ = writeln!(io::stderr());
+        screen::say(&Error::Interrupted.to_string());
+    }
+    std::process::exit(kind.as_raw_value().saturating_add(128))
+}
+
+fn unread(error: rustix::io::Errno) -> Error {
+    Error::Terminal(error.into())
+}

@@ -1,0 +1,187 @@
+//! The form that replaces a token, by the code of `rotate`.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    extract::{Path, Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Redirect, Response},
+};
+use github_pat_operator::{
+    api::{GithubPatConnection, Links},
+    domain::token::HashedToken,
+    links::links,
+};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::super::{
+    detail::EVENTS,
+    posted::Posted,
+    rights::lacking_to_rotate,
+    site::{Failure, Html, Site},
+    verdict::Verdict,
+};
+use crate::{
+    cluster::{Cluster, object_name},
+    error::Error,
+    form,
+    rotate::{Course, Rotation, next, see_through, settled},
+};
+
+/// The page.
+#[derive(Template)]
+#[template(path = "rotate.html")]
+struct Form {
+    events: &'static str,
+    form_token: String,
+    namespace: String,
+    name: String,
+    secret: String,
+    in_place: bool,
+    /// What comes next; nothing if nothing can.
+    course: Option<Course>,
+    lacking: Option<String>,
+    problem: Option<String>,
+    verdict: Option<Verdict>,
+    links: Option<Links>,
+}
+
+/// Where the next token goes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in super::super) struct Wanted {
+    secret: String,
+    in_place: String,
+}
+
+/// What came of it.
+enum Outcome {
+    Rejected(Verdict),
+    Begun(HashedToken),
+}
+
+type Place = Path<(String, String)>;
+
+/// Shows what comes next.
+pub(in super::super) async fn show(
+    State(site): State<Arc<Site>>,
+    Path((namespace, name)): Place,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Failure> {
+    let connection = site.connection(&namespace, &name).await?;
+    let mut form = Form::new(&site, &namespace, &connection, &wanted);
+    if let Some(course) = &form.course {
+        form.lacking = lacking_to_rotate(&site.cluster(&namespace), course, &connection).await;
+    }
+    Ok(Html(StatusCode::OK, form).into_response())
+}
+
+/// Has the next token judged, written and preferred, or says why not.
+pub(in super::super) async fn take(
+    State(site): State<Arc<Site>>,
+    Path((namespace, name)): Place,
+    posted: Posted,
+) -> Result<Response, Failure> {
+    let connection = site.connection(&namespace, &name).await?;
+    let (secret, in_place) = (posted.text("secret").to_owned(), posted.text("in_place").to_owned());
+    let wanted = Wanted { secret, in_place };
+    let cluster = site.cluster(&namespace);
+    let mut form = Form::new(&site, &namespace, &connection, &wanted);
+    match attempt(&site, &cluster, &connection, &wanted, &posted).await {
+        Ok(Outcome::Begun(hashed)) => {
+            let place = format!("/connections/{namespace}/{name}");
+            // The page of the connection shows the phases; this forgets at their end that it was begun.
+            if let Some(followed) = site.follow(&namespace, &name, hashed) {
+                tokio::spawn(async move {
+                    let _ = see_through(&cluster, &name, hashed).await;
+                    drop(followed);
+                });
+            }
+            return Ok(Redirect::to(&place).into_response());
+        }
+        Ok(Outcome::Rejected(verdict)) => form.verdict = Some(verdict),
+        Err(error) => form.problem = Some(error.to_string()),
+    }
+    Ok(Html(StatusCode::UNPROCESSABLE_ENTITY, form).into_response())
+}
+
+async fn attempt(
+    site: &Site,
+    cluster: &Cluster,
+    connection: &GithubPatConnection,
+    wanted: &Wanted,
+    posted: &Posted,
+) -> Result<Outcome, Error> {
+    posted.has_no_token_elsewhere()?;
+    let form = form::Form::default();
+    let (trial, secret) = (&site.trial, wanted.secret()?);
+    let rotation =
+        Rotation { cluster, trial, form: &form, secret, in_place: wanted.is_in_place(), force: false };
+    let (course, handed) = (wanted.course(connection)?, posted.offer());
+    rotation.takes(&course, handed.as_ref())?;
+    let reference = match course {
+        Course::Follow(hashed) => return Ok(Outcome::Begun(hashed)),
+        Course::Prefer(reference, hashed) => {
+            rotation.prefer(connection, &reference, hashed).await?;
+            return Ok(Outcome::Begun(hashed));
+        }
+        Course::Store(reference) => reference,
+    };
+    let (left, stored) = rotation.prepare(connection, &reference).await?;
+    let kept = left.as_ref().and_then(|left| left.offer.as_ref());
+    let offer = handed.as_ref().or(kept).ok_or_else(|| Error::Usage("paste the next token".to_owned()))?;
+    let called = format!("{}/{}", cluster.namespace, connection.metadata.name.clone().unwrap_or_default());
+    let (judged, token) = site.trial.verdict(&connection.spec, &called, offer).await?;
+    let Some(token) = token else { return Ok(Outcome::Rejected(Verdict::of(&judged, Timestamp::now()))) };
+    Ok(Outcome::Begun(rotation.put(connection, &reference, &token, (left, stored)).await?))
+}
+
+impl Wanted {
+    fn is_in_place(&self) -> bool {
+        !self.in_place.is_empty()
+    }
+
+    /// What comes next.
+    fn course(&self, connection: &GithubPatConnection) -> Result<Course, Error> {
+        next(&settled(connection), self.secret()?, self.is_in_place())
+    }
+
+    /// The Secret that the person names.
+    fn secret(&self) -> Result<Option<&str>, Error> {
+        let named = Some(self.secret.as_str()).filter(|name| !name.is_empty());
+        if let Some(Err(error)) = named.map(object_name) {
+            return Err(Error::Usage(format!("the name of the Secret is {error}")));
+        }
+        Ok(named)
+    }
+}
+
+impl Form {
+    fn new(site: &Site, namespace: &str, connection: &GithubPatConnection, wanted: &Wanted) -> Self {
+        let name = connection.metadata.name.clone().unwrap_or_default();
+        let course = wanted.course(connection);
+        let host = site.trial.host(&connection.spec.host);
+        let called = format!("{namespace}/{name}");
+        let (course, problem) = match (course, host.as_ref()) {
+            (Ok(course), Ok(_)) => (Some(course), None),
+            (Err(error), _) => (None, Some(error.to_string())),
+            (_, Err(error)) => (None, Some(error.to_string())),
+        };
+        Form {
+            events: EVENTS,
+            form_token: site.door.form_token().to_owned(),
+            namespace: namespace.to_owned(),
+            // A name that cannot be one may be a token.
+            secret: wanted.secret().ok().flatten().unwrap_or_default().to_owned(),
+            in_place: wanted.is_in_place(),
+            course,
+            lacking: None,
+            problem,
+            verdict: None,
+            links: host.ok().map(|host| links(host, &called, &connection.spec, None, &[])),
+            name,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Rotation beside connections of others, and the token that a person hands over beside others that lie there.
+
+use github_pat_operator::domain::token::Token;
+use github_simulator::NewToken;
+use kube::{ResourceExt, api::PostParams};
+use serde_json::json;
+
+use crate::{
+    rotate::MARKER,
+    terminal::Person,
+    world::{UNWATCHED, World, from, holds_no},
+};
+
+#[tokio::test]
+async fn of_a_secret_that_several_connections_read_the_keys_of_others_stay() {
+    let place = World::place("rotate");
+    let tokens = [place.next("pair-a"), place.next("pair-b")];
+    let data = json!({ "a": tokens[0], "b": tokens[1], "note": "of somebody" });
+    let secret = from(json!({ "metadata": { "name": "pair-pat" }, "stringData": data }));
+    let params = PostParams { field_manager: Some("kubectl-create".to_owned()), ..PostParams::default() };
+    place.secrets().create(&params, &secret).await.unwrap();
+    for key in ["a", "b"] {
+        let spec = json!({ "secretRef": { "name": "pair-pat", "key": key } });
+        place.connection(&format!("pair-{key}"), spec).await;
+        place.until(&format!("pair-{key}"), "Ready").await;
+    }
+    let next = [place.next("pair-a"), place.next("pair-b")];
+    for (key, token) in ["a", "b"].into_iter().zip(&next) {
+        let ended = place.rotate(&format!("pair-{key}"), &["--in-place"], token).await;
+        assert_eq!(ended.code, 0, "{ended:?}");
+    }
+    for (key, expected) in [("a", next[0].as_str()), ("b", next[1].as_str()), ("note", "of somebody")] {
+        assert_eq!(place.value("pair-pat", key).await.as_deref(), Some(expected), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn the_secret_of_another_connection_is_neither_read_nor_written() {
+    let place = World::place("rotate");
+    let theirs = place.connected("owner").await;
+    place.connected("taker").await;
+    let ended = place.rotate("taker", &["--secret", "owner-pat"], &place.next("taker")).await;
+    assert_eq!(ended.code, 3, "{ended:?}");
+    assert!(ended.err.contains("there is a Secret owner-pat already"), "{}", ended.err);
+    assert_eq!(place.value("owner-pat", "token").await, Some(theirs));
+    assert_eq!(place.seen("taker").await.spec.sources().collect::<Vec<_>>(), ["taker-pat"]);
+}
+
+#[tokio::test]
+async fn a_token_that_is_handed_over_goes_before_one_that_was_left() {
+    let place = World::place("rotate");
+    place.connected("dead").await;
+    let dead = place.world.github.token(NewToken::classic("dead-left", "acme-ci").scopes(&["repo"]));
+    place.left("dead-pat-next", &dead).await;
+    place.world.github.revoke("dead-left");
+    let ended = place.rotate("dead", &[], "").await;
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.err.contains("hand over another one"), "{}", ended.err);
+    let next = place.next("dead");
+    let ended = place.rotate("dead", &[], &next).await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(place.value("dead-pat-next", "token").await.as_ref(), Some(&next));
+    place.is_over("dead", &next).await;
+}
+
+#[tokio::test]
+async fn a_token_that_is_handed_over_is_not_dropped_for_another_one() {
+    let place = World::place("rotate");
+    place.connected("drop").await;
+    let (spare, handed) = (place.next("drop"), place.next("drop"));
+    place.secret("drop-two", &spare).await;
+    place.change("drop", json!({ "spec": { "standby": [{ "name": "drop-two" }] } })).await;
+    place.stands_by("drop").await;
+    let file = place.world.file("handed", &handed);
+    for (flags, input) in [(&[] as &[&str], handed.as_str()), (&["--token-file", file.as_str()], "")] {
+        let ended = place.rotate("drop", flags, input).await;
+        assert_eq!(ended.code, 3, "{ended:?}");
+        assert!(ended.err.contains("another token than the one that you hand over"), "{}", ended.err);
+        holds_no(&ended.err, &handed);
+        assert_eq!(place.seen("drop").await.spec.sources().collect::<Vec<_>>(), ["drop-pat", "drop-two"]);
+    }
+    std::fs::remove_file(file).unwrap();
+    let ended = place.rotate("drop", &[], &spare).await;
+    assert_eq!(ended.code, 0, "the token that stands by is the one that is handed over: {ended:?}");
+    place.is_over("drop", &spare).await;
+}
+
+#[tokio::test]
+async fn a_token_that_was_stored_and_is_not_looked_at_yet_is_not_written_over_by_another_good_one() {
+    let place = World::place(UNWATCHED);
+    let connections = json!({
+        "apiGroups": ["githubpat.dev"], "resources": ["githubpatconnections"], "verbs": ["get", "list", "watch", "create", "patch"],
+    });
+    let secrets = json!({ "apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "patch"] });
+    place.allow("beside-writer", json!([connections, secrets])).await;
+    let admin = place.world.plane.admin_kubeconfig();
+    let blind = place.world.plane.user("beside-writer", None).unwrap();
+    let github = &place.world.github;
+    let [old, one, other] = ["twice-old", "twice-one", "twice-other"]
+        .map(|name| github.token(NewToken::classic(name, "acme-ci").scopes(&["repo"])));
+    let hash = |token: &str| Token::try_from(token.as_bytes()).unwrap().hashed().to_string();
+    place.left("twice-pat", &old).await;
+    place.connection("twice", json!({})).await;
+    let used = json!({ "secretName": "twice-pat", "host": "simulated", "kind": "Classic", "hashedToken": hash(&old) });
+    place.status("twice", json!({ "observedGeneration": 1, "conditions": [], "token": used })).await;
+    // The test itself has made the connection, as a tool would.
+    let flags = ["rotate", "twice", "--in-place", "--force", "--timeout", "1s", "--token-file"];
+    let [first, second] = [&one, &other].map(|token| place.world.file("twice", token));
+    for (kubeconfig, file, code, said) in [
+        (admin, &first, 2, "the next token is in Secret twice-pat"),
+        (
+            admin,
+            &second,
+            3,
+            "Secret twice-pat holds another good token, which another run has put there and which is not in use yet: nothing was written; \
+             kubectl github-pat rotate twice --in-place -n unwatched, and without a token, goes on with that one, and yours can follow by a \
+             rotation",
+        ),
+        (
+            &blind,
+            &second,
+            3,
+            "Secret twice-pat holds another token, which another run has put there and which is not in use yet: nothing was written; hand \
+             over that one, wait until kubectl github-pat status twice -n unwatched shows that the operator has looked at it, or name another \
+             Secret for yours",
+        ),
+        (&blind, &first, 2, "the next token is in Secret twice-pat"),
+    ] {
+        let ended = place.plugin_with(kubeconfig, &[&flags[..], &[file]].concat(), b"").await;
+        assert!(ended.code == code && ended.err.contains(said), "{said}: {ended:?}");
+        assert_eq!(place.value("twice-pat", "token").await.as_ref(), Some(&one), "{said}");
+        assert_eq!(place.seen("twice").await.annotations().get(MARKER), Some(&hash(&one)), "{said}");
+    }
+    // One that is of no use holds nobody up.
+    github.revoke("twice-one");
+    let ended = place.plugin_with(admin, &[&flags[..], &[&second]].concat(), b"").await;
+    assert!(ended.code == 2 && ended.err.contains("the next token is in Secret twice-pat"), "{ended:?}");
+    assert_eq!(place.value("twice-pat", "token").await, Some(other));
+}
+
+#[tokio::test]
+async fn of_a_rotation_that_has_ended_meanwhile_no_mark_is_put_back() {
+    let place = World::place(UNWATCHED);
+    let [old, one, other] = ["ended-old", "ended-one", "ended-other"]
+        .map(|name| place.world.github.token(NewToken::classic(name, "acme-ci").scopes(&["repo"])));
+    let hash = |token: &str| Token::try_from(token.as_bytes()).unwrap().hashed().to_string();
+    let status = |token: &str| {
+        let ready = json!({
+            "type": "Ready", "status": "True", "reason": "Ready", "message": "", "lastTransitionTime": "2026-03-01T10:00:00Z",
+        });
+        let used = json!({ "secretName": "pat", "host": "simulated", "kind": "Classic", "hashedToken": hash(token) });
+        json!({ "observedGeneration": 1, "conditions": [ready], "token": used })
+    };
+    for (name, is_over) in [("ended-not", false), ("ended", true)] {
+        let secret = format!("{name}-pat");
+        place.left(&secret, &old).await;
+        place.connection(name, json!({})).await;
+        place.status(name, status(&old)).await;
+        place.change(name, json!({ "metadata": { "annotations": { MARKER: hash(&one) } } })).await;
+        let admin = place.world.plane.admin_kubeconfig();
+        let mut person = Person::at(&place, admin, &["rotate", name, "--in-place", "--force"]);
+        person.reads("Paste the token").await;
+        place.secret(&secret, "of somebody else").await;
+        if is_over {
+            place.status(name, status(&one)).await;
+        }
+        person.types(&format!("{other}\n")).await;
+        assert_eq!(person.ends().await, 2, "{}", person.seen);
+        let said =
+            format!("somebody else has written Secret {secret} meanwhile, so nothing was written to it");
+        assert!(person.seen.contains(&said), "{}", person.seen);
+        let mark = place.seen(name).await.annotations().get(MARKER).cloned();
+        assert_eq!(mark, Some(hash(&one)).filter(|_| !is_over), "{name}");
+    }
+}

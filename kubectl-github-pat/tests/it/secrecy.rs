@@ -1,0 +1,110 @@
+//! A token that stands where something else belongs is not repeated, wherever that is.
+
+use github_simulator::NewToken;
+use tokio::io::AsyncBufReadExt;
+
+use crate::world::{SOON, UNWATCHED, World, holds_no, run};
+
+/// The subcommands and flags that take a value, as docs/cli.md has them.
+fn taking_a_value() -> Vec<[String; 2]> {
+    let page = include_str!("../../../docs/cli.md");
+    let sections = page.split("\n## ").skip(2);
+    let flags = sections.flat_map(|section| {
+        let subcommand = section.lines().next().unwrap();
+        let values = section.lines().filter(|line| line.trim_start().starts_with('-') && line.contains(" <"));
+        values.flat_map(move |line| {
+            let names = line.trim().split(" <").next().unwrap();
+            names.split(", ").map(move |name| [subcommand.to_owned(), name.to_owned()])
+        })
+    });
+    flags.collect()
+}
+
+#[tokio::test]
+async fn no_flag_argument_or_variable_has_a_token_repeated() {
+    let place = World::place(UNWATCHED);
+    let token = place.world.github.token(NewToken::classic("misplaced", "acme-ci"));
+    let admin = place.world.plane.admin_kubeconfig().to_str().unwrap();
+    let path = format!("/tmp/{token}/x");
+    let flags = taking_a_value();
+    assert!(
+        flags.len() > 50 && flags.contains(&["connect".to_owned(), "--token-file".to_owned()]),
+        "{flags:?}"
+    );
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for [subcommand, flag] in flags {
+        for value in [&token, &path] {
+            rows.push(vec![subcommand.clone(), flag.clone(), value.clone()]);
+            let joined =
+                if flag.starts_with("--") { format!("{flag}={value}") } else { format!("{flag}{value}") };
+            rows.push(vec![subcommand.clone(), joined]);
+        }
+    }
+    let page = include_str!("../../../docs/cli.md");
+    for subcommand in
+        page.lines().filter_map(|line| line.strip_prefix("## ")).skip(1).chain(["help", "nothing"])
+    {
+        rows.push(vec![subcommand.to_owned(), token.clone()]);
+    }
+    rows.push(vec!["list".to_owned(), format!("-An{token}")]);
+    for row in rows {
+        let arguments: Vec<_> = row.iter().map(String::as_str).collect();
+        let ended = run(&arguments, &[("KUBECONFIG", admin)]).await;
+        assert_eq!((ended.code, ended.out.as_str()), (3, ""), "{:?}", ended.err.replace(&token, "TOKEN"));
+        assert!(ended.err.contains("revoke this one"), "{}", ended.err.replace(&token, "TOKEN"));
+        holds_no(&ended.err, &token);
+    }
+    let named = page.split("[env: ").skip(1).map(|rest| rest.split([']', '=']).next().unwrap());
+    let variables: std::collections::BTreeSet<_> = named.chain(["KUBECONFIG"]).collect();
+    assert!(variables.contains("GITHUB_PAT_OPERATOR_CONFIG"), "{variables:?}");
+    for variable in variables {
+        for value in [&token, &path] {
+            for subcommand in ["rotate", "connect"] {
+                let arguments = [subcommand, "misplaced", "--token-file", "/dev/null"];
+                let ended = run(&arguments, &[("KUBECONFIG", admin), (variable, value)]).await;
+                assert_eq!(ended.code, 3, "{variable}: {}", ended.err.len());
+                holds_no(&(ended.out + &ended.err), &token);
+            }
+        }
+    }
+    let folder = place.world.folder.path().join(&token);
+    std::fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink(crate::world::PLUGIN, folder.join("kubectl-github_pat")).unwrap();
+    for _ in 0..2 {
+        let ended = run(&["link"], &[("PATH", folder.to_str().unwrap())]).await;
+        assert_eq!(ended.code, 0, "{}", ended.err.len());
+        holds_no(&(ended.out + &ended.err), &token);
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+    // Where the file for the browser cannot be written, and where it can and the browser cannot be run.
+    let folder = place.world.folder.path().join(format!("misplaced-{}", fastrand::u64(..)));
+    std::fs::create_dir(&folder).unwrap();
+    for (folder, is_written) in [(path.as_str(), false), (folder.to_str().unwrap(), true)] {
+        let variables = [("KUBECONFIG", admin), ("BROWSER", &*path), ("XDG_RUNTIME_DIR", folder)];
+        let mut page = tokio::process::Command::new(crate::world::PLUGIN);
+        page.arg("ui").env_clear().envs(variables).kill_on_drop(true).stdout(std::process::Stdio::piped());
+        let mut page = page.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let mut told = tokio::io::BufReader::new(page.stderr.take().unwrap()).lines();
+        for expected in ["works once", "looks like a token, so it is left out"] {
+            let line = tokio::time::timeout(SOON, told.next_line()).await.unwrap().unwrap().unwrap();
+            holds_no(&line, &token);
+            assert!(line.contains(expected), "{expected}: {}", line.replace(&token, "TOKEN"));
+        }
+        let left = std::fs::read_dir(folder).map_or(0, Iterator::count);
+        assert_eq!(left, usize::from(is_written), "the browser is told where it can be");
+        page.kill().await.unwrap();
+    }
+    let manifest = format!(
+        "apiVersion: githubpat.dev/v1alpha1\nkind: GithubPatConnection\nmetadata: {{ name: misplaced }}\n\
+         spec: {{ host: simulated, secretRef: {{ name: misplaced }}, require: {{ scopes: [{token}] }} }}\n"
+    );
+    let manifest = place.world.file("misplaced.yaml", &manifest);
+    for how in ["client", "server"] {
+        let arguments = ["connect", "misplaced", "-f", &manifest, "--dry-run", how, "-o", "yaml"];
+        let ended = place.plugin_with(admin.as_ref(), &arguments, token.as_bytes()).await;
+        assert_eq!((ended.code, ended.out.as_str()), (3, ""), "{}", ended.err.len());
+        assert!(ended.err.contains("looks like a token"), "{how}");
+        holds_no(&ended.err, &token);
+    }
+    std::fs::remove_file(manifest).unwrap();
+}

@@ -1,0 +1,299 @@
+//! What is known of one host under its lock: the questions that wait, and what was heard.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::{Asked, Snapshot, ledger::Ledger};
+use crate::{
+    domain::{
+        Reason,
+        answer::{Answer, Deferral, Expiry, RateLimit, Refusal, Reply},
+        probe::Probe,
+        probing::{
+            Limits, Question, Urgency,
+            admission::{Admission, Effect, Metadata, Step},
+            schedule,
+        },
+        token::HashedToken,
+    },
+    github::{Exchange, Line},
+};
+
+/// What the lock guards.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) admission: Admission,
+    pub(super) ledger: Ledger,
+    /// Since when a question waits that the worker has not looked at.
+    pub(super) unseen: Option<Timestamp>,
+    /// When the worker wakes at the latest.
+    pub(super) wakes_at: Option<Timestamp>,
+    /// What the clock said last.
+    told_time: Timestamp,
+    /// Whether nothing is asked any more.
+    pub(super) rests: bool,
+    /// Whether the settings name it no more.
+    pub(super) is_retired: bool,
+}
+
+/// A question to be asked now, and how.
+pub(super) struct Due {
+    pub(super) question: Question,
+    pub(super) line: Line,
+}
+
+/// What is worth a line in the log when it changes.
+#[derive(Clone, Copy)]
+pub(super) struct Trouble {
+    pub(super) breaker: Option<Reason>,
+    pub(super) incident: bool,
+    pub(super) outliers: u64,
+}
+
+impl State {
+    /// Of a host that was not asked yet.
+    pub(super) fn new(limits: Limits) -> State {
+        State {
+            admission: Admission::new(limits),
+            ledger: Ledger::default(),
+            unseen: None,
+            wakes_at: None,
+            told_time: Timestamp::MIN,
+            rests: false,
+            is_retired: false,
+        }
+    }
+
+    pub(super) fn ask(&mut self, mut question: Question, now: Timestamp) -> (Asked, Vec<HashedToken>) {
+        let (token, probe) = (question.hashed, question.probe.clone());
+        let entry = self.ledger.open(token);
+        entry.accepted_before |= question.accepted_before;
+        question.accepted_before = entry.accepted_before;
+        question.condemned |= entry.refused().is_some_and(|refused| refused.is_believed());
+        question.account = entry.account().or(question.account);
+        let Err(why) = self.admission.push(question, now) else {
+            self.unseen.get_or_insert(now);
+            return (Asked::Pending, Vec::new());
+        };
+        if probe != Probe::Identity {
+            let news = self.ledger.open(token).turn_away(&probe, why.keep.unwrap_or(why.deferral), now);
+            return (Asked::NotNow(why.deferral), if news { vec![token] } else { Vec::new() });
+        }
+        let news = why.keep.is_some_and(|keep| self.ledger.open(token).defer(keep, now));
+        (Asked::NotNow(why.deferral), if news { vec![token] } else { Vec::new() })
+    }
+
+    pub(super) fn remember_deferral(&mut self, token: &HashedToken, deferral: Deferral) {
+        if self.ledger.get(token).is_none() {
+            self.admission.remember_deferral(*token, deferral);
+        }
+    }
+
+    pub(super) fn is_pending(&self, token: &HashedToken, probe: &Probe) -> bool {
+        self.admission.is_pending(&(*token, probe.clone()))
+    }
+
+    pub(super) fn snapshot(&self, token: &HashedToken) -> Option<Snapshot> {
+        let entry = self.ledger.get(token)?;
+        Some(Snapshot {
+            knowledge: entry.knowledge(),
+            asked: entry.asked,
+            released: self.admission.released(),
+            brought_forward: self.admission.brought_forward(token),
+            unanswered: self.admission.unanswered(),
+            hurried: entry.hurried,
+            suspected: entry.suspected,
+            pending: self.admission.is_pending(&(*token, Probe::Identity)),
+        })
+    }
+
+    pub(super) fn trouble(&self) -> Trouble {
+        Trouble {
+            breaker: self.admission.breaker().open().map(|open| open.deferral.reason),
+            incident: self.admission.incident().since().is_some(),
+            outliers: self.admission.clock().outliers(),
+        }
+    }
+
+    /// Drops what is known of tokens that nobody has used for as long as they are not asked about again.
+    pub(super) fn drop_unused(&mut self, now: Timestamp) {
+        let while_ = self.admission.limits().minimum_interval;
+        self.ledger.drop_unused(schedule::earlier(now, while_));
+    }
+
+    /// What the worker does next, and of which tokens something changed.
+    pub(super) fn step(&mut self, now: Timestamp) -> (Step<Due>, Vec<HashedToken>) {
+        let mut changed = Vec::new();
+        if now < self.told_time {
+            self.admission.set_back(now);
+        }
+        self.told_time = now;
+        self.drop_unused(now);
+        if self.admission.lapse(now) {
+            self.release();
+            changed.extend(self.ledger.deferred());
+        }
+        let next = self.admission.next(now);
+        for (question, why) in next.turned_away {
+            match (why.keep, self.ledger.get_mut(&question.hashed)) {
+                (_, Some(entry)) if question.probe != Probe::Identity => {
+                    entry.turn_away(&question.probe, why.keep.unwrap_or(why.deferral), now);
+                }
+                (Some(keep), Some(entry)) => {
+                    entry.defer(keep, now);
+                }
+                _ => {}
+            }
+            changed.push(question.hashed);
+        }
+        self.unseen = None;
+        let todo = match next.step {
+            Step::Ask(question) => {
+                self.wakes_at = Some(now);
+                let line = self.line(&question);
+                Step::Ask(Due { question, line })
+            }
+            Step::Wait(at) => {
+                self.wakes_at = at;
+                Step::Wait(at)
+            }
+        };
+        (todo, changed)
+    }
+
+    /// A refusal is confirmed over a new connection: a broken node behind a kept one would repeat itself.
+    fn line(&self, question: &Question) -> Line {
+        let entry = self.ledger.get(&question.hashed);
+        let in_doubt = entry.is_some_and(|entry| {
+            let refuses = |deferral: Deferral| deferral.reason == Reason::HostRefusesMany;
+            entry.refused().is_some() || entry.deferred().is_some_and(refuses)
+        });
+        if in_doubt || question.urgency == Urgency::Confirm { Line::Fresh } else { Line::Kept }
+    }
+
+    /// Takes in what came of a question; gives the tokens of which something changed.
+    pub(super) fn answered(&mut self, question: &Question, exchange: Exchange) -> Vec<HashedToken> {
+        let token = question.hashed;
+        let entry = self.ledger.get(&token);
+        let counts = entry.is_some_and(|entry| {
+            !question.condemned
+                && entry.accepted_before
+                && !entry.was_held
+                && !entry.refused().is_some_and(|refused| refused.is_believed())
+        });
+        let github_now = self.admission.clock().at(exchange.date, exchange.answered);
+        let effect =
+            self.admission.answered(question, &exchange.reply, metadata(&exchange, github_now), counts);
+        let minimum = self.admission.limits().minimum_interval;
+        let mut changed = Vec::new();
+        if let (Reply::Answer(_), Some(entry)) = (&exchange.reply, self.ledger.get_mut(&token)) {
+            entry.hide(&question.probe, &exchange.hidden);
+        }
+        let is_refusal = matches!(exchange.reply, Reply::Answer(Answer::Refused(Refusal::BadCredentials)));
+        // Nobody uses a token any more that has no entry.
+        if let Some(entry) = self.ledger.get_mut(&token).filter(|_| question.probe != Probe::Identity) {
+            entry.prove(&question.probe, exchange.reply, exchange.at);
+            changed.push(token);
+        } else if let Some(entry) = self.ledger.get_mut(&token) {
+            let before = entry.asked.filter(|before| *before <= exchange.at);
+            let is_soon = before.is_some_and(|before| exchange.at.duration_since(before) < minimum);
+            // What somebody requested comes soon too, and is confirmed like any other.
+            entry.hurried = is_soon && entry.awaits_confirmation();
+            entry.asked = Some(exchange.at);
+            entry.suspected = false;
+            let needed = if question.urgency == Urgency::Dubious && !entry.accepted_before {
+                1
+            } else if entry.was_held {
+                3
+            } else {
+                2
+            };
+            match effect.held {
+                true if question.condemned => {
+                    entry.defer(Deferral::new(Reason::HostRefusesMany), exchange.at);
+                }
+                true => entry.hold(exchange.at),
+                false => {
+                    let reply = plausible(exchange.reply, github_now, entry.expiry());
+                    entry.learn(reply, needed, exchange.at);
+                }
+            }
+            changed.push(token);
+        }
+        if !self.ledger.is_used(&token) {
+            // Nothing is kept of a token that went while it was asked about.
+            self.admission.forget(&token);
+        }
+        self.apply(&effect, exchange.at, &mut changed);
+        if is_refusal && counts && !effect.held && question.probe == Probe::Identity {
+            changed.extend(self.call_witness(&token, exchange.at));
+        }
+        changed
+    }
+
+    /// A token that was good is refused. If the host refuses every token, it refuses another good one too, which is asked about at
+    /// once: so an incident that meets the tokens one after the other, each at its own instants, is seen before it condemns any.
+    fn call_witness(&mut self, refused: &HashedToken, now: Timestamp) -> Option<HashedToken> {
+        let minimum = self.admission.limits().minimum_interval;
+        let witness = self.ledger.witness(refused, schedule::earlier(now, minimum))?;
+        self.ledger.get_mut(&witness)?.suspected = true;
+        Some(witness)
+    }
+
+    /// What an answer about one token means for others.
+    fn apply(&mut self, effect: &Effect, at: Timestamp, changed: &mut Vec<HashedToken>) {
+        for token in &effect.taken_back {
+            // What has been through an incident stays condemned in the next one.
+            if let Some(entry) = self.ledger.get_mut(token).filter(|entry| !entry.was_held) {
+                entry.hold(at);
+                changed.push(*token);
+            }
+        }
+        if effect.ends_incident {
+            self.release();
+        }
+        if effect.ends_trouble {
+            changed.extend(self.ledger.deferred());
+        }
+        changed.extend(&effect.brought_forward);
+    }
+
+    /// The incident is over. Of tokens that were accepted before, and that it held back or turned away, three
+    /// refusals are needed now.
+    fn release(&mut self) {
+        for entry in self.ledger.entries() {
+            let deferred = entry.deferred().map(|deferral| deferral.reason);
+            entry.was_held |= entry.accepted_before && deferred == Some(Reason::HostRefusesMany);
+        }
+    }
+}
+
+/// What an answer tells beside its reply. The limit that comes with a refusal is that of the address.
+fn metadata(exchange: &Exchange, github_now: Timestamp) -> Metadata {
+    let granted = matches!(exchange.reply, Reply::Answer(Answer::Granted(_)));
+    let limit = exchange.limit.filter(|_| granted);
+    let spent = limit.filter(|limit| limit.remaining == 0);
+    let spent_until = spent.and_then(|limit| {
+        let left = SignedDuration::from_secs(limit.reset.saturating_sub(github_now.as_second()));
+        exchange.answered.checked_add(left.min(RateLimit::LONGEST)).ok()
+    });
+    // The edge of a host that gives no answer has a clock of its own.
+    let date = exchange.date.filter(|_| matches!(exchange.reply, Reply::Answer(_)));
+    Metadata {
+        answered: exchange.answered,
+        date,
+        limit: limit.and_then(|limit| u32::try_from(limit.limit).ok()),
+        spent_until,
+        further: exchange.further,
+    }
+}
+
+/// An end is held against the host's clock: a date of this very answer that is wrong makes no end of it implausible.
+fn plausible(reply: Reply, github_now: Timestamp, before: Option<Expiry>) -> Reply {
+    match reply {
+        Reply::Answer(Answer::Granted(mut grant)) => {
+            grant.expiry = grant.expiry.accepted_at(github_now, before);
+            Reply::Answer(Answer::Granted(grant))
+        }
+        reply => reply,
+    }
+}

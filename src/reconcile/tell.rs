@@ -1,0 +1,229 @@
+//! Has the sinks told what has changed of connections, and keeps until when each has been told everything.
+//!
+//! Nothing of it is kept in statuses, which have what is to be told in their history: after a start it is derived from them from the
+//! instant on until which the sink had been told.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use futures::future::{join_all, select_all};
+use jiff::{SignedDuration, Timestamp};
+use tokio::time;
+
+use super::{Context, kept_labels};
+use crate::{
+    api::{GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status},
+    cluster::{
+        Fault,
+        connections::{self, Connection},
+        receipts::Receipts,
+        scope::Scope,
+    },
+    domain::{
+        backoff::{backoff, spread},
+        notice::Notice,
+    },
+    sinks::{LAG, Named, Sink},
+    status::{self, Warned},
+};
+
+/// The first pause after the API server did not answer, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// What to make notices from.
+type Derive = fn(&Status, Option<Timestamp>, Warned<'_>) -> Vec<Notice>;
+
+/// Leaves what the status says anew, which was written in the place of the one before, to the sinks.
+pub(super) fn tell(connection: &Connection, before: Option<&Status>, status: &Status, ctx: &Context) {
+    if ctx.sinks.is_empty() {
+        return;
+    }
+    let spec = connection.spec.read().ok();
+    let notices = with_warned(spec.as_ref(), |warned| status::notices(before, status, warned));
+    if !notices.is_empty() {
+        ctx.sinks.tell(&named(connection, ctx), notices);
+    }
+}
+
+/// The status may or may not have been written: what it says anew is derived again from what stands there then.
+pub(super) fn doubt(connection: &Connection, before: Option<&Status>, status: &Status, ctx: &Context) {
+    if ctx.sinks.is_empty() {
+        return;
+    }
+    let spec = connection.spec.read().ok();
+    let notices = with_warned(spec.as_ref(), |warned| status::notices(before, status, warned));
+    if let Some(first) = notices.iter().map(|notice| notice.at).min() {
+        ctx.sinks.doubt(first);
+    }
+}
+
+/// Leaves what is wrong with a connection that another operator has judged before to the sinks.
+pub(super) fn tell_open(connection: &Connection, status: &Status, ctx: &Context) {
+    let spec = connection.spec.read().ok();
+    let notices = with_warned(spec.as_ref(), |warned| status::notices_open(status, warned));
+    ctx.sinks.tell(&named(connection, ctx), notices);
+}
+
+/// Tells the sinks what the process before has not told, and what happens, for ever.
+pub async fn tell_sinks(ctx: &Context) {
+    let receipts = receipts(ctx);
+    // The sender lives as long as the index.
+    let _ = ctx.index.has_listed().wait_for(|listed| listed.connections).await;
+    let mut told = insist(|| receipts.read(), "what sinks were told was not read").await;
+    let begun = Timestamp::now();
+    let all = insist(|| read(ctx, &told), "connections were not read for the sinks").await;
+    for (sink, derived) in ctx.sinks.each().zip(all) {
+        let since = told.get(sink.name()).copied();
+        // What is news to nobody yet is derived by no one else.
+        sink.fill(derived, since, begun.checked_sub(LAG).unwrap_or(begun));
+    }
+    let serve = ctx.sinks.each().map(|sink| sink.serve());
+    let again = ctx.sinks.each().map(|sink| derive_again(sink, ctx));
+    let keep = keep(&receipts, &mut told, ctx);
+    futures::join!(join_all(serve), join_all(again), keep);
+}
+
+/// Writes at the end of the process until when the sinks have been told everything. Whoever leads next repeats nothing.
+pub(super) async fn finish(ctx: &Context) {
+    if ctx.sinks.is_empty() {
+        return;
+    }
+    let receipts = receipts(ctx);
+    let Ok(stood) = receipts.read().await else { return };
+    let now = told_now(ctx, &stood, SignedDuration::ZERO);
+    if now != stood && receipts.write(&now, &gone(&stood, ctx)).await.is_err() {
+        tracing::warn!("what the sinks were told was not written; some of it is told again");
+    }
+}
+
+fn receipts(ctx: &Context) -> Receipts {
+    let settings = ctx.settings();
+    let sinks = &settings.sinks;
+    Receipts::new(ctx.client.clone(), sinks.namespace.as_deref(), &sinks.config_map)
+}
+
+/// What each sink is to be told: what happened since it was told everything, or, if it is new, what is wrong.
+async fn read(
+    ctx: &Context,
+    told: &BTreeMap<String, Timestamp>,
+) -> Result<Vec<Vec<(Arc<Named>, Notice)>>, Fault> {
+    let settings = ctx.settings();
+    let since: Vec<_> = ctx.sinks.each().map(|sink| told.get(sink.name()).copied()).collect();
+    let mut all = vec![Vec::new(); since.len()];
+    let derive: Derive = |status, since, warned| match since {
+        Some(since) => status::notices_since(status, since, warned),
+        None => status::notices_open(status, warned),
+    };
+    for scope in Scope::of(&settings.watch.namespaces, settings.shard) {
+        let each = |connection: Connection, status: Status| {
+            if !scope.covers(&connection.key) {
+                return;
+            }
+            let (named, spec) = (named(&connection, ctx), connection.spec.read().ok());
+            with_warned(spec.as_ref(), |warned| {
+                let open = derive(&status, None, warned);
+                open.iter().for_each(|notice| {
+                    ctx.sinks.remember(&named, notice);
+                });
+                for (derived, since) in all.iter_mut().zip(&since) {
+                    let notices = derive(&status, *since, warned);
+                    derived.extend(notices.into_iter().map(|notice| (named.clone(), notice)));
+                }
+            });
+        };
+        connections::each(&ctx.client, &scope, settings.selector.as_ref(), each).await?;
+    }
+    Ok(all)
+}
+
+/// Derives anew what found no room, once there is, for ever.
+async fn derive_again(sink: &Sink, ctx: &Context) {
+    let mut progress = sink.progress();
+    // The sender lives as long as the sink.
+    while progress.changed().await.is_ok() {
+        let Some(since) = sink.left_out() else { continue };
+        time::sleep(LAG.unsigned_abs()).await;
+        let begun = Timestamp::now();
+        let told = BTreeMap::from([(sink.name().to_owned(), since)]);
+        let all = insist(|| read(ctx, &told), "connections were not read for a sink").await;
+        let derived = ctx.sinks.each().zip(all).find(|(other, _)| other.name() == sink.name());
+        sink.fill(derived.map(|(_, derived)| derived).unwrap_or_default(), Some(since), begun);
+    }
+}
+
+/// Writes until when each sink has been told everything, some time after it was told something, for ever.
+async fn keep(receipts: &Receipts, told: &mut BTreeMap<String, Timestamp>, ctx: &Context) {
+    let mut progress: Vec<_> = ctx.sinks.each().map(|sink| sink.progress()).collect();
+    loop {
+        let now = told_now(ctx, told, LAG);
+        if now != *told {
+            let gone = gone(told, ctx);
+            insist(|| receipts.write(&now, &gone), "what sinks were told was not written").await;
+            *told = now;
+        }
+        let _ = select_all(progress.iter_mut().map(|progress| Box::pin(progress.changed()))).await;
+        time::sleep(LAG.unsigned_abs()).await;
+    }
+}
+
+/// Until when each sink has been told everything, no later than so long ago; what was written before stays if nothing is known.
+fn told_now(
+    ctx: &Context,
+    before: &BTreeMap<String, Timestamp>,
+    lag: SignedDuration,
+) -> BTreeMap<String, Timestamp> {
+    let latest = Timestamp::now().checked_sub(lag).unwrap_or(Timestamp::MIN);
+    let told = ctx.sinks.each().filter_map(|sink| {
+        let before = before.get(sink.name()).copied();
+        let until = match (sink.told_until(), before) {
+            (Some(until), Some(before)) if until >= before => until.min(latest).max(before),
+            (until, before) => until.or(before)?,
+        };
+        Some((sink.name().to_owned(), Timestamp::from_second(until.as_second()).unwrap_or(until)))
+    });
+    told.collect()
+}
+
+/// The sinks that the settings name no more.
+fn gone(told: &BTreeMap<String, Timestamp>, ctx: &Context) -> Vec<String> {
+    let is_gone = |name: &&String| !ctx.sinks.each().any(|sink| sink.name() == **name);
+    told.keys().filter(is_gone).cloned().collect()
+}
+
+/// The connection as a message names it.
+fn named(connection: &Connection, ctx: &Context) -> Arc<Named> {
+    let labels = connection.shown.iter().flat_map(|shown| &shown.labels);
+    let settings = ctx.settings();
+    let known = |key: &String| kept_labels(&settings).any(|kept| kept == key);
+    Arc::new(Named {
+        namespace: connection.key.namespace().to_owned(),
+        name: connection.key.name().to_owned(),
+        uid: connection.uid.to_string(),
+        host: connection.spec.host().map(Into::into).unwrap_or_default(),
+        labels: labels
+            .filter(|(key, _)| known(key))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+    })
+}
+
+fn with_warned<T>(spec: Option<&Spec>, derive: impl FnOnce(Warned<'_>) -> T) -> T {
+    let before: Vec<_> =
+        spec.into_iter().flat_map(|spec| &spec.warn_before).map(|before| before.get()).collect();
+    let declared = spec.and_then(|spec| spec.require.expiry.expires_at);
+    derive(Warned { before: &before, declared })
+}
+
+/// What the API server answers, however often it must be asked.
+async fn insist<T, F: Future<Output = Result<T, Fault>>>(call: impl Fn() -> F, what: &'static str) -> T {
+    let mut failures = 0;
+    loop {
+        match call().await {
+            Ok(answer) => return answer,
+            Err(fault) => {
+                tracing::warn!(error = %fault, said = fault.said(None), "{what}");
+                time::sleep(spread(backoff(PAUSES, failures), fastrand::f64())).await;
+                failures = failures.saturating_add(1);
+            }
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Tells the sinks of the settings what has changed of connections, over HTTP. Each is told by itself, one message after the other, so
+//! that one that is down delays no other, and the changes of a connection arrive in their order.
+//!
+//! Nobody waits for a sink: a reconcile leaves its notices here and goes on. No message holds any part of a token.
+
+mod counted;
+mod message;
+mod queue;
+mod send;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use prometheus_client::registry::Registry;
+use tokio::sync::{Notify, watch};
+
+use crate::{
+    domain::{
+        backoff::{backoff, spread},
+        notice::{About, Level, Notice, State},
+    },
+    settings,
+};
+use counted::{Counted, Waiting};
+use message::Message;
+pub use message::{Named, schema};
+use queue::Queue;
+pub use send::Error;
+use send::{Outcome, Sender};
+
+/// A status names the instant at which its pass began, and is written up to so much later. Until then nobody says that all has been told
+/// that happened by that instant.
+pub const LAG: SignedDuration = SignedDuration::from_secs(30);
+/// The first pause after a failure, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+
+/// All sinks.
+#[derive(Debug)]
+pub struct Sinks {
+    each: Vec<Arc<Sink>>,
+    /// What is wrong, by the names of connections: who deletes one ends it.
+    open: Mutex<HashMap<(String, String), BTreeMap<About, Open>>>,
+    counted: Counted,
+}
+
+/// An incident that is not over.
+#[derive(Debug)]
+struct Open {
+    named: Arc<Named>,
+    gravest: Level,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub struct Sink {
+    settings: settings::Sink,
+    sender: Sender,
+    queue: Mutex<Queue>,
+    wake: Notify,
+    /// Tells that a message was told or given up.
+    done: watch::Sender<()>,
+    /// True from a failure until the next message is taken.
+    fails: watch::Sender<bool>,
+    counted: Counted,
+}
+
+impl Sinks {
+    /// Those of the settings.
+    ///
+    /// # Errors
+    ///
+    /// If the certificates of one cannot be used.
+    pub fn new(settings: &[settings::Sink]) -> Result<Self, Error> {
+        let counted = Counted::default();
+        let each = settings.iter().map(|settings| {
+            let sender = Sender::new(settings)?;
+            let (settings, counted) = (settings.clone(), counted.clone());
+            counted.begin(&settings.name);
+            let (queue, wake, done, fails) = Default::default();
+            Ok(Arc::new(Sink { settings, sender, queue, wake, done, fails, counted }))
+        });
+        Ok(Sinks { each: each.collect::<Result<_, _>>()?, open: Mutex::default(), counted })
+    }
+
+    /// Each of them.
+    pub fn each(&self) -> impl Iterator<Item = &Arc<Sink>> {
+        self.each.iter()
+    }
+
+    /// True if nobody is to be told anything.
+    pub fn is_empty(&self) -> bool {
+        self.each.is_empty()
+    }
+
+    /// Shows what was sent and what waits.
+    pub fn register(&self, registry: &mut Registry) {
+        if !self.is_empty() {
+            self.counted.register(registry);
+            registry.register_collector(Box::new(Waiting(self.each.clone())));
+        }
+    }
+
+    /// Has every sink told of it that wants to be.
+    pub fn tell(&self, named: &Arc<Named>, notices: Vec<Notice>) {
+        for notice in notices {
+            let was_open = self.remember(named, &notice);
+            // Nobody was told that the end is near.
+            if notice.about == About::NotExpiring && notice.state == State::Resolved && !was_open {
+                continue;
+            }
+            let message = Arc::new(Message::new(named.clone(), notice));
+            self.each.iter().filter(|sink| sink.wants(&message)).for_each(|sink| sink.push(message.clone()));
+        }
+    }
+
+    /// Keeps that something is wrong with the connection, which the process before has told. True if that was known.
+    pub fn remember(&self, named: &Arc<Named>, notice: &Notice) -> bool {
+        let mut open = lock(&self.open);
+        let key = (named.namespace.clone(), named.name.clone());
+        if notice.state == State::Resolved {
+            let Some(of) = open.get_mut(&key) else { return false };
+            let was_open = of.remove(&notice.about).is_some();
+            if of.is_empty() {
+                open.remove(&key);
+            }
+            return was_open;
+        }
+        let now = Open { named: named.clone(), gravest: notice.gravest };
+        open.entry(key).or_default().insert(notice.about, now).is_some()
+    }
+
+    /// Nobody knows whether something came to stand in a status at this instant or later, which no sink was told: it is derived again.
+    pub fn doubt(&self, at: Timestamp) {
+        for sink in &self.each {
+            sink.queue().leave_out(at);
+            sink.done.send_replace(());
+        }
+    }
+
+    /// The uid of the connection of this name with which something is wrong, if that is so.
+    pub fn open(&self, namespace: &str, name: &str) -> Option<String> {
+        let open = lock(&self.open);
+        let of = open.get(&(namespace.to_owned(), name.to_owned()))?;
+        of.values().next().map(|open| open.named.uid.clone())
+    }
+
+    /// Somebody else tells what becomes of the connection: what is wrong with it is not over.
+    pub fn leave(&self, namespace: &str, name: &str) {
+        lock(&self.open).remove(&(namespace.to_owned(), name.to_owned()));
+    }
+
+    /// The connection is gone, and what was wrong with it is over.
+    pub fn gone(&self, namespace: &str, name: &str) {
+        let over = lock(&self.open).remove(&(namespace.to_owned(), name.to_owned()));
+        for (about, Open { named, gravest }) in over.into_iter().flatten() {
+            let notice = Notice {
+                about,
+                state: State::Resolved,
+                level: Level::Info,
+                gravest,
+                at: Timestamp::now(),
+                status: "Unknown",
+                reason: "Deleted".to_owned(),
+                message: Some("the connection was deleted".to_owned()),
+                within: None,
+                ends: None,
+            };
+            self.tell(&named, vec![notice]);
+        }
+    }
+
+    /// Waits until every sink has been told everything, but for those that fail. True if none fails.
+    pub async fn told(&self) -> bool {
+        let mut all = true;
+        for sink in &self.each {
+            all &= sink.told().await;
+        }
+        all
+    }
+}
+
+impl Sink {
+    /// By which the settings call it.
+    pub fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    /// Adds what was derived from the statuses as of `until`: what happened after `since`, or what is wrong, if it is new.
+    pub fn fill(&self, derived: Vec<(Arc<Named>, Notice)>, since: Option<Timestamp>, until: Timestamp) {
+        let messages = derived.into_iter().map(|(named, notice)| Arc::new(Message::new(named, notice)));
+        let wanted = messages.filter(|message| self.wants(message)).collect();
+        self.queue().fill(wanted, since, until);
+        self.wake.notify_one();
+    }
+
+    /// The instant until which it has been told everything; `None` if that is not to be remembered.
+    pub fn told_until(&self) -> Option<Timestamp> {
+        self.queue().told_until()
+    }
+
+    /// From when on it is to be derived again what it is to be told, if something was left out.
+    pub fn left_out(&self) -> Option<Timestamp> {
+        self.queue().left_out()
+    }
+
+    /// Changes whenever a message is told or given up.
+    pub fn progress(&self) -> watch::Receiver<()> {
+        self.done.subscribe()
+    }
+
+    /// Tells it what waits, and what comes, for ever.
+    pub async fn serve(&self) {
+        let mut failures = 0;
+        loop {
+            let woken = self.wake.notified();
+            let Some(message) = self.queue().next() else {
+                woken.await;
+                continue;
+            };
+            match self.sender.send(&message).await {
+                Outcome::Failed(cause) => {
+                    self.counted.count(self.name(), "Failed");
+                    let pause = pause(failures, fastrand::f64());
+                    failures = failures.saturating_add(1);
+                    self.fails.send_replace(true);
+                    tracing::warn!(sink = self.name(), cause, failures, retry_after = ?pause, "a notification was not taken");
+                    tokio::time::sleep(pause).await;
+                    continue;
+                }
+                Outcome::Refused(status) => {
+                    self.counted.count(self.name(), "Refused");
+                    let connection = format!("{}/{}", message.named.namespace, message.named.name);
+                    tracing::warn!(sink = self.name(), status, %connection, id = message.id, "a notification was refused and is given up");
+                }
+                Outcome::Delivered => {
+                    self.counted.count(self.name(), "Delivered");
+                    tracing::debug!(sink = self.name(), id = message.id, "a notification was taken");
+                }
+            }
+            failures = 0;
+            self.fails.send_replace(false);
+            self.queue().done(&message);
+            self.done.send_replace(());
+        }
+    }
+
+    async fn told(&self) -> bool {
+        let (mut progress, mut fails) = (self.progress(), self.fails.subscribe());
+        // The senders live as long as the sink.
+        tokio::select! {
+            _ = progress.wait_for(|()| self.queue().next().is_none()) => true,
+            _ = fails.wait_for(|fails| *fails) => false,
+        }
+    }
+
+    fn wants(&self, message: &Message) -> bool {
+        let settings::Sink { namespaces, labels, severity, .. } = &self.settings;
+        let named = &message.named;
+        message.notice.gravest >= *severity
+            && (namespaces.is_empty() || namespaces.contains(&named.namespace))
+            && labels.iter().all(|(key, value)| named.labels.get(key) == Some(value))
+    }
+
+    fn push(&self, message: Arc<Message>) {
+        self.queue().push(message);
+        self.wake.notify_one();
+    }
+
+    fn size(&self) -> (usize, Option<Timestamp>) {
+        self.queue().size()
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        lock(&self.queue)
+    }
+}
+
+/// How long to wait after so many failures before this one; `share` is from 0 to 1.
+fn pause(failures: u32, share: f64) -> Duration {
+    spread(backoff(PAUSES, failures), share)
+}
+
+/// No change of these runs code that can panic, so a lock that a panicking holder left is as good as any.
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

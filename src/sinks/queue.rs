@@ -1,0 +1,261 @@
+//! What one sink is yet to be told, and until when it has been told everything. No queue outlives the process: what is lost with it is
+//! derived again from the statuses, from that instant on.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{LAG, message::Message};
+
+/// So many wait at most, so that a sink that is down costs no memory; the others are derived again once these are told.
+const LONGEST: usize = 1000;
+
+/// The messages for one sink.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    waiting: VecDeque<Entry>,
+    /// What happened at this instant is told, unless it waits or was left out. `None` until it is known what the process before has
+    /// told.
+    latest: Option<Timestamp>,
+    /// When the first of those happened that were left out.
+    left_out: Option<Timestamp>,
+    /// What was told since then, as sums of the ids: it is not told again when the others are derived.
+    told: HashSet<u64>,
+    /// What was derived last and has happened so lately that its writer may tell it yet, as sums of ids and instants.
+    derived: HashSet<u64>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    message: Arc<Message>,
+    /// Whether it tells a new sink what is wrong already: until it has heard all of that, it counts as new.
+    is_first: bool,
+}
+
+impl Queue {
+    /// Adds a message that was not derived meanwhile, or remembers that there was no room for it.
+    pub(super) fn push(&mut self, message: Arc<Message>) {
+        if self.derived.contains(&moment(&message)) {
+            return;
+        }
+        if self.waiting.len() >= LONGEST {
+            self.leave_out(message.notice.at);
+        } else {
+            self.waiting.push_back(Entry { message, is_first: false });
+        }
+    }
+
+    /// Remembers that something may be left out which happened at this instant or later.
+    pub(super) fn leave_out(&mut self, at: Timestamp) {
+        self.left_out = Some(self.left_out.map_or(at, |before| before.min(at)));
+    }
+
+    /// Adds what was derived from the statuses; what waits already is not told twice. `until` is when the derivation began, before which
+    /// nothing else is left to tell; `since` is from when on it was derived. For what finds no room, it is derived once more.
+    pub(super) fn fill(&mut self, derived: Vec<Arc<Message>>, since: Option<Timestamp>, until: Timestamp) {
+        self.left_out = self.left_out.filter(|at| *at >= until);
+        let waits: HashSet<u64> = self.waiting.iter().map(|entry| sum(&entry.message)).collect();
+        let is_known = |message: &Message| waits.contains(&sum(message)) || self.told.contains(&sum(message));
+        let lately = until.checked_sub(LAG).unwrap_or(until);
+        self.derived = derived
+            .iter()
+            .filter(|message| message.notice.at >= lately)
+            .map(|message| moment(message))
+            .collect();
+        let mut news: Vec<_> = derived.into_iter().filter(|message| !is_known(message)).collect();
+        news.sort_by_key(|message| message.notice.at);
+        let is_first = since.is_none();
+        let waiting = std::mem::take(&mut self.waiting);
+        let news = news.into_iter().map(|message| Entry { message, is_first });
+        // In the order in which it happened, which is the order for each connection.
+        let mut all: Vec<_> = news.chain(waiting).collect();
+        all.sort_by_key(|entry| entry.message.notice.at);
+        if all.len() > LONGEST
+            && let Some(first) = all.split_off(LONGEST).first()
+        {
+            self.leave_out(first.message.notice.at);
+        }
+        self.waiting = all.into();
+        if self.left_out.is_none() {
+            self.told.clear();
+        }
+        self.latest = self.latest.max(Some(since.unwrap_or(until)));
+    }
+
+    /// The next one to be told.
+    pub(super) fn next(&self) -> Option<Arc<Message>> {
+        self.waiting.front().map(|entry| entry.message.clone())
+    }
+
+    /// That one is told, or given up.
+    pub(super) fn done(&mut self, message: &Message) {
+        self.waiting.retain(|entry| entry.message.id != message.id);
+        if self.left_out.is_some() {
+            self.told.insert(sum(message));
+        }
+        self.latest = self.latest.max(Some(message.notice.at));
+    }
+
+    /// From when on what was left out is to be derived again, once nothing waits.
+    pub(super) fn left_out(&self) -> Option<Timestamp> {
+        self.left_out.filter(|_| self.waiting.is_empty()).map(before)
+    }
+
+    /// How many wait, and when the first of them happened.
+    pub(super) fn size(&self) -> (usize, Option<Timestamp>) {
+        (self.waiting.len(), self.waiting.iter().map(|entry| entry.message.notice.at).min())
+    }
+
+    /// The instant until which everything has been told; `None` as long as a process that starts anew shall treat the sink as this one
+    /// did.
+    pub(super) fn told_until(&self) -> Option<Timestamp> {
+        if self.waiting.iter().any(|entry| entry.is_first) {
+            return None;
+        }
+        let untold = self.size().1.into_iter().chain(self.left_out).min().map(before);
+        self.latest.map(|latest| untold.map_or(latest, |untold| untold.min(latest)))
+    }
+}
+
+fn sum(message: &Message) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    message.id.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The same for the same change at the same instant: an end may come near twice under one id.
+fn moment(message: &Message) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&message.id, message.notice.at).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The second before.
+fn before(at: Timestamp) -> Timestamp {
+    at.checked_sub(SignedDuration::from_secs(1)).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::message, *};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn queue(second: i64) -> Queue {
+        let mut queue = Queue::default();
+        assert_eq!(queue.told_until(), None, "nobody knows yet");
+        queue.fill(Vec::new(), Some(at(second)), at(second));
+        queue
+    }
+
+    #[test]
+    fn everything_is_told_until_the_second_before_what_waits() {
+        let mut queue = queue(100);
+        assert_eq!(queue.told_until(), Some(at(100)));
+        let all: Vec<_> = [120, 110, 130].map(|second| message("a", second)).into();
+        all.iter().for_each(|message| queue.push(message.clone()));
+        assert_eq!(queue.told_until(), Some(at(100)));
+        queue.done(&all[0]);
+        assert_eq!(queue.told_until(), Some(at(109)), "one that happened earlier waits");
+        queue.done(&all[1]);
+        assert_eq!(queue.told_until(), Some(at(120)));
+        queue.done(&all[2]);
+        assert_eq!(queue.told_until(), Some(at(130)));
+    }
+
+    #[test]
+    fn what_is_derived_comes_before_what_happened_since_and_nothing_comes_twice() {
+        let mut queue = Queue::default();
+        queue.push(message("a", 130));
+        queue.fill(vec![message("a", 130), message("b", 120), message("a", 110)], Some(at(100)), at(140));
+        let told = std::iter::from_fn(|| {
+            let next = queue.next()?;
+            queue.done(&next);
+            Some((next.named.name.clone(), next.notice.at.as_second()))
+        });
+        let expected = [("a", 110), ("b", 120), ("a", 130)].map(|(name, at)| (name.to_owned(), at));
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn what_is_derived_from_a_status_before_its_writer_tells_it_comes_once() {
+        for is_told_by_then in [false, true] {
+            let mut queue = Queue::default();
+            queue.fill(vec![message("a", 120)], Some(at(100)), at(130));
+            if is_told_by_then {
+                queue.done(&message("a", 120));
+            }
+            queue.push(message("a", 120));
+            queue.push(message("b", 120));
+            let told = std::iter::from_fn(|| queue.next().inspect(|next| queue.done(next)));
+            let told: Vec<_> = told.map(|message| message.named.name.clone()).collect();
+            let expected: &[&str] = if is_told_by_then { &["b"] } else { &["a", "b"] };
+            assert_eq!(
+                (told.as_slice(), queue.told_until()),
+                (&expected.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()[..], Some(at(120)))
+            );
+        }
+    }
+
+    #[test]
+    fn a_new_sink_stays_new_until_it_knows_what_is_wrong() {
+        let mut queue = Queue::default();
+        queue.fill(vec![message("a", 7)], None, at(200));
+        assert_eq!(queue.told_until(), None);
+        queue.done(&message("a", 7));
+        assert_eq!(queue.told_until(), Some(at(200)), "and not from the beginning of time");
+    }
+
+    #[test]
+    fn of_what_nobody_knows_whether_it_is_told_nobody_says_that_it_is() {
+        let mut queue = queue(100);
+        queue.leave_out(at(120));
+        queue.push(message("b", 150));
+        assert_eq!(queue.left_out(), None, "first what is known");
+        queue.done(&message("b", 150));
+        assert_eq!((queue.left_out(), queue.told_until()), (Some(at(119)), Some(at(119))));
+        queue.fill(vec![message("a", 120)], Some(at(119)), at(160));
+        assert_eq!((queue.size().0, queue.told_until()), (1, Some(at(119))));
+        queue.done(&message("a", 120));
+        assert_eq!(queue.told_until(), Some(at(150)));
+    }
+
+    #[test]
+    fn of_many_that_happen_at_once_each_is_told_once_and_a_thousand_wait_at_most() {
+        let mut queue = queue(100);
+        let all: Vec<_> = (0..2500).map(|number| message(&format!("c{number}"), 120)).collect();
+        all.iter().for_each(|message| queue.push(message.clone()));
+        let mut told = Vec::new();
+        loop {
+            while let Some(next) = queue.next() {
+                queue.done(&next);
+                told.push(next.id.clone());
+            }
+            let Some(since) = queue.left_out() else { break };
+            assert!(told.len() < 5000, "it comes to an end");
+            let derived = all.iter().filter(|message| message.notice.at > since).cloned().collect();
+            queue.fill(derived, Some(since), at(200));
+            assert!(queue.size().0 <= LONGEST);
+        }
+        let once: HashSet<_> = told.iter().collect();
+        assert_eq!((once.len(), told.len(), queue.told_until()), (2500, 2500, Some(at(120))));
+    }
+
+    #[test]
+    fn what_finds_no_room_is_derived_again_once_there_is() {
+        let mut queue = queue(100);
+        let all: Vec<_> = (101..1104).map(|second| message("a", second)).collect();
+        all.iter().for_each(|message| queue.push(message.clone()));
+        assert_eq!((queue.size().0, queue.left_out()), (1000, None));
+        all.iter().take(1000).for_each(|message| queue.done(message));
+        assert_eq!((queue.left_out(), queue.told_until()), (Some(at(1100)), Some(at(1100))));
+        queue.fill(all[1000..].to_vec(), Some(at(1100)), at(1200));
+        assert_eq!((queue.size().0, queue.left_out()), (3, None));
+    }
+}

@@ -1,0 +1,118 @@
+use super::*;
+use crate::settings::{Settings, SettingsInput, from_yaml};
+
+pub(super) fn named(name: &str, labels: &[(&str, &str)]) -> Arc<Named> {
+    let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let [namespace, name, uid, host] =
+        ["team-a", name, &format!("u-{name}"), "github.com"].map(str::to_owned);
+    Arc::new(Named { namespace, name, uid, host, labels })
+}
+
+fn notice(state: State, gravest: Level, second: i64) -> Notice {
+    Notice {
+        about: About::Ready,
+        state,
+        level: gravest,
+        gravest,
+        at: Timestamp::from_second(second).unwrap(),
+        status: "False",
+        reason: "BadCredentials".to_owned(),
+        message: Some("GitHub refuses the token".to_owned()),
+        within: None,
+        ends: None,
+    }
+}
+
+pub(super) fn message(name: &str, second: i64) -> Arc<Message> {
+    Arc::new(Message::new(named(name, &[]), notice(State::Opened, Level::Critical, second)))
+}
+
+fn sinks(yaml: &str) -> Sinks {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let input = from_yaml::<SettingsInput>(&format!("sinks: [{yaml}]")).unwrap();
+    let settings = Settings::new(input, SettingsInput::default()).unwrap();
+    Sinks::new(&settings.sinks.all).unwrap()
+}
+
+fn waiting(sinks: &Sinks) -> Vec<Vec<&'static str>> {
+    let told = |sink: &Arc<Sink>| {
+        std::iter::from_fn(|| {
+            let next = sink.queue().next()?;
+            sink.queue().done(&next);
+            Some(next.notice.state.as_str())
+        })
+        .collect()
+    };
+    sinks.each().map(told).collect()
+}
+
+#[test]
+fn a_sink_is_told_of_its_namespaces_labels_and_severity_alone() {
+    let sinks = sinks(
+        "{ name: all, url: 'http://a' }, { name: other, url: 'http://a', namespaces: [team-b] },
+         { name: labelled, url: 'http://a', namespaces: [team-a], labels: { team: infra } },
+         { name: grave, url: 'http://a', severity: critical }",
+    );
+    sinks.tell(&named("a", &[("team", "infra")]), vec![notice(State::Opened, Level::Warning, 1)]);
+    assert_eq!(waiting(&sinks), [vec!["Opened"], vec![], vec!["Opened"], vec![]]);
+    sinks.tell(&named("b", &[("team", "web")]), vec![notice(State::Opened, Level::Critical, 1)]);
+    assert_eq!(waiting(&sinks), [vec!["Opened"], vec![], vec![], vec!["Opened"]]);
+    sinks.tell(&named("b", &[("team", "web")]), vec![notice(State::Resolved, Level::Critical, 2)]);
+    assert_eq!(waiting(&sinks)[3], ["Resolved"], "who was told that it opened is told that it is over");
+}
+
+#[test]
+fn what_was_wrong_with_a_connection_is_over_when_it_is_gone() {
+    let sinks = sinks("{ name: all, url: 'http://a' }");
+    let known = named("a", &[]);
+    sinks.tell(&known, vec![notice(State::Opened, Level::Warning, 1)]);
+    sinks.remember(&named("b", &[]), &notice(State::Opened, Level::Warning, 1));
+    sinks.gone("team-a", "a");
+    sinks.gone("team-a", "b");
+    sinks.gone("team-a", "b");
+    sinks.gone("team-a", "c");
+    assert_eq!(waiting(&sinks), [["Opened", "Resolved", "Resolved"]]);
+}
+
+#[test]
+fn that_the_end_is_not_near_is_news_only_to_those_who_heard_that_it_was() {
+    let sinks = sinks("{ name: all, url: 'http://a' }");
+    let of_end = |state, at| Notice { about: About::NotExpiring, ..notice(state, Level::Warning, at) };
+    sinks.tell(&named("a", &[]), vec![of_end(State::Resolved, 1)]);
+    assert_eq!(waiting(&sinks), [[""; 0]]);
+    sinks.tell(&named("a", &[]), vec![of_end(State::Opened, 2), of_end(State::Resolved, 3)]);
+    assert_eq!(waiting(&sinks), [["Opened", "Resolved"]]);
+}
+
+#[test]
+fn an_event_of_cloudevents_has_the_attributes_that_its_specification_demands() {
+    let (type_, body) = message("a", 1_772_366_400).body(settings::SinkFormat::CloudEvents);
+    assert_eq!(type_, "application/cloudevents+json; charset=UTF-8");
+    let event: serde_json::Value = serde_json::from_slice(&body.unwrap()).unwrap();
+    let expected = serde_json::json!({
+        "specversion": "1.0",
+        "id": "u-a.Ready.1772366400.BadCredentials",
+        "source": "/apis/githubpat.dev/v1alpha1/namespaces/team-a/githubpatconnections/a",
+        "type": "dev.githubpat.connection.opened",
+        "subject": "team-a/a",
+        "time": "2026-03-01T12:00:00Z",
+        "datacontenttype": "application/json",
+        "data": event["data"],
+    });
+    assert_eq!(event, expected);
+    assert_eq!(event["data"]["incident"], "u-a.Ready");
+}
+
+#[test]
+fn a_sink_that_fails_is_tried_again_after_a_second_and_after_five_minutes_at_the_latest() {
+    let seconds = |failures, share| pause(failures, share).as_secs_f64();
+    assert_eq!(
+        [0, 1, 2, 8, 9, 1000].map(|failures| seconds(failures, 1.0)),
+        [1.0, 2.0, 4.0, 256.0, 300.0, 300.0]
+    );
+    assert_eq!(
+        [0, 9].map(|failures| seconds(failures, 0.0)),
+        [0.5, 150.0],
+        "those that failed together are spread"
+    );
+}

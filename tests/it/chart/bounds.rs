@@ -1,0 +1,237 @@
+//! Values that would stop the operator are refused by Helm. Bounds stand in `src/settings.rs` alone; the chart has a copy.
+//!
+//! `WRITE_BOUNDS=1 cargo test --test it the_bounds_of_the_chart` writes the copy anew.
+
+use std::fmt::Write as _;
+
+use github_pat_operator::settings::{RANGES, Range};
+
+use super::*;
+
+/// What stands before the bounds.
+const HEAD: &str =
+    "# The bounds of the settings, in seconds or as numbers. A test makes this file of src/settings.rs.\n";
+
+/// Where a setting stands: below `settings`, or in each entry of `hosts` or `sinks`.
+fn place(range: &Range) -> (&'static str, &'static str) {
+    range.name.split_once("[].").unwrap_or(("settings", range.name))
+}
+
+#[test]
+fn the_bounds_of_the_chart_are_those_of_the_operator() {
+    let mut written = HEAD.to_owned();
+    for part in ["settings", "hosts", "sinks"] {
+        writeln!(written, "{part}:").unwrap();
+        for range in RANGES.iter().filter(|range| place(range).0 == part) {
+            let (name, Range { default, least, most, .. }) = (place(range).1, range);
+            let between = range.between();
+            let bounds =
+                format!("{{ default: {default}, least: {least}, most: {most}, between: {between} }}");
+            writeln!(written, "  {name}: {bounds}").unwrap();
+        }
+    }
+    let path = chart().join("files/bounds.yaml");
+    if std::env::var_os("WRITE_BOUNDS").is_some() {
+        fs::write(&path, &written).unwrap();
+    }
+    let copy = fs::read_to_string(path).unwrap_or_default();
+    assert!(copy == written, "run: WRITE_BOUNDS=1 cargo test --test it the_bounds_of_the_chart");
+
+    let schema: Value =
+        serde_json::from_slice(&fs::read(chart().join("values.schema.json")).unwrap()).unwrap();
+    for range in RANGES {
+        let (part, name) = place(&range);
+        let parent = match part {
+            "settings" => "/properties/settings",
+            "hosts" => "/definitions/host",
+            _ => "/definitions/sink",
+        };
+        let said = schema.pointer(&format!("{parent}/properties/{name}")).unwrap();
+        let expected = if range.is_duration() {
+            json!({ "$ref": "#/definitions/duration" })
+        } else {
+            json!({ "type": ["integer", "null"], "minimum": range.least, "maximum": range.most })
+        };
+        assert_eq!(*said, expected, "{name} in values.schema.json");
+    }
+}
+
+/// The settings with one more, as values and as the operator's file has them.
+fn with(range: &Range, value: &Value) -> (Value, Value) {
+    let (part, name) = place(range);
+    let mut file = match part {
+        "settings" => return (json!({ name: value }), json!({ name: value })),
+        "hosts" => json!({ "apiUrl": "https://ghe.example.com/api/v3" }),
+        _ => json!({ "url": "https://hooks.example.com" }),
+    };
+    file[name] = value.clone();
+    let values = json!({ part: { "a": file } });
+    file["name"] = json!("a");
+    (values, json!({ part: [file] }))
+}
+
+/// What Helm and the operator say to these settings, if they refuse them.
+fn refusals(values: &Value, file: &Value) -> [Option<String>; 2] {
+    let output = template(&["--set-json", &format!("settings={values}")]);
+    let input = from_yaml::<SettingsInput>(&file.to_string()).unwrap();
+    let settings = Settings::new(input, SettingsInput::default());
+    [(!output.status.success()).then(|| said(&output)), settings.err().map(|error| error.to_string())]
+}
+
+#[test]
+fn helm_refuses_what_is_out_of_bounds_as_the_operator_does() {
+    for range in RANGES {
+        for wrong in [range.least - 1, range.most + 1] {
+            let (values, file) = with(&range, &shown(&range, wrong));
+            let [helm, operator] = refusals(&values, &file).map(Option::unwrap);
+            let (_, name) = place(&range);
+            let words = format!("is not between {}", range.between());
+            assert!(operator.contains(&words), "{name}={wrong}: {operator}");
+            let helms = match (range.is_duration(), wrong < range.least) {
+                (true, _) => format!("{name} is wrong: {} {words}", shown(&range, wrong).as_str().unwrap()),
+                (false, true) => format!("/{name}': minimum: got {wrong}, want {}", range.least),
+                (false, false) => {
+                    format!("/{name}': maximum: got {}, want {}", group(wrong), group(range.most))
+                }
+            };
+            assert!(helm.contains(&helms), "{name}={wrong}: {helm}");
+        }
+    }
+}
+
+/// The amount as it stands among the values.
+fn shown(range: &Range, amount: u32) -> Value {
+    if range.is_duration() { json!(format!("{}h{}s", amount / 3600, amount % 3600)) } else { json!(amount) }
+}
+
+/// The number as Helm shows it.
+fn group(number: u32) -> String {
+    let digits = number.to_string();
+    let (head, tail) = digits.split_at(digits.len().saturating_sub(3));
+    if head.is_empty() { digits } else { format!("{head},{tail}") }
+}
+
+#[test]
+fn helm_takes_the_bounds_themselves() {
+    for bound in [|range: &Range| range.least, |range: &Range| range.most] {
+        let mut values = json!({ "hosts": { "a": { "apiUrl": "https://ghe.example.com/api/v3" } } });
+        values["sinks"] = json!({ "a": { "url": "https://hooks.example.com" } });
+        for range in RANGES {
+            let (part, name) = place(&range);
+            let entry = if part == "settings" { &mut values } else { &mut values[part]["a"] };
+            let amount = bound(&range);
+            entry[name] = shown(&range, amount);
+        }
+        rendered(&["--set-json", &format!("settings={values}")]);
+    }
+}
+
+#[test]
+fn helm_and_the_operator_agree_on_settings_that_contradict_each_other() {
+    let host = |fields: Value| {
+        let mut listed = fields.clone();
+        listed["name"] = json!("a");
+        (json!({ "hosts": { "a": fields } }), json!({ "hosts": [listed] }))
+    };
+    let same = |fields: Value| (fields.clone(), fields);
+    let ghe = "https://ghe.example.com/api/v3";
+    let rows = [
+        (same(json!({ "minimumInterval": "23h59m60s" })), None),
+        (same(json!({ "minimumInterval": "23h59m61s" })), Some("minimumInterval is wrong")),
+        (same(json!({ "minimumInterval": "0h00010s" })), None),
+        (same(json!({ "minimumInterval": "0h00009s" })), Some("minimumInterval is wrong")),
+        (same(json!({ "trustFor": "1h" })), None),
+        (same(json!({ "trustFor": "59m" })), Some("trustFor is wrong: it is below heartbeat")),
+        (same(json!({ "heartbeat": "24h", "trustFor": null })), None),
+        (same(json!({ "failedLoginsPerHour": 5 })), Some("failedLoginsPerNamespace is wrong")),
+        (same(json!({ "failedLoginsPerHour": 6 })), None),
+        (
+            same(json!({ "leaseDuration": "10s" })),
+            Some("renewDeadline is wrong: it is not below leaseDuration"),
+        ),
+        (
+            same(json!({ "renewDeadline": "3s" })),
+            Some("retryPeriod is wrong: it is above half of renewDeadline"),
+        ),
+        (same(json!({ "renewDeadline": "4s" })), None),
+        (same(json!({ "metricsDetails": ["consumers"] })), Some("metricsDetails is wrong: it has consumers")),
+        (same(json!({ "metricsDetails": ["consumers"], "consumers": true })), None),
+        (host(json!({ "apiUrl": ghe, "timeout": "2s" })), None),
+        (
+            host(json!({ "apiUrl": ghe, "timeout": "2s", "connectTimeout": "3s" })),
+            Some("connectTimeout is wrong: it is above timeout"),
+        ),
+        (host(json!({})), Some("apiUrl")),
+        (
+            host(json!({ "apiUrl": "https://github.com" })),
+            Some("github.com has no API: it is at https://api.github.com"),
+        ),
+        (host(json!({ "apiUrl": "https://acme.ghe.com" })), Some("it is at https://api.acme.ghe.com")),
+        (
+            host(json!({ "apiUrl": "https://api.acme.ghe.com", "legacyTokens": true })),
+            Some("legacyTokens is wrong"),
+        ),
+        (host(json!({ "apiUrl": ghe, "legacyTokens": true })), None),
+        (
+            same(json!({ "hosts": [{ "name": "a", "apiUrl": ghe }, { "name": "a", "apiUrl": ghe }] })),
+            Some("is named twice"),
+        ),
+        (
+            same(json!({ "hosts": [{ "name": "github.com", "legacyTokens": true }] })),
+            Some("legacyTokens is wrong"),
+        ),
+        (same(json!({ "hosts": [{ "name": "github.com", "concurrency": 4 }] })), None),
+    ];
+    for ((values, file), words) in rows {
+        let [helm, operator] = refusals(&values, &file);
+        assert_eq!(helm.is_some(), words.is_some(), "{values}: {helm:?}");
+        assert_eq!(operator.is_some(), words.is_some(), "{values}: {operator:?}");
+        for sentence in [helm, operator].into_iter().flatten() {
+            assert!(sentence.contains(words.unwrap()), "{values}: {sentence}");
+        }
+    }
+    // The number of shards is no setting of the file.
+    for (flag, words) in [
+        (
+            "settings.questionsPerMinute=3",
+            Some("questionsPerMinute is wrong: it is below the number of shards"),
+        ),
+        ("settings.failedLoginsPerHour=6", None),
+        (
+            "settings.sinks={\"a\": {\"url\": \"https://a\", \"labels\": {\"a b\": \"c\"}}}",
+            Some("at '/settings/sinks/a/labels': additional properties 'a b' not allowed"),
+        ),
+    ] {
+        let output = template(&["--set", "shards=4", "--set-json", flag]);
+        assert_eq!(output.status.success(), words.is_none(), "{flag}: {}", said(&output));
+        assert!(said(&output).contains(words.unwrap_or_default()), "{flag}: {}", said(&output));
+    }
+}
+
+#[test]
+fn helm_and_the_operator_agree_on_where_traces_go() {
+    let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----";
+    let to = |url: &str| (json!({ "tracesEndpoint": url }), json!({ "tracesEndpoint": url }));
+    let rows = [
+        (to("http://collector.monitoring:4318"), None),
+        (to("https://[fd00::1]:65535/otlp/"), None),
+        (to("http://collector:65536"), Some("tracesEndpoint")),
+        (to("http://collector:99999"), Some("tracesEndpoint")),
+        (to("http://collector:abc"), Some("tracesEndpoint")),
+        (to("http://collector 1:4318"), Some("tracesEndpoint")),
+        (to("http://a b"), Some("tracesEndpoint")),
+        (to("ftp://collector"), Some("tracesEndpoint")),
+        (to("https://me:word@collector"), Some("tracesEndpoint")),
+        (
+            (json!({ "tracesCaBundle": pem }), json!({ "tracesCaBundle": "/etc/traces.pem" })),
+            Some("tracesCaBundle is wrong: there is no tracesEndpoint that it would be for"),
+        ),
+    ];
+    for ((values, file), words) in rows {
+        for (who, sentence) in ["Helm", "the operator"].into_iter().zip(refusals(&values, &file)) {
+            assert_eq!(sentence.is_some(), words.is_some(), "{who}, {values}: {sentence:?}");
+            let sentence = sentence.unwrap_or_default();
+            assert!(sentence.contains(words.unwrap_or_default()), "{who}, {values}: {sentence}");
+        }
+    }
+}

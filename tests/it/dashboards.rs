@@ -1,0 +1,176 @@
+//! The dashboard for Grafana: each query of each panel is asked of a real Prometheus that scrapes a running operator.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use github_simulator::{NewToken, Outage};
+use serde_json::{Value, json};
+
+use crate::{
+    alerts::Prometheus,
+    chart::{of_kind, rendered},
+    world::{NAMESPACE, World},
+};
+
+/// Queries that find nothing in this run, by the title of their panel, and why.
+const EMPTY: [(&str, &str); 1] =
+    [("Outputs that do not hold the token", "the connection has no output that does not")];
+
+fn dashboard() -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("charts/github-pat-operator/dashboards/github-pat-operator.json");
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn panels(dashboard: &Value) -> impl Iterator<Item = &Value> {
+    dashboard["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row")
+}
+
+/// Each query with the title of its panel.
+fn queries(dashboard: &Value) -> Vec<(String, String)> {
+    let of = |panel: &Value| {
+        let title = panel["title"].as_str().unwrap().to_owned();
+        let targets = panel["targets"].as_array().unwrap().clone();
+        targets.into_iter().map(move |target| (title.clone(), target["expr"].as_str().unwrap().to_owned()))
+    };
+    panels(dashboard).flat_map(of).collect()
+}
+
+/// The query as Grafana sends it, with all namespaces and hosts chosen.
+fn filled(query: &str, connection: &str) -> String {
+    let query = query.replace("$namespace", ".*").replace("$connection", connection).replace("$host", ".*");
+    let query = query.replace("$__rate_interval", "30s");
+    assert!(!query.contains('$'), "{query}");
+    query
+}
+
+fn escaped(query: &str) -> String {
+    let escaped = query.bytes().map(|byte| {
+        if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    });
+    escaped.collect()
+}
+
+#[tokio::test]
+async fn every_query_of_the_dashboard_finds_something_in_a_real_prometheus() {
+    let world = World::start().await;
+    let ends = jiff::Timestamp::from_second(1_900_000_000).unwrap();
+    let token =
+        |name: &str| world.github.token(NewToken::classic(name, "acme-ci").scopes(&["repo"]).expires(ends));
+    world.secret("first", &token("first")).await;
+    world.secret("standby", &token("standby")).await;
+    let publish = json!([{ "secretName": "out", "format": "Opaque" }]);
+    let spec = json!({ "publish": publish, "standby": [{ "name": "standby" }] });
+    world.connection("first", spec).await;
+    world.connection("missing", json!({})).await;
+    let sinks = json!([{ "name": "nobody", "url": "http://127.0.0.1:9" }]);
+    let settings = format!(
+        "{}consumers: true\nleaderElection: true\nleaseNamespace: {NAMESPACE}\nsinks: {sinks}\n",
+        world.settings()
+    );
+    let operator = world.operator_with_settings(&settings).await;
+    let prometheus = Prometheus::start(&operator.url);
+    world.ready("first", "True", "Ready").await;
+    world.ready("missing", "False", "SecretNotFound").await;
+    world.secret("first", &token("second")).await;
+    world
+        .until("first", |seen| {
+            seen.status.as_ref().is_some_and(|status| status.consumers.is_some() && status.rotation.is_some())
+        })
+        .await;
+    world.github.outage(Some(Outage::Cut));
+    let dashboard = dashboard();
+    let all = queries(&dashboard);
+    assert!(all.len() > 35, "{}", all.len());
+    let mut empty = BTreeSet::new();
+    for (title, query) in &all {
+        let path = format!("query?query={}", escaped(&filled(query, "first")));
+        if EMPTY.iter().any(|(known, _)| known == title) {
+            let answer = prometheus.until(&path, |data| data["resultType"] == "vector").await;
+            assert_eq!(answer["result"], json!([]), "{title} is not empty any more: {query}");
+            empty.insert(title.as_str());
+            continue;
+        }
+        let found = |data: &Value| data["result"].as_array().is_some_and(|found| !found.is_empty());
+        prometheus.until(&path, found).await;
+    }
+    assert_eq!(empty, EMPTY.map(|(title, _)| title).into(), "a title is that of no panel");
+    let broken = format!("query?query={}", escaped(&filled(&all[3].1, "first")));
+    let value = prometheus.until(&broken, |data| data["result"][0]["value"][1] == "1").await;
+    assert_eq!(all[3].0, "Broken", "{value}");
+}
+
+#[test]
+fn the_dashboard_shows_an_overview_one_connection_the_traffic_with_github_and_the_operator() {
+    let dashboard = dashboard();
+    let titles = dashboard["panels"].as_array().unwrap().iter();
+    let titles = titles.map(|panel| (panel["type"] == "row", panel["title"].as_str().unwrap()));
+    let mut rows: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (is_row, title) in titles {
+        match rows.last_mut() {
+            _ if is_row => rows.push((title, Vec::new())),
+            Some((_, panels)) => panels.push(title),
+            None => panic!("{title} stands in no row"),
+        }
+    }
+    let wanted: [(&str, &[&str]); 4] = [
+        ("Overview", &["Fine", "Warned", "Broken", "Broken now", "What breaks next", "By namespace"]),
+        (
+            "One connection: $connection",
+            &["Conditions", "Ends in", "Accepted ago", "Candidates", "Consumers"],
+        ),
+        ("GitHub", &["Questions", "How long an answer takes", "Budget that is left", "Questions that wait"]),
+        (
+            "Operator",
+            &["Version", "Leaders", "Age of the watches", "Reconciles", "Requests to the API server"],
+        ),
+    ];
+    assert_eq!(rows.len(), wanted.len(), "{rows:?}");
+    for ((row, panels), (title, wanted)) in rows.iter().zip(wanted) {
+        let lacking: Vec<_> = wanted.iter().filter(|panel| !panels.contains(panel)).collect();
+        assert_eq!((*row, lacking.len()), (title, 0), "{lacking:?} of {panels:?}");
+    }
+}
+
+#[test]
+fn the_dashboard_is_one_that_grafana_lays_out() {
+    let dashboard = dashboard();
+    let ids: BTreeSet<_> =
+        dashboard["panels"].as_array().unwrap().iter().map(|panel| panel["id"].to_string()).collect();
+    assert_eq!(
+        ids.len(),
+        dashboard["panels"].as_array().unwrap().len(),
+        "each panel has a number of its own"
+    );
+    let variables = dashboard["templating"]["list"].as_array().unwrap();
+    let names: BTreeSet<_> = variables.iter().map(|variable| variable["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["connection", "datasource", "host", "namespace"].into());
+    let number = |panel: &Value, field: &str| panel["gridPos"][field].as_u64().unwrap();
+    let mut taken = BTreeSet::new();
+    for panel in panels(&dashboard) {
+        assert!(!panel["description"].as_str().unwrap().is_empty(), "{panel}");
+        assert_eq!(panel["datasource"]["uid"], "${datasource}", "{panel}");
+        let (x, y, w, h) = (number(panel, "x"), number(panel, "y"), number(panel, "w"), number(panel, "h"));
+        assert!(x + w <= 24, "{panel}");
+        let cells = (x..x + w).flat_map(|x| (y..y + h).map(move |y| (x, y)));
+        assert!(cells.into_iter().all(|cell| taken.insert(cell)), "it lies over another: {panel}");
+    }
+}
+
+#[test]
+fn the_chart_hands_the_dashboard_to_the_sidecar_of_grafana_if_it_is_wanted() {
+    let with = |flags: &[&str]| {
+        let manifests = rendered(flags);
+        manifests.into_iter().find(|manifest| {
+            manifest["kind"] == "ConfigMap" && manifest["metadata"]["name"] == "github-pat-operator-dashboard"
+        })
+    };
+    assert_eq!(with(&[]), None);
+    let made = with(&["--set", "metrics.dashboard=true"]).unwrap();
+    assert_eq!(made["metadata"]["labels"]["grafana_dashboard"], "1");
+    let text = made["data"]["github-pat-operator.json"].as_str().unwrap();
+    assert_eq!(serde_json::from_str::<Value>(text).unwrap(), dashboard());
+    let flags = ["--set", "metrics.dashboard=true", "--set-string", "metrics.dashboardLabels.folder=ops"];
+    let manifests = rendered(&flags);
+    assert_eq!(with(&flags).unwrap()["metadata"]["labels"]["folder"], "ops");
+    assert!(of_kind(&manifests, "ConfigMap")["data"]["settings.yaml"].is_string(), "the settings come first");
+}

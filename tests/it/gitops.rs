@@ -1,0 +1,90 @@
+//! The sample repositories for Argo CD and Flux, applied to a real API server.
+
+use std::fs;
+
+use control_plane::sources;
+use github_pat_operator::settings::documents;
+use github_simulator::NewToken;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{
+    Api,
+    runtime::wait::{await_condition, conditions::is_crd_established},
+};
+use serde_json::Value;
+
+use crate::{
+    chart::{RELEASE, apply, of_kind, rendered},
+    docs::{root, walk},
+    world::{SOON, World},
+};
+
+/// The Go modules of the rest have its definition.
+const WITHOUT_DEFINITION: &str = "HelmRelease";
+
+/// The objects in a folder of the samples, in the order of the files.
+fn objects(folder: &str) -> Vec<Value> {
+    let mut files = Vec::new();
+    walk(&root().join("examples/gitops").join(folder), &mut files);
+    files.sort();
+    let texts = files.iter().map(|file| fs::read_to_string(file).unwrap());
+    texts.flat_map(|text| documents(&text).unwrap()).collect()
+}
+
+/// Each path that an object of the tools names in the repository of the team, which has them all.
+fn paths(object: &Value) -> Vec<&str> {
+    [
+        object.pointer("/spec/path"),
+        object.pointer("/spec/source/path"),
+        object.pointer("/spec/chart/spec/chart"),
+    ]
+    .into_iter()
+    .flatten()
+    .filter_map(Value::as_str)
+    .collect()
+}
+
+#[tokio::test]
+async fn what_argo_cd_and_flux_apply_is_taken_by_the_api_server_and_by_the_operator() {
+    let world = World::start().await;
+    for namespace in [RELEASE, "argocd", "flux-system"] {
+        world.namespace(namespace).await;
+    }
+    for definition in sources::gitops_crds().unwrap() {
+        let definition: Value = serde_saphyr::from_str(&fs::read_to_string(definition).unwrap()).unwrap();
+        apply(&world.client, &definition, false).await;
+        let all = Api::<CustomResourceDefinition>::all(world.client.clone());
+        let name = definition["metadata"]["name"].as_str().unwrap();
+        let established = await_condition(all, name, is_crd_established());
+        tokio::time::timeout(SOON, established).await.unwrap().unwrap();
+    }
+    for object in [objects("argocd"), objects("flux")].concat() {
+        for path in paths(&object) {
+            let place = if path.starts_with("charts") { root() } else { root().join("examples/gitops") };
+            assert!(place.join(path).is_dir(), "{path}");
+        }
+        if object["kind"] != WITHOUT_DEFINITION {
+            apply(&world.client, &object, true).await;
+        }
+    }
+
+    let manifests = rendered(&[]);
+    for manifest in &manifests {
+        apply(&world.client, manifest, false).await;
+    }
+    let (tokens, workloads) = (objects("team-a/tokens"), objects("team-a/workloads"));
+    for object in tokens.iter().chain(&workloads) {
+        apply(&world.client, object, false).await;
+    }
+    let kubeconfig = world.plane.service_account(RELEASE, RELEASE).await.unwrap();
+    let settings =
+        format!("hosts: [{{ name: github.com, apiUrl: '{}', registry: ghcr.io }}]\n", world.github.url());
+    let operator = world.unready_operator(kubeconfig, &settings, &[]);
+    operator.wait_until_ready().await;
+    world.ready("ci-bot", "False", "SecretNotFound").await;
+    let token = world.github.token(NewToken::classic("ci", "acme-ci").scopes(&["read:packages"]));
+    world.secret("ci-bot-pat", &token).await;
+    world.ready("ci-bot", "True", "Ready").await;
+    let pulls =
+        of_kind(&workloads, "Deployment").pointer("/spec/template/spec/imagePullSecrets/0/name").unwrap();
+    assert!(world.secrets().get_opt(pulls.as_str().unwrap()).await.unwrap().is_some());
+}

@@ -1,0 +1,79 @@
+//! The table of threats: each row names tests that exist, or says that it is open; and two controls that have no other test.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use crate::docs::{read, root, table_rows, walk};
+
+/// How many threats the design names, one that came with `spec.restart`, one with Pods that wait, and five with the page of the
+/// plugin.
+const THREATS: usize = 51;
+
+#[test]
+fn every_threat_has_a_row_and_every_test_that_it_names_exists() {
+    let page = read("docs/security.md");
+    let section = page.split("\n## Threats\n").nth(1).unwrap();
+    let tests = names_of_tests();
+    let rows: Vec<_> = table_rows(section).filter(|cells| cells[0].starts_with('T')).collect();
+    let ids: Vec<_> = rows.iter().map(|cells| cells[0].to_owned()).collect();
+    assert_eq!(ids, (1..=THREATS).map(|number| format!("T{number:02}")).collect::<Vec<_>>());
+    for cells in rows {
+        let [id, _, control, closed_by] = cells[..] else { panic!("{cells:?} has not four cells") };
+        let named: Vec<_> = closed_by.split('`').skip(1).step_by(2).collect();
+        let is_open = control.starts_with("**Open**: ");
+        assert_eq!(named.is_empty(), is_open, "{id} is either open or closed by tests");
+        let missing: Vec<_> = named.iter().filter(|name| !tests.contains(**name)).collect();
+        assert!(missing.is_empty(), "{id} names tests that do not exist: {missing:?}");
+    }
+}
+
+#[test]
+fn the_chart_brings_no_webhook() {
+    let mut files = Vec::new();
+    walk(&root().join("charts"), &mut files);
+    let brings = |path: &Path| fs::read_to_string(path).unwrap().contains("WebhookConfiguration");
+    let found: Vec<_> = files.iter().filter(|path| brings(path)).collect();
+    assert!(!files.is_empty() && found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn no_crate_speaks_http_2_or_dns() {
+    let lock = read("Cargo.lock");
+    let crates: BTreeSet<_> = lock.lines().filter_map(|line| line.strip_prefix("name = ")).collect();
+    assert!(crates.contains("\"hyper\""), "{crates:?}");
+    for name in ["h2", "h3", "hickory-resolver", "trust-dns-resolver"] {
+        assert!(!crates.contains(format!("{name:?}").as_str()), "{name} is linked");
+    }
+}
+
+/// The names of all functions of this repository that are marked as tests.
+fn names_of_tests() -> BTreeSet<String> {
+    let mut files = Vec::new();
+    for folder in ["src", "tests", "kubectl-github-pat"] {
+        walk(&root().join(folder), &mut files);
+    }
+    let sources = files.iter().filter(|path| path.extension().is_some_and(|end| end == "rs"));
+    sources.flat_map(|path| tests_of(&fs::read_to_string(path).unwrap())).collect()
+}
+
+fn tests_of(source: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut is_test = false;
+    for line in source.lines().map(str::trim) {
+        if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+            is_test = true;
+        } else if let Some(rest) = line.strip_prefix("async fn ").or_else(|| line.strip_prefix("fn ")) {
+            if is_test {
+                names.extend(rest.split(['(', '<']).next().map(str::to_owned));
+            }
+            is_test = false;
+        }
+    }
+    names
+}
+
+#[test]
+fn only_what_is_marked_as_a_test_counts_as_one() {
+    let source =
+        "#[test]\nfn a() {}\n\nfn b() {}\n#[tokio::test(start_paused = true)]\n#[ignore]\nasync fn c() {}\n";
+    assert_eq!(tests_of(source), ["a", "c"]);
+}
