@@ -11,7 +11,7 @@ use crate::{
         decide::Stand,
         excerpt,
         probing::schedule::later,
-        token::TokenKind,
+        token::{HashedToken, TokenKind},
         workload::Following,
     },
 };
@@ -332,9 +332,17 @@ fn safe(rotation: &RotationStatus, ended: Option<&str>, pass: &Pass<'_>) -> Stri
         format!("; the operator may not list {resources}, so look there for yourself first")
     });
     let is_last = rotation.further_old_tokens.is_empty();
-    let further =
-        if is_last { "" } else { "; furtherOldTokens names others to revoke once nothing else uses them" };
-    format!("{}{unlisted}{further}{missing}{kept}", holding(&rotation.old_token, ended, is_last, pass))
+    let mut others = rotation.further_old_tokens.iter();
+    let others = match others.find_map(|token| stands_by(token.hashed_token, pass)) {
+        Some(secret) => {
+            format!(
+                "; furtherOldTokens names others to revoke, but for that of Secret {secret}, which stands by"
+            )
+        }
+        None if is_last => String::new(),
+        None => "; furtherOldTokens names others to revoke once nothing else uses them".to_owned(),
+    };
+    format!("{}{unlisted}{others}{missing}{kept}", holding(&rotation.old_token, ended, is_last, pass))
 }
 
 /// The resources that may name an output and that the operator may not list, though it is to list who does.
@@ -343,13 +351,12 @@ fn unlisted(pass: &Pass<'_>) -> Option<String> {
     (!forbidden.is_empty()).then(|| forbidden.join(", "))
 }
 
-/// The Secret in which the old token stands by, if it could take over again.
-fn stands_by<'a>(old: &RotatedToken, pass: &Pass<'a>) -> Option<&'a str> {
+/// The Secret in which the token stands by, if it could take over again.
+fn stands_by<'a>(token: HashedToken, pass: &Pass<'a>) -> Option<&'a str> {
     let standbys = pass.standbys?;
     let mut others = standbys.all.iter().enumerate().filter(|(place, _)| *place != standbys.place);
-    let is_it = |candidate: &Candidate| {
-        candidate.token == Some(old.hashed_token) && candidate.standing == Standing::Usable
-    };
+    let is_it =
+        |candidate: &Candidate| candidate.token == Some(token) && candidate.standing == Standing::Usable;
     others.find_map(|(_, (candidate, _))| is_it(candidate).then_some(&*candidate.secret))
 }
 
@@ -369,7 +376,7 @@ fn holding(old: &RotatedToken, ended: Option<&str>, is_last: bool, pass: &Pass<'
             format!("{holds}; the old one{of} has expired{nothing}")
         }
         Some(_) => format!("{holds}; GitHub refuses the old one{of} already{nothing}"),
-        None if let Some(secret) = stands_by(old, pass) => format!(
+        None if let Some(secret) = stands_by(old.hashed_token, pass) => format!(
             "{holds}; the old one{of} stands by in Secret {secret}: revoke it only if it shall not take over again, and once \
              nothing else uses it"
         ),

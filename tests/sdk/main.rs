@@ -8,6 +8,8 @@
     reason = "what goes wrong in a test shall stop it where it stands"
 )]
 
+#[path = "../it/mode.rs"]
+mod mode;
 #[path = "../it/release.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod release;
