@@ -4,18 +4,20 @@ use base64::{
     Engine,
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE},
 };
-use github_simulator::{NewToken, Outage, Reply};
-use k8s_openapi::api::core::v1::Event;
+use github_pat_operator::api::{GithubPatConnection, Phase};
+use github_simulator::{Access, NewOrganization, NewRepository, NewToken, Outage, Reply, Role, Visibility};
+use k8s_openapi::api::core::v1::{Event, Secret};
 use kube::{
     Api,
-    api::{DynamicObject, ListParams},
+    api::{DynamicObject, ListParams, PostParams},
     discovery::{Discovery, verbs},
 };
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use crate::{
     sinks::receiver::Receiver,
-    world::{NAMESPACE, World},
+    world::{NAMESPACE, Operator, World, from, is_so, merged},
 };
 
 /// Texts that give a token away: itself, any twelve characters of its secret part, and other ways to write it.
@@ -153,22 +155,124 @@ async fn a_token_shows_nowhere_but_in_its_secrets() {
     github.outage(Some(Outage::Cut));
     world.ready("good", "True", "AcceptedEarlier").await;
 
-    assert_clean("an object", &everything(&world).await, &tokens);
+    receiver.until("/", |messages| messages.len() >= 4).await;
+    assert_all_clean(&world, &receiver, operator, "echo401", &tokens).await;
+}
+
+/// Whatever the operator says and leaves is searched, and that it was taken is seen by this connection in it.
+async fn assert_all_clean(
+    world: &World,
+    receiver: &Receiver,
+    operator: Operator,
+    name: &str,
+    tokens: &[(String, String)],
+) {
+    assert_clean("an object", &everything(world).await, tokens);
     let (_, metrics) = operator.metrics("application/openmetrics-text").await;
-    assert!(metrics.contains("name=\"echo401\""), "the metrics were not taken: {metrics}");
-    assert_clean("the metrics", &metrics, &tokens);
-    let told = receiver.until("/", |messages| messages.len() >= 4).await;
-    assert_clean("a notification", &serde_json::to_string(&told).unwrap(), &tokens);
+    assert!(metrics.contains(&format!("name=\"{name}\"")), "the metrics were not taken: {metrics}");
+    assert_clean("the metrics", &metrics, tokens);
+    let told = receiver.messages("/");
+    assert!(!told.is_empty(), "no notification was taken");
+    assert_clean("a notification", &serde_json::to_string(&told).unwrap(), tokens);
     let events = Api::<Event>::all(world.client.clone()).list(&ListParams::default()).await.unwrap();
-    assert_clean("an event", &serde_json::to_string(&events).unwrap(), &tokens);
-    assert_clean("the audit log", &world.plane.audit_text().unwrap(), &tokens);
+    assert_clean("an event", &serde_json::to_string(&events).unwrap(), tokens);
+    assert_clean("the audit log", &world.plane.audit_text().unwrap(), tokens);
     let log = operator.stop().await;
     assert!(log.contains("TRACE") && log.contains("hyper"), "the log was not taken at TRACE of all crates");
-    assert_clean("the log", &log, &tokens);
+    assert_clean("the log", &log, tokens);
     let posted = receiver.requests().into_iter().filter(|request| request.path == "/v1/traces");
     let traces: String = posted.map(|request| String::from_utf8_lossy(request.body()).into_owned()).collect();
-    assert!(traces.contains("ask GitHub") && traces.contains("team-a/echo401"), "the traces were not taken");
-    assert_clean("a trace", &traces, &tokens);
+    let is_taken = traces.contains("ask GitHub") && traces.contains(&format!("team-a/{name}"));
+    assert!(is_taken, "the traces were not taken");
+    assert_clean("a trace", &traces, tokens);
+}
+
+#[tokio::test]
+async fn a_token_that_is_demanded_of_published_and_rotated_shows_nowhere_but_in_its_secrets() {
+    let world = World::audited().await;
+    let receiver = Receiver::start().await;
+    let sink = json!([{ "name": "ops", "url": receiver.url("/") }]);
+    let registry = world.github.address().to_string();
+    let settings = format!(
+        "{}leaseNamespace: {NAMESPACE}\nsinks: {sink}\nlogFilter: trace\nlogFormat: json\ntracesEndpoint: {}\n\
+         consumers: true\nmetricsDetails: [account, consumers]\n",
+        world.settings().replace("registry.example", &format!("'{registry}'")),
+        receiver.url("")
+    );
+    let operator = world.operator_with_settings(&settings).await;
+    let github = &world.github;
+    github.organization(NewOrganization::new("acme"));
+    github.account("acme-ci");
+    github.member("acme", "acme-ci", Role::Member);
+    github.repository(NewRepository::private("acme/app"));
+    github.collaborator("acme/app", "acme-ci", Access::Push);
+    github.package("acme/app", Visibility::Private);
+    let new = |name| NewToken::classic(name, "acme-ci").scopes(&["repo", "read:org", "read:packages"]);
+    let names = ["first", "second", "third", "further"];
+    let tokens = names.map(|name| (name.to_owned(), github.token(new(name))));
+    let text = |place: usize| tokens[place].1.as_str();
+    world.secret("ci", text(0)).await;
+    world.secret("ci-next", text(1)).await;
+    let login = BASE64_STANDARD.encode(format!("acme-ci:{}", text(3)));
+    let entries = json!({ "auths": { "r.example": { "auth": login } } }).to_string();
+    let pull: Secret = from(json!({
+        "metadata": { "name": "further" }, "type": "kubernetes.io/dockerconfigjson",
+        "stringData": { ".dockerconfigjson": entries },
+    }));
+    world.secrets().create(&PostParams::default(), &pull).await.unwrap();
+    let url = format!("{}/acme", github.url());
+    let formats = [
+        ("Env", json!({})),
+        ("GitCredentials", json!({})),
+        ("Netrc", json!({})),
+        ("DockerConfigJson", json!({ "versioned": true, "extraEntriesFrom": { "name": "further" } })),
+        ("Npmrc", json!({})),
+        ("MavenSettings", json!({})),
+        ("NuGetConfig", json!({ "owner": "acme" })),
+        ("ArgoCDRepoCreds", json!({ "url": url })),
+        ("FluxGit", json!({})),
+        ("GhHosts", json!({})),
+        ("Renovate", json!({})),
+        ("TerraformGithub", json!({})),
+        ("Jenkins", json!({})),
+    ];
+    let publish: Vec<_> = formats
+        .into_iter()
+        .enumerate()
+        .map(|(place, (format, more))| {
+            merged(json!({ "secretName": format!("out-{place}"), "format": format }), more)
+        })
+        .collect();
+    let require = json!({
+        "organizations": [{ "name": "acme" }], "repositories": [{ "name": "acme/app", "access": "Push" }],
+        "packages": [{ "name": "acme/app" }], "scopes": ["repo"],
+    });
+    let spec = json!({ "standby": [{ "name": "ci-next" }], "publish": publish, "require": require });
+    world.connection("ci", spec).await;
+    world.ready("ci", "True", "Ready").await;
+    let in_use = |token: usize| {
+        let hashed = BASE64_STANDARD.encode(Sha256::digest(tokens[token].1.as_bytes()));
+        move |seen: &GithubPatConnection| {
+            let status = seen.status.as_ref();
+            let used = status.and_then(|status| status.token.as_ref());
+            let rotation = status.and_then(|status| status.rotation.as_ref());
+            let is_over = rotation.is_some_and(|rotation| rotation.phase == Phase::SafeToRevoke);
+            used.is_some_and(|used| used.hashed_token.to_string() == hashed)
+                && is_over
+                && is_so(seen, "Ready", "True", "StandbyUnusable")
+        }
+    };
+    // A standby takes over, then the next token is stored and its first question is answered by somebody who repeats it.
+    github.revoke("first");
+    world.until("ci", in_use(1)).await;
+    github.script("third", vec![echo(500, text(2))]);
+    world.secret("ci", text(2)).await;
+    github.revoke("second");
+    world.until("ci", in_use(2)).await;
+    for question in ["/repos/acme/app", "info/refs", "/token?"] {
+        assert!(github.calls().iter().any(|call| call.path.contains(question)), "{question} was not asked");
+    }
+    assert_all_clean(&world, &receiver, operator, "ci", &tokens).await;
 }
 
 #[test]
