@@ -89,6 +89,7 @@ fn a_test_of_an_alert_fails_where_its_threshold_or_its_switch_is_another() {
     let rows = [
         ("a token that ends", "GithubPatTokenExpiresCritical.threshold=1"),
         ("many connections", "GithubPatManyNotReady.threshold=6"),
+        ("four connections", "GithubPatManyNotReady.threshold=4"),
         ("many connections", "GithubPatManyNotReady.enabled=false"),
         ("what is not proven", "GithubPatProofTooOld.threshold=90"),
         ("a host is told", "GithubPatHostBudgetLow.threshold=5"),
