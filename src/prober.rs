@@ -8,7 +8,7 @@ mod ledger;
 mod origins;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard},
     time::Duration,
 };
@@ -53,6 +53,15 @@ pub struct Workers {
     begun: mpsc::UnboundedReceiver<Arc<Host>>,
     ask: Ask,
     now: Now,
+}
+
+/// What has changed of a host that stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It is the same host, over another way.
+    Way,
+    /// Another host has its name now: what the one before said is not its word.
+    Address,
 }
 
 /// What became of a question.
@@ -140,29 +149,35 @@ impl Prober {
             counted: Counted::default(),
             now,
         };
-        prober.reconfigure(hosts, &BTreeSet::new());
+        prober.reconfigure(hosts, &BTreeMap::new());
         (prober, Workers { begun, ask, now })
     }
 
-    /// Goes on with these hosts and limits. What was heard from a host that stays, waits for it and was spent on it, stays; one of those
-    /// to which the way is `another` is asked anew. One that goes answers what it was asked, and all else of it is dropped.
+    /// Goes on with these hosts and limits. What was heard from a host that stays, waits for it and was spent on it, stays; one that
+    /// has `changed` is asked anew. One that goes, or whose address goes, answers what it was asked, and all else of it is dropped.
     pub fn reconfigure(
         &self,
         hosts: impl IntoIterator<Item = (impl Into<Arc<str>>, Limits)>,
-        another: &BTreeSet<&str>,
+        changed: &BTreeMap<&str, Change>,
     ) {
+        let now = (self.now)();
         let mut known = self.hosts.write().unwrap_or_else(PoisonError::into_inner);
         let mut left = std::mem::take(&mut *known);
         for (name, limits) in hosts {
             let name = name.into();
-            let host = match left.remove_entry(&name) {
-                Some((_, host)) => {
-                    host.reconfigure(limits, another.contains(&*name), (self.now)());
+            let change = changed.get(&*name);
+            let host = match left.remove(&name) {
+                Some(host) if change != Some(&Change::Address) => {
+                    host.reconfigure(limits, change.is_some(), now);
                     host
                 }
-                None => {
+                before => {
+                    let moved = before.map(|before| {
+                        before.retire();
+                        whole_second_after(now)
+                    });
                     let (changes, counted) = (self.changes.clone(), self.counted.clone());
-                    let host = Arc::new(Host::new(name.clone(), limits, changes, counted));
+                    let host = Arc::new(Host::new(name.clone(), limits, changes, counted).since(moved));
                     // Nobody takes it after the workers have ended, when nothing is asked any more.
                     let _ = self.begun.send(host.clone());
                     host
@@ -176,6 +191,12 @@ impl Prober {
     /// The name of the host, as all share it; `None` if there is no such host.
     pub fn name(&self, host: &str) -> Option<Arc<str>> {
         self.hosts().get_key_value(host).map(|(name, _)| name.clone())
+    }
+
+    /// Since when the name stands for another host than before, in whole seconds; `None` if it never did. What a status, or anybody,
+    /// remembers of the host from before then was said by the other one.
+    pub fn moved(&self, host: &str) -> Option<Timestamp> {
+        self.hosts().get(host)?.moved()
     }
 
     fn hosts(&self) -> RwLockReadGuard<'_, Hosts> {
@@ -303,6 +324,11 @@ impl Prober {
     pub fn stalled(&self, now: Timestamp) -> Option<Duration> {
         self.hosts().values().filter_map(|host| host.stalled(now)).max()
     }
+}
+
+/// Records keep instants in whole seconds, cut off: none of before is taken for one of after.
+fn whole_second_after(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second().saturating_add(1)).unwrap_or(at)
 }
 
 impl Snapshot {

@@ -228,6 +228,13 @@ impl Knowledge {
         self.refused.filter(Refused::is_believed)
     }
 
+    /// True if nothing of it was heard before this instant.
+    pub fn is_since(&self, first: Timestamp) -> bool {
+        let (accepted, refused) = (self.grant.as_ref().map(|(_, at)| *at), self.refused.map(|of| of.first));
+        let deferred = self.deferred.map(|deferred| deferred.since);
+        [accepted, refused, deferred].into_iter().flatten().all(|at| at >= first)
+    }
+
     /// True if the token was accepted at any time.
     pub const fn accepted_before(&self) -> bool {
         self.grant.is_some() || self.first_proven.is_some()

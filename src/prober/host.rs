@@ -47,6 +47,8 @@ pub(super) type Now = fn() -> Timestamp;
 /// A host and all that is known from it.
 pub(super) struct Host {
     name: Arc<str>,
+    /// Since when it has this name, if another one had it before.
+    moved: Option<Timestamp>,
     state: Mutex<State>,
     wake: Notify,
     changes: Changes,
@@ -62,6 +64,7 @@ impl Host {
     pub(super) fn new(name: Arc<str>, limits: Limits, changes: Changes, counted: Counted) -> Self {
         Host {
             name,
+            moved: None,
             state: Mutex::new(State::new(limits)),
             wake: Notify::new(),
             changes,
@@ -69,6 +72,16 @@ impl Host {
             counted,
             origins: Mutex::default(),
         }
+    }
+
+    /// The same, which has its name since then, in the place of another one.
+    pub(super) fn since(self, moved: Option<Timestamp>) -> Self {
+        Host { moved, ..self }
+    }
+
+    /// Since when it has this name, if another one had it before.
+    pub(super) const fn moved(&self) -> Option<Timestamp> {
+        self.moved
     }
 
     /// Lets a question wait, unless it may not.

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 use crate::{
     domain::{
-        answer::{Account, Answer, Expiry, Grant, Reply},
+        answer::{Account, Answer, Expiry, Grant, Refusal, Reply},
         knowledge::{Proofs, Proven},
         permission::{Level, Permission},
         probing::tests::{LIMITS_OF_TESTS, question_of},
@@ -256,7 +256,7 @@ async fn a_host_that_goes_answers_what_it_was_asked_and_nothing_else_and_one_tha
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
     let gone = Arc::downgrade(&prober.host("goes").unwrap());
-    prober.reconfigure(hosts(&["stays", "comes"]), &BTreeSet::new());
+    prober.reconfigure(hosts(&["stays", "comes"]), &BTreeMap::new());
     assert_eq!(ask(&prober, "goes", 3), Asked::NotNow(Deferral::new(Reason::HostUnknown)));
     assert_eq!((prober.name("goes"), prober.name("comes").as_deref()), (None, Some("comes")));
     assert!(gone.upgrade().is_some(), "a question is on its way");
@@ -303,7 +303,7 @@ async fn a_host_over_another_way_is_asked_at_once_and_one_over_the_same_way_when
         while !prober.changes().is_empty() {
             prober.changes().next().await;
         }
-        let another = if is_other { BTreeSet::from(["one"]) } else { BTreeSet::new() };
+        let another = if is_other { BTreeMap::from([("one", Change::Way)]) } else { BTreeMap::new() };
         prober.reconfigure([("one", Limits { points_per_minute: 60, ..LIMITS_OF_TESTS })], &another);
         assert_eq!(prober.changes().is_empty(), !is_other, "whom it gave no answer is told");
         assert_eq!(breaker(&prober).is_none(), is_other);
@@ -311,5 +311,40 @@ async fn a_host_over_another_way_is_asked_at_once_and_one_over_the_same_way_when
         let _ = ask(&prober, "one", 7);
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(asked.load(Ordering::SeqCst), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_host_at_another_address_nothing_is_known_and_no_answer_of_the_one_before_counts() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let asking: Ask = Arc::new(move |_, _, _, _| {
+        let is_old = count.fetch_add(1, Ordering::SeqCst) < 2;
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            let now = Timestamp::now();
+            let refused = Reply::Answer(Answer::Refused(Refusal::BadCredentials));
+            if is_old { Exchange::of(now, now, refused) } else { accepted() }
+        })
+    });
+    let (prober, workers) = Prober::with(asking, [("one", LIMITS_OF_TESTS)], Timestamp::now);
+    tokio::spawn(workers.run());
+    assert_eq!(ask(&prober, "one", 1), Asked::Pending);
+    prober.changes().next().await;
+    assert!(prober.snapshot(&subject("one", 1)).unwrap().knowledge.refused.is_some());
+    assert_eq!(ask(&prober, "one", 2), Asked::Pending);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!((asked.load(Ordering::SeqCst), prober.moved("one")), (2, None));
+
+    prober.reconfigure([("one", LIMITS_OF_TESTS)], &BTreeMap::from([("one", Change::Address)]));
+    assert!(prober.moved("one").is_some_and(|at| at > Timestamp::now()));
+    assert_eq!(prober.snapshot(&subject("one", 1)), None, "the other one said that");
+    assert!(!prober.is_pending(&subject("one", 2), &Probe::Identity), "nor is it asked yet");
+    (1..=2).for_each(|number| assert_eq!(ask(&prober, "one", number), Asked::Pending));
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(asked.load(Ordering::SeqCst), 4, "each at once");
+    for number in 1..=2 {
+        let knowledge = prober.snapshot(&subject("one", number)).unwrap().knowledge;
+        assert!(knowledge.grant.is_some() && knowledge.refused.is_none(), "{number}");
     }
 }

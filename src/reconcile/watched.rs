@@ -87,6 +87,15 @@ impl Watched {
         }
     }
 
+    /// Its host has been another one since then: nothing is known of the token there. What the process remembers from later on stays.
+    pub(super) fn host_moved(&mut self, at: Timestamp) {
+        if Timestamp::from(self.since) < at {
+            self.since = at.into();
+            (self.remembered, self.first_proven, self.not_now) = (None, None, None);
+            self.is_contested = false;
+        }
+    }
+
     /// What was read from the source, if it is still in that state.
     pub(super) fn source(
         &self,

@@ -1,7 +1,7 @@
 //! Takes other settings while the operator runs, when the file changes that has them. Those that cannot be used change nothing.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     env,
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
@@ -15,6 +15,7 @@ use crate::{
     cluster::{events::Pod, object::ObjectKey},
     domain::event::{Event, EventType, SETTINGS_REFUSED, SETTINGS_RELOADED},
     github::Github,
+    prober::Change,
     reconcile::Context,
     settings::{Settings, Source, Taken},
     telemetry::Filter,
@@ -138,11 +139,14 @@ impl Reloads {
     }
 }
 
-/// The hosts that stay, but are asked over another way.
-fn rerouted<'a>(before: &Settings, after: &'a Settings) -> BTreeSet<&'a str> {
-    let is_another = |name: &str, host| before.host(name).is_some_and(|before| before != host);
-    let hosts = after.hosts.iter().filter(|host| is_another(&host.name, *host));
-    hosts.map(|host| host.name.as_str()).collect()
+/// The hosts that stay, but have another address, or are asked over another way.
+fn rerouted<'a>(before: &Settings, after: &'a Settings) -> BTreeMap<&'a str, Change> {
+    let changed = after.hosts.iter().filter_map(|host| {
+        let before = before.host(&host.name).filter(|before| *before != host)?;
+        let is_moved = before.addresses.api_url != host.addresses.api_url;
+        Some((host.name.as_str(), if is_moved { Change::Address } else { Change::Way }))
+    });
+    changed.collect()
 }
 
 /// Logs what was taken, and what was not; gives the event that says so.
@@ -222,7 +226,12 @@ mod tests {
             "{ name: a, apiUrl: 'https://a.example.com', timeout: 9s }, { name: b, apiUrl: 'https://b.example.com' }, \
              { name: c, apiUrl: 'https://c.example.com' }",
         );
-        assert_eq!(rerouted(&before, &after), BTreeSet::from(["a"]));
+        assert_eq!(rerouted(&before, &after), BTreeMap::from([("a", Change::Way)]));
+        let swapped = settings(
+            "{ name: b, apiUrl: 'https://a.example.com' }, { name: a, apiUrl: 'https://b.example.com' }",
+        );
+        let both = BTreeMap::from([("a", Change::Address), ("b", Change::Address)]);
+        assert_eq!(rerouted(&before, &swapped), both);
         assert!(rerouted(&after, &after).is_empty());
     }
 }

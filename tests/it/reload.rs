@@ -223,3 +223,34 @@ async fn a_host_whose_authority_is_replaced_is_asked_at_once_and_only_the_leader
     standby.operator.until_logged("settings reloaded").await;
     assert_eq!(standby.writes(&world), []);
 }
+
+#[tokio::test]
+async fn hosts_whose_addresses_were_mixed_up_are_asked_anew_once_that_is_mended() {
+    let mut world = World::start().await;
+    world.another_host("second").await;
+    let right = world.settings();
+    let [one, two] = [&world.github, world.host("second")].map(|host| format!("'{}'", host.url()));
+    let mixed = right.replace(&one, "first").replace(&two, &one).replace("first", &two);
+    assert_ne!(right, mixed);
+    let operator = world.operator_with_settings(&mixed).await;
+    let tokens = [
+        ("one", connect(&world, "one", "simulated", &world.github).await),
+        ("two", connect(&world, "two", "second", world.host("second")).await),
+    ];
+    for (name, _) in &tokens {
+        world.ready(name, "False", "BadCredentials").await;
+        assert_eq!(world.value(&format!("{name}-out"), "token").await, None);
+    }
+    // Neither is asked about again for an hour because of what the other host said.
+    operator.renew(&right);
+    for (name, token) in &tokens {
+        world.ready(name, "True", "Ready").await;
+        assert_eq!(world.value(&format!("{name}-out"), "token").await.as_ref(), Some(token), "{name}");
+    }
+    // Nor does an acceptance of the one prove anything to the other, though it is a day until the next question.
+    operator.renew(&mixed);
+    for (name, _) in &tokens {
+        world.ready(name, "False", "BadCredentials").await;
+    }
+    drop(operator.stop().await);
+}

@@ -32,6 +32,8 @@ impl Observer<'_> {
             token.yes().zip(host.yes()).map(|(token, host)| self.ctx.subject(&host.name, token.hashed));
         let is_written = self.record.written.is_some();
         let (ctx, key, watched) = (self.ctx, &self.connection.key, self.record.watched_mut(self.place));
+        let moved = subject.as_ref().and_then(|subject| ctx.prober.moved(&subject.host));
+        moved.into_iter().for_each(|at| watched.host_moved(at));
         // What is known of the last token is kept until another one is there: its Secret may come back as it was.
         let Some(subject) = subject.filter(|subject| Some(subject) != watched.subject.as_ref()) else {
             return;
@@ -45,7 +47,8 @@ impl Observer<'_> {
         // What this process wrote into the status, it has heard itself.
         let is_ours = is_written && ctx.prober.snapshot(&subject).is_some();
         let status = self.connection.status.as_ref().filter(|_| !is_ours);
-        watched.remembered = remembered(status, &subject, &self.spec.require);
+        let remembered = remembered(status, &subject, &self.spec.require);
+        watched.remembered = remembered.filter(|known| moved.is_none_or(|moved| known.is_since(moved)));
         watched.first_proven =
             watched.remembered.as_ref().and_then(|remembered| remembered.first_proven).map(Second::from);
         let remembered = watched.remembered.as_ref().filter(|remembered| remembered.refused.is_none());
