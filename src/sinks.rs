@@ -189,8 +189,10 @@ impl Sink {
         &self.settings.name
     }
 
-    /// Adds what was derived from the statuses as of `until`: what happened after `since`, or what is wrong, if it is new.
-    pub fn fill(&self, derived: Vec<(Arc<Named>, Notice)>, since: Option<Timestamp>, until: Timestamp) {
+    /// Adds what was derived from the statuses, which were read from `begun` on: what happened after `since`, or what is wrong, if it is
+    /// new. Of what happened shortly before, some may stand in no status yet.
+    pub fn fill(&self, derived: Vec<(Arc<Named>, Notice)>, since: Option<Timestamp>, begun: Timestamp) {
+        let until = begun.checked_sub(LAG).unwrap_or(begun);
         let messages = derived.into_iter().map(|(named, notice)| Arc::new(Message::new(named, notice)));
         let wanted = messages.filter(|message| self.wants(message)).collect();
         self.queue().fill(wanted, since, until);

@@ -73,8 +73,7 @@ pub async fn tell_sinks(ctx: &Context) {
     let all = insist(|| read(ctx, &told), "connections were not read for the sinks").await;
     for (sink, derived) in ctx.sinks.each().zip(all) {
         let since = told.get(sink.name()).copied();
-        // What is news to nobody yet is derived by no one else.
-        sink.fill(derived, since, begun.checked_sub(LAG).unwrap_or(begun));
+        sink.fill(derived, since, begun);
     }
     let serve = ctx.sinks.each().map(|sink| sink.serve());
     let again = ctx.sinks.each().map(|sink| derive_again(sink, ctx));

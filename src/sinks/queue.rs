@@ -21,8 +21,8 @@ pub(super) struct Queue {
     /// What happened at this instant is told, unless it waits or was left out. `None` until it is known what the process before has
     /// told.
     latest: Option<Timestamp>,
-    /// When the first of those happened that were left out.
-    left_out: Option<Timestamp>,
+    /// When the first of those happened that were left out, and when the last.
+    left_out: Option<(Timestamp, Timestamp)>,
     /// What was told since then, as sums of the ids: it is not told again when the others are derived.
     told: HashSet<u64>,
     /// What was derived last and has happened so lately that its writer may tell it yet, as sums of ids and instants.
@@ -51,13 +51,15 @@ impl Queue {
 
     /// Remembers that something may be left out which happened at this instant or later.
     pub(super) fn leave_out(&mut self, at: Timestamp) {
-        self.left_out = Some(self.left_out.map_or(at, |before| before.min(at)));
+        let (first, last) = self.left_out.unwrap_or((at, at));
+        self.left_out = Some((first.min(at), last.max(at)));
     }
 
-    /// Adds what was derived from the statuses; what waits already is not told twice. `until` is when the derivation began, before which
-    /// nothing else is left to tell; `since` is from when on it was derived. For what finds no room, it is derived once more.
+    /// Adds what was derived from the statuses; what waits already is not told twice. Nothing else is left to tell that happened before
+    /// `until`; `since` is from when on it was derived. For what finds no room, it is derived once more.
     pub(super) fn fill(&mut self, derived: Vec<Arc<Message>>, since: Option<Timestamp>, until: Timestamp) {
-        self.left_out = self.left_out.filter(|at| *at >= until);
+        self.left_out =
+            self.left_out.filter(|(_, last)| *last >= until).map(|(first, last)| (first.max(until), last));
         let waits: HashSet<u64> = self.waiting.iter().map(|entry| sum(&entry.message)).collect();
         let is_known = |message: &Message| waits.contains(&sum(message)) || self.told.contains(&sum(message));
         let lately = until.checked_sub(LAG).unwrap_or(until);
@@ -74,10 +76,8 @@ impl Queue {
         // In the order in which it happened, which is the order for each connection.
         let mut all: Vec<_> = news.chain(waiting).collect();
         all.sort_by_key(|entry| entry.message.notice.at);
-        if all.len() > LONGEST
-            && let Some(first) = all.split_off(LONGEST).first()
-        {
-            self.leave_out(first.message.notice.at);
+        if all.len() > LONGEST {
+            all.split_off(LONGEST).iter().for_each(|entry| self.leave_out(entry.message.notice.at));
         }
         self.waiting = all.into();
         if self.left_out.is_none() {
@@ -102,7 +102,7 @@ impl Queue {
 
     /// From when on what was left out is to be derived again, once nothing waits.
     pub(super) fn left_out(&self) -> Option<Timestamp> {
-        self.left_out.filter(|_| self.waiting.is_empty()).map(before)
+        self.left_out.filter(|_| self.waiting.is_empty()).map(|(first, _)| before(first))
     }
 
     /// How many wait, and when the first of them happened.
@@ -116,7 +116,8 @@ impl Queue {
         if self.waiting.iter().any(|entry| entry.is_first) {
             return None;
         }
-        let untold = self.size().1.into_iter().chain(self.left_out).min().map(before);
+        let left_out = self.left_out.map(|(first, _)| first);
+        let untold = self.size().1.into_iter().chain(left_out).min().map(before);
         self.latest.map(|latest| untold.map_or(latest, |untold| untold.min(latest)))
     }
 }
@@ -224,6 +225,19 @@ mod tests {
         assert_eq!((queue.size().0, queue.told_until()), (1, Some(at(119))));
         queue.done(&message("a", 120));
         assert_eq!(queue.told_until(), Some(at(150)));
+    }
+
+    #[test]
+    fn what_is_doubted_while_others_are_derived_is_derived_next() {
+        let mut queue = queue(100);
+        queue.leave_out(at(120));
+        queue.leave_out(at(150));
+        queue.fill(vec![message("a", 120)], Some(at(119)), at(140));
+        queue.done(&message("a", 120));
+        assert_eq!((queue.left_out(), queue.told_until()), (Some(at(139)), Some(at(120))));
+        queue.fill(vec![message("b", 150)], Some(at(149)), at(170));
+        queue.done(&message("b", 150));
+        assert_eq!((queue.left_out(), queue.told_until()), (None, Some(at(150))));
     }
 
     #[test]

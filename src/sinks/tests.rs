@@ -85,6 +85,25 @@ fn that_the_end_is_not_near_is_news_only_to_those_who_heard_that_it_was() {
 }
 
 #[test]
+fn a_status_of_which_nobody_knows_whether_it_was_written_before_others_were_read_is_derived_again() {
+    let sinks = sinks("{ name: all, url: 'http://a' }");
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let sink = sinks.each().next().unwrap();
+    sink.fill(Vec::new(), Some(at(50)), at(100));
+    sinks.doubt(at(200));
+    // Its pass began before the statuses were read, and ended after that.
+    sinks.doubt(at(228));
+    sink.fill(Vec::new(), Some(at(199)), at(231));
+    assert_eq!(
+        sink.left_out(),
+        Some(at(200)),
+        "once more, from the reading on which the others may have missed"
+    );
+    sink.fill(Vec::new(), Some(at(200)), at(261));
+    assert_eq!(sink.left_out(), None);
+}
+
+#[test]
 fn an_event_of_cloudevents_has_the_attributes_that_its_specification_demands() {
     let (type_, body) = message("a", 1_772_366_400).body(settings::SinkFormat::CloudEvents);
     assert_eq!(type_, "application/cloudevents+json; charset=UTF-8");
