@@ -42,9 +42,17 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_sec
 #[derive(Debug)]
 pub struct Sinks {
     each: Vec<Arc<Sink>>,
-    /// What is wrong, by the names of connections: who deletes one ends it.
-    open: Mutex<HashMap<(String, String), BTreeMap<About, Open>>>,
+    wrong: Mutex<Wrong>,
     counted: Counted,
+}
+
+/// What is wrong with connections.
+#[derive(Debug)]
+struct Wrong {
+    /// By the names of connections: who deletes one ends it.
+    open: HashMap<(String, String), BTreeMap<About, Open>>,
+    /// What ended, and when, while it is read what the process before has told; `None` once that is known.
+    early: Option<HashMap<(String, String, About), Timestamp>>,
 }
 
 /// An incident that is not over.
@@ -83,7 +91,8 @@ impl Sinks {
             let (queue, wake, done, fails) = Default::default();
             Ok(Arc::new(Sink { settings, sender, queue, wake, done, fails, counted }))
         });
-        Ok(Sinks { each: each.collect::<Result<_, _>>()?, open: Mutex::default(), counted })
+        let wrong = Wrong { open: HashMap::new(), early: Some(HashMap::new()) };
+        Ok(Sinks { each: each.collect::<Result<_, _>>()?, wrong: wrong.into(), counted })
     }
 
     /// Each of them.
@@ -107,9 +116,9 @@ impl Sinks {
     /// Has every sink told of it that wants to be.
     pub fn tell(&self, named: &Arc<Named>, notices: Vec<Notice>) {
         for notice in notices {
-            let was_open = self.remember(named, &notice);
+            let may_be_open = self.remember(named, &notice);
             // Nobody was told that the end is near.
-            if notice.about == About::NotExpiring && notice.state == State::Resolved && !was_open {
+            if notice.about == About::NotExpiring && notice.state == State::Resolved && !may_be_open {
                 continue;
             }
             let message = Arc::new(Message::new(named.clone(), notice));
@@ -117,20 +126,40 @@ impl Sinks {
         }
     }
 
-    /// Keeps that something is wrong with the connection, which the process before has told. True if that was known.
-    pub fn remember(&self, named: &Arc<Named>, notice: &Notice) -> bool {
-        let mut open = lock(&self.open);
+    /// Keeps that something is wrong with the connection, or is not any more. True if somebody may have been told that it is wrong.
+    fn remember(&self, named: &Arc<Named>, notice: &Notice) -> bool {
+        let mut wrong = lock(&self.wrong);
+        let Wrong { open, early } = &mut *wrong;
         let key = (named.namespace.clone(), named.name.clone());
-        if notice.state == State::Resolved {
-            let Some(of) = open.get_mut(&key) else { return false };
-            let was_open = of.remove(&notice.about).is_some();
-            if of.is_empty() {
-                open.remove(&key);
-            }
-            return was_open;
+        if notice.state != State::Resolved {
+            return insert(open, key, named, notice);
         }
-        let now = Open { named: named.clone(), gravest: notice.gravest };
-        open.entry(key).or_default().insert(notice.about, now).is_some()
+        if let Some(early) = early {
+            early.insert((key.0.clone(), key.1.clone(), notice.about), notice.at);
+        }
+        let may_be_open = early.is_some();
+        let Some(of) = open.get_mut(&key) else { return may_be_open };
+        let was_open = of.remove(&notice.about).is_some();
+        if of.is_empty() {
+            open.remove(&key);
+        }
+        was_open || may_be_open
+    }
+
+    /// Keeps what the process before has told of the connection: that something is wrong. What has ended since then is not wrong any
+    /// more, though the status was read before that. Does nothing once all of it is known.
+    pub fn recall(&self, named: &Arc<Named>, notice: &Notice) {
+        let mut wrong = lock(&self.wrong);
+        let Wrong { open, early: Some(early) } = &mut *wrong else { return };
+        let of = (named.namespace.clone(), named.name.clone(), notice.about);
+        if early.get(&of).is_none_or(|ended| *ended < notice.at) {
+            insert(open, (of.0, of.1), named, notice);
+        }
+    }
+
+    /// It is known now what the process before has told.
+    pub fn recalled(&self) {
+        lock(&self.wrong).early = None;
     }
 
     /// Nobody knows whether something came to stand in a status at this instant or later, which no sink was told: it is derived again.
@@ -143,19 +172,19 @@ impl Sinks {
 
     /// The uid of the connection of this name with which something is wrong, if that is so.
     pub fn open(&self, namespace: &str, name: &str) -> Option<String> {
-        let open = lock(&self.open);
-        let of = open.get(&(namespace.to_owned(), name.to_owned()))?;
+        let wrong = lock(&self.wrong);
+        let of = wrong.open.get(&(namespace.to_owned(), name.to_owned()))?;
         of.values().next().map(|open| open.named.uid.clone())
     }
 
     /// Somebody else tells what becomes of the connection: what is wrong with it is not over.
     pub fn leave(&self, namespace: &str, name: &str) {
-        lock(&self.open).remove(&(namespace.to_owned(), name.to_owned()));
+        lock(&self.wrong).open.remove(&(namespace.to_owned(), name.to_owned()));
     }
 
     /// The connection is gone, and what was wrong with it is over.
     pub fn gone(&self, namespace: &str, name: &str) {
-        let over = lock(&self.open).remove(&(namespace.to_owned(), name.to_owned()));
+        let over = lock(&self.wrong).open.remove(&(namespace.to_owned(), name.to_owned()));
         for (about, Open { named, gravest }) in over.into_iter().flatten() {
             let notice = Notice {
                 about,
@@ -181,6 +210,16 @@ impl Sinks {
         }
         all
     }
+}
+
+fn insert(
+    open: &mut HashMap<(String, String), BTreeMap<About, Open>>,
+    key: (String, String),
+    named: &Arc<Named>,
+    notice: &Notice,
+) -> bool {
+    let now = Open { named: named.clone(), gravest: notice.gravest };
+    open.entry(key).or_default().insert(notice.about, now).is_some()
 }
 
 impl Sink {

@@ -71,6 +71,7 @@ pub async fn tell_sinks(ctx: &Context) {
     let mut told = insist(|| receipts.read(), "what sinks were told was not read").await;
     let begun = Timestamp::now();
     let all = insist(|| read(ctx, &told), "connections were not read for the sinks").await;
+    ctx.sinks.recalled();
     for (sink, derived) in ctx.sinks.each().zip(all) {
         let since = told.get(sink.name()).copied();
         sink.fill(derived, since, begun);
@@ -120,9 +121,7 @@ async fn read(
             let (named, spec) = (named(&connection, ctx), connection.spec.read().ok());
             with_warned(spec.as_ref(), |warned| {
                 let open = derive(&status, None, warned);
-                open.iter().for_each(|notice| {
-                    ctx.sinks.remember(&named, notice);
-                });
+                open.iter().for_each(|notice| ctx.sinks.recall(&named, notice));
                 for (derived, since) in all.iter_mut().zip(&since) {
                     let notices = derive(&status, *since, warned);
                     derived.extend(notices.into_iter().map(|notice| (named.clone(), notice)));

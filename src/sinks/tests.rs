@@ -66,7 +66,7 @@ fn what_was_wrong_with_a_connection_is_over_when_it_is_gone() {
     let sinks = sinks("{ name: all, url: 'http://a' }");
     let known = named("a", &[]);
     sinks.tell(&known, vec![notice(State::Opened, Level::Warning, 1)]);
-    sinks.remember(&named("b", &[]), &notice(State::Opened, Level::Warning, 1));
+    sinks.recall(&named("b", &[]), &notice(State::Opened, Level::Warning, 1));
     sinks.gone("team-a", "a");
     sinks.gone("team-a", "b");
     sinks.gone("team-a", "b");
@@ -74,10 +74,28 @@ fn what_was_wrong_with_a_connection_is_over_when_it_is_gone() {
     assert_eq!(waiting(&sinks), [["Opened", "Resolved", "Resolved"]]);
 }
 
+fn of_end(state: State, second: i64) -> Notice {
+    Notice { about: About::NotExpiring, ..notice(state, Level::Warning, second) }
+}
+
+#[test]
+fn an_end_that_is_not_near_any_more_is_told_also_before_it_is_known_that_the_process_before_told_of_it() {
+    let sinks = sinks("{ name: all, url: 'http://a' }");
+    sinks.tell(&named("a", &[]), vec![of_end(State::Resolved, 5)]);
+    // The status was read as it stood before that.
+    sinks.recall(&named("a", &[]), &of_end(State::Opened, 2));
+    sinks.recall(&named("b", &[]), &of_end(State::Opened, 2));
+    sinks.recalled();
+    assert_eq!(waiting(&sinks), [["Resolved"]]);
+    assert_eq!((sinks.open("team-a", "a"), sinks.open("team-a", "b")), (None, Some("u-b".to_owned())));
+    sinks.tell(&named("b", &[]), vec![of_end(State::Resolved, 6)]);
+    assert_eq!(waiting(&sinks), [["Resolved"]]);
+}
+
 #[test]
 fn that_the_end_is_not_near_is_news_only_to_those_who_heard_that_it_was() {
     let sinks = sinks("{ name: all, url: 'http://a' }");
-    let of_end = |state, at| Notice { about: About::NotExpiring, ..notice(state, Level::Warning, at) };
+    sinks.recalled();
     sinks.tell(&named("a", &[]), vec![of_end(State::Resolved, 1)]);
     assert_eq!(waiting(&sinks), [[""; 0]]);
     sinks.tell(&named("a", &[]), vec![of_end(State::Opened, 2), of_end(State::Resolved, 3)]);
