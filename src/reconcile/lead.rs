@@ -72,14 +72,11 @@ pub async fn finish(ctx: &Context) {
     };
     let stopped = Instant::now();
     let left = |until: Duration| until.saturating_sub(stopped.elapsed());
-    let in_time = [
-        time::timeout(left(ANSWERS), answered).await.is_ok(),
-        time::timeout(left(QUEUED), ctx.queue.quiet()).await.is_ok(),
-        time::timeout(left(UNDER_WAY), ctx.queue.close()).await.is_ok(),
-        time::timeout(left(EVENTS), ctx.events.sent()).await.is_ok(),
-        time::timeout(left(SINKS).min(SILENT_SINK), ctx.sinks.told()).await == Ok(true),
-        time::timeout(left(RECEIPTS), super::tell::finish(ctx)).await.is_ok(),
-    ];
-    let [answers, queued, under_way, events, sinks, receipts] = in_time;
+    let answers = time::timeout(left(ANSWERS), answered).await.is_ok();
+    let queued = time::timeout(left(QUEUED), ctx.queue.quiet()).await.is_ok();
+    let under_way = time::timeout(left(UNDER_WAY), ctx.queue.close()).await.is_ok();
+    let events = time::timeout(left(EVENTS), ctx.events.sent()).await.is_ok();
+    let sinks = time::timeout(left(SINKS).min(SILENT_SINK), ctx.sinks.told()).await == Ok(true);
+    let receipts = time::timeout(left(RECEIPTS), super::tell::finish(ctx, !under_way)).await.is_ok();
     tracing::info!(answers, queued, under_way, events, sinks, receipts, "finished what was under way");
 }

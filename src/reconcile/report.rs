@@ -13,6 +13,7 @@ use super::{
     observe::{Observed, Standbys},
     records::{Record, Written},
     sum::sum,
+    tell::Doubt,
 };
 use crate::{
     api::{
@@ -286,8 +287,10 @@ async fn write(
     if let Err(pause) = may_write(connection, record) {
         return Next::After(pause);
     }
+    let doubt = Doubt::of(connection, before, status, ctx);
     match connections::write_status(&ctx.client, connection, status).await {
         Ok(written) => {
+            doubt.is_over();
             log(connection, status);
             tell(connection, before, status, ctx);
             record.written = written.status.as_ref().map(|status| Written {
@@ -299,11 +302,14 @@ async fn write(
             release(connection, before, status, ctx);
             Next::Wait
         }
-        Err(fault) if fault.is_conflict() => conflict(connection, record, ctx).await,
+        Err(fault) if fault.is_conflict() => {
+            doubt.is_over();
+            conflict(connection, record, ctx).await
+        }
         Err(fault) => {
             // An answer that was lost may have been one that it was written.
-            if fault.code().is_none_or(|code| code >= 500) {
-                super::tell::doubt(connection, before, status, ctx);
+            if fault.code().is_some_and(|code| code < 500) {
+                doubt.is_over();
             }
             failed(connection, &fault)
         }
@@ -432,3 +438,6 @@ fn log(connection: &Connection, status: &Status) {
         tracing::info!(connection = %connection.key, condition, status = "removed", was, reason, "condition changed");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,25 +34,56 @@ type Derive = fn(&Status, Option<Timestamp>, Warned<'_>) -> Vec<Notice>;
 
 /// Leaves what the status says anew, which was written in the place of the one before, to the sinks.
 pub(super) fn tell(connection: &Connection, before: Option<&Status>, status: &Status, ctx: &Context) {
-    if ctx.sinks.is_empty() {
-        return;
-    }
-    let spec = connection.spec.read().ok();
-    let notices = with_warned(spec.as_ref(), |warned| status::notices(before, status, warned));
+    let notices = notices(connection, before, status, ctx);
     if !notices.is_empty() {
         ctx.sinks.tell(&named(connection, ctx), notices);
     }
 }
 
-/// The status may or may not have been written: what it says anew is derived again from what stands there then.
-pub(super) fn doubt(connection: &Connection, before: Option<&Status>, status: &Status, ctx: &Context) {
+/// What the status says anew that was to be written in the place of the one before; none if nobody is to be told.
+fn notices(connection: &Connection, before: Option<&Status>, status: &Status, ctx: &Context) -> Vec<Notice> {
     if ctx.sinks.is_empty() {
-        return;
+        return Vec::new();
     }
     let spec = connection.spec.read().ok();
-    let notices = with_warned(spec.as_ref(), |warned| status::notices(before, status, warned));
-    if let Some(first) = notices.iter().map(|notice| notice.at).min() {
-        ctx.sinks.doubt(first);
+    with_warned(spec.as_ref(), |warned| status::notices(before, status, warned))
+}
+
+/// A status may or may not have been written. If that is in doubt at the end, also because nobody waited for the answer, what it says
+/// anew is derived again from what stands there then.
+#[must_use = "the doubt begins when this is dropped"]
+pub(super) struct Doubt<'a> {
+    connection: &'a Connection,
+    before: Option<&'a Status>,
+    status: &'a Status,
+    ctx: &'a Context,
+    is_over: bool,
+}
+
+impl<'a> Doubt<'a> {
+    /// Whether this status is written in the place of the one before.
+    pub(super) const fn of(
+        connection: &'a Connection,
+        before: Option<&'a Status>,
+        status: &'a Status,
+        ctx: &'a Context,
+    ) -> Self {
+        Doubt { connection, before, status, ctx, is_over: false }
+    }
+
+    /// The API server has told.
+    pub(super) fn is_over(mut self) {
+        self.is_over = true;
+    }
+}
+
+impl Drop for Doubt<'_> {
+    fn drop(&mut self) {
+        let Doubt { connection, before, status, ctx, is_over } = *self;
+        let notices = if is_over { Vec::new() } else { notices(connection, before, status, ctx) };
+        if let Some(first) = notices.iter().map(|notice| notice.at).min() {
+            ctx.sinks.doubt(first);
+        }
     }
 }
 
@@ -82,14 +113,17 @@ pub async fn tell_sinks(ctx: &Context) {
     futures::join!(join_all(serve), join_all(again), keep);
 }
 
-/// Writes at the end of the process until when the sinks have been told everything. Whoever leads next repeats nothing.
-pub(super) async fn finish(ctx: &Context) {
+/// Writes at the end of the process until when the sinks have been told everything. If nothing `is_under_way`, whoever leads next
+/// repeats nothing.
+pub(super) async fn finish(ctx: &Context, is_under_way: bool) {
     if ctx.sinks.is_empty() {
         return;
     }
     let receipts = receipts(ctx);
     let Ok(stood) = receipts.read().await else { return };
-    let now = told_now(ctx, &stood, SignedDuration::ZERO);
+    // A status that is on its way may be written yet, and names the instant at which its pass began.
+    let lag = if is_under_way { LAG } else { SignedDuration::ZERO };
+    let now = told_now(ctx, &stood, lag);
     if now != stood && receipts.write(&now, &gone(&stood, ctx)).await.is_err() {
         tracing::warn!("what the sinks were told was not written; some of it is told again");
     }

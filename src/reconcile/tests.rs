@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use super::Context;
 use crate::{
+    api::{GithubPatConnectionStatus as Status, StatusDigest},
+    cluster::{connections::Connection, object::ObjectKey},
     github::Github,
     prober::Prober,
-    settings::{SecretScope, Settings, SettingsInput},
+    settings::{SecretScope, Settings, SettingsInput, Sink, from_yaml},
     sinks::Sinks,
 };
 
@@ -15,6 +19,47 @@ pub(super) type Answer = (u16, serde_json::Value);
 
 /// The operator whose API server answers so, by method and path.
 pub(super) fn context<F>(answer: impl Fn(String, String) -> F + Send + Sync + 'static) -> Context
+where
+    F: Future<Output = Answer> + Send + 'static,
+{
+    context_of(answer, &[])
+}
+
+/// The same with a sink, which nobody serves.
+pub(super) fn telling<F>(answer: impl Fn(String, String) -> F + Send + Sync + 'static) -> Context
+where
+    F: Future<Output = Answer> + Send + 'static,
+{
+    let sinks = "sinks: [{ name: all, url: 'http://127.0.0.1:9' }]";
+    let input = from_yaml::<SettingsInput>(sinks).unwrap();
+    context_of(answer, &Settings::new(input, SettingsInput::default()).unwrap().sinks.all)
+}
+
+/// A connection with this status, as the index keeps it.
+pub(super) fn connection(key: &ObjectKey, status: &Value) -> (Connection, Status) {
+    let status: Status = serde_json::from_value(status.clone()).unwrap();
+    let connection = Connection {
+        key: key.clone(),
+        uid: "u".into(),
+        resource_version: "1".into(),
+        generation: Some(1),
+        deleting: false,
+        shown: None,
+        requested: None,
+        spec: json!({ "secretRef": { "name": "pat" } }).into(),
+        status: Some(StatusDigest::from(status.clone())),
+    };
+    (connection, status)
+}
+
+/// A status that says this in `Ready`.
+pub(super) fn ready(status: &str, reason: &str) -> Value {
+    json!({ "observedGeneration": 1, "conditions": [{
+        "type": "Ready", "status": status, "reason": reason, "message": "", "lastTransitionTime": "2026-03-01T12:00:00Z",
+    }] })
+}
+
+fn context_of<F>(answer: impl Fn(String, String) -> F + Send + Sync + 'static, sinks: &[Sink]) -> Context
 where
     F: Future<Output = Answer> + Send + 'static,
 {
@@ -34,5 +79,5 @@ where
     let (_, github) = tokio::sync::watch::channel(Arc::new(Github::new(&settings).unwrap()));
     let (prober, _) = Prober::new(github, settings.limited_hosts());
     let client = kube::Client::new(service, "default");
-    Context::new(client, prober, Sinks::new(&[]).unwrap(), settings)
+    Context::new(client, prober, Sinks::new(sinks).unwrap(), settings)
 }

@@ -1,0 +1,65 @@
+#![expect(clippy::arithmetic_side_effects, reason = "instants of a test")]
+
+use std::sync::{Arc, Mutex};
+
+use arcstr::ArcStr;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{
+    super::{
+        finish,
+        tests::{connection, ready, telling},
+    },
+    *,
+};
+use crate::cluster::object::ObjectKey;
+
+fn failed(code: u16) -> (u16, Value) {
+    (code, json!({ "kind": "Status", "status": "Failure", "reason": "x", "code": code, "message": "" }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_status_says_is_derived_again_unless_the_api_server_told_what_became_of_it() {
+    let key = ObjectKey::new("team-a", "ci");
+    let (known, before) = connection(&key, &ready("True", "Ready"));
+    let (_, next) = connection(&key, &ready("False", "BadCredentials"));
+    for (answer, expected) in [(None, true), (Some(500), true), (Some(422), false), (Some(403), false)] {
+        let ctx = telling(move |_, _| async move {
+            match answer {
+                Some(code) => failed(code),
+                None => std::future::pending().await,
+            }
+        });
+        let (mut record, _) = ctx.records.take(&key, &ArcStr::from("u"), Timestamp::now(), |_| {});
+        let written = write(&known, Some(&before), &next, &mut record, &ctx);
+        // A reconcile that takes too long is cut wherever it is.
+        let _ = tokio::time::timeout(Duration::from_secs(1), written).await;
+        let sink = ctx.sinks.each().next().unwrap();
+        assert_eq!(sink.left_out().is_some(), expected, "{answer:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_something_is_under_way_at_the_end_nobody_says_that_all_is_told() {
+    let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap();
+    let before = now - SignedDuration::from_secs(10);
+    for is_under_way in [true, false] {
+        let kept = Arc::new(Mutex::new(0));
+        let keeps = kept.clone();
+        let ctx = telling(move |method, _| {
+            *keeps.lock().unwrap() += usize::from(method == "PATCH");
+            async move { (200, json!({ "data": { "all": before.to_string() } })) }
+        });
+        // It has been told everything by now, but for what is under way.
+        ctx.sinks.each().next().unwrap().fill(Vec::new(), Some(now), now);
+        ctx.lead();
+        if is_under_way {
+            ctx.queue.wake(&ObjectKey::new("team-a", "ci"), super::super::Priority::Changed);
+            ctx.queue.open();
+            let _ = ctx.queue.next().await;
+        }
+        finish(&ctx).await;
+        assert_eq!(*kept.lock().unwrap(), usize::from(!is_under_way));
+    }
+}
