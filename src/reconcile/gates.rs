@@ -94,7 +94,7 @@ async fn judged(look: &mut Look, names: &[Box<str>], ctx: &Context) -> Result<Co
 fn known(key: &ObjectKey, ctx: &Context) -> Option<Standing> {
     let connection = ctx.index.connection(key)?;
     // What an earlier process says of outputs may have changed since.
-    let is_judged = connection.is_known() && ctx.records.has(key, &connection.uid);
+    let is_judged = connection.is_known() && ctx.records.has_judged(key, &connection.uid);
     let said = connection.status.as_ref().filter(|_| is_judged).and_then(|status| status.ready());
     Some(match said {
         _ if connection.deleting => Standing::Leaving,

@@ -44,6 +44,8 @@ pub(super) struct Record {
     pub(super) rare: Rare,
     /// Failed reconciles in a row.
     pub(super) failures: u32,
+    /// Whether what its status says is the word of this process.
+    pub(super) is_judged: bool,
 }
 
 /// What an output holds, in which state of it, compared with what. Name, state and stamp are kept as sums.
@@ -76,6 +78,7 @@ impl Record {
             said: None,
             rare: Rare::default(),
             failures: 0,
+            is_judged: false,
         }
     }
 
@@ -222,6 +225,11 @@ impl Records {
     /// True if there is a record of the connection with this uid.
     pub(super) fn has(&self, key: &ObjectKey, uid: &ArcStr) -> bool {
         self.lock().records.get(key).is_some_and(|record| record.uid == *uid)
+    }
+
+    /// True if this process has judged the connection with this uid.
+    pub(super) fn has_judged(&self, key: &ObjectKey, uid: &ArcStr) -> bool {
+        self.lock().records.get(key).is_some_and(|record| record.uid == *uid && record.is_judged)
     }
 
     /// Puts it back.

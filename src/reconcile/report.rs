@@ -180,6 +180,7 @@ async fn say_it(
     let has_aged = checked_at.is_some() && status::has_aged(checked_at, stands.checked_at(), heartbeat);
     let is_to_stay = !has_aged && !stands.is_strange(Timestamp::now());
     if is_said && is_to_stay {
+        record.is_judged = true;
         return Next::Wait;
     }
     // It is looked again at once at those of others when anything is said, or an output seen, that was not by then.
@@ -206,6 +207,7 @@ async fn say_it(
     if let Some((others, pause)) = others {
         (next, again) = (say(before, Some(&others)), Next::After(pause));
         if next.is_none() {
+            record.is_judged = true;
             record.rare.awaits_others = waits.zip(Instant::now().checked_add(pause));
             return again;
         }
@@ -217,6 +219,7 @@ async fn say_it(
         },
         // What the draft lacks is kept from the status that stands.
         None => {
+            record.is_judged = true;
             let generation = connection.generation.unwrap_or_default();
             record.written = Some(Written { fingerprint: stands.fingerprint(), generation });
             record.said = Some(sum(&same));
@@ -293,6 +296,7 @@ async fn write(
             doubt.is_over();
             log(connection, status);
             tell(connection, before, status, ctx);
+            record.is_judged = true;
             record.written = written.status.as_ref().map(|status| Written {
                 fingerprint: status.fingerprint(),
                 generation: connection.generation.unwrap_or_default(),

@@ -6,8 +6,14 @@ use std::sync::{
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{super::tests::context, *};
-use crate::domain::gate::Told;
+use super::{
+    super::{
+        reconcile,
+        tests::{connection, context, ready},
+    },
+    *,
+};
+use crate::{cluster::scope::Scope, domain::gate::Told};
 
 fn pod(name: &str) -> Look {
     Look {
@@ -129,4 +135,22 @@ async fn a_connection_of_another_operator_that_came_after_its_pod_is_not_said_to
     tokio::time::advance(PATIENCE).await;
     assert!(look_at(&mut look, &ctx).await.is_some());
     assert_ne!(look.told, Told::default(), "there is none any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_pass_that_failed_judges_nothing() {
+    let ctx = context(|_, _| async {
+        (503, json!({ "kind": "Status", "status": "Failure", "reason": "x", "code": 503, "message": "" }))
+    });
+    let key = ObjectKey::new("team-a", "ci");
+    let scope = Scope::of(&[], None).pop().unwrap();
+    ctx.index.list_connections(&scope);
+    // The process before found its output, which may be gone since.
+    ctx.index.listed_connection(connection(&key, &ready("True", "Ready")).0);
+    ctx.index.connections_listed(&scope);
+    ctx.index.list_secrets(&scope);
+    ctx.index.secrets_listed(&scope);
+    assert_eq!(known(&key, &ctx), Some(Standing::Unjudged));
+    assert!(reconcile(&key, &ctx).await.is_some(), "it comes again");
+    assert_eq!(known(&key, &ctx), Some(Standing::Unjudged));
 }
