@@ -203,7 +203,8 @@ async fn a_fine_grained_token_is_not_put_into_a_pull_secret() {
 }
 
 #[tokio::test]
-async fn a_withdrawing_connection_deletes_its_outputs_when_the_token_is_dead_and_not_before() {
+async fn a_withdrawing_connection_deletes_its_outputs_when_scopes_are_missing_and_not_in_an_outage_or_at_two_refusals()
+ {
     let world = World::start().await;
     let _operator = world.operator().await;
     let text = world.github.token(NewToken::classic("ci", "acme-ci").scopes(&["repo"]));
