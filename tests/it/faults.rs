@@ -165,7 +165,7 @@ async fn a_source_that_may_be_listed_and_not_read_is_told_as_one_of_a_namespace_
 #[tokio::test]
 async fn an_expiry_comes_by_githubs_clock() {
     let world = World::start().await;
-    let _operator = world.operator().await;
+    let operator = world.operator().await;
     // More than ten minutes would be a fault of the host, and compute nothing.
     let ahead = SignedDuration::from_mins(5);
     world.github.clock_offset(ahead);
@@ -180,6 +180,9 @@ async fn an_expiry_comes_by_githubs_clock() {
     world.ready("ci", "True", "Ready").await;
     world.ready("ci", "False", "Expired").await;
     assert!(Timestamp::now() < end, "by our clock five minutes are left");
+    let scrape = operator.scrape().await;
+    let offset = scrape.value("github_pat_host_clock_offset_seconds", &[("host", "simulated")]).unwrap();
+    assert!((290.0..=310.0).contains(&offset), "{offset}");
 }
 
 /// Lets the API server take anything, as a version of the definition might have that nobody knows here.

@@ -14,7 +14,10 @@ use kube::{
 };
 use serde_json::json;
 
-use crate::world::{NAMESPACE, SOON, World, from, is_so};
+use crate::{
+    metrics::text::Scrape,
+    world::{NAMESPACE, SOON, World, from, is_so},
+};
 
 /// What "within seconds" is at most.
 const SECONDS: Duration = Duration::from_secs(10);
@@ -245,7 +248,7 @@ async fn a_withdrawing_connection_deletes_its_outputs_when_scopes_are_missing_an
 #[tokio::test]
 async fn a_confirmed_expiry_withdraws_the_outputs_that_hold_the_token_and_no_others() {
     let world = World::start().await;
-    let _operator = world.operator().await;
+    let operator = world.operator().await;
     let soon = Timestamp::from_second(Timestamp::now().as_second() + 20).unwrap();
     for (name, policy) in [("withdrawn", "Withdraw"), ("retained", "Retain")] {
         world.secret(name, &world.github.token(NewToken::classic(name, "acme-ci").expires(soon))).await;
@@ -264,6 +267,8 @@ async fn a_confirmed_expiry_withdraws_the_outputs_that_hold_the_token_and_no_oth
     let refused =
         calls.iter().filter(|call| call.token.as_deref() == Some("withdrawn") && call.status == Some(401));
     assert_eq!(refused.count(), 1, "one question confirms it");
+    let ended = |scrape: &Scrape| scrape.value("github_pat_tokens_expired", &[]) == Some(2.0);
+    operator.scrape_until("both tokens that have ended", ended).await;
 }
 
 #[tokio::test]

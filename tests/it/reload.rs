@@ -222,6 +222,11 @@ async fn a_host_whose_authority_is_replaced_is_asked_at_once_and_only_the_leader
     until_told(&world, NAMESPACE, "SettingsReloaded", "in effect now: hosts").await;
     standby.operator.until_logged("settings reloaded").await;
     assert_eq!(standby.writes(&world), []);
+    for (replica, leads) in [(&leader, 1.0), (&standby, 0.0)] {
+        let lease = [("name", "github-pat-operator")];
+        let scrape = replica.operator.scrape().await;
+        assert_eq!(scrape.value("leader_election_master_status", &lease), Some(leads), "{}", replica.user);
+    }
 }
 
 #[tokio::test]

@@ -245,6 +245,9 @@ async fn a_sink_that_fails_stalls_or_redirects_delays_no_other_and_gets_everythi
     assert_eq!((of("well", "Delivered"), of("well", "Failed")), (Some(2.0), Some(0.0)));
     assert_eq!((of("fails", "Failed"), of("refuses", "Refused")), (Some(3.0), Some(1.0)));
     assert_eq!(scrape.value("github_pat_notifications_waiting", &[("sink", "well")]), Some(0.0));
+    let oldest = |sink| scrape.value("github_pat_notifications_oldest_seconds", &[("sink", sink)]).unwrap();
+    assert_eq!(oldest("well"), 0.0);
+    assert!((1.0..600.0).contains(&oldest("dead")), "{}", oldest("dead"));
 }
 
 #[tokio::test]

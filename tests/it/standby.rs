@@ -16,7 +16,10 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::world::{NAMESPACE, SOON, World, from, is_so};
+use crate::{
+    metrics::text::Scrape,
+    world::{NAMESPACE, SOON, World, from, is_so},
+};
 
 /// A connection of this name with the Secret `NAME-next` in reserve, and two outputs.
 fn spec(name: &str, more: Value) -> Value {
@@ -366,7 +369,7 @@ async fn a_standby_of_two_connections_is_asked_about_once_and_serves_both() {
 #[tokio::test]
 async fn a_warning_of_the_expiry_names_what_takes_over() {
     let world = World::start().await;
-    let _operator = world.operator().await;
+    let operator = world.operator().await;
     let day = SignedDuration::from_hours(24);
     let ends = |days: i32| Timestamp::now().checked_add(day * days).unwrap();
     for (name, next) in [("calm", Some(300)), ("urgent", Some(3)), ("alone", None)] {
@@ -384,6 +387,17 @@ async fn a_warning_of_the_expiry_names_what_takes_over() {
     for name in ["urgent", "alone"] {
         let urgent = world.condition(name, "NotExpiring", "False", "ExpiresSoon").await;
         assert!(urgent.message.contains("; nothing can take over: make one on http"), "{}", urgent.message);
+    }
+    // What the alerts of an expiry ask for.
+    let within = |scrape: &Scrape, of| scrape.value("github_pat_tokens_expiring", &[("within", of)]);
+    let all = |scrape: &Scrape| ["3d", "14d", "30d"].map(|of| within(scrape, of));
+    let scrape = operator
+        .scrape_until("three tokens that end", |scrape| all(scrape) == [Some(0.0), Some(3.0), Some(3.0)])
+        .await;
+    let of = |name| scrape.value("github_pat_candidates_expiration_timestamp_seconds", &[("name", name)]);
+    for (name, days) in [("calm", 300), ("urgent", 6)] {
+        let named = of(name).unwrap() - ends(days).as_duration().as_secs_f64();
+        assert!((-300.0..=1.0).contains(&named), "the last end of {name} is {named} s off");
     }
     let told = world.until_told("urgent", "ExpiresSoon", 1).await;
     assert!(!told[0].contains("nothing can"), "{told:?}");
