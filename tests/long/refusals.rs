@@ -65,7 +65,7 @@ async fn a_host_that_refuses_everyone_for_half_a_minute_condemns_nobody() {
 async fn during_an_incident_it_is_said_why_nothing_is_known() {
     let world = World::start().await;
     let ours = Tenant::of(&world, NAMESPACE);
-    let _operator = world.operator().await;
+    let operator = world.operator().await;
     for name in ["a", "b", "c", "d"] {
         ours.secret(name, &world.github.token(NewToken::classic(name, name))).await;
         ours.connection(name, json!({})).await;
@@ -82,6 +82,10 @@ async fn during_an_incident_it_is_said_why_nothing_is_known() {
         assert!(is_so(&seen, "Ready", "True", "HostRefusesMany"), "{name}: {:?}", seen.status);
         assert!(seen.status.unwrap().token.unwrap().refused.is_none(), "{name} is not refused");
     }
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+    let scraped = client.get(format!("{}/metrics", operator.url)).send().await.unwrap().text().await.unwrap();
+    let line = "github_pat_host_refuses_many{host=\"simulated\"} 1.0";
+    assert!(scraped.lines().any(|told| told == line), "what the alert asks for: {scraped}");
     // A new token cannot be told from a bad one now, and is no part of it.
     ours.secret("new", &world.github.token(NewToken::classic("new", "new"))).await;
     ours.connection("new", json!({})).await;
