@@ -11,10 +11,7 @@ use k8s_openapi::api::{
     core::v1::{ConfigMap, ServiceAccount},
     rbac::v1::ClusterRoleBinding,
 };
-use kube::{
-    Config,
-    api::{DeleteParams, TypeMeta},
-};
+use kube::{Config, api::DeleteParams};
 
 use super::*;
 
@@ -384,53 +381,90 @@ async fn restarts(world: &World, thief: &Client) {
         "metadata": { "labels": { "app": "a" }, "annotations": { "theirs": "1", "restart.githubpat.dev/old": "1" } },
         "spec": { "containers": [{ "name": "main", "image": "a" }] },
     });
-    let deployment: DynamicObject = from(json!({
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "a" },
-        "spec": { "selector": { "matchLabels": { "app": "a" } }, "template": template },
-    }));
-    rights::workloads(world, "Deployment").create(&PostParams::default(), &deployment).await.unwrap();
-    for kind in ["DaemonSet", "StatefulSet"] {
-        let mut workload = deployment.clone();
-        workload.types = Some(TypeMeta { api_version: "apps/v1".to_owned(), kind: kind.to_owned() });
+    let mut wrong = Vec::new();
+    for kind in ["Deployment", "StatefulSet", "DaemonSet"] {
+        let workload: DynamicObject = from(json!({
+            "apiVersion": "apps/v1", "kind": kind,
+            "metadata": { "name": "a", "labels": { "app": "a" }, "annotations": { "theirs": "1" } },
+            "spec": { "selector": { "matchLabels": { "app": "a" } }, "template": template },
+        }));
         rights::workloads(world, kind).create(&PostParams::default(), &workload).await.unwrap();
         let gvk = GroupVersionKind::gvk("apps", "v1", kind);
         let workloads: Api<DynamicObject> =
             Api::namespaced_with(thief.clone(), NAMESPACE, &ApiResource::from_gvk(&gvk));
-        let note = json!({ "metadata": { "annotations": { "restart.githubpat.dev/ci": "x" } } });
-        let restart = Patch::Merge(json!({ "spec": { "template": note } }));
-        let params = PatchParams { dry_run: true, ..PatchParams::default() };
-        assert_eq!(refusal(workloads.patch("a", &params, &restart).await), None, "{kind}");
+        let own = OF_ONE_KIND.iter().filter(|(of, ..)| *of == kind).map(|(_, field, value)| (*field, *value));
+        let refused = REFUSED.iter().copied().chain(own).map(|row| (row, false));
+        let rows = RESTARTS.iter().copied().map(|row| (row, true)).chain(refused);
+        for ((place, value), is_allowed) in rows {
+            let value: Value = serde_json::from_str(value).unwrap();
+            let change = place.rsplit('.').fold(value, |inner, field| json!({ field: inner }));
+            let params = PatchParams { dry_run: true, ..PatchParams::default() };
+            let sentence = refusal(workloads.patch("a", &params, &Patch::Merge(&change)).await);
+            let is_as_told = match &sentence {
+                None => is_allowed,
+                Some(words) => !is_allowed && words.contains("changes nothing of a workload"),
+            };
+            if !is_as_told {
+                wrong.push(format!("{kind} {change}: {sentence:?}"));
+            }
+        }
     }
-    let gvk = GroupVersionKind::gvk("apps", "v1", "Deployment");
-    let deployments: Api<DynamicObject> =
-        Api::namespaced_with(thief.clone(), NAMESPACE, &ApiResource::from_gvk(&gvk));
-    let rows = [
-        (json!({ "template": { "metadata": { "annotations": { "restart.githubpat.dev/ci": "x" } } } }), true),
-        (
-            json!({ "template": { "metadata": { "annotations": { "restart.githubpat.dev/old": null } } } }),
-            true,
-        ),
-        (
-            json!({ "template": { "metadata": { "annotations": { "inject.example.com/secret": "all" } } } }),
-            false,
-        ),
-        (json!({ "template": { "metadata": { "annotations": { "theirs": "2" } } } }), false),
-        (json!({ "template": { "metadata": { "annotations": { "theirs": null } } } }), false),
-        (json!({ "template": { "metadata": { "labels": { "role": "admin" } } } }), false),
-        (json!({ "paused": true }), false),
-        (json!({ "strategy": { "type": "Recreate", "rollingUpdate": null } }), false),
-        (json!({ "replicas": 7 }), false),
-        (json!({ "template": { "spec": { "hostNetwork": true } } }), false),
-        (json!({ "template": { "spec": { "containers": [{ "name": "main", "image": "theirs" }] } } }), false),
-    ];
-    for (spec, is_allowed) in rows {
-        let params = PatchParams { dry_run: true, ..PatchParams::default() };
-        let patched = deployments.patch("a", &params, &Patch::Merge(json!({ "spec": spec }))).await;
-        let sentence = refusal(patched);
-        assert_eq!(sentence.is_none(), is_allowed, "{spec}: {sentence:?}");
-        assert!(is_allowed || sentence.unwrap().contains("changes nothing of a workload"), "{spec}");
-    }
+    assert_eq!(wrong, [""; 0]);
 }
+
+/// Where the operator changes a workload, and how.
+const RESTARTS: [(&str, &str); 2] = [
+    ("spec.template.metadata.annotations", r#"{ "restart.githubpat.dev/ci": "x" }"#),
+    ("spec.template.metadata.annotations", r#"{ "restart.githubpat.dev/old": null }"#),
+];
+
+/// What nobody changes with its rights, in a workload of any kind.
+const REFUSED: [(&str, &str); 21] = [
+    ("metadata.labels", r#"{ "app.kubernetes.io/managed-by": "thief" }"#),
+    ("metadata.labels", r#"{ "app": null }"#),
+    ("metadata.annotations", r#"{ "inject.example.com/secret": "all" }"#),
+    ("metadata.annotations", r#"{ "inject.example.com/empty": "" }"#),
+    ("metadata.annotations", r#"{ "restart.githubpat.dev/ci": "x" }"#),
+    ("metadata.annotations", r#"{ "theirs": "2" }"#),
+    ("metadata.annotations", r#"{ "theirs": null }"#),
+    ("metadata.annotations", "null"),
+    ("metadata.finalizers", r#"["example.com/never"]"#),
+    // The garbage collector deletes what has no owner any more.
+    (
+        "metadata.ownerReferences",
+        r#"[{ "apiVersion": "v1", "kind": "ConfigMap", "name": "gone", "uid": "00000000-0000-0000-0000-000000000000" }]"#,
+    ),
+    ("spec.minReadySeconds", "10"),
+    ("spec.revisionHistoryLimit", "0"),
+    ("spec.template.metadata.annotations", r#"{ "inject.example.com/secret": "all" }"#),
+    ("spec.template.metadata.annotations", r#"{ "inject.example.com/empty": "" }"#),
+    ("spec.template.metadata.annotations", r#"{ "theirs": "2" }"#),
+    ("spec.template.metadata.annotations", r#"{ "theirs": null }"#),
+    ("spec.template.metadata.labels", r#"{ "role": "admin" }"#),
+    ("spec.template.metadata.finalizers", r#"["example.com/never"]"#),
+    ("spec.template.spec.hostNetwork", "true"),
+    ("spec.template.spec.serviceAccountName", r#""admin""#),
+    ("spec.template.spec.containers", r#"[{ "name": "main", "image": "theirs" }]"#),
+];
+
+/// The same in those of one kind.
+const OF_ONE_KIND: [(&str, &str, &str); 11] = [
+    ("Deployment", "metadata.annotations", r#"{ "deprecated.daemonset.template.generation": "7" }"#),
+    ("Deployment", "spec.replicas", "7"),
+    ("Deployment", "spec.paused", "true"),
+    ("Deployment", "spec.strategy", r#"{ "type": "Recreate", "rollingUpdate": null }"#),
+    ("Deployment", "spec.progressDeadlineSeconds", "601"),
+    ("StatefulSet", "metadata.annotations", r#"{ "deprecated.daemonset.template.generation": "7" }"#),
+    ("StatefulSet", "spec.replicas", "0"),
+    ("StatefulSet", "spec.updateStrategy", r#"{ "type": "OnDelete", "rollingUpdate": null }"#),
+    (
+        "StatefulSet",
+        "spec.persistentVolumeClaimRetentionPolicy",
+        r#"{ "whenDeleted": "Delete", "whenScaled": "Delete" }"#,
+    ),
+    ("StatefulSet", "spec.ordinals", r#"{ "start": 3 }"#),
+    ("DaemonSet", "spec.updateStrategy", r#"{ "type": "OnDelete", "rollingUpdate": null }"#),
+];
 
 /// The types of all Secrets that the operator makes.
 fn types() -> BTreeSet<String> {
