@@ -28,6 +28,12 @@
 {{- end }}
 {{- end }}
 {{- $names := list }}
+{{- /* A day that there is not is read as another one. At midnight the clocks of some places are changed. */}}
+{{- $day := $given.githubApiVersion }}
+{{- if and $day (ne $day (printf "%s 12:00" $day | toDate "2006-01-02 15:04" | date "2006-01-02")) }}
+{{- printf "settings.githubApiVersion is wrong: %s is not a date as in 2022-11-28" $day | fail }}
+{{- end }}
+{{- include "github-pat-operator.checkUrl" (list "settings.tracesEndpoint" $given.tracesEndpoint) }}
 {{- range $host := include "github-pat-operator.hosts" . | fromYamlArray }}
 {{- $at := printf "settings.hosts.%s" $host.name }}
 {{- if has $host.name $names }}
@@ -39,6 +45,7 @@
 {{- range $sink := include "github-pat-operator.sinks" . | fromYamlArray }}
 {{- $at := printf "settings.sinks.%s" $sink.name }}
 {{- $_ := include "github-pat-operator.amounts" (list $at $bounds.sinks $sink) }}
+{{- include "github-pat-operator.checkUrl" (list (printf "%s.url" $at) $sink.url) }}
 {{- if and $sink.caBundle $sink.caBundleFrom }}
 {{- printf "%s: give caBundle or caBundleFrom, and set the other one to null" $at | fail }}
 {{- end }}
@@ -55,6 +62,17 @@
 {{- if and $host.caBundle $host.caBundleFrom }}
 {{- printf "%s: give caBundle or caBundleFrom, and set the other one to null" $at | fail }}
 {{- end }}
+{{- range $name := list "apiUrl" "webUrl" }}
+{{- include "github-pat-operator.checkUrl" (list (printf "%s.%s" $at $name) (get $host $name)) }}
+{{- end }}
+{{- with $host.proxy }}
+{{- include "github-pat-operator.checkUrl" (list (printf "%s.proxy.url" $at) .url) }}
+{{- range .noProxy }}
+{{- if and (contains ":" .) (not (include "github-pat-operator.isAddress" (regexReplaceAll "/[0-9]+$" . ""))) }}
+{{- printf "%s.proxy.noProxy is wrong: %s is not a host name, an address or a network" $at . | fail }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- $isBuiltIn := eq $host.name "github.com" }}
 {{- if not (or $host.apiUrl $isBuiltIn) }}
 {{- printf "%s.apiUrl is missing: give the root of the REST API, as in https://ghe.example.com/api/v3" $at | fail }}
@@ -66,6 +84,28 @@
 {{- if and $host.legacyTokens (or $isBuiltIn (regexMatch "(^|[.])(github|ghe)[.]com$" $of)) }}
 {{- printf "%s.legacyTokens is wrong: it is for an Enterprise Server: leave it out" $at | fail }}
 {{- end }}
+{{- end }}
+
+{{/* Refuses a URL whose host is in brackets and no address of IPv6. The pattern of the schema says the rest. */}}
+{{- define "github-pat-operator.checkUrl" -}}
+{{- $url := index . 1 | default "" }}
+{{- if regexMatch `^https?://\[` $url }}
+{{- $address := regexReplaceAll `^https?://\[([^\]]*)\].*$` $url "${1}" }}
+{{- if not (include "github-pat-operator.isAddress" $address) }}
+{{- printf "%s is wrong: it is not a URL: %s is no address of IPv6" (index . 0) $address | fail }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Something for an address of IPv6, nothing for another text. H stands for a part of it, V for an address of IPv4 at its end. */}}
+{{- define "github-pat-operator.isAddress" -}}
+{{- $byte := "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])" }}
+{{- $forms := list
+  "(H:){7}(H|:)" "(H:){6}(:H|V|:)" "(H:){5}((:H){1,2}|:V|:)" "(H:){4}((:H){1,3}|(:H)?:V|:)"
+  "(H:){3}((:H){1,4}|(:H){0,2}:V|:)" "(H:){2}((:H){1,5}|(:H){0,3}:V|:)" "H:((:H){1,6}|(:H){0,4}:V|:)"
+  ":((:H){1,7}|(:H){0,5}:V|:)" | join "|" }}
+{{- $pattern := $forms | replace "H" "[0-9A-Fa-f]{1,4}" | replace "V" (printf "(%s[.]){3}%s" $byte $byte) }}
+{{- if regexMatch (printf "^(%s)$" $pattern) . }}yes{{ end }}
 {{- end }}
 
 {{/* What these settings with bounds are, in seconds or as numbers: as given, else by default. */}}

@@ -235,3 +235,146 @@ fn helm_and_the_operator_agree_on_where_traces_go() {
         }
     }
 }
+
+/// Where URLs stand, with this one as values and as the operator's file have it.
+fn with_url(url: &str) -> [(&'static str, Value, Value); 5] {
+    let host = |place, host| {
+        let (values, file) = of_host(host);
+        (place, values, file)
+    };
+    let traces = json!({ "tracesEndpoint": url });
+    [
+        host("apiUrl", json!({ "apiUrl": url })),
+        host("webUrl", json!({ "apiUrl": "https://a", "webUrl": url })),
+        host("proxy", json!({ "apiUrl": "https://a", "proxy": { "url": url } })),
+        (
+            "sinks",
+            json!({ "sinks": { "a": { "url": url } } }),
+            json!({ "sinks": [{ "name": "a", "url": url }] }),
+        ),
+        ("tracesEndpoint", traces.clone(), traces),
+    ]
+}
+
+/// A host as values and as the operator's file have it.
+fn of_host(host: Value) -> (Value, Value) {
+    let mut listed = host.clone();
+    listed["name"] = json!("a");
+    (json!({ "hosts": { "a": host } }), json!({ "hosts": [listed] }))
+}
+
+#[test]
+fn helm_and_the_operator_agree_on_addresses_and_ports_in_urls() {
+    let rows = [
+        ("https://a", true),
+        ("https://a.example.com:1", true),
+        ("https://a:65535", true),
+        ("https://a:65536", false),
+        ("https://a:99999", false),
+        ("https://a:abc", false),
+        ("https://a:-1", false),
+        ("https://1a.2b.example", true),
+        ("https://10.0.0.7", true),
+        ("https://255.255.255.255:8443", true),
+        ("https://1.2.3.999", false),
+        ("https://256.0.0.1", false),
+        ("https://1.2.3.4.5", false),
+        ("https://ghe.7", false),
+        ("https://[::1]", true),
+        ("https://[fd00::1:2]:8443", true),
+        ("https://[1:2:3:4:5:6:7:8]", true),
+        ("https://[::ffff:10.0.0.7]", true),
+        ("https://[1:2:3:4:5:6:7]", false),
+        ("https://[1::2::3]", false),
+        ("https://[:::]", false),
+        ("https://[::ffff:10.0.0.256]", false),
+        ("https://a%zz", false),
+        ("https://a|b", false),
+        ("https://a<b", false),
+    ];
+    for (url, good) in rows {
+        for (place, values, file) in with_url(url) {
+            let input = from_yaml::<SettingsInput>(&file.to_string()).unwrap();
+            let refused = Settings::new(input, SettingsInput::default()).err().map(|error| error.to_string());
+            assert_eq!(refused.is_none(), good, "the operator, {values}: {refused:?}");
+            assert!(refused.is_none_or(|refused| refused.contains(place)), "the operator, {values}");
+        }
+        // What the schema refuses Helm tells of all places at once.
+        let host = json!({ "apiUrl": url, "webUrl": url, "proxy": { "url": url } });
+        let all = json!({ "hosts": { "a": host }, "sinks": { "a": { "url": url } }, "tracesEndpoint": url });
+        let output = template(&["--set-json", &format!("settings={all}")]);
+        assert_eq!(output.status.success(), good, "{url}: {}", said(&output));
+        if good {
+            continue;
+        }
+        if said(&output).contains("does not match pattern") {
+            for place in
+                ["hosts/a/apiUrl", "hosts/a/webUrl", "hosts/a/proxy/url", "sinks/a/url", "tracesEndpoint"]
+            {
+                assert!(said(&output).contains(&format!("'/settings/{place}'")), "{url}: {}", said(&output));
+            }
+            continue;
+        }
+        for (place, values, _) in with_url(url) {
+            let output = template(&["--set-json", &format!("settings={values}")]);
+            let is_told = said(&output).contains(place) && said(&output).contains("is no address of IPv6");
+            assert!(!output.status.success() && is_told, "{values}: {}", said(&output));
+        }
+    }
+}
+
+#[test]
+fn helm_and_the_operator_agree_on_what_is_reached_without_the_proxy() {
+    let rows = [
+        ("*", true),
+        (".example.com", true),
+        ("10.0.0.7", true),
+        ("10.0.0.0/0", true),
+        ("10.0.0.0/32", true),
+        ("10.0.0.0/33", false),
+        ("10.0.0.0/99", false),
+        ("999.1/9", false),
+        ("999.1/99", false),
+        ("10.0.0.256/8", false),
+        ("10.0.0/8", false),
+        ("010.0.0.0/8", false),
+        ("fd00::/0", true),
+        ("fd00::/128", true),
+        ("fd00::/129", false),
+        ("fd00::/999", false),
+        ("::1", true),
+        ("::ffff:10.0.0.7", true),
+        (":::", false),
+        ("1::2::3/64", false),
+        ("fd00:12345::/64", false),
+    ];
+    for (entry, good) in rows {
+        let proxy = json!({ "url": "http://proxy:3128", "noProxy": [entry] });
+        let (values, file) = of_host(json!({ "apiUrl": "https://a", "proxy": proxy }));
+        for (who, sentence) in ["Helm", "the operator"].into_iter().zip(refusals(&values, &file)) {
+            assert_eq!(sentence.is_none(), good, "{who}, {entry}: {sentence:?}");
+            assert!(good || sentence.unwrap().contains("noProxy"), "{who}, {entry}");
+        }
+    }
+}
+
+#[test]
+fn helm_and_the_operator_agree_on_which_days_there_are() {
+    let rows = [
+        ("2022-02-28", true),
+        ("2024-02-29", true),
+        ("2000-02-29", true),
+        ("2023-02-29", false),
+        ("2100-02-29", false),
+        ("2022-02-31", false),
+        ("2022-04-31", false),
+        ("2022-12-31", true),
+    ];
+    for (day, good) in rows {
+        let settings = json!({ "githubApiVersion": day });
+        for (who, sentence) in ["Helm", "the operator"].into_iter().zip(refusals(&settings, &settings)) {
+            assert_eq!(sentence.is_none(), good, "{who}, {day}: {sentence:?}");
+            assert!(good || sentence.unwrap().contains("githubApiVersion"), "{who}, {day}");
+        }
+    }
+}
