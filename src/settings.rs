@@ -353,8 +353,9 @@ impl SettingsInput {
     }
 }
 
-/// How much of an account's hourly limit is spent on asking, in percent; the rest is for those who use its tokens.
-const ACCOUNT_SHARE: u32 = 20;
+/// How much of an account's hourly limit is spent on asking, in hundredths of a percent, so that shards can share it; the rest is for those
+/// who use its tokens.
+const ACCOUNT_SHARE: u32 = 2000;
 
 impl Settings {
     /// All settings together: what `outer` does not give comes from `inner`, and the rest from the defaults.
@@ -433,7 +434,7 @@ impl Settings {
     fn limits(&self, host: &Host) -> Limits {
         let shards = self.shards();
         // A namespace is looked after by one of them, but an account may have tokens in several.
-        let share = |all: u32| all.checked_div(shards).unwrap_or(all).max(1);
+        let share = |all: u32| all.checked_div(shards).unwrap_or(all);
         let concurrency = share(host.concurrency.into());
         Limits {
             confirm_after: self.confirm_after,
@@ -482,13 +483,17 @@ impl Settings {
                 "watchNamespaces says already which namespaces this operator has: leave one of both out";
             return Err(Error::value("shard", message));
         }
-        let least = [
-            (FAILED_LOGINS_PER_HOUR, self.failed_logins_per_hour),
-            (QUESTIONS_PER_MINUTE, self.questions_per_minute),
+        let of_each = [
+            (FAILED_LOGINS_PER_HOUR.name.to_owned(), self.failed_logins_per_hour),
+            (QUESTIONS_PER_MINUTE.name.to_owned(), self.questions_per_minute),
         ];
-        if let Some((range, all)) = least.into_iter().find(|(_, all)| *all < shards) {
+        let of_hosts = self
+            .hosts
+            .iter()
+            .map(|host| (format!("hosts.{}.concurrency", host.name), host.concurrency.into()));
+        if let Some((name, all)) = of_each.into_iter().chain(of_hosts).find(|(_, all)| *all < shards) {
             let message = format!("{all} is below the number of shards, {shards}, which share it: raise it");
-            return Err(Error::value(range.name, message));
+            return Err(Error::value(name, message));
         }
         Ok(self)
     }

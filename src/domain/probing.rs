@@ -89,7 +89,7 @@ pub struct Limits {
     pub points_per_minute: u32,
     /// How many questions are on their way to a host at once.
     pub concurrency: u16,
-    /// How much of an account's hourly limit is spent, in percent.
+    /// How much of an account's hourly limit is spent, in hundredths of a percent.
     pub account_share: u32,
 }
 

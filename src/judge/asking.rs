@@ -172,6 +172,6 @@ fn limits(settings: &Settings) -> Limits {
         failed_logins_per_namespace: 2,
         points_per_minute: 600,
         concurrency: 4,
-        account_share: 100,
+        account_share: 10_000,
     }
 }

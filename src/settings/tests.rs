@@ -338,12 +338,11 @@ fn consumers_are_shown_only_where_they_are_listed() {
 
 #[test]
 fn shards_share_what_a_host_is_asked_and_never_ask_more_together() {
-    for (given, count) in
-        [("{}", 4_u32), ("{}", 7), ("{ questionsPerMinute: 65, failedLoginsPerHour: 64 }", 64)]
-    {
+    let large =
+        "{ questionsPerMinute: 65, failedLoginsPerHour: 64, hosts: [{ name: github.com, concurrency: 64 }] }";
+    for (given, count) in [("{}", 4_u32), ("{}", 7), ("{}", 16), (large, 64)] {
         let whole = settings(given).unwrap();
-        let part =
-            settings(&given.replace('}', &format!(", shard: 1/{count} }}")).replace("{,", "{")).unwrap();
+        let part = settings(&given.replacen('{', &format!("{{ shard: 1/{count}, "), 1)).unwrap();
         let of = |settings: &Settings| settings.limited_hosts().next().unwrap().1;
         let (whole, part) = (of(&whole), of(&part));
         assert_eq!(part.points_per_minute, whole.points_per_minute / count);
@@ -353,13 +352,24 @@ fn shards_share_what_a_host_is_asked_and_never_ask_more_together() {
             part.failed_logins_per_hour.min(6),
             "a namespace is in one"
         );
-        assert_eq!(u32::from(part.concurrency), (u32::from(whole.concurrency) / count).max(1));
-        assert_eq!(part.account_share, (whole.account_share / count).max(1));
+        assert_eq!(u32::from(part.concurrency), u32::from(whole.concurrency) / count);
+        assert_eq!(part.account_share, whole.account_share / count);
+        let parts = [
+            ("points", part.points_per_minute, whole.points_per_minute),
+            ("logins", part.failed_logins_per_hour, whole.failed_logins_per_hour),
+            ("concurrency", part.concurrency.into(), whole.concurrency.into()),
+            ("account", part.account_share, whole.account_share),
+        ];
+        for (name, part, whole) in parts {
+            assert!(part > 0 && part * count <= whole, "{given} {count} {name}: {part} of {whole}");
+        }
     }
     for (given, name) in [
         ("shard: 4/4", "shard"),
         ("{ shard: 0/31 }", "failedLoginsPerHour"),
         ("{ shard: 0/4, questionsPerMinute: 3 }", "questionsPerMinute"),
+        ("{ shard: 0/17 }", "hosts.github.com.concurrency"),
+        ("{ shard: 0/4, hosts: [{ name: a, apiUrl: 'https://a', concurrency: 3 }] }", "hosts.a.concurrency"),
         ("{ shard: 0/4, watchNamespaces: [a] }", "shard"),
     ] {
         let said = settings(given).unwrap_err().to_string();

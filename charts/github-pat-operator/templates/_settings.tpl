@@ -22,11 +22,13 @@
 {{- if and $given.tracesCaBundle (not $given.tracesEndpoint) }}
 {{- fail "settings.tracesCaBundle is wrong: there is no tracesEndpoint that it would be for: set that, or leave it out" }}
 {{- end }}
+{{- $shards := default 1 .Values.shards | int64 }}
 {{- range $name := list "failedLoginsPerHour" "questionsPerMinute" }}
-{{- if lt (get $is $name | int64) (default 1 $.Values.shards | int64) }}
+{{- if lt (get $is $name | int64) $shards }}
 {{- printf "settings.%s is wrong: it is below the number of shards, which share it: raise it" $name | fail }}
 {{- end }}
 {{- end }}
+{{- $atOnce := $bounds.hosts.concurrency.default }}
 {{- $names := list }}
 {{- /* A day that there is not is read as another one. At midnight the clocks of some places are changed. */}}
 {{- $day := $given.githubApiVersion }}
@@ -41,6 +43,12 @@
 {{- end }}
 {{- $names = append $names $host.name }}
 {{- include "github-pat-operator.checkHost" (list $at $bounds.hosts $host) }}
+{{- if lt (default $atOnce $host.concurrency | int64) $shards }}
+{{- printf "%s.concurrency is wrong: it is below the number of shards, which share it: raise it" $at | fail }}
+{{- end }}
+{{- end }}
+{{- if and (lt (int64 $atOnce) $shards) (not (has "github.com" $names)) }}
+{{- fail "settings.hosts.github.com.concurrency is wrong: it is below the number of shards, which share it: raise it" }}
 {{- end }}
 {{- range $sink := include "github-pat-operator.sinks" . | fromYamlArray }}
 {{- $at := printf "settings.sinks.%s" $sink.name }}

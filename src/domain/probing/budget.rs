@@ -48,7 +48,7 @@ impl Rate {
 
     /// The share of an account's hour; half of it may go at once.
     fn share(limits: &Limits, limit: u32) -> Self {
-        let share = limit.saturating_mul(limits.account_share) / 100;
+        let share = limit.saturating_mul(limits.account_share) / 10_000;
         Rate::new(share, HOUR, share / 2)
     }
 }

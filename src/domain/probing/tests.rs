@@ -11,7 +11,7 @@ pub(crate) const LIMITS_OF_TESTS: Limits = Limits {
     failed_logins_per_namespace: 6,
     points_per_minute: 600,
     concurrency: 16,
-    account_share: 20,
+    account_share: 2000,
 };
 
 /// A question about token number so-and-so, which was never accepted.

@@ -198,6 +198,11 @@ fn helm_and_the_operator_agree_on_settings_that_contradict_each_other() {
         ),
         ("settings.failedLoginsPerHour=6", None),
         (
+            "settings.hosts.a={\"apiUrl\": \"https://a\", \"concurrency\": 3}",
+            Some("settings.hosts.a.concurrency is wrong: it is below the number of shards"),
+        ),
+        ("settings.hosts.a={\"apiUrl\": \"https://a\", \"concurrency\": 4}", None),
+        (
             "settings.sinks={\"a\": {\"url\": \"https://a\", \"labels\": {\"a b\": \"c\"}}}",
             Some("at '/settings/sinks/a/labels': additional properties 'a b' not allowed"),
         ),
@@ -205,6 +210,20 @@ fn helm_and_the_operator_agree_on_settings_that_contradict_each_other() {
         let output = template(&["--set", "shards=4", "--set-json", flag]);
         assert_eq!(output.status.success(), words.is_none(), "{flag}: {}", said(&output));
         assert!(said(&output).contains(words.unwrap_or_default()), "{flag}: {}", said(&output));
+    }
+    // By default 16 questions are open at github.com at once.
+    for (values, is_taken) in [
+        (r#"{ "shards": 16 }"#, true),
+        (r#"{ "shards": 17 }"#, false),
+        (r#"{ "shards": 17, "settings": { "hosts": { "github.com": { "concurrency": 16 } } } }"#, false),
+        (r#"{ "shards": 17, "settings": { "hosts": { "github.com": { "concurrency": 17 } } } }"#, true),
+    ] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&file, values).unwrap();
+        let output = template(&["--values", file.path().to_str().unwrap()]);
+        assert_eq!(output.status.success(), is_taken, "{values}: {}", said(&output));
+        let words = "settings.hosts.github.com.concurrency is wrong: it is below the number of shards";
+        assert!(is_taken || said(&output).contains(words), "{values}: {}", said(&output));
     }
 }
 

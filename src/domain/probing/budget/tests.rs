@@ -78,7 +78,7 @@ fn a_tenth_of_the_minute_may_go_at_once_and_the_rest_evenly() {
 #[test]
 fn an_account_gets_its_share_and_nothing_while_its_limit_is_spent() {
     let mut accounts = Accounts::default();
-    let limits = Limits { account_share: 20, ..LIMITS };
+    let limits = Limits { account_share: 2000, ..LIMITS };
     for (account, told, burst) in [(1, None, 499..=500), (2, Some(15_000), 1495..=1500)] {
         accounts.spend(account, &limits, at(T));
         if let Some(limit) = told {
