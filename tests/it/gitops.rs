@@ -67,9 +67,20 @@ async fn what_argo_cd_and_flux_apply_is_taken_by_the_api_server_and_by_the_opera
         }
     }
 
-    let manifests = rendered(&[]);
-    for manifest in &manifests {
-        apply(&world.client, manifest, false).await;
+    for (tool, place) in [("argocd", "/spec/source/helm/valuesObject"), ("flux", "/spec/values")] {
+        let given: Vec<_> =
+            objects(tool).iter().filter_map(|object| object.pointer(place).cloned()).collect();
+        let [values] = &given[..] else { panic!("{tool} gives values once: {given:?}") };
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&file, values.to_string()).unwrap();
+        let manifests = rendered(&["--values", file.path().to_str().unwrap()]);
+        let image =
+            of_kind(&manifests, "Deployment").pointer("/spec/template/spec/containers/0/image").unwrap();
+        let repository = values.pointer("/image/repository").unwrap().as_str().unwrap();
+        assert!(image.as_str().unwrap().starts_with(repository), "{tool}: {image}");
+        for manifest in &manifests {
+            apply(&world.client, manifest, false).await;
+        }
     }
     let (tokens, workloads) = (objects("team-a/tokens"), objects("team-a/workloads"));
     for object in tokens.iter().chain(&workloads) {
