@@ -274,7 +274,7 @@ impl Exchange {
         Exchange { at, answered, reply, date: None, limit: None, further: 0, hidden: Vec::new() }
     }
 
-    /// One line for each question, however many requests it took.
+    /// One line for each question, however many requests it took. By the hash it says about which token it is, as statuses do.
     fn log(&self, host: &str, path: &str, response: Option<&Response>, token: &Token) {
         let shown = |text: &str| {
             if token.shows_in(text) {
@@ -301,6 +301,7 @@ impl Exchange {
             ms,
             requests,
             request,
+            hashed_token = %token.hashed(),
             "question answered"
         );
     }

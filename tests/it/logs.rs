@@ -23,9 +23,11 @@ async fn each_question_is_one_line_at_debug_and_each_change_of_a_condition_one_a
     let world = World::start().await;
     let filter = "info,github_pat_operator=debug";
     let operator = world.operator_with(&["--log-format", "json", "--log-filter", filter]).await;
-    world.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci").scopes(&["repo"]))).await;
+    let token = world.github.token(NewToken::classic("ci", "acme-ci").scopes(&["repo"]));
+    world.secret("ci", &token).await;
     world.connection("ci", json!({})).await;
-    world.ready("ci", "True", "Ready").await;
+    let accepted = world.ready("ci", "True", "Ready").await;
+    let hashed_token = serde_json::to_value(&accepted).unwrap().pointer("/status/token/hashedToken").cloned();
     operator.until_logged("token judged").await;
     assert_eq!(lines(&operator, "token judged").len(), 1, "the first judgement is one line");
     assert_eq!(lines(&operator, "condition changed"), [Value::Null; 0]);
@@ -47,6 +49,8 @@ async fn each_question_is_one_line_at_debug_and_each_change_of_a_condition_one_a
     assert_eq!((judged.first(), judged.last()), (Some(&json!("Ready")), Some(&json!("BadCredentials"))));
 
     let asked = lines(&operator, "question answered");
+    let hashed = &hashed_token.unwrap();
+    assert!(!operator.log().contains(&token), "the token is in no line");
     assert_eq!(asked.len(), world.github.calls().len());
     let told: Vec<_> = asked
         .iter()
@@ -57,6 +61,8 @@ async fn each_question_is_one_line_at_debug_and_each_change_of_a_condition_one_a
     for line in &asked {
         assert!(line["ms"].as_u64().is_some_and(|ms| ms < 10_000) && line["requests"] == 1, "{line}");
         assert!(line["request"].as_str().is_some_and(|id| !id.is_empty()), "{line}");
+        // Of which token it is: by the same value its status and GitHub's audit log name it.
+        assert_eq!(line["hashed_token"], *hashed, "{line}");
     }
     assert_eq!((&asked[0]["status"], &asked[asked.len() - 1]["status"]), (&json!(200), &json!(401)));
 }
