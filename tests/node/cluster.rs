@@ -156,11 +156,14 @@ impl Cluster {
         }
     }
 
-    /// Nothing was asked or written since, unless a check has become due.
+    /// Nothing was asked or written since.
     pub(crate) async fn stands_as(&self, before: &Standing) {
-        if Timestamp::now() < before.due {
-            assert_eq!(&self.standing().await, before);
-        }
+        assert!(
+            Timestamp::now() < before.due,
+            "a check has become due at {}: nobody can tell what else was asked",
+            before.due
+        );
+        assert_eq!(&self.standing().await, before);
     }
 
     /// Lets no more Pods come to a node, or lets them come again, as `kubectl cordon` does it.

@@ -213,7 +213,9 @@ fn authorities_come_from_one_place() {
     let all = json!({ "signerName": "b/c", "labelSelector": {} });
     let host =
         json!({ "apiUrl": "https://a.example.com", "caBundleFrom": { "clusterTrustBundle": all.clone() } });
-    for (_, volume) in volumes(&json!({ "a": host }), &json!({})) {
+    let volumes = volumes(&json!({ "a": host }), &json!({}));
+    assert_eq!(volumes.len(), 1);
+    for volume in volumes.values() {
         let mut bundle = volume["projected"]["sources"][0]["clusterTrustBundle"].clone();
         assert_eq!(bundle.as_object_mut().unwrap().remove("path"), Some(json!("ca.pem")));
         assert_eq!(bundle, all, "an empty selector takes all of the signer");
