@@ -1,5 +1,6 @@
 //! `rotate`: the next token takes the place of the one in use, and it is said when that one can be revoked.
 
+mod begun;
 mod change;
 mod course;
 mod progress;
@@ -13,10 +14,12 @@ use github_pat_operator::{
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-pub(crate) use self::course::Course;
+pub(crate) use self::{
+    begun::{Asked, next},
+    course::{Course, Wanted},
+};
 use self::{
     change::forget,
-    course::{ROTATING_TO, course, in_use},
     progress::{outcome, seen, told},
 };
 use crate::{
@@ -26,7 +29,7 @@ use crate::{
     offer::{self, Offer},
     screen, status,
     trial::{Source, Trial},
-    wait::{Ended, Seen, follow},
+    wait::{Ended, follow},
 };
 
 /// How long a rotation is followed that nobody waits for.
@@ -36,7 +39,8 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// Judges the next token, stores it in the Secret that stands by (which is made if there is none), makes it the preferred one, and
 /// follows the rotation until the old one is safe to revoke. Interrupted at any point, running it again goes on. A usable token that
-/// stands by already is the next one.
+/// stands by already is the next one. If GitHub refuses the next token, or its Secret was deleted, another one that is handed over takes
+/// its place.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Rotate {
     /// The connection
@@ -52,6 +56,9 @@ pub(crate) struct Rotate {
     /// Stores the next token over the one in use, and leaves the spec alone
     #[arg(long, conflicts_with = "secret")]
     in_place: bool,
+    /// Begins a rotation to another token in place of the one that was begun and is not over
+    #[arg(long)]
+    anew: bool,
     /// Writes also where a tool that syncs has written, which may put back what was there
     #[arg(long)]
     force: bool,
@@ -67,27 +74,20 @@ pub(crate) struct Rotation<'a> {
     pub(crate) cluster: &'a Cluster,
     pub(crate) trial: &'a Trial,
     pub(crate) form: &'a Form,
-    /// The Secret that the person names for the next token.
-    pub(crate) secret: Option<&'a str>,
-    pub(crate) in_place: bool,
+    pub(crate) wanted: Wanted<'a>,
     pub(crate) force: bool,
 }
 
 pub(crate) async fn run(rotate: Rotate) -> Result<ExitCode, Error> {
-    let Rotate { name, source, form, secret, in_place, force, timeout, way } = rotate;
+    let Rotate { name, source, form, secret, in_place, anew, force, timeout, way } = rotate;
     let (trial, cluster) = (source.trial()?, way.open().await?);
-    let secret = secret.as_deref();
-    let rotation = Rotation { cluster: &cluster, trial: &trial, form: &form, secret, in_place, force };
+    let wanted = Wanted { secret: secret.as_deref(), in_place, anew };
+    let rotation = Rotation { cluster: &cluster, trial: &trial, form: &form, wanted, force };
     let connection = cluster.connection(&name).await?;
     let handed = offer::handed(trial.file())?;
-    let course = match &handed {
-        // Whoever brings another token is not told of the end of an earlier rotation.
-        Some(offer) if offer.hashed() != course::marked(&connection) => {
-            next(&settled(&connection), secret, in_place)?
-        }
-        _ => next(&connection, secret, in_place)?,
-    };
-    rotation.takes(&course, handed.as_ref())?;
+    let asked = handed.as_ref().map_or(Asked::Without, |offer| Asked::With(offer.hashed()));
+    let course = next(&cluster, &connection, wanted, asked).await?;
+    rotation.takes(&connection, &course, handed.as_ref())?;
     let hashed = match course {
         Course::Follow(hashed) => {
             screen::say(&format!("going on with the rotation of {name} that was begun"));
@@ -109,12 +109,22 @@ pub(crate) async fn run(rotate: Rotate) -> Result<ExitCode, Error> {
 impl Rotation<'_> {
     /// The command by which a person goes on with the rotation of this connection.
     pub(crate) fn again(&self, name: &str) -> String {
-        let there = match self.secret {
-            _ if self.in_place => " --in-place".to_owned(),
+        self.once_more(name, "")
+    }
+
+    /// The command by which a person has another token take the place of the one to which a rotation was begun.
+    fn anew(&self, name: &str) -> String {
+        self.once_more(name, " --anew")
+    }
+
+    /// The command by which a person rotates this connection, with this flag too.
+    fn once_more(&self, name: &str, flag: &str) -> String {
+        let there = match self.wanted.secret {
+            _ if self.wanted.in_place => " --in-place".to_owned(),
             Some(secret) => format!(" --secret {secret}"),
             None => String::new(),
         };
-        self.cluster.command(&format!("rotate {name}{there}{}", self.trial.flag()))
+        self.cluster.command(&format!("rotate {name}{there}{flag}{}", self.trial.flag()))
     }
 
     /// Finds out whether the token that is handed over is the one that comes next, so that it is not dropped for another one.
@@ -122,18 +132,28 @@ impl Rotation<'_> {
     /// # Errors
     ///
     /// If another one comes next.
-    pub(crate) fn takes(&self, course: &Course, handed: Option<&Offer>) -> Result<(), Error> {
+    pub(crate) fn takes(
+        &self,
+        connection: &GithubPatConnection,
+        course: &Course,
+        handed: Option<&Offer>,
+    ) -> Result<(), Error> {
         let (Course::Follow(next) | Course::Prefer(_, next)) = course else { return Ok(()) };
         if handed.is_none_or(|offer| offer.hashed() == Some(*next)) {
             return Ok(());
         }
-        let why = match course {
-            Course::Prefer(reference, _) => format!("a usable one stands by in Secret {}", reference.name),
-            _ => "a rotation was begun".to_owned(),
+        let (why, otherwise) = match course {
+            Course::Prefer(reference, _) => {
+                (format!("a usable one stands by in Secret {}", reference.name), String::new())
+            }
+            _ => {
+                let anew = self.anew(&connection.name_any());
+                ("a rotation was begun".to_owned(), format!("; {anew} rotates to yours in its place"))
+            }
         };
         Err(Error::Usage(format!(
             "another token than the one that you hand over comes next, since {why}: nothing was written; rotate to that one first, without \
-             a token"
+             a token{otherwise}"
         )))
     }
 
@@ -177,6 +197,10 @@ impl Rotation<'_> {
             Ended::Stalled => {
                 let connection = self.cluster.connection(name).await?;
                 screen::show(&status::sheet(self.cluster, &connection, Timestamp::now()))?;
+                screen::say(&format!(
+                    "the next token is of no use: mend it, and {again} goes on with it; {} takes another one in its place",
+                    self.anew(name)
+                ));
                 Ok(ExitCode::from(Usability::NotUsable.exit_code()))
             }
             Ended::TimedOut => {
@@ -199,42 +223,6 @@ pub(crate) async fn see_through(cluster: &Cluster, name: &str, hashed: HashedTok
         forget(cluster, &cluster.connection(name).await?, hashed).await?;
     }
     Ok(())
-}
-
-/// What is to be done next. `secret` is the Secret that the person names for the next token, which goes over the one in use if it is to
-/// be stored in place.
-///
-/// # Errors
-///
-/// If the connection is suspended.
-pub(crate) fn next(
-    connection: &GithubPatConnection,
-    secret: Option<&str>,
-    in_place: bool,
-) -> Result<Course, Error> {
-    if connection.spec.suspend {
-        let name = connection.name_any();
-        return Err(Error::Usage(format!("connection {name} is suspended: set spec.suspend to false first")));
-    }
-    let used = in_use(connection);
-    let mut candidates = connection.spec.candidates();
-    let overwritten = candidates.find(|candidate| candidate.name == used).filter(|_| in_place);
-    Ok(match (course(connection, secret), overwritten) {
-        (begun @ Course::Follow(_), _) => begun,
-        (_, Some(reference)) => Course::Store(reference.clone()),
-        (course, None) => course,
-    })
-}
-
-/// The connection without the mark of a rotation that is over, which nobody has taken away.
-pub(crate) fn settled(connection: &GithubPatConnection) -> GithubPatConnection {
-    let mut settled = connection.clone();
-    if let Some(hashed) = course::marked(connection)
-        && matches!(seen(connection, hashed), Seen::Reached)
-    {
-        settled.annotations_mut().remove(ROTATING_TO);
-    }
-    settled
 }
 
 #[cfg(test)]
@@ -262,7 +250,8 @@ mod tests {
             (&named, None, true, format!(" --in-place{config}")),
             (&named, Some("other"), false, format!(" --secret other{config}")),
         ] {
-            let rotation = Rotation { cluster: &cluster, trial, form: &form, secret, in_place, force: false };
+            let wanted = Wanted { secret, in_place, anew: true };
+            let rotation = Rotation { cluster: &cluster, trial, form: &form, wanted, force: false };
             assert_eq!(rotation.again("ci"), format!("kubectl github-pat rotate ci{expected} -n team-b"));
         }
     }

@@ -132,7 +132,8 @@ impl Rotation<'_> {
                 true => !is_told(connection, left.hashed),
                 false => Some(left.hashed) != token_in_use(connection),
             };
-            is_new && Some(left.hashed) != old_token(connection)
+            let is_given_up = self.wanted.anew && Some(left.hashed) == marked(connection);
+            is_new && !is_given_up && Some(left.hashed) != old_token(connection)
         };
         let found = match present {
             Present::There(found) => found,
@@ -227,7 +228,7 @@ impl Rotation<'_> {
 
     /// True if the spec is to be changed so that the token in this Secret is preferred.
     fn changes_spec(&self, connection: &GithubPatConnection, reference: &SecretKeyRef) -> bool {
-        !self.in_place && connection.spec.secret_ref.name != reference.name
+        !self.wanted.in_place && connection.spec.secret_ref.name != reference.name
     }
 
     /// What of the connection is to be changed so that the token in this Secret is preferred.

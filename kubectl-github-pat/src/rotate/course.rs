@@ -20,9 +20,21 @@ pub(crate) enum Course {
     Store(SecretKeyRef),
 }
 
-/// Where the rotation of the connection stands. `secret` is the Secret that the person names for the next token.
-pub(super) fn course(connection: &GithubPatConnection, secret: Option<&str>) -> Course {
-    if let Some(hashed) = marked(connection).filter(|hashed| is_known(connection, *hashed)) {
+/// How a person wants it done.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wanted<'a> {
+    /// The Secret that is named for the next token.
+    pub(crate) secret: Option<&'a str>,
+    /// Whether the next token goes over the one in use.
+    pub(crate) in_place: bool,
+    /// Whether another token takes the place of the one to which a rotation was begun.
+    pub(crate) anew: bool,
+}
+
+/// Where the rotation of the connection stands.
+pub(super) fn course(connection: &GithubPatConnection, Wanted { secret, anew, .. }: Wanted<'_>) -> Course {
+    let begun = marked(connection);
+    if let Some(hashed) = begun.filter(|hashed| !anew && is_known(connection, *hashed)) {
         return Course::Follow(hashed);
     }
     let spec = &connection.spec;
@@ -33,7 +45,8 @@ pub(super) fn course(connection: &GithubPatConnection, secret: Option<&str>) -> 
     let next = idle
         .iter()
         .filter(named)
-        .find_map(|candidate| Some(((*candidate).clone(), next_token(connection, &candidate.name)?)));
+        .filter_map(|candidate| Some(((*candidate).clone(), next_token(connection, &candidate.name)?)))
+        .find(|(_, hashed)| Some(*hashed) != begun);
     match (next, secret) {
         (Some((reference, hashed)), _) => Course::Prefer(reference, hashed),
         (None, Some(name)) => Course::Store(keyed(name).unwrap_or_else(|| new(name.to_owned()))),
@@ -208,13 +221,25 @@ mod tests {
             ),
         ];
         for (name, connection, expected) in rows {
-            assert_eq!(course(&connection, None), expected, "{name}");
+            assert_eq!(course(&connection, Wanted::default()), expected, "{name}");
         }
         let told = connection(&["next"], None, status(json!({ "candidates": pair("True") })));
         assert_eq!(
-            course(&told, Some("other")),
+            course(&told, Wanted { secret: Some("other"), ..Wanted::default() }),
             Course::Store(reference("other", "t")),
             "a Secret of choice"
+        );
+        let anew = Wanted { anew: true, ..Wanted::default() };
+        let begun = connection(&["next"], Some(NEW), status(json!({ "candidates": pair("True") })));
+        assert_eq!(
+            course(&begun, anew),
+            Course::Store(reference("next", "token")),
+            "another one takes its place, although it is proven"
+        );
+        assert_eq!(
+            course(&told, anew),
+            Course::Prefer(reference("next", "token"), hashed(NEW)),
+            "no rotation was begun"
         );
     }
 }

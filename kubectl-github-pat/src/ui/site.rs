@@ -42,7 +42,7 @@ use super::{
 use crate::{
     cluster::{Cluster, object_name},
     error::Error,
-    rotate::{next, settled},
+    rotate::{Asked, Wanted, next},
     trial::Trial,
 };
 
@@ -193,8 +193,9 @@ async fn connection(
 ) -> Result<Response, Failure> {
     let version = site.mirror.version(&namespace, &name);
     let connection = site.connection(&namespace, &name).await?;
-    let lacking = match next(&settled(&connection), None, false) {
-        Ok(course) => lacking_to_rotate(&site.cluster(&namespace), &course, &connection).await,
+    let cluster = site.cluster(&namespace);
+    let lacking = match next(&cluster, &connection, Wanted::default(), Asked::Looking).await {
+        Ok(course) => lacking_to_rotate(&cluster, &course, &connection).await,
         // The form says what stands in the way.
         Err(_) => None,
     };

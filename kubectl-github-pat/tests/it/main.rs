@@ -17,6 +17,7 @@ mod looks;
 mod page;
 mod rights;
 mod rotate;
+mod rotate_anew;
 mod rotate_beside;
 mod rotate_cut;
 mod secrecy;

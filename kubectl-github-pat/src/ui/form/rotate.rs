@@ -27,7 +27,7 @@ use crate::{
     cluster::{Cluster, object_name},
     error::Error,
     form,
-    rotate::{Course, Rotation, next, see_through, settled},
+    rotate::{self, Asked, Course, Rotation, next, see_through},
 };
 
 /// The page.
@@ -40,6 +40,7 @@ struct Form {
     name: String,
     secret: String,
     in_place: bool,
+    anew: bool,
     /// What comes next; nothing if nothing can.
     course: Option<Course>,
     lacking: Option<String>,
@@ -54,6 +55,7 @@ struct Form {
 pub(in super::super) struct Wanted {
     secret: String,
     in_place: String,
+    anew: String,
 }
 
 /// What came of it.
@@ -71,7 +73,7 @@ pub(in super::super) async fn show(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Failure> {
     let connection = site.connection(&namespace, &name).await?;
-    let mut form = Form::new(&site, &namespace, &connection, &wanted);
+    let mut form = Form::new(&site, &namespace, &connection, &wanted).await;
     if let Some(course) = &form.course {
         form.lacking = lacking_to_rotate(&site.cluster(&namespace), course, &connection).await;
     }
@@ -85,10 +87,10 @@ pub(in super::super) async fn take(
     posted: Posted,
 ) -> Result<Response, Failure> {
     let connection = site.connection(&namespace, &name).await?;
-    let (secret, in_place) = (posted.text("secret").to_owned(), posted.text("in_place").to_owned());
-    let wanted = Wanted { secret, in_place };
+    let [secret, in_place, anew] = ["secret", "in_place", "anew"].map(|name| posted.text(name).to_owned());
+    let wanted = Wanted { secret, in_place, anew };
     let cluster = site.cluster(&namespace);
-    let mut form = Form::new(&site, &namespace, &connection, &wanted);
+    let mut form = Form::new(&site, &namespace, &connection, &wanted).await;
     match attempt(&site, &cluster, &connection, &wanted, &posted).await {
         Ok(Outcome::Begun(hashed)) => {
             let place = format!("/connections/{namespace}/{name}");
@@ -116,11 +118,11 @@ async fn attempt(
 ) -> Result<Outcome, Error> {
     posted.has_no_token_elsewhere()?;
     let form = form::Form::default();
-    let (trial, secret) = (&site.trial, wanted.secret()?);
-    let rotation =
-        Rotation { cluster, trial, form: &form, secret, in_place: wanted.is_in_place(), force: false };
-    let (course, handed) = (wanted.course(connection)?, posted.offer());
-    rotation.takes(&course, handed.as_ref())?;
+    let (trial, wanted, handed) = (&site.trial, wanted.read()?, posted.offer());
+    let rotation = Rotation { cluster, trial, form: &form, wanted, force: false };
+    let asked = handed.as_ref().map_or(Asked::Looking, |offer| Asked::With(offer.hashed()));
+    let course = next(cluster, connection, wanted, asked).await?;
+    rotation.takes(connection, &course, handed.as_ref())?;
     let reference = match course {
         Course::Follow(hashed) => return Ok(Outcome::Begun(hashed)),
         Course::Prefer(reference, hashed) => {
@@ -139,13 +141,10 @@ async fn attempt(
 }
 
 impl Wanted {
-    fn is_in_place(&self) -> bool {
-        !self.in_place.is_empty()
-    }
-
-    /// What comes next.
-    fn course(&self, connection: &GithubPatConnection) -> Result<Course, Error> {
-        next(&settled(connection), self.secret()?, self.is_in_place())
+    /// How the person wants it done.
+    fn read(&self) -> Result<rotate::Wanted<'_>, Error> {
+        let [in_place, anew] = [&self.in_place, &self.anew].map(|field| !field.is_empty());
+        Ok(rotate::Wanted { secret: self.secret()?, in_place, anew })
     }
 
     /// The Secret that the person names.
@@ -159,9 +158,12 @@ impl Wanted {
 }
 
 impl Form {
-    fn new(site: &Site, namespace: &str, connection: &GithubPatConnection, wanted: &Wanted) -> Self {
+    async fn new(site: &Site, namespace: &str, connection: &GithubPatConnection, wanted: &Wanted) -> Self {
         let name = connection.metadata.name.clone().unwrap_or_default();
-        let course = wanted.course(connection);
+        let course = match wanted.read() {
+            Ok(wanted) => next(&site.cluster(namespace), connection, wanted, Asked::Looking).await,
+            Err(error) => Err(error),
+        };
         let host = site.trial.host(&connection.spec.host);
         let called = format!("{namespace}/{name}");
         let (course, problem) = match (course, host.as_ref()) {
@@ -175,7 +177,8 @@ impl Form {
             namespace: namespace.to_owned(),
             // A name that cannot be one may be a token.
             secret: wanted.secret().ok().flatten().unwrap_or_default().to_owned(),
-            in_place: wanted.is_in_place(),
+            in_place: !wanted.in_place.is_empty(),
+            anew: !wanted.anew.is_empty(),
             course,
             lacking: None,
             problem,

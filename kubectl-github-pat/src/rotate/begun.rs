@@ -1,0 +1,81 @@
+//! What comes next where a rotation was begun, and when another token takes the place of the one to which it was.
+
+use github_pat_operator::{api::GithubPatConnection, domain::token::HashedToken};
+use kube::ResourceExt;
+
+use super::{
+    course::{Course, Wanted, course, in_use, marked},
+    progress::seen,
+};
+use crate::{apply::Present, cluster::Cluster, error::Error, wait::Seen};
+
+/// Who wants to know what comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Whoever has handed over the token of this hash; nothing if it is none.
+    With(Option<HashedToken>),
+    /// Whoever has handed over none, and is shown the end of the rotation that was begun.
+    Without,
+    /// Whoever looks and may hand over one next. The end of a rotation is shown elsewhere.
+    Looking,
+}
+
+/// What is to be done next, as the person wants it.
+///
+/// # Errors
+///
+/// If the connection is suspended, or the API server does not answer.
+pub(crate) async fn next(
+    cluster: &Cluster,
+    connection: &GithubPatConnection,
+    wanted: Wanted<'_>,
+    asked: Asked,
+) -> Result<Course, Error> {
+    if connection.spec.suspend {
+        let name = connection.name_any();
+        return Err(Error::Usage(format!("connection {name} is suspended: set spec.suspend to false first")));
+    }
+    let anew = match marked(connection) {
+        Some(begun) => wanted.anew || is_left(cluster, connection, begun, asked).await?,
+        None => false,
+    };
+    let used = in_use(connection);
+    let mut candidates = connection.spec.candidates();
+    let overwritten = candidates.find(|candidate| candidate.name == used).filter(|_| wanted.in_place);
+    Ok(match (course(connection, Wanted { anew, ..wanted }), overwritten) {
+        (begun @ Course::Follow(_), _) => begun,
+        (_, Some(reference)) => Course::Store(reference.clone()),
+        (course, None) => course,
+    })
+}
+
+/// True if the rotation that was begun is over, or another token takes the place of the one to which it was: GitHub refuses that one, or
+/// its Secret is gone.
+async fn is_left(
+    cluster: &Cluster,
+    connection: &GithubPatConnection,
+    begun: HashedToken,
+    asked: Asked,
+) -> Result<bool, Error> {
+    let may_be_another = match asked {
+        Asked::With(handed) => handed != Some(begun),
+        Asked::Without => false,
+        Asked::Looking => true,
+    };
+    match seen(connection, begun) {
+        Seen::Reached => Ok(may_be_another),
+        Seen::Stalled if may_be_another => Ok(true),
+        // The operator hears of it a little later.
+        _ => Ok(matches!(cluster.secret(holder(connection, begun)).await?, Present::Absent)),
+    }
+}
+
+/// The Secret in which the token to which a rotation was begun is, or is to be.
+fn holder(connection: &GithubPatConnection, begun: HashedToken) -> &str {
+    let status = connection.status.as_ref();
+    let standbys = status.into_iter().flat_map(|status| &status.candidates);
+    let standbys = standbys.filter_map(|candidate| candidate.token.as_deref());
+    let mut known = status.and_then(|status| status.token.as_ref()).into_iter().chain(standbys);
+    let found = known.find(|token| token.hashed_token == begun);
+    found.map_or(&connection.spec.secret_ref.name, |token| &token.secret_name)
+}

@@ -1,0 +1,100 @@
+//! A rotation that was begun, and a token that takes the place of the one to which it was.
+
+use github_pat_operator::{
+    api::{ConditionStatus, GithubPatConnection},
+    domain::token::Token,
+};
+use github_simulator::NewToken;
+use kube::{ResourceExt, api::DeleteParams, runtime::wait::await_condition};
+use serde_json::json;
+
+use crate::{
+    rotate::MARKER,
+    world::{Place, SOON, World},
+};
+
+fn hash(token: &str) -> String {
+    Token::try_from(token.as_bytes()).unwrap().hashed().to_string()
+}
+
+impl Place {
+    /// A connection whose second rotation, to this token, was begun and waits for the hold-down.
+    async fn begun(&self, name: &str, next: &str) {
+        self.connected(name).await;
+        let ended = self.rotate(name, &[], &self.next(name)).await;
+        assert_eq!(ended.code, 0, "{ended:?}");
+        self.change(name, json!({ "spec": { "holdDown": "1h" } })).await;
+        let ended = self.rotate(name, &["--timeout", "1s"], next).await;
+        assert_eq!(ended.code, 2, "{ended:?}");
+        self.until_judged(name, ConditionStatus::True).await;
+    }
+
+    /// Returns once the operator says so of the token that the connection prefers.
+    async fn until_judged(&self, name: &str, usable: ConditionStatus) {
+        let secret = format!("{name}-pat");
+        let is_so = move |seen: Option<&GithubPatConnection>| {
+            let status = seen.filter(|seen| seen.is_judged()).and_then(|seen| seen.status.as_ref());
+            let mut all = status.into_iter().flat_map(|status| &status.candidates);
+            all.any(|one| one.secret_name == secret && one.usable == usable)
+        };
+        let waited = tokio::time::timeout(SOON, await_condition(self.connections(), name, is_so)).await;
+        assert!(waited.is_ok(), "{name} did not become {usable:?}: {:?}", self.seen(name).await.status);
+    }
+
+    /// The rotation goes to this token now, and to its end once there is no hold-down.
+    async fn goes_to(&self, name: &str, next: &str) {
+        assert_eq!(self.value(&format!("{name}-pat"), "token").await.as_deref(), Some(next), "{name}");
+        assert_eq!(self.seen(name).await.annotations().get(MARKER), Some(&hash(next)), "{name}");
+        self.change(name, json!({ "spec": { "holdDown": "0s" } })).await;
+        let ended = self.rotate(name, &[], "").await;
+        assert_eq!(ended.code, 0, "{name}: {ended:?}");
+        self.is_over(name, next).await;
+    }
+}
+
+#[tokio::test]
+async fn another_token_takes_the_place_of_a_next_one_that_github_refuses() {
+    let place = World::place("rotate");
+    let refused = place.world.github.token(NewToken::classic("anew-refused", "acme-ci").scopes(&["repo"]));
+    place.begun("anew-bad", &refused).await;
+    place.world.github.revoke("anew-refused");
+    place.until_judged("anew-bad", ConditionStatus::False).await;
+    let ended = place.rotate("anew-bad", &[], "").await;
+    let next = "kubectl github-pat rotate anew-bad --anew -n rotate takes another one in its place";
+    assert!(ended.code == 1 && ended.err.contains(next), "{ended:?}");
+    let other = place.next("anew-bad");
+    let ended = place.rotate("anew-bad", &["--timeout", "1s"], &other).await;
+    assert_eq!(ended.code, 2, "{ended:?}");
+    place.goes_to("anew-bad", &other).await;
+}
+
+#[tokio::test]
+async fn another_token_takes_the_place_of_a_next_one_whose_secret_was_deleted() {
+    let place = World::place("rotate");
+    for (name, is_same) in [("anew-gone", false), ("anew-back", true)] {
+        let lost = place.next(name);
+        place.begun(name, &lost).await;
+        place.secrets().delete(&format!("{name}-pat"), &DeleteParams::default()).await.unwrap();
+        let ended = place.rotate(name, &[], "").await;
+        assert!(ended.code == 1 && ended.err.contains("TokenEmpty"), "it is asked for: {ended:?}");
+        let next = if is_same { lost } else { place.next(name) };
+        let ended = place.rotate(name, &["--timeout", "1s"], &next).await;
+        assert_eq!(ended.code, 2, "{ended:?}");
+        place.goes_to(name, &next).await;
+    }
+}
+
+#[tokio::test]
+async fn another_token_takes_the_place_of_a_good_next_one_if_the_person_says_so() {
+    let place = World::place("rotate");
+    let leaked = place.next("anew-said");
+    place.begun("anew-said", &leaked).await;
+    let next = place.next("anew-said");
+    let ended = place.rotate("anew-said", &["--timeout", "1s"], &next).await;
+    let said = "kubectl github-pat rotate anew-said --anew -n rotate rotates to yours in its place";
+    assert!(ended.code == 3 && ended.err.contains(said), "{ended:?}");
+    assert_eq!(place.value("anew-said-pat", "token").await, Some(leaked));
+    let ended = place.rotate("anew-said", &["--anew", "--timeout", "1s"], &next).await;
+    assert_eq!(ended.code, 2, "{ended:?}");
+    place.goes_to("anew-said", &next).await;
+}
