@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     Rotation,
-    course::{ROTATING_TO, is_told, marked, old_token, token_in_use},
+    course::{ROTATING_TO, is_told, is_undetermined, marked, old_token, token_in_use},
     progress::seen,
 };
 use crate::{
@@ -128,8 +128,8 @@ impl Rotation<'_> {
         }
         let is_left = |left: &Left| {
             let is_new = match is_candidate {
-                // What stands in a candidate the operator judges, unless it came after its last look.
-                true => !is_told(connection, left.hashed),
+                // What stands in a candidate the operator judges, unless it came after its last look or GitHub does not answer.
+                true => !is_told(connection, left.hashed) || is_undetermined(connection, name, left.hashed),
                 false => Some(left.hashed) != token_in_use(connection),
             };
             let is_given_up = self.wanted.anew && Some(left.hashed) == marked(connection);

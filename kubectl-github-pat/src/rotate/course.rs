@@ -91,6 +91,14 @@ fn next_token(connection: &GithubPatConnection, secret: &str) -> Option<HashedTo
     is_next.then_some(hashed)
 }
 
+/// True if this token stands by in this Secret, and the operator cannot tell whether it is usable.
+pub(super) fn is_undetermined(connection: &GithubPatConnection, secret: &str, hashed: HashedToken) -> bool {
+    let Some(candidate) = candidate(connection, secret) else { return false };
+    candidate.usable == ConditionStatus::Unknown
+        && candidate.token.as_ref().is_some_and(|token| token.hashed_token == hashed)
+        && Some(hashed) != token_in_use(connection)
+}
+
 /// The token to which a rotation was begun.
 pub(super) fn marked(connection: &GithubPatConnection) -> Option<HashedToken> {
     connection.annotations().get(ROTATING_TO)?.clone().try_into().ok()

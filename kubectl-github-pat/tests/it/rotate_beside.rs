@@ -139,6 +139,43 @@ async fn a_token_that_was_stored_and_is_not_looked_at_yet_is_not_written_over_by
 }
 
 #[tokio::test]
+async fn a_good_token_of_which_the_operator_cannot_tell_is_not_written_over() {
+    let place = World::place(UNWATCHED);
+    let [old, one, other] = ["unknown-old", "unknown-one", "unknown-other"]
+        .map(|name| place.world.github.token(NewToken::classic(name, "acme-ci")));
+    let known = |secret: &str, token: &str| {
+        let hash = Token::try_from(token.as_bytes()).unwrap().hashed();
+        json!({ "secretName": secret, "host": "simulated", "kind": "Classic", "hashedToken": hash })
+    };
+    place.left("unknown-pat", &old).await;
+    place.left("unknown-two", &one).await;
+    place.connection("unknown", json!({ "standby": [{ "name": "unknown-two" }] })).await;
+    let used = known("unknown-pat", &old);
+    let candidates = json!([
+        { "secretName": "unknown-pat", "inUse": true, "usable": "True", "reason": "Accepted", "token": used },
+        { "secretName": "unknown-two", "usable": "Unknown", "reason": "ServerError", "token": known("unknown-two", &one) },
+    ]);
+    let status =
+        json!({ "observedGeneration": 1, "conditions": [], "token": used, "candidates": candidates });
+    place.status("unknown", status).await;
+    // The test itself has made the connection, as a tool would.
+    let flags = ["--force", "--timeout", "1s"];
+    let ended = place.rotate("unknown", &flags, &other).await;
+    assert!(
+        ended.code == 3 && ended.err.contains("Secret unknown-two holds another good token"),
+        "{ended:?}"
+    );
+    assert_eq!(place.value("unknown-two", "token").await.as_ref(), Some(&one));
+    let ended = place.rotate("unknown", &flags, "").await;
+    assert!(
+        ended.code == 2 && ended.err.contains("going on with the token in Secret unknown-two"),
+        "{ended:?}"
+    );
+    let preferred = place.seen("unknown").await.spec.secret_ref.name;
+    assert_eq!((preferred.as_str(), place.value("unknown-two", "token").await), ("unknown-two", Some(one)));
+}
+
+#[tokio::test]
 async fn of_a_rotation_that_has_ended_meanwhile_no_mark_is_put_back() {
     let place = World::place(UNWATCHED);
     let [old, one, other] = ["ended-old", "ended-one", "ended-other"]
