@@ -124,6 +124,7 @@ pub(crate) async fn run(connect: Connect) -> Result<ExitCode, Error> {
         trial.chosen(&plan.spec, &called, handed.as_ref(), left.as_ref(), (&form, &again)).await?
     };
     if dry_run == DryRun::Server {
+        plan.takes_the_place(&cluster, &trial, &token, left.as_ref()).await?;
         let made = cluster.would_make(&plan.name, &plan.object).await?;
         return dry(&plan, &made, output, "server dry run");
     }
@@ -240,10 +241,7 @@ impl Plan {
         let (left, stored) = self.may_be_made(cluster).await?;
         let SecretKeyRef { name, key } = &self.spec.secret_ref;
         let again = self.again(cluster);
-        if let Some(left) = left {
-            let blind = "hand over that one, or name another Secret for yours";
-            left.gives_way(trial, &self.spec, &self.called(cluster), token.hashed(), [&again, blind]).await?;
-        }
+        self.takes_the_place(cluster, trial, token, left.as_ref()).await?;
         cluster.store(name, key, Some((token, &self.spec.host)), stored, &again).await?;
         match cluster.make(&self.name, &self.object).await {
             Ok(true) => Ok(()),
@@ -258,6 +256,23 @@ impl Plan {
                 )))
             }
         }
+    }
+
+    /// Finds out whether the token may take the place of the one that another run has left.
+    ///
+    /// # Errors
+    ///
+    /// If another one would be lost, or nobody can tell.
+    async fn takes_the_place(
+        &self,
+        cluster: &Cluster,
+        trial: &Trial,
+        token: &Token,
+        left: Option<&Left>,
+    ) -> Result<(), Error> {
+        let Some(left) = left else { return Ok(()) };
+        let (again, blind) = (self.again(cluster), "hand over that one, or name another Secret for yours");
+        left.gives_way(trial, &self.spec, &self.called(cluster), token.hashed(), [&again, blind]).await
     }
 
     /// The command by which a person makes it once more.

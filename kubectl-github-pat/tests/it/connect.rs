@@ -244,6 +244,10 @@ async fn a_secret_of_others_is_not_touched_and_one_of_an_interrupted_run_is() {
                 kubectl github-pat connect cut -n connect with the same values, and without a token, goes on with that one, and yours can \
                 follow by a rotation";
     assert!(ended.err.contains(said), "{ended:?}");
+    // A dry run says what the real one would.
+    let dry = [&flags[..], &["--dry-run", "server"]].concat();
+    let ended = place.plugin_with(admin, &dry, second.as_bytes()).await;
+    assert!((ended.code, ended.out.as_str()) == (3, "") && ended.err.contains(said), "{ended:?}");
     let mut person =
         Person::at(&place, admin, &[&flags[..], &["--kind", "classic", "--dry-run", "server"]].concat());
     person.reads("going on with the token in Secret cut-pat").await;
