@@ -116,7 +116,8 @@ pub(crate) async fn run(connect: Connect) -> Result<ExitCode, Error> {
         ));
     }
     let cluster = way.open().await?;
-    let asked = screen::during("asking the API server what stands in the way", plan.may_be_made(&cluster));
+    let asked =
+        screen::during("asking the API server what stands in the way", plan.may_be_made(&cluster, &trial));
     let (left, _) = asked.await?;
     let (handed, called) = (plan.handed(&trial)?, plan.called(&cluster));
     let token = {
@@ -185,7 +186,11 @@ impl Plan {
     /// # Errors
     ///
     /// What stands in the way.
-    pub(crate) async fn may_be_made(&self, cluster: &Cluster) -> Result<(Option<Left>, Effect), Error> {
+    pub(crate) async fn may_be_made(
+        &self,
+        cluster: &Cluster,
+        trial: &Trial,
+    ) -> Result<(Option<Left>, Effect), Error> {
         let (name, namespace) = (&self.name, &cluster.namespace);
         if let Some(other) =
             self.object.pointer("/metadata/namespace").and_then(Value::as_str).filter(|it| it != namespace)
@@ -212,7 +217,7 @@ impl Plan {
         }
         let (left, seen) = match present {
             Present::There(found) => {
-                (Left::read(&found, key, &self.spec.host, false), Some(Basis::of(&found, key)))
+                (Left::read(&found, key, trial.host(&self.spec.host)?, false), Some(Basis::of(&found, key)))
             }
             Present::Absent => (None, None),
             // What an interrupted run of somebody has left who may not read Secrets.
@@ -238,7 +243,7 @@ impl Plan {
     ///
     /// What came in the way, or what the API server did not let happen.
     pub(crate) async fn write(&self, cluster: &Cluster, trial: &Trial, token: &Token) -> Result<(), Error> {
-        let (left, stored) = self.may_be_made(cluster).await?;
+        let (left, stored) = self.may_be_made(cluster, trial).await?;
         let SecretKeyRef { name, key } = &self.spec.secret_ref;
         let again = self.again(cluster);
         self.takes_the_place(cluster, trial, token, left.as_ref()).await?;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use github_pat_operator::{
     api::{GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status, Usability},
     domain::{Reason, token::HashedToken},
+    settings::Host,
 };
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
@@ -30,11 +31,11 @@ pub(crate) struct Left {
 impl Left {
     /// The token under this key of the Secret; nothing if there is none. It is judged by the host for which it was stored alone, or by that
     /// of the connection that names the Secret already.
-    pub(crate) fn read(secret: &Secret, key: &str, host: &str, is_named: bool) -> Option<Self> {
+    pub(crate) fn read(secret: &Secret, key: &str, host: &Host, is_named: bool) -> Option<Self> {
         let (name, value) = (secret.name_any(), secret.data.as_ref()?.get(key)?);
         let offer = Offer { source: format!("Secret {name}"), bytes: Zeroizing::new(value.0.clone()) };
-        let hashed = offer.hashed()?;
-        let is_for_host = is_named || noted(key, secret.annotations()) == Some((hashed, host));
+        let hashed = offer.hashed(host.legacy_tokens)?;
+        let is_for_host = is_named || noted(key, secret.annotations()) == Some((hashed, &*host.name));
         Some(Left { name, hashed, offer: Some(offer).filter(|_| is_for_host) })
     }
 

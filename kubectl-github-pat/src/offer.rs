@@ -7,7 +7,7 @@ use std::{
 };
 
 use github_pat_operator::{
-    domain::token::{HashedToken, Token},
+    domain::token::{HashedToken, LegacyTokens, Token},
     settings::unread,
 };
 use zeroize::Zeroizing;
@@ -25,9 +25,9 @@ pub(crate) struct Offer {
 }
 
 impl Offer {
-    /// The hash of the token, if it is one.
-    pub(crate) fn hashed(&self) -> Option<HashedToken> {
-        Token::try_from(self.bytes.trim_ascii()).ok().map(|token| token.hashed())
+    /// The hash of the token, if it is one for a host that takes such tokens.
+    pub(crate) fn hashed(&self, legacy: LegacyTokens) -> Option<HashedToken> {
+        Token::parse(self.bytes.trim_ascii(), legacy).ok().map(|token| token.hashed())
     }
 }
 

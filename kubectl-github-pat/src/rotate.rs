@@ -85,7 +85,10 @@ pub(crate) async fn run(rotate: Rotate) -> Result<ExitCode, Error> {
     let rotation = Rotation { cluster: &cluster, trial: &trial, form: &form, wanted, force };
     let connection = cluster.connection(&name).await?;
     let handed = offer::handed(trial.file())?;
-    let asked = handed.as_ref().map_or(Asked::Without, |offer| Asked::With(offer.hashed()));
+    let asked = match &handed {
+        Some(offer) => Asked::With(trial.hashed(&connection.spec, offer)?),
+        None => Asked::Without,
+    };
     let course = next(&cluster, &connection, wanted, asked).await?;
     rotation.takes(&connection, &course, handed.as_ref())?;
     let hashed = match course {
@@ -139,7 +142,8 @@ impl Rotation<'_> {
         handed: Option<&Offer>,
     ) -> Result<(), Error> {
         let (Course::Follow(next) | Course::Prefer(_, next)) = course else { return Ok(()) };
-        if handed.is_none_or(|offer| offer.hashed() == Some(*next)) {
+        let Some(offer) = handed else { return Ok(()) };
+        if self.trial.hashed(&connection.spec, offer)? == Some(*next) {
             return Ok(());
         }
         let (why, otherwise) = match course {

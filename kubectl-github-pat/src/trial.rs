@@ -8,7 +8,11 @@ use std::{
 use github_pat_operator::{
     api::{ConditionStatus, GithubPatConnectionSpec as Spec, SEE_READY, Usability},
     cli::{self, host},
-    domain::{duration::Duration, requirement::State, token::Token},
+    domain::{
+        duration::Duration,
+        requirement::State,
+        token::{HashedToken, Token},
+    },
     judge::{Judged, judge},
     settings::{Host, Settings, SettingsInput},
 };
@@ -93,6 +97,15 @@ impl Trial {
     /// If the settings do not have it.
     pub(crate) fn host(&self, name: &str) -> Result<&Host, Error> {
         Ok(host(&self.settings, name)?)
+    }
+
+    /// The hash of what is offered, if it is a token for the host of this spec.
+    ///
+    /// # Errors
+    ///
+    /// If the settings do not have the host.
+    pub(crate) fn hashed(&self, spec: &Spec, offer: &Offer) -> Result<Option<HashedToken>, Error> {
+        Ok(offer.hashed(self.host(&spec.host)?.legacy_tokens))
     }
 
     /// The file that the token comes from, if one is named.

@@ -107,6 +107,7 @@ impl Rotation<'_> {
         reference: &SecretKeyRef,
     ) -> Result<(Option<Left>, Effect), Error> {
         let SecretKeyRef { name, key } = reference;
+        let host = self.trial.host(&connection.spec.host)?;
         let is_candidate = connection.spec.candidates().any(|candidate| candidate.name == *name);
         let present = self.cluster.secret(name).await?;
         let glimpse = match &present {
@@ -155,7 +156,7 @@ impl Rotation<'_> {
                 connection.name_any()
             )));
         }
-        let left = Left::read(&found, key, &connection.spec.host, is_candidate).filter(is_left);
+        let left = Left::read(&found, key, host, is_candidate).filter(is_left);
         Ok((left, Effect::over(Some(Basis::of(&found, key)))))
     }
 

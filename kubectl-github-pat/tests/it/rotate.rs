@@ -57,10 +57,16 @@ impl Place {
     /// The same for this host.
     pub(crate) async fn left_for(&self, host: &str, name: &str, token: &str) {
         let token_of = Token::try_from(token.as_bytes()).ok();
-        let stored = token_of.map(|token| format!("token={}@{host}", token.hashed()));
+        let noted = token_of.map(|token| format!("{}@{host}", token.hashed()));
+        self.stored(name, token, &noted.unwrap_or_default()).await;
+    }
+
+    /// The same with what the plugin has noted of it: its hash and its host.
+    pub(crate) async fn stored(&self, name: &str, token: &str, noted: &str) {
+        let noted = (!noted.is_empty()).then(|| format!("token={noted}"));
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret",
-            "metadata": { "name": name, "annotations": { "githubpat.dev/stored": stored } },
+            "metadata": { "name": name, "annotations": { "githubpat.dev/stored": noted } },
             "stringData": { "token": token },
         });
         let params = PatchParams::apply("kubectl-github-pat");

@@ -1,7 +1,7 @@
 //! Rotation beside connections of others, and the token that a person hands over beside others that lie there.
 
-use github_pat_operator::domain::token::Token;
-use github_simulator::NewToken;
+use github_pat_operator::domain::token::{LegacyTokens, Token};
+use github_simulator::{NewToken, TokenKind};
 use kube::{ResourceExt, api::PostParams};
 use serde_json::json;
 
@@ -136,6 +136,53 @@ async fn a_token_that_was_stored_and_is_not_looked_at_yet_is_not_written_over_by
     let ended = place.plugin_with(admin, &[&flags[..], &[&second]].concat(), b"").await;
     assert!(ended.code == 2 && ended.err.contains("the next token is in Secret twice-pat"), "{ended:?}");
     assert_eq!(place.value("twice-pat", "token").await, Some(other));
+}
+
+#[tokio::test]
+async fn a_token_of_before_2021_is_gone_on_with_and_not_written_over_where_the_host_takes_such_tokens() {
+    let place = World::place(UNWATCHED);
+    let github = &place.world.github;
+    let made = |name: &str| github.token(NewToken::of(TokenKind::Legacy, name, "acme-ci"));
+    let [old, one, other] = ["before-old", "before-one", "before-other"].map(made);
+    let is_hex = one.len() == 40 && one.bytes().all(|byte| byte.is_ascii_hexdigit());
+    assert!(is_hex, "it has the form of before 2021");
+    let hash = |token: &str| Token::parse(token.as_bytes(), LegacyTokens::Allowed).unwrap().hashed();
+    let settings =
+        format!("hosts: [{{ name: simulated, apiUrl: '{}', legacyTokens: true }}]\n", github.url());
+    let settings = place.world.file("before.yaml", &settings);
+    let admin = place.world.plane.admin_kubeconfig();
+    let run = async |words: &[&str], token: &str| {
+        let flags = [words, &["--config", &settings]].concat();
+        place.plugin_with(admin, &flags, token.as_bytes()).await
+    };
+    // Left by a run that was cut before the connection, which a dry run does not go on with.
+    let noted = |token: &str| format!("{}@simulated", hash(token));
+    place.stored("before-pat", &one, &noted(&one)).await;
+    let connect = ["connect", "before", "--host", "simulated", "--timeout", "1s"];
+    let ended = run(&connect, &other).await;
+    assert!(ended.code == 3 && ended.err.contains("holds another good token"), "{ended:?}");
+    let dry = [&connect[..], &["--dry-run", "server"]].concat();
+    let ended = run(&dry, "").await;
+    assert!(
+        ended.code == 0 && ended.err.contains("going on with the token in Secret before-pat"),
+        "{ended:?}"
+    );
+
+    place.stored("before-used-pat", &old, &noted(&old)).await;
+    place.connection("before-used", json!({})).await;
+    let used = json!({ "secretName": "before-used-pat", "host": "simulated", "kind": "Classic", "hashedToken": hash(&old) });
+    place.status("before-used", json!({ "observedGeneration": 1, "conditions": [], "token": used })).await;
+    let rotate = ["rotate", "before-used", "--in-place", "--force", "--timeout", "1s"];
+    let ended = run(&rotate, &one).await;
+    assert!(ended.code == 2 && ended.err.contains("the next token is in Secret"), "{ended:?}");
+    let ended = run(&rotate, &other).await;
+    assert!(ended.code == 3 && ended.err.contains("nothing was written"), "{ended:?}");
+    // The same one goes on, also once the operator has seen it.
+    let token = json!({ "secretName": "before-used-pat", "host": "simulated", "kind": "Classic", "hashedToken": hash(&one) });
+    place.status("before-used", json!({ "observedGeneration": 1, "conditions": [], "token": token })).await;
+    let ended = run(&rotate, &one).await;
+    assert!(ended.code == 2 && ended.err.contains("going on with the rotation"), "{ended:?}");
+    assert_eq!(place.value("before-used-pat", "token").await, Some(one));
 }
 
 #[tokio::test]

@@ -124,7 +124,7 @@ async fn attempt(
     object_name(&cluster.namespace).map_err(|error| Error::Usage(format!("the namespace is {error}")))?;
     let plan = plan(posted)?;
     let host = site.trial.host(&plan.spec.host)?;
-    let (left, _) = plan.may_be_made(cluster).await?;
+    let (left, _) = plan.may_be_made(cluster, &site.trial).await?;
     let left = left.and_then(|left| left.offer);
     *kept = left.as_ref().map(|left| left.source.clone());
     let called = plan.called(cluster);

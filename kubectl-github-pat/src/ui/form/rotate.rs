@@ -120,7 +120,10 @@ async fn attempt(
     let form = form::Form::default();
     let (trial, wanted, handed) = (&site.trial, wanted.read()?, posted.offer());
     let rotation = Rotation { cluster, trial, form: &form, wanted, force: false };
-    let asked = handed.as_ref().map_or(Asked::Looking, |offer| Asked::With(offer.hashed()));
+    let asked = match &handed {
+        Some(offer) => Asked::With(trial.hashed(&connection.spec, offer)?),
+        None => Asked::Looking,
+    };
     let course = next(cluster, connection, wanted, asked).await?;
     rotation.takes(connection, &course, handed.as_ref())?;
     let reference = match course {
