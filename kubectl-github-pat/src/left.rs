@@ -11,13 +11,16 @@ use github_pat_operator::{
 };
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
+use ring::digest::{SHA256, digest};
 use zeroize::Zeroizing;
 
 use crate::{error::Error, offer::Offer, trial::Trial};
 
-/// The annotation of a Secret that says which token the plugin has stored under which key, by its hash, and for which host: who may write a
-/// Secret and not read it sees its annotations.
-pub(crate) const STORED: &str = "githubpat.dev/stored";
+/// The beginning of the annotations of a Secret that say which token the plugin has stored under a key, by its hash, and for which host: who
+/// may write a Secret and not read it sees its annotations. Each key has its own, so that one of another key takes none away.
+const STORED: &str = "githubpat.dev/stored.";
+/// What an annotation can hold of a key at most; a digest of a longer one is of this length.
+const LONGEST_KEY: usize = 40;
 
 /// A token that was left in a Secret.
 pub(crate) struct Left {
@@ -114,12 +117,56 @@ pub(crate) fn is_dead(status: &Status) -> bool {
 
 /// The hash of the token that was stored under this key, and the host for which.
 fn noted<'a>(key: &str, annotations: &'a BTreeMap<String, String>) -> Option<(HashedToken, &'a str)> {
-    let (of, rest) = annotations.get(STORED)?.split_once('=')?;
+    let (of, rest) = annotations.get(&noted_in(key))?.split_once('=')?;
     let (hash, host) = rest.rsplit_once('@').filter(|_| of == key)?;
     Some((hash.to_owned().try_into().ok()?, host))
+}
+
+/// The annotation for this key. Not each key can be the end of its name, which has 63 characters at most and ends in a letter or digit.
+pub(crate) fn noted_in(key: &str) -> String {
+    let is_end = key.len() < LONGEST_KEY && key.ends_with(|end: char| end.is_ascii_alphanumeric());
+    if is_end {
+        return format!("{STORED}{key}");
+    }
+    let digest = digest(&SHA256, key.as_bytes());
+    let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{STORED}{}", hex.get(..LONGEST_KEY).unwrap_or(&hex))
 }
 
 /// What the annotation says once this token is stored under this key for this host.
 pub(crate) fn note(key: &str, hashed: HashedToken, host: &str) -> String {
     format!("{key}={hashed}@{host}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_key_of_a_secret_has_an_annotation_of_its_own_that_kubernetes_takes() {
+        let (long, longer) = ("k".repeat(200), "k".repeat(201));
+        let digest = noted_in(&long).split_off(STORED.len());
+        let keys = [
+            "token",
+            "a.b_c-d",
+            "ends.",
+            "-",
+            "_",
+            &*"k".repeat(39),
+            &*"k".repeat(40),
+            &*long,
+            &*longer,
+            &*digest,
+        ];
+        let mut names: Vec<_> = keys.map(noted_in).into();
+        for name in &names {
+            let (prefix, rest) = name.split_once('/').unwrap();
+            assert!(prefix == "githubpat.dev" && rest.len() <= 63, "{name}");
+            assert!(rest.ends_with(|end: char| end.is_ascii_alphanumeric()), "{name}");
+        }
+        assert_eq!(names[0], "githubpat.dev/stored.token");
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), keys.len(), "{names:?}");
+    }
 }

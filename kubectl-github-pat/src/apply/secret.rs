@@ -17,7 +17,7 @@ use super::{Effect, is_plugin, is_tool, manager_of, managers_of};
 use crate::{
     cluster::Cluster,
     error::Error,
-    left::{Left, STORED, note},
+    left::{Left, note, noted_in},
 };
 
 /// What stands under the name of a Secret.
@@ -60,7 +60,7 @@ pub(crate) struct Glimpse {
 #[derive(Default)]
 struct Content<'a> {
     data: BTreeMap<&'a str, String>,
-    annotations: BTreeMap<&'a str, String>,
+    annotations: BTreeMap<String, String>,
 }
 
 impl<'a> Content<'a> {
@@ -68,7 +68,7 @@ impl<'a> Content<'a> {
     fn of(key: &'a str, (token, host): (&Token, &str)) -> Self {
         Content {
             data: BTreeMap::from([(key, BASE64_STANDARD.encode(token.expose()))]),
-            annotations: BTreeMap::from([(STORED, note(key, token.hashed(), host))]),
+            annotations: BTreeMap::from([(noted_in(key), note(key, token.hashed(), host))]),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Connections that several people make at once, and what a person is asked for and told to tick.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use github_simulator::NewToken;
 use serde_json::json;
@@ -142,4 +142,38 @@ async fn a_left_token_is_shown_to_no_other_host_and_is_not_lost_to_other_demands
     let ended = run("two").await;
     assert_eq!(ended.code, 0, "one that is of no use holds nobody up: {ended:?}");
     assert_eq!(place.value("two-pat", "token").await.as_ref(), Some(&other));
+}
+
+#[tokio::test]
+async fn of_two_runs_that_were_cut_with_two_keys_of_one_secret_neither_token_is_written_over() {
+    let place = World::place("connect");
+    let connections = json!({
+        "apiGroups": ["githubpat.dev"], "resources": ["githubpatconnections"], "verbs": ["get", "list", "watch", "create", "patch"],
+    });
+    let secrets = json!({ "apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "patch"] });
+    place.allow("keys-writer", json!([connections, secrets])).await;
+    let (admin, blind) =
+        (place.world.plane.admin_kubeconfig(), place.world.plane.user("keys-writer", None).unwrap());
+    let made = |name: &str| place.world.github.token(NewToken::classic(name, "acme-ci"));
+    let [first, second, third] = ["keys-1", "keys-2", "keys-3"].map(made);
+    let run = async |kubeconfig: &Path, key: &str, token: &str| {
+        let name = format!("keys-{key}");
+        let flags = ["connect", &name, "--host", "simulated", "--secret", "keys-pat", "--key", key];
+        place.plugin_with(kubeconfig, &flags, token.as_bytes()).await
+    };
+    place.connection("keys", json!({ "secretRef": { "name": "of-another" } })).await;
+    place.close("githubpatconnections", &["keys", "keys-a", "keys-b"]).await;
+    for (key, token) in [("a", &first), ("b", &second)] {
+        let ended = run(admin, key, token).await;
+        assert_eq!(ended.code, 2, "{ended:?}");
+    }
+    for kubeconfig in [&*blind, admin] {
+        let ended = run(kubeconfig, "a", &third).await;
+        assert!(ended.code == 3 && ended.err.contains("which another run has put there"), "{ended:?}");
+        assert_eq!(place.value("keys-pat", "a").await.as_ref(), Some(&first));
+    }
+    place.open("githubpatconnections", "keys").await;
+    let ended = run(admin, "a", "").await;
+    assert!(ended.code == 0 && ended.err.contains("going on with the token in Secret keys-pat"), "{ended:?}");
+    assert_eq!(place.value("keys-pat", "b").await, Some(second));
 }

@@ -66,7 +66,7 @@ impl Place {
         let noted = (!noted.is_empty()).then(|| format!("token={noted}"));
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret",
-            "metadata": { "name": name, "annotations": { "githubpat.dev/stored": noted } },
+            "metadata": { "name": name, "annotations": { "githubpat.dev/stored.token": noted } },
             "stringData": { "token": token },
         });
         let params = PatchParams::apply("kubectl-github-pat");

@@ -32,6 +32,13 @@ async fn of_a_secret_that_several_connections_read_the_keys_of_others_stay() {
     for (key, expected) in [("a", next[0].as_str()), ("b", next[1].as_str()), ("note", "of somebody")] {
         assert_eq!(place.value("pair-pat", key).await.as_deref(), Some(expected), "{key}");
     }
+    // Each key has its note.
+    let noted = place.secrets().get("pair-pat").await.unwrap().metadata.annotations.unwrap();
+    for (key, token) in ["a", "b"].into_iter().zip(&next) {
+        let hash = Token::try_from(token.as_bytes()).unwrap().hashed();
+        let annotation = format!("githubpat.dev/stored.{key}");
+        assert_eq!(noted.get(&annotation), Some(&format!("{key}={hash}@simulated")), "{key}");
+    }
 }
 
 #[tokio::test]
