@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     Rotation,
-    course::{ROTATING_TO, is_told, is_undetermined, marked, old_token, token_in_use},
+    course::{ROTATING_TO, in_use, is_told, is_undetermined, marked, old_token, token_in_use},
     progress::seen,
 };
 use crate::{
@@ -59,11 +59,8 @@ impl Rotation<'_> {
         (left, stored): (Option<Left>, Effect),
     ) -> Result<HashedToken, Error> {
         let hashed = token.hashed();
-        if token_in_use(connection) == Some(hashed) {
-            let name = connection.name_any();
-            return Err(Error::Usage(format!(
-                "this token is the one in use of {name} already: make another one"
-            )));
+        if token_in_use(connection) == Some(hashed) && !is_put_back(connection, reference, &stored) {
+            return Err(self.is_in_use(connection).await?);
         }
         let SecretKeyRef { name, key } = reference;
         let again = self.again(&connection.name_any());
@@ -98,6 +95,24 @@ impl Rotation<'_> {
             })?;
         }
         Ok(hashed)
+    }
+
+    /// Why the token in use is not the next one.
+    async fn is_in_use(&self, connection: &GithubPatConnection) -> Result<Error, Error> {
+        let (name, secret) = (connection.name_any(), in_use(connection));
+        Ok(Error::Usage(match self.cluster.secret(secret).await? {
+            Present::Absent => {
+                let command = format!("rotate {name} --in-place{}", self.trial.flag());
+                format!(
+                    "this token is the one in use of {name}, and its Secret {secret} was deleted: {} puts it back",
+                    self.cluster.command(&command)
+                )
+            }
+            Present::There(_) | Present::Hidden => format!(
+                "this token is the one in use of {name} already: make another one, and hand it to {}",
+                self.again(&name)
+            ),
+        }))
     }
 
     /// The token in the Secret, if another run has left it there, and how the Secret may take another one.
@@ -248,6 +263,11 @@ impl Rotation<'_> {
         let standby: Vec<_> = others.collect();
         json!({ "metadata": metadata, "spec": { "secretRef": reference, "standby": standby } })
     }
+}
+
+/// True if the token in use goes back to the Secret that had it and was deleted.
+fn is_put_back(connection: &GithubPatConnection, reference: &SecretKeyRef, stored: &Effect) -> bool {
+    reference.name == in_use(connection) && matches!(stored, Effect::Created { .. })
 }
 
 /// Takes away the mark of the rotation to this token.

@@ -85,7 +85,7 @@ pub(super) fn outcome(connection: &GithubPatConnection, hashed: HashedToken) -> 
             );
         }
         None => sheet.line([Cell::new(format!(
-            "{name} uses the next token, and GitHub never accepted the one before"
+            "{name} uses this token, and there is no other one to revoke: GitHub never accepted one before it"
         ))]),
     }
     sheet

@@ -98,3 +98,24 @@ async fn another_token_takes_the_place_of_a_good_next_one_if_the_person_says_so(
     assert_eq!(ended.code, 2, "{ended:?}");
     place.goes_to("anew-said", &next).await;
 }
+
+#[tokio::test]
+async fn a_token_in_use_whose_secret_was_deleted_is_put_back() {
+    let place = World::place("rotate");
+    let token = place.connected("put-back").await;
+    let refused = place.rotate("put-back", &["--in-place"], &token).await;
+    assert!(
+        refused.code == 3 && refused.err.contains("is the one in use of put-back already"),
+        "{refused:?}"
+    );
+    place.secrets().delete("put-back-pat", &DeleteParams::default()).await.unwrap();
+    let refused = place.rotate("put-back", &[], &token).await;
+    let next = "its Secret put-back-pat was deleted: kubectl github-pat rotate put-back --in-place -n rotate puts it back";
+    assert!(refused.code == 3 && refused.err.contains(next), "{refused:?}");
+    assert_eq!(place.names("put-back-pat").await, [""; 0]);
+    let ended = place.rotate("put-back", &["--in-place"], &token).await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(place.value("put-back-pat", "token").await.as_ref(), Some(&token));
+    place.until("put-back", "Ready").await;
+    assert_eq!(place.seen("put-back").await.annotations().get(MARKER), None);
+}
