@@ -14,6 +14,7 @@ mod error;
 
 mod apply;
 mod cluster;
+mod rights;
 
 mod form;
 mod offer;

@@ -27,6 +27,7 @@ use crate::{
     error::Error,
     form::Form,
     offer::{self, Offer},
+    rights::may_follow,
     screen, status,
     trial::{Source, Trial},
     wait::{Ended, follow},
@@ -91,6 +92,7 @@ pub(crate) async fn run(rotate: Rotate) -> Result<ExitCode, Error> {
     };
     let course = next(&cluster, &connection, wanted, asked).await?;
     rotation.takes(&connection, &course, handed.as_ref())?;
+    may_follow(&cluster, &name).await?;
     let hashed = match course {
         Course::Follow(hashed) => {
             screen::say(&format!("going on with the rotation of {name} that was begun"));

@@ -1,19 +1,12 @@
 //! What the user may write, so that no form is shown in vain.
 
 use github_pat_operator::api::GithubPatConnection;
-use k8s_openapi::api::authorization::v1::{
-    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+
+use crate::{
+    cluster::Cluster,
+    rights::{CONNECTIONS, Need, SECRETS, may},
+    rotate::Course,
 };
-use kube::{Api, api::PostParams};
-
-use crate::{cluster::Cluster, rotate::Course};
-
-/// A resource and its group.
-const CONNECTIONS: (&str, &str) = ("githubpatconnections", "githubpat.dev");
-const SECRETS: (&str, &str) = ("secrets", "");
-
-/// A verb, and the resource for which it is needed.
-type Need = (&'static str, (&'static str, &'static str));
 
 /// What somebody wants to do by a form: the verbs without which it is in vain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +80,7 @@ pub(super) async fn lacking(cluster: &Cluster, intent: Intent) -> Option<String>
     let namespace = &cluster.namespace;
     for need in intent.needs() {
         // Where the API server does not tell, it is asked again before anything is written.
-        if may(cluster, Some(namespace), *need).await == Some(false) {
+        if may(cluster, (Some(namespace), None), *need).await == Some(false) {
             let (verb, (resource, _)) = need;
             return Some(format!(
                 "You may not {verb} {resource} in namespace {namespace}, so you can look and not write: {} shows what you may.",
@@ -100,27 +93,8 @@ pub(super) async fn lacking(cluster: &Cluster, intent: Intent) -> Option<String>
 
 /// True if the API server lets the user list and watch the connections of all namespaces.
 pub(super) async fn may_look_everywhere(cluster: &Cluster) -> bool {
-    let [lists, watches] = ["list", "watch"].map(|verb| may(cluster, None, (verb, CONNECTIONS)));
+    let [lists, watches] = ["list", "watch"].map(|verb| may(cluster, (None, None), (verb, CONNECTIONS)));
     tokio::join!(lists, watches) == (Some(true), Some(true))
-}
-
-/// Nothing where the API server does not tell.
-async fn may(cluster: &Cluster, namespace: Option<&str>, need: Need) -> Option<bool> {
-    let (verb, (resource, group)) = need;
-    let attributes = ResourceAttributes {
-        namespace: namespace.map(str::to_owned),
-        verb: Some(verb.to_owned()),
-        resource: Some(resource.to_owned()),
-        group: Some(group.to_owned()),
-        ..ResourceAttributes::default()
-    };
-    let review = SelfSubjectAccessReview {
-        spec: SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() },
-        ..SelfSubjectAccessReview::default()
-    };
-    let api: Api<SelfSubjectAccessReview> = Api::all(cluster.client.clone());
-    let asked = cluster.call("ask what you may", api.create(&PostParams::default(), &review)).await;
-    asked.ok()?.status.map(|status| status.allowed)
 }
 
 #[cfg(test)]

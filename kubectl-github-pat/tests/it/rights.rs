@@ -240,3 +240,37 @@ async fn at_a_terminal_each_of_three_users_gets_as_far_as_their_rights_and_no_to
     let mut person = Person::at(&place, &user("seer"), &["status", "seat"]);
     assert_eq!(person.ends().await, 0, "{}", person.seen);
 }
+
+#[tokio::test]
+async fn who_may_not_watch_is_told_before_anything_is_written() {
+    let place = World::place("rights");
+    let [used, next] = ["unseen-used", "unseen-next"]
+        .map(|name| place.world.github.token(NewToken::classic(name, "acme-ci")));
+    place.secret("unseen-pat", &used).await;
+    place.connection("unseen", json!({})).await;
+    place.until("unseen", "Ready").await;
+    let before = place.names("unseen").await;
+    let secrets = json!({ "apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "patch"] });
+    for (user, verbs, verb) in [
+        ("blinker", json!(["get", "list", "create", "patch"]), "watch"),
+        ("lister", json!(["get", "watch", "create", "patch"]), "list"),
+    ] {
+        let connections =
+            json!({ "apiGroups": ["githubpat.dev"], "resources": ["githubpatconnections"], "verbs": verbs });
+        place.allow(user, json!([connections, secrets])).await;
+        let kubeconfig = place.world.plane.user(user, None).unwrap();
+        for (words, name) in [
+            (&["connect", "unseen-too", "--host", "simulated", "--kind", "classic"] as &[&str], "unseen-too"),
+            (&["rotate", "unseen", "--force"], "unseen"),
+        ] {
+            let mut person = Person::at(&place, &kubeconfig, words);
+            assert_eq!(person.ends().await, 2, "{user}: {}", person.seen);
+            let said = format!("you may not {verb} connection {name} in namespace rights");
+            assert!(person.seen.contains(&said), "{user}: {}", person.seen);
+            assert!(!person.seen.contains("Paste the token"), "{user}: {}", person.seen);
+            let ended = place.plugin_with(&kubeconfig, words, next.as_bytes()).await;
+            assert!(ended.code == 2 && ended.err.contains(&said), "{user}: {ended:?}");
+            assert_eq!(place.names("unseen").await, before, "{user}");
+        }
+    }
+}
