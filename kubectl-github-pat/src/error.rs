@@ -24,7 +24,7 @@ pub(crate) enum Error {
     #[error("cannot read the terminal: {0}; the token can also come from --token-file or a pipe")]
     Terminal(std::io::Error),
     /// A token was judged, and it is not usable.
-    #[error("nothing was written, since the token is {}", .0.words())]
+    #[error("nothing was written, since the token is {}{}", .0.words(), next_step(*.0))]
     Rejected(Usability),
     /// A person has given up.
     #[error("interrupted; nothing was written")]
@@ -89,6 +89,14 @@ impl Error {
                 unless_a_token(&innermost(other))
             ),
         })
+    }
+}
+
+/// What to do after this verdict, which itself says what is wrong with a token.
+const fn next_step(usability: Usability) -> &'static str {
+    match usability {
+        Usability::Undetermined => ": the same command a little later asks GitHub once more",
+        Usability::Usable | Usability::NotUsable => "",
     }
 }
 

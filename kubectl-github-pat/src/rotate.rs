@@ -158,8 +158,9 @@ impl Rotation<'_> {
             }
         };
         Err(Error::Usage(format!(
-            "another token than the one that you hand over comes next, since {why}: nothing was written; rotate to that one first, without \
-             a token{otherwise}"
+            "another token than the one that you hand over comes next, since {why}: nothing was written; {} without a token goes on with \
+             that one{otherwise}",
+            self.again(&connection.name_any())
         )))
     }
 

@@ -112,6 +112,8 @@ async fn a_token_that_is_not_usable_writes_nothing() {
         );
         let explained = format!("\n  kubectl github-pat explain {reason} says more\n");
         assert_eq!(ended.err.contains(&explained), code == 1, "{row}: {}", ended.err);
+        let later = "the same command a little later asks GitHub once more";
+        assert_eq!(ended.err.contains(later), code == 2, "{row}: {}", ended.err);
         if input.len() > 20 {
             holds_no(&ended.err, &input);
         }

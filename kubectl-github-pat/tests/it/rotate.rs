@@ -140,6 +140,8 @@ async fn the_next_token_takes_over_and_the_page_to_revoke_the_old_one_is_told() 
     let same = place.rotate("ci", &[], &third).await;
     assert_eq!(same.code, 3, "{same:?}");
     assert!(same.err.contains("is the one in use of ci already"), "{}", same.err);
+    let next = "make another one, and hand it to kubectl github-pat rotate ci -n rotate";
+    assert!(same.err.contains(next), "{}", same.err);
 }
 
 #[tokio::test]

@@ -83,6 +83,8 @@ async fn a_token_that_is_handed_over_is_not_dropped_for_another_one() {
         let ended = place.rotate("drop", flags, input).await;
         assert_eq!(ended.code, 3, "{ended:?}");
         assert!(ended.err.contains("another token than the one that you hand over"), "{}", ended.err);
+        let next = "kubectl github-pat rotate drop -n rotate without a token goes on with that one";
+        assert!(ended.err.contains(next), "{}", ended.err);
         holds_no(&ended.err, &handed);
         assert_eq!(place.seen("drop").await.spec.sources().collect::<Vec<_>>(), ["drop-pat", "drop-two"]);
     }
