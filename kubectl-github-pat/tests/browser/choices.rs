@@ -116,12 +116,28 @@ pub(crate) async fn sent_and_not_answered(browser: &Browser, place: &Place, hold
     browser.runs("document.querySelector('select[name=host]').value = 'simulated'").await;
     browser.one("input[name=token]").await.send_keys(&*token).await.unwrap();
     hold.send(Wire::Silent).unwrap();
+    // A second click, and Enter in a field, send nothing more.
     let script = format!(
         "const token = document.querySelector('input[name=token]');
         const progress = document.querySelector('[data-progress]');
-        const told = () => fetch(`http://{address}/${{token.value.length}}/${{encodeURIComponent(progress.textContent)}}`, {{ mode: 'no-cors' }});
-        document.querySelector('form[data-secret]').addEventListener('submit', () => setTimeout(told, 0));
-        setTimeout(() => document.querySelector('button[value=connect]:not(.default)').click(), 0);"
+        const form = document.querySelector('form[data-secret]');
+        const button = document.querySelector('button[value=connect]:not(.default)');
+        let sent = 0;
+        const told = () => {{
+            const off = [...form.querySelectorAll('button')].filter((button) => button.disabled).length;
+            button.click();
+            form.requestSubmit();
+            const text = encodeURIComponent(progress.textContent);
+            fetch(`http://{address}/${{token.value.length}}/${{sent}}/${{off}}/${{text}}`, {{ mode: 'no-cors' }});
+        }};
+        form.addEventListener('submit', (event) => {{
+            if (event.defaultPrevented) return;
+            sent += 1;
+            if (sent === 1) setTimeout(told, 0);
+        }});
+        // The field is empty by then, which would be enough.
+        form.noValidate = true;
+        setTimeout(() => {{ button.click(); button.click(); }}, 0);"
     );
     let heard = async {
         let (mut stream, _) = told.accept().await.unwrap();
@@ -132,7 +148,7 @@ pub(crate) async fn sent_and_not_answered(browser: &Browser, place: &Place, hold
     };
     // The driver may hold back the end of the script until the form is answered, which nobody does before it was heard.
     let (_, heard) = tokio::join!(browser.runs(&script), tokio::time::timeout(SOON, heard));
-    assert_eq!(heard.unwrap().trim_end(), "GET /0/GitHub%20is%20asked%20%E2%80%A6 HTTP/1.1");
+    assert_eq!(heard.unwrap().trim_end(), "GET /0/1/3/GitHub%20is%20asked%20%E2%80%A6 HTTP/1.1");
     browser.reads("slowly").await;
     browser.arrives("/connections/ui/slowly").await;
     flows::bypass_policy(browser, false).await;

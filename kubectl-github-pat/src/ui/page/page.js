@@ -225,20 +225,23 @@ document.querySelector("form.filter")?.addEventListener("submit", (event) => {
   }
 });
 
-// A token does not stay in its field: not after the form was sent, nor when the browser shows an old page again.
+// A token does not stay in its field: not after the form was sent, nor when the browser shows an old page again. While the form is on its
+// way nothing is sent again: a browser would drop what it has sent first, wherever the program is with it.
 for (const form of document.querySelectorAll("form[data-secret]")) {
-  const clear = () => {
+  let isSent = false;
+  const turn = (isOff) => {
+    isSent = isOff;
+    for (const button of form.querySelectorAll("button")) button.disabled = isOff;
     for (const field of form.querySelectorAll("input[type=password]")) field.value = "";
+    for (const place of form.querySelectorAll("[data-progress]")) place.textContent = isOff ? "GitHub is asked …" : "";
   };
-  form.addEventListener("submit", () => {
-    for (const place of form.querySelectorAll("[data-progress]")) place.textContent = "GitHub is asked …";
-    // The browser has taken the fields by then.
-    setTimeout(clear, 0);
+  form.addEventListener("submit", (event) => {
+    if (isSent) return event.preventDefault();
+    isSent = true;
+    // The browser has taken the fields by then, and which button was pressed.
+    setTimeout(() => turn(true), 0);
   });
-  window.addEventListener("pageshow", () => {
-    clear();
-    for (const place of form.querySelectorAll("[data-progress]")) place.textContent = "";
-  });
+  window.addEventListener("pageshow", () => turn(false));
 }
 document.getElementById("rejected")?.focus();
 // The answer to a form stands in the history with what was sent: loaded anew, it would be sent once more, to whoever answers by then.

@@ -194,7 +194,8 @@ async fn the_next_token_goes_through_the_form_to_safe_to_revoke() {
     let form = page.get(path).await.text;
     assert!(
         form.contains("The next token goes to Secret turn-pat-next")
-            && form.contains("/settings/tokens/new?scopes=repo"),
+            && form.contains("/settings/tokens/new?scopes=repo")
+            && form.contains("name=\"token\" autocomplete=\"off\" spellcheck=\"false\" required"),
         "{form}"
     );
     let bad = github.token(NewToken::classic("turn-bad", "acme-ci").scopes(&["gist"]));
