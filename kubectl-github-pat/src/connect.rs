@@ -90,8 +90,8 @@ pub(crate) struct Plan {
     pub(crate) spec: Spec,
     /// The token in the manifest, if there is one.
     offer: Option<Offer>,
-    /// Whether it was read from a manifest.
-    is_manifest: bool,
+    /// Where another Secret is named.
+    elsewhere: &'static str,
 }
 
 pub(crate) async fn run(connect: Connect) -> Result<ExitCode, Error> {
@@ -102,7 +102,7 @@ pub(crate) async fn run(connect: Connect) -> Result<ExitCode, Error> {
         Some(path) => Plan::read(path, name)?,
         None => {
             let secret = secret.unwrap_or_else(|| format!("{name}-pat"));
-            Plan::made(name, demands.or_asked()?.spec(&secret, key.as_deref()))?
+            Plan::made(name, demands.or_asked()?.spec(&secret, key.as_deref()), "by --secret")?
         }
     };
     trial.host(&plan.spec.host)?;
@@ -155,20 +155,20 @@ impl Plan {
                 "the connection in the manifest has what looks like a token, which belongs into a Secret alone (not repeated here)".to_owned(),
             ));
         }
-        Ok(Plan { name, object, spec, offer, is_manifest: true })
+        Ok(Plan { name, object, spec, offer, elsewhere: "in spec.secretRef of the manifest" })
     }
 
-    /// What is to be written for a connection of this spec.
+    /// What is to be written for a connection of this spec. `elsewhere` is where another Secret is named.
     ///
     /// # Errors
     ///
     /// If the spec cannot be read.
-    pub(crate) fn made(name: String, spec: Value) -> Result<Plan, Error> {
+    pub(crate) fn made(name: String, spec: Value, elsewhere: &'static str) -> Result<Plan, Error> {
         let read: Spec = from_value("spec", &spec).map_err(Error::Usage)?;
         let object = json!({
             "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection", "metadata": { "name": name }, "spec": spec,
         });
-        Ok(Plan { name, object, spec: read, offer: None, is_manifest: false })
+        Ok(Plan { name, object, spec: read, offer: None, elsewhere })
     }
 
     /// What is handed over: by the file that is named, else by the manifest, else by a pipe.
@@ -216,7 +216,7 @@ impl Plan {
         {
             return Err(Error::Usage(format!(
                 "there is a Secret {secret} in namespace {namespace} already, and it is not overwritten: name another one {}",
-                if self.is_manifest { "in spec.secretRef of the manifest" } else { "by --secret" }
+                self.elsewhere
             )));
         }
         let (left, seen) = match present {
@@ -285,7 +285,7 @@ impl Plan {
     }
 
     /// The command by which a person makes it once more.
-    fn again(&self, cluster: &Cluster) -> String {
+    pub(crate) fn again(&self, cluster: &Cluster) -> String {
         let command = cluster.command(&format!("connect {}", self.name));
         format!("{command} with the same values")
     }

@@ -76,6 +76,8 @@ pub(crate) struct Rotation<'a> {
     pub(crate) trial: &'a Trial,
     pub(crate) form: &'a Form,
     pub(crate) wanted: Wanted<'a>,
+    /// Where the person names another Secret.
+    pub(crate) elsewhere: &'static str,
     pub(crate) force: bool,
 }
 
@@ -83,7 +85,8 @@ pub(crate) async fn run(rotate: Rotate) -> Result<ExitCode, Error> {
     let Rotate { name, source, form, secret, in_place, anew, force, timeout, way } = rotate;
     let (trial, cluster) = (source.trial()?, way.open().await?);
     let wanted = Wanted { secret: secret.as_deref(), in_place, anew };
-    let rotation = Rotation { cluster: &cluster, trial: &trial, form: &form, wanted, force };
+    let elsewhere = "by --secret";
+    let rotation = Rotation { cluster: &cluster, trial: &trial, form: &form, wanted, elsewhere, force };
     let connection = cluster.connection(&name).await?;
     let handed = offer::handed(trial.file())?;
     let asked = match &handed {
@@ -123,7 +126,7 @@ impl Rotation<'_> {
     }
 
     /// The command by which a person rotates this connection, with this flag too.
-    fn once_more(&self, name: &str, flag: &str) -> String {
+    pub(super) fn once_more(&self, name: &str, flag: &str) -> String {
         let there = match self.wanted.secret {
             _ if self.wanted.in_place => " --in-place".to_owned(),
             Some(secret) => format!(" --secret {secret}"),
@@ -258,7 +261,9 @@ mod tests {
             (&named, Some("other"), false, format!(" --secret other{config}")),
         ] {
             let wanted = Wanted { secret, in_place, anew: true };
-            let rotation = Rotation { cluster: &cluster, trial, form: &form, wanted, force: false };
+            let elsewhere = "by --secret";
+            let rotation =
+                Rotation { cluster: &cluster, trial, form: &form, wanted, elsewhere, force: false };
             assert_eq!(rotation.again("ci"), format!("kubectl github-pat rotate ci{expected} -n team-b"));
         }
     }

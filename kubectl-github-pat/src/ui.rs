@@ -10,6 +10,7 @@ mod filter;
 mod form;
 mod health;
 mod mirror;
+mod note;
 mod opening;
 mod overview;
 mod posted;

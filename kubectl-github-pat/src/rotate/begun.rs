@@ -45,8 +45,16 @@ pub(crate) async fn next(
     Ok(match (course(connection, Wanted { anew, ..wanted }), overwritten) {
         (begun @ Course::Follow(_), _) => begun,
         (_, Some(reference)) => Course::Store(reference.clone()),
+        (Course::Prefer(reference, _), None) if is_gone(cluster, &reference.name).await? => {
+            Course::Store(reference)
+        }
         (course, None) => course,
     })
+}
+
+/// True if the Secret was deleted, which the operator hears a little later.
+async fn is_gone(cluster: &Cluster, secret: &str) -> Result<bool, Error> {
+    Ok(matches!(cluster.secret(secret).await?, Present::Absent))
 }
 
 /// True if the rotation that was begun is over, or another token takes the place of the one to which it was: GitHub refuses that one, or
@@ -65,8 +73,7 @@ async fn is_left(
     match seen(connection, begun) {
         Seen::Reached => Ok(may_be_another),
         Seen::Stalled if may_be_another => Ok(true),
-        // The operator hears of it a little later.
-        _ => Ok(matches!(cluster.secret(holder(connection, begun)).await?, Present::Absent)),
+        _ => is_gone(cluster, holder(connection, begun)).await,
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     Rotation,
-    course::{ROTATING_TO, in_use, is_told, is_undetermined, marked, old_token, token_in_use},
+    course::{Course, ROTATING_TO, in_use, is_told, is_undetermined, marked, old_token, token_in_use},
     progress::seen,
 };
 use crate::{
@@ -44,6 +44,28 @@ impl Rotation<'_> {
         let again = self.again(&connection.name_any());
         self.cluster.store(&reference.name, &reference.key, None, tried, &again).await?;
         Ok((left, stored))
+    }
+
+    /// Finds out what stands in the way of this course, before a person makes a token; gives the token that another run has left.
+    ///
+    /// # Errors
+    ///
+    /// What stands in the way.
+    pub(crate) async fn tried(
+        &self,
+        connection: &GithubPatConnection,
+        course: &Course,
+    ) -> Result<Option<Left>, Error> {
+        match course {
+            Course::Follow(_) => Ok(None),
+            Course::Prefer(reference, hashed) => {
+                self.may_be_preferred(connection, reference)?;
+                let patch = self.patch(connection, reference, Some(*hashed));
+                self.cluster.change(connection, &patch, Effect::DryRun).await?;
+                Ok(None)
+            }
+            Course::Store(reference) => Ok(self.prepare(connection, reference).await?.0),
+        }
     }
 
     /// Stores a token that was judged usable, and makes it the preferred one. What was prepared tells what stands in the Secret.
@@ -138,8 +160,10 @@ impl Rotation<'_> {
         };
         if let Some(tool) = tool.filter(|_| !self.force) {
             return Err(Error::Usage(format!(
-                "Secret {name} is written by {tool}, which would put back what was there: store the token there, name another Secret by \
-                 --secret, or add --force"
+                "Secret {name} is written by {tool}, which would put back what was there: store the token there, name another Secret {}, or \
+                 {} writes it all the same",
+                self.elsewhere,
+                self.once_more(&connection.name_any(), " --force")
             )));
         }
         let is_left = |left: &Left| {
@@ -167,8 +191,9 @@ impl Rotation<'_> {
             && (!is_ours(&found, key) || is_named(self.cluster, name, Some(connection)).await?);
         if is_foreign {
             return Err(Error::Usage(format!(
-                "there is a Secret {name} already, which connection {} does not name: name another one by --secret",
-                connection.name_any()
+                "there is a Secret {name} already, which connection {} does not name: name another one {}",
+                connection.name_any(),
+                self.elsewhere
             )));
         }
         let left = Left::read(&found, key, host, is_candidate).filter(is_left);
@@ -179,7 +204,7 @@ impl Rotation<'_> {
     fn for_the_blind(&self, connection: &GithubPatConnection, reference: &SecretKeyRef) -> String {
         let status = self.cluster.command(&format!("status {}", connection.name_any()));
         match self.changes_spec(connection, reference) {
-            true => "hand over that one, or name another Secret by --secret for yours".to_owned(),
+            true => format!("hand over that one, or name another Secret {} for yours", self.elsewhere),
             false => {
                 format!(
                     "hand over that one, wait until {status} shows that the operator has looked at it, or name another Secret for yours"
@@ -233,11 +258,15 @@ impl Rotation<'_> {
     ) -> Result<(), Error> {
         let is_changed = self.changes_spec(connection, reference);
         match tool_behind(connection, ["spec", "secretRef"]).filter(|_| is_changed && !self.force) {
-            Some(tool) => Err(Error::Usage(format!(
-                "spec.secretRef of connection {} is written by {tool}, which would put it back: change it there, store the token in place \
-                 by --in-place, or add --force",
-                connection.name_any()
-            ))),
+            Some(tool) => {
+                let name = connection.name_any();
+                let [in_place, force] = ["--in-place", "--force"]
+                    .map(|flag| self.cluster.command(&format!("rotate {name} {flag}{}", self.trial.flag())));
+                Err(Error::Usage(format!(
+                    "spec.secretRef of connection {name} is written by {tool}, which would put it back: change it there, or {in_place} stores the \
+                     token over the one in use, or {force} changes it all the same"
+                )))
+            }
             None => Ok(()),
         }
     }

@@ -1,6 +1,7 @@
 //! `ui` as a browser, another page and another user of the machine meet it.
 
 mod api;
+mod before;
 mod connection;
 mod door;
 mod forms;

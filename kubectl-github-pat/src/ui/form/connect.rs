@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::super::{
     detail::EVENTS,
+    note::Note,
     posted::Posted,
     rights::{Intent, lacking},
     site::{Failure, Html, Site},
@@ -23,6 +24,7 @@ use crate::{
     cluster::{Cluster, object_name},
     connect::{Demands, Plan},
     error::Error,
+    left::Left,
 };
 
 /// The fields that are flags of the command: the flag, what it is called, and an example.
@@ -56,8 +58,8 @@ struct Form {
     problem: Option<String>,
     verdict: Option<Verdict>,
     links: Option<Links>,
-    /// Where a token lies that an earlier run has left.
-    left: Option<String>,
+    /// What is said of a token that an earlier run has left.
+    left: Option<Note>,
 }
 
 struct Flag {
@@ -99,7 +101,13 @@ pub(in super::super) async fn take(
 ) -> Result<Response, Failure> {
     let cluster = site.cluster(posted.text("namespace"));
     let mut form = Form::new(&site, |name| posted.text(name));
-    match attempt(&site, &cluster, &posted, &mut form.left).await {
+    let mut left = None;
+    let came = attempt(&site, &cluster, &posted, &mut left).await;
+    if let (Some(left), Ok(plan), false) = (left, plan(&posted), matches!(came, Ok(Outcome::Made(_)))) {
+        let (called, again) = (plan.called(&cluster), plan.again(&cluster));
+        form.left = Note::of(&site.trial, &plan.spec, &called, &left, &again).await.ok();
+    }
+    match came {
         Ok(Outcome::Made(name)) => {
             let place = format!("/connections/{}/{}", cluster.namespace, name);
             return Ok(Redirect::to(&place).into_response());
@@ -118,21 +126,21 @@ async fn attempt(
     site: &Site,
     cluster: &Cluster,
     posted: &Posted,
-    kept: &mut Option<String>,
+    kept: &mut Option<Left>,
 ) -> Result<Outcome, Error> {
     posted.has_no_token_elsewhere()?;
     object_name(&cluster.namespace).map_err(|error| Error::Usage(format!("the namespace is {error}")))?;
     let plan = plan(posted)?;
     let host = site.trial.host(&plan.spec.host)?;
     let (left, _) = plan.may_be_made(cluster, &site.trial).await?;
-    let left = left.and_then(|left| left.offer);
-    *kept = left.as_ref().map(|left| left.source.clone());
+    *kept = left;
     let called = plan.called(cluster);
     if posted.text("step") == "form" {
         return Ok(Outcome::Open(links(host, &called, &plan.spec, None, &[])));
     }
-    let offer = posted.offer().or(left).ok_or_else(|| Error::Usage("paste the token".to_owned()))?;
-    let (judged, token) = site.trial.verdict(&plan.spec, &called, &offer).await?;
+    let (handed, left) = (posted.offer(), kept.as_ref().and_then(|left| left.offer.as_ref()));
+    let offer = handed.as_ref().or(left).ok_or_else(|| Error::Usage("paste the token".to_owned()))?;
+    let (judged, token) = site.trial.verdict(&plan.spec, &called, offer).await?;
     let Some(token) = token else { return Ok(Outcome::Rejected(Verdict::of(&judged, Timestamp::now()))) };
     plan.write(cluster, &site.trial, &token).await?;
     Ok(Outcome::Made(plan.name))
@@ -152,7 +160,7 @@ fn plan(posted: &Posted) -> Result<Plan, Error> {
     let single = ["host", "kind"].map(|flag| (flag, posted.text(flag).to_owned()));
     let demands = Demands::of(flags.chain(single))?;
     let key = Some(posted.text("key")).filter(|key| !key.is_empty());
-    Plan::made(connection, demands.spec(&secret, key))
+    Plan::made(connection, demands.spec(&secret, key), "under Secret of the token")
 }
 
 /// As a flag has several words.
@@ -162,6 +170,11 @@ fn words(text: &str) -> String {
 }
 
 impl Form {
+    /// False if a token was left that does.
+    fn needs_a_token(&self) -> bool {
+        self.left.as_ref().is_none_or(|left| !left.is_enough)
+    }
+
     /// The form with these values, but for what may be a token, wherever somebody has put it.
     fn new<'a>(site: &Site, value: impl Fn(&str) -> &'a str) -> Self {
         let value =

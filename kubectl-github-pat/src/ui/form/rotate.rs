@@ -18,6 +18,7 @@ use serde::Deserialize;
 
 use super::super::{
     detail::EVENTS,
+    note::Note,
     posted::Posted,
     rights::lacking_to_rotate,
     site::{Failure, Html, Site},
@@ -47,6 +48,8 @@ struct Form {
     problem: Option<String>,
     verdict: Option<Verdict>,
     links: Option<Links>,
+    /// What is said of a token that an earlier run has left.
+    left: Option<Note>,
 }
 
 /// Where the next token goes.
@@ -77,6 +80,9 @@ pub(in super::super) async fn show(
     if let Some(course) = &form.course {
         form.lacking = lacking_to_rotate(&site.cluster(&namespace), course, &connection).await;
     }
+    if form.lacking.is_none() {
+        form.is_tried(&site, &connection, &wanted).await;
+    }
     Ok(Html(StatusCode::OK, form).into_response())
 }
 
@@ -106,6 +112,7 @@ pub(in super::super) async fn take(
         Ok(Outcome::Rejected(verdict)) => form.verdict = Some(verdict),
         Err(error) => form.problem = Some(error.to_string()),
     }
+    form.is_tried(&site, &connection, &wanted).await;
     Ok(Html(StatusCode::UNPROCESSABLE_ENTITY, form).into_response())
 }
 
@@ -118,8 +125,9 @@ async fn attempt(
 ) -> Result<Outcome, Error> {
     posted.has_no_token_elsewhere()?;
     let form = form::Form::default();
-    let (trial, wanted, handed) = (&site.trial, wanted.read()?, posted.offer());
-    let rotation = Rotation { cluster, trial, form: &form, wanted, force: false };
+    let (trial, handed) = (&site.trial, posted.offer());
+    let rotation = wanted.rotation(site, cluster, &form)?;
+    let wanted = rotation.wanted;
     let asked = match &handed {
         Some(offer) => Asked::With(trial.hashed(&connection.spec, offer)?),
         None => Asked::Looking,
@@ -150,6 +158,17 @@ impl Wanted {
         Ok(rotate::Wanted { secret: self.secret()?, in_place, anew })
     }
 
+    /// The rotation that they want.
+    fn rotation<'a>(
+        &'a self,
+        site: &'a Site,
+        cluster: &'a Cluster,
+        form: &'a form::Form,
+    ) -> Result<Rotation<'a>, Error> {
+        let (wanted, elsewhere) = (self.read()?, "under Another Secret");
+        Ok(Rotation { cluster, trial: &site.trial, form, wanted, elsewhere, force: false })
+    }
+
     /// The Secret that the person names.
     fn secret(&self) -> Result<Option<&str>, Error> {
         let named = Some(self.secret.as_str()).filter(|name| !name.is_empty());
@@ -161,6 +180,11 @@ impl Wanted {
 }
 
 impl Form {
+    /// False if a token was left that does.
+    fn needs_a_token(&self) -> bool {
+        self.left.as_ref().is_none_or(|left| !left.is_enough)
+    }
+
     async fn new(site: &Site, namespace: &str, connection: &GithubPatConnection, wanted: &Wanted) -> Self {
         let name = connection.metadata.name.clone().unwrap_or_default();
         let course = match wanted.read() {
@@ -186,8 +210,28 @@ impl Form {
             lacking: None,
             problem,
             verdict: None,
+            left: None,
             links: host.ok().map(|host| links(host, &called, &connection.spec, None, &[])),
             name,
+        }
+    }
+
+    /// Says what stands in the way of what comes next, and what another run has left there, before a person makes a token.
+    async fn is_tried(&mut self, site: &Site, connection: &GithubPatConnection, wanted: &Wanted) {
+        let (cluster, form) = (site.cluster(&self.namespace), form::Form::default());
+        let (Some(course), Ok(rotation)) = (&self.course, wanted.rotation(site, &cluster, &form)) else {
+            return;
+        };
+        let tried = async {
+            let Some(left) = rotation.tried(connection, course).await? else { return Ok(None) };
+            let (called, again) = (format!("{}/{}", self.namespace, self.name), rotation.again(&self.name));
+            Note::of(&site.trial, &connection.spec, &called, &left, &again).await.map(Some)
+        };
+        let tried = tried.await;
+        match tried {
+            Ok(left) => self.left = left,
+            Err(error) if self.problem.is_none() => self.problem = Some(error.to_string()),
+            Err(_) => {}
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use github_pat_operator::api::{GithubPatConnection, Phase};
 use github_simulator::NewToken;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use reqwest::{Method, StatusCode, header::LOCATION};
 use serde_json::json;
 
@@ -17,7 +17,7 @@ impl Page {
     }
 
     /// Sends these fields as the page's own form.
-    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(super) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let form = ("form", self.form_token().await);
         let mut body = form_urlencoded::Serializer::new(String::new());
         let body = body.append_pair(form.0, &form.1).extend_pairs(fields).finish();
@@ -25,7 +25,7 @@ impl Page {
     }
 }
 
-async fn open(place: &Place) -> Page {
+pub(super) async fn open(place: &Place) -> Page {
     Page::open(place, place.world.plane.admin_kubeconfig(), &[]).await
 }
 
@@ -398,41 +398,4 @@ async fn a_form_of_another_page_and_a_user_without_rights_write_nothing() {
     let listed: serde_json::Value =
         serde_json::from_str(&page.until("/api/v1/connections?name=looked", "looked-by").await.text).unwrap();
     assert_eq!(listed["total"], 2, "{listed}");
-}
-
-#[tokio::test]
-async fn a_rotation_that_was_begun_is_left_for_another_token_by_the_form_too() {
-    let place = World::place("ui");
-    let page = open(&place).await;
-    let [used, before, first, second, third] = ["used", "before", "first", "second", "third"]
-        .map(|name| place.world.github.token(NewToken::classic(&format!("left-{name}"), "acme-ci")));
-    let made = [("name", "left"), ("namespace", "ui"), ("host", "simulated"), ("token", &used)];
-    let made = page.post("/connect", &made).await;
-    assert_eq!(made.status, StatusCode::SEE_OTHER, "{}", made.text);
-    place.until("left", "Ready").await;
-    let path = "/connections/ui/left/rotate";
-    let begun = page.post(path, &[("token", &before)]).await;
-    assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.text);
-    page.until("/connections/ui/left", "SafeToRevoke, begun ").await;
-    page.until(path, "The next token goes to Secret left-pat,").await;
-    let begun = page.post(path, &[("token", &first)]).await;
-    assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.text);
-    let shown = page.until(path, "A rotation was begun and is not over").await.text;
-    let link = format!("{path}?anew=yes");
-    assert!(shown.contains(&format!("href=\"{link}\"")) && !shown.contains("name=\"token\""), "{shown}");
-    let refused = page.post(path, &[("token", &second)]).await;
-    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.text);
-    assert_eq!(place.value("left-pat", "token").await, Some(first));
-    let form = page.get(&link).await.text;
-    assert!(form.contains("name=\"anew\" value=\"yes\"") && form.contains("name=\"token\""), "{form}");
-    let begun = page.post(path, &[("anew", "yes"), ("token", &second)]).await;
-    assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.text);
-    assert_eq!(place.value("left-pat", "token").await, Some(second));
-    // Of a Secret that was deleted nobody has to say so.
-    place.secrets().delete("left-pat", &DeleteParams::default()).await.unwrap();
-    let form = page.get(path).await.text;
-    assert!(form.contains("The next token goes to Secret left-pat"), "{form}");
-    let begun = page.post(path, &[("token", &third)]).await;
-    assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.text);
-    assert_eq!(place.value("left-pat", "token").await, Some(third));
 }
