@@ -134,6 +134,7 @@ async fn attempt(
     };
     let course = next(cluster, connection, wanted, asked).await?;
     rotation.takes(connection, &course, handed.as_ref())?;
+    is_as_shown(&course, posted.text("next"))?;
     let reference = match course {
         Course::Follow(hashed) => return Ok(Outcome::Begun(hashed)),
         Course::Prefer(reference, hashed) => {
@@ -149,6 +150,20 @@ async fn attempt(
     let (judged, token) = site.trial.verdict(&connection.spec, &called, offer).await?;
     let Some(token) = token else { return Ok(Outcome::Rejected(Verdict::of(&judged, Timestamp::now()))) };
     Ok(Outcome::Begun(rotation.put(connection, &reference, &token, (left, stored)).await?))
+}
+
+/// Finds out whether what comes next is still the token of this hash, which the page has shown; nothing is as it shows none.
+fn is_as_shown(course: &Course, shown: &str) -> Result<(), Error> {
+    let is_next = match course {
+        Course::Follow(next) | Course::Prefer(_, next) => next.to_string() == shown,
+        Course::Store(_) => false,
+    };
+    match is_next || shown.is_empty() {
+        true => Ok(()),
+        false => Err(Error::Usage(
+            "another token comes next than the one that this page has shown: nothing was written; this is how it is now".to_owned(),
+        )),
+    }
 }
 
 impl Wanted {

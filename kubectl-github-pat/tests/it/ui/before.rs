@@ -1,5 +1,6 @@
 //! What the forms tell before a person makes a token, and the rotation that was begun before.
 
+use github_pat_operator::domain::token::Token;
 use github_simulator::NewToken;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use reqwest::StatusCode;
@@ -137,4 +138,36 @@ async fn a_form_says_what_a_token_is_worth_that_an_earlier_run_has_left() {
         );
         assert!(text.contains(&said) && text.contains(required), "{text}");
     }
+}
+
+#[tokio::test]
+async fn the_token_that_the_page_has_shown_is_the_one_that_comes_next() {
+    let place = World::place("ui");
+    let page = open(&place).await;
+    let tokens = ["used", "one", "two"]
+        .map(|name| place.world.github.token(NewToken::classic(&format!("shown-{name}"), "acme-ci")));
+    let made = [("name", "shown"), ("namespace", "ui"), ("host", "simulated"), ("token", tokens[0].as_str())];
+    let made = page.post("/connect", &made).await;
+    assert_eq!(made.status, StatusCode::SEE_OTHER, "{}", made.text);
+    place.secret("shown-one", &tokens[1]).await;
+    place.secret("shown-two", &tokens[2]).await;
+    let params = PatchParams { field_manager: Some("kubectl-edit".to_owned()), ..PatchParams::default() };
+    let patch = json!({ "spec": { "standby": [{ "name": "shown-one" }, { "name": "shown-two" }] } });
+    place.connections().patch("shown", &params, &Patch::Merge(patch)).await.unwrap();
+    let path = "/connections/ui/shown/rotate";
+    page.until(path, "A usable token stands by in Secret shown-one").await;
+    let chosen = page.until(&format!("{path}?secret=shown-two"), "stands by in Secret shown-two").await.text;
+    assert!(
+        chosen.contains("name=\"secret\" value=\"shown-two\"") && chosen.contains("name=\"next\""),
+        "{chosen}"
+    );
+    let [_, one, two] = tokens.map(|token| Token::try_from(token.as_bytes()).unwrap().hashed().to_string());
+    let refused = page.post(path, &[("secret", "shown-two"), ("next", &one)]).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.text);
+    assert!(refused.text.contains("another token comes next than the one"), "{}", refused.text);
+    let preferred = async || place.connections().get("shown").await.unwrap().spec.secret_ref.name;
+    assert_eq!(preferred().await, "shown-pat");
+    let begun = page.post(path, &[("secret", "shown-two"), ("next", &two)]).await;
+    assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.text);
+    assert_eq!(preferred().await, "shown-two");
 }
