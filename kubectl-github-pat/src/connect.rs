@@ -98,11 +98,18 @@ pub(crate) async fn run(connect: Connect) -> Result<ExitCode, Error> {
     let Connect { name, demands, manifest, secret, key, source, form, dry_run, output, timeout, way } =
         connect;
     let trial = source.trial()?;
+    let mut opened = None;
     let mut plan = match &manifest {
         Some(path) => Plan::read(path, name)?,
         None => {
             let secret = secret.unwrap_or_else(|| format!("{name}-pat"));
-            Plan::made(name, demands.or_asked()?.spec(&secret, key.as_deref()), "by --secret")?
+            let plan = |demands: &Demands| {
+                Plan::made(name.clone(), demands.spec(&secret, key.as_deref()), "by --secret")
+            };
+            if demands.are_asked_for() {
+                opened = plan(&demands)?.before_questions(&trial, &way, dry_run).await?;
+            }
+            plan(&demands.or_asked()?)?
         }
     };
     trial.host(&plan.spec.host)?;
@@ -116,7 +123,10 @@ pub(crate) async fn run(connect: Connect) -> Result<ExitCode, Error> {
                 .to_owned(),
         ));
     }
-    let cluster = way.open().await?;
+    let cluster = match opened {
+        Some(cluster) => cluster,
+        None => way.open().await?,
+    };
     let asked =
         screen::during("asking the API server what stands in the way", plan.may_be_made(&cluster, &trial));
     let (left, _) = asked.await?;
@@ -169,6 +179,24 @@ impl Plan {
             "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection", "metadata": { "name": name }, "spec": spec,
         });
         Ok(Plan { name, object, spec: read, offer: None, elsewhere })
+    }
+
+    /// Finds out what stands in the way before a person answers questions; gives the cluster, unless it is not to be asked.
+    async fn before_questions(
+        &self,
+        trial: &Trial,
+        way: &Way,
+        dry_run: DryRun,
+    ) -> Result<Option<Cluster>, Error> {
+        trial.host(&self.spec.host)?;
+        if dry_run == DryRun::Client {
+            return Ok(None);
+        }
+        let cluster = way.open().await?;
+        let asked =
+            screen::during("asking the API server what stands in the way", self.may_be_made(&cluster, trial));
+        asked.await?;
+        Ok(Some(cluster))
     }
 
     /// What is handed over: by the file that is named, else by the manifest, else by a pipe.

@@ -79,19 +79,24 @@ impl Demands {
         })
     }
 
-    /// Asks for what is missing, if nothing is said of the token and a person is there.
-    ///
-    /// # Errors
-    ///
-    /// If the person gives up.
-    pub(super) fn or_asked(mut self) -> Result<Self, Error> {
+    /// True if nothing is said of the token and a person is there.
+    pub(super) fn are_asked_for(&self) -> bool {
         let is_said = !self.kinds.is_empty()
             || !self.scopes.is_empty()
             || !self.permissions.is_empty()
             || [&self.organizations, &self.repositories, &self.pushes, &self.packages]
                 .iter()
                 .any(|names| !names.is_empty());
-        if is_said || !terminal::is_there() {
+        !is_said && terminal::is_there()
+    }
+
+    /// Asks for what is missing, if nothing is said of the token and a person is there.
+    ///
+    /// # Errors
+    ///
+    /// If the person gives up.
+    pub(super) fn or_asked(mut self) -> Result<Self, Error> {
+        if !self.are_asked_for() {
             return Ok(self);
         }
         self.kinds = until("Which kind of token, classic or fine-grained?", |answer| {

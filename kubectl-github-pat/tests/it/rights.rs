@@ -208,7 +208,18 @@ async fn at_a_terminal_each_of_three_users_gets_as_far_as_their_rights_and_no_to
         assert!(!person.seen.contains("Paste the token"), "{name} is not asked in vain: {}", person.seen);
         assert_eq!(place.names("seat").await, [""; 0], "{name}");
     }
+    // Nor does anybody answer questions in vain.
     let writer = user("writer");
+    for (user, host, code, expected) in [
+        (&user("stranger"), "simulated", 2, "you may not read connection seat in namespace rights"),
+        (&user("seer"), "simulated", 2, "you may not write connection seat"),
+        (&writer, "nowhere", 3, "there is no host nowhere in the settings"),
+    ] {
+        let mut person = Person::at(&place, user, &["connect", "seat", "--host", host]);
+        assert_eq!(person.ends().await, code, "{host}: {}", person.seen);
+        assert!(person.seen.contains(expected), "{host}: {}", person.seen);
+        assert!(!person.seen.contains("Which kind of token"), "{host}: {}", person.seen);
+    }
     let mut person = Person::at(&place, &writer, &connect);
     person.reads("Paste the token").await;
     assert!(!person.is_shown());
