@@ -47,9 +47,13 @@ pub(crate) async fn deleted(browser: &Browser, place: &Place) {
 
 /// The API server goes away, and comes again.
 pub(crate) async fn away(browser: &Browser, hold: &watch::Sender<Wire>) {
-    for (path, expected) in [
-        ("/connections/ui/leaves", "Not up to date: cannot read connection leaves in namespace ui"),
-        ("/", "What is shown is as it was at"),
+    for (path, expected, kept) in [
+        (
+            "/connections/ui/leaves",
+            "Not up to date: cannot read connection leaves in namespace ui",
+            "usable since",
+        ),
+        ("/", "What is shown is as it was at", "leaves"),
     ] {
         browser.goto(path).await;
         browser.reads("Live").await;
@@ -58,7 +62,8 @@ pub(crate) async fn away(browser: &Browser, hold: &watch::Sender<Wire>) {
         browser.reads(expected).await;
         browser.reads("Not up to date").await;
         assert_eq!(browser.runs(IS_STALE).await, true, "{path}");
-        browser.reads("leaves").await;
+        let shown = browser.runs("return document.querySelector('main').innerText").await;
+        assert!(shown.as_str().unwrap().contains(kept), "{path}: {shown}");
         hold.send(Wire::Open).unwrap();
         browser.reads("Live").await;
         assert_eq!(browser.runs(IS_STALE).await, false, "{path}");
@@ -132,6 +137,14 @@ pub(crate) async fn ended_before_the_eyes(place: &Place) {
     browser.reads(OVER).await;
     let impostor = Impostor::at(&browser.origin).await;
     is_over(&browser, &impostor, 0).await;
+    // As if the page had not heard of the end yet when it asks for what has changed.
+    browser.runs("isOver = false; source = { close() {} }; hold(false); say(''); refresh();").await;
+    browser.reads(OVER).await;
+    {
+        let heard = impostor.heard.lock().unwrap();
+        assert!(heard.len() == 1 && heard[0].starts_with("GET / "), "{heard:?}");
+    }
+    is_over(&browser, &impostor, 1).await;
     browser.end().await;
 }
 

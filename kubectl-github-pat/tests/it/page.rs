@@ -13,7 +13,7 @@ use reqwest::{
 };
 use tokio::process::{Child, Command};
 
-use crate::world::{PLUGIN, Place, SOON, holds_no};
+use crate::world::{PLUGIN, Place, SOON, holds_no, processes_hold_no};
 
 /// The page, served, and a browser that may have opened the link.
 pub(crate) struct Page {
@@ -79,13 +79,7 @@ impl Page {
     /// Fails if the token stands in anything that the program has written, or that others may see of it.
     pub(crate) fn is_silent_about(&self, token: &str) {
         let process = format!("/proc/{}", self.process());
-        for name in ["cmdline", "environ"] {
-            match std::fs::read(format!("{process}/{name}")) {
-                Ok(text) => holds_no(&String::from_utf8_lossy(&text), token),
-                // Whoever is not root may not even look.
-                Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied, "{name}"),
-            }
-        }
+        processes_hold_no(self.process(), token);
         let mut files: Vec<_> = ["out", "err"].map(|name| self.folder.join(name)).into();
         let left = std::fs::read_dir(&self.folder).unwrap().map(|entry| entry.unwrap().path());
         let left: Vec<_> = left.filter(|path| !files.contains(path)).collect();

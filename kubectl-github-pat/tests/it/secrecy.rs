@@ -3,7 +3,7 @@
 use github_simulator::NewToken;
 use tokio::io::AsyncBufReadExt;
 
-use crate::world::{SOON, UNWATCHED, World, holds_no, run};
+use crate::world::{SOON, UNWATCHED, World, holds_no, processes_hold_no, run};
 
 /// The subcommands and flags that take a value, as docs/cli.md has them.
 fn taking_a_value() -> Vec<[String; 2]> {
@@ -107,4 +107,41 @@ async fn no_flag_argument_or_variable_has_a_token_repeated() {
         holds_no(&ended.err, &token);
     }
     std::fs::remove_file(manifest).unwrap();
+}
+
+/// The process itself is older than its token, so what the search is worth is seen where there is something to find.
+#[test]
+fn a_token_in_the_arguments_or_the_environment_of_a_process_is_found() {
+    let token = github_simulator::token_text_for(github_simulator::TokenKind::Classic, 7);
+    let script = "sleep 60 & wait";
+    for (row, arguments, variable, is_found) in [
+        ("nowhere", ["-c", script, "sh", ""], "", false),
+        ("an argument", ["-c", script, "sh", token.as_str()], "", true),
+        ("a variable, which its child has too", ["-c", script, "sh", ""], token.as_str(), true),
+    ] {
+        let mut command = std::process::Command::new("sh");
+        let mut child = command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("OF", variable)
+            .spawn()
+            .unwrap();
+        let children = format!("/proc/{0}/task/{0}/children", child.id());
+        let deadline = std::time::Instant::now() + SOON;
+        let grandchild: u32 = loop {
+            let started = std::fs::read_to_string(&children).unwrap();
+            if let Some(started) = started.split_whitespace().next() {
+                break started.parse().unwrap();
+            }
+            assert!(std::time::Instant::now() < deadline, "{row}: nothing was started");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        };
+        let found = std::panic::catch_unwind(|| processes_hold_no(child.id(), &token)).is_err();
+        let ended = std::process::Command::new("kill").arg(grandchild.to_string()).status();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(ended.unwrap().success());
+        assert_eq!(found, is_found, "{row}");
+    }
 }

@@ -13,7 +13,7 @@ use tokio::{
     process::Child,
 };
 
-use crate::world::{PLUGIN, Place, SOON, holds_no};
+use crate::world::{PLUGIN, Place, SOON, holds_no, processes_hold_no};
 
 /// A person at a terminal in which the plugin runs.
 pub(crate) struct Person {
@@ -89,12 +89,7 @@ impl Person {
     pub(crate) fn is_silent_about(&self, place: &Place, token: &str) {
         // What is forbidden to processes without privileges root alone can look into.
         let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
-        let files: &[&str] = if is_root { &["cmdline", "environ"] } else { &["cmdline"] };
-        for file in files {
-            let text = std::fs::read(format!("/proc/{}/{file}", self.id())).unwrap();
-            assert!(!text.is_empty(), "{file}");
-            holds_no(&String::from_utf8_lossy(&text), token);
-        }
+        processes_hold_no(self.id(), token);
         let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.id())).unwrap();
         let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
         assert_eq!(core.split_whitespace().take(2).collect::<Vec<_>>(), ["0", "0"], "a dump would have it");

@@ -1,6 +1,7 @@
 //! One cluster, one GitHub and one operator for all tests, each of which has a namespace of its own.
 
 use std::{
+    io::ErrorKind,
     path::{Path, PathBuf},
     process::{Output, Stdio},
     sync::{OnceLock, mpsc},
@@ -274,4 +275,27 @@ pub(crate) async fn run_with(arguments: &[&str], variables: &[(&str, &str)], inp
 
 pub(crate) fn from<T: serde::de::DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value).unwrap()
+}
+
+/// Fails if the token stands in the arguments or the environment of the process or of one that it has started, as far as others may look.
+#[track_caller]
+pub(crate) fn processes_hold_no(process: u32, token: &str) {
+    let mut open = vec![process];
+    while let Some(process) = open.pop() {
+        for name in ["cmdline", "environ"] {
+            match std::fs::read(format!("/proc/{process}/{name}")) {
+                Ok(text) => holds_no(&String::from_utf8_lossy(&text), token),
+                // Whoever is not root may not even look; one that was started may have ended.
+                Err(error) => assert!(
+                    [ErrorKind::PermissionDenied, ErrorKind::NotFound].contains(&error.kind()),
+                    "{name}: {error}"
+                ),
+            }
+        }
+        let tasks = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+        for task in tasks {
+            let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            open.extend(children.split_whitespace().map(|child| child.parse::<u32>().unwrap()));
+        }
+    }
 }
