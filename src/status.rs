@@ -78,6 +78,8 @@ pub struct After<'a> {
     pub following: Option<&'a Following>,
     /// When the outputs had been written.
     pub acted: Timestamp,
+    /// When this process last replaced another token in an output, as far as the status may not tell of it yet.
+    pub rewritten: Option<Timestamp>,
     /// Who else still has the token that was in use before, if that was looked up.
     pub holders: Option<&'a Holders>,
 }

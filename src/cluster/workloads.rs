@@ -105,7 +105,7 @@ pub async fn roll_out(
     }
 }
 
-/// Has the Pods of the workload replaced, once for each token: the annotation says for which.
+/// Has the Pods of the workload replaced, once for each mark: the annotation has it.
 ///
 /// # Errors
 ///
@@ -114,9 +114,9 @@ pub async fn restart(
     client: &Client,
     connection: &ObjectKey,
     workload: &Workload,
-    hash: &str,
+    mark: &str,
 ) -> Result<(), Fault> {
-    let annotations = BTreeMap::from([(annotation(connection), hash)]);
+    let annotations = BTreeMap::from([(annotation(connection), mark)]);
     let patch = serde_json::json!({ "spec": { "template": { "metadata": { "annotations": annotations } } } });
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
     let request = Request::new(path(connection, workload.kind));

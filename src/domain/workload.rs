@@ -60,7 +60,7 @@ impl std::fmt::Display for Workload {
 /// What a workload says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RollOut {
-    /// The value of our annotation in its pod template: the hash of the token that it was restarted for last.
+    /// The value of our annotation in its pod template: the [`mark`] of the token that it was restarted for last.
     pub restarted_for: Option<String>,
     /// A Deployment that is paused, or whose Pods are replaced by hand only (`OnDelete`).
     pub held: Option<Held>,
@@ -108,13 +108,25 @@ pub enum Restart {
     Done,
 }
 
+/// What is noted of a restart: the hash of the token, and after a blank when outputs had to be written anew with it, if they had to.
+pub fn mark(hash: &str, written_anew: Option<Timestamp>) -> String {
+    written_anew.map_or_else(|| hash.to_owned(), |at| format!("{hash} {at}"))
+}
+
+/// True if a restart of which this was noted brought the token to every Pod. A rotation in which nothing had to be written anew
+/// wants no other instant.
+fn is_for(noted: &str, hash: &str, written_anew: Option<Timestamp>) -> bool {
+    let (of, _) = noted.split_once(' ').unwrap_or((noted, ""));
+    if written_anew.is_some() { noted == mark(hash, written_anew) } else { of == hash }
+}
+
 /// Where the restart for the token of this hash is.
 ///
 /// A roll-out has ended when `kubectl rollout status` would say so:
 /// <https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#complete-deployment>.
-pub fn restart(workload: Option<&RollOut>, hash: &str) -> Restart {
+pub fn restart(workload: Option<&RollOut>, hash: &str, written_anew: Option<Timestamp>) -> Restart {
     let Some(workload) = workload else { return Restart::Missing };
-    if workload.restarted_for.as_deref() != Some(hash) {
+    if !workload.restarted_for.as_deref().is_some_and(|noted| is_for(noted, hash, written_anew)) {
         return if workload.held == Some(Held::Paused) { Restart::Paused } else { Restart::Due };
     }
     let RollOut { wanted, replaced, total, updated, available, .. } = *workload;
@@ -239,7 +251,24 @@ mod tests {
             ),
         ];
         for (name, workload, expected) in rows {
-            assert_eq!(restart(workload.as_ref(), "new"), expected, "{name}");
+            assert_eq!(restart(workload.as_ref(), "new", None), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_had_to_be_written_anew_restarts_a_workload_once_more() {
+        let at = |second| Some(Timestamp::from_second(second).unwrap());
+        let rows = [
+            ("restarted before", mark("new", None), at(60), Restart::Due),
+            ("restarted since", mark("new", at(60)), at(60), Restart::Done),
+            ("written anew once more", mark("new", at(60)), at(120), Restart::Due),
+            ("another token", mark("old", at(60)), at(60), Restart::Due),
+            ("nothing was written anew in this rotation", mark("new", at(60)), None, Restart::Done),
+            ("another token, and nothing was", mark("old", at(60)), None, Restart::Due),
+        ];
+        for (name, noted, anew, expected) in rows {
+            let workload = RollOut { restarted_for: Some(noted), ..rolled_out() };
+            assert_eq!(restart(Some(&workload), "new", anew), expected, "{name}");
         }
     }
 }

@@ -91,6 +91,9 @@ pub(super) async fn act<'a>(
     let is_gone =
         |name: &str| decision.stands.iter().any(|(known, stand)| *known == name && !stand.is_ours());
     record.rare.others.retain(is_gone);
+    if record.rare.rewritten.is_some_and(|at| is_told(at.into(), connection, observed)) {
+        record.rare.rewritten = None;
+    }
     // Former versions come and go with each token.
     let named = observed.seen.demand.outputs.iter().map(|output| &*output.secret_name);
     record.retain_outputs(named.chain(observed.seen.found.iter().map(Found::name)));
@@ -110,6 +113,15 @@ pub(super) async fn act<'a>(
     }
     acting.outcomes.acted = Timestamp::now();
     acting.outcomes
+}
+
+/// True if the status says that the outputs were published after that, or tells of no rotation that would have to say it.
+fn is_told(rewritten: Timestamp, connection: &Connection, observed: &Observed) -> bool {
+    let Some(status) = connection.status.as_ref().filter(|status| status.leaves().is_some()) else {
+        return true;
+    };
+    let token = observed.seen.token.yes().map(|token| token.hashed);
+    token.and_then(|token| status.published(token)).is_some_and(|published| published >= rewritten)
 }
 
 /// Deletes versions that nothing names any more.
@@ -225,6 +237,10 @@ impl Acting<'_, '_> {
             Outcome::Written(entry) => {
                 self.record.rare.others.retain(|kept| kept != name);
                 self.tell(change);
+                let mut found = self.observed.seen.found.iter();
+                if found.any(|found| found.name() == name && found.has_another_token()) {
+                    self.record.rare.rewritten = Some(Timestamp::now().into());
+                }
                 let stamp = self.stamp(name);
                 self.record.verify(name, &entry.version, stamp, Holds::Wanted, true);
                 self.wrote(&key, entry);

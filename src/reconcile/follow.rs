@@ -13,7 +13,8 @@ use crate::{
         decide::{Change, Decision, Plan, Stand, unnamed as unnamed_versions},
         event::{Event, EventType, WORKLOAD_RESTARTED},
         probing::schedule::later,
-        workload::{Following, Restart, Workload, restart},
+        token::HashedToken,
+        workload::{Following, Restart, Workload, mark, restart},
     },
 };
 
@@ -35,10 +36,16 @@ pub(super) async fn follow(
         !outcomes.stands.is_empty() && outcomes.stands.iter().all(|(_, stand)| *stand == Stand::Wanted);
     let digest = connection.status.as_ref().filter(|_| is_written && connection.was_judged())?;
     let published = digest.published(token).filter(|published| *published <= observed.seen.now);
+    // The status is to say first that it was published anew.
+    let rewritten = record.rare.rewritten.map(Timestamp::from);
+    if published.is_some_and(|at| observed.seen.finds_another_token() || rewritten > Some(at)) {
+        return None;
+    }
     let mut following = Following { published, ..Following::default() };
     if published.is_some() {
         for workload in &spec.restart {
-            let restart = match restarted(connection, workload, &token.to_string(), ctx).await {
+            let wanted = (token, digest.written_anew());
+            let restart = match restarted(connection, workload, wanted, ctx).await {
                 Ok(restart) => restart,
                 Err(fault) => refused(connection, workload, &fault),
             };
@@ -140,20 +147,20 @@ fn is_old(told: Option<Timestamp>, record: &Record, ctx: &Context) -> bool {
     last.is_none_or(|last| later(last, ctx.settings().heartbeat) <= Timestamp::now())
 }
 
-/// Has the Pods of the workload replaced, if that was not done yet for this token.
+/// Has the Pods of the workload replaced, if that was not done yet for this token, or since the outputs were written anew with it.
 async fn restarted(
     connection: &Connection,
     workload: &Workload,
-    hash: &str,
+    (token, written_anew): (HashedToken, Option<Timestamp>),
     ctx: &Context,
 ) -> Result<Restart, Fault> {
-    let key = &connection.key;
+    let (key, hash) = (&connection.key, token.to_string());
     let stands = workloads::roll_out(&ctx.client, key, workload).await?;
-    let found = restart(stands.as_ref(), hash);
+    let found = restart(stands.as_ref(), &hash, written_anew);
     if found != Restart::Due || ctx.has_let_go(connection) {
         return Ok(found);
     }
-    workloads::restart(&ctx.client, key, workload, hash).await?;
+    workloads::restart(&ctx.client, key, workload, &mark(&hash, written_anew)).await?;
     tracing::info!(connection = %key, workload = %workload, "workload restarted");
     let message = format!("{workload} was restarted, since its Pods shall take the new token");
     let event = Event::new(EventType::Normal, WORKLOAD_RESTARTED, message);

@@ -32,6 +32,8 @@ pub(super) struct Memory {
     pub(super) asked_on_request: Option<Second>,
     /// When the consumers were listed last.
     pub(super) looked: Option<Second>,
+    /// When another token in an output was replaced last, while the status does not say yet that it was published anew.
+    pub(super) rewritten: Option<Second>,
     /// Until when the connections of others are waited for before they are listed again, with a sum of all that the status says meanwhile.
     pub(super) awaits_others: Option<(Sum, Instant)>,
     /// Since when the first answer about the token is awaited.

@@ -43,6 +43,7 @@ const PATIENCE_WITH_NEW: Duration = Duration::from_secs(30);
 struct After<'a> {
     following: Option<&'a Following>,
     holders: Option<&'a Holders>,
+    rewritten: Option<Timestamp>,
     heard: bool,
 }
 
@@ -95,6 +96,7 @@ pub(super) async fn report(
             lists_consumers: settings.consumers,
             following: outcomes.following.as_ref(),
             acted: outcomes.acted,
+            rewritten: record.rare.rewritten.map(Timestamp::from),
             holders: Some(&holders),
         },
         web: host.map(|host| &*host.addresses.web_url),
@@ -110,6 +112,7 @@ pub(super) async fn report(
     let after = After {
         following: outcomes.following.as_ref(),
         holders: Some(&holders),
+        rewritten: record.rare.rewritten.map(Timestamp::from),
         heard: observed.seen.has_heard(),
     };
     say_it(connection, say, &after, observed.seen.timing.heartbeat, record, ctx).await

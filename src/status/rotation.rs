@@ -38,10 +38,20 @@ fn is_proven(pass: &Pass<'_>) -> bool {
     is_accepted && judgement.requirements.yes().is_some()
 }
 
-/// What another writer keeps changing may hold the old token again in the next moment.
 fn is_published(pass: &Pass<'_>) -> bool {
-    let is_contended = |(_, stand): &(String, Stand)| matches!(stand, Stand::Refused(finding) if finding.reason == Reason::Contended);
-    pass.stands.iter().all(|(_, stand)| *stand == Stand::Wanted) && !pass.others.iter().any(is_contended)
+    pass.stands.iter().all(|(_, stand)| *stand == Stand::Wanted) && !is_contended(pass)
+}
+
+/// What another writer keeps changing may hold the old token again in the next moment.
+fn is_contended(pass: &Pass<'_>) -> bool {
+    let mut others = pass.others.iter();
+    others.any(|(_, stand)| matches!(stand, Stand::Refused(finding) if finding.reason == Reason::Contended))
+}
+
+/// True if an output had another token, or may have had one, since every output held the new one at that instant.
+fn is_undone(published: Timestamp, pass: &Pass<'_>) -> bool {
+    let was_rewritten = pass.after.rewritten.is_some_and(|rewritten| rewritten > published);
+    was_rewritten || pass.seen.finds_another_token() || is_contended(pass)
 }
 
 fn is_restarted(pass: &Pass<'_>) -> bool {
@@ -177,6 +187,7 @@ fn begun(old_token: RotatedToken, new_token: RotatedToken, now: Timestamp) -> Ro
         message,
         old_token_ended: None,
         published_at: None,
+        written_anew_at: None,
         other_connections: None,
         revoke_at: None,
     }
@@ -225,8 +236,12 @@ pub(super) fn after(
 /// The rotation in the phase in which it is now, with what to do next.
 fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> RotationStatus {
     let closed = GATES.iter().find(|(_, is_open)| !is_open(pass)).map(|(phase, _)| *phase);
+    // While it is not proven nothing is written, so that the instant is of use still.
+    let published = rotation.published_at.as_ref().filter(|_| closed != Some(Phase::Proving));
+    let is_undone = published.is_some_and(|at| is_undone(at.0, pass));
     // Nobody has looked since.
-    if closed == Some(Phase::WaitingForConsumers) && closed == Some(rotation.phase) && !is_looked(pass) {
+    let is_as_before = closed == Some(Phase::WaitingForConsumers) && closed == Some(rotation.phase);
+    if is_as_before && !is_undone && !is_looked(pass) {
         return rotation;
     }
     let ended = rotation.old_token_ended.clone().or_else(|| found_ended(&rotation.old_token, pass));
@@ -253,14 +268,18 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
     let is_published = phase > Phase::Publishing;
     let written_at = pass.seen.now.max(pass.after.acted);
     // What lies ahead was written by a clock that was wrong.
-    let published_at = rotation.published_at.clone().filter(|at| at.0 <= rounded_up(written_at));
+    let published_at =
+        rotation.published_at.clone().filter(|at| !is_undone && at.0 <= rounded_up(written_at));
     let published_at = published_at.or_else(|| is_published.then(|| time(rounded_up(written_at))));
+    let written_anew_at = is_undone.then(|| time(rounded_up(written_at)));
+    let written_anew_at = written_anew_at.or_else(|| rotation.written_anew_at.clone());
     RotationStatus {
         phase,
         new_token,
         message,
         old_token_ended: ended,
         published_at,
+        written_anew_at,
         other_connections,
         revoke_at,
         ..rotation

@@ -141,6 +141,42 @@ async fn a_new_token_restarts_each_workload_once_and_the_roll_out_is_waited_for(
 }
 
 #[tokio::test]
+async fn an_output_that_was_put_back_has_its_workload_restarted_once_more() {
+    let world = World::audited().await;
+    deployment(&world, "builder", false).await;
+    world.rights.add("restartWorkloads=true");
+    let _operator = world.operator().await;
+    connected(&world, json!([{ "kind": "Deployment", "name": "builder" }])).await;
+    let old = world.secrets().get("ci-env").await.unwrap();
+    world.secret("ci", &world.github.token(NewToken::classic("new", "acme-ci"))).await;
+    let hash = phase(&world, Phase::Restarting, "Deployment builder (0 of 2 Pods are new)").await;
+    until_restarted(&world, "builder", &hash).await;
+    let rotation = || async {
+        let seen = world.connections().get("ci").await.unwrap();
+        seen.status.unwrap().rotation.unwrap()
+    };
+    let published = rotation().await.published_at.unwrap();
+    // The instants have whole seconds.
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let mut put_back = world.secrets().get("ci-env").await.unwrap();
+    (put_back.data, put_back.metadata.annotations) = (old.data, old.metadata.annotations);
+    world.secrets().replace("ci-env", &PostParams::default(), &put_back).await.unwrap();
+    let is_again = |found: Option<&Deployment>| {
+        found.and_then(restarted).is_some_and(|noted| noted.starts_with(&format!("{hash} ")))
+    };
+    let condition = await_condition(deployments(&world), "builder", is_again);
+    tokio::time::timeout(SOON, condition).await.unwrap().unwrap();
+    let again = rotation().await;
+    assert!(again.published_at.clone().unwrap() > published);
+    assert_eq!(again.written_anew_at, again.published_at);
+    roll_out(&world, "builder", 2).await;
+    phase(&world, Phase::SafeToRevoke, "").await;
+    let patched =
+        world.requests().into_iter().filter(|event| event.verb == "patch" && event.name == "builder");
+    assert_eq!(patched.count(), 2, "once more, and no more");
+}
+
+#[tokio::test]
 async fn what_names_an_output_is_told_while_a_workload_is_awaited() {
     let world = World::start().await;
     deployment(&world, "paused", true).await;

@@ -71,6 +71,10 @@ pub struct RotationStatus {
     /// When every output held the new token, rounded up to a whole second: what started before may have the old one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_at: Option<Time>,
+    /// When outputs had to be written anew the last time, since one of them had another token after every output held the new one:
+    /// workloads of spec.restart are restarted once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_anew_at: Option<Time>,
     /// How many other connections still hold the old token in an output or have not ended their own rotation from it, once that is
     /// all that is waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]

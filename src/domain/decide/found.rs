@@ -121,6 +121,15 @@ impl Found {
         }
     }
 
+    /// True if it is an output, or is taken over as one, and what it holds lacks the token of the source.
+    pub const fn has_another_token(&self) -> bool {
+        matches!(
+            self,
+            Found::Ours { holds: Holds::Other { same_token: false, .. }, .. }
+                | Found::Adoptable { holds: Holds::Other { same_token: false, .. }, .. }
+        )
+    }
+
     /// True if it is an output of the connection.
     pub const fn is_ours(&self) -> bool {
         matches!(self, Found::Ours { .. })

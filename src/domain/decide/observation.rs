@@ -318,6 +318,11 @@ impl Observation {
         }
     }
 
+    /// True if a Secret in which the token is to be had another one when it was looked at.
+    pub fn finds_another_token(&self) -> bool {
+        self.found.iter().any(Found::has_another_token)
+    }
+
     /// Where the host is.
     pub fn addresses(&self) -> Option<&Addresses> {
         self.host.yes().map(|host| &*host.addresses)

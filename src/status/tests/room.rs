@@ -179,6 +179,7 @@ fn long_rotation() -> RotationStatus {
         new_token: token,
         started_at: crate::api::time(at(T)),
         published_at: Some(crate::api::time(at(T))),
+        written_anew_at: Some(crate::api::time(at(T))),
         message: "m".repeat(256),
         other_connections: Some(i64::MAX),
         old_token_ended: None,

@@ -84,6 +84,39 @@ fn nothing_is_safe_to_revoke_while_another_writer_undoes_what_was_published() {
 }
 
 #[test]
+fn outputs_that_had_to_be_written_anew_are_published_anew() {
+    let first = status(None, &holding("a", T));
+    let restart =
+        [serde_json::from_value(serde_json::json!({ "kind": "Deployment", "name": "web" })).unwrap()];
+    let after = After { restart: &restart, ..After::default() };
+    let rival = [("out".to_owned(), Stand::Refused(contended("out", Some("kubectl"))))];
+    let told_at = |before: &Status, second: i64, finds: Holds, others: &[(String, Stand)]| {
+        let seen = holding("b", T + 60).at(second).finds(&[ours("out", finds)]);
+        let rotation = told(before, &seen, others, after);
+        Status { rotation: Some(rotation), ..status(Some(before), &seen) }
+    };
+    let instant = |status: &Status| {
+        let rotation = status.rotation.as_ref().unwrap();
+        (rotation.phase, rotation.published_at.as_ref().map(|at| at.0))
+    };
+    let open = told_at(&first, T + 60, OTHER, &[]);
+    assert_eq!(instant(&open), (Phase::Restarting, Some(at(T + 60))));
+    let layout = Holds::Other { same_token: true, fixed: false };
+    for finds in [Holds::Wanted, layout] {
+        let same = told_at(&open, T + 100, finds, &[]);
+        assert_eq!(instant(&same), (Phase::Restarting, Some(at(T + 60))), "nobody had another token");
+    }
+    // The old token was put into the output, or into one that is adopted, and is replaced in the same pass.
+    let written = told_at(&open, T + 200, OTHER, &[]);
+    assert_eq!(instant(&written), (Phase::Restarting, Some(at(T + 200))));
+    // Nobody knows what stands between two looks.
+    let contended = told_at(&open, T + 300, Holds::Wanted, &rival);
+    assert_eq!(instant(&contended), (Phase::Publishing, None));
+    let back = told_at(&contended, T + 600, Holds::Wanted, &[]);
+    assert_eq!(instant(&back), (Phase::Restarting, Some(at(T + 600))));
+}
+
+#[test]
 fn a_token_that_comes_back_after_another_one_was_published_takes_its_place() {
     let first = status(None, &holding("a", T));
     let proving = status(Some(&first), &storing("b", T + 60));
