@@ -147,9 +147,10 @@ pub(super) fn next(
     let last = summary.and_then(|summary| summary.token.as_deref());
     let rotation = match before {
         Some(same) if same.new_token.hashed_token == token.hashed_token => same.clone(),
-        // The old token is back before anybody had another one.
+        // The old token is back before anybody had the new one: what outputs held in between is to be replaced.
         Some(open) if open.old_token.hashed_token == token.hashed_token && !may_be_held(open, last) => {
-            return None;
+            // One that is not proven takes the place of another in the same Secret only.
+            resumed(open, &open.new_token.secret_name, token.into(), pass.seen.now)?
         }
         Some(open)
             if open.phase != Phase::SafeToRevoke && open.old_token.hashed_token != token.hashed_token =>
@@ -191,6 +192,21 @@ fn begun(old_token: RotatedToken, new_token: RotatedToken, now: Timestamp) -> Ro
         other_connections: None,
         revoke_at: None,
     }
+}
+
+/// The rotation from the token that outputs held last to one that they held before it, after one that they never held; `None` if
+/// there is nothing in between. It was in this Secret.
+fn resumed(
+    open: &RotationStatus,
+    secret: &str,
+    new_token: RotatedToken,
+    now: Timestamp,
+) -> Option<RotationStatus> {
+    let mut further_old_tokens = open.further_old_tokens.clone();
+    let FurtherOldToken { kind, hashed_token, login } = further_old_tokens.pop()?;
+    let secret_name = secret.to_owned();
+    let old_token = RotatedToken { secret_name, kind, hashed_token, login };
+    Some(RotationStatus { further_old_tokens, ..begun(old_token, new_token, now) })
 }
 
 /// True unless no output can have the new token. One that was proven and does not do any more may be in some of them.

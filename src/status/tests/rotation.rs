@@ -135,6 +135,32 @@ fn a_token_that_comes_back_after_another_one_was_published_takes_its_place() {
 }
 
 #[test]
+fn a_token_that_was_never_proven_between_two_others_hides_neither_of_them() {
+    let hash = |letter: &str| token(letter).describe().hashed;
+    let restart =
+        [serde_json::from_value(serde_json::json!({ "kind": "Deployment", "name": "web" })).unwrap()];
+    let waits = || After { restart: &restart, ..After::default() };
+    let next = |before: &Status, seen: &Observation| {
+        let rotation = told(before, seen, &[], waits());
+        Status { rotation: Some(rotation), ..status(Some(before), seen) }
+    };
+    let first = status(None, &holding("a", T));
+    let second = next(&first, &holding("b", T + 60));
+    let third = next(&second, &storing("c", T + 120));
+    assert_eq!(third.rotation.as_ref().unwrap().phase, Phase::Proving);
+    let back = holding("a", T + 180).finds(&[ours("out", OTHER)]);
+    let fourth = next(&third, &back).rotation.unwrap();
+    assert_eq!((fourth.old_token.hashed_token, fourth.new_token.hashed_token), (hash("b"), hash("a")));
+    assert_eq!((fourth.phase, fourth.further_old_tokens), (Phase::Restarting, Vec::new()));
+    // The same with one more that an output held before.
+    let third = next(&second, &holding("c", T + 120));
+    let fourth = next(&third, &storing("d", T + 180));
+    let fifth = next(&fourth, &back).rotation.unwrap();
+    let further: Vec<_> = fifth.further_old_tokens.iter().map(|token| token.hashed_token).collect();
+    assert_eq!((fifth.old_token.hashed_token, further), (hash("c"), vec![hash("b")]));
+}
+
+#[test]
 fn no_token_that_an_output_may_have_held_is_forgotten_when_rotations_overlap() {
     let hash = |letter: &str| token(letter).describe().hashed;
     let further = |rotation: &RotationStatus| {
