@@ -173,7 +173,8 @@ pub(super) fn next(
             }
         }
     };
-    Some(if rotation.phase == Phase::SafeToRevoke { rotation } else { advanced(rotation, token, pass) })
+    let is_over = rotation.phase == Phase::SafeToRevoke && !lives_again(&rotation, pass);
+    Some(if is_over { rotation } else { advanced(rotation, token, pass) })
 }
 
 fn begun(old_token: RotatedToken, new_token: RotatedToken, now: Timestamp) -> RotationStatus {
@@ -260,7 +261,12 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
     if is_as_before && !is_undone && !is_looked(pass) {
         return rotation;
     }
-    let ended = rotation.old_token_ended.clone().or_else(|| found_ended(&rotation.old_token, pass));
+    let lives_again = lives_again(&rotation, pass);
+    // Nobody has looked who has it while it was of no use.
+    let is_called_safe = rotation.phase == Phase::SafeToRevoke;
+    let closed = if is_called_safe { Some(Phase::WaitingForConsumers) } else { closed };
+    let ended = rotation.old_token_ended.clone().filter(|_| !lives_again);
+    let ended = ended.or_else(|| found_ended(&rotation.old_token, pass));
     // Who has what is of no use needs not be waited for.
     let left = if closed.is_none() && ended.is_none() { left(&rotation, pass) } else { None };
     let phase = closed.or(left.as_ref().map(|_| Phase::WaitingForConsumers)).unwrap_or(Phase::SafeToRevoke);
@@ -273,6 +279,9 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
         ),
         Phase::Publishing => publishing(&new_token.secret_name),
         Phase::Restarting => restarting(pass),
+        Phase::WaitingForConsumers if is_called_safe => {
+            "GitHub accepts the old token again; the operator looks who still has it".to_owned()
+        }
         Phase::WaitingForConsumers => left.map_or_else(|| waiting(pass), |left| left.message),
         Phase::SafeToRevoke => safe(&rotation, ended.as_deref(), pass),
     };
@@ -355,6 +364,11 @@ fn found_ended(old: &RotatedToken, pass: &Pass<'_>) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// True if the old token was called of no use, and stands by as one that could take over again.
+fn lives_again(rotation: &RotationStatus, pass: &Pass<'_>) -> bool {
+    rotation.old_token_ended.is_some() && stands_by(rotation.old_token.hashed_token, pass).is_some()
 }
 
 fn safe(rotation: &RotationStatus, ended: Option<&str>, pass: &Pass<'_>) -> String {

@@ -161,6 +161,45 @@ fn a_token_that_was_never_proven_between_two_others_hides_neither_of_them() {
 }
 
 #[test]
+fn an_old_token_that_is_accepted_again_has_not_ended() {
+    let first = status(None, &holding("a", T));
+    let refused = status(Some(&first), &holding("a", T + 60).refused(T + 60).refused(T + 120).at(T + 120));
+    let used = |second: i64| holding("b", T + 180).at(second);
+    let open = announced(&refused, &["pat", "next"], "next", at(T + 180), &used(T + 180));
+    assert_eq!(open.rotation.as_ref().unwrap().old_token_ended.as_deref(), Some("BadCredentials"));
+    let holders = Holders { beside: vec!["x".to_owned()], ..Holders::default() };
+    let pass = |before: &Status, second: i64, old: Observation, holders: &Holders| {
+        let seen = used(second);
+        let of = |secret: &str, seen: &Observation| Candidate::new(secret, seen, None);
+        let all = [(of("pat", &old), Some(Box::new(old.clone()))), (of("next", &seen), None)];
+        let standbys = Standbys { all: &all, place: 1, since: Some(at(T + 180)) };
+        let after = After { holders: Some(holders), ..After::default() };
+        let rotation = told_beside(before, &seen, &[], after, Some(standbys));
+        Status { rotation: Some(rotation), ..status(Some(before), &seen) }
+    };
+    let said = |status: &Status| {
+        let rotation = status.rotation.as_ref().unwrap();
+        (rotation.phase, rotation.old_token_ended.clone(), rotation.other_connections)
+    };
+    let ended = || Some("BadCredentials".to_owned());
+    let dead = holding("a", T + 60).refused(T + 60).refused(T + 120).at(T + 180);
+    let safe = pass(&open, T + 180, dead, &holders);
+    assert_eq!(said(&safe), (Phase::SafeToRevoke, ended(), None));
+    let alive = |second| holding("a", second);
+    // Who has it was not looked up for one that has ended.
+    let back = pass(&safe, T + 300, alive(T + 300), &Holders::default());
+    assert_eq!(said(&back), (Phase::WaitingForConsumers, None, None));
+    let waiting = pass(&back, T + 305, alive(T + 300), &holders);
+    assert_eq!(said(&waiting), (Phase::WaitingForConsumers, None, Some(1)));
+    let over = pass(&waiting, T + 310, alive(T + 300), &Holders::default());
+    assert_eq!(said(&over), (Phase::SafeToRevoke, None, None));
+    assert!(over.rotation.unwrap().revoke_at.is_some());
+    // While its own outputs are waited for, it is taken back at once.
+    let open = pass(&open, T + 300, alive(T + 300), &holders);
+    assert_eq!(said(&open), (Phase::WaitingForConsumers, None, Some(1)));
+}
+
+#[test]
 fn no_token_that_an_output_may_have_held_is_forgotten_when_rotations_overlap() {
     let hash = |letter: &str| token(letter).describe().hashed;
     let further = |rotation: &RotationStatus| {
