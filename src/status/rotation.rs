@@ -152,6 +152,18 @@ pub(super) fn next(
             // One that is not proven takes the place of another in the same Secret only.
             resumed(open, &open.new_token.secret_name, token.into(), pass.seen.now)?
         }
+        // It was announced, and the old token is in use still: the status names no other one.
+        Some(open)
+            if open.old_token.hashed_token == token.hashed_token
+                && last.is_some_and(|last| last.hashed_token == token.hashed_token) =>
+        {
+            let has_begun = pass.seen.finds_another_token() || pass.after.rewritten.is_some();
+            let rotation = begun(open.new_token.clone(), token.into(), pass.seen.now);
+            match has_begun {
+                true => RotationStatus { further_old_tokens: unrevoked(open, last, &rotation), ..rotation },
+                false => resumed(open, &token.secret_name, token.into(), pass.seen.now)?,
+            }
+        }
         Some(open)
             if open.phase != Phase::SafeToRevoke && open.old_token.hashed_token != token.hashed_token =>
         {

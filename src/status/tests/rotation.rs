@@ -200,6 +200,22 @@ fn an_old_token_that_is_accepted_again_has_not_ended() {
 }
 
 #[test]
+fn a_change_that_was_announced_and_never_came_to_be_ends() {
+    let hash = |letter: &str| token(letter).describe().hashed;
+    let first = status(None, &holding("a", T));
+    let announced = announced(&first, &["pat", "next"], "next", at(T + 60), &holding("b", T + 60));
+    assert_eq!(announced.rotation.as_ref().unwrap().phase, Phase::Publishing);
+    let back = |finds| {
+        let seen = holding("a", T + 120).finds(&[ours("out", finds)]);
+        written(&announced, &seen, &[], After::default(), None).unwrap().rotation
+    };
+    assert_eq!(back(Holds::Wanted), None, "no output had the other one");
+    let rotation = back(OTHER).unwrap();
+    assert_eq!((rotation.old_token.hashed_token, rotation.new_token.hashed_token), (hash("b"), hash("a")));
+    assert_eq!(rotation.phase, Phase::SafeToRevoke);
+}
+
+#[test]
 fn no_token_that_an_output_may_have_held_is_forgotten_when_rotations_overlap() {
     let hash = |letter: &str| token(letter).describe().hashed;
     let further = |rotation: &RotationStatus| {
