@@ -18,6 +18,7 @@ use crate::domain::{
     Reason,
     candidate::Standing,
     knowledge::Knowledge,
+    output::base_of,
     probing::{logins::FailedLogin, schedule},
     requirement::Requirement,
     second::Second,
@@ -239,6 +240,13 @@ impl StatusDigest {
     /// The present versions of outputs.
     pub fn serving(&self) -> impl Iterator<Item = &str> {
         self.rare.iter().flat_map(|rare| &rare.serving).map(|name| &**name)
+    }
+
+    /// True if this is the name of an earlier version of an output: another one is the present version of it.
+    pub fn is_earlier(&self, name: &str) -> bool {
+        let Some(base) = base_of(name) else { return false };
+        let mut serving = self.serving().filter(|serving| base_of(serving) == Some(base)).peekable();
+        serving.peek().is_some() && serving.all(|serving| serving != name)
     }
 
     /// The request that was last acted on.

@@ -20,7 +20,7 @@ use crate::{
         object::ObjectKey,
         scope::Scope,
     },
-    domain::{holder::Holders, output::base_of, token::HashedToken},
+    domain::{holder::Holders, token::HashedToken},
 };
 
 /// How long one look may take, over all namespaces.
@@ -161,15 +161,10 @@ async fn in_namespace(
 fn has(uid: &str, status: Status, token: HashedToken, outputs: &[(Box<str>, ArcStr)]) -> bool {
     let has_outputs = !status.outputs.is_empty();
     let status = StatusDigest::from(status);
-    let is_earlier = |name: &str| {
-        let Some(base) = base_of(name) else { return false };
-        let mut serving = status.serving().filter(|serving| base_of(serving) == Some(base)).peekable();
-        serving.peek().is_some() && serving.all(|serving| serving != name)
-    };
     let mut outputs = outputs.iter().filter(|(_, owner)| **owner == *uid);
     let leaves = status.leaves().filter(|leaves| leaves.token == token);
     let tells_of_none = has_outputs && status.token == Some(token);
-    outputs.any(|(name, _)| !is_earlier(name))
+    outputs.any(|(name, _)| !status.is_earlier(name))
         || leaves.is_some_and(|leaves| leaves.waits_for_itself)
         || tells_of_none
 }

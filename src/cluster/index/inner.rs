@@ -410,12 +410,9 @@ impl Inner {
 
     /// True if it is an earlier version of an output of this connection, whose status names the present one.
     pub(super) fn is_earlier(&self, output: &ObjectKey, owner: &ObjectKey) -> bool {
-        let base =
-            base_of(output.name()).filter(|_| versioning(&self.secrets, output).any(|key| key == owner));
         let status = self.connections.get(owner).and_then(|connection| connection.status.as_ref());
-        let Some((base, status)) = base.zip(status) else { return false };
-        let mut serving = status.serving().filter(|name| base_of(name) == Some(base)).peekable();
-        serving.peek().is_some() && serving.all(|name| name != output.name())
+        status.is_some_and(|status| status.is_earlier(output.name()))
+            && versioning(&self.secrets, output).any(|key| key == owner)
     }
 
     /// The connections whose change from this token to the next is not over, but for what others do.
