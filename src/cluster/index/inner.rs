@@ -361,7 +361,9 @@ impl Inner {
         let Some(key) = key.filter(|_| !after.is_empty()) else { return };
         let named = self.connections.get(&key).and_then(|connection| named_token(connection));
         let lost = named.filter(|named| before.contains(named) && !after.contains(named));
-        self.moving_by_token.change(&key, &[], lost.as_slice());
+        // It was put back: the status has nothing to tell.
+        let regained = named.filter(|named| !before.contains(named) && after.contains(named));
+        self.moving_by_token.change(&key, regained.as_slice(), lost.as_slice());
     }
 
     /// Those who may wait until a Secret has none of these tokens any more.
@@ -399,9 +401,8 @@ impl Inner {
             owner.is_some_and(|owner| !owner.outputs.is_empty())
         };
         let moving = self.moving_by_token.of(token.leading());
-        others.extend(
-            self.leaving(token).filter(publishes).chain(moving).filter(|key| **key != connection.key),
-        );
+        let changing = self.leaving(token).chain(moving).filter(publishes);
+        others.extend(changing.filter(|key| **key != connection.key));
         let beside = others.iter().filter(|key| key.namespace() == connection.key.namespace());
         let beside: Vec<_> = beside.map(|key| key.name().to_owned()).collect();
         let elsewhere = others.len().saturating_sub(beside.len());

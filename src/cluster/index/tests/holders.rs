@@ -176,6 +176,7 @@ fn whose_output_has_the_next_token_before_the_status_tells_of_it_has_the_old_one
     let ours = connection("a", "1", &[]);
     let known = || {
         let index = Index::default();
+        index.secrets_listed(&Scope::All);
         index.saw_connection(ours.clone());
         index.saw_connection(naming("2", "o"));
         index.saw_connection(rotating("c", "3", "WaitingForConsumers", Some(1)));
@@ -194,6 +195,20 @@ fn whose_output_has_the_next_token_before_the_status_tells_of_it_has_the_old_one
     index.saw_secret(&key("two"), holding("8", "o"));
     index.lost_secret(&key("two"), &"s".into());
     assert_eq!(others(&index), 0, "an output that is gone brings no other token");
+
+    let index = known();
+    index.saw_secret(&key("two"), holding("6", "o"));
+    assert_eq!(others(&index), 1, "it was put back");
+    index.lost_secret(&key("two"), &"s".into());
+    assert_eq!(others(&index), 0, "nothing has moved");
+    let index = known();
+    index.lost_secret(&key("two"), &"s".into());
+    assert_eq!(others(&index), 0, "it publishes no more");
+    index.saw_secret(&key("two"), holding("7", "n"));
+    assert_eq!(others(&index), 1, "it does once more");
+    index.saw_secret(&key("two"), holding("8", "o"));
+    index.saw_secret(&key("two"), holding("9", "n"));
+    assert_eq!(others(&index), 1, "it moves once more");
 
     let index = known();
     let woken = index.lost_connection(&key("b"), "uid-b");
