@@ -41,6 +41,8 @@ pub struct StatusDigest {
     pub token: Option<HashedToken>,
     /// Its kind.
     pub kind: Option<TokenKind>,
+    /// Whether it names outputs.
+    has_outputs: bool,
     /// When GitHub had accepted it, as `checkedAt` says.
     checked_at: Option<Second>,
     /// When it ends, as `expiresAt` says.
@@ -157,6 +159,7 @@ impl From<Status> for StatusDigest {
         let sum = sum(&status);
         let said = Said::of(&status.conditions);
         let newest = newest(&status);
+        let has_outputs = !status.outputs.is_empty();
         let rare = Rare::of(&status);
         let (deferral, requirements, candidates) = (status.deferral, status.requirements, status.candidates);
         let remembers = status.token.is_some() || !candidates.is_empty();
@@ -177,6 +180,7 @@ impl From<Status> for StatusDigest {
             said,
             token: status.token.as_ref().map(|token| token.hashed_token),
             kind: status.token.as_ref().map(|token| token.kind),
+            has_outputs,
             checked_at: status.token.as_ref().and_then(checked_at),
             expires_at: status.token.as_ref().and_then(expires_at),
             newest,
@@ -291,6 +295,18 @@ impl StatusDigest {
     /// The rotation that is not over.
     pub fn leaves(&self) -> Option<Leaves> {
         self.rare.as_ref()?.leaves
+    }
+
+    /// True if it tells that outputs may have this token, for where nobody knows what the outputs hold.
+    pub fn tells_of(&self, token: HashedToken) -> bool {
+        let leaves = self.leaves().filter(|leaves| leaves.token == token);
+        self.has_outputs
+            && (self.token == Some(token) || leaves.is_some_and(|leaves| leaves.waits_for_itself))
+    }
+
+    /// True if it says that the operator may not read the Secrets of the namespace.
+    pub fn tells_of_no_grant(&self) -> bool {
+        self.conditions().any(|(_, _, reason)| reason == Reason::NamespaceNotGranted)
     }
 
     /// True if it names instants that this operator does not write: a change ahead of now, or a check that lies too far ahead.

@@ -11,6 +11,9 @@ pub struct Holders {
     pub beside: Vec<String>,
     /// How many connections of other namespaces do. Nobody is told which ones.
     pub elsewhere: usize,
+    /// How many other connections may have it in namespaces in which the operator may not read Secrets, as they say themselves: nobody
+    /// waits for them.
+    pub unseen: usize,
     /// Whether the operator could not look everywhere for those of another operator, so that there may be more.
     pub is_partial: bool,
 }
@@ -23,6 +26,7 @@ impl Holders {
         let new: Vec<_> = more.beside.into_iter().filter(|name| !self.beside.contains(name)).collect();
         self.beside.extend(new);
         self.elsewhere = self.elsewhere.max(more.elsewhere);
+        self.unseen = self.unseen.max(more.unseen);
         self.is_partial |= more.is_partial;
     }
 

@@ -109,8 +109,8 @@ async fn looked(
         }
     }
     // One may have come over from another operator meanwhile.
-    let Holders { beside, elsewhere, .. } = ctx.index.holders(connection, token);
-    holders.add(Holders { beside, elsewhere, ..Holders::default() });
+    let Holders { beside, elsewhere, unseen, .. } = ctx.index.holders(connection, token);
+    holders.add(Holders { beside, elsewhere, unseen, ..Holders::default() });
     (holders, left)
 }
 

@@ -392,6 +392,13 @@ fn safe(rotation: &RotationStatus, ended: Option<&str>, pass: &Pass<'_>) -> Stri
     let unlisted = unlisted.map_or_else(String::new, |resources| {
         format!("; the operator may not list {resources}, so look there for yourself first")
     });
+    let unseen =
+        pass.after.holders.map(|holders| holders.unseen).filter(|count| *count > 0 && ended.is_none());
+    let unseen = unseen.map_or_else(String::new, |count| {
+        format!(
+            "{count} connections may have the old token where the operator may not read Secrets, so look there first; "
+        )
+    });
     let is_last = rotation.further_old_tokens.is_empty();
     let mut others = rotation.further_old_tokens.iter();
     let others = match others.find_map(|token| stands_by(token.hashed_token, pass)) {
@@ -403,7 +410,8 @@ fn safe(rotation: &RotationStatus, ended: Option<&str>, pass: &Pass<'_>) -> Stri
         None if is_last => String::new(),
         None => "; furtherOldTokens names others to revoke once nothing else uses them".to_owned(),
     };
-    format!("{}{unlisted}{others}{missing}{kept}", holding(&rotation.old_token, ended, is_last, pass))
+    // It comes first, since a long message is cut.
+    format!("{unseen}{}{unlisted}{others}{missing}{kept}", holding(&rotation.old_token, ended, is_last, pass))
 }
 
 /// The resources that may name an output and that the operator may not list, though it is to list who does.

@@ -22,11 +22,15 @@ use super::{
     Woken,
     circles::Chains,
     holders::ByToken,
-    scopes::Scopes,
+    scopes::{Access, Scopes},
     slot::{self, Slot, Slots, concerned, versioning},
 };
-use crate::domain::{
-    decide::Circle, holder::Holders, output::base_of, selector::Selector, token::HashedToken, version::Uid,
+use crate::{
+    api::StatusDigest,
+    domain::{
+        decide::Circle, holder::Holders, output::base_of, selector::Selector, token::HashedToken,
+        version::Uid,
+    },
 };
 
 /// The answer to a call is seldom so late that more Secrets than this are gone meanwhile.
@@ -403,10 +407,30 @@ impl Inner {
         let moving = self.moving_by_token.of(token.leading());
         let changing = self.leaving(token).chain(moving).filter(publishes);
         others.extend(changing.filter(|key| **key != connection.key));
+        others.extend(self.unlooked(token).filter(|key| **key != connection.key));
+        let (unseen, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|key| self.is_given_up(key));
         let beside = others.iter().filter(|key| key.namespace() == connection.key.namespace());
         let beside: Vec<_> = beside.map(|key| key.name().to_owned()).collect();
         let elsewhere = others.len().saturating_sub(beside.len());
-        Holders { own, taken_in, beside, elsewhere, is_partial: false }
+        Holders { own, taken_in, beside, elsewhere, unseen: unseen.len(), is_partial: false }
+    }
+
+    /// The connections that may have this token, by their status, in namespaces of which nobody knows the Secrets.
+    fn unlooked(&self, token: HashedToken) -> impl Iterator<Item = &ObjectKey> {
+        let all = (!self.scopes.are_all_granted()).then_some(&self.connections);
+        let may_have = move |(key, other): &(&ObjectKey, &Arc<Connection>)| {
+            other.status.as_ref().is_some_and(|status| status.tells_of(token))
+                && self.scopes.access(key.namespace()) != Access::Granted
+        };
+        all.into_iter().flatten().filter(may_have).map(|(key, _)| key)
+    }
+
+    /// True if the connection says itself that the Secrets of its namespace are refused to the operator, as they are: nobody knows when
+    /// that ends.
+    fn is_given_up(&self, key: &ObjectKey) -> bool {
+        let status = self.connections.get(key).and_then(|connection| connection.status.as_ref());
+        status.is_some_and(StatusDigest::tells_of_no_grant)
+            && matches!(self.scopes.access(key.namespace()), Access::Refused(_))
     }
 
     /// True if it is an earlier version of an output of this connection, whose status names the present one.

@@ -159,6 +159,16 @@ impl Scopes {
         }
     }
 
+    /// True if the Secrets of every namespace with connections were listed.
+    pub(super) fn are_all_granted(&self) -> bool {
+        match self.secrets {
+            SecretScope::Cluster => self.all.access == Access::Granted,
+            SecretScope::Namespaced => {
+                self.namespaces.values().all(|known| known.watched.access == Access::Granted)
+            }
+        }
+    }
+
     /// A list of Secrets begins; these are known.
     pub(super) fn list_secrets(&mut self, scope: &Scope, known: HashSet<ObjectKey>) {
         if let Some(watched) = self.watched(scope) {

@@ -105,6 +105,7 @@ impl World {
                 }
             }
         });
+        ctx.index.secrets_listed(&Scope::All);
         World { ctx, answers, asked, meanwhile }
     }
 

@@ -429,6 +429,7 @@ fn a_token_that_somebody_else_has_is_not_safe_to_revoke() {
         taken_in: names(&[]),
         beside: names(beside),
         elsewhere,
+        unseen: 0,
         is_partial: false,
     };
     let rows = [
@@ -472,6 +473,17 @@ fn a_token_that_somebody_else_has_is_not_safe_to_revoke() {
         assert!(rotation.message.contains(words), "{name}: {}", rotation.message);
         assert_eq!(rotation.revoke_at.is_some(), phase == Phase::SafeToRevoke, "{name}");
     }
+}
+
+#[test]
+fn whom_nobody_may_look_at_is_told_of_where_the_old_token_is_called_safe_to_revoke() {
+    let first = status(None, &holding("a", T));
+    let holders = Holders { unseen: 2, ..Holders::default() };
+    let after = After { holders: Some(&holders), lists_consumers: false, ..After::default() };
+    let rotation = told(&first, &holding("b", T + 60), &[], after);
+    assert_eq!((rotation.phase, rotation.other_connections), (Phase::SafeToRevoke, None));
+    let words = "2 connections may have the old token where the operator may not read Secrets, so look there first; every";
+    assert!(rotation.message.starts_with(words), "{}", rotation.message);
 }
 
 #[test]

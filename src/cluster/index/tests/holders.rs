@@ -65,6 +65,54 @@ fn who_holds_a_token_is_known_and_nobody_of_another_namespace_by_name() {
 }
 
 #[test]
+fn where_nobody_knows_the_secrets_the_status_tells_who_may_have_a_token() {
+    let index = Index::new(vec![Scope::All], SecretScope::Namespaced);
+    let ours = connection("a", "1", &["one"]);
+    index.saw_connection(ours.clone());
+    let telling = |version: &str, letter: &str, reason: &str| {
+        let token = serde_json::json!({ "secretName": "pat", "kind": "Classic", "host": "github.com", "hashedToken": token(letter) });
+        let published = serde_json::json!({
+            "type": "Published", "status": "True", "reason": reason, "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
+        });
+        let output = serde_json::json!({ "secretName": "out", "format": "Opaque" });
+        let outputs = if reason == "NothingRequested" { vec![] } else { vec![output] };
+        let status = serde_json::json!({ "token": token, "conditions": [published], "outputs": outputs });
+        let status: Status = serde_json::from_value(status).unwrap();
+        Connection {
+            key: ObjectKey::new("other", "c"),
+            uid: "uid-c".into(),
+            status: Some(StatusDigest::from(status)),
+            ..connection("c", version, &["out"])
+        }
+    };
+    let scope = |namespace: &str| Scope::Namespace(namespace.into());
+    index.secrets_listed(&scope("ns"));
+    let held = |access: Access, version: &str, letter: &str, reason: &str| {
+        index.saw_connection(telling(version, letter, reason));
+        match access {
+            Access::Awaited => {}
+            Access::Granted => drop(index.secrets_listed(&scope("other"))),
+            Access::Refused(user) => drop(index.secrets_refused(&scope("other"), user.as_deref())),
+        }
+        let holders = index.holders(&ours, token("o"));
+        (holders.elsewhere, holders.unseen)
+    };
+    let refused = || Access::Refused(None);
+    let rows = [
+        ("not listed yet", Access::Awaited, "o", "Published", (1, 0)),
+        ("not listed yet, and it has another one", Access::Awaited, "n", "Published", (0, 0)),
+        ("not listed yet, and it publishes nothing", Access::Awaited, "o", "NothingRequested", (0, 0)),
+        ("refused, and its status does not say so yet", refused(), "o", "Published", (1, 0)),
+        ("refused, as its status says", refused(), "o", "NamespaceNotGranted", (0, 1)),
+        ("refused, and it has another one", refused(), "n", "NamespaceNotGranted", (0, 0)),
+        ("listed, and no output has it", Access::Granted, "o", "Published", (0, 0)),
+    ];
+    for (place, (name, access, letter, reason, expected)) in rows.into_iter().enumerate() {
+        assert_eq!(held(access, &format!("1{place}"), letter, reason), expected, "{name}");
+    }
+}
+
+#[test]
 fn who_has_a_token_in_the_entries_of_another_secret_holds_it_and_losing_it_wakes_who_waits() {
     let taking = |version: &str, letters: &[&str]| {
         let further = letters.iter().map(|letter| token(letter).leading()).collect();
@@ -75,6 +123,7 @@ fn who_has_a_token_in_the_entries_of_another_secret_holds_it_and_losing_it_wakes
         }
     };
     let index = Index::default();
+    index.secrets_listed(&Scope::All);
     let ours = connection("a", "1", &["one"]);
     index.saw_connection(ours.clone());
     let bot = connection("b", "2", &["pull"]);
@@ -139,6 +188,7 @@ fn an_earlier_version_of_others_counts_for_nothing_once_a_status_names_the_prese
 #[test]
 fn who_waits_for_its_own_part_of_a_rotation_may_have_the_old_token() {
     let index = Index::default();
+    index.secrets_listed(&Scope::All);
     let ours = connection("a", "1", &[]);
     index.saw_connection(ours.clone());
     index.saw_connection(rotating("b", "2", "Restarting", None));
