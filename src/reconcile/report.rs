@@ -296,7 +296,7 @@ async fn write(
     let doubt = Doubt::of(connection, before, status, ctx);
     match connections::write_status(&ctx.client, connection, status).await {
         Ok(written) => {
-            doubt.is_over();
+            doubt.ends();
             log(connection, status);
             tell(connection, before, status, ctx);
             record.is_judged = true;
@@ -310,13 +310,13 @@ async fn write(
             Next::Wait
         }
         Err(fault) if fault.is_conflict() => {
-            doubt.is_over();
+            doubt.ends();
             conflict(connection, record, ctx).await
         }
         Err(fault) => {
             // An answer that was lost may have been one that it was written.
             if fault.code().is_some_and(|code| code < 500) {
-                doubt.is_over();
+                doubt.ends();
             }
             failed(connection, &fault)
         }

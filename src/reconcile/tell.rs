@@ -72,7 +72,7 @@ impl<'a> Doubt<'a> {
     }
 
     /// The API server has told.
-    pub(super) fn is_over(mut self) {
+    pub(super) fn ends(mut self) {
         self.is_over = true;
     }
 }

@@ -1,5 +1,3 @@
-#![expect(clippy::arithmetic_side_effects, reason = "instants of a test")]
-
 use std::sync::{Arc, Mutex};
 
 use arcstr::ArcStr;
