@@ -57,20 +57,44 @@ pub(super) async fn until_taken_in(
         },
     } }));
     let reviews = Api::<SubjectAccessReview>::all(world.client.clone());
+    let deadline = tokio::time::Instant::now() + SOON;
     while reviews.create(&PostParams::default(), &review).await.unwrap().status.unwrap().allowed {
+        let taken = [group, resource, verb];
+        assert!(tokio::time::Instant::now() < deadline, "{taken:?} is granted by another role too");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-/// The role with all of its rights but this one.
+/// The role with all of its rights but this one, each for the objects of before.
 pub(super) fn without(role: &Value, right: &[String; 3]) -> Value {
-    let left = rules(role).into_iter().filter(|other| other != right);
-    let left = left.map(
-        |[group, resource, verb]| json!({ "apiGroups": [group], "resources": [resource], "verbs": [verb] }),
-    );
+    let left = role["rules"].as_array().unwrap().iter().flat_map(|rule| {
+        let rights = rules(&json!({ "rules": [rule] })).into_iter().filter(|other| other != right);
+        rights.map(|[group, resource, verb]| {
+            let mut one = rule.clone();
+            for (field, value) in [("apiGroups", group), ("resources", resource), ("verbs", verb)] {
+                one[field] = json!([value]);
+            }
+            one
+        })
+    });
     let mut limited = role.clone();
     limited["rules"] = left.collect();
     limited
+}
+
+#[test]
+fn a_right_that_is_taken_away_leaves_the_others_as_narrow_as_they_were() {
+    let rule = |verbs: &[&str], names: &[&str]| {
+        let mut rule = json!({ "apiGroups": [""], "resources": ["configmaps"], "verbs": verbs });
+        if !names.is_empty() {
+            rule["resourceNames"] = json!(names);
+        }
+        rule
+    };
+    let role =
+        json!({ "kind": "Role", "rules": [rule(&["create"], &[]), rule(&["get", "update"], &["told"])] });
+    let limited = without(&role, &["", "configmaps", "get"].map(str::to_owned));
+    assert_eq!(limited["rules"], json!([rule(&["create"], &[]), rule(&["update"], &["told"])]));
 }
 
 /// Takes each right of the mode away in turn, but for those on the Lease, which `taken` has: an operator that rotates a token misses it.

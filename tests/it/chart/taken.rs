@@ -2,8 +2,11 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount};
-use kube::api::DeleteParams;
+use k8s_openapi::api::{
+    coordination::v1::Lease,
+    core::v1::{ConfigMap, ServiceAccount},
+};
+use kube::api::{DeleteParams, ListParams};
 
 use super::{
     missed::{until, until_taken_in, without},
@@ -71,8 +74,7 @@ async fn each_right_on_the_lease_or_by_a_value_that_is_taken_away_is_missed() {
         let place = if role["kind"] == "Role" { RELEASE } else { NAMESPACE };
         until_taken_in(&world, place, RELEASE, right).await;
         if right[2] == "create" {
-            let leases =
-                Api::<k8s_openapi::api::coordination::v1::Lease>::namespaced(world.client.clone(), RELEASE);
+            let leases = Api::<Lease>::namespaced(world.client.clone(), RELEASE);
             leases.delete(RELEASE, &Default::default()).await.unwrap();
         } else {
             apply(&world.client, &held_by_somebody(), false).await;
@@ -194,6 +196,23 @@ async fn a_shard_that_may_not_list_leases_says_so_and_leads_once_it_may() {
     operator.until_logged("the Leases of other shards cannot be listed").await;
     world.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
     world.connection("ci", json!({})).await;
+    // It looks again and again, and a leader would ask within a moment.
+    let looked = || {
+        let text = world.plane.audit_text().unwrap();
+        let is_look = |line: &&str| {
+            line.contains(r#""authorization.k8s.io/decision":"forbid""#) && line.contains("/leases?")
+        };
+        text.lines().filter(is_look).count()
+    };
+    let (before, deadline) = (looked(), tokio::time::Instant::now() + SOON);
+    while looked() < before + 3 {
+        assert!(tokio::time::Instant::now() < deadline, "it does not look again: {}", operator.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let leases = Api::<Lease>::namespaced(world.client.clone(), RELEASE);
+    let of = |lease: Lease| lease.spec.and_then(|spec| spec.holder_identity);
+    let holders = leases.list(&ListParams::default()).await.unwrap().into_iter().filter_map(of);
+    assert_eq!(holders.filter(|holder| !holder.is_empty()).collect::<Vec<_>>(), [""; 0], "nobody leads");
     assert_eq!(world.asked("ci"), 0, "who does not lead asks nothing");
     apply(&world.client, role, false).await;
     world.ready("ci", "True", "Ready").await;
