@@ -1,5 +1,5 @@
-//! `helm upgrade` and `helm rollback` under a hundred connections that the first operator has left, with the operator replaced each time as
-//! its Deployment does it.
+//! `helm upgrade`, `helm rollback` and `helm uninstall` under a hundred connections that the first operator has left, with the operator
+//! replaced each time as its Deployment does it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,7 +12,8 @@ use github_pat_operator::{api::GithubPatConnection, settings::from_yaml};
 use github_simulator::NewToken;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::{
-    api::core::v1::ConfigMap, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+    api::core::v1::{ConfigMap, ServiceAccount},
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{
     Api, ResourceExt,
@@ -160,7 +161,7 @@ async fn due(world: &World) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn upgrades_and_rollbacks_ask_and_write_nothing_and_lose_no_connection() {
+async fn upgrades_rollbacks_and_a_new_installation_ask_and_write_nothing_and_lose_no_connection() {
     let first = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/upgrade/chart");
     let cluster = Cluster::installed(&first).await;
     let world = &cluster.world;
@@ -208,9 +209,18 @@ async fn upgrades_and_rollbacks_ask_and_write_nothing_and_lose_no_connection() {
     let pod = cluster.pod().await;
     quiet("a rollback to the first chart, and an upgrade", 3).await;
     pod.stop().await;
+    // The definition stays, and with it what the operator looks after.
+    cluster.becomes(&["uninstall"], None, &[]).await;
+    let accounts = Api::<ServiceAccount>::namespaced(world.client.clone(), RELEASE);
+    assert!(accounts.get_opt(RELEASE).await.unwrap().is_none(), "the release is gone");
+    assert!(cluster.stands(&due).await == before, "without a release: what stands is another");
+    cluster.becomes(&["install"], Some(&this), &["--set", budgets, "--set", grant]).await;
+    let pod = cluster.pod().await;
+    quiet("a release that is uninstalled, and installed again", 4).await;
+    pod.stop().await;
     let took = begun.elapsed();
     eprintln!(
-        "two upgrades, two rollbacks and a third upgrade took {took:?}; due by the clock: {}",
+        "two upgrades, two rollbacks, a third upgrade and another installation took {took:?}; due by the clock: {}",
         due.len()
     );
     assert!(took < Duration::from_secs(600), "{took:?}");
