@@ -785,8 +785,8 @@ export interface RotationStatus {
   /** When the operator saw that another token is to be in use. */
   startedAt: string;
   /**
-   * When outputs had to be written anew the last time, since one of them had another token after every output held the
-   * new one: workloads of spec.restart are restarted once more.
+   * When outputs had to be written anew the last time, since one of them had another token after every output held
+   * the new one: workloads of spec.restart are restarted once more.
    */
   writtenAnewAt?: string;
 }

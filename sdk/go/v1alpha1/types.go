@@ -683,8 +683,8 @@ type RotationStatus struct {
 	RevokeAt string `json:"revokeAt,omitempty"`
 	// When the operator saw that another token is to be in use.
 	StartedAt metav1.Time `json:"startedAt"`
-	// When outputs had to be written anew the last time, since one of them had another token after every output held the
-	// new one: workloads of spec.restart are restarted once more.
+	// When outputs had to be written anew the last time, since one of them had another token after every output held
+	// the new one: workloads of spec.restart are restarted once more.
 	WrittenAnewAt *metav1.Time `json:"writtenAnewAt,omitempty"`
 }
 
