@@ -5,7 +5,7 @@ use std::{pin::pin, process::ExitCode, time::Duration};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use futures::StreamExt;
 use github_pat_operator::{
-    api::{CONDITION_TYPES, ConditionStatus, GithubPatConnection, Phase, STALLED},
+    api::{CONDITION_TYPES, CandidateStatus, ConditionStatus, GithubPatConnection, Phase, STALLED},
     domain::duration,
 };
 use jiff::Timestamp;
@@ -115,8 +115,11 @@ impl Wait {
         let holds = |type_: &str| {
             status.condition(type_).is_some_and(|condition| condition.status == ConditionStatus::True)
         };
-        let is_safe =
-            || status.rotation.as_ref().is_some_and(|rotation| rotation.phase == Phase::SafeToRevoke);
+        let is_last = || held_back(connection).is_none();
+        let is_safe = || {
+            status.rotation.as_ref().is_some_and(|rotation| rotation.phase == Phase::SafeToRevoke)
+                && is_last()
+        };
         match self.goal.as_str() {
             SAFE_TO_REVOKE if is_safe() => Seen::Settled,
             SAFE_TO_REVOKE => Seen::Not,
@@ -145,10 +148,29 @@ fn reason(connection: &GithubPatConnection, goal: &str) -> (String, String) {
     }
 }
 
+/// The proven token that is preferred to the one in use, and waits for it to have been in use for long enough.
+fn held_back(connection: &GithubPatConnection) -> Option<&CandidateStatus> {
+    let candidates = &connection.status.as_ref()?.candidates;
+    let mut preferred = candidates.iter().take_while(|candidate| !candidate.in_use);
+    preferred.find(|candidate| candidate.usable == ConditionStatus::True)
+}
+
+/// That this token is proven and not in use yet.
+pub(crate) fn held_down(connection: &GithubPatConnection, next: &CandidateStatus) -> (String, String) {
+    let message = format!(
+        "the token in Secret {} is proven; it comes into use once the present one has been in use for {} (spec.holdDown)",
+        next.secret_name,
+        connection.spec.hold_down()
+    );
+    (next.reason.clone(), message)
+}
+
 /// How far the rotation is.
-pub(crate) fn rotation(connection: &GithubPatConnection) -> (String, String) {
+fn rotation(connection: &GithubPatConnection) -> (String, String) {
     let rotation = connection.status.as_ref().and_then(|status| status.rotation.as_ref());
     match rotation {
+        // What there is of a rotation is of the one before.
+        _ if let Some(next) = held_back(connection) => held_down(connection, next),
         Some(rotation) => (format!("{:?}", rotation.phase), rotation.message.clone()),
         None => {
             let Summary { reason, .. } = Summary::of(connection, Timestamp::now());

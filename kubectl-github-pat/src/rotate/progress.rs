@@ -10,7 +10,7 @@ use kube::ResourceExt;
 use crate::{
     sheet::{Cell, Colour, Sheet},
     summary::Summary,
-    wait::Seen,
+    wait::{Seen, held_down},
 };
 
 /// How far the rotation to this token is.
@@ -24,14 +24,7 @@ pub(super) fn told(connection: &GithubPatConnection, hashed: HashedToken) -> (St
     let is_it = |token: &github_pat_operator::api::TokenStatus| token.hashed_token == hashed;
     let mut next = candidates.filter(|candidate| candidate.token.as_deref().is_some_and(is_it));
     match next.next() {
-        Some(next) if next.usable == ConditionStatus::True => {
-            let message = format!(
-                "the token in Secret {} is proven; it comes into use once the present one has been in use for {} (spec.holdDown)",
-                next.secret_name,
-                connection.spec.hold_down()
-            );
-            (next.reason.clone(), message)
-        }
+        Some(next) if next.usable == ConditionStatus::True => held_down(connection, next),
         Some(next) => (next.reason.clone(), next.message.clone().unwrap_or_default()),
         None => {
             let summary = Summary::of(connection, Timestamp::now());

@@ -160,6 +160,20 @@ async fn the_end_of_an_earlier_rotation_is_not_taken_for_that_of_one_begun_by_ha
 }
 
 #[tokio::test]
+async fn the_end_of_an_earlier_rotation_is_not_taken_for_that_of_one_that_is_held_back() {
+    let place = World::place("rotate");
+    place.connected("held").await;
+    assert_eq!(place.rotate("held", &[], &place.next("held")).await.code, 0);
+    place.secret("held-pat", &place.next("held")).await;
+    let swapped = json!({ "secretRef": { "name": "held-pat" }, "standby": [{ "name": "held-pat-next" }], "holdDown": "1h" });
+    place.change("held", json!({ "spec": swapped })).await;
+    let ended = place.plugin(&["wait", "held", "--for", "SafeToRevoke", "--timeout", "7s"]).await;
+    assert_eq!((ended.code, ended.out.as_str()), (2, ""), "the one in use is not to be revoked: {ended:?}");
+    let words = "the token in Secret held-pat is proven; it comes into use once the present one has been in use for 1h";
+    assert!(ended.err.contains(words), "{}", ended.err);
+}
+
+#[tokio::test]
 async fn a_next_token_that_is_not_usable_changes_nothing() {
     let place = World::place("rotate");
     let old = place.connected("bad").await;
