@@ -115,35 +115,38 @@ impl Sinks {
 
     /// Has every sink told of it that wants to be.
     pub fn tell(&self, named: &Arc<Named>, notices: Vec<Notice>) {
-        for notice in notices {
-            let may_be_open = self.remember(named, &notice);
-            // Nobody was told that the end is near.
-            if notice.about == About::NotExpiring && notice.state == State::Resolved && !may_be_open {
-                continue;
+        for mut notice in notices {
+            let told = self.remember(named, &notice);
+            if notice.about == About::NotExpiring {
+                // Else it is over, and nobody was told that the end is near.
+                let Some(gravest) = told else { continue };
+                notice.gravest = gravest;
             }
             let message = Arc::new(Message::new(named.clone(), notice));
             self.each.iter().filter(|sink| sink.wants(&message)).for_each(|sink| sink.push(message.clone()));
         }
     }
 
-    /// Keeps that something is wrong with the connection, or is not any more. True if somebody may have been told that it is wrong.
-    fn remember(&self, named: &Arc<Named>, notice: &Notice) -> bool {
+    /// Keeps that something is wrong with the connection, or is not any more, and gives the gravest that may have been told of it;
+    /// `None` if nothing was.
+    fn remember(&self, named: &Arc<Named>, notice: &Notice) -> Option<Level> {
         let mut wrong = lock(&self.wrong);
         let Wrong { open, early } = &mut *wrong;
         let key = (named.namespace.clone(), named.name.clone());
         if notice.state != State::Resolved {
-            return insert(open, key, named, notice);
+            return Some(insert(open, key, named, notice));
         }
         if let Some(early) = early {
             early.insert((key.0.clone(), key.1.clone(), notice.about), notice.at);
         }
-        let may_be_open = early.is_some();
-        let Some(of) = open.get_mut(&key) else { return may_be_open };
-        let was_open = of.remove(&notice.about).is_some();
+        // Whatever the process before has told, whoever was told of it is told that it is over.
+        let before = early.as_ref().map(|_| Level::Critical);
+        let Some(of) = open.get_mut(&key) else { return before };
+        let over = of.remove(&notice.about).map(|open| open.gravest);
         if of.is_empty() {
             open.remove(&key);
         }
-        was_open || may_be_open
+        before.max(over)
     }
 
     /// Keeps what the process before has told of the connection: that something is wrong. What has ended since then is not wrong any
@@ -212,14 +215,18 @@ impl Sinks {
     }
 }
 
+/// Keeps that something is wrong, and gives the gravest of it so far.
 fn insert(
     open: &mut HashMap<(String, String), BTreeMap<About, Open>>,
     key: (String, String),
     named: &Arc<Named>,
     notice: &Notice,
-) -> bool {
-    let now = Open { named: named.clone(), gravest: notice.gravest };
-    open.entry(key).or_default().insert(notice.about, now).is_some()
+) -> Level {
+    let of = open.entry(key).or_default();
+    let before = of.get(&notice.about).filter(|_| notice.state == State::Changed).map(|open| open.gravest);
+    let gravest = before.map_or(notice.gravest, |before| before.max(notice.gravest));
+    of.insert(notice.about, Open { named: named.clone(), gravest });
+    gravest
 }
 
 impl Sink {

@@ -103,6 +103,27 @@ fn that_the_end_is_not_near_is_news_only_to_those_who_heard_that_it_was() {
 }
 
 #[test]
+fn that_the_end_is_not_near_is_told_to_those_who_were_told_of_a_stage_that_is_grave_enough() {
+    let sinks = sinks("{ name: all, url: 'http://a' }, { name: grave, url: 'http://a', severity: critical }");
+    sinks.recalled();
+    let of = |state, level, second| Notice { level, gravest: level, ..of_end(state, second) };
+    // The status alone does not say which stages were told.
+    let over = |second| of(State::Resolved, Level::Critical, second);
+    sinks.tell(&named("a", &[]), vec![of(State::Opened, Level::Warning, 1), over(2)]);
+    assert_eq!(waiting(&sinks), [vec!["Opened", "Resolved"], vec![]]);
+    let stages =
+        [(State::Opened, Level::Warning), (State::Changed, Level::Critical), (State::Changed, Level::Info)];
+    for (second, (state, level)) in (3..).zip(stages) {
+        sinks.tell(&named("a", &[]), vec![of(state, level, second)]);
+    }
+    sinks.tell(&named("a", &[]), vec![over(6)]);
+    assert_eq!(
+        waiting(&sinks),
+        [vec!["Opened", "Changed", "Changed", "Resolved"], vec!["Changed", "Changed", "Resolved"]]
+    );
+}
+
+#[test]
 fn a_status_of_which_nobody_knows_whether_it_was_written_before_others_were_read_is_derived_again() {
     let sinks = sinks("{ name: all, url: 'http://a' }");
     let at = |second| Timestamp::from_second(second).unwrap();
