@@ -318,9 +318,13 @@ impl Observation {
         }
     }
 
-    /// True if a Secret in which the token is to be had another one when it was looked at.
+    /// True if a Secret in which the token is to be had another one when it was looked at. Versions of before, and what is not named
+    /// any more, have others.
     pub fn finds_another_token(&self) -> bool {
-        self.found.iter().any(Found::has_another_token)
+        let mut targets = self.demand.outputs.iter().filter_map(Output::target);
+        let has_another =
+            |name| self.found.iter().any(|found| found.name() == name && found.has_another_token());
+        targets.any(has_another)
     }
 
     /// Where the host is.

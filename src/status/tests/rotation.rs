@@ -407,6 +407,21 @@ fn nobody_is_told_to_revoke_a_token_that_stands_by() {
 }
 
 #[test]
+fn what_an_earlier_version_holds_undoes_nothing() {
+    let first = status(None, &holding("a", T));
+    let restart =
+        [serde_json::from_value(serde_json::json!({ "kind": "Deployment", "name": "web" })).unwrap()];
+    let after = After { restart: &restart, ..After::default() };
+    let seen = |second| holding("b", second).finds(&[ours("out", Holds::Wanted), ours("out-1", OTHER)]);
+    let open = told(&first, &seen(T + 60), &[], after);
+    let before = Status { rotation: Some(open.clone()), ..status(Some(&first), &seen(T + 60)) };
+    let next = told(&before, &seen(T + 70), &[], after);
+    assert_eq!((next.published_at, next.written_anew_at), (open.published_at, None));
+    let put_back = holding("b", T + 80).finds(&[ours("out", OTHER), ours("out-1", OTHER)]);
+    assert!(told(&before, &put_back, &[], after).written_anew_at.is_some(), "the output itself does");
+}
+
+#[test]
 fn an_instant_of_publication_that_lies_ahead_is_taken_anew() {
     let first = status(None, &holding("a", T));
     let restart =
