@@ -60,6 +60,15 @@ struct Wrong {
 struct Open {
     named: Arc<Named>,
     gravest: Level,
+    /// True if the process before may have told of graver.
+    was_recalled: bool,
+}
+
+impl Open {
+    /// The gravest that somebody may have been told.
+    const fn told(&self) -> Level {
+        if self.was_recalled { Level::Critical } else { self.gravest }
+    }
 }
 
 /// One of them.
@@ -134,7 +143,7 @@ impl Sinks {
         let Wrong { open, early } = &mut *wrong;
         let key = (named.namespace.clone(), named.name.clone());
         if notice.state != State::Resolved {
-            return Some(insert(open, key, named, notice));
+            return Some(insert(open, key, named, notice, false));
         }
         if let Some(early) = early {
             early.insert((key.0.clone(), key.1.clone(), notice.about), notice.at);
@@ -142,7 +151,7 @@ impl Sinks {
         // Whatever the process before has told, whoever was told of it is told that it is over.
         let before = early.as_ref().map(|_| Level::Critical);
         let Some(of) = open.get_mut(&key) else { return before };
-        let over = of.remove(&notice.about).map(|open| open.gravest);
+        let over = of.remove(&notice.about).map(|open| open.told());
         if of.is_empty() {
             open.remove(&key);
         }
@@ -156,7 +165,7 @@ impl Sinks {
         let Wrong { open, early: Some(early) } = &mut *wrong else { return };
         let of = (named.namespace.clone(), named.name.clone(), notice.about);
         if early.get(&of).is_none_or(|ended| *ended < notice.at) {
-            insert(open, (of.0, of.1), named, notice);
+            insert(open, (of.0, of.1), named, notice, true);
         }
     }
 
@@ -188,12 +197,12 @@ impl Sinks {
     /// The connection is gone, and what was wrong with it is over.
     pub fn gone(&self, namespace: &str, name: &str) {
         let over = lock(&self.wrong).open.remove(&(namespace.to_owned(), name.to_owned()));
-        for (about, Open { named, gravest }) in over.into_iter().flatten() {
+        for (about, open) in over.into_iter().flatten() {
             let notice = Notice {
                 about,
                 state: State::Resolved,
                 level: Level::Info,
-                gravest,
+                gravest: open.told(),
                 at: Timestamp::now(),
                 status: "Unknown",
                 reason: "Deleted".to_owned(),
@@ -201,7 +210,7 @@ impl Sinks {
                 within: None,
                 ends: None,
             };
-            self.tell(&named, vec![notice]);
+            self.tell(&open.named, vec![notice]);
         }
     }
 
@@ -215,17 +224,19 @@ impl Sinks {
     }
 }
 
-/// Keeps that something is wrong, and gives the gravest of it so far.
+/// Keeps that something is wrong, and gives the gravest of it that this process has told.
 fn insert(
     open: &mut HashMap<(String, String), BTreeMap<About, Open>>,
     key: (String, String),
     named: &Arc<Named>,
     notice: &Notice,
+    is_recalled: bool,
 ) -> Level {
     let of = open.entry(key).or_default();
-    let before = of.get(&notice.about).filter(|_| notice.state == State::Changed).map(|open| open.gravest);
-    let gravest = before.map_or(notice.gravest, |before| before.max(notice.gravest));
-    of.insert(notice.about, Open { named: named.clone(), gravest });
+    let before = of.get(&notice.about).filter(|_| is_recalled || notice.state == State::Changed);
+    let gravest = before.map_or(notice.gravest, |before| before.gravest.max(notice.gravest));
+    let was_recalled = is_recalled || before.is_some_and(|before| before.was_recalled);
+    of.insert(notice.about, Open { named: named.clone(), gravest, was_recalled });
     gravest
 }
 

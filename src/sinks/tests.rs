@@ -124,6 +124,22 @@ fn that_the_end_is_not_near_is_told_to_those_who_were_told_of_a_stage_that_is_gr
 }
 
 #[test]
+fn whoever_may_have_been_told_by_the_process_before_is_told_that_it_is_over() {
+    let sinks = sinks("{ name: all, url: 'http://a' }, { name: grave, url: 'http://a', severity: critical }");
+    let of = |state, level, second| Notice { level, gravest: level, ..of_end(state, second) };
+    // It has told of a graver stage than the status shows now.
+    sinks.recall(&named("a", &[]), &of(State::Opened, Level::Info, 1));
+    // This process has told of it before the status was read as it stood then.
+    sinks.tell(&named("b", &[]), vec![of(State::Changed, Level::Critical, 2)]);
+    sinks.recall(&named("b", &[]), &of(State::Opened, Level::Info, 1));
+    sinks.recalled();
+    for name in ["a", "b"] {
+        sinks.tell(&named(name, &[]), vec![of(State::Resolved, Level::Critical, 3)]);
+    }
+    assert_eq!(waiting(&sinks), [["Changed", "Resolved", "Resolved"]; 2]);
+}
+
+#[test]
 fn a_status_of_which_nobody_knows_whether_it_was_written_before_others_were_read_is_derived_again() {
     let sinks = sinks("{ name: all, url: 'http://a' }");
     let at = |second| Timestamp::from_second(second).unwrap();
