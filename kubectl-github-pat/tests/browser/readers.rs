@@ -74,7 +74,7 @@ const PAGES: [(&str, &str, &[(&str, &str)]); 4] = [
             ("link", "ui/browser"),
             ("region", "GitHub's form"),
             ("DisclosureTriangle", "Another Secret"),
-            ("textbox described", "Next token"),
+            ("textbox required described", "Next token"),
             ("button", "Check and rotate"),
             ("status polite", ""),
         ],
