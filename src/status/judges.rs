@@ -174,7 +174,7 @@ fn condemning(pass: &Pass<'_>) -> &'static str {
 }
 
 /// What of an output a person must mend, whatever the plan.
-fn speaks_against(name: &str, stand: &Stand) -> Option<Finding> {
+pub(super) fn speaks_against(name: &str, stand: &Stand) -> Option<Finding> {
     match stand {
         Stand::Refused(finding) => Some(finding.clone()),
         Stand::Leaving(finalizers) => Some(Finding::new(

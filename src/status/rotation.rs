@@ -1,14 +1,16 @@
 //! The change from one token in use to the next, as a person follows it. The status remembers it until the next one begins.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Pass, consumers};
+use super::{Pass, consumers, judges};
 use crate::{
     api::{FurtherOldToken, Phase, RotatedToken, RotationStatus, StatusSummary, TokenStatus, time},
     domain::{
         Reason,
         candidate::{Candidate, Standing},
-        decide::Stand,
+        decide::{Plan, Stand},
         excerpt,
         probing::schedule::later,
         token::{HashedToken, TokenKind},
@@ -43,9 +45,15 @@ fn is_published(pass: &Pass<'_>) -> bool {
 }
 
 /// What another writer keeps changing may hold the old token again in the next moment.
+fn contended<'a>(pass: &'a Pass<'_>) -> impl Iterator<Item = (&'a str, &'a Stand)> {
+    let is_contended =
+        |stand: &Stand| matches!(stand, Stand::Refused(finding) if finding.reason == Reason::Contended);
+    let others = pass.others.iter().filter(move |(_, stand)| is_contended(stand));
+    others.map(|(name, stand)| (name.as_str(), stand))
+}
+
 fn is_contended(pass: &Pass<'_>) -> bool {
-    let mut others = pass.others.iter();
-    others.any(|(_, stand)| matches!(stand, Stand::Refused(finding) if finding.reason == Reason::Contended))
+    contended(pass).next().is_some()
 }
 
 /// True if an output had another token, or may have had one, since every output held the new one at that instant.
@@ -285,11 +293,8 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
     let other_connections = left.as_ref().and_then(|left| left.other_connections);
     let new_token = RotatedToken::from(token);
     let message = match phase {
-        Phase::Proving => format!(
-            "the new token in Secret {} is not proven yet; the outputs keep what they hold",
-            new_token.secret_name
-        ),
-        Phase::Publishing => publishing(&new_token.secret_name),
+        Phase::Proving => proving(token, pass),
+        Phase::Publishing => unpublished(&new_token.secret_name, pass),
         Phase::Restarting => restarting(pass),
         Phase::WaitingForConsumers if is_called_safe => {
             "GitHub accepts the old token again; the operator looks who still has it".to_owned()
@@ -323,6 +328,36 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
     }
 }
 
+fn proving(token: &TokenStatus, pass: &Pass<'_>) -> String {
+    let secret = &token.secret_name;
+    let said = match token.first_proven_at {
+        None => format!("the new token in Secret {secret} is not proven yet"),
+        Some(_) => format!(
+            "GitHub accepted the new token in Secret {secret} before, and it is not proven now: the conditions say why"
+        ),
+    };
+    match pass.decision.plan {
+        Plan::Keep => format!("{said}; the outputs keep what they hold"),
+        _ => said,
+    }
+}
+
+/// Which outputs are waited for, if somebody else must do something about them.
+fn unpublished(secret: &str, pass: &Pass<'_>) -> String {
+    let own = pass.stands.iter().map(|(name, stand)| (*name, stand));
+    let against = own.chain(contended(pass)).filter_map(|(name, stand)| {
+        let reason = judges::speaks_against(name, stand)?.reason;
+        Some(format!("{name} ({})", reason.as_str()))
+    });
+    let waits: BTreeSet<_> = against.collect();
+    match consumers::listed(&waits) {
+        Some(waits) => format!(
+            "the new token in Secret {secret} is proven, and waits for these outputs: {waits}; condition Published says what to do"
+        ),
+        None => publishing(secret),
+    }
+}
+
 fn restarting(pass: &Pass<'_>) -> String {
     let awaited = pass.after.following.and_then(Following::awaited);
     format!(
@@ -337,15 +372,16 @@ fn is_looked(pass: &Pass<'_>) -> bool {
 
 fn waiting(pass: &Pass<'_>) -> String {
     let holds = "every output holds the new token";
-    match (behind(pass), earlier(pass)) {
-        (Some(pods), _) => format!(
-            "{holds}, and these Pods still run with the old one: {pods}; restart them, or name their workload in spec.restart"
-        ),
-        (None, Some(names)) => format!(
-            "{holds}, and these name an earlier version of an output: {names}; have them name the one in status.outputs"
-        ),
-        (None, None) => format!("{holds}; the operator looks who still runs with the old one"),
+    let pods = behind(pass).map(|pods| {
+        format!(", and these Pods still run with the old one: {pods}; restart them, or name their workload in spec.restart")
+    });
+    let earlier = earlier(pass).map(|names| {
+        format!(", and these name an earlier version of an output: {names}; have them name the one in status.outputs")
+    });
+    if pods.is_none() && earlier.is_none() {
+        return format!("{holds}; the operator looks who still runs with the old one");
     }
+    format!("{holds}{}{}", pods.unwrap_or_default(), earlier.unwrap_or_default())
 }
 
 /// The instant in whole seconds, not before it.
@@ -395,9 +431,8 @@ fn safe(rotation: &RotationStatus, ended: Option<&str>, pass: &Pass<'_>) -> Stri
     let unseen =
         pass.after.holders.map(|holders| holders.unseen).filter(|count| *count > 0 && ended.is_none());
     let unseen = unseen.map_or_else(String::new, |count| {
-        format!(
-            "{count} connections may have the old token where the operator may not read Secrets, so look there first; "
-        )
+        let who = if count == 1 { "1 connection".to_owned() } else { format!("{count} connections") };
+        format!("{who} may have the old token where the operator may not read Secrets, so look there first; ")
     });
     let is_last = rotation.further_old_tokens.is_empty();
     let mut others = rotation.further_old_tokens.iter();

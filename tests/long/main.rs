@@ -14,6 +14,7 @@ mod cold;
 mod conflicts;
 mod edits;
 mod events;
+mod everything;
 mod fairness;
 mod followers;
 mod forbidden;

@@ -106,7 +106,7 @@ impl RotationStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub enum Phase {
-    /// The new token is not proven yet; the outputs hold the old one.
+    /// The new token is not proven yet, or not any more; it is written to no output meanwhile.
     Proving,
     /// The new token is proven and is being written to the outputs.
     Publishing,

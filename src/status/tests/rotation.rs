@@ -10,6 +10,8 @@ use crate::{
     },
 };
 
+mod messages;
+
 /// A connection whose Secret holds the token of this letter, accepted at this second and in its output.
 fn holding(letter: &str, second: i64) -> Observation {
     let held = token(letter);
@@ -57,22 +59,27 @@ fn written(
 ) -> Option<Status> {
     let (decision, summary) = (decide(seen), StatusSummary::from(previous.clone()));
     let stands = stands(&decision, &[]);
-    let pass = Pass {
-        after,
+    let pass = Pass { after, stands: &stands, others, standbys, ..pass(seen, &decision) };
+    next(Before { summary: Some(&summary), conditions: &[] }, Some(3), &pass)
+}
+
+/// What is seen and decided, with nothing else.
+fn pass<'a>(seen: &'a Observation, decision: &'a Decision<'a>) -> Pass<'a> {
+    Pass {
+        after: After::default(),
         seen,
-        decision: &decision,
-        stands: &stands,
-        others,
+        decision,
+        stands: &[],
+        others: &[],
         withdrawn_outputs: None,
         source: "Secret pat",
         secret_name: "pat",
         links: None,
         raised_from: None,
-        standbys,
+        standbys: None,
         web: Some("https://github.com"),
         handled_request: None,
-    };
-    next(Before { summary: Some(&summary), conditions: &[] }, Some(3), &pass)
+    }
 }
 
 #[test]
@@ -293,27 +300,6 @@ fn the_first_list_of_consumers_since_the_outputs_hold_the_new_token_is_told_thou
 }
 
 #[test]
-fn what_is_left_to_revoke_is_said_though_the_old_token_has_ended() {
-    let refused = || {
-        let (mut refused, dead) = (status(None, &holding("a", T)), holding("a", T + 60));
-        refused = status(Some(&refused), &dead.refused(T + 60).refused(T + 120).at(T + 120));
-        refused
-    };
-    let restart =
-        [serde_json::from_value(serde_json::json!({ "kind": "Deployment", "name": "web" })).unwrap()];
-    let after = After { restart: &restart, ..After::default() };
-    let first = refused();
-    let second = told(&first, &holding("b", T + 180), &[], after);
-    assert_eq!(second.old_token_ended.as_deref(), Some("BadCredentials"));
-    let open = Status { rotation: Some(second), ..status(Some(&first), &holding("b", T + 180)) };
-    let third = told(&open, &holding("c", T + 240), &[], After::default());
-    assert_eq!(third.phase, Phase::SafeToRevoke);
-    assert!(!third.message.contains("nothing is left"), "{}", third.message);
-    assert!(third.message.contains("furtherOldTokens"), "{}", third.message);
-    assert_eq!(third.revoke_at.as_deref(), Some("https://github.com/settings/tokens"));
-}
-
-#[test]
 fn what_started_while_the_outputs_were_written_may_have_the_old_token() {
     let first = status(None, &holding("a", T));
     let acted = Timestamp::from_millisecond((T + 70) * 1000 + 1).unwrap();
@@ -336,74 +322,6 @@ fn only_secrets_that_the_spec_names_are_announced() {
     assert_eq!(secrets, named, "the schema takes five");
     let used: Vec<_> = after.candidates.iter().filter(|candidate| candidate.in_use).collect();
     assert_eq!((used.len(), &*used[0].secret_name), (1, "another"));
-}
-
-#[test]
-fn who_names_an_earlier_version_is_waited_for_however_it_is_used() {
-    let first = status(None, &holding("a", T));
-    let used = |used, started| Consumer {
-        kind: "Deployment",
-        name: "web".to_owned(),
-        output: "out".to_owned(),
-        used,
-        started,
-    };
-    let rows = [
-        ("the present one", vec![used(Use::Pull, None)], Phase::SafeToRevoke, "revoke it"),
-        (
-            "an earlier one",
-            vec![used(Use::Earlier, None)],
-            Phase::WaitingForConsumers,
-            "output: Deployment web;",
-        ),
-        (
-            "old bytes",
-            vec![used(Use::AtStart, Some(at(T)))],
-            Phase::WaitingForConsumers,
-            "with the old one: web;",
-        ),
-    ];
-    let mut waiting = None;
-    for (name, all, phase, words) in rows {
-        let consumers = Some(Consumers { all, ..Consumers::default() });
-        let following = Following { published: Some(at(T + 60)), consumers, ..Following::default() };
-        let after = After { lists_consumers: true, following: Some(&following), ..After::default() };
-        let rotation = told(&first, &holding("b", T + 60), &[], after);
-        assert_eq!(rotation.phase, phase, "{name}");
-        assert!(rotation.message.contains(words), "{name}: {}", rotation.message);
-        waiting = Some(rotation);
-    }
-    // As long as nobody has looked again, it is said in the same words.
-    let before = Status { rotation: waiting.clone(), ..status(Some(&first), &holding("b", T + 60)) };
-    let following = Following { published: Some(at(T + 60)), ..Following::default() };
-    let after = After { lists_consumers: true, following: Some(&following), ..After::default() };
-    let rotation = told(&before, &holding("b", T + 61), &[], after);
-    assert_eq!(Some(rotation.message), waiting.map(|rotation| rotation.message));
-}
-
-#[test]
-fn nobody_is_told_to_revoke_a_token_that_stands_by() {
-    let first = status(None, &holding("a", T));
-    let (used, other) = (holding("b", T + 60), holding("a", T + 60));
-    let of = |secret: &str, seen: &Observation| Candidate::new(secret, seen, None);
-    let all = [(of("pat", &used), None), (of("next", &other), Some(Box::new(other.clone())))];
-    let standbys = Standbys { all: &all, place: 0, since: Some(at(T + 60)) };
-    let rotation = told_beside(&first, &used, &[], After::default(), Some(standbys));
-    let words = "stands by in Secret next: revoke it only if it shall not take over again";
-    assert!(rotation.message.contains(words), "{}", rotation.message);
-    // Nor one between two rotations.
-    let restart =
-        [serde_json::from_value(serde_json::json!({ "kind": "Deployment", "name": "web" })).unwrap()];
-    let open = told(&first, &used, &[], After { restart: &restart, ..After::default() });
-    let second = Status { rotation: Some(open), ..status(Some(&first), &used) };
-    let (used, other) = (holding("c", T + 120), holding("b", T + 120));
-    let all = [(of("pat", &used), None), (of("next", &other), Some(Box::new(other.clone())))];
-    let standbys = Standbys { all: &all, place: 0, since: Some(at(T + 120)) };
-    let message = |standbys| told_beside(&second, &used, &[], After::default(), standbys).message;
-    let words = "furtherOldTokens names others to revoke";
-    let named = format!("{words}, but for that of Secret next, which stands by");
-    assert!(message(Some(standbys)).ends_with(&named));
-    assert!(message(None).ends_with(&format!("{words} once nothing else uses them")));
 }
 
 #[test]
@@ -433,72 +351,6 @@ fn an_instant_of_publication_that_lies_ahead_is_taken_anew() {
     assert!(StatusDigest::from(before.clone()).is_strange(at(T + 90)));
     let rotation = told(&before, &holding("b", T + 90), &[], after);
     assert_eq!(rotation.published_at.unwrap().0, at(T + 90));
-}
-
-#[test]
-fn a_token_that_somebody_else_has_is_not_safe_to_revoke() {
-    let first = status(None, &holding("a", T));
-    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    let holders = |own: &[&str], beside: &[&str], elsewhere| Holders {
-        own: names(own),
-        taken_in: names(&[]),
-        beside: names(beside),
-        elsewhere,
-        unseen: 0,
-        is_partial: false,
-    };
-    let rows = [
-        ("nobody", holders(&[], &[], 0), Phase::SafeToRevoke, None, "revoke it"),
-        (
-            "of the namespace",
-            holders(&[], &["x", "y"], 0),
-            Phase::WaitingForConsumers,
-            Some(2),
-            "old one: x, y; they",
-        ),
-        (
-            "of another",
-            holders(&[], &[], 1),
-            Phase::WaitingForConsumers,
-            Some(1),
-            "old one: one of another namespace; they",
-        ),
-        (
-            "both",
-            holders(&[], &["x"], 3),
-            Phase::WaitingForConsumers,
-            Some(4),
-            "x, and 3 of other namespaces; they",
-        ),
-        (
-            "a former output",
-            holders(&["was"], &["x"], 0),
-            Phase::WaitingForConsumers,
-            None,
-            "with the old one: was;",
-        ),
-    ];
-    let taken_in = Holders { taken_in: names(&["pull"]), ..holders(&[], &["x"], 0) };
-    let words = "take the old one in by extraEntriesFrom: pull; put";
-    let taken_in = ("entries of a Secret", taken_in, Phase::WaitingForConsumers, None, words);
-    for (name, holders, phase, others, words) in rows.into_iter().chain([taken_in]) {
-        let after = After { holders: Some(&holders), ..After::default() };
-        let rotation = told(&first, &holding("b", T + 60), &[], after);
-        assert_eq!((rotation.phase, rotation.other_connections), (phase, others), "{name}");
-        assert!(rotation.message.contains(words), "{name}: {}", rotation.message);
-        assert_eq!(rotation.revoke_at.is_some(), phase == Phase::SafeToRevoke, "{name}");
-    }
-}
-
-#[test]
-fn whom_nobody_may_look_at_is_told_of_where_the_old_token_is_called_safe_to_revoke() {
-    let first = status(None, &holding("a", T));
-    let holders = Holders { unseen: 2, ..Holders::default() };
-    let after = After { holders: Some(&holders), lists_consumers: false, ..After::default() };
-    let rotation = told(&first, &holding("b", T + 60), &[], after);
-    assert_eq!((rotation.phase, rotation.other_connections), (Phase::SafeToRevoke, None));
-    let words = "2 connections may have the old token where the operator may not read Secrets, so look there first; every";
-    assert!(rotation.message.starts_with(words), "{}", rotation.message);
 }
 
 #[test]

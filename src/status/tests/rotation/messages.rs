@@ -1,0 +1,229 @@
+//! What the message of a rotation says.
+
+use super::*;
+use crate::domain::decide::foreign;
+
+/// What is said of a second token with this under the name of the output, beside these others.
+fn said(stand: Option<Stand>, others: &[(String, Stand)]) -> RotationStatus {
+    let (first, seen) = (status(None, &holding("a", T)), holding("b", T + 60));
+    let decision = decide(&seen);
+    let stands = [("out", stand.unwrap_or(Stand::Wanted))];
+    let summary = StatusSummary::from(first);
+    let pass = Pass { stands: &stands, others, ..pass(&seen, &decision) };
+    next(Before { summary: Some(&summary), conditions: &[] }, Some(3), &pass).unwrap().rotation.unwrap()
+}
+
+#[test]
+fn whoever_must_mend_an_output_before_it_can_hold_the_new_token_is_named() {
+    let foreign = || Some(Stand::Refused(foreign("out")));
+    let leaving = Some(Stand::Leaving(vec!["example.com/backup".to_owned()]));
+    let rival = [("out".to_owned(), Stand::Refused(contended("out", Some("kubectl"))))];
+    let rows = [
+        (
+            "of somebody else",
+            foreign(),
+            &[][..],
+            "waits for these outputs: out (ForeignSecret); condition Published says",
+        ),
+        ("being deleted", leaving, &[], "waits for these outputs: out (Leaving); condition"),
+        ("fought over", None, &rival, "waits for these outputs: out (Contended); condition"),
+        (
+            "both",
+            foreign(),
+            &rival,
+            "waits for these outputs: out (Contended), out (ForeignSecret); condition",
+        ),
+        ("not there yet", Some(Stand::Absent), &[], "is proven and is written to the outputs"),
+    ];
+    for (name, stand, others, words) in rows {
+        let rotation = said(stand, others);
+        assert_eq!(rotation.phase, Phase::Publishing, "{name}");
+        assert!(rotation.message.contains(words), "{name}: {}", rotation.message);
+    }
+}
+
+#[test]
+fn a_token_that_was_accepted_before_is_not_called_new_to_github() {
+    let first = status(None, &holding("a", T));
+    let unproven = told(&first, &storing("b", T + 60), &[], After::default());
+    assert_eq!(
+        unproven.message,
+        "the new token in Secret pat is not proven yet; the outputs keep what they hold"
+    );
+    let open = Status {
+        rotation: Some(said(Some(Stand::Absent), &[])),
+        ..status(Some(&first), &holding("b", T + 60))
+    };
+    let refused = holding("b", T + 60).refused(T + 120).refused(T + 180).at(T + 180);
+    let rotation = told(&open, &refused, &[], After::default());
+    assert_eq!(rotation.phase, Phase::Proving);
+    let words = "GitHub accepted the new token in Secret pat before, and it is not proven now: the conditions say why; the \
+                 outputs keep what they hold";
+    assert_eq!(rotation.message, words);
+}
+
+#[test]
+fn what_is_left_to_revoke_is_said_though_the_old_token_has_ended() {
+    let refused = || {
+        let (mut refused, dead) = (status(None, &holding("a", T)), holding("a", T + 60));
+        refused = status(Some(&refused), &dead.refused(T + 60).refused(T + 120).at(T + 120));
+        refused
+    };
+    let restart =
+        [serde_json::from_value(serde_json::json!({ "kind": "Deployment", "name": "web" })).unwrap()];
+    let after = After { restart: &restart, ..After::default() };
+    let first = refused();
+    let second = told(&first, &holding("b", T + 180), &[], after);
+    assert_eq!(second.old_token_ended.as_deref(), Some("BadCredentials"));
+    let open = Status { rotation: Some(second), ..status(Some(&first), &holding("b", T + 180)) };
+    let third = told(&open, &holding("c", T + 240), &[], After::default());
+    assert_eq!(third.phase, Phase::SafeToRevoke);
+    assert!(!third.message.contains("nothing is left"), "{}", third.message);
+    assert!(third.message.contains("furtherOldTokens"), "{}", third.message);
+    assert_eq!(third.revoke_at.as_deref(), Some("https://github.com/settings/tokens"));
+}
+
+#[test]
+fn who_names_an_earlier_version_is_waited_for_however_it_is_used() {
+    let first = status(None, &holding("a", T));
+    let used = |used, started| Consumer {
+        kind: "Deployment",
+        name: "web".to_owned(),
+        output: "out".to_owned(),
+        used,
+        started,
+    };
+    let rows = [
+        ("the present one", vec![used(Use::Pull, None)], Phase::SafeToRevoke, "revoke it"),
+        (
+            "an earlier one",
+            vec![used(Use::Earlier, None)],
+            Phase::WaitingForConsumers,
+            "output: Deployment web;",
+        ),
+        (
+            "old bytes",
+            vec![used(Use::AtStart, Some(at(T)))],
+            Phase::WaitingForConsumers,
+            "with the old one: web;",
+        ),
+        (
+            "both",
+            vec![used(Use::Earlier, None), used(Use::AtStart, Some(at(T)))],
+            Phase::WaitingForConsumers,
+            "with the old one: web; restart them, or name their workload in spec.restart, and these name an earlier version of an \
+             output: Deployment web;",
+        ),
+    ];
+    let mut waiting = None;
+    for (name, all, phase, words) in rows {
+        let consumers = Some(Consumers { all, ..Consumers::default() });
+        let following = Following { published: Some(at(T + 60)), consumers, ..Following::default() };
+        let after = After { lists_consumers: true, following: Some(&following), ..After::default() };
+        let rotation = told(&first, &holding("b", T + 60), &[], after);
+        assert_eq!(rotation.phase, phase, "{name}");
+        assert!(rotation.message.contains(words), "{name}: {}", rotation.message);
+        waiting = Some(rotation);
+    }
+    // As long as nobody has looked again, it is said in the same words.
+    let before = Status { rotation: waiting.clone(), ..status(Some(&first), &holding("b", T + 60)) };
+    let following = Following { published: Some(at(T + 60)), ..Following::default() };
+    let after = After { lists_consumers: true, following: Some(&following), ..After::default() };
+    let rotation = told(&before, &holding("b", T + 61), &[], after);
+    assert_eq!(Some(rotation.message), waiting.map(|rotation| rotation.message));
+}
+
+#[test]
+fn nobody_is_told_to_revoke_a_token_that_stands_by() {
+    let first = status(None, &holding("a", T));
+    let (used, other) = (holding("b", T + 60), holding("a", T + 60));
+    let of = |secret: &str, seen: &Observation| Candidate::new(secret, seen, None);
+    let all = [(of("pat", &used), None), (of("next", &other), Some(Box::new(other.clone())))];
+    let standbys = Standbys { all: &all, place: 0, since: Some(at(T + 60)) };
+    let rotation = told_beside(&first, &used, &[], After::default(), Some(standbys));
+    let words = "stands by in Secret next: revoke it only if it shall not take over again";
+    assert!(rotation.message.contains(words), "{}", rotation.message);
+    // Nor one between two rotations.
+    let restart =
+        [serde_json::from_value(serde_json::json!({ "kind": "Deployment", "name": "web" })).unwrap()];
+    let open = told(&first, &used, &[], After { restart: &restart, ..After::default() });
+    let second = Status { rotation: Some(open), ..status(Some(&first), &used) };
+    let (used, other) = (holding("c", T + 120), holding("b", T + 120));
+    let all = [(of("pat", &used), None), (of("next", &other), Some(Box::new(other.clone())))];
+    let standbys = Standbys { all: &all, place: 0, since: Some(at(T + 120)) };
+    let message = |standbys| told_beside(&second, &used, &[], After::default(), standbys).message;
+    let words = "furtherOldTokens names others to revoke";
+    let named = format!("{words}, but for that of Secret next, which stands by");
+    assert!(message(Some(standbys)).ends_with(&named));
+    assert!(message(None).ends_with(&format!("{words} once nothing else uses them")));
+}
+
+#[test]
+fn a_token_that_somebody_else_has_is_not_safe_to_revoke() {
+    let first = status(None, &holding("a", T));
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let holders = |own: &[&str], beside: &[&str], elsewhere| Holders {
+        own: names(own),
+        taken_in: names(&[]),
+        beside: names(beside),
+        elsewhere,
+        unseen: 0,
+        is_partial: false,
+    };
+    let rows = [
+        ("nobody", holders(&[], &[], 0), Phase::SafeToRevoke, None, "revoke it"),
+        (
+            "of the namespace",
+            holders(&[], &["x", "y"], 0),
+            Phase::WaitingForConsumers,
+            Some(2),
+            "old one: x, y; they",
+        ),
+        (
+            "of another",
+            holders(&[], &[], 1),
+            Phase::WaitingForConsumers,
+            Some(1),
+            "old one: one of another namespace; they",
+        ),
+        (
+            "both",
+            holders(&[], &["x"], 3),
+            Phase::WaitingForConsumers,
+            Some(4),
+            "x, and 3 of other namespaces; they",
+        ),
+        (
+            "a former output",
+            holders(&["was"], &["x"], 0),
+            Phase::WaitingForConsumers,
+            None,
+            "with the old one: was;",
+        ),
+    ];
+    let taken_in = Holders { taken_in: names(&["pull"]), ..holders(&[], &["x"], 0) };
+    let words = "take the old one in by extraEntriesFrom: pull; put";
+    let taken_in = ("entries of a Secret", taken_in, Phase::WaitingForConsumers, None, words);
+    for (name, holders, phase, others, words) in rows.into_iter().chain([taken_in]) {
+        let after = After { holders: Some(&holders), ..After::default() };
+        let rotation = told(&first, &holding("b", T + 60), &[], after);
+        assert_eq!((rotation.phase, rotation.other_connections), (phase, others), "{name}");
+        assert!(rotation.message.contains(words), "{name}: {}", rotation.message);
+        assert_eq!(rotation.revoke_at.is_some(), phase == Phase::SafeToRevoke, "{name}");
+    }
+}
+
+#[test]
+fn whom_nobody_may_look_at_is_told_of_where_the_old_token_is_called_safe_to_revoke() {
+    let first = status(None, &holding("a", T));
+    for (unseen, who) in [(1, "1 connection may"), (2, "2 connections may")] {
+        let holders = Holders { unseen, ..Holders::default() };
+        let after = After { holders: Some(&holders), lists_consumers: false, ..After::default() };
+        let rotation = told(&first, &holding("b", T + 60), &[], after);
+        assert_eq!((rotation.phase, rotation.other_connections), (Phase::SafeToRevoke, None));
+        let words = format!(
+            "{who} have the old token where the operator may not read Secrets, so look there first; every"
+        );
+        assert!(rotation.message.starts_with(&words), "{}", rotation.message);
+    }
+}
