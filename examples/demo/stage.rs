@@ -38,7 +38,7 @@ use super::{
     show::{self, Screen},
 };
 
-const NAMESPACE: &str = "demo";
+pub(crate) const NAMESPACE: &str = "demo";
 /// By when a step must show what it should.
 const DEADLINE: Duration = Duration::from_secs(60);
 /// A watch of a definition that was deleted says nothing until it ends.
@@ -50,7 +50,7 @@ pub(crate) struct Stage {
     _follower: JoinSet<()>,
     pub(crate) github: Simulator,
     plane: ControlPlane,
-    client: Client,
+    pub(crate) client: Client,
     seen: Arc<Mutex<Seen>>,
     changed: watch::Receiver<()>,
     screen: Screen,

@@ -16,7 +16,7 @@ use kube::ResourceExt;
 
 pub(crate) use self::{
     begun::{Asked, next},
-    course::{Course, Wanted},
+    course::{Course, Wanted, marked},
 };
 use self::{
     change::forget,

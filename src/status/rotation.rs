@@ -114,7 +114,7 @@ fn left(rotation: &RotationStatus, pass: &Pass<'_>) -> Option<Left> {
     };
     let who: Vec<_> = consumers::listed(&holders.beside).into_iter().chain(elsewhere).collect();
     let message = format!(
-        "{holds}, and these other connections still have the old one: {}; they are waited for",
+        "{holds}, and these other connections are not done with the old one: {}; they are waited for",
         who.join(", and ")
     );
     Some(Left { message, other_connections: Some(i64::try_from(holders.others()).unwrap_or(i64::MAX)) })

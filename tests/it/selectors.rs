@@ -259,7 +259,7 @@ async fn a_token_that_a_connection_of_another_operator_publishes_is_not_safe_to_
     let message = said(&waiting, "/rotation/message").to_string();
     assert!(is(&waiting, "WaitingForConsumers"), "{message}");
     assert!(
-        message.contains("other connections still have the old one: second; they are waited for"),
+        message.contains("other connections are not done with the old one: second; they are waited for"),
         "{message}"
     );
     assert_eq!(said(&waiting, "/rotation/otherConnections"), 1);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     Rotation,
-    course::{Course, ROTATING_TO, in_use, is_told, is_undetermined, marked, old_token, token_in_use},
+    course::{Course, ROTATING_TO, in_use, is_old, is_told, is_undetermined, marked, token_in_use},
     progress::seen,
 };
 use crate::{
@@ -173,7 +173,7 @@ impl Rotation<'_> {
                 false => Some(left.hashed) != token_in_use(connection),
             };
             let is_given_up = self.wanted.anew && Some(left.hashed) == marked(connection);
-            is_new && !is_given_up && Some(left.hashed) != old_token(connection)
+            is_new && !is_given_up && !is_old(connection, left.hashed)
         };
         let found = match present {
             Present::There(found) => found,

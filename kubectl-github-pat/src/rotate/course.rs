@@ -70,9 +70,13 @@ pub(super) fn token_in_use(connection: &GithubPatConnection) -> Option<HashedTok
     Some(connection.status.as_ref()?.token.as_ref()?.hashed_token)
 }
 
-/// The token that the connection was rotated from the last time.
-pub(super) fn old_token(connection: &GithubPatConnection) -> Option<HashedToken> {
-    Some(connection.status.as_ref()?.rotation.as_ref()?.old_token.hashed_token)
+/// True if the connection was rotated from this token the last time, or came to one that is to be revoked with it.
+pub(super) fn is_old(connection: &GithubPatConnection, hashed: HashedToken) -> bool {
+    let rotation = connection.status.as_ref().and_then(|status| status.rotation.as_ref());
+    rotation.is_some_and(|rotation| {
+        rotation.old_token.hashed_token == hashed
+            || rotation.further_old_tokens.iter().any(|further| further.hashed_token == hashed)
+    })
 }
 
 /// What the status says of the token in this Secret.
@@ -81,12 +85,12 @@ fn candidate<'a>(connection: &'a GithubPatConnection, secret: &str) -> Option<&'
     candidates.iter().find(|candidate| candidate.secret_name == secret)
 }
 
-/// The token in this Secret, if it is usable and not the one that the last rotation replaced.
+/// The token in this Secret, if it is usable and none of those that the last rotation replaced.
 fn next_token(connection: &GithubPatConnection, secret: &str) -> Option<HashedToken> {
     let candidate = candidate(connection, secret)?;
     let hashed = candidate.token.as_ref()?.hashed_token;
     let is_next = candidate.usable == ConditionStatus::True
-        && Some(hashed) != old_token(connection)
+        && !is_old(connection, hashed)
         && Some(hashed) != token_in_use(connection);
     is_next.then_some(hashed)
 }
@@ -100,7 +104,7 @@ pub(super) fn is_undetermined(connection: &GithubPatConnection, secret: &str, ha
 }
 
 /// The token to which a rotation was begun.
-pub(super) fn marked(connection: &GithubPatConnection) -> Option<HashedToken> {
+pub(crate) fn marked(connection: &GithubPatConnection) -> Option<HashedToken> {
     connection.annotations().get(ROTATING_TO)?.clone().try_into().ok()
 }
 
@@ -168,6 +172,10 @@ mod tests {
             "phase": "SafeToRevoke", "startedAt": "2026-03-01T10:00:00Z", "message": "",
             "oldToken": token(NEW), "newToken": token(OLD),
         });
+        // Another token took the place of one that was in use already.
+        let mut anew = rotated.clone();
+        anew["oldToken"]["hashedToken"] = "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=".into();
+        anew["furtherOldTokens"] = json!([{ "kind": "Classic", "hashedToken": NEW }]);
         let pair = |usable: &str| {
             json!([candidate("pat", true, "True", OLD), candidate("next", false, usable, NEW)])
         };
@@ -201,6 +209,11 @@ mod tests {
                     None,
                     status(json!({ "candidates": pair("True"), "rotation": rotated })),
                 ),
+                Course::Store(reference("next", "token")),
+            ),
+            (
+                "a token that was replaced before the last rotation was over stands by",
+                connection(&["next"], None, status(json!({ "candidates": pair("True"), "rotation": anew }))),
                 Course::Store(reference("next", "token")),
             ),
             (

@@ -280,6 +280,9 @@ pub(crate) fn from<T: serde::de::DeserializeOwned>(value: Value) -> T {
 /// Fails if the token stands in the arguments or the environment of the process or of one that it has started, as far as others may look.
 #[track_caller]
 pub(crate) fn processes_hold_no(process: u32, token: &str) {
+    // Of one that has ended nothing would be found.
+    let arguments = std::fs::read(format!("/proc/{process}/cmdline")).unwrap();
+    assert!(!arguments.is_empty(), "it has ended");
     let mut open = vec![process];
     while let Some(process) = open.pop() {
         for name in ["cmdline", "environ"] {

@@ -184,12 +184,7 @@ impl Watched {
     fn age(&self, index: &Arc<Index>) -> Option<f64> {
         let requests = self.requests.clone();
         let own = Own { index: index.clone(), requests, stalled_for: Box::new(|| None) };
-        let mut registry = Registry::default();
-        registry.register_collector(Box::new(own));
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
-        let shown = "github_pat_watch_age_seconds{resource=\"secrets\"} ";
-        text.lines().find_map(|line| line.strip_prefix(shown)).map(|age| age.parse().unwrap())
+        shown(own, "github_pat_watch_age_seconds{resource=\"secrets\"}")
     }
 
     /// The watch that is shown began between these instants. How long it takes to look is of no matter.
@@ -200,6 +195,25 @@ impl Watched {
         let age = self.age(index).unwrap();
         let most = seconds(from);
         assert!((least..=most).contains(&age), "{age} s, of {least} to {most}");
+    }
+}
+
+/// The value that is shown of this series.
+fn shown(own: Own, series: &str) -> Option<f64> {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(own));
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    value.map(|value| value.parse().unwrap())
+}
+
+#[test]
+fn how_long_nothing_has_moved_is_shown_in_seconds() {
+    for (stalled, expected) in [(None, 0.0), (Some(Duration::from_millis(61_500)), 61.5)] {
+        let stalled_for = Box::new(move || stalled);
+        let own = Own { index: Arc::default(), requests: Requests::default(), stalled_for };
+        assert_eq!(shown(own, "github_pat_operator_stalled_seconds"), Some(expected));
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
     cluster::{Cluster, object_name},
     error::Error,
     form,
-    rotate::{self, Asked, Course, Rotation, next, see_through},
+    rotate::{self, Asked, Course, Rotation, marked, next, see_through},
 };
 
 /// The page.
@@ -41,7 +41,8 @@ struct Form {
     name: String,
     secret: String,
     in_place: bool,
-    anew: bool,
+    /// The token of the rotation that another one takes the place of, by its hash; empty if none does.
+    anew: String,
     /// What comes next; nothing if nothing can.
     course: Option<Course>,
     lacking: Option<String>,
@@ -58,6 +59,7 @@ struct Form {
 pub(in super::super) struct Wanted {
     secret: String,
     in_place: String,
+    /// The token to which the rotation was begun that is given up, by its hash: a page that was opened before may know another one.
     anew: String,
 }
 
@@ -126,7 +128,7 @@ async fn attempt(
     posted.has_no_token_elsewhere()?;
     let form = form::Form::default();
     let (trial, handed) = (&site.trial, posted.offer());
-    let rotation = wanted.rotation(site, cluster, &form)?;
+    let rotation = wanted.rotation(site, cluster, connection, &form)?;
     let wanted = rotation.wanted;
     let asked = match &handed {
         Some(offer) => Asked::With(trial.hashed(&connection.spec, offer)?),
@@ -167,9 +169,20 @@ fn is_as_shown(course: &Course, shown: &str) -> Result<(), Error> {
 }
 
 impl Wanted {
-    /// How the person wants it done.
-    fn read(&self) -> Result<rotate::Wanted<'_>, Error> {
+    /// How the person wants it done with this connection.
+    ///
+    /// # Errors
+    ///
+    /// If the rotation that is to be given up is not the one that was begun, or a name cannot be one.
+    fn read(&self, connection: &GithubPatConnection) -> Result<rotate::Wanted<'_>, Error> {
         let [in_place, anew] = [&self.in_place, &self.anew].map(|field| !field.is_empty());
+        if anew && marked(connection).is_none_or(|begun| begun.to_string() != self.anew) {
+            return Err(Error::Usage(
+                "the rotation that was to be given up is over, or another one was begun since: nothing was written; go back to the \
+                 connection and begin from there"
+                    .to_owned(),
+            ));
+        }
         Ok(rotate::Wanted { secret: self.secret()?, in_place, anew })
     }
 
@@ -178,9 +191,10 @@ impl Wanted {
         &'a self,
         site: &'a Site,
         cluster: &'a Cluster,
+        connection: &GithubPatConnection,
         form: &'a form::Form,
     ) -> Result<Rotation<'a>, Error> {
-        let (wanted, elsewhere) = (self.read()?, "under Another Secret");
+        let (wanted, elsewhere) = (self.read(connection)?, "under Another Secret");
         Ok(Rotation { cluster, trial: &site.trial, form, wanted, elsewhere, force: false })
     }
 
@@ -195,6 +209,11 @@ impl Wanted {
 }
 
 impl Form {
+    /// The part of the address that asks for another token in the place of this one.
+    fn anew_than(next: &HashedToken) -> String {
+        form_urlencoded::Serializer::new(String::new()).append_pair("anew", &next.to_string()).finish()
+    }
+
     /// False if a token was left that does.
     fn needs_a_token(&self) -> bool {
         self.left.as_ref().is_none_or(|left| !left.is_enough)
@@ -202,7 +221,7 @@ impl Form {
 
     async fn new(site: &Site, namespace: &str, connection: &GithubPatConnection, wanted: &Wanted) -> Self {
         let name = connection.metadata.name.clone().unwrap_or_default();
-        let course = match wanted.read() {
+        let course = match wanted.read(connection) {
             Ok(wanted) => next(&site.cluster(namespace), connection, wanted, Asked::Looking).await,
             Err(error) => Err(error),
         };
@@ -220,7 +239,7 @@ impl Form {
             // A name that cannot be one may be a token.
             secret: wanted.secret().ok().flatten().unwrap_or_default().to_owned(),
             in_place: !wanted.in_place.is_empty(),
-            anew: !wanted.anew.is_empty(),
+            anew: Some(&wanted.anew).filter(|_| course.is_some()).cloned().unwrap_or_default(),
             course,
             lacking: None,
             problem,
@@ -234,7 +253,8 @@ impl Form {
     /// Says what stands in the way of what comes next, and what another run has left there, before a person makes a token.
     async fn is_tried(&mut self, site: &Site, connection: &GithubPatConnection, wanted: &Wanted) {
         let (cluster, form) = (site.cluster(&self.namespace), form::Form::default());
-        let (Some(course), Ok(rotation)) = (&self.course, wanted.rotation(site, &cluster, &form)) else {
+        let (Some(course), Ok(rotation)) = (&self.course, wanted.rotation(site, &cluster, connection, &form))
+        else {
             return;
         };
         let tried = async {

@@ -27,16 +27,30 @@ async fn a_rotation_that_was_begun_is_left_for_another_token_by_the_form_too() {
     let begun = page.post(path, &[("token", &first)]).await;
     assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.text);
     let shown = page.until(path, "A rotation was begun and is not over").await.text;
-    let link = format!("{path}?anew=yes");
-    assert!(shown.contains(&format!("href=\"{link}\"")) && !shown.contains("name=\"token\""), "{shown}");
+    assert!(!shown.contains("name=\"token\""), "{shown}");
+    let (_, link) = shown.split_once(&format!("href=\"{path}?anew=")).unwrap();
+    let link = format!("{path}?anew={}", link.split_once('"').unwrap().0);
+    let hash = |token: &str| Token::try_from(token.as_bytes()).unwrap().hashed().to_string();
     let refused = page.post(path, &[("token", &second)]).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.text);
-    assert_eq!(place.value("left-pat", "token").await, Some(first));
+    assert_eq!(place.value("left-pat", "token").await.as_deref(), Some(&*first));
     let form = page.get(&link).await.text;
-    assert!(form.contains("name=\"anew\" value=\"yes\"") && form.contains("name=\"token\""), "{form}");
-    let begun = page.post(path, &[("anew", "yes"), ("token", &second)]).await;
+    let given_up = |form: &str, token: &str| {
+        let field = form.split_once("name=\"anew\" value=\"").unwrap().1.split_once('"').unwrap().0;
+        field.replace("&#43;", "+").replace("&#61;", "=").replace("&#47;", "/") == hash(token)
+    };
+    assert!(given_up(&form, &first) && form.contains("name=\"token\""), "{form}");
+    let first = hash(&first);
+    let begun = page.post(path, &[("anew", &first), ("token", &second)]).await;
     assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.text);
-    assert_eq!(place.value("left-pat", "token").await, Some(second));
+    assert_eq!(place.value("left-pat", "token").await.as_deref(), Some(&*second));
+    // A page that was opened before gives up, and goes on with, no other rotation than the one that it has shown.
+    let late = page.post(path, &[("anew", &first), ("token", &third)]).await;
+    assert_eq!(late.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", late.text);
+    assert!(late.text.contains("is over, or another one was begun since"), "{}", late.text);
+    let late = page.post(path, &[("next", &first)]).await;
+    assert!(late.text.contains("another token comes next"), "{}", late.text);
+    assert_eq!(place.value("left-pat", "token").await.as_deref(), Some(&*second));
     // Of a Secret that was deleted nobody has to say so.
     place.secrets().delete("left-pat", &DeleteParams::default()).await.unwrap();
     let form = page.get(path).await.text;
@@ -63,8 +77,6 @@ async fn what_stands_in_the_way_of_the_next_token_is_told_before_it_is_pasted() 
     let in_place = page.get(&format!("{path}?in_place=yes")).await.text;
     let said = "Secret tooled-pat is written by test, which would put back what was there";
     assert!(in_place.contains(said), "{in_place}");
-    let foreign = page.get(&format!("{path}?secret=tooled-pat-too")).await.text;
-    assert!(!foreign.contains("there is a Secret"), "{foreign}");
     let theirs = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "tooled-pat-too" }, "stringData": { "token": "theirs" } });
     let params = PatchParams::apply("kubectl-create");
     place.secrets().patch("tooled-pat-too", &params, &Patch::Apply(theirs)).await.unwrap();
@@ -80,6 +92,9 @@ async fn what_stands_in_the_way_of_the_next_token_is_told_before_it_is_pasted() 
     let foreign = page.get("/connections/ui/freed/rotate?secret=tooled-pat-too").await.text;
     let said = "there is a Secret tooled-pat-too already, which connection freed does not name: name another one under Another Secret";
     assert!(foreign.contains(said), "{foreign}");
+    let free = page.get("/connections/ui/freed/rotate?secret=of-nobody").await.text;
+    let said = "The next token goes to Secret of-nobody";
+    assert!(free.contains(said) && !free.contains("there is a Secret"), "{free}");
 }
 
 #[tokio::test]
