@@ -1,4 +1,4 @@
-//! A token that another run has put into a Secret, and that nothing uses yet: a good one is not written over by another.
+//! A token that was put into a Secret before, and that nothing uses yet: a good one is not written over by another.
 //!
 //! GitHub shows a token once, so whoever has stored one may have it nowhere else.
 
@@ -48,6 +48,11 @@ impl Left {
         Some(Left { name, hashed, offer: None })
     }
 
+    /// The token that stands by in this Secret, as the status of a connection says.
+    pub(crate) const fn told(name: String, hashed: HashedToken) -> Self {
+        Left { name, hashed, offer: None }
+    }
+
     /// Finds out whether the token of this hash may take its place: it is the same, or GitHub says that the one there is of no use.
     /// `again` is the command by which a person goes on with the one there, `blind` what helps who may not read it.
     ///
@@ -68,7 +73,7 @@ impl Left {
         let Left { name, .. } = self;
         let Some(offer) = &self.offer else {
             return Err(Error::Usage(format!(
-                "Secret {name} holds another token, which another run has put there and which is not in use yet: nothing was written; {blind}"
+                "Secret {name} holds another token, which was put there before and is not in use yet: nothing was written; {blind}"
             )));
         };
         let (judged, _) = trial.verdict(spec, connection, offer).await?;
@@ -79,7 +84,7 @@ impl Left {
     pub(crate) fn holds(&self) -> String {
         let Left { name, .. } = self;
         format!(
-            "Secret {name} holds a token, which another run has put there and which is not in use yet: that one is taken, and no other; name \
+            "Secret {name} holds a token, which was put there before and is not in use yet: that one is taken, and no other; name \
              another Secret for yours"
         )
     }
@@ -104,7 +109,7 @@ impl Left {
         };
         let Left { name, .. } = self;
         Error::Usage(format!(
-            "Secret {name} holds {what}, which another run has put there and which is not in use yet: nothing was written; {next}"
+            "Secret {name} holds {what}, which was put there before and is not in use yet: nothing was written; {next}"
         ))
     }
 }

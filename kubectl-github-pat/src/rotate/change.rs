@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     Rotation,
-    course::{Course, ROTATING_TO, in_use, is_old, is_told, is_undetermined, marked, token_in_use},
+    course::{Course, ROTATING_TO, in_use, is_old, is_told, marked, token_in_use, undetermined},
     progress::seen,
 };
 use crate::{
@@ -169,7 +169,9 @@ impl Rotation<'_> {
         let is_left = |left: &Left| {
             let is_new = match is_candidate {
                 // What stands in a candidate the operator judges, unless it came after its last look or GitHub does not answer.
-                true => !is_told(connection, left.hashed) || is_undetermined(connection, name, left.hashed),
+                true => {
+                    !is_told(connection, left.hashed) || undetermined(connection, name) == Some(left.hashed)
+                }
                 false => Some(left.hashed) != token_in_use(connection),
             };
             let is_given_up = self.wanted.anew && Some(left.hashed) == marked(connection);
@@ -184,7 +186,12 @@ impl Rotation<'_> {
                 let is_ours =
                     are_ours(&glimpse.holders) && !is_named(self.cluster, name, Some(connection)).await?;
                 let basis = glimpse.basis.filter(|_| is_candidate || is_ours);
-                return Ok((glimpse.left.filter(is_left), Effect::over(basis)));
+                // Somebody else may have stored it. Of one that GitHub has answered about the status says whether it is good.
+                let told = || {
+                    let hashed = undetermined(connection, name)?;
+                    Some(Left::told(name.clone(), hashed))
+                };
+                return Ok((glimpse.left.or_else(told).filter(is_left), Effect::over(basis)));
             }
         };
         let is_foreign = !is_candidate

@@ -95,12 +95,12 @@ fn next_token(connection: &GithubPatConnection, secret: &str) -> Option<HashedTo
     is_next.then_some(hashed)
 }
 
-/// True if this token stands by in this Secret, and the operator cannot tell whether it is usable.
-pub(super) fn is_undetermined(connection: &GithubPatConnection, secret: &str, hashed: HashedToken) -> bool {
-    let Some(candidate) = candidate(connection, secret) else { return false };
-    candidate.usable == ConditionStatus::Unknown
-        && candidate.token.as_ref().is_some_and(|token| token.hashed_token == hashed)
-        && Some(hashed) != token_in_use(connection)
+/// The token that stands by in this Secret, if the operator cannot tell whether it is usable.
+pub(super) fn undetermined(connection: &GithubPatConnection, secret: &str) -> Option<HashedToken> {
+    let candidate = candidate(connection, secret)?;
+    let hashed = candidate.token.as_ref()?.hashed_token;
+    let is_open = candidate.usable == ConditionStatus::Unknown && Some(hashed) != token_in_use(connection);
+    is_open.then_some(hashed)
 }
 
 /// The token to which a rotation was begun.

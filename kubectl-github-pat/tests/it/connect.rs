@@ -242,7 +242,7 @@ async fn a_secret_of_others_is_not_touched_and_one_of_an_interrupted_run_is() {
     let second = github.token(NewToken::classic("cut-2", "acme-ci"));
     let ended = place.plugin_with(admin, &flags, second.as_bytes()).await;
     assert_eq!((ended.code, place.value("cut-pat", "token").await.as_ref()), (3, Some(&first)), "{ended:?}");
-    let said = "Secret cut-pat holds another good token, which another run has put there and which is not in use yet: nothing was written; \
+    let said = "Secret cut-pat holds another good token, which was put there before and is not in use yet: nothing was written; \
                 kubectl github-pat connect cut -n connect with the same values, and without a token, goes on with that one, and yours can \
                 follow by a rotation";
     assert!(ended.err.contains(said), "{ended:?}");

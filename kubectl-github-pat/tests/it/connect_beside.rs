@@ -43,7 +43,7 @@ async fn of_two_who_connect_at_once_one_does_and_the_other_writes_nothing() {
         tokio::time::timeout(SOON, stored).await.unwrap();
         second.types(&format!("{two}\n")).await;
         assert_eq!(second.ends().await, 3, "{name}: {}", second.seen);
-        let said = "which another run has put there and which is not in use yet: nothing was written";
+        let said = "which was put there before and is not in use yet: nothing was written";
         assert!(second.seen.contains(said), "{name}: {}", second.seen);
         assert_eq!(place.value(&secret, "token").await.as_ref(), Some(&one), "{name}");
         assert_eq!(place.names(name).await, [secret], "{name}");
@@ -169,7 +169,7 @@ async fn of_two_runs_that_were_cut_with_two_keys_of_one_secret_neither_token_is_
     }
     for kubeconfig in [&*blind, admin] {
         let ended = run(kubeconfig, "a", &third).await;
-        assert!(ended.code == 3 && ended.err.contains("which another run has put there"), "{ended:?}");
+        assert!(ended.code == 3 && ended.err.contains("which was put there before"), "{ended:?}");
         assert_eq!(place.value("keys-pat", "a").await.as_ref(), Some(&first));
     }
     place.open("githubpatconnections", "keys").await;

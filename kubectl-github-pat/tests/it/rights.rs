@@ -162,7 +162,7 @@ async fn each_user_may_do_what_the_cluster_lets_them_and_is_told_what_not_before
     assert!(cut.err.contains(next_step), "{cut:?}");
     // It is not written over by another token either.
     let other = place.world.github.token(NewToken::classic("rights-other", "acme-ci"));
-    let held = "holds another token, which another run has put there and which is not in use yet: nothing was written; hand over that \
+    let held = "holds another token, which was put there before and is not in use yet: nothing was written; hand over that \
                 one, or name another Secret";
     for (arguments, secret, kept) in
         [(&["rotate", "ci"] as &[&str], next.as_str(), &gated), (&connect, "ci-left-pat", &token)]

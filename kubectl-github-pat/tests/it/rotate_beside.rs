@@ -8,8 +8,19 @@ use serde_json::json;
 use crate::{
     rotate::MARKER,
     terminal::Person,
-    world::{UNWATCHED, World, from, holds_no},
+    world::{Place, UNWATCHED, World, from, holds_no},
 };
+
+impl Place {
+    /// Lets this user read and write connections, and write Secrets, but read none.
+    async fn allow_to_write(&self, user: &str) {
+        let connections = json!({
+            "apiGroups": ["githubpat.dev"], "resources": ["githubpatconnections"], "verbs": ["get", "list", "watch", "create", "patch"],
+        });
+        let secrets = json!({ "apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "patch"] });
+        self.allow(user, json!([connections, secrets])).await;
+    }
+}
 
 #[tokio::test]
 async fn of_a_secret_that_several_connections_read_the_keys_of_others_stay() {
@@ -97,11 +108,7 @@ async fn a_token_that_is_handed_over_is_not_dropped_for_another_one() {
 #[tokio::test]
 async fn a_token_that_was_stored_and_is_not_looked_at_yet_is_not_written_over_by_another_good_one() {
     let place = World::place(UNWATCHED);
-    let connections = json!({
-        "apiGroups": ["githubpat.dev"], "resources": ["githubpatconnections"], "verbs": ["get", "list", "watch", "create", "patch"],
-    });
-    let secrets = json!({ "apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "patch"] });
-    place.allow("beside-writer", json!([connections, secrets])).await;
+    place.allow_to_write("beside-writer").await;
     let admin = place.world.plane.admin_kubeconfig();
     let blind = place.world.plane.user("beside-writer", None).unwrap();
     let github = &place.world.github;
@@ -121,7 +128,7 @@ async fn a_token_that_was_stored_and_is_not_looked_at_yet_is_not_written_over_by
             admin,
             &second,
             3,
-            "Secret twice-pat holds another good token, which another run has put there and which is not in use yet: nothing was written; \
+            "Secret twice-pat holds another good token, which was put there before and is not in use yet: nothing was written; \
              kubectl github-pat rotate twice --in-place -n unwatched, and without a token, goes on with that one, and yours can follow by a \
              rotation",
         ),
@@ -129,7 +136,7 @@ async fn a_token_that_was_stored_and_is_not_looked_at_yet_is_not_written_over_by
             &blind,
             &second,
             3,
-            "Secret twice-pat holds another token, which another run has put there and which is not in use yet: nothing was written; hand \
+            "Secret twice-pat holds another token, which was put there before and is not in use yet: nothing was written; hand \
              over that one, wait until kubectl github-pat status twice -n unwatched shows that the operator has looked at it, or name another \
              Secret for yours",
         ),
@@ -221,6 +228,13 @@ async fn a_good_token_of_which_the_operator_cannot_tell_is_not_written_over() {
         ended.code == 3 && ended.err.contains("Secret unknown-two holds another good token"),
         "{ended:?}"
     );
+    // Who may not read the Secret knows of it by the status alone.
+    place.allow_to_write("unknown-writer").await;
+    let blind = place.world.plane.user("unknown-writer", None).unwrap();
+    let arguments = ["rotate", "unknown", "--force", "--timeout", "1s"];
+    let ended = place.plugin_with(&blind, &arguments, other.as_bytes()).await;
+    let said = "Secret unknown-two holds another token, which was put there before and is not in use yet: nothing was written; hand over that one";
+    assert!(ended.code == 3 && ended.err.contains(said), "{ended:?}");
     assert_eq!(place.value("unknown-two", "token").await.as_ref(), Some(&one));
     let ended = place.rotate("unknown", &flags, "").await;
     assert!(

@@ -148,9 +148,7 @@ async fn a_form_says_what_a_token_is_worth_that_an_earlier_run_has_left() {
     let open = blind.post("/connect", &open).await.text;
     let rotate = blind.get("/connections/ui/worth/rotate").await.text;
     for (text, secret) in [(&open, "worth-good-pat"), (&rotate, "worth-pat-next")] {
-        let said = format!(
-            "Secret {secret} holds a token, which another run has put there and which is not in use yet"
-        );
+        let said = format!("Secret {secret} holds a token, which was put there before and is not in use yet");
         assert!(text.contains(&said) && text.contains(required), "{text}");
     }
 }
