@@ -84,8 +84,8 @@ async fn phases(stage: &mut Stage) -> Result<(), Failed> {
         )
         .await?;
     stage.github.outage(None);
-    let waits = "the new token in Secret standby-pat-next is proven, and waits for these outputs: standby-env (ForeignSecret); condition \
-                 Published says what to do";
+    let waits = "the new token in Secret standby-pat-next is proven, and condition Published says what keeps it from these outputs: \
+                 standby-env (ForeignSecret)";
     stage
         .step(
             "GitHub is back",

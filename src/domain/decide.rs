@@ -333,7 +333,8 @@ fn hours(length: SignedDuration) -> String {
     }
 }
 
-fn counted(count: i64, unit: &str) -> String {
+/// So many of them, as in "1 hour" and "2 hours".
+pub fn counted(count: i64, unit: &str) -> String {
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 

@@ -11,6 +11,8 @@ use crate::{
 
 /// So many objects are named at most.
 const NAMED: usize = 20;
+/// So many names stand in a sentence at most.
+pub(super) const FEW: usize = 3;
 /// The characters of their names together, so that the status stays small.
 const CHARACTERS: usize = 600;
 
@@ -54,27 +56,32 @@ fn named(objects: &BTreeMap<(&str, &str), bool>) -> Vec<ConsumerStatus> {
         .collect()
 }
 
-/// The Pods that run with the bytes of before, as the end of a sentence.
-pub(super) fn behind(found: &Consumers, published: Timestamp, now: Timestamp) -> Option<String> {
+/// The Pods that run with the bytes of before; `None` if there are none.
+pub(super) fn behind(found: &Consumers, published: Timestamp, now: Timestamp) -> Option<BTreeSet<String>> {
     let is_behind = |consumer: &&Consumer| consumer.is_behind(published, now);
     let behind = found.all.iter().filter(is_behind).filter(|consumer| consumer.used != Use::Earlier);
-    listed(&behind.map(|pod| pod.name.clone()).collect::<BTreeSet<_>>())
+    Some(behind.map(|pod| pod.name.clone()).collect::<BTreeSet<_>>()).filter(|names| !names.is_empty())
 }
 
-/// What names an earlier version of an output, as the end of a sentence.
-pub(super) fn earlier(found: &Consumers) -> Option<String> {
+/// What names an earlier version of an output; `None` if nothing does.
+pub(super) fn earlier(found: &Consumers) -> Option<BTreeSet<String>> {
     let earlier = found.all.iter().filter(|consumer| consumer.used == Use::Earlier);
     let earlier = earlier.map(|consumer| format!("{} {}", consumer.kind, consumer.name));
-    listed(&earlier.collect::<BTreeSet<_>>())
+    Some(earlier.collect::<BTreeSet<_>>()).filter(|names| !names.is_empty())
 }
 
-/// A few by name, the others by number.
+/// A few by name, the others by number, as the end of a sentence; `None` if there are none.
 pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> Option<String> {
+    Some(few(names, FEW)).filter(|listed| !listed.is_empty())
+}
+
+/// So many by name, the others by number.
+pub(super) fn few<'a>(names: impl IntoIterator<Item = &'a String>, count: usize) -> String {
     let names: Vec<_> = names.into_iter().map(String::as_str).collect();
-    let first: Vec<_> = names.iter().copied().take(3).collect();
+    let first: Vec<_> = names.iter().copied().take(count).collect();
     let more = names.len().checked_sub(first.len()).filter(|more| *more > 0);
     let more = more.map_or_else(String::new, |more| format!(" and {more} more"));
-    (!names.is_empty()).then(|| format!("{}{more}", first.join(", ")))
+    format!("{}{more}", first.join(", "))
 }
 
 #[cfg(test)]
@@ -103,7 +110,7 @@ mod tests {
         let objects: Vec<_> = said.objects.iter().map(|object| (&*object.name, object.behind)).collect();
         assert_eq!(objects, [("b", true), ("a", false), ("ci", false)]);
         assert_eq!((said.behind, said.forbidden), (1, vec!["cronjobs".to_owned()]));
-        assert_eq!(behind(&found, at(10), at(30)).as_deref(), Some("b"));
+        assert_eq!(behind(&found, at(10), at(30)), Some(BTreeSet::from(["b".to_owned()])));
         let said = consumers(&found, None, at(30));
         assert_eq!((said.behind, said.objects.len()), (0, 3));
     }
@@ -115,7 +122,7 @@ mod tests {
             let found = Consumers { all: pods(length), ..Consumers::default() };
             let said = consumers(&found, Some(at(10)), at(30));
             assert_eq!((said.behind, said.objects.len()), (300, named), "{length}");
-            assert!(behind(&found, at(10), at(30)).unwrap().ends_with(" and 297 more"));
+            assert!(few(&behind(&found, at(10), at(30)).unwrap(), FEW).ends_with(" and 297 more"));
         }
     }
 }

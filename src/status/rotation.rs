@@ -10,9 +10,10 @@ use crate::{
     domain::{
         Reason,
         candidate::{Candidate, Standing},
-        decide::{Plan, Stand},
+        decide::{Plan, Stand, counted},
         excerpt,
         probing::schedule::later,
+        reason::Severity,
         token::{HashedToken, TokenKind},
         workload::Following,
     },
@@ -130,14 +131,14 @@ fn unlooked(rotation: &RotationStatus, message: String) -> Left {
     }
 }
 
-/// The Pods that still run with the old token, as a person reads it.
-fn behind(pass: &Pass<'_>) -> Option<String> {
+/// The Pods that still run with the old token.
+fn behind(pass: &Pass<'_>) -> Option<BTreeSet<String>> {
     let following = pass.after.following?;
     consumers::behind(following.consumers.as_ref()?, following.published?, pass.seen.now)
 }
 
-/// What names an earlier version of an output, as a person reads it.
-fn earlier(pass: &Pass<'_>) -> Option<String> {
+/// What names an earlier version of an output.
+fn earlier(pass: &Pass<'_>) -> Option<BTreeSet<String>> {
     consumers::earlier(pass.after.following?.consumers.as_ref()?)
 }
 
@@ -156,7 +157,10 @@ pub(super) fn next(
     let rotation = match before {
         Some(same) if same.new_token.hashed_token == token.hashed_token => same.clone(),
         // The old token is back before anybody had the new one: what outputs held in between is to be replaced.
-        Some(open) if open.old_token.hashed_token == token.hashed_token && !may_be_held(open, last) => {
+        Some(open)
+            if open.old_token.hashed_token == token.hashed_token
+                && (!may_be_held(open, last) || open.is_proving() && !finds_others(pass)) =>
+        {
             // One that is not proven takes the place of another in the same Secret only.
             resumed(open, &open.new_token.secret_name, token.into(), pass.seen.now)?
         }
@@ -165,9 +169,8 @@ pub(super) fn next(
             if open.old_token.hashed_token == token.hashed_token
                 && last.is_some_and(|last| last.hashed_token == token.hashed_token) =>
         {
-            let has_begun = pass.seen.finds_another_token() || pass.after.rewritten.is_some();
             let rotation = begun(open.new_token.clone(), token.into(), pass.seen.now);
-            match has_begun {
+            match finds_others(pass) {
                 true => RotationStatus { further_old_tokens: unrevoked(open, last, &rotation), ..rotation },
                 false => resumed(open, &token.secret_name, token.into(), pass.seen.now)?,
             }
@@ -195,6 +198,11 @@ pub(super) fn next(
     };
     let is_over = rotation.phase == Phase::SafeToRevoke && !lives_again(&rotation, pass);
     Some(if is_over { rotation } else { advanced(rotation, token, pass) })
+}
+
+/// True if an output had another token than the one in use.
+fn finds_others(pass: &Pass<'_>) -> bool {
+    pass.seen.finds_another_token() || pass.after.rewritten.is_some()
 }
 
 fn begun(old_token: RotatedToken, new_token: RotatedToken, now: Timestamp) -> RotationStatus {
@@ -330,11 +338,18 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
 
 fn proving(token: &TokenStatus, pass: &Pass<'_>) -> String {
     let secret = &token.secret_name;
-    let said = match token.first_proven_at {
-        None => format!("the new token in Secret {secret} is not proven yet"),
-        Some(_) => format!(
+    let is_accepted =
+        pass.decision.judgement.identity.yes().is_some() && pass.seen.knowledge.refused.is_none();
+    let said = if is_accepted {
+        format!(
+            "GitHub accepts the new token in Secret {secret}, which is not proven to be of use: condition RequirementsMet says why"
+        )
+    } else if token.first_proven_at.is_some() {
+        format!(
             "GitHub accepted the new token in Secret {secret} before, and it is not proven now: the conditions say why"
-        ),
+        )
+    } else {
+        format!("the new token in Secret {secret} is not proven yet")
     };
     match pass.decision.plan {
         Plan::Keep => format!("{said}; the outputs keep what they hold"),
@@ -342,17 +357,16 @@ fn proving(token: &TokenStatus, pass: &Pass<'_>) -> String {
     }
 }
 
-/// Which outputs are waited for, if somebody else must do something about them.
+/// Which outputs cannot be written, as far as they do not come by themselves; in the order of `Published`.
 fn unpublished(secret: &str, pass: &Pass<'_>) -> String {
     let own = pass.stands.iter().map(|(name, stand)| (*name, stand));
     let against = own.chain(contended(pass)).filter_map(|(name, stand)| {
         let reason = judges::speaks_against(name, stand)?.reason;
-        Some(format!("{name} ({})", reason.as_str()))
+        (reason.severity() != Severity::Wait).then(|| format!("{name} ({})", reason.as_str()))
     });
-    let waits: BTreeSet<_> = against.collect();
-    match consumers::listed(&waits) {
+    match consumers::listed(&against.collect::<Vec<_>>()) {
         Some(waits) => format!(
-            "the new token in Secret {secret} is proven, and waits for these outputs: {waits}; condition Published says what to do"
+            "the new token in Secret {secret} is proven, and condition Published says what keeps it from these outputs: {waits}"
         ),
         None => publishing(secret),
     }
@@ -372,16 +386,24 @@ fn is_looked(pass: &Pass<'_>) -> bool {
 
 fn waiting(pass: &Pass<'_>) -> String {
     let holds = "every output holds the new token";
-    let pods = behind(pass).map(|pods| {
-        format!(", and these Pods still run with the old one: {pods}; restart them, or name their workload in spec.restart")
-    });
-    let earlier = earlier(pass).map(|names| {
-        format!(", and these name an earlier version of an output: {names}; have them name the one in status.outputs")
-    });
-    if pods.is_none() && earlier.is_none() {
-        return format!("{holds}; the operator looks who still runs with the old one");
+    match (behind(pass), earlier(pass)) {
+        // A long message is cut, and each of both is to be seen.
+        (Some(pods), Some(names)) => {
+            let [pods, names] = [pods, names].map(|all| consumers::few(&all, 1));
+            format!(
+                "{holds}; restart these Pods, which run with the old one: {pods}; have these name the present version of an output: {names}"
+            )
+        }
+        (Some(pods), None) => format!(
+            "{holds}, and these Pods still run with the old one: {}; restart them, or name their workload in spec.restart",
+            consumers::few(&pods, consumers::FEW)
+        ),
+        (None, Some(names)) => format!(
+            "{holds}, and these name an earlier version of an output: {}; have them name the one in status.outputs",
+            consumers::few(&names, consumers::FEW)
+        ),
+        (None, None) => format!("{holds}; the operator looks who still runs with the old one"),
     }
-    format!("{holds}{}{}", pods.unwrap_or_default(), earlier.unwrap_or_default())
 }
 
 /// The instant in whole seconds, not before it.
@@ -431,7 +453,7 @@ fn safe(rotation: &RotationStatus, ended: Option<&str>, pass: &Pass<'_>) -> Stri
     let unseen =
         pass.after.holders.map(|holders| holders.unseen).filter(|count| *count > 0 && ended.is_none());
     let unseen = unseen.map_or_else(String::new, |count| {
-        let who = if count == 1 { "1 connection".to_owned() } else { format!("{count} connections") };
+        let who = counted(i64::try_from(count).unwrap_or(i64::MAX), "connection");
         format!("{who} may have the old token where the operator may not read Secrets, so look there first; ")
     });
     let is_last = rotation.further_old_tokens.is_empty();

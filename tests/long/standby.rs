@@ -218,6 +218,19 @@ async fn whichever_write_of_a_rotation_is_the_last_of_an_operator_the_next_one_e
     assert!(uids.keys().map(String::as_str).eq(["ci", "ci-env", "ci-git", "ci-next"]), "{uids:?}");
 }
 
+/// How many writes there were, once the audit log tells of no more.
+async fn writes_at_rest(world: &World) -> usize {
+    let mut writes = world.writes().len();
+    loop {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let now = world.writes().len();
+        if now == writes {
+            return writes;
+        }
+        writes = now;
+    }
+}
+
 /// In turn a new token comes into the first Secret, and the one in use is revoked. The operator is killed after its first write of the
 /// change, after its second, and so on until there is none more: so also before each.
 ///
@@ -267,7 +280,7 @@ pub(crate) async fn cut_after_each_write(
             } else {
                 None
             };
-            let before = world.writes().len();
+            let before = writes_at_rest(world).await;
             let (name, text) = match next {
                 Some(next) => {
                     world.github.revoke(&in_first);

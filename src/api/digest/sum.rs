@@ -6,8 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::super::{
     CandidateStatus, Condition, ConsumersStatus, DeferralStatus, FurtherRequirements,
-    GithubPatConnectionStatus as Status, PermissionProofs, PreviousAccount, RefusedStatus, RequirementStatus,
-    TokenStatus, WithdrawalStatus,
+    GithubPatConnectionStatus as Status, PermissionProofs, Phase, PreviousAccount, RefusedStatus,
+    RequirementStatus, RotationStatus, TokenStatus, WithdrawalStatus,
 };
 
 /// The same for statuses that say the same, in one process, whenever they began to.
@@ -61,8 +61,9 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
             (counts, behind, objects, forbidden)
         })
         .hash(hasher);
-    // Until the outputs are written, and afterwards, it follows from the token, what is known of it and what Published says.
-    let rotation = rotation.as_ref().filter(|rotation| rotation.is_followed());
+    // While it is Proving, and once it is over, it follows from the token and what is known of it.
+    let is_told = |rotation: &&RotationStatus| rotation.is_followed() || rotation.phase == Phase::Publishing;
+    let rotation = rotation.as_ref().filter(is_told);
     rotation
         .map(|rotation| {
             let published_at = rotation.published_at.as_ref().map(second);

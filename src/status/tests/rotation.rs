@@ -142,6 +142,21 @@ fn a_token_that_comes_back_after_another_one_was_published_takes_its_place() {
 }
 
 #[test]
+fn a_token_that_never_met_what_is_demanded_changes_nothing_when_the_one_before_it_is_back() {
+    let first = status(None, &holding("a", T));
+    let unfit = holding("b", T + 60).finds(&[ours("out", OTHER)]).lacks_a_scope();
+    let proving = status(Some(&first), &unfit);
+    assert_eq!(proving.rotation.as_ref().unwrap().phase, Phase::Proving);
+    assert!(proving.token.as_ref().unwrap().first_proven_at.is_some(), "GitHub accepts it");
+    let back = status(Some(&proving), &holding("a", T + 120));
+    assert_eq!(back.rotation, None, "no output had it, so nobody is restarted, and it is nobody's old token");
+    // An operator that was killed may have written it before its status said so.
+    let moved = status(Some(&proving), &holding("a", T + 120).finds(&[ours("out", OTHER)]));
+    let rotation = moved.rotation.unwrap();
+    assert_eq!(rotation.old_token.hashed_token, token("b").describe().hashed);
+}
+
+#[test]
 fn a_token_that_was_never_proven_between_two_others_hides_neither_of_them() {
     let hash = |letter: &str| token(letter).describe().hashed;
     let restart =

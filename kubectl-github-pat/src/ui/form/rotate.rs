@@ -96,10 +96,10 @@ pub(in super::super) async fn take(
 ) -> Result<Response, Failure> {
     let connection = site.connection(&namespace, &name).await?;
     let [secret, in_place, anew] = ["secret", "in_place", "anew"].map(|name| posted.text(name).to_owned());
-    let wanted = Wanted { secret, in_place, anew };
+    let mut wanted = Wanted { secret, in_place, anew };
     let cluster = site.cluster(&namespace);
-    let mut form = Form::new(&site, &namespace, &connection, &wanted).await;
-    match attempt(&site, &cluster, &connection, &wanted, &posted).await {
+    let taken = attempt(&site, &cluster, &connection, &wanted, &posted).await;
+    let (verdict, problem) = match taken {
         Ok(Outcome::Begun(hashed)) => {
             let place = format!("/connections/{namespace}/{name}");
             // The page of the connection shows the phases; this forgets at their end that it was begun.
@@ -111,9 +111,17 @@ pub(in super::super) async fn take(
             }
             return Ok(Redirect::to(&place).into_response());
         }
-        Ok(Outcome::Rejected(verdict)) => form.verdict = Some(verdict),
-        Err(error) => form.problem = Some(error.to_string()),
+        Ok(Outcome::Rejected(verdict)) => (Some(verdict), None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    // What was sent may have begun another rotation all the same, if the answer was lost: the form is that of how it is now.
+    let connection = site.connection(&namespace, &name).await.unwrap_or(connection);
+    if !wanted.gives_up_what_was_begun(&connection) {
+        wanted.anew = String::new();
     }
+    let mut form = Form::new(&site, &namespace, &connection, &wanted).await;
+    form.verdict = verdict;
+    form.problem = problem.or(form.problem);
     form.is_tried(&site, &connection, &wanted).await;
     Ok(Html(StatusCode::UNPROCESSABLE_ENTITY, form).into_response())
 }
@@ -176,7 +184,7 @@ impl Wanted {
     /// If the rotation that is to be given up is not the one that was begun, or a name cannot be one.
     fn read(&self, connection: &GithubPatConnection) -> Result<rotate::Wanted<'_>, Error> {
         let [in_place, anew] = [&self.in_place, &self.anew].map(|field| !field.is_empty());
-        if anew && marked(connection).is_none_or(|begun| begun.to_string() != self.anew) {
+        if anew && !self.gives_up_what_was_begun(connection) {
             return Err(Error::Usage(
                 "the rotation that was to be given up is over, or another one was begun since: nothing was written; go back to the \
                  connection and begin from there"
@@ -184,6 +192,10 @@ impl Wanted {
             ));
         }
         Ok(rotate::Wanted { secret: self.secret()?, in_place, anew })
+    }
+
+    fn gives_up_what_was_begun(&self, connection: &GithubPatConnection) -> bool {
+        marked(connection).is_some_and(|begun| begun.to_string() == self.anew)
     }
 
     /// The rotation that they want.

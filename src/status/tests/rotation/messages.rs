@@ -18,22 +18,19 @@ fn whoever_must_mend_an_output_before_it_can_hold_the_new_token_is_named() {
     let foreign = || Some(Stand::Refused(foreign("out")));
     let leaving = Some(Stand::Leaving(vec!["example.com/backup".to_owned()]));
     let rival = [("out".to_owned(), Stand::Refused(contended("out", Some("kubectl"))))];
+    let passing = Stand::Refused(Finding::new(Reason::NamespaceTerminating, "it goes"));
     let rows = [
         (
             "of somebody else",
             foreign(),
             &[][..],
-            "waits for these outputs: out (ForeignSecret); condition Published says",
+            "condition Published says what keeps it from these outputs: out (ForeignSecret)",
         ),
-        ("being deleted", leaving, &[], "waits for these outputs: out (Leaving); condition"),
-        ("fought over", None, &rival, "waits for these outputs: out (Contended); condition"),
-        (
-            "both",
-            foreign(),
-            &rival,
-            "waits for these outputs: out (Contended), out (ForeignSecret); condition",
-        ),
+        ("being deleted", leaving, &[], "keeps it from these outputs: out (Leaving)"),
+        ("fought over", None, &rival, "keeps it from these outputs: out (Contended)"),
+        ("both", foreign(), &rival, "keeps it from these outputs: out (ForeignSecret), out (Contended)"),
         ("not there yet", Some(Stand::Absent), &[], "is proven and is written to the outputs"),
+        ("comes by itself", Some(passing), &[], "is proven and is written to the outputs"),
     ];
     for (name, stand, others, words) in rows {
         let rotation = said(stand, others);
@@ -43,12 +40,41 @@ fn whoever_must_mend_an_output_before_it_can_hold_the_new_token_is_named() {
 }
 
 #[test]
+fn of_pods_and_of_names_of_earlier_versions_each_is_seen_however_long() {
+    let used = |kind, number: usize, used, started| Consumer {
+        kind,
+        name: format!("builder-of-everything-7d9c5b8f6d-x2x4{number}"),
+        output: "out".to_owned(),
+        used,
+        started,
+    };
+    let pods = (0..3).map(|number| used("Pod", number, Use::AtStart, Some(at(T))));
+    let names = (0..2).map(|number| used("Deployment", number, Use::Earlier, None));
+    let consumers = Some(Consumers { all: pods.chain(names).collect(), ..Consumers::default() });
+    let following = Following { published: Some(at(T + 60)), consumers, ..Following::default() };
+    let after = After { lists_consumers: true, following: Some(&following), ..After::default() };
+    let rotation = told(&status(None, &holding("a", T)), &holding("b", T + 60), &[], after);
+    assert_eq!(
+        rotation.message,
+        "every output holds the new token; restart these Pods, which run with the old one: builder-of-everything-7d9c5b8f6d-x2x40 and 2 \
+         more; have these name the present version of an output: Deployment builder-of-everything-7d9c5b8f6d-x2x40 and 1 more"
+    );
+}
+
+#[test]
 fn a_token_that_was_accepted_before_is_not_called_new_to_github() {
     let first = status(None, &holding("a", T));
     let unproven = told(&first, &storing("b", T + 60), &[], After::default());
     assert_eq!(
         unproven.message,
         "the new token in Secret pat is not proven yet; the outputs keep what they hold"
+    );
+    let unfit = holding("b", T + 60).finds(&[ours("out", OTHER)]).lacks_a_scope();
+    let rotation = told(&first, &unfit, &[], After::default());
+    assert_eq!(
+        rotation.message,
+        "GitHub accepts the new token in Secret pat, which is not proven to be of use: condition RequirementsMet says why; the outputs \
+         keep what they hold"
     );
     let open = Status {
         rotation: Some(said(Some(Stand::Absent), &[])),
@@ -111,8 +137,7 @@ fn who_names_an_earlier_version_is_waited_for_however_it_is_used() {
             "both",
             vec![used(Use::Earlier, None), used(Use::AtStart, Some(at(T)))],
             Phase::WaitingForConsumers,
-            "with the old one: web; restart them, or name their workload in spec.restart, and these name an earlier version of an \
-             output: Deployment web;",
+            "restart these Pods, which run with the old one: web; have these name the present version of an output: Deployment web",
         ),
     ];
     let mut waiting = None;
