@@ -205,6 +205,7 @@ impl GithubPatConnectionSpec {
             requirement: self.require.clone(),
             outputs: self.publish.clone(),
             on_invalid: self.on_invalid,
+            may_be_replaced: false,
             withdraw_after: self.withdraw_after.map(Duration::get),
             warn_before: self.warn_before.iter().map(|duration| duration.get()).collect(),
             suspend: self.suspend,

@@ -453,7 +453,10 @@ export interface GithubPatConnectionStatus {
 export interface CandidateStatus {
   /** Set if its token is in use. What is known of that stands in status.token. */
   inUse?: boolean;
-  /** Why it is not usable, and what to do about it. */
+  /**
+   * Why it is not usable, and what to do about it; of a preferred one that is usable and not in use, what it waits
+   * for.
+   */
   message?: string;
   /** Why, in one word for machines; docs/reasons.md explains each. */
   reason: string;

@@ -26,8 +26,8 @@ use crate::{
         index::Woken,
     },
     domain::{
-        Reason, decide::Decision, event::Event, holder::Holders, version::ResourceVersion,
-        workload::Following,
+        Reason, decide::Decision, event::Event, holder::Holders, probing::schedule::later,
+        version::ResourceVersion, workload::Following,
     },
     links::links,
     status::{self, Before, Pass},
@@ -90,6 +90,7 @@ pub(super) async fn report(
             all,
             place: *place,
             since: *since,
+            back_at: since.map(|since| later(since, spec.hold_down().get())),
         }),
         after: status::After {
             restart: &spec.restart,

@@ -162,7 +162,7 @@ fn polled(pass: &Pass<'_>) -> String {
 
 /// What the outputs are withdrawn for, once that is sure enough, if it begins to show.
 fn condemning(pass: &Pass<'_>) -> &'static str {
-    if pass.seen.demand.on_invalid == OnInvalid::Retain || !pass.decision.judgement.identity.is_no() {
+    if !pass.seen.demand.withdraws() || !pass.decision.judgement.identity.is_no() {
         return "";
     }
     match pass.seen.knowledge.refused {

@@ -24,6 +24,9 @@ const LONGEST: usize = 256;
 /// So many further old tokens are named at most.
 const FURTHER: usize = 3;
 
+/// What is said where consumers are not listed.
+const NOBODY_LOOKS: &str = "; the operator does not look who does (setting consumers)";
+
 /// A phase, and whether what it awaits has come to be.
 type Gate = (Phase, fn(&Pass<'_>) -> bool);
 
@@ -115,7 +118,7 @@ fn left(rotation: &RotationStatus, pass: &Pass<'_>) -> Option<Left> {
     };
     let who: Vec<_> = consumers::listed(&holders.beside).into_iter().chain(elsewhere).collect();
     let message = format!(
-        "{holds}, and these other connections are not done with the old one: {}; they are waited for",
+        "{holds}, and these other connections are not done with the old one: {}; they are waited for: give each another token",
         who.join(", and ")
     );
     Some(Left { message, other_connections: Some(i64::try_from(holders.others()).unwrap_or(i64::MAX)) })
@@ -502,17 +505,18 @@ fn holding(old: &RotatedToken, ended: Option<&str>, is_last: bool, pass: &Pass<'
             format!("{holds}; the old one{of} has expired{nothing}")
         }
         Some(_) => format!("{holds}; GitHub refuses the old one{of} already{nothing}"),
-        None if let Some(secret) = stands_by(old.hashed_token, pass) => format!(
-            "{holds}; the old one{of} stands by in Secret {secret}: revoke it only if it shall not take over again, and once \
-             nothing else uses it"
-        ),
+        None if let Some(secret) = stands_by(old.hashed_token, pass) => {
+            let is_looked_for = pass.after.lists_consumers || pass.stands.is_empty();
+            let nobody = if is_looked_for { "" } else { NOBODY_LOOKS };
+            format!(
+                "{holds}; the old one{of} stands by in Secret {secret}: revoke it only if it shall not take over again, and once \
+                 nothing else uses it{nobody}"
+            )
+        }
         None if pass.after.lists_consumers || pass.stands.is_empty() => {
             format!("{holds}: once nothing else uses the old one{of}, revoke it{then}{log}")
         }
-        None => format!(
-            "{holds}: once nothing else uses the old one{of}, revoke it; the operator does not look who does \
-             (setting consumers){but}{log}"
-        ),
+        None => format!("{holds}: once nothing else uses the old one{of}, revoke it{NOBODY_LOOKS}{but}{log}"),
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Standbys<'a> {
     pub place: usize,
     /// Since when it is in use; `None` if none is.
     pub since: Option<Timestamp>,
+    /// When one that is preferred to it takes its place at the earliest.
+    pub back_at: Option<Timestamp>,
 }
 
 impl<'a> Standbys<'a> {
@@ -57,7 +59,14 @@ fn entry(
     let kept = || before.iter().find(|before| before.secret_name == candidate.secret)?.token.clone();
     let token = seen.as_deref().and_then(|seen| token(&candidate.secret, seen).map(Box::new).or_else(kept));
     let finding = candidate.standing.finding();
-    let mut message = finding.map(|finding| finding.message.clone());
+    let waits_until =
+        standbys.back_at.filter(|_| place < standbys.place && candidate.standing == Standing::Usable);
+    let waits = waits_until.map(|at| {
+        format!(
+            "takes over at {at} at the earliest (spec.holdDown), once GitHub accepts it after the last change"
+        )
+    });
+    let mut message = finding.map(|finding| finding.message.clone()).or(waits);
     message.iter_mut().for_each(|message| excerpt::cut(message, LONGEST));
     CandidateStatus {
         secret_name: candidate.secret.clone(),

@@ -383,7 +383,8 @@ type GithubPatConnectionStatus struct {
 type CandidateStatus struct {
 	// Set if its token is in use. What is known of that stands in status.token.
 	InUse *bool `json:"inUse,omitempty"`
-	// Why it is not usable, and what to do about it.
+	// Why it is not usable, and what to do about it; of a preferred one that is usable and not in use, what it waits
+	// for.
 	Message string `json:"message,omitempty"`
 	// Why, in one word for machines; docs/reasons.md explains each.
 	Reason string `json:"reason"`

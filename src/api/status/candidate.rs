@@ -27,7 +27,7 @@ pub struct CandidateStatus {
     pub usable: ConditionStatus,
     /// Why, in one word for machines; docs/reasons.md explains each.
     pub reason: String,
-    /// Why it is not usable, and what to do about it.
+    /// Why it is not usable, and what to do about it; of a preferred one that is usable and not in use, what it waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub message: Option<String>,

@@ -132,12 +132,21 @@ pub struct Demand {
     pub outputs: Vec<Output>,
     /// What becomes of the outputs when it turns invalid.
     pub on_invalid: OnInvalid,
+    /// True while another token may take its place: nothing is withdrawn then.
+    pub may_be_replaced: bool,
     /// How long they stay before they are withdrawn, also when the source is gone.
     pub withdraw_after: Option<SignedDuration>,
     /// How long before the expiry to warn, in any order.
     pub warn_before: Vec<SignedDuration>,
     /// Whether to ask and write nothing.
     pub suspend: bool,
+}
+
+impl Demand {
+    /// True if the outputs go once the token is condemned.
+    pub fn withdraws(&self) -> bool {
+        self.on_invalid == OnInvalid::Withdraw && !self.may_be_replaced
+    }
 }
 
 impl Observation {
@@ -201,7 +210,7 @@ impl Observation {
             };
             !matches!(holds, Holds::Other { same_token: false, .. })
         };
-        self.demand.on_invalid == OnInvalid::Withdraw && self.found.iter().any(holds_it)
+        self.demand.withdraws() && self.found.iter().any(holds_it)
     }
 
     /// True if GitHub is to be asked now.

@@ -74,6 +74,7 @@ pub(crate) fn seen() -> Observation {
             requirement: Requirement::default(),
             outputs: vec![out("one", Format::Opaque), out("two", Format::BasicAuth)],
             on_invalid: OnInvalid::Retain,
+            may_be_replaced: false,
             withdraw_after: None,
             warn_before: [168, 24].map(SignedDuration::from_hours).to_vec(),
             suspend: false,

@@ -6,7 +6,7 @@ use super::super::{
     Reason, Verdict,
     probing::schedule::{earlier, later},
 };
-use super::{Judgement, Observation, OnInvalid, Plan, is_condemned};
+use super::{Judgement, Observation, Plan, is_condemned};
 
 /// A withdrawal that has a grace, which may be over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +32,7 @@ impl Observation {
 /// The withdrawal, if the spec has a grace and something speaks for it. What cannot be told right now ends no grace and begins none.
 pub(super) fn withdrawal(seen: &Observation, judgement: &Judgement<'_>) -> Option<Withdrawal> {
     let demand = &seen.demand;
-    let after =
-        demand.withdraw_after.filter(|_| !demand.suspend && demand.on_invalid == OnInvalid::Withdraw)?;
+    let after = demand.withdraw_after.filter(|_| !demand.suspend && demand.withdraws())?;
     let is_wanted = is_condemned(seen, judgement) || is_vanished(seen);
     let missing = if is_unread(seen) { seen.withdrawing_missing } else { is_vanished(seen) };
     // The outputs of a bad paste hold the good token still: that the paste is gone now costs them nothing before a grace is over.
@@ -55,8 +54,7 @@ pub(super) fn plan(
     withdrawal: Option<Withdrawal>,
 ) -> Option<Plan> {
     let vanished = is_vanished(seen) && seen.demand.withdraw_after.is_some();
-    let withdraws =
-        seen.demand.on_invalid == OnInvalid::Withdraw && (is_condemned(seen, judgement) || vanished);
+    let withdraws = seen.demand.withdraws() && (is_condemned(seen, judgement) || vanished);
     withdraws.then(|| match withdrawal {
         Some(withdrawal) if seen.now < withdrawal.at => Plan::WithdrawAt(withdrawal.at),
         _ => Plan::Withdraw,

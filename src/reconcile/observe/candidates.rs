@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{super::standby::InUse, Observed, Observer, Standbys};
 use crate::domain::{
     candidate::{Candidate, Choice, Considered, Present, Standing, choose, is_proven},
-    decide::{Observation, OnInvalid, requeue_after},
+    decide::{Observation, requeue_after},
     probing::schedule::later,
     second::Second,
 };
@@ -208,8 +208,7 @@ impl Observer<'_> {
         let may_serve =
             |candidate: &Candidate| candidate.standing == Standing::Usable || candidate.is_awaited;
         if others.map(|(_, (candidate, _))| candidate).any(may_serve) {
-            // Nothing is withdrawn while another token may take its place.
-            observed.seen.demand.on_invalid = OnInvalid::Retain;
+            observed.seen.demand.may_be_replaced = true;
         }
         let in_use = self.record.standby.as_deref().and_then(|standby| standby.in_use.as_ref());
         let told = self.connection.status.as_ref().and_then(|status| status.in_use());

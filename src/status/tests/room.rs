@@ -245,7 +245,7 @@ fn told(beside: Beside, previous: Option<&Status>, seen: &Observation) -> Option
         secret_name: &secret,
         links: Some(&links),
         raised_from: Some(SignedDuration::from_secs(10)),
-        standbys: is_most.then_some(Standbys { all: &standbys, place: 0, since: Some(at(T)) }),
+        standbys: is_most.then_some(Standbys { all: &standbys, place: 0, since: Some(at(T)), back_at: None }),
         after: if is_most { after } else { After::default() },
         web: None,
         handled_request: Some(&"r".repeat(256)),

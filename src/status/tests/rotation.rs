@@ -194,7 +194,7 @@ fn an_old_token_that_is_accepted_again_has_not_ended() {
         let seen = used(second);
         let of = |secret: &str, seen: &Observation| Candidate::new(secret, seen, None);
         let all = [(of("pat", &old), Some(Box::new(old.clone()))), (of("next", &seen), None)];
-        let standbys = Standbys { all: &all, place: 1, since: Some(at(T + 180)) };
+        let standbys = Standbys { all: &all, place: 1, since: Some(at(T + 180)), back_at: None };
         let after = After { holders: Some(holders), ..After::default() };
         let rotation = told_beside(before, &seen, &[], after, Some(standbys));
         Status { rotation: Some(rotation), ..status(Some(before), &seen) }

@@ -30,6 +30,11 @@ async fn a_preferred_token_comes_back_with_a_new_proof_and_not_before_the_hold_d
     assert_eq!(world.held("soon").await, [text.clone(), text]);
     let seen = world.until("late", |seen| is_usable(seen, 0, ConditionStatus::True)).await;
     assert_eq!(in_use(&seen).as_deref(), Some("late-next"));
+    let at = changed[1].checked_add(SignedDuration::from_hours(24)).unwrap();
+    let waits = format!(
+        "takes over at {at} at the earliest (spec.holdDown), once GitHub accepts it after the last change"
+    );
+    assert_eq!(candidate(&seen, 0).unwrap().message, Some(waits));
     assert_eq!(candidate(&seen, 1).unwrap().since.unwrap().0, changed[1]);
     assert!(since.duration_since(changed[0]) >= SignedDuration::from_secs(15), "{since} {changed:?}");
 }

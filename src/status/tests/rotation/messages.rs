@@ -164,10 +164,11 @@ fn nobody_is_told_to_revoke_a_token_that_stands_by() {
     let (used, other) = (holding("b", T + 60), holding("a", T + 60));
     let of = |secret: &str, seen: &Observation| Candidate::new(secret, seen, None);
     let all = [(of("pat", &used), None), (of("next", &other), Some(Box::new(other.clone())))];
-    let standbys = Standbys { all: &all, place: 0, since: Some(at(T + 60)) };
+    let standbys = Standbys { all: &all, place: 0, since: Some(at(T + 60)), back_at: None };
     let rotation = told_beside(&first, &used, &[], After::default(), Some(standbys));
     let words = "stands by in Secret next: revoke it only if it shall not take over again";
     assert!(rotation.message.contains(words), "{}", rotation.message);
+    assert!(rotation.message.contains("the operator does not look who does (setting consumers)"));
     // Nor one between two rotations.
     let restart =
         [serde_json::from_value(serde_json::json!({ "kind": "Deployment", "name": "web" })).unwrap()];
@@ -175,7 +176,7 @@ fn nobody_is_told_to_revoke_a_token_that_stands_by() {
     let second = Status { rotation: Some(open), ..status(Some(&first), &used) };
     let (used, other) = (holding("c", T + 120), holding("b", T + 120));
     let all = [(of("pat", &used), None), (of("next", &other), Some(Box::new(other.clone())))];
-    let standbys = Standbys { all: &all, place: 0, since: Some(at(T + 120)) };
+    let standbys = Standbys { all: &all, place: 0, since: Some(at(T + 120)), back_at: None };
     let message = |standbys| told_beside(&second, &used, &[], After::default(), standbys).message;
     let words = "furtherOldTokens names others to revoke";
     let named = format!("{words}, but for that of Secret next, which stands by");
