@@ -49,6 +49,11 @@ pub enum Urgency {
 }
 
 impl Urgency {
+    /// True of what nothing new depends on: what is known of the token holds meanwhile.
+    pub const fn can_wait(self) -> bool {
+        matches!(self, Urgency::Retry | Urgency::Routine | Urgency::Dubious)
+    }
+
     /// All, the first served first.
     pub const ALL: [Urgency; 6] = [
         Urgency::Rotated,

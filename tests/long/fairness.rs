@@ -1,6 +1,6 @@
 //! How often a host is asked, and that no tenant can have it asked so often that another one waits.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use control_plane::AuditEvent;
 use futures::future::join_all;
@@ -142,4 +142,36 @@ async fn a_request_for_a_token_with_a_wrong_checksum_costs_one_login_and_changes
     let writes =
         world.requests().into_iter().filter(AuditEvent::is_write).filter(|event| event.name == "typo");
     assert!(writes.count() <= 3, "the verdict, and the request");
+}
+
+#[tokio::test]
+async fn a_refusal_is_confirmed_though_the_others_of_its_account_take_all_of_its_share_again_and_again() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let made = (0..100).map(|number| {
+        let name = format!("bot-{number}");
+        let text = world.github.token(NewToken::classic(&name, "acme-ci"));
+        (name, text)
+    });
+    ours.many(made, &json!({ "interval": "10s" })).await;
+    let _operator = world.operator().await;
+    // Of a fifth of the account's 5,000 in an hour half may go at once.
+    let has_gone = |calls: &[github_simulator::Call]| calls.len() >= 440;
+    assert!(world.github.wait_until(Duration::from_secs(180), has_gone).await);
+    loop {
+        let before = world.github.calls().len();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        if world.github.calls().len() - before <= 3 {
+            break;
+        }
+    }
+    let since = Instant::now();
+    world.github.revoke("bot-7");
+    ours.request("bot-7", "now").await;
+    ours.until_within(Duration::from_secs(300), "bot-7", |seen| {
+        is_so(seen, "Ready", "False", "BadCredentials")
+    })
+    .await;
+    eprintln!("confirmed after {:?}", since.elapsed());
+    assert!(since.elapsed() <= Duration::from_secs(20), "{:?}", since.elapsed());
 }

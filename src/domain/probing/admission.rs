@@ -357,9 +357,8 @@ impl Admission {
         {
             return Gate::NotNow(NotNow::of_host(Deferral::new(Reason::HostRefusesMany), until));
         }
-        if let Some(until) =
-            question.account.and_then(|account| self.accounts.spent(account, &self.limits, now))
-        {
+        let spent = |account| self.accounts.spent(account, &self.limits, question.urgency, now);
+        if let Some(until) = question.account.and_then(spent) {
             return Gate::NotNow(NotNow::until(Reason::HostBusy, until));
         }
         if question.accepted_before {

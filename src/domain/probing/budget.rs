@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Limits,
+    Limits, Urgency,
     schedule::{earlier, later},
 };
 
@@ -63,8 +63,13 @@ pub struct Spent {
 impl Spent {
     /// When one more may go; an instant that has passed means now.
     pub fn next(&self, rate: Rate) -> Timestamp {
-        let ahead =
-            rate.every.saturating_mul(i32::try_from(rate.burst.saturating_sub(1)).unwrap_or(i32::MAX));
+        self.next_beside(rate, 0)
+    }
+
+    /// When one more may go that leaves so many of those that may go at once to others.
+    fn next_beside(&self, rate: Rate, others: u32) -> Timestamp {
+        let burst = rate.burst.saturating_sub(others.saturating_add(1));
+        let ahead = rate.every.saturating_mul(i32::try_from(burst).unwrap_or(i32::MAX));
         self.full_at.map_or(Timestamp::MIN, |full| earlier(full, ahead))
     }
 
@@ -119,10 +124,19 @@ impl Accounts {
         self.of.get(&account)?.blocked.filter(|until| *until > now)
     }
 
-    /// Until when our own share of the account's limit is spent.
-    pub fn spent(&self, account: i64, limits: &Limits, now: Timestamp) -> Option<Timestamp> {
+    /// Until when our own share of the account's limit is spent. A question that can wait leaves a tenth of what may go at once to those
+    /// that cannot: many that are due again and again would take each place from them.
+    pub fn spent(
+        &self,
+        account: i64,
+        limits: &Limits,
+        urgency: Urgency,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
         let account = self.of.get(&account)?;
-        Some(account.spent.next(account.rate(limits))).filter(|next| *next > now)
+        let rate = account.rate(limits);
+        let others = if urgency.can_wait() { rate.burst / 10 } else { 0 };
+        Some(account.spent.next_beside(rate, others)).filter(|next| *next > now)
     }
 
     /// Counts a question.

@@ -179,6 +179,8 @@ impl Observer<'_> {
         let urgency = match self.urgency(&observed.seen) {
             Urgency::Dubious => Urgency::Dubious,
             _ if requested => Urgency::New,
+            // It is to take over.
+            _ if observed.seen.distrusted_before.is_some() && !self.is_in_use() => Urgency::New,
             urgency => urgency,
         };
         let knowledge = &observed.seen.knowledge;

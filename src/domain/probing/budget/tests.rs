@@ -85,7 +85,7 @@ fn an_account_gets_its_share_and_nothing_while_its_limit_is_spent() {
             accounts.told(account, limit);
         }
         let mut count = 1;
-        while accounts.spent(account, &limits, at(T)).is_none() {
+        while accounts.spent(account, &limits, Urgency::New, at(T)).is_none() {
             accounts.spend(account, &limits, at(T));
             count += 1;
         }
@@ -94,6 +94,27 @@ fn an_account_gets_its_share_and_nothing_while_its_limit_is_spent() {
     accounts.block(3, at(T + 100));
     assert_eq!(accounts.blocked(3, at(T + 99)), Some(at(T + 100)));
     assert_eq!((accounts.blocked(3, at(T + 100)), accounts.blocked(1, at(T))), (None, None));
+}
+
+#[test]
+fn however_many_of_an_account_are_due_again_there_is_room_for_what_cannot_wait() {
+    let mut accounts = Accounts::default();
+    let limits = Limits { account_share: 2000, ..LIMITS };
+    let mut gone = [0, 0];
+    // Each second more are due than the share has places; one is to be confirmed once a minute.
+    for second in 0..3600 {
+        if second % 60 == 0 {
+            assert_eq!(accounts.spent(1, &limits, Urgency::Confirm, at(T + second)), None, "{second}");
+            accounts.spend(1, &limits, at(T + second));
+            gone[0] += 1;
+        }
+        while accounts.spent(1, &limits, Urgency::Routine, at(T + second)).is_none() {
+            accounts.spend(1, &limits, at(T + second));
+            gone[1] += 1;
+        }
+    }
+    assert_eq!(gone[0], 60);
+    assert!((850..=940).contains(&gone[1]), "the others have the rest of the share: {gone:?}");
 }
 
 #[test]
