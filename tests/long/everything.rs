@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use control_plane::AuditEvent;
 use futures::{StreamExt, pin_mut};
 use github_simulator::NewToken;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -123,7 +124,9 @@ async fn is_whole(world: &World, text: &str) {
 /// How often the operator restarted the Deployment.
 fn restarts(world: &World) -> usize {
     let requests = world.requests();
-    requests.iter().filter(|event| event.verb == "patch" && event.resource == "deployments").count()
+    let is_restart =
+        |event: &&AuditEvent| event.verb == "patch" && event.resource == "deployments" && event.code == 200;
+    requests.iter().filter(is_restart).count()
 }
 
 #[tokio::test]
