@@ -281,6 +281,10 @@ fn conditions(
         let accepted = drafts.iter_mut().find(|(_, draft)| draft.finding.reason == Reason::Accepted);
         accepted.into_iter().for_each(|(_, draft)| draft.finding.message += &note);
     }
+    let takes_over = standby::takes_over(pass);
+    if let Some(takes_over) = &takes_over {
+        standby::foretell(&mut drafts, takes_over);
+    }
     let mut ready = ready(&drafts);
     for (_, draft) in &mut drafts {
         if draft.finding.message == ready.finding.message {
@@ -288,7 +292,8 @@ fn conditions(
         }
     }
     ready.finding.message += &raised(pass);
-    let (stalled, reconciling) = (stalled(&ready), reconciling(&ready, pass));
+    let stalled = stalled(&ready).filter(|_| takes_over.is_none());
+    let reconciling = reconciling(&ready, pass);
     std::iter::once(("Ready", ready))
         .chain(drafts)
         .chain(stalled.map(|stalled| (STALLED, stalled)))

@@ -186,6 +186,14 @@ impl Index {
         !inner.is_owned(entry) && !heir.of.as_ref().is_some_and(|uid| inner.lives(uid))
     }
 
+    /// The name of the living connection whose output the Secret is, beside this connection.
+    pub fn maker(&self, beside: &ObjectKey, entry: &SecretEntry) -> Option<String> {
+        let inner = self.lock();
+        let maker = inner.maker(entry)?;
+        // A Secret of another namespace belongs to no connection of this one, whatever its labels say.
+        (maker.namespace() == beside.namespace()).then(|| maker.name().to_owned())
+    }
+
     /// The outputs of this connection that lead back to it, by the specs of all connections of its namespace; and whom it concerns
     /// that circles of the namespace have come, gone or changed since somebody asked.
     pub fn circles(&self, connection: &Connection) -> (Vec<Circle>, Vec<Woken>) {

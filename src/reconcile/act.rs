@@ -271,13 +271,14 @@ impl Acting<'_, '_> {
                     self.outcomes.pause = Some(Duration::ZERO);
                     return;
                 }
+                let of = self.ctx.index.maker(&self.connection.key, &entry);
                 // Nobody tells that it is gone if that happens before the Secrets are listed, so it is not taken for known.
                 if self.ctx.index.access(&key) == Access::Awaited {
                     self.outcomes.pause = Some(WHILE_UNLISTED);
                 } else {
                     self.wrote(&key, entry);
                 }
-                self.stands(name, Stand::Refused(foreign(name)));
+                self.stands(name, Stand::Refused(foreign(name, of.as_deref())));
             }
             Outcome::Conflict => self.conflict(name),
         }

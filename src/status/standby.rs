@@ -88,6 +88,26 @@ fn token(secret: &str, seen: &Observation) -> Option<TokenStatus> {
     Some(known(token, host, secret, seen, &judge(seen)))
 }
 
+/// That another token takes the place of the one in use, which is of no use, unless that one turns out to be of no use too. Nobody has to
+/// act before GitHub has answered.
+pub(super) fn takes_over(pass: &Pass<'_>) -> Option<String> {
+    let standbys = pass.standbys?;
+    let (current, _) = standbys.all.get(standbys.place)?;
+    let mut others = standbys.others().map(|(candidate, _)| candidate);
+    let may_come = |other: &&Candidate| matches!(other.standing, Standing::Usable | Standing::Unknown(_));
+    let next = others.find(may_come).filter(|_| matches!(current.standing, Standing::Unusable(_)))?;
+    Some(format!("Secret {} takes over once its token is proven", next.secret))
+}
+
+/// Says so wherever the token in use is found to be of no use, first of all: a person reads how a sentence begins.
+pub(super) fn foretell(drafts: &mut [(&str, Draft)], takes_over: &str) {
+    let of_the_token = ["Authenticated", "RequirementsMet", "NotExpiring"];
+    let drafts = drafts.iter_mut().filter(|(type_, _)| of_the_token.contains(type_));
+    for (_, draft) in drafts.filter(|(_, draft)| draft.status == ConditionStatus::False) {
+        draft.finding.message = format!("{takes_over}; {}", draft.finding.message);
+    }
+}
+
 /// What `NotExpiring` says where other tokens stand by: what takes over, and which cannot.
 pub(super) fn with_standbys(draft: Draft, pass: &Pass<'_>) -> Draft {
     let Some(standbys) = pass.standbys else { return draft };

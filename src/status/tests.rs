@@ -8,6 +8,7 @@ mod published;
 mod ready;
 mod room;
 mod rotation;
+mod standby;
 
 use super::*;
 use crate::domain::{

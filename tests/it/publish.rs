@@ -152,7 +152,8 @@ async fn of_two_connections_that_name_one_output_the_first_has_it() {
             world.ready("one", "True", "Ready").await;
         }
     }
-    world.ready("two", "False", "ForeignSecret").await;
+    let said = world.condition("two", "Ready", "False", "ForeignSecret").await.message;
+    assert!(said.contains("an output of connection one") && !said.contains("delete"), "{said}");
     assert_eq!(world.value("out", "token").await.as_ref(), Some(&texts[0]));
     world.change("one", json!({ "publish": [] })).await;
     world.ready("two", "True", "Ready").await;

@@ -11,7 +11,8 @@ use crate::domain::decide::Withdrawal;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WithdrawalStatus {
-    /// Since when the token is invalid, or the source Secret is missing.
+    /// Since when the operator is sure that the token is of no use, or has not found the source Secret. A refusal is sure with one that
+    /// comes ten minutes after the first, or later.
     pub since: Time,
     /// When the outputs are deleted, if that does not end before.
     pub at: Time,

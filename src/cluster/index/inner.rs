@@ -450,7 +450,11 @@ impl Inner {
 
     /// The connection that has made the output, if it lives.
     fn owner_of(&self, output: &ObjectKey) -> Option<&ObjectKey> {
-        self.owners.get(self.secret(output)?.owner()?)?.connection.as_ref()
+        self.maker(self.secret(output)?)
+    }
+
+    pub(super) fn maker(&self, output: &SecretEntry) -> Option<&ObjectKey> {
+        self.owners.get(output.owner()?)?.connection.as_ref()
     }
 
     /// Keeps the outputs of the owners in step with the owner of a Secret before and after.

@@ -44,10 +44,12 @@ pub enum Found {
         /// What it holds.
         holds: Holds,
     },
-    /// Somebody else's; nothing but its existence is known.
+    /// Somebody else's.
     Foreign {
         /// Its name.
         name: String,
+        /// The connection of this namespace whose output it is, if it is one.
+        of: Option<String>,
     },
 }
 
@@ -86,7 +88,8 @@ impl Circle {
             Reason::PublishCycle,
             format!(
                 "output {output} leads back to the source of this connection ({}), so nothing is written to it: take one of \
-                 these connections' outputs out of spec.publish, or let one of them read another Secret",
+                 these connections' outputs out of spec.publish, or let one of them read another Secret (secretRef, standby or \
+                 extraEntriesFrom)",
                 way.join(" → ")
             ),
         )
@@ -117,7 +120,7 @@ impl Found {
             | Found::Leaving { name, .. }
             | Found::Bound { name, .. }
             | Found::Adoptable { name, .. }
-            | Found::Foreign { name } => name,
+            | Found::Foreign { name, .. } => name,
         }
     }
 

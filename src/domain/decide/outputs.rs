@@ -268,20 +268,25 @@ fn stand(seen: &Observation, name: &str) -> Stand {
         Some(Found::Ours { holds: Holds::Wanted, .. }) => Stand::Wanted,
         Some(Found::Ours { .. }) => Stand::Other,
         Some(Found::Leaving { finalizers, .. }) => Stand::Leaving(finalizers.clone()),
-        Some(Found::Bound { .. } | Found::Foreign { .. }) => Stand::Refused(foreign(name)),
+        Some(Found::Bound { .. }) => Stand::Refused(foreign(name, None)),
+        Some(Found::Foreign { of, .. }) => Stand::Refused(foreign(name, of.as_deref())),
     }
 }
 
-/// A Secret of that name was not made by the connection.
-pub fn foreign(name: &str) -> Finding {
-    Finding::new(
-        Reason::ForeignSecret,
-        format!(
+/// A Secret of that name was not made by the connection. `of` is the connection whose output it is, if it is one.
+pub fn foreign(name: &str, of: Option<&str>) -> Finding {
+    let message = match of {
+        Some(other) => format!(
+            "Secret {name} is an output of connection {other}, so it is left alone: give the output of this connection another name, \
+             or take it out of spec.publish of {other}"
+        ),
+        None => format!(
             "Secret {name} exists and was not made by this connection, so it is left alone: \
              give the output another name, delete the Secret, or, if nothing else owns it, let this connection take it over \
              with the annotation githubpat.dev/adopt and the connection's name as its value"
         ),
-    )
+    };
+    Finding::new(Reason::ForeignSecret, message)
 }
 
 /// Somebody else changes a Secret of that name again and again.

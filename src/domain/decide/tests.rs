@@ -180,7 +180,7 @@ pub(crate) fn leaving(name: &str) -> Found {
 }
 
 pub(crate) fn others(name: &str) -> Found {
-    Found::Foreign { name: name.to_owned() }
+    Found::Foreign { name: name.to_owned(), of: None }
 }
 
 /// A Secret whose label somebody took off.

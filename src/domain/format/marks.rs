@@ -213,10 +213,10 @@ pub(super) fn rules() -> Vec<Value> {
     });
     let prefix = basic_auth::TEKTON_GIT;
     let annotations = json!({
-        "rule": format!(
-            "!has(self.tektonGit) || !has(self.annotations) || !self.annotations.exists(key, key.startsWith('{prefix}'))"
+        "rule": format!("!has(self.annotations) || !self.annotations.exists(key, key.startsWith('{prefix}'))"),
+        "message": format!(
+            "annotations must not have keys that begin with {prefix}: name the URLs in tektonGit, which are held to the host of the connection"
         ),
-        "message": format!("annotations must not have keys that begin with {prefix} beside tektonGit, which sets them"),
     });
     labels.chain([versions, annotations]).collect()
 }

@@ -48,7 +48,8 @@ impl Observer<'_> {
         }
         if entry.bound_to.as_ref() != Some(&self.connection.uid) {
             if !self.ctx.index.may_adopt(self.connection, entry) {
-                return Found::Foreign { name };
+                let of = self.ctx.index.maker(&self.connection.key, entry);
+                return Found::Foreign { name, of };
             }
             let holds = self.record.holds(&name, &entry.version, stamp);
             return Found::Adoptable { name, version: entry.version.clone(), holds };

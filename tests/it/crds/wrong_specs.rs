@@ -616,10 +616,7 @@ fn marks() -> Vec<Row> {
         ),
         (
             "the annotation of the format",
-            output(
-                "BasicAuth",
-                json!({ "tektonGit": ["https://github.com"], "annotations": { "tekton.dev/git-0": "https://evil.example" } }),
-            ),
+            output("BasicAuth", json!({ "annotations": { "tekton.dev/git-0": "https://evil.example" } })),
             "spec.publish[0]",
             "annotations must not have keys that begin with tekton.dev/git-",
         ),

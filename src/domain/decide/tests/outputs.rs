@@ -200,7 +200,7 @@ fn what_is_no_longer_named_goes_last_whatever_the_token() {
 
 #[test]
 fn only_what_stands_as_ours_counts_as_standing() {
-    let foreign = Stand::Refused(super::foreign("one"));
+    let foreign = Stand::Refused(super::foreign("one", None));
     let rows = [
         ("wanted", Stand::Wanted, true),
         ("other", Stand::Other, true),

@@ -174,7 +174,7 @@ fn made(found: &mut Vec<Found>, changes: &[Change]) {
             | Found::Leaving { name: found, .. }
             | Found::Bound { name: found, .. }
             | Found::Adoptable { name: found, .. }
-            | Found::Foreign { name: found } => found != name,
+            | Found::Foreign { name: found, .. } => found != name,
         });
         if change.writes() {
             found.push(ours(name, Holds::Wanted));

@@ -15,7 +15,7 @@ fn said(stand: Option<Stand>, others: &[(String, Stand)]) -> RotationStatus {
 
 #[test]
 fn whoever_must_mend_an_output_before_it_can_hold_the_new_token_is_named() {
-    let foreign = || Some(Stand::Refused(foreign("out")));
+    let foreign = || Some(Stand::Refused(foreign("out", None)));
     let leaving = Some(Stand::Leaving(vec!["example.com/backup".to_owned()]));
     let rival = [("out".to_owned(), Stand::Refused(contended("out", Some("kubectl"))))];
     let passing = Stand::Refused(Finding::new(Reason::NamespaceTerminating, "it goes"));

@@ -1,0 +1,79 @@
+//! What is said while another token is about to take the place of one that is of no use.
+
+use super::{super::Standbys, *};
+use crate::{
+    api::STALLED,
+    domain::candidate::{Candidate, Considered},
+};
+
+/// What is said of a token in use beside this other one.
+fn beside(used: &Observation, other: &Observation) -> Status {
+    let of = |secret: &str, seen: &Observation| Candidate::new(secret, seen, None);
+    let all: [Considered; 2] = [(of("pat", used), None), (of("next", other), Some(Box::new(other.clone())))];
+    let standbys = Standbys { all: &all, place: 0, since: Some(at(T)), back_at: None };
+    let decision = decide(used);
+    let pass = Pass {
+        seen: used,
+        decision: &decision,
+        stands: &stands(&decision, &[]),
+        others: &[],
+        withdrawn_outputs: None,
+        source: "Secret pat",
+        secret_name: "pat",
+        links: None,
+        raised_from: None,
+        standbys: Some(standbys),
+        after: After::default(),
+        web: None,
+        handled_request: None,
+    };
+    next(Before::default(), Some(3), &pass).unwrap()
+}
+
+#[test]
+fn nobody_is_stalled_while_another_token_is_about_to_take_over() {
+    let refused = || good().refused(T + 60).refused(T + 120);
+    let expired = || good().accepted(T, Expiry::At(at(T + 100))).at(T + 120);
+    let takes_over = "Secret next takes over once its token is proven; ";
+    let rows = [
+        ("refused, a good one", refused(), good(), "Authenticated", true),
+        ("refused, a new one", refused(), seen(), "Authenticated", true),
+        ("refused, a dead one", refused(), refused(), "Authenticated", false),
+        (
+            "refused, one in an outage",
+            refused(),
+            seen().deferred(T, Reason::ServerError),
+            "Authenticated",
+            true,
+        ),
+        (
+            "refused, an empty Secret",
+            refused(),
+            seen().has_no_token(Reason::TokenEmpty),
+            "Authenticated",
+            false,
+        ),
+        ("expired, a good one", expired(), good(), "Authenticated", true),
+        ("lacks a scope, a good one", good().lacks_a_scope(), good(), "RequirementsMet", true),
+        (
+            "lacks a scope, another such one",
+            good().lacks_a_scope(),
+            good().lacks_a_scope(),
+            "RequirementsMet",
+            false,
+        ),
+    ];
+    for (name, used, other, type_, is_coming) in rows {
+        let status = beside(&used, &other);
+        assert_eq!(said(&status, type_).0, "False", "{name}: the token is of no use all the same");
+        assert_eq!(said(&status, "Ready").0, "False", "{name}");
+        for type_ in ["Ready", type_] {
+            let message = status.message(type_).unwrap();
+            assert_eq!(message.starts_with(takes_over), is_coming, "{name}: {message}");
+        }
+        assert_eq!(status.condition(STALLED).is_none(), is_coming, "{name}");
+    }
+    // A fault that has nothing to do with the token in use is no matter of another one.
+    let status = beside(&good().finds(&[others("out")]), &good());
+    assert!(!status.message("Ready").unwrap().contains("takes over"));
+}
