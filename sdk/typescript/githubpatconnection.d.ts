@@ -828,7 +828,10 @@ export type Phase =
 export interface Withdrawal {
   /** When the outputs are deleted, if that does not end before. */
   at: string;
-  /** Since when the token is invalid, or the source Secret is missing. */
+  /**
+   * Since when the operator is sure that the token is of no use, or has not found the source Secret. A refusal is
+   * sure with one that comes ten minutes after the first, or later.
+   */
   since: string;
   /** Set if it is that the source Secret is missing, which is counted by itself. */
   sourceMissing?: boolean;

@@ -107,7 +107,8 @@ impl Peers {
         let name = lease.name_any();
         let Some(rest) = name.strip_prefix(&self.base) else { return false };
         let is_shard = rest.strip_prefix('-').is_some_and(|rest| rest.parse::<u16>().is_ok());
-        let count = lease.annotations().get(SHARDS).and_then(|count| count.parse::<u16>().ok());
-        rest.is_empty() || (is_shard && count != Some(self.shard.count()))
+        // Without this it is that of another release, whose name ends in a number.
+        let Some(count) = lease.annotations().get(SHARDS) else { return rest.is_empty() };
+        rest.is_empty() || is_shard && *count != self.shard.count().to_string()
     }
 }

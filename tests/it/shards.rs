@@ -103,6 +103,10 @@ async fn two_shards_write_nothing_of_each_other_share_the_budgets_and_hand_over_
     assert!((0..2).all(|index| TEAMS.iter().any(|team| owner(team, 2) == index)), "both have some");
     let moved = TEAMS.iter().filter(|team| owner(team, 2) != owner(team, 3)).count();
     assert!((1..TEAMS.len()).contains(&moved), "{moved} move");
+    // The Lease of another release, whose name ends in a number, is no shard's.
+    let named = json!({ "metadata": { "name": format!("{LEASE}-7") }, "spec": { "holderIdentity": "another", "leaseDurationSeconds": 3600 } });
+    let named = serde_json::from_value(named).unwrap();
+    leases(&world.client).create(&PostParams::default(), &named).await.unwrap();
     let two = start(&world, 2, &["--questions-per-minute", "120", "--failed-logins-per-hour", "9"]).await;
     for replica in &two {
         replica.leads().await;

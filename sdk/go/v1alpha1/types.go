@@ -726,7 +726,8 @@ const (
 type Withdrawal struct {
 	// When the outputs are deleted, if that does not end before.
 	At metav1.Time `json:"at"`
-	// Since when the token is invalid, or the source Secret is missing.
+	// Since when the operator is sure that the token is of no use, or has not found the source Secret. A refusal is
+	// sure with one that comes ten minutes after the first, or later.
 	Since metav1.Time `json:"since"`
 	// Set if it is that the source Secret is missing, which is counted by itself.
 	SourceMissing *bool `json:"sourceMissing,omitempty"`

@@ -4,6 +4,7 @@ mod access;
 mod error;
 mod processes;
 mod snapshot;
+mod template;
 
 pub use error::Error;
 pub use snapshot::Snapshot;
@@ -27,7 +28,7 @@ use tempfile::TempDir;
 const PORTS: usize = 5;
 
 /// Which Kubernetes the API server is of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Kubernetes {
     /// The present one.
     #[default]
@@ -84,6 +85,8 @@ pub struct ControlPlane {
 impl ControlPlane {
     /// Starts a control plane, and returns when the API server is ready and the namespace `default` is there.
     ///
+    /// What an API server writes when it starts has the uids that the first control plane of this process gave it.
+    ///
     /// The programs come from [`binaries::find`](crate::binaries::find), which may build them first.
     ///
     /// # Errors
@@ -93,11 +96,15 @@ impl ControlPlane {
         let mut left = PORTS;
         loop {
             let mut control_plane = Self::prepare(options).await?;
+            let is_laid = control_plane.lay_template()?;
             control_plane.start_etcd().await?;
             left = left.saturating_sub(1);
             match control_plane.start_api_server().await {
                 Err(Error::PortTaken { .. }) if left > 0 => continue,
                 started => started?,
+            }
+            if !is_laid {
+                control_plane.keep_template().await?;
             }
             if options.controller_manager || options.workloads {
                 control_plane.start_controller_manager().await?;

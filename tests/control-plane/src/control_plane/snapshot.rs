@@ -56,6 +56,13 @@ impl ControlPlane {
     }
 }
 
+impl Snapshot {
+    /// The folder that has the files of etcd.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
 /// The folder of etcd's data in that of the control plane.
 pub(super) const DATA: &str = "etcd";
 

@@ -1,7 +1,10 @@
 use crate::{again, process};
 use control_plane::{ControlPlane, Options};
 use k8s_openapi::api::core::v1::Namespace;
-use kube::Api;
+use kube::{
+    Api,
+    api::{ListParams, PostParams},
+};
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -24,11 +27,26 @@ async fn control_planes_started_at_once_do_not_share_anything() {
     let options = Options::default();
     let (one, other) = tokio::try_join!(ControlPlane::start(options), ControlPlane::start(options)).unwrap();
     assert_ne!(one.url(), other.url());
-    let namespace = |control_plane: &ControlPlane| {
-        let client = control_plane.admin_client().unwrap();
-        async move { Api::<Namespace>::all(client).get("kube-system").await.unwrap().metadata.uid }
-    };
-    assert_ne!(namespace(&one).await, namespace(&other).await);
+    // Nor does a third one, which begins with what an API server of this process had written.
+    let third = ControlPlane::start(options).await.unwrap();
+    let all = [&one, &other, &third].map(|plane| Api::<Namespace>::all(plane.admin_client().unwrap()));
+    let made: Namespace =
+        serde_json::from_value(serde_json::json!({ "metadata": { "name": "made" } })).unwrap();
+    for (place, namespaces) in all.iter().enumerate() {
+        namespaces.create(&PostParams::default(), &made).await.unwrap();
+        for later in all.iter().skip(place + 1) {
+            assert!(later.get_opt("made").await.unwrap().is_none());
+        }
+    }
+    let mut names: Vec<_> = all[2]
+        .list(&ListParams::default())
+        .await
+        .unwrap()
+        .into_iter()
+        .filter_map(|it| it.metadata.name)
+        .collect();
+    names.sort();
+    assert_eq!(names, ["default", "kube-node-lease", "kube-public", "kube-system", "made"]);
 }
 
 #[tokio::test]

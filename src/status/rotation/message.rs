@@ -1,0 +1,174 @@
+//! What a rotation says in each phase: what it waits for, and what to do next.
+
+use super::{
+    super::{Pass, consumers, judges},
+    behind, contended, earlier, stands_by,
+};
+use crate::{
+    api::{RotatedToken, RotationStatus, TokenStatus},
+    domain::{
+        Reason,
+        decide::{Plan, counted},
+        excerpt,
+        reason::Severity,
+        token::TokenKind,
+        workload::Following,
+    },
+};
+
+/// What the schema allows.
+const LONGEST: usize = 256;
+/// What is said where consumers are not listed.
+const NOBODY_LOOKS: &str = "; the operator does not look who does (setting consumers)";
+
+pub(super) fn proving(token: &TokenStatus, pass: &Pass<'_>) -> String {
+    let secret = &token.secret_name;
+    let is_accepted =
+        pass.decision.judgement.identity.yes().is_some() && pass.seen.knowledge.refused.is_none();
+    let said = if is_accepted {
+        format!(
+            "GitHub accepts the new token in Secret {secret}, which is not proven to be of use: condition RequirementsMet says why"
+        )
+    } else if token.first_proven_at.is_some() {
+        format!(
+            "GitHub accepted the new token in Secret {secret} before, and it is not proven now: the conditions say why"
+        )
+    } else {
+        format!("the new token in Secret {secret} is not proven yet")
+    };
+    match pass.decision.plan {
+        Plan::Keep => format!("{said}; the outputs keep what they hold"),
+        _ => said,
+    }
+}
+
+/// Which outputs cannot be written, as far as they do not come by themselves; in the order of `Published`.
+pub(super) fn unpublished(secret: &str, pass: &Pass<'_>) -> String {
+    let own = pass.stands.iter().map(|(name, stand)| (*name, stand));
+    let against = own.chain(contended(pass)).filter_map(|(name, stand)| {
+        let reason = judges::speaks_against(name, stand)?.reason;
+        (reason.severity() != Severity::Wait).then(|| format!("{name} ({})", reason.as_str()))
+    });
+    match consumers::listed(&against.collect::<Vec<_>>()) {
+        Some(waits) => format!(
+            "the new token in Secret {secret} is proven, and condition Published says what keeps it from these outputs: {waits}"
+        ),
+        None => publishing(secret),
+    }
+}
+
+pub(super) fn restarting(pass: &Pass<'_>) -> String {
+    let awaited = pass.after.following.and_then(Following::awaited);
+    format!(
+        "every output holds the new token; waiting for {}",
+        awaited.unwrap_or_else(|| "spec.restart".to_owned())
+    )
+}
+
+pub(super) fn waiting(pass: &Pass<'_>) -> String {
+    let holds = "every output holds the new token";
+    match (behind(pass), earlier(pass)) {
+        // A long message is cut, and each of both is to be seen.
+        (Some(pods), Some(names)) => {
+            let [pods, names] = [pods, names].map(|all| consumers::few(&all, 1));
+            format!(
+                "{holds}; restart these Pods, which run with the old one: {pods}; have these name the present version of an output: {names}"
+            )
+        }
+        (Some(pods), None) => format!(
+            "{holds}, and these Pods still run with the old one: {}; restart them, or name their workload in spec.restart",
+            consumers::few(&pods, consumers::FEW)
+        ),
+        (None, Some(names)) => format!(
+            "{holds}, and these name an earlier version of an output: {}; have them name the one in status.outputs",
+            consumers::few(&names, consumers::FEW)
+        ),
+        (None, None) => format!("{holds}; the operator looks who still runs with the old one"),
+    }
+}
+
+pub(in crate::status) fn short(mut message: String) -> String {
+    excerpt::cut(&mut message, LONGEST);
+    message
+}
+
+pub(in crate::status) fn publishing(secret: &str) -> String {
+    format!("the new token in Secret {secret} is proven and is written to the outputs")
+}
+
+pub(super) fn safe(rotation: &RotationStatus, ended: Option<&str>, pass: &Pass<'_>) -> String {
+    let missing = pass.after.following.and_then(Following::missing);
+    let missing = missing.map_or_else(String::new, |missing| format!("; there is no {missing} to restart"));
+    let kept = pass.after.following.and_then(Following::kept);
+    let kept = kept.map_or_else(String::new, |kept| format!("; {kept}"));
+    let unlisted = unlisted(pass).filter(|_| ended.is_none());
+    let unlisted = unlisted.map_or_else(String::new, |resources| {
+        format!("; the operator may not list {resources}, so look there for yourself first")
+    });
+    let unseen =
+        pass.after.holders.map(|holders| holders.unseen).filter(|count| *count > 0 && ended.is_none());
+    let unseen = unseen.map_or_else(String::new, |count| {
+        let who = counted(i64::try_from(count).unwrap_or(i64::MAX), "connection");
+        format!("{who} may have the old token where the operator may not read Secrets, so look there first; ")
+    });
+    let is_last = rotation.further_old_tokens.is_empty();
+    let mut others = rotation.further_old_tokens.iter();
+    let others = match others.find_map(|token| stands_by(token.hashed_token, pass)) {
+        Some(secret) => {
+            format!(
+                "; furtherOldTokens names others to revoke, but for that of Secret {secret}, which stands by"
+            )
+        }
+        None if is_last => String::new(),
+        None => "; furtherOldTokens names others to revoke once nothing else uses them".to_owned(),
+    };
+    // It comes first, since a long message is cut.
+    format!("{unseen}{}{unlisted}{others}{missing}{kept}", holding(&rotation.old_token, ended, is_last, pass))
+}
+
+/// The resources that may name an output and that the operator may not list, though it is to list who does.
+fn unlisted(pass: &Pass<'_>) -> Option<String> {
+    let forbidden = &pass.after.following?.consumers.as_ref()?.forbidden;
+    (!forbidden.is_empty()).then(|| forbidden.join(", "))
+}
+
+fn holding(old: &RotatedToken, ended: Option<&str>, is_last: bool, pass: &Pass<'_>) -> String {
+    let holds = if pass.stands.is_empty() {
+        "the new token is proven, and no output is asked for"
+    } else {
+        "every output holds the new token"
+    };
+    let of = old.login.as_ref().map_or_else(String::new, |login| format!(" of {login}"));
+    let nothing = if is_last { ", so that nothing is left to revoke" } else { "" };
+    // Where there are others to be named, the hash says it by its own description.
+    let log = if is_last { "GitHub's audit log has its use by oldToken.hashedToken" } else { "" };
+    let [then, but] = if is_last { ["; ", ", but "] } else { ["", ""] };
+    match ended {
+        Some(reason) if reason == Reason::Expired.as_str() => {
+            format!("{holds}; the old one{of} has expired{nothing}")
+        }
+        Some(_) => format!("{holds}; GitHub refuses the old one{of} already{nothing}"),
+        None if let Some(secret) = stands_by(old.hashed_token, pass) => {
+            let is_looked_for = pass.after.lists_consumers || pass.stands.is_empty();
+            let nobody = if is_looked_for { "" } else { NOBODY_LOOKS };
+            format!(
+                "{holds}; the old one{of} stands by in Secret {secret}: revoke it only if it shall not take over again, and once \
+                 nothing else uses it{nobody}"
+            )
+        }
+        None if pass.after.lists_consumers || pass.stands.is_empty() => {
+            format!("{holds}: once nothing else uses the old one{of}, revoke it{then}{log}")
+        }
+        None => format!("{holds}: once nothing else uses the old one{of}, revoke it{NOBODY_LOOKS}{but}{log}"),
+    }
+}
+
+/// The page that lists the tokens of this kind.
+pub(super) const fn page(kind: TokenKind) -> &'static str {
+    match kind {
+        TokenKind::Classic => "settings/tokens",
+        TokenKind::FineGrained => "settings/personal-access-tokens",
+        TokenKind::OAuth | TokenKind::AppUser => "settings/applications",
+        TokenKind::AppInstallation => "settings/installations",
+    }
+}
