@@ -335,6 +335,17 @@ mod tests {
     }
 
     #[test]
+    fn a_token_stays_in_use_for_ten_minutes_unless_the_spec_says_otherwise() {
+        let spec = |more: serde_json::Value| -> GithubPatConnectionSpec {
+            let mut spec = serde_json::json!({ "secretRef": { "name": "pat" } });
+            spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            serde_json::from_value(spec).unwrap()
+        };
+        assert_eq!(spec(serde_json::json!({})).hold_down(), Duration::minutes(10));
+        assert_eq!(spec(serde_json::json!({ "holdDown": "1h" })).hold_down(), Duration::minutes(60));
+    }
+
+    #[test]
     fn no_field_takes_null_and_an_unseen_connection_is_pending() {
         let schema = schema();
         assert!(!schema.to_string().contains("nullable"));

@@ -70,8 +70,9 @@ fn safe_to_revoke(before: Option<&Status>, after: &Status) -> Option<Event> {
     if before.and_then(safe).is_some_and(|(before, after, _)| (before, after) == (old, new)) {
         return None;
     }
-    let page = rotation.revoke_at.map_or_else(String::new, |page| format!(" ({page})"));
-    Some(Event::new(EventType::Normal, SAFE_TO_REVOKE, format!("{}{page}", rotation.message)))
+    let page = rotation.revoke_at.map_or_else(String::new, |page| format!("; tokens are revoked on {page}"));
+    let message = format!("{}{page}; oldToken.hashedToken is {old}", rotation.message);
+    Some(Event::new(EventType::Normal, SAFE_TO_REVOKE, message))
 }
 
 fn account_changed(before: Option<&Status>, after: &Status) -> Option<Event> {

@@ -107,7 +107,9 @@ fn long_known(pass: &Pass<'_>) -> String {
 pub(super) fn published(pass: &Pass<'_>) -> Draft {
     let others = pass.others.iter().map(|(name, stand)| (name.as_str(), stand));
     let all = pass.stands.iter().map(|(name, stand)| (*name, stand)).chain(others);
-    let against: Vec<Finding> = all.filter_map(|(name, stand)| speaks_against(name, stand)).collect();
+    let mut against: Vec<Finding> = all.filter_map(|(name, stand)| speaks_against(name, stand)).collect();
+    // What a circle keeps from being written may be what another output lacks.
+    against.sort_by_key(|finding| finding.reason != Reason::PublishCycle);
     if !against.is_empty() {
         return fails(ConditionStatus::False, against);
     }

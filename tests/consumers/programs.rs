@@ -34,24 +34,24 @@ pub(crate) fn built(name: &str, package: &str) -> Option<PathBuf> {
         return Some(path);
     }
     let partial = path.with_extension(std::process::id().to_string());
-    let mut go = Command::new("go");
-    go.current_dir(&sources).args(["build", "-ldflags", "-s -w", "-o"]).arg(&partial).arg(package);
-    match go.output() {
-        Ok(output) if output.status.success() => {
-            fs::rename(&partial, &path).unwrap();
-            Some(path)
-        }
-        Ok(output) => {
-            let said =
-                String::from_utf8_lossy(&output.stderr).trim().lines().last().unwrap_or_default().to_owned();
-            missing(package, &said);
-            None
-        }
-        Err(error) => {
-            missing(package, &format!("go cannot be run: {error}"));
-            None
-        }
+    let go =
+        |arguments: &[&std::ffi::OsStr]| Command::new("go").current_dir(&sources).args(arguments).output();
+    let said = |output: &Output| String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    // All that the package is made of. What can be had and is not built is a fault.
+    let fetched = match go(&["list", "-deps", "-f", "{{.ImportPath}}", package].map(AsRef::as_ref)) {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(said(&output).lines().last().unwrap_or_default().to_owned()),
+        Err(error) => Err(format!("go cannot be run: {error}")),
+    };
+    if let Err(why) = fetched {
+        missing(package, &why);
+        return None;
     }
+    let flags = ["build", "-ldflags", "-s -w", "-o"].map(AsRef::as_ref);
+    let output = go(&[&flags[..], &[partial.as_os_str(), package.as_ref()]].concat()).unwrap();
+    assert!(output.status.success(), "{name} is not built: {}", said(&output));
+    fs::rename(&partial, &path).unwrap();
+    Some(path)
 }
 
 /// A program from packages of Debian's archive, which are unpacked and not installed; what they depend on is not fetched with them.

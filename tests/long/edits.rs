@@ -120,10 +120,13 @@ impl Witness {
                 }
                 let label = secret.labels().get("githubpat.dev/connection-uid");
                 let Some((name, uid)) = owners.first() else { continue };
+                if label != Some(uid) {
+                    wrong.lock().unwrap().push(format!("the label of another one beside the owner {name}"));
+                }
                 let value = secret.data.as_ref().and_then(|data| data.get("token"));
                 let holds = |text: &String| value == Some(&ByteString(text.as_bytes().to_vec()));
                 let of = tokens.iter().find(|(_, tokens)| tokens.iter().any(holds)).map(|(name, _)| *name);
-                if label == Some(uid) && of.is_some_and(|of| of != name.as_str()) {
+                if of.is_some_and(|of| of != name.as_str()) {
                     wrong.lock().unwrap().push(format!("a token of {of:?} in a Secret of {name}"));
                 }
                 *moments.lock().unwrap().entry((*name).clone()).or_default() += 1;

@@ -12,6 +12,7 @@ mod chains;
 mod clocks;
 mod cold;
 mod conflicts;
+mod cuts;
 mod edits;
 mod events;
 mod everything;

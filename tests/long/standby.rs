@@ -1,7 +1,7 @@
 //! Standbys where it takes minutes: operators killed in the middle of a rotation, and tokens that end.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -31,7 +31,7 @@ const CLUSTERS: usize = 3;
 const KILLS_OF_ONE: usize = 6;
 
 /// A connection with the Secret `NAME-next` in reserve, and two outputs.
-fn spec(name: &str, more: Value) -> Value {
+pub(crate) fn spec(name: &str, more: Value) -> Value {
     let mut spec = json!({
         "standby": [{ "name": format!("{name}-next") }],
         "holdDown": "0s",
@@ -67,13 +67,13 @@ pub(crate) fn is_rotated_to(seen: &GithubPatConnection, secret: &str) -> bool {
 }
 
 /// True if this is the token in use.
-fn has(seen: &GithubPatConnection, text: &str) -> bool {
+pub(crate) fn has(seen: &GithubPatConnection, text: &str) -> bool {
     let token = seen.status.as_ref().and_then(|status| status.token.as_ref());
     token.is_some_and(|token| token.hashed_token == hashed(text))
 }
 
 /// True if this token is the one of a candidate.
-fn knows(seen: &GithubPatConnection, text: &str) -> bool {
+pub(crate) fn knows(seen: &GithubPatConnection, text: &str) -> bool {
     let candidates = seen.status.iter().flat_map(|status| &status.candidates);
     candidates
         .filter_map(|candidate| candidate.token.as_ref())
@@ -85,7 +85,7 @@ fn hashed(text: &str) -> HashedToken {
 }
 
 /// Both outputs of the connection.
-async fn held(tenant: &Tenant<'_>, name: &str) -> [Option<String>; 2] {
+pub(crate) async fn held(tenant: &Tenant<'_>, name: &str) -> [Option<String>; 2] {
     [
         tenant.value(&format!("{name}-git"), "password").await,
         tenant.value(&format!("{name}-env"), "token").await,
@@ -119,6 +119,11 @@ fn values(tenant: &Tenant<'_>) -> Arc<Mutex<BTreeSet<(String, String)>>> {
     values
 }
 
+/// What each output of the connection holds with this token of this account.
+fn of_outputs(name: &str, login: &str, text: &str) -> [(String, String); 2] {
+    [(format!("{name}-git"), format!("{login} {text}")), (format!("{name}-env"), text.to_owned())]
+}
+
 #[tokio::test]
 async fn whenever_an_operator_is_killed_in_a_rotation_the_outputs_end_with_the_new_token() {
     join_all((0..CLUSTERS).map(|_| rounds_with_kills())).await;
@@ -137,7 +142,7 @@ async fn rounds_with_kills() {
         for secret in [name.to_owned(), format!("{name}-next")] {
             let text = world.github.token(NewToken::classic(&secret, "acme-ci"));
             ours.secret(&secret, &text).await;
-            published.extend([format!("acme-ci {text}"), text]);
+            published.extend(of_outputs(name, "acme-ci", &text));
         }
         ours.connection(name, spec(name, json!({}))).await;
         ours.until(name, |seen| in_use(seen) == Some(name) && is_usable(seen, &format!("{name}-next"))).await;
@@ -164,7 +169,7 @@ async fn rounds_with_kills() {
                 ours.request(name, &format!("round {round}")).await;
             }
             *before = token;
-            published.extend([format!("{login} {text}"), text.clone()]);
+            published.extend(of_outputs(name, login, &text));
             texts.push(text);
         }
         let mut of_this = 0;
@@ -200,131 +205,10 @@ async fn rounds_with_kills() {
     let expected = ["ci", "ci-env", "ci-git", "ci-next", "other", "other-env", "other-git", "other-next"];
     assert!(uids.keys().map(String::as_str).eq(expected), "{uids:?}");
     let seen = values.lock().unwrap().clone();
-    let strange: Vec<_> = seen.iter().filter(|(_, value)| !published.contains(value)).collect();
+    let strange: Vec<_> = seen.difference(&published).collect();
     assert!(strange.is_empty(), "outputs held what nobody stored: {strange:?}");
     assert!(seen.len() > round, "the values were followed");
     eprintln!("{kills} operators were killed in {round} rotations of two connections");
-}
-
-#[tokio::test]
-async fn whichever_write_of_a_rotation_is_the_last_of_an_operator_the_next_one_ends_it() {
-    let world = World::audited().await;
-    let ours = Tenant::of(&world, NAMESPACE);
-    let is_whole = async |text: String| {
-        assert_eq!(held(&ours, "ci").await, [Some(text.clone()), Some(text)]);
-    };
-    let (kills, uids) = cut_after_each_write(&world, "", json!({}), is_whole).await;
-    assert!(kills.iter().all(|kills| *kills >= 3), "{kills:?}");
-    assert!(uids.keys().map(String::as_str).eq(["ci", "ci-env", "ci-git", "ci-next"]), "{uids:?}");
-}
-
-/// How many writes there were, once the audit log tells of no more.
-async fn writes_at_rest(world: &World) -> usize {
-    let mut writes = world.writes().len();
-    loop {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        let now = world.writes().len();
-        if now == writes {
-            return writes;
-        }
-        writes = now;
-    }
-}
-
-/// In turn a new token comes into the first Secret, and the one in use is revoked. The operator is killed after its first write of the
-/// change, after its second, and so on until there is none more: so also before each.
-///
-/// Yields after how many writes it was killed in each of the two, and the Secrets that stood all the while. `is_whole` looks at the outputs
-/// once they are to hold this token.
-pub(crate) async fn cut_after_each_write(
-    world: &World,
-    settings: &str,
-    more: Value,
-    is_whole: impl AsyncFn(String),
-) -> (Vec<usize>, BTreeMap<String, String>) {
-    let ours = Tenant::of(world, NAMESPACE);
-    let settings =
-        world.settings() + "failedLoginsPerHour: 1000\nfailedLoginsPerNamespace: 1000\n" + settings;
-    let mut operator = world.operator_with_settings(&settings).await;
-    let mut last = 0;
-    let mut store = async |secret: &str| {
-        last += 1;
-        let name = format!("t{last}");
-        let text = world.github.token(NewToken::classic(&name, "acme-ci").scopes(&["read:packages"]));
-        ours.secret(secret, &text).await;
-        (name, text)
-    };
-    store("ci-next").await;
-    let (mut in_first, _) = store("ci").await;
-    // Nothing else is due on this day.
-    let mut spec = spec("ci", more);
-    spec["interval"] = "24h".into();
-    ours.connection("ci", spec).await;
-    ours.until("ci", |seen| in_use(seen) == Some("ci") && is_usable(seen, "ci-next")).await;
-    // Each version is a Secret of its own.
-    let lasting = async || {
-        let mut uids = ours.uids().await;
-        uids.retain(|name, _| !name.starts_with("ci-pull-"));
-        uids
-    };
-    let uids = lasting().await;
-    let mut kills = Vec::new();
-    for fails_over in [false, true] {
-        let secret = if fails_over { "ci-next" } else { "ci" };
-        for step in 1.. {
-            let next = if fails_over {
-                let next = store(secret).await;
-                let stands_by = |seen: &GithubPatConnection| knows(seen, &next.1) && is_usable(seen, secret);
-                ours.until("ci", |seen| in_use(seen) == Some("ci") && stands_by(seen)).await;
-                Some(next)
-            } else {
-                None
-            };
-            let before = writes_at_rest(world).await;
-            let (name, text) = match next {
-                Some(next) => {
-                    world.github.revoke(&in_first);
-                    ours.request("ci", &format!("step {step}")).await;
-                    next
-                }
-                None => store(secret).await,
-            };
-            let is_over = |seen: &GithubPatConnection| is_rotated_to(seen, secret) && has(seen, &text);
-            let has_written = async {
-                while world.writes().len() < before + step {
-                    tokio::time::sleep(Duration::from_millis(2)).await;
-                }
-            };
-            let has_ended = async {
-                ours.until("ci", is_over).await;
-                tokio::time::sleep(Duration::from_secs(2)).await;
-            };
-            let is_killed = tokio::select! { () = has_written => true, () = has_ended => false };
-            if is_killed {
-                drop(operator);
-                operator = world.operator_with_settings(&settings).await;
-            }
-            ours.until("ci", is_over).await;
-            eprintln!("{secret}, after write {step}");
-            is_whole(text).await;
-            // One question for a proof, one more if it takes over from another Secret, and at most one extra.
-            let (asked, due) = (world.asked(&name), 1 + usize::from(fails_over));
-            assert!(asked <= due + 1, "{secret}, after write {step}: {asked} questions");
-            if fails_over {
-                in_first = store("ci").await.0;
-                ours.until("ci", |seen| is_rotated_to(seen, "ci")).await;
-            } else {
-                in_first = name;
-            }
-            if !is_killed {
-                kills.push(step - 1);
-                break;
-            }
-        }
-    }
-    eprintln!("operators were killed after each of {kills:?} writes");
-    assert_eq!(lasting().await, uids, "an orphan, or something lost or made anew");
-    (kills, uids)
 }
 
 #[tokio::test]

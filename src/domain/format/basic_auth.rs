@@ -12,7 +12,7 @@ pub(super) const BASIC_AUTH: Definition = Definition {
     takes: &[Field::TektonGit],
     annotations: |output| {
         let urls = output.tekton_git.iter().enumerate();
-        urls.map(|(index, url)| (format!("{TEKTON_GIT}{index}"), url.clone())).collect()
+        urls.map(|(index, url)| (format!("{TEKTON}git-{index}"), url.clone())).collect()
     },
     suits: |terms: &Terms<'_>| -> Result<(), Finding> {
         terms.output.tekton_git.iter().try_for_each(|url| terms.covers("each of tektonGit", url))
@@ -22,7 +22,7 @@ pub(super) const BASIC_AUTH: Definition = Definition {
 };
 
 /// With which the annotations begin that Tekton reads.
-pub(super) const TEKTON_GIT: &str = "tekton.dev/git-";
+pub(super) const TEKTON: &str = "tekton.dev/";
 
 /// What git asks for, under the names that Kubernetes gave it.
 pub(super) fn pair(material: &Material<'_>) -> Vec<Entry> {

@@ -9,4 +9,4 @@ pub(super) const GIT: Definition = Definition { polled_by: Some("Flux"), data: b
 /// The `secretRef` of a Provider of the types `github` and `githubdispatch`:
 /// <https://fluxcd.io/flux/components/notification/providers/#github>.
 pub(super) const NOTIFICATION: Definition =
-    Definition { data: |material| vec![entry("token", material.secret())], ..PLAIN };
+    Definition { polled_by: Some("Flux"), data: |material| vec![entry("token", material.secret())], ..PLAIN };

@@ -49,7 +49,7 @@ impl Output {
         let definition = self.format.definition();
         let labels = definition.labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         let asked = self.labels.iter().filter(|(key, value)| is_label(key, value));
-        let noted = self.annotations.iter().filter(|(key, _)| is_key(key));
+        let noted = self.annotations.iter().filter(|(key, _)| is_key(key) && !is_of_tekton(key));
         let owned = |(key, value): (&String, &String)| (key.clone(), value.clone());
         Marks {
             labels: asked.map(owned).chain(labels).collect(),
@@ -57,22 +57,36 @@ impl Output {
         }
     }
 
-    /// The labels and annotations of the spec that no object can have. The definition takes none, but what was stored before it had
+    /// The labels and annotations of the spec that no object can have, or that would give the token away. The definition takes none, but what was stored before it had
     /// the rule stays: then the Secret is written without them, so that its token is not an old one for their sake.
     pub fn impossible_marks(&self) -> impl Iterator<Item = Finding> {
         let labels = self.labels.iter().filter(|(key, value)| !is_label(key, value));
         let labels = labels.map(|(key, _)| ("labels", key));
         let annotations = self.annotations.keys().filter(|key| !is_key(key)).map(|key| ("annotations", key));
         let name = self.base();
-        labels.chain(annotations).map(move |(field, key)| {
+        let of_tekton = self.annotations.keys().filter(|key| is_key(key) && is_of_tekton(key)).map(move |key| {
+            let key = excerpt::beginning(key, LONGEST_NAME);
+            let message = format!(
+                "Secret {name} does without {key} of its annotations, which may name any host: name the URLs in tektonGit, or leave it out"
+            );
+            Finding::new(Reason::OutputInvalid, message)
+        });
+        let impossible = labels.chain(annotations).map(move |(field, key)| {
             let key = if Token::stands_in(key) { "a key" } else { excerpt::beginning(key, LONGEST_NAME) };
             let message = format!(
                 "Secret {name} does without {key} of its {field}, which Kubernetes does not take: give it a form such as \
                  example.com/team, with at most {LONGEST_NAME} characters in its name and value, or leave it out"
             );
             Finding::new(Reason::OutputInvalid, message)
-        })
+        });
+        impossible.chain(of_tekton)
     }
+}
+
+/// True for what tells Tekton for which URLs or registries a Secret is:
+/// <https://tekton.dev/docs/pipelines/auth/#understanding-credential-selection>.
+fn is_of_tekton(key: &str) -> bool {
+    key.starts_with(basic_auth::TEKTON)
 }
 
 fn is_label(key: &str, value: &str) -> bool {
@@ -197,6 +211,17 @@ pub(super) fn rules() -> Vec<Value> {
     for (key, format) in labelled {
         formats.entry(key).or_default().push(format);
     }
+    let keys: Vec<_> = formats.keys().copied().collect();
+    let found_by = json!({
+        "rule": format!(
+            "!has(self.versioned) || !self.versioned || !has(self.labels) || !self.labels.exists(key, key in ['{}'])",
+            keys.join("', '")
+        ),
+        "message": format!(
+            "versioned is not for a Secret with the label {}, by which its consumer finds every version: leave one of the two out",
+            keys.join(" or ")
+        ),
+    });
     let labels = formats.into_iter().map(|(key, formats)| {
         json!({
             "rule": format!("!has(self.labels) || !('{key}' in self.labels) || !(self.format in ['{}'])", formats.join("', '")),
@@ -211,14 +236,14 @@ pub(super) fn rules() -> Vec<Value> {
         "message": "versioned is not for formats whose consumer finds its Secrets by a label: leave it out",
         "messageExpression": "'versioned is not for the format ' + self.format + ', whose consumer finds every version: leave it out'",
     });
-    let prefix = basic_auth::TEKTON_GIT;
+    let prefix = basic_auth::TEKTON;
     let annotations = json!({
         "rule": format!("!has(self.annotations) || !self.annotations.exists(key, key.startsWith('{prefix}'))"),
         "message": format!(
             "annotations must not have keys that begin with {prefix}: name the URLs in tektonGit, which are held to the host of the connection"
         ),
     });
-    labels.chain([versions, annotations]).collect()
+    labels.chain([found_by, versions, annotations]).collect()
 }
 
 #[cfg(test)]
@@ -313,6 +338,11 @@ mod tests {
             let left = if is_taken { (1, 1, 0) } else { (0, 0, 2) };
             assert_eq!((labels.len(), annotations.len(), told.len()), left, "{key}");
         }
+        let mut output = Output::new("out", Format::BasicAuth);
+        output.annotations =
+            map(&[("tekton.dev/git-0", "https://evil.example"), ("tekton.dev/docker-0", "x"), ("team", "a")]);
+        assert_eq!(output.marks().annotations, map(&[("team", "a")]), "stored before there was a rule");
+        assert_eq!(output.impossible_marks().count(), 2);
         for (value, is_taken) in
             [("", true), ("a_b.C-d", true), ("a b", false), ("-", false), (&"a".repeat(64), false)]
         {

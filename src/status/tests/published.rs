@@ -127,6 +127,21 @@ fn what_the_api_server_refuses_is_said() {
 }
 
 #[test]
+fn a_circle_is_told_before_what_another_output_lacks_for_it() {
+    let seen = good().with(|seen| {
+        seen.demand.outputs = ["one", "out"].map(|name| Output::new(name, Format::Opaque)).to_vec();
+        seen.circles = vec![Circle::new("out".to_owned(), ["ci".to_owned()].into_iter(), 1)];
+    });
+    let lacks = || Finding::new(Reason::ExtraEntriesUnusable, "there is no Secret out");
+    let status = written_with(None, &seen, &[("one", lacks())], None).unwrap();
+    for type_ in ["Published", "Ready"] {
+        assert_eq!(said(&status, type_), ("False", "PublishCycle"));
+        let message = status.message(type_).unwrap();
+        assert!(message.ends_with("; there is no Secret out"), "{message}");
+    }
+}
+
+#[test]
 fn a_secret_that_will_not_go_is_told_with_its_finalizers() {
     let condemned = good().condemned(T + HOUR).withdraws();
     let rows = [
@@ -207,10 +222,11 @@ fn a_grace_stands_in_the_status_until_there_is_a_good_token_again() {
 
 #[test]
 fn who_would_poll_with_a_dead_token_is_told_unless_it_is_withdrawn() {
-    use Format::{ArgoCDRepoCreds, ArgoCDRepository, BasicAuth, FluxGit, Opaque};
-    let rows: [(&[Format], Option<&str>); 5] = [
+    use Format::{ArgoCDRepoCreds, ArgoCDRepository, BasicAuth, FluxGit, FluxNotification, Opaque};
+    let rows: [(&[Format], Option<&str>); 6] = [
         (&[Opaque, BasicAuth], None),
         (&[FluxGit], Some("; Flux would go on")),
+        (&[FluxNotification], Some("; Flux would go on")),
         (&[ArgoCDRepoCreds, ArgoCDRepository, Opaque], Some("; Argo CD would go on")),
         (&[FluxGit, ArgoCDRepository], Some("; Argo CD and Flux would go on")),
         (&[], None),

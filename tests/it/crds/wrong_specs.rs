@@ -167,12 +167,41 @@ fn standby(names: &[&str]) -> Value {
 
 fn lists() -> Vec<Row> {
     let kinds = |kinds: Value| spec(json!({ "require": { "kinds": kinds } }));
+    let restarting = |workloads: Value| {
+        spec(json!({ "publish": [{ "secretName": "out", "format": "Opaque" }], "restart": workloads }))
+    };
     let eleven: Vec<_> = (1..=11).map(|hours| format!("{hours}h")).collect();
     let seventeen: Vec<_> = (0..17).map(|number| format!("out-{number}")).collect();
     let letter = |number: u8| char::from(b'a'.saturating_add(number));
     let scopes: Vec<_> =
         (0..65).map(|number| format!("{}{}", letter(number / 26), letter(number % 26))).collect();
     vec![
+        (
+            "a restart without an output",
+            spec(json!({ "restart": [{ "kind": "Deployment", "name": "web" }] })),
+            "spec",
+            "restart needs an output that the workloads read",
+        ),
+        (
+            "a workload of another kind",
+            restarting(json!([{ "kind": "Pod", "name": "web" }])),
+            "spec.restart[0].kind",
+            "supported values",
+        ),
+        (
+            "a workload with a wrong name",
+            restarting(json!([{ "kind": "Deployment", "name": "Web" }])),
+            "spec.restart[0].name",
+            "name must be that of a workload",
+        ),
+        (
+            "one workload twice",
+            restarting(
+                json!([{ "kind": "Deployment", "name": "web" }, { "kind": "Deployment", "name": "web" }]),
+            ),
+            "spec.restart[1]",
+            "Duplicate value",
+        ),
         ("eleven warnings", spec(json!({ "warnBefore": eleven })), "spec.warnBefore", "at most 10 items"),
         (
             "one warning twice",
@@ -618,7 +647,34 @@ fn marks() -> Vec<Row> {
             "the annotation of the format",
             output("BasicAuth", json!({ "annotations": { "tekton.dev/git-0": "https://evil.example" } })),
             "spec.publish[0]",
-            "annotations must not have keys that begin with tekton.dev/git-",
+            "annotations must not have keys that begin with tekton.dev/: name the URLs in tektonGit",
+        ),
+        (
+            "a registry for Tekton",
+            output("BasicAuth", json!({ "annotations": { "tekton.dev/docker-0": "https://evil.example" } })),
+            "spec.publish[0]",
+            "annotations must not have keys that begin with tekton.dev/",
+        ),
+        (
+            "versions of what is found by a label of the spec",
+            output(
+                "Opaque",
+                json!({ "key": "text", "versioned": true, "labels": { "jenkins.io/credentials-type": "secretText" } }),
+            ),
+            "spec.publish[0]",
+            "versioned is not for a Secret with the label argocd.argoproj.io/secret-type or jenkins.io/credentials-type",
+        ),
+        (
+            "the label of Jenkins",
+            output("Jenkins", json!({ "labels": { "jenkins.io/credentials-type": "secretText" } })),
+            "spec.publish[0]",
+            "labels must not have jenkins.io/credentials-type with a format that sets it itself",
+        ),
+        (
+            "a project with a space",
+            output("ArgoCDRepository", json!({ "url": "https://github.com/a", "project": "a b" })),
+            "spec.publish[0].project",
+            "project must be the name of an AppProject",
         ),
     ]
 }

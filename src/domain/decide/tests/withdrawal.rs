@@ -335,7 +335,7 @@ fn what_somebody_polls_with_has_no_grace_once_the_token_is_dead() {
         ("a requirement that fails", proven().with(lacks), ""),
     ];
     for (name, seen, expected) in rows {
-        for format in [Format::FluxGit, Format::ArgoCDRepoCreds] {
+        for format in [Format::FluxGit, Format::FluxNotification, Format::ArgoCDRepoCreds] {
             let seen = seen.clone().published(Holds::Wanted).with(graced(None));
             let seen = seen.with(|seen| seen.demand.outputs[0].format = format);
             assert_eq!(changes(&decide(&seen)), expected, "{name}, {format:?}");
