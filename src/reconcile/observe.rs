@@ -112,6 +112,7 @@ impl<'a> Observer<'a> {
     /// to the prober, which nobody waits for.
     async fn look(&mut self) -> Observed {
         let now = Timestamp::now();
+        self.watched_mut().not_ahead_of(now);
         self.read_at = None;
         let (token, bytes, failure) = self.source().await;
         let host = host(self.ctx, &self.spec.host);
@@ -128,7 +129,7 @@ impl<'a> Observer<'a> {
                 host,
                 knowledge: Knowledge::default(),
                 heard: Heard::default(),
-                past: Past::unasked(Timestamp::from(self.watched().since).min(now)),
+                past: Past::unasked(self.watched().since.into()),
                 pending: false,
                 pending_proofs: Vec::new(),
                 distrusted_before: self.distrusted_before().map(|at| at.min(now)),

@@ -87,6 +87,13 @@ impl Watched {
         }
     }
 
+    /// A clock that was set back before it saw the token must not have every pause begin anew at each look.
+    pub(super) fn not_ahead_of(&mut self, now: Timestamp) {
+        if Timestamp::from(self.since) > now {
+            self.since = now.into();
+        }
+    }
+
     /// Its host has been another one since then: nothing is known of the token there. What the process remembers from later on stays.
     pub(super) fn host_moved(&mut self, at: Timestamp) {
         if Timestamp::from(self.since) < at {

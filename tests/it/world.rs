@@ -1,6 +1,6 @@
 //! A cluster, a GitHub and the operator's own binary between them, for one test.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use control_plane::{AuditEvent, ControlPlane, Guarded, Launch, Options, Port};
 use futures::{StreamExt, pin_mut};
@@ -43,6 +43,8 @@ pub(crate) struct World {
     others: Vec<(String, Simulator)>,
     /// What the operators may do.
     pub(crate) rights: Rights,
+    /// What stands in the environment of operators that are started later.
+    pub(crate) environment: Vec<(&'static str, OsString)>,
     mode: Mode,
     directory: TempDir,
 }
@@ -82,7 +84,8 @@ impl World {
         let github = Simulator::start().await.unwrap();
         let (others, rights, directory) = (Vec::new(), Rights::default(), tempfile::tempdir().unwrap());
         let mode = Mode::of_this_test();
-        let world = World { plane, github, client, others, rights, mode, directory };
+        let environment = Vec::new();
+        let world = World { plane, github, client, others, rights, environment, mode, directory };
         world.namespace(NAMESPACE).await;
         world
     }
@@ -236,6 +239,8 @@ impl World {
             .fold(Launch::new(env!("CARGO_BIN_EXE_github-pat-operator")), |launch, (name, value)| {
                 launch.variable(name, value)
             });
+        let launch =
+            self.environment.iter().fold(launch, |launch, (name, value)| launch.variable(name, value));
         // Its Lease is where its Pod is.
         let mut after = flags.iter().skip_while(|flag| **flag != "--lease-namespace");
         let launch = launch.variable("POD_NAMESPACE", after.nth(1).unwrap_or(&NAMESPACE));

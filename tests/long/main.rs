@@ -21,6 +21,7 @@ mod followers;
 mod forbidden;
 mod grants;
 mod hosts;
+mod jumps;
 mod kills;
 mod kubectl;
 mod leaders;

@@ -63,7 +63,15 @@ impl State {
         }
     }
 
+    fn tell_time(&mut self, now: Timestamp) {
+        if now < self.told_time {
+            self.admission.set_back(now);
+        }
+        self.told_time = now;
+    }
+
     pub(super) fn ask(&mut self, mut question: Question, now: Timestamp) -> (Asked, Vec<HashedToken>) {
+        self.tell_time(now);
         let (token, probe) = (question.hashed, question.probe.clone());
         let entry = self.ledger.open(token);
         entry.accepted_before |= question.accepted_before;
@@ -123,10 +131,7 @@ impl State {
     /// What the worker does next, and of which tokens something changed.
     pub(super) fn step(&mut self, now: Timestamp) -> (Step<Due>, Vec<HashedToken>) {
         let mut changed = Vec::new();
-        if now < self.told_time {
-            self.admission.set_back(now);
-        }
-        self.told_time = now;
+        self.tell_time(now);
         self.drop_unused(now);
         if self.admission.lapse(now) {
             self.release();

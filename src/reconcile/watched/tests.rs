@@ -23,6 +23,17 @@ fn watched() -> Watched {
 }
 
 #[test]
+fn a_clock_that_is_set_back_sets_the_beginning_back_once() {
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let mut watched = Watched::new(0, at(7200));
+    let since = [9000, 3600, 3610, 9000].map(|now| {
+        watched.not_ahead_of(at(now));
+        Timestamp::from(watched.since).as_second()
+    });
+    assert_eq!(since, [7200, 3600, 3600, 3600]);
+}
+
+#[test]
 fn what_was_read_holds_for_one_key_of_one_state_of_the_source() {
     let mut watched = watched();
     let token = Verdict::Yes(token("a").describe());
