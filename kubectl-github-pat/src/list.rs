@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, process::ExitCode};
 
-use github_pat_operator::api::{GithubPatConnection, Usability};
+use github_pat_operator::api::{GithubPatConnection, SecretKeyRef, Usability};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Api, ResourceExt, api::ListParams, core::DeserializeGuard};
@@ -124,8 +124,26 @@ pub(crate) async fn all<K: Clone + DeserializeOwned + Debug>(
     screen::during("waiting for the API server to list connections", listed).await
 }
 
-/// True if a connection of the namespace names the Secret as a source of its token, or may do so since it cannot be read. `but` names it
-/// rightly.
+/// A connection of the namespace that reads its token from the Secret, from this key if one is named, or may do so since it cannot be read.
+/// `but` reads it rightly.
+///
+/// # Errors
+///
+/// What the API server did not let happen.
+pub(crate) async fn reader(
+    cluster: &Cluster,
+    (secret, key): (&str, Option<&str>),
+    but: Option<&GithubPatConnection>,
+) -> Result<Option<String>, Error> {
+    let but = but.map(ResourceExt::name_any);
+    let all = all(cluster, &cluster.connections(), None).await?;
+    let mut others = all.iter().filter(|guarded| Some(guarded.name_any()) != but);
+    let is_it = |of: &SecretKeyRef| of.name == secret && key.is_none_or(|key| of.key == key);
+    let found = others.find(|guarded| guarded.0.as_ref().map_or(true, |it| it.spec.candidates().any(is_it)));
+    Ok(found.map(ResourceExt::name_any))
+}
+
+/// True if a connection of the namespace reads its token from the Secret, or may do so. `but` reads it rightly.
 ///
 /// # Errors
 ///
@@ -135,12 +153,7 @@ pub(crate) async fn is_named(
     secret: &str,
     but: Option<&GithubPatConnection>,
 ) -> Result<bool, Error> {
-    let but = but.map(ResourceExt::name_any);
-    let all = all(cluster, &cluster.connections(), None).await?;
-    let mut others = all.iter().filter(|guarded| Some(guarded.name_any()) != but);
-    Ok(others.any(|guarded| {
-        guarded.0.as_ref().map_or(true, |other| other.spec.sources().any(|source| source == secret))
-    }))
+    Ok(reader(cluster, (secret, None), but).await?.is_some())
 }
 
 /// The names of all connections of the namespace.

@@ -17,7 +17,7 @@ use crate::{
     cluster::Cluster,
     error::Error,
     left::Left,
-    list::is_named,
+    list::{is_named, reader},
     screen,
     wait::Seen,
 };
@@ -166,6 +166,14 @@ impl Rotation<'_> {
                 self.once_more(&connection.name_any(), " --force")
             )));
         }
+        let is_held = match &present {
+            Present::There(found) => found.data.iter().any(|data| data.contains_key(key)),
+            Present::Hidden => !glimpse.holders.is_empty(),
+            Present::Absent => false,
+        };
+        if is_candidate && is_held {
+            self.is_read_by_no_other(connection, reference).await?;
+        }
         let is_left = |left: &Left| {
             let is_new = match is_candidate {
                 // What stands in a candidate the operator judges, unless it came after its last look or GitHub does not answer.
@@ -205,6 +213,25 @@ impl Rotation<'_> {
         }
         let left = Left::read(&found, key, host, is_candidate).filter(is_left);
         Ok((left, Effect::over(Some(Basis::of(&found, key)))))
+    }
+
+    /// Finds out whether another connection reads its token from there too, unless the person has said that the token there is replaced.
+    async fn is_read_by_no_other(
+        &self,
+        connection: &GithubPatConnection,
+        SecretKeyRef { name, key }: &SecretKeyRef,
+    ) -> Result<(), Error> {
+        if self.wanted.in_place {
+            return Ok(());
+        }
+        let Some(other) = reader(self.cluster, (name, Some(key)), Some(connection)).await? else {
+            return Ok(());
+        };
+        let command = format!("rotate {} --secret NAME{}", connection.name_any(), self.trial.flag());
+        Err(Error::Usage(format!(
+            "connection {other} reads Secret {name} too, and its token would be lost: nothing was written; {} stores yours in another Secret",
+            self.cluster.command(&command)
+        )))
     }
 
     /// What helps who may not read the Secret in which another run has left a token.

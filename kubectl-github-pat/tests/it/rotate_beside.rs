@@ -55,13 +55,36 @@ async fn of_a_secret_that_several_connections_read_the_keys_of_others_stay() {
 #[tokio::test]
 async fn the_secret_of_another_connection_is_neither_read_nor_written() {
     let place = World::place("rotate");
-    let theirs = place.connected("owner").await;
+    let theirs = place.world.github.token(NewToken::classic("owner-only", "acme-ci").scopes(&["gist"]));
+    place.left("owner-pat", &theirs).await;
+    place.connection("owner", json!({ "require": { "scopes": ["gist"] } })).await;
+    place.until("owner", "Ready").await;
     place.connected("taker").await;
-    let ended = place.rotate("taker", &["--secret", "owner-pat"], &place.next("taker")).await;
-    assert_eq!(ended.code, 3, "{ended:?}");
-    assert!(ended.err.contains("there is a Secret owner-pat already"), "{}", ended.err);
+    let shared = "connection owner reads Secret owner-pat too, and its token would be lost: nothing was written; kubectl github-pat rotate taker \
+                  --secret NAME -n rotate stores yours in another Secret";
+    let rows: [(&str, &[&str], &[&str], &str); 3] = [
+        ("not named", &[], &["--secret", "owner-pat"], "there is a Secret owner-pat already"),
+        ("stands by", &["owner-pat"], &[], shared),
+        ("stands by and is chosen", &["owner-pat"], &["--secret", "owner-pat"], shared),
+    ];
+    for (row, standby, flags, said) in rows {
+        let standbys: Vec<_> = standby.iter().map(|name| json!({ "name": name })).collect();
+        place.change("taker", json!({ "spec": { "standby": standbys } })).await;
+        if !standby.is_empty() {
+            place.until_standby("taker", "ScopeMissing").await;
+        }
+        let ended = place.rotate("taker", flags, &place.next("taker")).await;
+        assert!(ended.code == 3 && ended.err.contains(said), "{row}: {ended:?}");
+        assert_eq!(place.value("owner-pat", "token").await.as_ref(), Some(&theirs), "{row}");
+        let sources = [&["taker-pat"], standby].concat();
+        assert_eq!(place.seen("taker").await.spec.sources().collect::<Vec<_>>(), sources, "{row}");
+    }
+    // Nor by who may not read it.
+    place.allow_to_write("taker-writer").await;
+    let blind = place.world.plane.user("taker-writer", None).unwrap();
+    let ended = place.plugin_with(&blind, &["rotate", "taker"], place.next("taker").as_bytes()).await;
+    assert!(ended.code == 3 && ended.err.contains(shared), "{ended:?}");
     assert_eq!(place.value("owner-pat", "token").await, Some(theirs));
-    assert_eq!(place.seen("taker").await.spec.sources().collect::<Vec<_>>(), ["taker-pat"]);
 }
 
 #[tokio::test]

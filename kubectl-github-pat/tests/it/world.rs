@@ -11,7 +11,7 @@ use std::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use control_plane::{ControlPlane, Options};
 use github_pat_operator::{
-    api::{self, ConditionStatus, GithubPatConnection},
+    api::{self, CandidateStatus, ConditionStatus, GithubPatConnection},
     cluster::transport,
     run,
     settings::{Settings, SettingsInput, from_yaml},
@@ -190,12 +190,21 @@ impl Place {
 
     /// Returns once the second candidate of the connection is usable.
     pub(crate) async fn stands_by(&self, name: &str) {
-        let is_usable = |seen: Option<&GithubPatConnection>| {
+        self.until_candidate(name, |next| next.usable == ConditionStatus::True).await;
+    }
+
+    /// Returns once the second candidate of the connection is not usable for this reason.
+    pub(crate) async fn until_standby(&self, name: &str, reason: &str) {
+        self.until_candidate(name, |next| next.usable == ConditionStatus::False && next.reason == reason)
+            .await;
+    }
+
+    async fn until_candidate(&self, name: &str, is_so: impl Fn(&CandidateStatus) -> bool) {
+        let is_so = |seen: Option<&GithubPatConnection>| {
             let status = seen.and_then(|seen| seen.status.as_ref());
-            let next = status.and_then(|status| status.candidates.get(1));
-            next.is_some_and(|next| next.usable == ConditionStatus::True)
+            status.and_then(|status| status.candidates.get(1)).is_some_and(&is_so)
         };
-        let waited = await_condition(self.connections(), name, is_usable);
+        let waited = await_condition(self.connections(), name, is_so);
         tokio::time::timeout(SOON, waited).await.unwrap().unwrap();
     }
 
