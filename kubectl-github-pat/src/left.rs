@@ -100,7 +100,9 @@ impl Left {
             ),
             Usability::NotUsable => (
                 "another token, which does not meet what is demanded here and may be good for something else",
-                "name another Secret for yours, or revoke that one".to_owned(),
+                format!(
+                    "name another Secret for yours, or revoke that one, and {again} stores yours in its place"
+                ),
             ),
             Usability::Undetermined => (
                 "another token, of which nobody can tell now whether it is good",
@@ -116,8 +118,12 @@ impl Left {
 
 /// True if GitHub refuses the token, or it has expired: a token that lacks something may be good for whoever has stored it.
 pub(crate) fn is_dead(status: &Status) -> bool {
-    let ended = [Reason::BadCredentials, Reason::Expired].map(Reason::as_str);
-    status.condition("Authenticated").is_some_and(|seen| ended.contains(&&*seen.reason))
+    status.condition("Authenticated").is_some_and(|seen| is_end(&seen.reason))
+}
+
+/// True if this is the reason of a token that is of no use to anybody.
+pub(crate) fn is_end(reason: &str) -> bool {
+    [Reason::BadCredentials, Reason::Expired].map(Reason::as_str).contains(&reason)
 }
 
 /// The hash of the token that was stored under this key, and the host for which.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     Rotation,
-    course::{Course, ROTATING_TO, in_use, is_old, is_told, marked, token_in_use, undetermined},
+    course::{Course, ROTATING_TO, in_use, is_kept, is_old, is_told, marked, standby, token_in_use},
     progress::seen,
 };
 use crate::{
@@ -176,9 +176,9 @@ impl Rotation<'_> {
         }
         let is_left = |left: &Left| {
             let is_new = match is_candidate {
-                // What stands in a candidate the operator judges, unless it came after its last look or GitHub does not answer.
                 true => {
-                    !is_told(connection, left.hashed) || undetermined(connection, name) == Some(left.hashed)
+                    is_kept(connection, name, left.hashed)
+                        && !(self.wanted.in_place && is_told(connection, left.hashed))
                 }
                 false => Some(left.hashed) != token_in_use(connection),
             };
@@ -194,11 +194,8 @@ impl Rotation<'_> {
                 let is_ours =
                     are_ours(&glimpse.holders) && !is_named(self.cluster, name, Some(connection)).await?;
                 let basis = glimpse.basis.filter(|_| is_candidate || is_ours);
-                // Somebody else may have stored it. Of one that GitHub has answered about the status says whether it is good.
-                let told = || {
-                    let hashed = undetermined(connection, name)?;
-                    Some(Left::told(name.clone(), hashed))
-                };
+                // Somebody else may have stored it.
+                let told = || Some(Left::told(name.clone(), standby(connection, name)?));
                 return Ok((glimpse.left.or_else(told).filter(is_left), Effect::over(basis)));
             }
         };
@@ -227,18 +224,27 @@ impl Rotation<'_> {
         let Some(other) = reader(self.cluster, (name, Some(key)), Some(connection)).await? else {
             return Ok(());
         };
-        let command = format!("rotate {} --secret NAME{}", connection.name_any(), self.trial.flag());
         Err(Error::Usage(format!(
             "connection {other} reads Secret {name} too, and its token would be lost: nothing was written; {} stores yours in another Secret",
-            self.cluster.command(&command)
+            self.in_another(connection)
         )))
+    }
+
+    /// The command by which a person stores the next token in another Secret.
+    fn in_another(&self, connection: &GithubPatConnection) -> String {
+        let command = format!("rotate {} --secret NAME{}", connection.name_any(), self.trial.flag());
+        self.cluster.command(&command)
     }
 
     /// What helps who may not read the Secret in which another run has left a token.
     fn for_the_blind(&self, connection: &GithubPatConnection, reference: &SecretKeyRef) -> String {
         let status = self.cluster.command(&format!("status {}", connection.name_any()));
         match self.changes_spec(connection, reference) {
-            true => format!("hand over that one, or name another Secret {} for yours", self.elsewhere),
+            true => format!(
+                "hand over that one, or name another Secret {} for yours: {} stores it there",
+                self.elsewhere,
+                self.in_another(connection)
+            ),
             false => {
                 format!(
                     "hand over that one, wait until {status} shows that the operator has looked at it, or name another Secret for yours"

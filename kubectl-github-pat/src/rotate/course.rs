@@ -6,6 +6,8 @@ use github_pat_operator::{
 };
 use kube::ResourceExt;
 
+use crate::left::is_end;
+
 /// The annotation that names the token to which a connection is rotated, by its hash, until the old one is safe to revoke.
 pub(super) const ROTATING_TO: &str = "githubpat.dev/rotating-to";
 
@@ -95,12 +97,24 @@ fn next_token(connection: &GithubPatConnection, secret: &str) -> Option<HashedTo
     is_next.then_some(hashed)
 }
 
-/// The token that stands by in this Secret, if the operator cannot tell whether it is usable.
-pub(super) fn undetermined(connection: &GithubPatConnection, secret: &str) -> Option<HashedToken> {
-    let candidate = candidate(connection, secret)?;
-    let hashed = candidate.token.as_ref()?.hashed_token;
-    let is_open = candidate.usable == ConditionStatus::Unknown && Some(hashed) != token_in_use(connection);
-    is_open.then_some(hashed)
+/// The token that stands by in this Secret, as the status says.
+pub(super) fn standby(connection: &GithubPatConnection, secret: &str) -> Option<HashedToken> {
+    let hashed = candidate(connection, secret)?.token.as_ref()?.hashed_token;
+    (Some(hashed) != token_in_use(connection)).then_some(hashed)
+}
+
+/// True if this token in the Secret of a candidate may be good for whoever has stored it: the operator has not looked at it, or does not say
+/// that it is in use or of no use to anybody. One that lacks something gives way if it is the one to which a rotation was begun.
+pub(super) fn is_kept(connection: &GithubPatConnection, secret: &str, hashed: HashedToken) -> bool {
+    if !is_told(connection, hashed) {
+        return true;
+    }
+    let told = candidate(connection, secret).filter(|_| standby(connection, secret) == Some(hashed));
+    match told.map(|told| (told.usable, &*told.reason)) {
+        Some((ConditionStatus::Unknown, _)) => true,
+        Some((_, reason)) => !is_end(reason) && marked(connection) != Some(hashed),
+        None => false,
+    }
 }
 
 /// The token to which a rotation was begun.

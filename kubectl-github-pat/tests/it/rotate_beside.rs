@@ -88,6 +88,42 @@ async fn the_secret_of_another_connection_is_neither_read_nor_written() {
 }
 
 #[tokio::test]
+async fn a_standby_that_lacks_something_is_written_over_once_it_is_of_no_use_to_anybody() {
+    let place = World::place("rotate");
+    place.connected("lacks").await;
+    let weak = place.world.github.token(NewToken::classic("lacks-weak", "acme-ci").scopes(&["gist"]));
+    let secret = from(json!({ "metadata": { "name": "lacks-next" }, "stringData": { "token": weak } }));
+    let params = PostParams { field_manager: Some("kubectl-create".to_owned()), ..PostParams::default() };
+    place.secrets().create(&params, &secret).await.unwrap();
+    place.change("lacks", json!({ "spec": { "standby": [{ "name": "lacks-next" }] } })).await;
+    place.until_standby("lacks", "ScopeMissing").await;
+    place.allow_to_write("lacks-writer").await;
+    let admin = place.world.plane.admin_kubeconfig();
+    let blind = place.world.plane.user("lacks-writer", None).unwrap();
+    let next = place.next("lacks");
+    let lacking = "Secret lacks-next holds another token, which does not meet what is demanded here and may be good for something else, \
+                   which was put there before and is not in use yet: nothing was written; name another Secret for yours, or revoke that \
+                   one, and kubectl github-pat rotate lacks -n rotate stores yours in its place";
+    let hidden = "Secret lacks-next holds another token, which was put there before and is not in use yet: nothing was written; hand over \
+                  that one, or name another Secret by --secret for yours: kubectl github-pat rotate lacks --secret NAME -n rotate stores it \
+                  there";
+    for (row, kubeconfig, input, said) in [
+        ("another one is handed over", admin, next.as_str(), lacking),
+        ("none is handed over", admin, "", lacking),
+        ("by who may not read it", &blind, &next, hidden),
+    ] {
+        let ended = place.plugin_with(kubeconfig, &["rotate", "lacks"], input.as_bytes()).await;
+        assert!(ended.code == 3 && ended.err.contains(said), "{row}: {ended:?}");
+        assert_eq!(place.value("lacks-next", "token").await.as_ref(), Some(&weak), "{row}");
+    }
+    place.world.github.revoke("lacks-weak");
+    place.until_standby("lacks", "BadCredentials").await;
+    let ended = place.plugin_with(&blind, &["rotate", "lacks"], next.as_bytes()).await;
+    assert_eq!(ended.code, 0, "one that is of no use holds nobody up: {ended:?}");
+    place.is_over("lacks", &next).await;
+}
+
+#[tokio::test]
 async fn a_token_that_is_handed_over_goes_before_one_that_was_left() {
     let place = World::place("rotate");
     place.connected("dead").await;
