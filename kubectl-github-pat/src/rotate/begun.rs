@@ -1,10 +1,13 @@
 //! What comes next where a rotation was begun, and when another token takes the place of the one to which it was.
 
-use github_pat_operator::{api::GithubPatConnection, domain::token::HashedToken};
+use github_pat_operator::{
+    api::{GithubPatConnection, SecretKeyRef},
+    domain::token::HashedToken,
+};
 use kube::ResourceExt;
 
 use super::{
-    course::{Course, Wanted, course, in_use, marked},
+    course::{Course, Wanted, course, in_use, marked, missing},
     progress::seen,
 };
 use crate::{apply::Present, cluster::Cluster, error::Error, wait::Seen};
@@ -45,16 +48,27 @@ pub(crate) async fn next(
     Ok(match (course(connection, Wanted { anew, ..wanted }), overwritten) {
         (begun @ Course::Follow(_), _) => begun,
         (_, Some(reference)) => Course::Store(reference.clone()),
-        (Course::Prefer(reference, _), None) if is_gone(cluster, &reference.name).await? => {
+        (Course::Prefer(reference, _), None) if is_gone(cluster, connection, &reference).await? => {
             Course::Store(reference)
         }
         (course, None) => course,
     })
 }
 
-/// True if the Secret was deleted, which the operator hears a little later.
-async fn is_gone(cluster: &Cluster, secret: &str) -> Result<bool, Error> {
-    Ok(matches!(cluster.secret(secret).await?, Present::Absent))
+/// True if the Secret was deleted, which the operator hears a little later. Who may not read it is told so by the operator alone, who may
+/// not have heard yet that there is one again.
+async fn is_gone(
+    cluster: &Cluster,
+    connection: &GithubPatConnection,
+    reference: &SecretKeyRef,
+) -> Result<bool, Error> {
+    Ok(match cluster.secret(&reference.name).await? {
+        Present::Absent => true,
+        Present::There(_) => false,
+        Present::Hidden => {
+            missing(connection, &reference.name).is_some() && !cluster.has_secret(reference).await
+        }
+    })
 }
 
 /// True if the rotation that was begun is over, or another token takes the place of the one to which it was: GitHub refuses that one, or
@@ -73,16 +87,19 @@ async fn is_left(
     match seen(connection, begun) {
         Seen::Reached => Ok(may_be_another),
         Seen::Stalled if may_be_another => Ok(true),
-        _ => is_gone(cluster, holder(connection, begun)).await,
+        _ => is_gone(cluster, connection, &holder(connection, begun)).await,
     }
 }
 
 /// The Secret in which the token to which a rotation was begun is, or is to be.
-fn holder(connection: &GithubPatConnection, begun: HashedToken) -> &str {
-    let status = connection.status.as_ref();
+fn holder(connection: &GithubPatConnection, begun: HashedToken) -> SecretKeyRef {
+    let (spec, status) = (&connection.spec, connection.status.as_ref());
     let standbys = status.into_iter().flat_map(|status| &status.candidates);
     let standbys = standbys.filter_map(|candidate| candidate.token.as_deref());
     let mut known = status.and_then(|status| status.token.as_ref()).into_iter().chain(standbys);
-    let found = known.find(|token| token.hashed_token == begun);
-    found.map_or(&connection.spec.secret_ref.name, |token| &token.secret_name)
+    let Some(found) = known.find(|token| token.hashed_token == begun) else { return spec.secret_ref.clone() };
+    let named = spec.candidates().find(|candidate| candidate.name == found.secret_name);
+    named
+        .cloned()
+        .unwrap_or_else(|| SecretKeyRef { name: found.secret_name.clone(), ..spec.secret_ref.clone() })
 }

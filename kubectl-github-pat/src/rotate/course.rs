@@ -2,7 +2,7 @@
 
 use github_pat_operator::{
     api::{CandidateStatus, ConditionStatus, GithubPatConnection, SecretKeyRef},
-    domain::token::HashedToken,
+    domain::{Reason, token::HashedToken},
 };
 use kube::ResourceExt;
 
@@ -85,6 +85,18 @@ pub(super) fn is_old(connection: &GithubPatConnection, hashed: HashedToken) -> b
 fn candidate<'a>(connection: &'a GithubPatConnection, secret: &str) -> Option<&'a CandidateStatus> {
     let candidates = &connection.status.as_ref()?.candidates;
     candidates.iter().find(|candidate| candidate.secret_name == secret)
+}
+
+/// What the status says of the candidate with this Secret, if it was deleted: a reason, and a sentence.
+pub(super) fn missing(connection: &GithubPatConnection, secret: &str) -> Option<(String, String)> {
+    let status = connection.status.as_ref().filter(|_| connection.is_judged())?;
+    let of_candidate = candidate(connection, secret);
+    let of_candidate = of_candidate.map(|it| (it.reason.clone(), it.message.clone().unwrap_or_default()));
+    let of_the_only_one = || {
+        let ready = status.condition("Ready").filter(|_| connection.spec.secret_ref.name == secret)?;
+        Some((ready.reason.clone(), status.message("Ready").unwrap_or_default().to_owned()))
+    };
+    of_candidate.or_else(of_the_only_one).filter(|(reason, _)| reason == Reason::SecretNotFound.as_str())
 }
 
 /// The token in this Secret, if it is usable and none of those that the last rotation replaced.

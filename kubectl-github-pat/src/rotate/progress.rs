@@ -1,12 +1,13 @@
 //! How far a rotation is, as it is told, and what is left to do at its end.
 
 use github_pat_operator::{
-    api::{ConditionStatus, GithubPatConnection, Phase, STALLED, Usability},
+    api::{ConditionStatus, GithubPatConnection, Phase, RotationStatus, STALLED, Usability},
     domain::token::HashedToken,
 };
 use jiff::Timestamp;
 use kube::ResourceExt;
 
+use super::course::missing;
 use crate::{
     sheet::{Cell, Colour, Sheet},
     summary::Summary,
@@ -18,6 +19,9 @@ pub(super) fn told(connection: &GithubPatConnection, hashed: HashedToken) -> (St
     let status = connection.status.as_ref();
     let rotation = status.and_then(|status| status.rotation.as_ref());
     if let Some(rotation) = rotation.filter(|rotation| rotation.new_token.hashed_token == hashed) {
+        if let Some(missing) = lost(connection, rotation) {
+            return missing;
+        }
         return (format!("{:?}", rotation.phase), rotation.message.clone());
     }
     let candidates = status.into_iter().flat_map(|status| &status.candidates);
@@ -40,6 +44,7 @@ pub(super) fn seen(connection: &GithubPatConnection, hashed: HashedToken) -> See
     };
     let is_used = status.token.as_ref().is_some_and(|token| token.hashed_token == hashed);
     let rotation = status.rotation.as_ref().filter(|rotation| rotation.new_token.hashed_token == hashed);
+    let is_lost = rotation.is_some_and(|rotation| lost(connection, rotation).is_some());
     let is_refused = status.candidates.iter().any(|candidate| {
         let is_it = candidate.token.as_ref().is_some_and(|token| token.hashed_token == hashed);
         is_it && candidate.usable == ConditionStatus::False
@@ -48,9 +53,15 @@ pub(super) fn seen(connection: &GithubPatConnection, hashed: HashedToken) -> See
         (Some(rotation), _) if is_used && rotation.phase == Phase::SafeToRevoke => Seen::Reached,
         (None, Usability::Usable) if is_used => Seen::Reached,
         (_, Usability::NotUsable) if is_used && status.condition(STALLED).is_some() => Seen::Stalled,
-        _ if is_refused => Seen::Stalled,
+        _ if is_refused || is_lost => Seen::Stalled,
         _ => Seen::Not,
     }
+}
+
+/// What the status says of the Secret of the new token, if it was deleted before the rotation is over.
+fn lost(connection: &GithubPatConnection, rotation: &RotationStatus) -> Option<(String, String)> {
+    let is_over = rotation.phase == Phase::SafeToRevoke;
+    missing(connection, &rotation.new_token.secret_name).filter(|_| !is_over)
 }
 
 /// What is left to do with the old token.

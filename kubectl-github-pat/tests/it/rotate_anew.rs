@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::{
     rotate::MARKER,
+    terminal::Person,
     world::{Place, SOON, World},
 };
 
@@ -82,6 +83,39 @@ async fn another_token_takes_the_place_of_a_next_one_whose_secret_was_deleted() 
         assert_eq!(ended.code, 2, "{ended:?}");
         place.goes_to(name, &next).await;
     }
+}
+
+#[tokio::test]
+async fn the_lost_secret_of_a_next_token_in_use_is_told_to_who_may_not_read_secrets() {
+    let place = World::place("rotate");
+    let connections = json!({
+        "apiGroups": ["githubpat.dev"], "resources": ["githubpatconnections"], "verbs": ["get", "list", "watch", "create", "patch"],
+    });
+    let secrets = json!({ "apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "patch"] });
+    place.allow("vanished-writer", json!([connections, secrets])).await;
+    let blind = place.world.plane.user("vanished-writer", None).unwrap();
+    // The old token is in an output of another connection, which keeps the rotation from its end.
+    let old = place.connected("vanished").await;
+    place.left("vanished-too-pat", &old).await;
+    let publish = json!({ "publish": [{ "secretName": "vanished-too-git", "format": "BasicAuth" }] });
+    place.connection("vanished-too", publish).await;
+    place.until("vanished-too", "Ready").await;
+    let lost = place.next("vanished");
+    let mut person = Person::at(&place, &blind, &["rotate", "vanished"]);
+    person.reads("Paste the token").await;
+    person.types(&format!("{lost}\n")).await;
+    person.reads("WaitingForConsumers").await;
+    place.secrets().delete("vanished-pat-next", &DeleteParams::default()).await.unwrap();
+    person.reads("SecretNotFound").await;
+    person.reads("kubectl github-pat rotate vanished --anew -n rotate takes another one in its place").await;
+    assert_eq!(person.ends().await, 1, "{}", person.seen);
+
+    let ended = place.plugin_with(&blind, &["rotate", "vanished"], b"").await;
+    assert!(ended.code == 1 && ended.err.contains("TokenEmpty"), "it is asked for: {ended:?}");
+    let next = place.next("vanished");
+    let ended = place.plugin_with(&blind, &["rotate", "vanished"], next.as_bytes()).await;
+    assert!(ended.code == 0 && ended.err.contains("the next token is in Secret vanished-pat"), "{ended:?}");
+    place.is_over("vanished", &next).await;
 }
 
 #[tokio::test]
