@@ -1,6 +1,6 @@
 //! The way into a cluster: the kubeconfig of whoever runs the plugin, and nothing else.
 
-use std::{path::PathBuf, time::Duration};
+use std::{env, path::PathBuf, time::Duration};
 
 use github_pat_operator::{api::GithubPatConnection, run::kubeconfig::unusable};
 use k8s_openapi::api::core::v1::Namespace;
@@ -88,7 +88,7 @@ impl Way {
         let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
         let read = match &self.kubeconfig {
             Some(path) => Kubeconfig::read_from(path),
-            None => Kubeconfig::read(),
+            None => named_by_the_environment().unwrap_or_else(Kubeconfig::read),
         };
         let loaded = match read {
             Ok(kubeconfig) => Config::from_custom_kubeconfig(kubeconfig, &options).await,
@@ -211,6 +211,17 @@ impl Cluster {
         let called = screen::during(&told, tokio::time::timeout(PATIENCE, call)).await;
         called.map_err(|_| self.too_slow(doing))?.map_err(|error| self.refusal(doing, &error))
     }
+}
+
+/// What the files of a list in KUBECONFIG say together; nothing if it names one file at most, or none of them is there.
+fn named_by_the_environment() -> Option<Result<Kubeconfig, KubeconfigError>> {
+    let list = env::var_os("KUBECONFIG")?;
+    let named: Vec<_> = env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect();
+    // As kubectl has it: https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
+    let mut there = named.iter().filter(|path| path.exists()).peekable();
+    there.peek().filter(|_| named.len() > 1)?;
+    let whole = Kubeconfig::default();
+    Some(there.try_fold(whole, |whole, path| whole.merge(Kubeconfig::read_from(path)?)))
 }
 
 /// The connection, if this version can read it.

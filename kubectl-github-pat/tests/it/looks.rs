@@ -249,6 +249,22 @@ async fn whoever_may_not_look_or_names_nothing_is_told_the_next_command() {
 }
 
 #[tokio::test]
+async fn of_several_kubeconfigs_those_that_are_missing_are_left_out_as_by_kubectl() {
+    let place = World::place("looks");
+    let admin = place.world.plane.admin_kubeconfig().to_str().unwrap();
+    let broken = place.world.file("broken-kubeconfig", "nonsense");
+    for (list, code, said) in [
+        (format!("/no/such:{admin}"), 0, ""),
+        (format!("{admin}:/no/such:"), 0, ""),
+        ("/no/such:/nor/such".to_owned(), 3, "the kubeconfig /no/such: there is no such file"),
+        (format!("{broken}:{admin}"), 3, "no cluster to talk to: "),
+    ] {
+        let ended = run(&["list", "-n", "looks"], &[("KUBECONFIG", &list)]).await;
+        assert!(ended.code == code && ended.err.contains(said), "{list}: {ended:?}");
+    }
+}
+
+#[tokio::test]
 async fn list_has_what_breaks_next_first_and_filters() {
     let place = World::place("order");
     let github = &place.world.github;
