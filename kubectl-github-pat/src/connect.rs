@@ -130,9 +130,7 @@ pub(crate) async fn run(connect: Connect) -> Result<ExitCode, Error> {
     let asked =
         screen::during("asking the API server what stands in the way", plan.may_be_made(&cluster, &trial));
     let (left, _) = asked.await?;
-    if dry_run == DryRun::None {
-        may_follow(&cluster, &plan.name).await?;
-    }
+    may_follow(&cluster, &plan.name).await?;
     let (handed, called) = (plan.handed(&trial)?, plan.called(&cluster));
     let token = {
         let again = plan.again(&cluster);

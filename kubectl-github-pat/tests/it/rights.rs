@@ -272,6 +272,10 @@ async fn who_may_not_watch_is_told_before_anything_is_written() {
         let kubeconfig = place.world.plane.user(user, None).unwrap();
         for (words, name) in [
             (&["connect", "unseen-too", "--host", "simulated", "--kind", "classic"] as &[&str], "unseen-too"),
+            (
+                &["connect", "unseen-too", "--host", "simulated", "--kind", "classic", "--dry-run", "server"],
+                "unseen-too",
+            ),
             (&["rotate", "unseen", "--force"], "unseen"),
         ] {
             let mut person = Person::at(&place, &kubeconfig, words);
