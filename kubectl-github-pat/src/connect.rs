@@ -1,19 +1,21 @@
 //! `connect`: from a token in a person's hands to a connection that the operator has judged.
 
 mod demand;
+mod output;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use github_pat_operator::{
     api::{GithubPatConnection, GithubPatConnectionSpec as Spec, STALLED, SecretKeyRef, Usability},
     cli::{holds_a_token, manifest},
-    domain::{duration, token::Token},
+    domain::{duration, output::Output as Published, token::Token},
     settings::from_value,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub(crate) use self::demand::Demands;
+use self::output::may_be_output;
 use crate::{
     apply::{Basis, Effect, Present, are_ours, is_ours},
     cli,
@@ -257,6 +259,9 @@ impl Plan {
                 (glimpse.left.filter(|_| is_left), glimpse.basis.filter(|_| is_left))
             }
         };
+        for output in self.spec.publish.iter().filter_map(Published::target) {
+            may_be_output(cluster, name, output).await?;
+        }
         cluster.would_make(name, &self.object).await?;
         let stored = Effect::over(seen);
         let tried = match stored {
@@ -361,11 +366,12 @@ impl Plan {
             Ended::Reached => Usability::Usable.exit_code(),
             Ended::Stalled => Usability::NotUsable.exit_code(),
             Ended::TimedOut => {
-                let name = &self.name;
-                screen::say(&format!(
-                    "the operator did not agree in time: {} goes on waiting",
-                    cluster.command(&format!("wait {name}"))
-                ));
+                let command = |word: &str| cluster.command(&format!("{word} {}", self.name));
+                let next = match connection.usability() {
+                    Usability::NotUsable => format!("only a person can help: {} says how", command("status")),
+                    _ => format!("{} goes on waiting", command("wait")),
+                };
+                screen::say(&format!("the operator did not agree in time: {next}"));
                 Usability::Undetermined.exit_code()
             }
         }))

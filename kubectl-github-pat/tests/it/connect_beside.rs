@@ -3,6 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use github_simulator::NewToken;
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use crate::{
@@ -176,4 +177,45 @@ async fn of_two_runs_that_were_cut_with_two_keys_of_one_secret_neither_token_is_
     let ended = run(admin, "a", "").await;
     assert!(ended.code == 0 && ended.err.contains("going on with the token in Secret keys-pat"), "{ended:?}");
     assert_eq!(place.value("keys-pat", "b").await, Some(second));
+}
+
+#[tokio::test]
+async fn an_output_whose_name_a_secret_of_others_has_is_refused_before_anything_is_written() {
+    let place = World::place("connect");
+    let admin = place.world.plane.admin_kubeconfig();
+    let token = place.world.github.token(NewToken::classic("taken", "acme-ci"));
+    let connections = json!({
+        "apiGroups": ["githubpat.dev"], "resources": ["githubpatconnections"], "verbs": ["get", "list", "watch", "create", "patch"],
+    });
+    let secrets = json!({ "apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "patch"] });
+    place.allow("taken-writer", json!([connections, secrets])).await;
+    let blind = place.world.plane.user("taken-writer", None).unwrap();
+    place.secret("of-others", "theirs").await;
+    let flags = ["connect", "taken", "--host", "simulated", "--output", "of-others:BasicAuth"];
+    let said = "there is a Secret of-others in namespace connect already, which is no output of connection taken, so the operator would leave \
+                it alone: nothing was written; give the output another name, or kubectl annotate secret of-others \
+                githubpat.dev/adopt=taken -n connect lets the connection take it over";
+    for more in [&[] as &[&str], &["--dry-run", "server"]] {
+        let ended = place.plugin_with(admin, &[&flags[..], more].concat(), token.as_bytes()).await;
+        assert!(
+            (ended.code, ended.out.as_str()) == (3, "") && ended.err.contains(said),
+            "{more:?}: {ended:?}"
+        );
+        assert_eq!(place.names("taken").await, [""; 0], "{more:?}");
+    }
+    // Who may not read it hears of it by the operator, and what says how to go on.
+    let ended =
+        place.plugin_with(&blind, &[&flags[..], &["--timeout", "5s"]].concat(), token.as_bytes()).await;
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.out.contains("ForeignSecret"), "{ended:?}");
+    let next = "only a person can help: kubectl github-pat status taken -n connect says how";
+    assert!(ended.err.contains(next) && !ended.err.contains("github-pat wait"), "{ended:?}");
+
+    let given = json!({ "metadata": { "annotations": { "githubpat.dev/adopt": "taken-given" } } });
+    place.secret("given", "theirs").await;
+    place.secrets().patch("given", &PatchParams::default(), &Patch::Merge(given)).await.unwrap();
+    let flags = ["connect", "taken-given", "--host", "simulated", "--output", "given:BasicAuth"];
+    let ended = place.plugin_with(admin, &flags, token.as_bytes()).await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(place.value("given", "password").await, Some(token));
 }

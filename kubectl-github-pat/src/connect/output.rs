@@ -1,0 +1,26 @@
+//! What stands under the name of an output before there is a connection.
+
+use github_pat_operator::cluster::secrets::{ADOPT, CONNECTION};
+use kube::ResourceExt;
+
+use crate::{apply::Present, cluster::Cluster, error::Error};
+
+/// Finds out whether the operator would leave this output of a new connection alone, as far as the user may read what is there.
+///
+/// # Errors
+///
+/// If it would.
+pub(super) async fn may_be_output(cluster: &Cluster, connection: &str, output: &str) -> Result<(), Error> {
+    let Present::There(found) = cluster.secret(output).await? else { return Ok(()) };
+    let names_it = |annotation| found.annotations().get(annotation).is_some_and(|of| of == connection);
+    // The second one is on the outputs of a connection of this name that was deleted.
+    if [ADOPT, CONNECTION].into_iter().any(names_it) {
+        return Ok(());
+    }
+    let adopt = cluster.kubectl(&format!("annotate secret {output} {ADOPT}={connection}"));
+    Err(Error::Usage(format!(
+        "there is a Secret {output} in namespace {} already, which is no output of connection {connection}, so the operator would leave it \
+         alone: nothing was written; give the output another name, or {adopt} lets the connection take it over",
+        cluster.namespace
+    )))
+}
