@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use github_pat_operator::{
-    api::{Condition, GithubPatConnection, Usability},
+    api::{Condition, ConditionStatus, GithubPatConnection, Usability},
     domain::{Reason, reason::Severity, token::TokenKind},
 };
 use jiff::Timestamp;
@@ -117,6 +117,15 @@ pub(crate) fn of_reason(reason: &str) -> Option<Colour> {
         Severity::Note | Severity::Wait => Colour::Warn,
         Severity::Mend => Colour::Bad,
     })
+}
+
+/// What a condition looks like among the others of its connection: what does not hold of a usable one is worth knowing, and breaks nothing.
+pub(crate) fn of_condition(condition: &Condition, usability: Usability) -> Colour {
+    match condition.status {
+        ConditionStatus::True => of_reason(&condition.reason).unwrap_or(Colour::Good),
+        ConditionStatus::False if usability != Usability::Usable => Colour::Bad,
+        ConditionStatus::False | ConditionStatus::Unknown => Colour::Warn,
+    }
 }
 
 /// Why it is of use or not. What speaks of an earlier spec is said to.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use github_pat_operator::{
-    api::{ConditionStatus, GithubPatConnectionSpec as Spec, SEE_READY, Usability},
+    api::{GithubPatConnectionSpec as Spec, SEE_READY, Usability},
     cli::{self, host},
     domain::{
         duration::Duration,
@@ -25,7 +25,7 @@ use crate::{
     offer::{self, Offer},
     screen,
     sheet::{Cell, Colour, Sheet},
-    summary::of_reason,
+    summary::of_condition,
     terminal,
 };
 
@@ -225,11 +225,7 @@ fn sheet(judged: &Judged) -> Sheet {
     let mut sheet = Sheet::default();
     let status = &judged.status;
     let conditions = status.conditions.iter().map(|condition| {
-        let colour = match condition.status {
-            ConditionStatus::True => of_reason(&condition.reason).unwrap_or(Colour::Good),
-            ConditionStatus::False => Colour::Bad,
-            ConditionStatus::Unknown => Colour::Warn,
-        };
+        let colour = of_condition(condition, status.usability());
         vec![
             Cell::new(&condition.type_),
             Cell::new(condition.status.as_str()).colour(colour),

@@ -17,7 +17,7 @@ use super::Report;
 use crate::{
     cluster::Cluster,
     sheet::{Cell, Colour, Sheet},
-    summary::{Summary, of_reason},
+    summary::{Summary, of_condition},
     when::{date, distance},
 };
 
@@ -160,11 +160,7 @@ fn in_use(sheet: &mut Sheet, connection: &GithubPatConnection, token: &TokenStat
 fn conditions(sheet: &mut Sheet, status: &Status, now: Timestamp) {
     sheet.heading("Conditions");
     let rows = status.conditions.iter().map(|condition| {
-        let colour = match condition.status {
-            ConditionStatus::True => of_reason(&condition.reason).unwrap_or(Colour::Good),
-            ConditionStatus::False => Colour::Bad,
-            ConditionStatus::Unknown => Colour::Warn,
-        };
+        let colour = of_condition(condition, status.usability());
         let message = if condition.message == SEE_READY || condition.type_ == "Ready" {
             ""
         } else {

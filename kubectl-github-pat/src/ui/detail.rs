@@ -21,7 +21,7 @@ use crate::{
     error::Error,
     explain,
     status::{Demand, Report, facts, report},
-    summary::of_reason,
+    summary::of_condition,
     when::{date, distance},
 };
 
@@ -147,6 +147,7 @@ pub(super) fn chain(status: Option<&Status>, now: Timestamp) -> Vec<Step> {
         types.filter_map(|type_| Some(step(status.condition(type_)?, status, now))).collect();
     let falls = |wanted: &str| steps.iter().position(|step| step.status == wanted);
     let place = falls(ConditionStatus::False.as_str()).or_else(|| falls(ConditionStatus::Unknown.as_str()));
+    let place = place.filter(|_| status.usability() != Usability::Usable);
     if let Some(step) = place.and_then(|place| steps.get_mut(place)) {
         step.breaks_here = true;
     }
@@ -154,11 +155,7 @@ pub(super) fn chain(status: Option<&Status>, now: Timestamp) -> Vec<Step> {
 }
 
 fn step(condition: &Condition, status: &Status, now: Timestamp) -> Step {
-    let health = match condition.status {
-        ConditionStatus::True => of_reason(&condition.reason).map_or(Health::Fine, Health::from),
-        ConditionStatus::False => Health::Broken,
-        ConditionStatus::Unknown => Health::Warned,
-    };
+    let health = Health::from(of_condition(condition, status.usability()));
     let at = condition.last_transition_time.0;
     Step {
         name: condition.type_.clone(),
@@ -252,27 +249,38 @@ mod tests {
         let broken = |rows: &[(&str, &str)]| {
             let steps = chain(Some(&conditions(rows)), Timestamp::UNIX_EPOCH);
             let names: Vec<_> = steps.iter().map(|step| step.name.clone()).collect();
-            (names.join(" "), steps.into_iter().find(|step| step.breaks_here).map(|step| step.name))
+            let healths: Vec<_> = steps.iter().map(|step| step.health.word()).collect();
+            let breaks = steps.into_iter().find(|step| step.breaks_here).map(|step| step.name);
+            (names.join(" "), healths.join(" "), breaks)
         };
         let rows = [
             (
                 &[("Ready", "True"), ("Published", "True"), ("SecretResolved", "True")][..],
                 "SecretResolved Published Ready",
+                "fine fine fine",
+                None,
+            ),
+            (
+                &[("Ready", "True"), ("NotExpiring", "False"), ("Authenticated", "True")],
+                "Authenticated NotExpiring Ready",
+                "fine warned fine",
                 None,
             ),
             (
                 &[("Ready", "False"), ("NotExpiring", "False"), ("Authenticated", "Unknown")],
                 "Authenticated NotExpiring Ready",
+                "warned broken broken",
                 Some("NotExpiring"),
             ),
             (
                 &[("Ready", "Unknown"), ("Authenticated", "Unknown"), ("Stalled", "True")],
                 "Authenticated Ready Stalled",
+                "warned warned fine",
                 Some("Authenticated"),
             ),
         ];
-        for (rows, names, breaks) in rows {
-            assert_eq!(broken(rows), (names.to_owned(), breaks.map(str::to_owned)));
+        for (rows, names, healths, breaks) in rows {
+            assert_eq!(broken(rows), (names.to_owned(), healths.to_owned(), breaks.map(str::to_owned)));
         }
     }
 
