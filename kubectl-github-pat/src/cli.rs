@@ -17,6 +17,7 @@ use crate::{
     manual::{self, Manual},
     plain::{is_harmless, plain_json},
     rotate::{self, Rotate},
+    screen,
     status::{self, Status},
     ui::{self, Ui},
     wait::{self, Wait},
@@ -76,7 +77,9 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Manual(manual) => manual::run(&manual),
         Command::Link(link) => link::run(link),
         Command::Complete(complete) => completion::complete(complete).await,
-        Command::Check(check) => Ok(operator::check(*check).await?),
+        Command::Check(check) => {
+            Ok(screen::before_output("asking GitHub about the token", operator::check(*check)).await?)
+        }
     }
 }
 

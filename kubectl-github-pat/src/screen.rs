@@ -86,7 +86,19 @@ pub(crate) async fn during<T>(what: &str, work: impl Future<Output = T>) -> T {
     work.await
 }
 
-/// The same of work that holds the thread up.
+/// The same of work that writes to standard output itself: what is going on is said in a line of its own, which stays.
+pub(crate) async fn before_output<T>(what: &str, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    let Some(_turn) = Turn::take() else { return work.await };
+    tokio::select! {
+        done = &mut work => return done,
+        () = tokio::time::sleep(UNTOLD) => {}
+    }
+    say(&format!("{what} …"));
+    work.await
+}
+
+/// As [`during`], of work that holds the thread up.
 pub(crate) fn while_it_lasts<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let Some(turn) = Turn::take() else { return work() };
     let (over, waits) = mpsc::channel::<()>();

@@ -216,6 +216,11 @@ async fn a_terminal_gets_colours_unless_it_wants_none_and_is_told_what_takes_lon
     person.reads(&format!("\r{}\r", " ".repeat(told.chars().count()))).await;
     person.reads("would write Secret slow-pat").await;
     assert_eq!(person.ends().await, 0, "{}", person.seen);
+    // What check prints begins a line of its own.
+    let words = ["check", "--host", "slow", "--config", &settings, "--secret-file", &file];
+    let mut person = Person::without_a_cluster(&place, &words);
+    person.reads("kubectl github-pat: asking GitHub about the token …\r\nReady ").await;
+    assert_eq!(person.ends().await, 0, "{}", person.seen);
     std::fs::remove_file(file).unwrap();
 }
 

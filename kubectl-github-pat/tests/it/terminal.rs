@@ -40,9 +40,17 @@ impl Person {
         arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> Person {
+        Person::of(place, kubeconfig, &[arguments, &["-n", place.namespace]].concat(), variables)
+    }
+
+    /// Runs it without a cluster.
+    pub(crate) fn without_a_cluster(place: &Place, arguments: &[&str]) -> Person {
+        Person::of(place, Path::new("/no/such"), arguments, &[])
+    }
+
+    fn of(place: &Place, kubeconfig: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Person {
         let (pty, pts) = pty_process::open().unwrap();
         pty.resize(Size::new(50, 200)).unwrap();
-        let arguments = [arguments, &["-n", place.namespace]].concat();
         let home = place.world.folder.path().join(format!("home-{}", fastrand::u64(..)));
         std::fs::create_dir(&home).unwrap();
         let command = Command::new(PLUGIN).args(arguments).env_clear().env("TERM", "xterm");
