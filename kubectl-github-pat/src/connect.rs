@@ -19,7 +19,7 @@ use self::output::may_be_output;
 use crate::{
     apply::{Basis, Effect, Present, are_ours, is_ours},
     cli,
-    cluster::{Cluster, Way, object_name},
+    cluster::{Cluster, Way, object_name, quoted},
     error::Error,
     form::Form,
     left::Left,
@@ -38,6 +38,8 @@ use crate::{
 /// Asks for what is missing, shows GitHub's form, reads the token without showing it, judges it as the operator does, makes Secret and
 /// connection, and waits until the operator agrees. A token that is not usable writes nothing, and a Secret of others is left alone.
 #[derive(Debug, clap::Args)]
+// What clap makes names each flag that a variable sets, as if it had to be there.
+#[command(override_usage = "kubectl github-pat connect [OPTIONS] <NAME>")]
 pub(crate) struct Connect {
     /// The connection
     #[arg(value_parser = object_name)]
@@ -154,7 +156,18 @@ pub(crate) async fn run(connect: Connect) -> Result<ExitCode, Error> {
 
 impl Plan {
     fn read(path: &std::path::Path, name: String) -> Result<Plan, Error> {
-        let manifest::Manifest { object, spec, secret } = manifest::read(path, Some(&name))?;
+        let manifest::Manifest { object, spec, secret } =
+            manifest::read(path, Some(&name)).map_err(|error| {
+                // The flag is that of check.
+                let text = error.to_string();
+                match text.strip_suffix(" with --name") {
+                    Some(text) => Error::Usage(format!(
+                        "{text}, as in kubectl github-pat connect NAME -f {}",
+                        quoted(&path.display().to_string())
+                    )),
+                    None => error.into(),
+                }
+            })?;
         let offer = secret.and_then(|secret| Some(Offer { source: secret.source, bytes: secret.value? }));
         let mut object = object;
         if let Value::Object(fields) = &mut object {

@@ -73,6 +73,13 @@ impl Error {
                 "you may not {doing}: {}; kubectl auth can-i --list{flags} shows what you may",
                 unless_a_token(&status.message)
             ),
+            kube::Error::Api(status) if let Some(namespace) = missing_namespace(status) => {
+                let flags = flags.replacen(&format!(" -n {namespace}"), "", 1);
+                return Error::Usage(format!(
+                    "the API server does not let you {doing}: {}; kubectl get namespaces{flags} shows which there are",
+                    unless_a_token(&status.message)
+                ));
+            }
             kube::Error::Api(status) if is_wrong_usage(status) => {
                 return Error::Usage(format!("the API server does not let you {doing}: {}", unless_a_token(&status.message)));
             }
@@ -98,6 +105,13 @@ const fn next_step(usability: Usability) -> &'static str {
         Usability::Undetermined => ": the same command a little later asks GitHub once more",
         Usability::Usable | Usability::NotUsable => "",
     }
+}
+
+/// The namespace that does not exist.
+fn missing_namespace(status: &Status) -> Option<&str> {
+    let details =
+        status.details.as_ref().filter(|details| status.code == 404 && details.kind == "namespaces")?;
+    Some(&details.name)
 }
 
 /// True if what was sent cannot be right, as opposed to what a policy or a webhook of this cluster does not want.

@@ -65,8 +65,14 @@ pub(crate) async fn run(list: List) -> Result<ExitCode, Error> {
         false => cluster.connections(),
     };
     let now = Timestamp::now();
-    let mut found: Vec<_> = all(&cluster, &api, list.selector.as_deref())
-        .await?
+    let guarded = all(&cluster, &api, list.selector.as_deref()).await;
+    let mut found: Vec<_> = guarded
+        .map_err(|error| match error {
+            Error::Usage(text) if list.selector.is_some() => Error::Usage(format!(
+                "{text}; write the selector as in -l team=infra: kubectl github-pat list --help shows each flag"
+            )),
+            other => other,
+        })?
         .iter()
         .map(|guarded| match &guarded.0 {
             Ok(connection) => Summary::of(connection, now),

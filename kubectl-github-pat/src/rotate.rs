@@ -43,6 +43,8 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// stands by already is the next one. If GitHub refuses the next token, or its Secret was deleted, another one that is handed over takes
 /// its place.
 #[derive(Debug, clap::Args)]
+// What clap makes names each flag that a variable sets, as if it had to be there.
+#[command(override_usage = "kubectl github-pat rotate [OPTIONS] <NAME>")]
 pub(crate) struct Rotate {
     /// The connection
     #[arg(value_parser = object_name)]

@@ -96,7 +96,9 @@ impl Trial {
     ///
     /// If the settings do not have it.
     pub(crate) fn host(&self, name: &str) -> Result<&Host, Error> {
-        Ok(host(&self.settings, name)?)
+        host(&self.settings, name).map_err(|error| {
+            Error::Usage(format!("{error}, or the settings file that has it by --config FILE"))
+        })
     }
 
     /// The hash of what is offered, if it is a token for the host of this spec.

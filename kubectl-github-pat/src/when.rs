@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use github_pat_operator::domain::duration::{Duration, NotADuration};
+use github_pat_operator::domain::duration::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 const MINUTE: i64 = 60;
@@ -35,17 +35,22 @@ pub(crate) fn days(at: Timestamp, now: Timestamp) -> i64 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span(pub(crate) SignedDuration);
 
-impl FromStr for Span {
-    type Err = NotADuration;
+/// What a text is not, with an example of what would be right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a duration: write days as in 30d, or hours and minutes as in 12h or 1h30m")]
+pub(crate) struct NotASpan;
 
-    fn from_str(text: &str) -> Result<Self, NotADuration> {
+impl FromStr for Span {
+    type Err = NotASpan;
+
+    fn from_str(text: &str) -> Result<Self, NotASpan> {
         let Some(days) = text.strip_suffix('d') else {
-            return text.parse().map(|span: Duration| Span(span.get()));
+            return text.parse().map(|span: Duration| Span(span.get())).map_err(|_| NotASpan);
         };
         let is_count = (1..=5).contains(&days.len()) && days.bytes().all(|byte| byte.is_ascii_digit());
         let days = Some(days).filter(|_| is_count).and_then(|days| days.parse::<u32>().ok());
         let seconds = days.map(|days| i64::from(days).saturating_mul(DAY));
-        seconds.map(|seconds| Span(SignedDuration::from_secs(seconds))).ok_or(NotADuration)
+        seconds.map(|seconds| Span(SignedDuration::from_secs(seconds))).ok_or(NotASpan)
     }
 }
 

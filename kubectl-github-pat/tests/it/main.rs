@@ -25,3 +25,4 @@ mod terminal;
 mod ui;
 mod wire;
 mod world;
+mod wrong;
