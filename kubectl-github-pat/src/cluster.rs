@@ -56,9 +56,9 @@ impl Way {
         }
     }
 
-    /// True if somebody has said which namespace is meant.
-    pub(crate) const fn names_a_namespace(&self) -> bool {
-        self.namespace.is_some()
+    /// The namespace, if somebody has said which one is meant.
+    pub(crate) fn named_namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
     }
 
     /// The flags by which a person names it again.

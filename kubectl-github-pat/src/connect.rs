@@ -1,6 +1,7 @@
 //! `connect`: from a token in a person's hands to a connection that the operator has judged.
 
 mod demand;
+mod dry;
 mod output;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
@@ -15,7 +16,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub(crate) use self::demand::Demands;
-use self::output::may_be_output;
+use self::{
+    dry::{as_applied, dry},
+    output::may_be_output,
+};
 use crate::{
     apply::{Basis, Effect, Present, are_ours, is_ours},
     cli,
@@ -118,7 +122,7 @@ pub(crate) async fn run(connect: Connect) -> Result<ExitCode, Error> {
     };
     trial.host(&plan.spec.host)?;
     if dry_run == DryRun::Client {
-        return plan.client(&trial, output).await;
+        return plan.client(&trial, &way, output).await;
     }
     let is_eaten = manifest.as_deref().is_some_and(manifest::is_standard_input) && !terminal::is_there();
     if is_eaten && plan.offer.is_none() && trial.file().is_none() {
@@ -143,7 +147,7 @@ pub(crate) async fn run(connect: Connect) -> Result<ExitCode, Error> {
     if dry_run == DryRun::Server {
         plan.takes_the_place(&cluster, &trial, &token, left.as_ref()).await?;
         let made = cluster.would_make(&plan.name, &plan.object).await?;
-        return dry(&plan, &made, output, "server dry run");
+        return dry(&plan, as_applied(&made)?, output, "server dry run");
     }
     screen::during("writing Secret and connection", plan.write(&cluster, &trial, &token)).await?;
     screen::say(&format!(
@@ -225,6 +229,17 @@ impl Plan {
         format!("{}/{}", cluster.namespace, self.name)
     }
 
+    /// Finds out whether it is for this namespace.
+    fn is_for(&self, namespace: &str) -> Result<(), Error> {
+        let named = self.object.pointer("/metadata/namespace").and_then(Value::as_str);
+        match named.filter(|it| *it != namespace) {
+            Some(other) => Err(Error::Usage(format!(
+                "the manifest is for namespace {other}: add -n {other}, or correct it"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// Finds out what stands in the way before a person makes a token; gives the token that another run has left in the Secret, and how that
     /// may be written.
     ///
@@ -237,13 +252,7 @@ impl Plan {
         trial: &Trial,
     ) -> Result<(Option<Left>, Effect), Error> {
         let (name, namespace) = (&self.name, &cluster.namespace);
-        if let Some(other) =
-            self.object.pointer("/metadata/namespace").and_then(Value::as_str).filter(|it| it != namespace)
-        {
-            return Err(Error::Usage(format!(
-                "the manifest is for namespace {other}: add -n {other}, or correct it"
-            )));
-        }
+        self.is_for(namespace)?;
         if cluster.find(name).await?.is_some() {
             return Err(Error::Usage(format!(
                 "there is a connection {name} in namespace {namespace} already: {} shows it",
@@ -334,16 +343,6 @@ impl Plan {
         format!("{command} with the same values")
     }
 
-    /// What would be written, without any cluster. A token that is handed over is judged, and none need be.
-    async fn client(mut self, trial: &Trial, output: Output) -> Result<ExitCode, Error> {
-        if (self.offer.is_some() || trial.file().is_some())
-            && let Some(offer) = self.handed(trial)?
-        {
-            trial.judged(&self.spec, &format!("/{}", self.name), &offer).await?;
-        }
-        dry(&self, &self.object, output, "client dry run")
-    }
-
     /// Waits until the operator has judged this very token, and shows what it says.
     async fn agreed(
         &self,
@@ -389,21 +388,4 @@ impl Plan {
             }
         }))
     }
-}
-
-/// Prints what would be written, but for the token.
-fn dry(plan: &Plan, object: &impl serde::Serialize, output: Output, how: &str) -> Result<ExitCode, Error> {
-    let reference = &plan.spec.secret_ref;
-    let what = format!(
-        "Secret {} with the token under key {}, and connection {}",
-        reference.name, reference.key, plan.name
-    );
-    match output {
-        Output::Text => screen::print(&format!("would write {what} ({how})"))?,
-        Output::Json | Output::Yaml => {
-            screen::say(&format!("would write {what} ({how}); the Secret is not printed"));
-            screen::print(&if output == Output::Json { cli::json(object)? } else { cli::yaml(object)? })?;
-        }
-    }
-    Ok(ExitCode::SUCCESS)
 }

@@ -68,7 +68,7 @@ pub(crate) struct Ui {
 pub(crate) async fn run(ui: Ui) -> Result<ExitCode, Error> {
     let trial = Trial::new(ui.config.as_deref(), None)?;
     let cluster = ui.way.open().await?;
-    let scope = match ui.way.names_a_namespace() {
+    let scope = match ui.way.named_namespace().is_some() {
         true => Scope::Named(cluster.namespace.clone()),
         false => Scope::All,
     };

@@ -2,14 +2,13 @@
 
 use std::{os::unix::fs::PermissionsExt, time::Duration};
 
-use github_pat_operator::settings::{documents, from_yaml};
 use github_simulator::{NewToken, Outage};
 use serde_json::{Value, json};
 
 use crate::{
     terminal::Person,
     wire::{Wire, wire},
-    world::{SOON, UNWATCHED, World, holds_no, run_with},
+    world::{SOON, UNWATCHED, World, holds_no},
 };
 
 #[tokio::test]
@@ -187,33 +186,6 @@ async fn flags_files_and_pipes_do_without_questions() {
     assert!(ended.err.contains("standard input has the manifest, so the token cannot"), "{}", ended.err);
     let ended = place.plugin(&["connect", "whole", "-f", &manifest, "--scope", "repo"]).await;
     assert!(ended.code == 3 && ended.err.contains("cannot be used with"), "{ended:?}");
-}
-
-#[tokio::test]
-async fn a_dry_run_writes_nothing_and_what_it_prints_can_be_applied() {
-    let place = World::place("connect");
-    let token = place.world.github.token(NewToken::classic("dry", "acme-ci").scopes(&["repo"]));
-    let flags =
-        ["connect", "dry", "--scope", "repo", "--push", "acme/app", "--dry-run", "client", "-o", "yaml"];
-    let ended = run_with(&flags, &[], b"").await;
-    assert_eq!(ended.code, 0, "neither a cluster nor a token is needed: {ended:?}");
-    let printed: Value = from_yaml(&ended.out).unwrap();
-    assert_eq!(printed["spec"]["require"]["repositories"], json!([{ "name": "acme/app", "access": "Push" }]));
-    assert_eq!(documents(&ended.out).unwrap().len(), 1, "and no Secret");
-    assert!(ended.err.contains("would write Secret dry-pat with the token under key token"), "{}", ended.err);
-    let admin = place.world.plane.admin_kubeconfig();
-    let flags =
-        ["connect", "dry", "--host", "simulated", "--scope", "repo", "--dry-run", "server", "-o", "yaml"];
-    let ended = place.plugin_with(admin, &flags, token.as_bytes()).await;
-    assert_eq!(ended.code, 0, "{ended:?}");
-    let printed: Value = from_yaml(&ended.out).unwrap();
-    assert_eq!(printed["spec"]["interval"], "30m", "the API server has filled in its defaults");
-    holds_no(&(ended.out + &ended.err), &token);
-    let ended =
-        place.plugin_with(admin, &["connect", "dry", "--scope", "Repo!", "--dry-run", "server"], b"").await;
-    assert_eq!(ended.code, 3, "{ended:?}");
-    assert!(ended.err.contains("each of scopes must be one classic scope"), "{}", ended.err);
-    assert_eq!(place.names("dry").await, [""; 0]);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod audit;
 mod completion;
 mod connect;
 mod connect_beside;
+mod dry;
 mod hostile;
 mod krew;
 mod looks;
