@@ -2,6 +2,7 @@
 //!
 //! It keeps nothing and writes nothing by itself. A token goes from the form to the check and to the Secret, and nowhere else.
 
+mod address;
 mod api;
 mod blocks;
 mod detail;

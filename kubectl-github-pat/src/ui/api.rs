@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Router,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
+    address::Address,
     filter::Filter,
     health::{Counts, Health},
     mirror::{Scope, Snapshot},
@@ -94,7 +95,7 @@ pub(super) fn router() -> Router<Arc<Site>> {
         .route("/api/v1/openapi.json", get(description))
 }
 
-async fn list(State(site): State<Arc<Site>>, Query(filter): Query<Filter>) -> Response {
+async fn list(State(site): State<Arc<Site>>, Address(filter): Address<Filter>) -> Response {
     let snapshot = site.mirror.snapshot();
     let (all, now) = (snapshot.connections.clone(), Timestamp::now());
     let page = filter.page(all.iter());
@@ -128,7 +129,7 @@ async fn overview(State(site): State<Arc<Site>>) -> Response {
 async fn one(State(site): State<Arc<Site>>, Path((namespace, name)): Path<(String, String)>) -> Response {
     match site.connection(&namespace, &name).await {
         Ok(connection) => answer(StatusCode::OK, &report(&connection, Timestamp::now())),
-        Err(Failure { status, message }) => answer(status, &json!({ "error": message })),
+        Err(failure) => failed(&failure),
     }
 }
 
@@ -154,6 +155,11 @@ fn described() -> Result<Value, serde_json::Error> {
         }
     }
     Ok(described)
+}
+
+/// Why there is no answer.
+pub(super) fn failed(Failure { status, message }: &Failure) -> Response {
+    answer(*status, &json!({ "error": message }))
 }
 
 /// As JSON without anything that a terminal acts upon.

@@ -9,7 +9,7 @@ use std::{
 use askama::Template;
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Path, Query, Request, State},
+    extract::{DefaultBodyLimit, Path, Request, State},
     http::{HeaderValue, StatusCode, Uri, header},
     middleware::{Next, from_fn_with_state},
     response::{
@@ -29,6 +29,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
+    address::{Address, nowhere},
     api,
     detail::{Detail, EVENTS},
     door::{Door, Visitor, close},
@@ -123,7 +124,7 @@ pub(super) fn router(site: &Arc<Site>) -> Router {
         .route("/page.css", get(|| file("text/css; charset=utf-8", include_str!("page/page.css"))))
         .route("/page.js", get(script))
         .route("/icon.svg", get(|| file("image/svg+xml", include_str!("page/icon.svg"))))
-        .fallback(|| async { Notice::missing() })
+        .fallback(nowhere)
         .layer(DefaultBodyLimit::max(LONGEST_FORM))
         .layer(from_fn_with_state(site.clone(), guard))
         .with_state(site.clone())
@@ -183,7 +184,7 @@ async fn enter(State(site): State<Arc<Site>>, Path(key): Path<String>) -> Respon
     response
 }
 
-async fn overview(State(site): State<Arc<Site>>, Query(filter): Query<Filter>) -> Response {
+async fn overview(State(site): State<Arc<Site>>, Address(filter): Address<Filter>) -> Response {
     Html(StatusCode::OK, Overview::new(site.mirror.snapshot(), filter, Timestamp::now())).into_response()
 }
 
@@ -204,7 +205,7 @@ async fn connection(
 }
 
 /// Says who serves the page, then whenever what it shows has changed.
-async fn events(State(site): State<Arc<Site>>, Query(watched): Query<Watched>) -> Response {
+async fn events(State(site): State<Arc<Site>>, Address(watched): Address<Watched>) -> Response {
     let version = move |site: &Site| match (&watched.namespace, &watched.name) {
         (Some(namespace), Some(name)) => site.mirror.version(namespace, name),
         _ => site.mirror.snapshot().version.to_string(),

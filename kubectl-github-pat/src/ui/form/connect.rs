@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::{
-    extract::{Query, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::super::{
+    address::Address,
     detail::EVENTS,
     note::Note,
     posted::Posted,
@@ -86,7 +87,10 @@ enum Outcome {
 }
 
 /// Shows the form.
-pub(in super::super) async fn show(State(site): State<Arc<Site>>, Query(wanted): Query<Wanted>) -> Response {
+pub(in super::super) async fn show(
+    State(site): State<Arc<Site>>,
+    Address(wanted): Address<Wanted>,
+) -> Response {
     let namespace = Some(wanted.namespace).filter(|name| object_name(name).is_ok());
     let mut form = Form::new(&site, |_| "");
     form.namespace = namespace.unwrap_or_else(|| site.cluster.namespace.clone());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::{
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::super::{
+    address::Address,
     detail::EVENTS,
     note::Note,
     posted::Posted,
@@ -75,7 +76,7 @@ type Place = Path<(String, String)>;
 pub(in super::super) async fn show(
     State(site): State<Arc<Site>>,
     Path((namespace, name)): Place,
-    Query(wanted): Query<Wanted>,
+    Address(wanted): Address<Wanted>,
 ) -> Result<Response, Failure> {
     let connection = site.connection(&namespace, &name).await?;
     let mut form = Form::new(&site, &namespace, &connection, &wanted).await;
