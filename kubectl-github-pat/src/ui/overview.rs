@@ -7,7 +7,7 @@ use std::{
 
 use askama::Template;
 use github_pat_operator::api::Usability;
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 
 use super::{
     filter::{Filter, Page},
@@ -82,7 +82,7 @@ impl Overview {
             events: format!("/events?version={}", snapshot.version),
             total: all.len(),
             tallies: Health::ALL.map(|health| Tally::new(health, &counts)).into(),
-            timeline: timeline(now.to_zoned(TimeZone::UTC).date(), drawn),
+            timeline: timeline(now, drawn),
             page: Page {
                 items: page.items.into_iter().map(|summary| Row::new(summary, now)).collect(),
                 number: page.number,

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{ToSpan, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 
 use super::{filter::Filter, health::Health};
-use crate::summary::Summary;
+use crate::{summary::Summary, when::distance};
 
 /// So many names has the title of a mark.
 const MOST_NAMES: usize = 12;
@@ -54,7 +54,8 @@ pub(super) fn day(summary: &Summary) -> Option<Date> {
 }
 
 /// The drawing of these connections.
-pub(super) fn timeline<'a>(today: Date, connections: impl Iterator<Item = &'a Summary>) -> Timeline {
+pub(super) fn timeline<'a>(now: Timestamp, connections: impl Iterator<Item = &'a Summary>) -> Timeline {
+    let today = now.to_zoned(TimeZone::UTC).date();
     let end = today.saturating_add(12.months());
     let mut days: BTreeMap<Date, Vec<&Summary>> = BTreeMap::new();
     let mut timeline = Timeline { months: months(today, end), ..Timeline::default() };
@@ -70,11 +71,11 @@ pub(super) fn timeline<'a>(today: Date, connections: impl Iterator<Item = &'a Su
         };
         *other = other.saturating_add(1);
     }
-    timeline.marks = days.into_iter().map(|(day, ending)| mark(today, end, day, &ending)).collect();
+    timeline.marks = days.into_iter().map(|(day, ending)| mark((today, now), end, day, &ending)).collect();
     timeline
 }
 
-fn mark(today: Date, end: Date, day: Date, ending: &[&Summary]) -> Mark {
+fn mark((today, now): (Date, Timestamp), end: Date, day: Date, ending: &[&Summary]) -> Mark {
     let mut names: Vec<_> = ending
         .iter()
         .take(MOST_NAMES)
@@ -84,7 +85,9 @@ fn mark(today: Date, end: Date, day: Date, ending: &[&Summary]) -> Mark {
     if more > 0 {
         names.push(format!("{more} more"));
     }
-    let days = between(today, day);
+    // As list and status have it, of the first of them.
+    let first = ending.iter().filter_map(|summary| summary.expires_at.as_ref()).map(|at| at.0).min();
+    let first = first.map(|at| format!(", {}", distance(at, now))).unwrap_or_default();
     let address = match ending {
         [only] => format!("/connections/{}/{}", only.namespace, only.name),
         _ => Filter { expires: Some(day), ..Filter::default() }.address(),
@@ -93,7 +96,7 @@ fn mark(today: Date, end: Date, day: Date, ending: &[&Summary]) -> Mark {
         x: place(today, end, day),
         radius: ending.len().ilog2().saturating_add(5),
         health: ending.iter().map(|summary| Health::of(summary)).min().unwrap_or(Health::Fine),
-        title: format!("{day}, in {days} days: {}", names.join(", ")),
+        title: format!("{day}{first}: {}", names.join(", ")),
         address,
     }
 }
@@ -137,7 +140,7 @@ mod tests {
 
     #[test]
     fn tokens_stand_on_the_day_on_which_they_end_and_the_others_are_counted() {
-        let today: Date = "2026-03-15".parse().unwrap();
+        let now = "2026-03-15T10:00:00Z".parse().unwrap();
         let rows = [
             ending("first", Some("2026-03-15T23:59:59Z")),
             ending("last", Some("2027-03-15T00:00:00Z")),
@@ -147,7 +150,7 @@ mod tests {
             ending("ended", Some("2026-03-14T23:59:59Z")),
             ending("endless", None),
         ];
-        let drawn = timeline(today, rows.iter());
+        let drawn = timeline(now, rows.iter());
         assert_eq!((drawn.later, drawn.ended, drawn.endless), (1, 1, 1));
         let marks: Vec<_> = drawn
             .marks
@@ -157,9 +160,9 @@ mod tests {
         assert_eq!(
             marks,
             [
-                ("2.00%", "2026-03-15, in 0 days: a/first", "/connections/a/first"),
-                ("6.47%", "2026-04-01, in 17 days: a/one, a/other", "/?expires=2026-04-01"),
-                ("98.00%", "2027-03-15, in 365 days: a/last", "/connections/a/last"),
+                ("2.00%", "2026-03-15, in 13 hours: a/first", "/connections/a/first"),
+                ("6.47%", "2026-04-01, in 16 days: a/one, a/other", "/?expires=2026-04-01"),
+                ("98.00%", "2027-03-15, in 364 days: a/last", "/connections/a/last"),
             ]
         );
         assert_eq!(drawn.months.len(), 12);
@@ -174,7 +177,7 @@ mod tests {
     fn a_day_on_which_thousands_end_is_one_mark() {
         let rows: Vec<_> =
             (0..10_000).map(|number| ending(&format!("c{number}"), Some("2026-05-01T00:00:00Z"))).collect();
-        let drawn = timeline("2026-03-15".parse().unwrap(), rows.iter());
+        let drawn = timeline("2026-03-15T10:00:00Z".parse().unwrap(), rows.iter());
         let [mark] = drawn.marks.as_slice() else { panic!("{drawn:?}") };
         assert!(mark.title.ends_with("a/c11, 9988 more") && mark.radius == 18, "{mark:?}");
     }

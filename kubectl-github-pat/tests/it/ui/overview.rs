@@ -39,7 +39,7 @@ pub(super) fn token(login: &str, expires: Option<&str>) -> Value {
 #[tokio::test]
 async fn the_overview_counts_draws_sorts_filters_and_follows_the_cluster() {
     let place = World::place(UNWATCHED);
-    let soon = jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_hours(24 * 40)).unwrap();
+    let soon = jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_hours(24 * 40 + 1)).unwrap();
     let day = soon.strftime("%Y-%m-%d").to_string();
     connection(&place, "over-fine", "True", "Ready", token("ui-login", Some(&soon.to_string()))).await;
     connection(&place, "over-warned", "True", "ExpiresSoon", token("ui-login", Some(&soon.to_string())))
