@@ -46,7 +46,7 @@ pub(crate) fn ask(question: &str) -> Result<String, Error> {
     Ok(line.trim().to_owned())
 }
 
-/// What the person types or pastes, which nobody sees.
+/// What the person types or pastes, which nobody sees. The end of the input gives up, as at a question.
 ///
 /// # Errors
 ///
@@ -73,12 +73,12 @@ fn line() -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut byte = Zeroizing::new([0_u8]);
     loop {
         if rustix::io::read(io::stdin(), &mut *byte).map_err(unread)? == 0 {
-            return Ok(typed);
+            return ended(typed);
         }
         let [typed_byte] = *byte;
         match typed_byte {
             b'\r' | b'\n' => return Ok(typed),
-            CTRL_D if typed.is_empty() => return Ok(typed),
+            CTRL_D if typed.is_empty() => return ended(typed),
             CTRL_C => return Err(Error::Interrupted),
             CTRL_U => typed.clear(),
             BACKSPACE | DELETE => {
@@ -88,6 +88,11 @@ fn line() -> Result<Zeroizing<Vec<u8>>, Error> {
             _ => {}
         }
     }
+}
+
+/// What was typed before the input has ended.
+fn ended(typed: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, Error> {
+    if typed.is_empty() { Err(Error::Interrupted) } else { Ok(typed) }
 }
 
 /// A terminal that shows nothing of what is typed and hands on each byte; as before once this is dropped, or a signal ends the process.

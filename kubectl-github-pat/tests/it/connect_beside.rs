@@ -219,3 +219,20 @@ async fn an_output_whose_name_a_secret_of_others_has_is_refused_before_anything_
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(place.value("given", "password").await, Some(token));
 }
+
+#[tokio::test]
+async fn the_end_of_the_input_at_an_empty_prompt_gives_up() {
+    let place = World::place("connect");
+    let admin = place.world.plane.admin_kubeconfig();
+    for (prompt, more) in
+        [("Which kind of token", &[] as &[&str]), ("Paste the token", &["--kind", "classic"])]
+    {
+        let mut person =
+            Person::at(&place, admin, &[&["connect", "ctrl-d", "--host", "simulated"], more].concat());
+        person.reads(prompt).await;
+        person.types("\u{4}").await;
+        assert_eq!(person.ends().await, 130, "{prompt}: {}", person.seen);
+        assert!(person.seen.contains("interrupted; nothing was written"), "{prompt}: {}", person.seen);
+        assert_eq!(place.names("ctrl-d").await, [""; 0], "{prompt}");
+    }
+}
