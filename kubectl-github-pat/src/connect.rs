@@ -27,7 +27,7 @@ use crate::{
     error::Error,
     form::Form,
     left::Left,
-    list::is_named,
+    list::{is_named, reader},
     offer::{self, Offer},
     rights::may_follow,
     screen, status,
@@ -261,13 +261,17 @@ impl Plan {
         }
         let SecretKeyRef { name: secret, key } = &self.spec.secret_ref;
         let present = cluster.secret(secret).await?;
-        if let Present::There(found) = &present
-            && (!is_ours(found, key) || is_named(cluster, secret, None).await?)
-        {
-            return Err(Error::Usage(format!(
-                "there is a Secret {secret} in namespace {namespace} already, and it is not overwritten: name another one {}",
-                self.elsewhere
-            )));
+        if let Present::There(found) = &present {
+            let (is_ours, reader) = (is_ours(found, key), reader(cluster, (secret, None), None).await);
+            // Who may not list connections hears of the Secret alone.
+            let reader = if is_ours { reader? } else { reader.ok().flatten() };
+            if !is_ours || reader.is_some() {
+                let read = reader.map(|name| format!(", which connection {name} reads")).unwrap_or_default();
+                return Err(Error::Usage(format!(
+                    "there is a Secret {secret} in namespace {namespace} already{read}, and it is not overwritten: name another one {}",
+                    self.elsewhere
+                )));
+            }
         }
         let (left, seen) = match present {
             Present::There(found) => {

@@ -236,3 +236,16 @@ async fn the_end_of_the_input_at_an_empty_prompt_gives_up() {
         assert_eq!(place.names("ctrl-d").await, [""; 0], "{prompt}");
     }
 }
+
+#[tokio::test]
+async fn who_reads_a_secret_that_is_there_already_is_named() {
+    let place = World::place("connect");
+    let admin = place.world.plane.admin_kubeconfig();
+    let token = place.world.github.token(NewToken::classic("read", "acme-ci"));
+    place.secret("read-pat", &token).await;
+    place.connection("reader", json!({ "secretRef": { "name": "read-pat" } })).await;
+    let ended = place.plugin_with(admin, &["connect", "read", "--host", "simulated"], token.as_bytes()).await;
+    let said = "there is a Secret read-pat in namespace connect already, which connection reader reads, and it is not overwritten: name \
+                another one by --secret";
+    assert!(ended.code == 3 && ended.err.contains(said), "{ended:?}");
+}
