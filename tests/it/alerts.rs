@@ -222,6 +222,8 @@ fn labels_of_connections_reach_their_alerts() {
         json!({ "series": series, "values": format!("{value}x100") })
     };
     let info = ", host=\"github.com\", kind=\"Classic\", label_team=\"infra\", label_example_com_owner=\"me\", account=\"bot\", consumers=\"Deployment/a\"";
+    let rolled_out = "{pod=\"b\", namespace=\"ci\", name=\"other\", label_team=\"web\"}";
+    let not_yet = "{pod=\"a\", namespace=\"ci\", name=\"other\"}";
     let bad = ", condition=\"Ready\", status=\"False\", reason=\"BadCredentials\"";
     let of = |alert: &str| {
         format!(
@@ -241,6 +243,9 @@ fn labels_of_connections_reach_their_alerts() {
             "interval": "1m",
             "input_series": [
                 series("github_pat_connection_info", info, "1"),
+                // While the setting is rolled out, the replicas tell other labels of a connection.
+                json!({ "series": format!("github_pat_connection_info{rolled_out}"), "values": "1x100" }),
+                json!({ "series": format!("github_pat_connection_info{not_yet}"), "values": "1x100" }),
                 series("github_pat_connection_condition", bad, "1"),
                 series("github_pat_token_expiration_timestamp_seconds", "", "90000"),
                 series("github_pat_connection_outputs", ", state=\"outdated\"", "1"),

@@ -49,7 +49,7 @@
 {{- $expr = include "github-pat-operator.filled" (list .expr (set (deepCopy $thresholds) "$manyNotReady" (printf "%s or %s" $many $manyOfOne))) }}
 {{- end }}
 {{- if and .ofConnection $more }}
-{{- $info := printf "max by (namespace, name, %s) (github_pat_connection_info)" $more }}
+{{- $info := printf "topk by (namespace, name) (1, max by (namespace, name, %s) (github_pat_connection_info))" $more }}
 {{- $expr = printf "(%s) * on (namespace, name) group_left (%s) %s" $expr $more $info }}
 {{- end }}
 {{- $rules = append $rules (dict "alert" .alert "expr" $expr "for" $of.for "labels" $labels "annotations" $annotations) }}
