@@ -217,41 +217,43 @@ fn labels_of_connections_reach_their_alerts() {
     let details = ["settings.consumers=true", "settings.metricsDetails={account,consumers}"];
     let rules = rules(&["--set", labels, "--set", details[0], "--set", details[1]]);
     let folder = tempfile::tempdir().unwrap();
-    let series = |name: &str, labels: &str, value: &str| {
-        let series = format!("{name}{{pod=\"a\", namespace=\"ci\", name=\"bot\"{labels}}}");
+    let series = |name: &str, of: &str, labels: &str, value: &str| {
+        let series = format!("{name}{{pod=\"a\", namespace=\"ci\", name=\"{of}\"{labels}}}");
         json!({ "series": series, "values": format!("{value}x100") })
     };
     let info = ", host=\"github.com\", kind=\"Classic\", label_team=\"infra\", label_example_com_owner=\"me\", account=\"bot\", consumers=\"Deployment/a\"";
     let rolled_out = "{pod=\"b\", namespace=\"ci\", name=\"other\", label_team=\"web\"}";
     let not_yet = "{pod=\"a\", namespace=\"ci\", name=\"other\"}";
     let bad = ", condition=\"Ready\", status=\"False\", reason=\"BadCredentials\"";
-    let of = |alert: &str| {
-        format!(
-            "count by (name, label_team, label_example_com_owner, account, consumers) (ALERTS{{alertname=\"{alert}\", alertstate=\"firing\"}})"
-        )
-    };
-    let expected = json!([{ "labels": "{name=\"bot\", label_team=\"infra\", label_example_com_owner=\"me\", account=\"bot\", consumers=\"Deployment/a\"}", "value": 1 }]);
+    let told = ", label_team=\"infra\", label_example_com_owner=\"me\", account=\"bot\", consumers=\"Deployment/a\"";
+    let by = "name, label_team, label_example_com_owner, account, consumers";
     let alerts = [
-        "GithubPatTokenRefused",
-        "GithubPatTokenExpiresCritical",
-        "GithubPatOutputsUnproven",
-        "GithubPatNoStandby",
+        ("GithubPatTokenRefused", "bot"),
+        ("GithubPatTokenExpiresCritical", "bot"),
+        ("GithubPatOutputsUnproven", "late"),
+        ("GithubPatNoStandby", "bot"),
     ];
+    let asked = alerts.map(|(alert, name)| {
+        let query = format!("count by ({by}) (ALERTS{{alertname=\"{alert}\", alertstate=\"firing\"}})");
+        let expected = json!([{ "labels": format!("{{name=\"{name}\"{told}}}"), "value": 1 }]);
+        json!({ "expr": query, "eval_time": "90m", "exp_samples": expected })
+    });
     let tests = json!({
         "rule_files": ["rules.yaml"], "evaluation_interval": "1m",
         "tests": [{
             "interval": "1m",
             "input_series": [
-                series("github_pat_connection_info", info, "1"),
+                series("github_pat_connection_info", "bot", info, "1"),
+                series("github_pat_connection_info", "late", info, "1"),
                 // While the setting is rolled out, the replicas tell other labels of a connection.
                 json!({ "series": format!("github_pat_connection_info{rolled_out}"), "values": "1x100" }),
                 json!({ "series": format!("github_pat_connection_info{not_yet}"), "values": "1x100" }),
-                series("github_pat_connection_condition", bad, "1"),
-                series("github_pat_token_expiration_timestamp_seconds", "", "90000"),
-                series("github_pat_connection_outputs", ", state=\"outdated\"", "1"),
-                series("github_pat_connection_candidates", ", usable=\"True\"", "1"),
+                series("github_pat_connection_condition", "bot", bad, "1"),
+                series("github_pat_token_expiration_timestamp_seconds", "bot", "", "90000"),
+                series("github_pat_connection_outputs", "late", ", state=\"outdated\"", "1"),
+                series("github_pat_connection_candidates", "bot", ", usable=\"True\"", "1"),
             ],
-            "promql_expr_test": alerts.map(|alert| json!({ "expr": of(alert), "eval_time": "90m", "exp_samples": expected })),
+            "promql_expr_test": asked,
         }],
     });
     fs::write(folder.path().join("rules.yaml"), rules.to_string()).unwrap();
