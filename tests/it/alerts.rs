@@ -93,7 +93,7 @@ fn a_test_of_an_alert_fails_where_its_threshold_or_its_switch_is_another() {
         ("many connections", "GithubPatManyNotReady.enabled=false"),
         ("what is not proven", "GithubPatProofTooOld.threshold=90"),
         ("a host is told", "GithubPatHostBudgetLow.threshold=5"),
-        ("an operator that does nothing", "GithubPatNoProgress.threshold=61"),
+        ("an operator that does nothing", "GithubPatNoProgress.threshold=31"),
         ("an operator that does nothing", "GithubPatWatchStale.threshold=181"),
         ("a sink that takes nothing", "GithubPatSinkBehind.threshold=602"),
         ("no operator at all", "GithubPatOperatorDown.for=1h"),
