@@ -21,11 +21,21 @@ pub(super) fn label_keys(keys: Vec<String>) -> Result<Vec<String>, Error> {
             let message = format!("{key:?} is no key of a label, as in team or example.com/owner");
             return Err(Error::value("connectionLabels", message));
         }
-        if keys.iter().take(place).any(|before| before == key) {
-            return Err(Error::value("connectionLabels", format!("{key} stands in it twice")));
-        }
+        let earlier = keys.iter().take(place).find(|before| are_one_label(before, key));
+        let message = match earlier {
+            None => continue,
+            Some(before) if before == key => format!("{key} stands in it twice"),
+            Some(before) => format!("{before} and {key} are one label of a metric: leave one of them out"),
+        };
+        return Err(Error::value("connectionLabels", message));
     }
     Ok(keys)
+}
+
+/// True if metrics show both keys under one name: Prometheus refuses a scrape in which a line has a label twice.
+fn are_one_label(one: &str, other: &str) -> bool {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    one.chars().map(plain).eq(other.chars().map(plain))
 }
 
 /// True for a key of a label: <https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set>.
@@ -53,5 +63,11 @@ mod tests {
             let said = keys(wrong).unwrap_err().to_string();
             assert!(said.starts_with("the setting connectionLabels is wrong: "), "{wrong:?}: {said}");
         }
+        for both in [["team.x", "team_x"], ["team/x", "team_x"], ["a.b/c-d", "a-b/c.d"]] {
+            let said = keys(&both).unwrap_err().to_string();
+            let words = format!("{} and {} are one label of a metric", both[0], both[1]);
+            assert!(said.contains(&words), "{said}");
+        }
+        assert!(keys(&["team.x", "team.X", "teamx", "xteam"]).is_ok());
     }
 }

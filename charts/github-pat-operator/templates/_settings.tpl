@@ -19,6 +19,14 @@
 {{- if and (has "consumers" (default list $given.metricsDetails)) (not $given.consumers) }}
 {{- fail "settings.metricsDetails is wrong: it has consumers, which are known with settings.consumers alone: set that, or leave it out" }}
 {{- end }}
+{{- $shown := dict }}
+{{- range $given.connectionLabels }}
+{{- $label := regexReplaceAll "[^a-zA-Z0-9]" . "_" }}
+{{- if hasKey $shown $label }}
+{{- printf "settings.connectionLabels is wrong: %s and %s are one label of a metric: leave one of them out" (get $shown $label) . | fail }}
+{{- end }}
+{{- $_ := set $shown $label . }}
+{{- end }}
 {{- if and $given.tracesCaBundle (not $given.tracesEndpoint) }}
 {{- fail "settings.tracesCaBundle is wrong: there is no tracesEndpoint that it would be for: set that, or leave it out" }}
 {{- end }}

@@ -156,6 +156,11 @@ fn helm_and_the_operator_agree_on_settings_that_contradict_each_other() {
         (same(json!({ "renewDeadline": "4s" })), None),
         (same(json!({ "metricsDetails": ["consumers"] })), Some("metricsDetails is wrong: it has consumers")),
         (same(json!({ "metricsDetails": ["consumers"], "consumers": true })), None),
+        (
+            same(json!({ "connectionLabels": ["team.x", "team_x"] })),
+            Some("connectionLabels is wrong: team.x and team_x are one label of a metric"),
+        ),
+        (same(json!({ "connectionLabels": ["team.x", "team.y"] })), None),
         (host(json!({ "apiUrl": ghe, "timeout": "2s" })), None),
         (
             host(json!({ "apiUrl": ghe, "timeout": "2s", "connectTimeout": "3s" })),
