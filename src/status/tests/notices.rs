@@ -176,6 +176,23 @@ fn each_stage_of_the_end_is_one_notice_and_another_token_resolves_it() {
 }
 
 #[test]
+fn a_stage_that_begins_a_second_time_is_another_message_for_all_who_derive_it() {
+    let end = T + 5 * DAY;
+    let (soon, renewed) = (|now: i64| ends_at(end, now), ends_at(end + 90 * DAY, T + HOUR));
+    let (mut told, last) = told(&[soon(T), renewed, soon(T + 2 * HOUR)]);
+    told.retain(|notice| notice.about == About::NotExpiring);
+    let (opened, again) = ("NotExpiring Opened Warning ExpiresSoon", told.last().unwrap());
+    assert_eq!(shown(&told), [opened, "NotExpiring Resolved Info NotExpiring", opened]);
+    assert_ne!(told[0].id("u"), again.id("u"));
+    let read_again: Status = serde_json::from_value(serde_json::to_value(&last).unwrap()).unwrap();
+    let derived = [notices_since(&read_again, at(T + HOUR), warned()), notices_open(&read_again, warned())];
+    for derived in derived {
+        let ids = derived.iter().filter(|notice| notice.about == About::NotExpiring).map(|seen| seen.id("u"));
+        assert_eq!(ids.collect::<Vec<_>>(), [again.id("u")]);
+    }
+}
+
+#[test]
 fn whoever_starts_anew_derives_what_was_told_since_an_instant_under_the_same_ids() {
     let refused = |by: i64| good().refused(T + by).refused(T + by + 60).at(T + by + 60);
     let missing = || seen().has_no_token(Reason::SecretNotFound);
