@@ -29,6 +29,9 @@ use crate::{
 /// Where the rules are for those who do not use the chart.
 const RULES: &str = "examples/prometheus/rules.yaml";
 
+/// When each alert fires, to the minute, and what is just beyond its threshold.
+const BOUNDS: &str = "tests/alerts/bounds.yaml";
+
 fn file(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
@@ -59,7 +62,7 @@ fn promtool(rules: &Value, arguments: &[&str]) -> (bool, String) {
 }
 
 /// The same with other tests.
-fn promtool_with(rules: &Value, tests: &str, arguments: &[&str]) -> (bool, String) {
+pub(crate) fn promtool_with(rules: &Value, tests: &str, arguments: &[&str]) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("rules.yaml"), rules.to_string()).unwrap();
     fs::write(folder.path().join("tests.yaml"), tests).unwrap();
@@ -81,6 +84,68 @@ fn each_alert_fires_where_it_should_and_nowhere_else() {
     let tests = read("tests/alerts/tests.yaml");
     for name in names(&rules) {
         assert!(tests.contains(&format!("alertname=\"{name}\"")), "nothing shows that {name} fires");
+    }
+}
+
+/// Whether a threshold is told or not told otherwise, with one alert made another one.
+fn says_otherwise(rules: &Value, name: &str, change: impl Fn(&mut Value)) -> bool {
+    let mut changed = rules.clone();
+    let all = changed["groups"][0]["rules"].as_array_mut().unwrap();
+    change(all.iter_mut().find(|rule| rule["alert"] == name).unwrap());
+    assert_ne!(&changed, rules, "{name} stays as it was");
+    let arguments = ["test", "rules", "--run", "what is just beyond a threshold", "tests.yaml"];
+    !promtool_with(&changed, &read(BOUNDS), &arguments).0
+}
+
+#[test]
+fn each_alert_fires_after_its_time_and_not_a_minute_before_or_after() {
+    let rules = rules(&[]);
+    let (succeeded, said) = promtool_with(&rules, &read(BOUNDS), &["test", "rules", "tests.yaml"]);
+    assert!(succeeded, "{said}");
+    // Each row has the alerts that begin to fire in its minute.
+    let tests: Value = serde_saphyr::from_str(&read(BOUNDS)).unwrap();
+    let rows = tests["tests"][0]["promql_expr_test"].as_array().unwrap();
+    for name in names(&rules) {
+        let words = format!("alertname=\"{name}\"}}");
+        let has_it = |row: &&Value| {
+            let samples = row["exp_samples"].as_array().unwrap();
+            samples.iter().any(|sample| sample["labels"].as_str().unwrap().contains(&words))
+        };
+        assert_eq!(rows.iter().filter(has_it).count(), 1, "nothing shows when {name} fires");
+    }
+}
+
+#[test]
+fn a_test_of_an_alert_fails_where_its_expression_is_another() {
+    let rules = rules(&[]);
+    let rows = [
+        ("GithubPatTokenExpiresNotice", "< 30 *", "< 25 *"),
+        ("GithubPatTokenExpiresNotice", "< 30 *", "< 31 *"),
+        ("GithubPatTokenExpiresNotice", "> 14 *", "> 13 *"),
+        ("GithubPatTokenExpiresWarning", "<= 14 *", "<= 19 *"),
+        ("GithubPatTokenExpiresWarning", "<= 14 *", "< 13 *"),
+        ("GithubPatTokenExpiresWarning", "time()) > 0", "time()) > -999999"),
+        ("GithubPatTokenExpiresCritical", "time()) > 0", "time()) > -999999"),
+        ("GithubPatTokenExpiresCritical", "<= 3 *", "<= 4 *"),
+        ("GithubPatTokenRefused", "|AccountSuspended", ""),
+        ("GithubPatConnectionNotUsable", "|AccountSuspended", ""),
+        ("GithubPatProofTooOld", "> 48 *", "> 49 *"),
+        ("GithubPatProofTooOld", "> 48 *", ">= 48 *"),
+        ("GithubPatProofTooOld", "status=\"False\"", "status=\"None\""),
+        ("GithubPatOutputsUnproven", "> 0", ">= 0"),
+        ("GithubPatOutputsUnproven", "Ready\", status=\"False\"", "Ready\", status=\"None\""),
+        ("GithubPatNoStandby", "< 2", "< 3"),
+        ("GithubPatHostBudgetLow", "< 10 /", "< 49 /"),
+        ("GithubPatHostBudgetLow", "< 10 /", "<= 10 /"),
+        ("GithubPatNoProgress", "> 30", ">= 30"),
+        ("GithubPatWatchStale", "> 180", ">= 180"),
+        ("GithubPatSinkBehind", "> 600", ">= 600"),
+    ];
+    for (name, from, to) in rows {
+        let is_seen = says_otherwise(&rules, name, |rule| {
+            rule["expr"] = json!(rule["expr"].as_str().unwrap().replace(from, to));
+        });
+        assert!(is_seen, "{name} may have {to} in the place of {from}");
     }
 }
 
@@ -225,7 +290,8 @@ fn labels_of_connections_reach_their_alerts() {
     let rolled_out = "{pod=\"b\", namespace=\"ci\", name=\"other\", label_team=\"web\"}";
     let not_yet = "{pod=\"a\", namespace=\"ci\", name=\"other\"}";
     let bad = ", condition=\"Ready\", status=\"False\", reason=\"BadCredentials\"";
-    let told = ", label_team=\"infra\", label_example_com_owner=\"me\", account=\"bot\", consumers=\"Deployment/a\"";
+    let told =
+        ", label_team=\"infra\", label_example_com_owner=\"me\", account=\"bot\", consumers=\"Deployment/a\"";
     let by = "name, label_team, label_example_com_owner, account, consumers";
     let alerts = [
         ("GithubPatTokenRefused", "bot"),
