@@ -7,7 +7,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::{
-    alerts::Prometheus,
+    alerts::{Prometheus, promtool_with},
     chart::{of_kind, rendered},
     world::{NAMESPACE, World},
 };
@@ -81,18 +81,128 @@ async fn every_query_of_the_dashboard_finds_something_in_a_real_prometheus() {
     world.secrets().patch("former", &PatchParams::default(), &held).await.unwrap();
     world.change("first", json!({ "publish": [publish[0]] })).await;
     world.ready("first", "False", "Leaving").await;
-    world.github.outage(Some(Outage::Cut));
+    one_of_each(&world).await;
     let dashboard = dashboard();
     let all = queries(&dashboard);
+    for ((title, query), (panel, count)) in
+        all.iter().zip([("Fine", "1"), ("Warned", "1"), ("Waiting", "1"), ("Broken", "2")])
+    {
+        let path = format!("query?query={}", escaped(&filled(query, "first")));
+        prometheus.until(&path, |data| data["result"][0]["value"][1] == count).await;
+        assert_eq!(title, panel);
+    }
+    world.github.outage(Some(Outage::Cut));
     assert!(all.len() > 35, "{}", all.len());
     for (_, query) in &all {
         let path = format!("query?query={}", escaped(&filled(query, "first")));
         let found = |data: &Value| data["result"].as_array().is_some_and(|found| !found.is_empty());
         prometheus.until(&path, found).await;
     }
-    let broken = format!("query?query={}", escaped(&filled(&all[3].1, "first")));
-    let value = prometheus.until(&broken, |data| data["result"][0]["value"][1] == "2").await;
-    assert_eq!(all[3].0, "Broken", "{value}");
+}
+
+/// A connection that is fine, one with something to know, and one that nobody can tell of.
+async fn one_of_each(world: &World) {
+    let ends = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(30);
+    world.secret("fine", &world.github.token(NewToken::classic("fine", "acme-ci").scopes(&["repo"]))).await;
+    let soon = NewToken::classic("soon", "acme-ci").scopes(&["repo"]).expires(ends);
+    world.secret("soon", &world.github.token(soon)).await;
+    world.connection("fine", json!({})).await;
+    world.connection("soon", json!({ "warnBefore": ["168h"] })).await;
+    world.connection("suspended", json!({ "suspend": true })).await;
+    world.ready("fine", "True", "Ready").await;
+    world.ready("soon", "True", "ExpiresSoon").await;
+    world.ready("suspended", "Unknown", "Suspended").await;
+}
+
+/// What the panels show of these series, with a namespace chosen.
+fn shows(namespace: &str, series: &[(&str, u32)], expected: &[(&str, &[(&str, u32)])]) {
+    let dashboard = dashboard();
+    let all = queries(&dashboard);
+    let asked = expected.iter().map(|(panel, samples)| {
+        let (_, query) = all.iter().find(|(title, _)| title == panel).unwrap();
+        let query = filled(&query.replace("$namespace", namespace), "");
+        let samples = samples.iter().map(|(labels, value)| json!({ "labels": labels, "value": value }));
+        json!({ "expr": query, "eval_time": "1m", "exp_samples": samples.collect::<Vec<_>>() })
+    });
+    let series = series.iter().map(|(name, value)| json!({ "series": name, "values": format!("{value}x9") }));
+    let tests = json!({
+        "rule_files": ["rules.yaml"],
+        "tests": [{
+            "interval": "1m",
+            "input_series": series.collect::<Vec<_>>(),
+            "promql_expr_test": asked.collect::<Vec<_>>(),
+        }],
+    });
+    let arguments = ["test", "rules", "tests.yaml"];
+    let (succeeded, said) = promtool_with(&json!({ "groups": [] }), &tests.to_string(), &arguments);
+    assert!(succeeded, "{said}");
+}
+
+#[test]
+fn the_overview_has_the_counts_of_all_shards_where_connections_are_not_named() {
+    let series = [
+        ("github_pat_operator_build_info{pod=\"a\"}", 1),
+        (
+            "github_pat_connections{pod=\"a\", githubpat_dev_shard=\"0\", condition=\"Ready\", status=\"False\", reason=\"Expired\"}",
+            1,
+        ),
+        (
+            "github_pat_connections{pod=\"b\", githubpat_dev_shard=\"0\", condition=\"Ready\", status=\"False\", reason=\"Expired\"}",
+            1,
+        ),
+        (
+            "github_pat_connections{pod=\"c\", githubpat_dev_shard=\"1\", condition=\"Ready\", status=\"False\", reason=\"Expired\"}",
+            2,
+        ),
+        (
+            "github_pat_connections{pod=\"a\", githubpat_dev_shard=\"0\", condition=\"Ready\", status=\"True\", reason=\"Ready\"}",
+            5,
+        ),
+        (
+            "github_pat_connections{pod=\"c\", githubpat_dev_shard=\"1\", condition=\"Ready\", status=\"True\", reason=\"ExpiresSoon\"}",
+            6,
+        ),
+        ("github_pat_tokens_expired{pod=\"a\", githubpat_dev_shard=\"0\"}", 1),
+        ("github_pat_tokens_expired{pod=\"b\", githubpat_dev_shard=\"0\"}", 1),
+        ("github_pat_tokens_expired{pod=\"c\", githubpat_dev_shard=\"1\"}", 2),
+        ("github_pat_tokens_expiring{pod=\"a\", githubpat_dev_shard=\"0\", within=\"14d\"}", 3),
+        ("github_pat_tokens_expiring{pod=\"c\", githubpat_dev_shard=\"1\", within=\"14d\"}", 4),
+        ("github_pat_outputs{pod=\"a\", githubpat_dev_shard=\"0\", state=\"current\"}", 7),
+        ("github_pat_outputs{pod=\"b\", githubpat_dev_shard=\"0\", state=\"current\"}", 7),
+        ("github_pat_outputs{pod=\"c\", githubpat_dev_shard=\"1\", state=\"current\"}", 8),
+        ("github_pat_host_failed_logins{pod=\"a\", githubpat_dev_shard=\"0\", host=\"ghe\"}", 2),
+        ("github_pat_host_failed_logins{pod=\"c\", githubpat_dev_shard=\"1\", host=\"ghe\"}", 3),
+    ];
+    let expected: [(&str, &[(&str, u32)]); 9] = [
+        ("Fine", &[("{}", 5)]),
+        ("Warned", &[("{}", 6)]),
+        ("Waiting", &[("{}", 0)]),
+        ("Broken", &[("{}", 3)]),
+        ("Ended", &[("{}", 3)]),
+        ("End within 14 days", &[("{}", 7)]),
+        ("Ready over time", &[("{status=\"False\"}", 3), ("{status=\"True\"}", 11)]),
+        ("Outputs", &[("{state=\"current\"}", 15)]),
+        ("Failed logins of the last hour", &[("{host=\"ghe\"}", 5)]),
+    ];
+    shows(".*", &series, &expected);
+}
+
+#[test]
+fn the_overview_counts_the_connections_of_the_chosen_namespaces_and_nothing_where_no_operator_is_seen() {
+    let broken = "pod=\"a\", namespace=\"ci\", name=\"bot\", condition=\"Ready\", status=\"False\", reason=\"Expired\"";
+    let named = format!("github_pat_connection_condition{{{broken}}}");
+    // While a setting is rolled out, two replicas tell two hosts of one connection.
+    let series = [
+        ("github_pat_operator_build_info{pod=\"a\"}", 1),
+        (&*named, 1),
+        ("github_pat_connection_info{pod=\"a\", namespace=\"ci\", name=\"bot\", host=\"ghe\"}", 1),
+        ("github_pat_connection_info{pod=\"b\", namespace=\"ci\", name=\"bot\", host=\"unknown\"}", 1),
+        ("github_pat_connections{pod=\"a\", condition=\"Ready\", status=\"False\", reason=\"Expired\"}", 1),
+    ];
+    let shown = "{namespace=\"ci\", name=\"bot\", reason=\"Expired\", host=\"ghe\"}";
+    shows("ci", &series, &[("Broken", &[("{}", 1)]), ("Fine", &[("{}", 0)]), ("Broken now", &[(shown, 1)])]);
+    shows("web", &series, &[("Broken", &[("{}", 0)]), ("Broken now", &[])]);
+    shows(".*", &[], &[("Fine", &[]), ("Warned", &[]), ("Waiting", &[]), ("Broken", &[])]);
 }
 
 #[test]
