@@ -13,7 +13,10 @@ use crate::{
 
 #[tokio::test]
 async fn a_collector_of_opentelemetry_takes_the_traces_and_may_come_late() {
-    let Some(program) = programs::built("collector", ".") else { return };
+    let Some(program) = programs::built("collector", ".") else {
+        assert!(programs::installed("go").is_none(), "the collector cannot be built");
+        return;
+    };
     let world = World::start().await;
     let address = free_address();
     let traces = format!("tracesEndpoint: http://{address}\n");
