@@ -109,7 +109,9 @@ impl Notice {
     pub fn id(&self, uid: &str) -> String {
         let (about, at) = (self.about.as_str(), self.at.as_second());
         match (self.within, self.ends) {
-            (Some(within), Some(ends)) => format!("{uid}.{about}.{at}.{}.{}", ends.as_second(), within.as_secs()),
+            (Some(within), Some(ends)) => {
+                format!("{uid}.{about}.{at}.{}.{}", ends.as_second(), within.as_secs())
+            }
             _ => format!("{uid}.{about}.{at}.{}", self.reason),
         }
     }
