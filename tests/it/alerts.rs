@@ -116,6 +116,7 @@ fn each_alert_fires_after_its_time_and_not_a_minute_before_or_after() {
 }
 
 #[test]
+#[ignore = "runs promtool for each of 21 expressions; .ci/long runs it"]
 fn a_test_of_an_alert_fails_where_its_expression_is_another() {
     let rules = rules(&[]);
     let rows = [
