@@ -185,6 +185,25 @@ fn written(previous: Option<&Status>, seen: &Observation) -> Option<Status> {
     written_with(previous, seen, &[], None)
 }
 
+/// What is seen and decided, with nothing else.
+fn pass<'a>(seen: &'a Observation, decision: &'a Decision<'a>) -> Pass<'a> {
+    Pass {
+        after: After::default(),
+        seen,
+        decision,
+        stands: &[],
+        others: &[],
+        withdrawn_outputs: None,
+        source: "Secret pat",
+        secret_name: "pat",
+        links: None,
+        raised_from: None,
+        standbys: None,
+        web: Some("https://github.com"),
+        handled_request: None,
+    }
+}
+
 fn written_with(
     previous: Option<&Status>,
     seen: &Observation,
@@ -194,21 +213,8 @@ fn written_with(
     let links =
         Links { create_token: "https://github.com/settings/tokens/new".to_owned(), ..Links::default() };
     let (decision, summary) = (decide(seen), previous.cloned().map(StatusSummary::from));
-    let pass = Pass {
-        after: After::default(),
-        seen,
-        decision: &decision,
-        stands: &stands(&decision, refused),
-        others: &[],
-        withdrawn_outputs: None,
-        source: "Secret pat",
-        secret_name: "pat",
-        links: Some(&links),
-        raised_from,
-        standbys: None,
-        web: Some("https://github.com"),
-        handled_request: None,
-    };
+    let stands = stands(&decision, refused);
+    let pass = Pass { stands: &stands, links: Some(&links), raised_from, ..pass(seen, &decision) };
     let kept = previous.filter(|_| seen.demand.suspend).map(|status| status.conditions.as_slice());
     let before = Before { summary: summary.as_ref(), conditions: kept.unwrap_or_default() };
     next(before, Some(3), &pass)

@@ -181,21 +181,7 @@ fn an_output_that_changed_while_it_was_written_is_looked_at_again() {
     let decision = decide(&seen);
     // A conflict: what stood before stands still, whatever it is.
     let stands = decision.stands.clone();
-    let pass = Pass {
-        after: After::default(),
-        seen: &seen,
-        decision: &decision,
-        stands: &stands,
-        others: &[],
-        withdrawn_outputs: None,
-        source: "Secret pat",
-        secret_name: "pat",
-        links: None,
-        raised_from: None,
-        standbys: None,
-        web: None,
-        handled_request: None,
-    };
+    let pass = Pass { stands: &stands, ..pass(&seen, &decision) };
     let draft = published(&pass);
     assert_eq!((draft.status, draft.finding.reason), (ConditionStatus::Unknown, Reason::NotDetermined));
 }

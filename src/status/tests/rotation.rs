@@ -63,25 +63,6 @@ fn written(
     next(Before { summary: Some(&summary), conditions: &[] }, Some(3), &pass)
 }
 
-/// What is seen and decided, with nothing else.
-fn pass<'a>(seen: &'a Observation, decision: &'a Decision<'a>) -> Pass<'a> {
-    Pass {
-        after: After::default(),
-        seen,
-        decision,
-        stands: &[],
-        others: &[],
-        withdrawn_outputs: None,
-        source: "Secret pat",
-        secret_name: "pat",
-        links: None,
-        raised_from: None,
-        standbys: None,
-        web: Some("https://github.com"),
-        handled_request: None,
-    }
-}
-
 #[test]
 fn nothing_is_safe_to_revoke_while_another_writer_undoes_what_was_published() {
     let first = status(None, &holding("a", T));

@@ -12,21 +12,8 @@ fn beside(used: &Observation, other: &Observation) -> Status {
     let all: [Considered; 2] = [(of("pat", used), None), (of("next", other), Some(Box::new(other.clone())))];
     let standbys = Standbys { all: &all, place: 0, since: Some(at(T)), back_at: None };
     let decision = decide(used);
-    let pass = Pass {
-        seen: used,
-        decision: &decision,
-        stands: &stands(&decision, &[]),
-        others: &[],
-        withdrawn_outputs: None,
-        source: "Secret pat",
-        secret_name: "pat",
-        links: None,
-        raised_from: None,
-        standbys: Some(standbys),
-        after: After::default(),
-        web: None,
-        handled_request: None,
-    };
+    let stands = stands(&decision, &[]);
+    let pass = Pass { stands: &stands, standbys: Some(standbys), ..pass(used, &decision) };
     next(Before::default(), Some(3), &pass).unwrap()
 }
 
