@@ -131,7 +131,7 @@ pub fn next(before: Before<'_>, generation: Option<i64>, pass: &Pass<'_>) -> Opt
         requirements,
         further_requirements,
         permission_proofs,
-        candidates: standby::candidates(summary, pass),
+        candidates: standby::candidates(summary, token.as_ref(), pass),
         rotation: rotation::next(summary, token.as_ref(), pass),
         token,
         outputs: outputs(summary, pass),

@@ -451,7 +451,7 @@ export interface GithubPatConnectionStatus {
 
 /** A Secret that the token may come from. */
 export interface CandidateStatus {
-  /** Set if its token is in use. What is known of that stands in status.token. */
+  /** Set if its token is in use. All that is known of that stands in status.token. */
   inUse?: boolean;
   /**
    * Why it is not usable, and what to do about it; of a preferred one that is usable and not in use, what it waits
@@ -464,13 +464,13 @@ export interface CandidateStatus {
   secretName: string;
   /** Since when its token is in use. */
   since?: string;
-  /** What is known of its token, unless that is in use. */
+  /** What is known of its token; of the one in use only what tells it apart, and its expiry. */
   token?: TokenStatus;
   /** Whether its token could be in use. */
   usable: ConditionStatus;
 }
 
-/** What is known of its token, unless that is in use. */
+/** What is known of its token; of the one in use only what tells it apart, and its expiry. */
 export interface TokenStatus {
   /**
    * GitHub accepted it at this instant or later: refreshed when something changed or when it is older than the

@@ -161,7 +161,14 @@ impl From<Status> for StatusDigest {
         let newest = newest(&status);
         let has_outputs = !status.outputs.is_empty();
         let rare = Rare::of(&status);
-        let (deferral, requirements, candidates) = (status.deferral, status.requirements, status.candidates);
+        let (deferral, requirements, mut candidates) =
+            (status.deferral, status.requirements, status.candidates);
+        if let Some(brief) = status.token.as_ref().filter(|_| !candidates.is_empty()).map(TokenStatus::brief)
+        {
+            // That is for readers: all that is remembered of it stands in `token`.
+            let of_it = candidates.iter_mut().filter(|candidate| candidate.token.as_deref() == Some(&brief));
+            of_it.for_each(|candidate| candidate.token = None);
+        }
         let remembers = status.token.is_some() || !candidates.is_empty();
         let (further, permissions) = (status.further_requirements, status.permission_proofs);
         let withdrawn_outputs = status.withdrawn_outputs;

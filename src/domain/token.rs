@@ -249,6 +249,12 @@ impl Token {
         Ok(Token { text: SecretString::from(text), kind, trailing_newline })
     }
 
+    /// What no token is: formats write whatever there is so that it comes back as it was.
+    #[cfg(test)]
+    pub(super) fn of_any_text(text: &str) -> Self {
+        Token { text: SecretString::from(text), kind: TokenKind::Classic, trailing_newline: false }
+    }
+
     /// Its kind, from the prefix.
     pub const fn kind(&self) -> TokenKind {
         self.kind

@@ -158,6 +158,11 @@ fn shorten(status: &mut Status, room: usize) {
     for candidate in &mut status.candidates {
         candidate.token.iter_mut().for_each(|token| token.excess.clear());
     }
+    if let Some(brief) = status.token.as_ref().filter(|_| size(status) > room).map(TokenStatus::brief) {
+        let of_it =
+            status.candidates.iter_mut().filter(|candidate| candidate.token.as_deref() == Some(&brief));
+        of_it.for_each(|candidate| candidate.token = None);
+    }
     while size(status) > room && status.outputs.pop().is_some() {}
     while size(status) > room
         && drop_last(&mut status.candidates, |candidate| candidate.message.take().is_some())

@@ -37,12 +37,16 @@ impl<'a> Standbys<'a> {
 }
 
 /// One entry for each Secret that the token may come from; those of before while the connection is suspended.
-pub(super) fn candidates(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Vec<CandidateStatus> {
+pub(super) fn candidates(
+    summary: Option<&StatusSummary>,
+    used: Option<&TokenStatus>,
+    pass: &Pass<'_>,
+) -> Vec<CandidateStatus> {
     let before = summary.map(|summary| &*summary.candidates).unwrap_or_default();
     match pass.standbys {
         Some(standbys) => {
             let all = standbys.all.iter().enumerate();
-            all.map(|(place, considered)| entry(before, standbys, place, considered)).collect()
+            all.map(|(place, considered)| entry((before, used), standbys, place, considered)).collect()
         }
         None if pass.seen.demand.suspend && pass.seen.demand.sources.len() > 1 => before.to_vec(),
         None => Vec::new(),
@@ -50,14 +54,17 @@ pub(super) fn candidates(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Ve
 }
 
 fn entry(
-    before: &[CandidateStatus],
+    (before, used): (&[CandidateStatus], Option<&TokenStatus>),
     standbys: Standbys<'_>,
     place: usize,
     (candidate, seen): &Considered,
 ) -> CandidateStatus {
     let in_use = standbys.since.filter(|_| place == standbys.place);
     let kept = || before.iter().find(|before| before.secret_name == candidate.secret)?.token.clone();
-    let token = seen.as_deref().and_then(|seen| token(&candidate.secret, seen).map(Box::new).or_else(kept));
+    let token = match seen.as_deref() {
+        Some(seen) => token(&candidate.secret, seen).map(Box::new).or_else(kept),
+        None => used.filter(|used| used.secret_name == candidate.secret).map(|used| Box::new(used.brief())),
+    };
     let finding = candidate.standing.finding();
     let waits_until =
         standbys.back_at.filter(|_| place < standbys.place && candidate.standing == Standing::Usable);

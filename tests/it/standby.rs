@@ -149,6 +149,9 @@ async fn a_rotation_takes_two_commands_and_says_when_the_old_token_can_be_revoke
     assert_eq!(done.old_token_ended.as_deref(), Some("BadCredentials"), "{}", done.message);
     let token = status.token.clone().unwrap();
     assert_eq!((token.secret_name.as_str(), token.hashed_token), ("ci-next", done.new_token.hashed_token));
+    let used = status.candidates[1].token.as_deref().unwrap();
+    assert_eq!((used.hashed_token, &used.expires_at), (token.hashed_token, &token.expires_at));
+    assert_eq!(used.checked_at, None, "what changes with each question stands there once");
     let resolved = status.message("SecretResolved").unwrap();
     assert!(resolved.starts_with("Secret ci-next holds"), "{resolved}");
     let first = &status.candidates[0];

@@ -381,7 +381,7 @@ type GithubPatConnectionStatus struct {
 
 // CandidateStatus: A Secret that the token may come from.
 type CandidateStatus struct {
-	// Set if its token is in use. What is known of that stands in status.token.
+	// Set if its token is in use. All that is known of that stands in status.token.
 	InUse *bool `json:"inUse,omitempty"`
 	// Why it is not usable, and what to do about it; of a preferred one that is usable and not in use, what it waits
 	// for.
@@ -392,13 +392,13 @@ type CandidateStatus struct {
 	SecretName string `json:"secretName"`
 	// Since when its token is in use.
 	Since *metav1.Time `json:"since,omitempty"`
-	// What is known of its token, unless that is in use.
+	// What is known of its token; of the one in use only what tells it apart, and its expiry.
 	Token *TokenStatus `json:"token,omitempty"`
 	// Whether its token could be in use.
 	Usable ConditionStatus `json:"usable"`
 }
 
-// TokenStatus: What is known of its token, unless that is in use.
+// TokenStatus: What is known of its token; of the one in use only what tells it apart, and its expiry.
 type TokenStatus struct {
 	// GitHub accepted it at this instant or later: refreshed when something changed or when it is older than the
 	// heartbeat of the settings, not at each check.

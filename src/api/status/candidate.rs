@@ -17,7 +17,7 @@ use crate::domain::{
 pub struct CandidateStatus {
     /// The Secret.
     pub secret_name: String,
-    /// Set if its token is in use. What is known of that stands in status.token.
+    /// Set if its token is in use. All that is known of that stands in status.token.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_use: bool,
     /// Since when its token is in use.
@@ -31,7 +31,7 @@ pub struct CandidateStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub message: Option<String>,
-    /// What is known of its token, unless that is in use.
+    /// What is known of its token; of the one in use only what tells it apart, and its expiry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Box<TokenStatus>>,
 }

@@ -72,6 +72,32 @@ pub struct TokenStatus {
     pub refused: Option<RefusedStatus>,
 }
 
+impl TokenStatus {
+    /// What tells it apart, and its expiry.
+    pub(crate) fn brief(&self) -> TokenStatus {
+        TokenStatus {
+            secret_name: self.secret_name.clone(),
+            host: self.host.clone(),
+            kind: self.kind,
+            hashed_token: self.hashed_token,
+            id: self.id,
+            flaw: None,
+            login: self.login.clone(),
+            user_id: self.user_id,
+            previous_account: None,
+            scopes: None,
+            expires_at: self.expires_at.clone(),
+            expiry_unreadable: self.expiry_unreadable,
+            expiry_implausible: self.expiry_implausible,
+            excess: Vec::new(),
+            hidden_organizations: Vec::new(),
+            first_proven_at: None,
+            checked_at: None,
+            refused: None,
+        }
+    }
+}
+
 /// An account whose token a connection had before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

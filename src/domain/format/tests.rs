@@ -4,6 +4,7 @@ use crate::domain::{
     answer::{Account, Expiry},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::json;
 
 fn token(prefix: &str) -> Token {
     Token::try_from([prefix, &"a".repeat(36)].concat().as_bytes()).unwrap()
@@ -204,33 +205,62 @@ fn a_host_of_ones_own_is_named_by_its_own_addresses() {
     }
 }
 
-/// Logins have none of these characters, apart from the brackets of an app; what reads the file must not be led astray all the same. A
-/// token has none of them, since no such text is taken for one, and an `.npmrc` holds no login.
+/// Neither has any of these characters today, apart from the brackets of an app; what reads the file must not be led astray all the
+/// same.
 #[test]
-fn a_login_full_of_awkward_characters_comes_back_as_it_was() {
+fn logins_and_tokens_full_of_awkward_characters_come_back_as_they_were() {
     let login = "a<b>&\"'c d\\e:f@g/h?i#j%k[bot]\u{e9};${HOME}";
-    let of = |format, key| value(format, key, login, &Addresses::of_github()).unwrap();
+    let secret = ["l<m>&\"'n o\\p:q@r/s?t#u%v=w]]>\u{e9};${HOME}", &"x".repeat(20)].concat();
+    let token = Token::of_any_text(&secret);
+    let of = |format, key: &str| {
+        let (_, data) = content(&full(format), &token, &grant(Some(login)), &Addresses::of_github());
+        data.into_iter().find(|(known, _)| known == key).map(|(_, value)| value).unwrap()
+    };
     let between = |text: &str, before: &str, after: &str| {
         let (_, rest) = text.split_once(before).unwrap();
         rest.split_once(after).unwrap().0.to_owned()
     };
+    let url = between(&of(Format::GitCredentials, ".git-credentials"), "https://", "@github.com\n");
+    let (user, password) = url.split_once(':').unwrap();
+    let decoded = |part: &str| percent_encoding::percent_decode_str(part).decode_utf8().unwrap().into_owned();
+    assert_eq!((&*decoded(user), decoded(password)), (login, secret.clone()), "a URL");
     let xml = |text: &str| quick_xml::escape::unescape(text).unwrap().into_owned();
-    let url = between(&of(Format::GitCredentials, ".git-credentials"), "https://", ":");
-    let decoded = percent_encoding::percent_decode_str(&url).decode_utf8().unwrap().into_owned();
-    assert_eq!(decoded, login, "a URL");
     let maven = of(Format::MavenSettings, "settings.xml");
     assert_eq!(xml(&between(&maven, "<username>", "</username>")), login, "Maven");
+    assert_eq!(xml(&between(&maven, "<password>", "</password>")), secret, "Maven");
     let nuget = of(Format::NuGetConfig, "nuget.config");
     assert_eq!(xml(&between(&nuget, r#"key="Username" value=""#, "\" />")), login, "NuGet");
+    assert_eq!(xml(&between(&nuget, r#"key="ClearTextPassword" value=""#, "\" />")), secret, "NuGet");
     let docker: Value = serde_json::from_str(&of(Format::DockerConfigJson, ".dockerconfigjson")).unwrap();
-    assert_eq!(docker["auths"]["r.example:5000"]["username"], login, "JSON");
+    let entry = &docker["auths"]["r.example:5000"];
+    let auth = BASE64_STANDARD.encode(format!("{login}:{secret}"));
+    assert_eq!(
+        (&entry["username"], &entry["password"], &entry["auth"]),
+        (&json!(login), &json!(secret), &json!(auth))
+    );
     let hosts: Value = serde_saphyr::from_str(&of(Format::GhHosts, "hosts.yml")).unwrap();
-    assert_eq!(hosts["github.com"]["user"], login, "YAML");
-    assert!(hosts["github.com"]["users"][login]["oauth_token"].is_string(), "YAML");
-    let netrc = between(&of(Format::Netrc, ".netrc"), "login ", " password");
-    assert_eq!(netrc.replace("\\\"", "\"").replace("\\\\", "\\"), format!("\"{login}\""), "netrc");
+    let account = &hosts["github.com"];
+    assert_eq!((&account["user"], &account["oauth_token"]), (&json!(login), &json!(secret)), "YAML");
+    assert_eq!(account["users"][login]["oauth_token"], secret, "YAML");
+    let crossplane: Value = serde_json::from_str(&of(Format::CrossplaneGithub, "credentials")).unwrap();
+    assert_eq!(crossplane["token"], secret, "JSON");
+    let netrc = of(Format::Netrc, ".netrc");
+    let word = |word: &str| word.replace("\\\"", "\"").replace("\\\\", "\\");
+    assert_eq!(word(&between(&netrc, "login ", " password")), format!("\"{login}\""), "netrc");
+    assert_eq!(word(&between(&netrc, "password ", "\n")), format!("\"{secret}\""), "netrc");
+    let npmrc = between(&of(Format::Npmrc, ".npmrc"), ":_authToken=", "\n");
+    let ini: String = serde_json::from_str(&npmrc).unwrap();
+    assert_eq!(
+        ini,
+        secret.replace("${", "\\${"),
+        "ini, where a backslash keeps npm from looking up a variable"
+    );
     for format in [Format::BasicAuth, Format::FluxGit, Format::ArgoCDRepository, Format::Jenkins] {
-        assert_eq!(of(format, "username"), login, "{format:?}");
+        assert_eq!(
+            (of(format, "username"), of(format, "password")),
+            (login.to_owned(), secret.clone()),
+            "{format:?}"
+        );
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is said while another token is about to take the place of one that is of no use.
+//! What is said of the tokens that stand by, and while one is about to take the place of one that is of no use.
 
 use super::{super::Standbys, *};
 use crate::{
@@ -63,4 +63,19 @@ fn nobody_is_stalled_while_another_token_is_about_to_take_over() {
     // A fault that has nothing to do with the token in use is no matter of another one.
     let status = beside(&good().finds(&[others("out")]), &good());
     assert!(!status.message("Ready").unwrap().contains("takes over"));
+}
+
+#[test]
+fn each_candidate_names_its_token_and_when_that_ends() {
+    let ends = |seconds| good().accepted(T, Expiry::At(at(T + seconds)));
+    let status = beside(&ends(86_400), &ends(172_800));
+    let named = status.candidates.iter().map(|candidate| {
+        let token = candidate.token.as_deref().unwrap();
+        (&*token.secret_name, token.expires_at.as_ref().unwrap().0)
+    });
+    assert_eq!(named.collect::<Vec<_>>(), [("pat", at(T + 86_400)), ("next", at(T + 172_800))]);
+    let (token, used) = (status.token.as_ref().unwrap(), status.candidates[0].token.as_deref().unwrap());
+    assert_eq!((used.hashed_token, &used.login), (token.hashed_token, &token.login));
+    assert!(token.checked_at.is_some());
+    assert_eq!(used.checked_at, None, "what changes with each question stands there once");
 }
