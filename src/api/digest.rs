@@ -349,6 +349,12 @@ impl StatusDigest {
         Some((&in_use.secret_name, in_use.since.as_ref()?.0))
     }
 
+    /// When the token ends that it names as the last one of that Secret, for that host; no later than this end, which a person declared.
+    pub fn end_of(&self, secret: &str, host: &str, declared: Option<Timestamp>) -> Option<Timestamp> {
+        let token = self.remembers.as_ref()?.token.as_ref()?;
+        (token.secret_name == secret && token.host == host).then(|| token.ends(declared))?
+    }
+
     /// What it says of the token in that Secret, as long as it is that token.
     pub fn standing(&self, secret: &str, hashed: HashedToken, host: &str) -> Option<Standing> {
         let is_it = |candidate: &&CandidateStatus| {

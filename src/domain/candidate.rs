@@ -73,6 +73,22 @@ impl Candidate {
         }
     }
 
+    /// The same once nothing is to be hoped for from a Secret without a token: the one that was in it ended at that instant, or the
+    /// Secret has been missing for as long as it may.
+    #[must_use]
+    pub fn given_up(self, ended: Option<Timestamp>, is_lost: bool) -> Self {
+        let Standing::Absent(finding) = &self.standing else { return self };
+        let finding = match ended {
+            Some(at) => {
+                let message = format!("the token that was in Secret {} expired at {at}", self.secret);
+                Finding::new(Reason::Expired, message)
+            }
+            None if is_lost => finding.clone(),
+            None => return self,
+        };
+        Candidate { standing: Standing::Unusable(finding), ..self }
+    }
+
     /// True if another one may have to take over soon.
     pub const fn is_shaken(&self) -> bool {
         matches!(self.standing, Standing::Unusable(_)) || self.is_refused
@@ -137,7 +153,8 @@ pub struct Choice {
 /// Which candidate is to be in use.
 ///
 /// The one in use stays unless it is unusable, or a preferred one was proven after the last change and that is long enough ago.
-/// Only a proven one takes its place. While none was in use yet, a Secret without a token is passed over too.
+/// Only a proven one takes its place. While none was in use yet, a Secret without a token is passed over too, and later once
+/// [it is given up](Candidate::given_up).
 pub fn choose(all: &[Considered], present: &Present) -> Choice {
     let stay = |place| Choice { place, back_at: None };
     let (current, since) = present.in_use.map_or((0, None), |(place, since)| (place, Some(since)));

@@ -213,10 +213,17 @@ fn withdrawn_at(pass: &Pass<'_>, wanted: usize, at: Timestamp) -> Draft {
         0 if pass.decision.judgement.identity.is_no() && is_all_polled(pass) => withdrawn(pass, wanted),
         0 => retained(pass, wanted),
         standing => {
-            let message = format!(
-                "{standing} of {wanted} outputs stand and are deleted at {at} by spec.withdrawAfter, since {}",
-                pass.seen.cause_of_withdrawal()
-            );
+            let cause = pass.seen.cause_of_withdrawal();
+            let message = if pass.seen.demand.may_be_replaced {
+                format!(
+                    "{standing} of {wanted} outputs stand; since {cause}, at {at} by spec.withdrawAfter a token that stands by \
+                     takes over, or they are deleted if none can"
+                )
+            } else {
+                format!(
+                    "{standing} of {wanted} outputs stand and are deleted at {at} by spec.withdrawAfter, since {cause}"
+                )
+            };
             says(ConditionStatus::False, Reason::WithdrawalPending, message)
         }
     }

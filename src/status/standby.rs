@@ -101,14 +101,23 @@ pub(super) fn takes_over(pass: &Pass<'_>) -> Option<String> {
     let standbys = pass.standbys?;
     let (current, _) = standbys.all.get(standbys.place)?;
     let mut others = standbys.others().map(|(candidate, _)| candidate);
-    let may_come = |other: &&Candidate| matches!(other.standing, Standing::Usable | Standing::Unknown(_));
+    let may_come = |other: &&Candidate| match &other.standing {
+        Standing::Usable => true,
+        // What an answer of GitHub left open stays open.
+        Standing::Unknown(finding) => !matches!(
+            finding.reason,
+            Reason::ScopesUnknown | Reason::ExpiryUnreadable | Reason::ExpiryImplausible
+        ),
+        Standing::Unusable(_) | Standing::Absent(_) => false,
+    };
     let next = others.find(may_come).filter(|_| matches!(current.standing, Standing::Unusable(_)))?;
     Some(format!("Secret {} takes over once its token is proven", next.secret))
 }
 
 /// Says so wherever the token in use is found to be of no use, first of all: a person reads how a sentence begins.
 pub(super) fn foretell(drafts: &mut [(&str, Draft)], takes_over: &str) {
-    let of_the_token = ["Authenticated", "RequirementsMet", "NotExpiring"];
+    // The sentence of `NotExpiring` is the stage by which warnings are told.
+    let of_the_token = ["Authenticated", "RequirementsMet"];
     let drafts = drafts.iter_mut().filter(|(type_, _)| of_the_token.contains(type_));
     for (_, draft) in drafts.filter(|(_, draft)| draft.status == ConditionStatus::False) {
         draft.finding.message = format!("{takes_over}; {}", draft.finding.message);
@@ -124,6 +133,8 @@ pub(super) fn with_standbys(draft: Draft, pass: &Pass<'_>) -> Draft {
                 let message = format!("{}; Secret {} takes over", cause(&draft.finding), next.secret);
                 says(ConditionStatus::True, Reason::StandbyTakesOver, message)
             }
+            // Another one takes over before that.
+            None if takes_over(pass).is_some() => draft,
             None => {
                 let page = pass.links.map_or_else(String::new, |links| format!(" on {}", links.create_token));
                 let message = format!("{}; nothing can take over: make one{page}", draft.finding.message);

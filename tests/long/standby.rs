@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::{
     ResourceExt,
+    api::DeleteParams,
     runtime::{WatchStreamExt, watcher},
 };
 use serde_json::{Value, json};
@@ -270,6 +271,72 @@ async fn a_token_that_ends_gives_way_to_the_second_and_is_withdrawn_only_if_noth
     let seen = ours.until("good", |_| true).await;
     let ended = seen.status.unwrap().rotation.unwrap().old_token_ended;
     assert_eq!(ended.as_deref(), Some("Expired"));
+}
+
+#[tokio::test]
+async fn what_is_gone_from_its_secret_gives_way_once_its_end_or_its_grace_is_over() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let operator = world.operator().await;
+    let ends = Timestamp::now().checked_add(SignedDuration::from_secs(60)).unwrap();
+    let ended = |name: &str| NewToken::classic(name, "acme-ci").expires(ends);
+    let endless = |name: &str| NewToken::classic(name, "acme-ci");
+    let grace = json!({ "onInvalid": "Withdraw", "withdrawAfter": "15s", "warnBefore": [] });
+    // Each with its token, what the spec says, whether the second one is good, and what takes the place of the first.
+    let rows = [
+        ("deleted", ended("deleted"), json!({ "warnBefore": [] }), true, None),
+        ("garbage", ended("garbage"), json!({ "warnBefore": [] }), true, Some("no token")),
+        ("kept", endless("kept"), json!({ "onInvalid": "Withdraw" }), true, None),
+        ("grace", endless("grace"), grace.clone(), true, None),
+        ("lost", endless("lost"), grace, false, None),
+    ];
+    let mut before = Vec::new();
+    for (name, token, more, is_good, _) in &rows {
+        let next = format!("{name}-next");
+        let text = world.github.token(token.clone());
+        ours.secret(name, &text).await;
+        ours.secret(&next, &world.github.token(endless(&next))).await;
+        if !is_good {
+            world.github.revoke(&next);
+        }
+        ours.connection(name, spec(name, more.clone())).await;
+        ours.until(name, |seen| in_use(seen) == Some(name) && is_usable(seen, &next) == *is_good).await;
+        before.push(text);
+    }
+    for (name, _, _, _, other) in &rows {
+        match other {
+            Some(other) => ours.secret(name, other).await,
+            None => drop(ours.secrets().delete(name, &DeleteParams::default()).await.unwrap()),
+        }
+        ours.ready(name, "False", if other.is_some() { "NotAToken" } else { "SecretNotFound" }).await;
+    }
+    let seen = ours.until("grace", |seen| is_so(seen, "Published", "False", "WithdrawalPending")).await;
+    let message = seen.status.as_ref().unwrap().message("Published").unwrap();
+    assert!(
+        message.contains("a token that stands by takes over, or they are deleted if none can"),
+        "{message}"
+    );
+    assert_eq!(in_use(&seen), Some("grace"), "not before the grace is over");
+    let seen = ours.until("lost", |seen| is_so(seen, "Published", "False", "WithdrawalPending")).await;
+    assert!(seen.status.unwrap().message("Published").unwrap().contains("are deleted at"));
+    ours.until("grace", |seen| is_rotated_to(seen, "grace-next")).await;
+    ours.until("lost", |seen| is_so(seen, "Published", "False", "Withdrawn")).await;
+    // The ends come after a restart.
+    operator.stop().await;
+    let _operator = world.operator().await;
+    for name in ["deleted", "garbage"] {
+        ours.until(name, |seen| is_rotated_to(seen, &format!("{name}-next"))).await;
+        // GitHub names whole seconds.
+        assert!(Timestamp::now().as_second() >= ends.as_second(), "not before the end of the token");
+    }
+    for (name, text) in rows.iter().map(|row| row.0).zip(before) {
+        let expected = match name {
+            "kept" => Some(text),
+            "lost" => None,
+            _ => world.github.token_text(&format!("{name}-next")),
+        };
+        assert_eq!(held(&ours, name).await, [expected.clone(), expected], "{name}");
+    }
 }
 
 #[tokio::test]

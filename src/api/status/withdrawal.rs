@@ -14,7 +14,7 @@ pub struct WithdrawalStatus {
     /// Since when the operator is sure that the token is of no use, or has not found the source Secret. A refusal is sure with one that
     /// comes ten minutes after the first, or later.
     pub since: Time,
-    /// When the outputs are deleted, if that does not end before.
+    /// When the outputs are deleted, or a token that stands by takes over, if that does not end before.
     pub at: Time,
     /// Set if it is that the source Secret is missing, which is counted by itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -186,3 +186,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_empty_secret_is_given_up_once_its_token_has_ended_or_its_grace_is_over() {
+    let ended = "the token that was in Secret absent expired at 2026-03-01T12:00:00Z";
+    let rows = [
+        ("neither", "absent", None, false, None),
+        ("the end", "absent", Some(T), false, Some(ended)),
+        ("the grace", "absent", None, true, Some("no")),
+        ("both", "absent", Some(T), true, Some(ended)),
+        ("a good one", "usable", Some(T), true, None),
+        ("one in doubt", "unknown", Some(T), true, None),
+    ];
+    for (name, word, ended, is_lost, expected) in rows {
+        let (candidate, _) = of(word);
+        let standing = candidate.clone().given_up(ended.map(at), is_lost).standing;
+        match (&standing, expected) {
+            (Standing::Unusable(finding), Some(expected)) => assert_eq!(finding.message, expected, "{name}"),
+            (standing, expected) => assert_eq!((standing, expected), (&candidate.standing, None), "{name}"),
+        }
+    }
+}

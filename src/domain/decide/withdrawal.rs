@@ -6,7 +6,7 @@ use super::super::{
     Reason, Verdict,
     probing::schedule::{earlier, later},
 };
-use super::{Judgement, Observation, Plan, is_condemned};
+use super::{Judgement, Observation, OnInvalid, Plan, is_condemned, judge};
 
 /// A withdrawal that has a grace, which may be over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,12 @@ pub struct Withdrawal {
 const ROUNDED: SignedDuration = SignedDuration::from_secs(1);
 
 impl Observation {
+    /// True once the source Secret has been missing for as long as `withdrawAfter` allows.
+    pub fn is_lost(&self) -> bool {
+        let withdrawal = withdrawal(self, &judge(self));
+        is_vanished(self) && withdrawal.is_some_and(|withdrawal| withdrawal.at <= self.now)
+    }
+
     /// Why outputs are withdrawn, if they are.
     pub fn cause_of_withdrawal(&self) -> &'static str {
         if is_vanished(self) { "its source Secret is missing" } else { "the token is of no use" }
@@ -32,8 +38,9 @@ impl Observation {
 /// The withdrawal, if the spec has a grace and something speaks for it. What cannot be told right now ends no grace and begins none.
 pub(super) fn withdrawal(seen: &Observation, judgement: &Judgement<'_>) -> Option<Withdrawal> {
     let demand = &seen.demand;
-    let after = demand.withdraw_after.filter(|_| !demand.suspend && demand.withdraws())?;
-    let is_wanted = is_condemned(seen, judgement) || is_vanished(seen);
+    let withdraws = demand.on_invalid == OnInvalid::Withdraw;
+    let after = demand.withdraw_after.filter(|_| withdraws && !demand.suspend)?;
+    let is_wanted = demand.withdraws() && is_condemned(seen, judgement) || is_vanished(seen);
     let missing = if is_unread(seen) { seen.withdrawing_missing } else { is_vanished(seen) };
     // The outputs of a bad paste hold the good token still: that the paste is gone now costs them nothing before a grace is over.
     let is_same = seen.withdrawing_missing == missing;
@@ -53,12 +60,16 @@ pub(super) fn plan(
     judgement: &Judgement<'_>,
     withdrawal: Option<Withdrawal>,
 ) -> Option<Plan> {
-    let vanished = is_vanished(seen) && seen.demand.withdraw_after.is_some();
-    let withdraws = seen.demand.withdraws() && (is_condemned(seen, judgement) || vanished);
-    withdraws.then(|| match withdrawal {
-        Some(withdrawal) if seen.now < withdrawal.at => Plan::WithdrawAt(withdrawal.at),
-        _ => Plan::Withdraw,
-    })
+    let vanished = withdrawal.is_some() && is_vanished(seen);
+    let withdraws = seen.demand.withdraws();
+    if !vanished && !(withdraws && is_condemned(seen, judgement)) {
+        return None;
+    }
+    match withdrawal {
+        Some(withdrawal) if seen.now < withdrawal.at => Some(Plan::WithdrawAt(withdrawal.at)),
+        // Another token is about to take over.
+        _ => withdraws.then_some(Plan::Withdraw),
+    }
 }
 
 /// True if there is no source Secret.

@@ -80,7 +80,8 @@ impl Observer<'_> {
             due: Timestamp::MAX,
             failures: Vec::new(),
         };
-        let current = Candidate::new(&self.reference().name, in_use, None);
+        let (current, ends) = self.current(in_use);
+        standbys.due = ends.unwrap_or(standbys.due);
         let wanted = self.wanted(&current, in_use.now);
         let mut is_open = true;
         for place in 0..self.spec.candidates().count() {
@@ -95,6 +96,21 @@ impl Observer<'_> {
             standbys.all.push(considered);
         }
         standbys
+    }
+
+    /// The one in use; and when the token ends that was in its Secret, if there is none now and that is to come.
+    fn current(&self, in_use: &Observation) -> (Candidate, Option<Timestamp>) {
+        let candidate = Candidate::new(&self.reference().name, in_use, None);
+        let declared = in_use.demand.requirement.expiry.expires_at;
+        let status =
+            self.connection.status.as_ref().filter(|_| matches!(candidate.standing, Standing::Absent(_)));
+        let end = status
+            .zip(in_use.host.yes())
+            .and_then(|(status, host)| status.end_of(&candidate.secret, &host.name, declared));
+        let left = end.map(|end| end.duration_since(in_use.github_now()));
+        let to_come = left.filter(SignedDuration::is_positive).map(|left| later(in_use.now, left));
+        let ended = end.filter(|_| to_come.is_none());
+        (candidate.given_up(ended, in_use.is_lost()), to_come)
     }
 
     /// Since when an acceptance of another candidate counts, if one may have to take over.

@@ -79,3 +79,24 @@ fn each_candidate_names_its_token_and_when_that_ends() {
     assert!(token.checked_at.is_some());
     assert_eq!(used.checked_at, None, "what changes with each question stands there once");
 }
+
+#[test]
+fn what_stands_by_does_not_change_the_stage_of_a_warning() {
+    let soon = || good().accepted(T, Expiry::At(at(T + 86_400)));
+    let warned = soon().lacks_a_scope();
+    let rows = [
+        ("a good one", soon().has(T, &["gist"]), "takes over"),
+        ("a new one", seen(), "takes over"),
+        ("a dead one", good().refused(T + 60).refused(T + 120), "nothing can take over"),
+    ];
+    for (name, other, expected) in rows {
+        let status = beside(&warned, &other);
+        let message = status.message("NotExpiring").unwrap();
+        let stage = "the token expires at 2026-03-02T12:00:00Z, in less than 7 days";
+        assert!(message.starts_with(stage), "{name}: {message}");
+        let all = [message, status.message("Ready").unwrap()].join(" ");
+        assert!(all.contains(expected), "{name}: {all}");
+        let is_contradicted = all.contains("Secret next takes over") && all.contains("nothing can take over");
+        assert!(!is_contradicted, "{name}: {all}");
+    }
+}
