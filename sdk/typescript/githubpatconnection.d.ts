@@ -603,6 +603,11 @@ export interface ConsumersStatus {
   objects?: ConsumerStatus[];
   /** When they were listed: during a rotation, and else when the status is written anyway. */
   observedAt: string;
+  /**
+   * The custom resources that the API server could not list, for instance since their conversion webhook is down.
+   * The operator's log has the cause.
+   */
+  unread?: string[];
 }
 
 /** An object that names an output. */
@@ -826,7 +831,7 @@ export type Phase =
 
 /** Set while spec.withdrawAfter counts, and until the outputs are of use again. */
 export interface Withdrawal {
-  /** When the outputs are deleted, if that does not end before. */
+  /** When the outputs are deleted, or a token that stands by takes over, if that does not end before. */
   at: string;
   /**
    * Since when the operator is sure that the token is of no use, or has not found the source Secret. A refusal is

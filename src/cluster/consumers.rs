@@ -130,6 +130,7 @@ struct PodSpec {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Container {
+    name: String,
     env: Option<Vec<Variable>>,
     env_from: Option<Vec<EnvFrom>>,
     volume_mounts: Option<Vec<Mount>>,
@@ -191,6 +192,7 @@ struct ProjectedSource {
 #[serde(rename_all = "camelCase", default)]
 struct Status {
     phase: String,
+    start_time: Option<Timestamp>,
     conditions: Option<Vec<Condition>>,
     container_statuses: Option<Vec<ContainerStatus>>,
     init_container_statuses: Option<Vec<ContainerStatus>>,
@@ -208,18 +210,20 @@ struct Condition {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct ContainerStatus {
+    name: String,
     state: State,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct State {
-    running: Option<Running>,
+    running: Option<Started>,
+    terminated: Option<Started>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Running {
+struct Started {
     started_at: Option<Timestamp>,
 }
 
@@ -249,6 +253,11 @@ async fn all(client: &Client, namespace: &str, is_output: impl Fn(&str) -> bool)
             Ok(consumers) => found.all.extend(consumers),
             Err(fault) if fault.code() == Some(404) => {}
             Err(fault) if fault.is_forbidden() => found.forbidden.push(source.plural),
+            // Its conversion webhook may be down for long; the kinds of Kubernetes need none.
+            Err(fault) if matches!(source.shape, Shape::SecretRef) && fault.code().is_some() => {
+                tracing::warn!(namespace, resource = source.plural, error = %fault, said = fault.said(None), "consumers were not listed");
+                found.unread.push(source.plural);
+            }
             Err(fault) => return Err(fault),
         }
     }
@@ -303,13 +312,13 @@ fn uses(source: &Source, object: &Object) -> Vec<Consumer> {
             object.spec.secret_ref.iter().map(|name| (name.name.clone(), Use::Reference)).collect()
         }
     };
-    let started = started(&object.status);
-    let consumer = |(output, used)| Consumer {
+    let consumer = |(output, used): (String, Use)| Consumer {
         kind: source.kind,
         name: object.metadata.name.clone(),
-        output,
         used,
-        started,
+        taken_on: object.status.start_time,
+        started: started(&object.status, &object.spec.pod, &output),
+        output,
     };
     names.into_iter().map(consumer).collect()
 }
@@ -329,37 +338,64 @@ fn has_ended(status: &Status) -> bool {
 fn named(pod: &PodSpec) -> BTreeSet<(String, Use)> {
     let lists = [&pod.containers, &pod.init_containers, &pod.ephemeral_containers];
     let containers: Vec<&Container> = lists.into_iter().flatten().flatten().collect();
-    let mut named = BTreeSet::new();
-    for container in &containers {
-        let single = container.env.iter().flatten().filter_map(|variable| {
-            variable.value_from.as_ref().and_then(|from| from.secret_key_ref.as_ref())
-        });
-        let whole = container.env_from.iter().flatten().filter_map(|from| from.secret_ref.as_ref());
-        named.extend(single.chain(whole).map(|name| (name.name.clone(), Use::AtStart)));
-    }
-    let is_cut = |volume: &str| {
-        let mounts = containers.iter().flat_map(|container| container.volume_mounts.iter().flatten());
-        let mut cut = mounts.filter(|mount| !mount.sub_path.is_empty() || !mount.sub_path_expr.is_empty());
-        cut.any(|mount| mount.name == volume)
-    };
+    let variables = containers.iter().flat_map(|container| container.variables());
+    let mut named: BTreeSet<_> = variables.map(|name| (name.to_owned(), Use::AtStart)).collect();
     for volume in pod.volumes.iter().flatten() {
-        let used = if is_cut(&volume.name) { Use::AtStart } else { Use::Volume };
-        let sources = volume.projected.iter().flat_map(|projected| projected.sources.iter().flatten());
-        let projected = sources.filter_map(|source| source.secret.as_ref()).map(|name| name.name.clone());
-        let whole = volume.secret.iter().map(|secret| secret.secret_name.clone());
-        named.extend(whole.chain(projected).map(|name| (name, used)));
+        let is_cut = containers.iter().any(|container| container.cuts(volume));
+        let used = if is_cut { Use::AtStart } else { Use::Volume };
+        named.extend(volume.secrets().map(|name| (name.to_owned(), used)));
     }
     named.extend(pod.image_pull_secrets.iter().flatten().map(|name| (name.name.clone(), Use::Pull)));
     named
 }
 
-/// When the first of the containers that run now was started.
-fn started(status: &Status) -> Option<Timestamp> {
+impl Volume {
+    /// The Secrets that it holds.
+    fn secrets(&self) -> impl Iterator<Item = &str> {
+        let sources = self.projected.iter().flat_map(|projected| projected.sources.iter().flatten());
+        let projected = sources.filter_map(|source| source.secret.as_ref()).map(|secret| &*secret.name);
+        self.secret.iter().map(|secret| &*secret.secret_name).chain(projected)
+    }
+}
+
+impl Container {
+    /// The Secrets of which it has environment variables.
+    fn variables(&self) -> impl Iterator<Item = &str> {
+        let single = self.env.iter().flatten().filter_map(|variable| {
+            variable.value_from.as_ref().and_then(|from| from.secret_key_ref.as_ref())
+        });
+        let whole = self.env_from.iter().flatten().filter_map(|from| from.secret_ref.as_ref());
+        single.chain(whole).map(|secret| &*secret.name)
+    }
+
+    /// True if it mounts a part of the volume.
+    fn cuts(&self, volume: &Volume) -> bool {
+        let mut cut = self
+            .volume_mounts
+            .iter()
+            .flatten()
+            .filter(|mount| !mount.sub_path.is_empty() || !mount.sub_path_expr.is_empty());
+        cut.any(|mount| mount.name == volume.name)
+    }
+}
+
+/// When the first of the containers that run now was started, or of those before them that have ended and took this output when they
+/// started: what they read may be in a file of the Pod.
+fn started(status: &Status, pod: &PodSpec, output: &str) -> Option<Timestamp> {
     let lists =
         [&status.container_statuses, &status.init_container_statuses, &status.ephemeral_container_statuses];
     let running =
         lists.into_iter().flatten().flatten().filter_map(|container| container.state.running.as_ref());
-    running.filter_map(|running| running.started_at).min()
+    let takes = |container: &Container| {
+        let mut volumes = pod.volumes.iter().flatten().filter(|volume| container.cuts(volume));
+        container.variables().any(|name| name == output)
+            || volumes.any(|volume| volume.secrets().any(|name| name == output))
+    };
+    let takers: Vec<_> = pod.init_containers.iter().flatten().filter(|container| takes(container)).collect();
+    let ended = status.init_container_statuses.iter().flatten();
+    let ended = ended.filter(|container| takers.iter().any(|taker| taker.name == container.name));
+    let ended = ended.filter_map(|container| container.state.terminated.as_ref());
+    running.chain(ended).filter_map(|started| started.started_at).min()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::output::Output;
+use super::{output::Output, probing::schedule::later};
 
 /// How long the kubelet may take until a mounted volume has the new bytes: its sync period of a minute, and as much for its cache of
 /// Secrets: <https://kubernetes.io/docs/concepts/configuration/secret/#using-secrets-as-files-from-a-pod>.
@@ -36,7 +36,10 @@ pub struct Consumer {
     pub output: String,
     /// How it takes the bytes.
     pub used: Use,
-    /// When the first of its containers that run now was started; `None` if none runs, or if it is no Pod.
+    /// When the kubelet took the Pod on; `None` if it has not, or if it is no Pod.
+    pub taken_on: Option<Timestamp>,
+    /// When the first of its containers that run now was started, or one before them that names an output and has ended; `None` if there
+    /// is none.
     pub started: Option<Timestamp>,
 }
 
@@ -49,17 +52,24 @@ pub struct Consumers {
     pub revisions: BTreeSet<String>,
     /// The resources that may not be listed.
     pub forbidden: Vec<&'static str>,
+    /// The custom resources that the API server could not list.
+    pub unread: Vec<&'static str>,
 }
 
 impl Consumer {
     /// True if it has the bytes of before an output that was written at this instant, as far as the time tells.
     pub fn is_behind(&self, written: Timestamp, now: Timestamp) -> bool {
-        let is_older = || self.started.is_some_and(|started| started < written);
-        match self.used {
-            Use::AtStart => is_older(),
-            Use::Volume => is_older() && now.duration_since(written) < KUBELET_SYNC,
-            Use::Pull | Use::Reference => false,
-            Use::Earlier => true,
+        let was_there = self.taken_on.is_some_and(|taken_on| taken_on < written);
+        // Until then the kubelet may give a container that it starts anew what it had before.
+        let follows = later(written, KUBELET_SYNC);
+        match (self.used, self.started) {
+            (Use::AtStart, Some(started)) => started < written || was_there && started < follows,
+            (Use::AtStart, None) => was_there && now < follows,
+            (Use::Volume, started) => {
+                (was_there || started.is_some_and(|started| started < written)) && now < follows
+            }
+            (Use::Pull | Use::Reference, _) => false,
+            (Use::Earlier, _) => true,
         }
     }
 }
@@ -76,6 +86,7 @@ pub fn by_label(outputs: &[Output]) -> impl Iterator<Item = Consumer> {
         name: output.secret_name.clone(),
         output: output.secret_name.clone(),
         used: Use::Reference,
+        taken_on: None,
         started: None,
     })
 }
@@ -85,22 +96,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_who_started_before_has_the_old_bytes_and_a_volume_follows() {
+    fn who_was_there_before_has_the_old_bytes_until_replaced_and_a_volume_follows() {
         let at = |second| Timestamp::from_second(second).unwrap();
         let rows = [
-            ("environment, started before", Use::AtStart, Some(9), 1000, true),
-            ("environment, started after", Use::AtStart, Some(10), 11, false),
-            ("nothing runs", Use::AtStart, None, 11, false),
-            ("a volume at once", Use::Volume, Some(9), 129, true),
-            ("a volume two minutes later", Use::Volume, Some(9), 130, false),
-            ("a pull secret", Use::Pull, Some(9), 11, false),
-            ("a name", Use::Reference, None, 11, false),
-            ("an earlier version, started after", Use::Earlier, Some(10), 11, true),
-            ("an earlier version, and nothing runs", Use::Earlier, None, 1000, true),
+            ("environment, started before", Use::AtStart, (1, Some(9)), 1000, true),
+            ("environment, started after", Use::AtStart, (10, Some(10)), 11, false),
+            ("a container that was started anew, at once", Use::AtStart, (1, Some(11)), 1000, true),
+            ("the same, once the kubelet has the new bytes", Use::AtStart, (1, Some(130)), 131, false),
+            ("nothing runs", Use::AtStart, (11, None), 11, false),
+            ("nothing runs yet in a Pod of before", Use::AtStart, (1, None), 129, true),
+            ("the same later", Use::AtStart, (1, None), 130, false),
+            ("a volume at once", Use::Volume, (1, Some(9)), 129, true),
+            ("a volume at once, started anew", Use::Volume, (1, Some(11)), 129, true),
+            ("a volume two minutes later", Use::Volume, (1, Some(9)), 130, false),
+            ("a volume of a new Pod", Use::Volume, (10, Some(11)), 12, false),
+            ("a pull secret", Use::Pull, (1, Some(9)), 11, false),
+            ("a name", Use::Reference, (1, None), 11, false),
+            ("an earlier version, started after", Use::Earlier, (10, Some(10)), 11, true),
+            ("an earlier version, and nothing runs", Use::Earlier, (1, None), 1000, true),
         ];
-        for (name, used, started, now, expected) in rows {
+        for (name, used, (taken_on, started), now, expected) in rows {
             let (pod, output) = ("web-0".to_owned(), "out".to_owned());
-            let consumer = Consumer { kind: "Pod", name: pod, output, used, started: started.map(at) };
+            let (taken_on, started) = (Some(at(taken_on)), started.map(at));
+            let consumer = Consumer { kind: "Pod", name: pod, output, used, taken_on, started };
             assert_eq!(consumer.is_behind(at(10), at(now)), expected, "{name}");
         }
     }

@@ -32,10 +32,14 @@ pub(super) async fn follow(
     ctx: &Context,
 ) -> Option<Following> {
     let token = observed.seen.token.yes().filter(|_| !spec.suspend)?.hashed;
-    let is_written =
-        !outcomes.stands.is_empty() && outcomes.stands.iter().all(|(_, stand)| *stand == Stand::Wanted);
-    let digest = connection.status.as_ref().filter(|_| is_written && connection.was_judged())?;
+    let mut stands = outcomes.stands.iter().map(|(_, stand)| *stand == Stand::Wanted);
+    let (has_any, is_written) =
+        (stands.clone().any(|is_wanted| is_wanted), stands.all(|is_wanted| is_wanted));
+    let digest = connection.status.as_ref().filter(|_| has_any && connection.was_judged())?;
     let published = digest.published(token).filter(|published| *published <= observed.seen.now);
+    if published.is_some() && !is_written {
+        return None;
+    }
     // The status is to say first that it was published anew.
     let rewritten = record.rare.rewritten.map(Timestamp::from);
     if published.is_some_and(|at| observed.seen.finds_another_token() || rewritten > Some(at)) {
@@ -111,7 +115,8 @@ pub(super) fn unnamed(
 ) -> Vec<Change> {
     let is_quiet =
         decision.plan == Plan::Write && decision.changes.is_empty() && decision.leftovers.is_empty();
-    let following = outcomes.following.as_ref().filter(|following| is_quiet && following.published.is_none());
+    let rotates = connection.status.as_ref().is_some_and(|digest| digest.leaves().is_some());
+    let following = outcomes.following.as_ref().filter(|_| is_quiet && !rotates);
     let consumers = following.and_then(|following| following.consumers.as_ref());
     let mut unnamed = consumers.map(|all| unnamed_versions(&observed.seen, all)).unwrap_or_default();
     unnamed.retain(|change| !ctx.index.is_read(&connection.key.beside(change.name())));

@@ -35,6 +35,7 @@ pub(super) fn consumers(found: &Consumers, published: Option<Timestamp>, now: Ti
         behind,
         objects: named(&objects),
         forbidden: found.forbidden.iter().map(|resource| (*resource).to_owned()).collect(),
+        unread: found.unread.iter().map(|resource| (*resource).to_owned()).collect(),
     }
 }
 
@@ -91,7 +92,7 @@ mod tests {
     fn pod(name: &str, started: i64) -> Consumer {
         let started = Timestamp::from_second(started).ok();
         let (name, output) = (name.to_owned(), "out".to_owned());
-        Consumer { kind: "Pod", name, output, used: Use::AtStart, started }
+        Consumer { kind: "Pod", name, output, used: Use::AtStart, taken_on: started, started }
     }
 
     fn at(second: i64) -> Timestamp {

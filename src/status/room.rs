@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::{
     api::{
         CandidateStatus, Condition, FurtherRequirements, GithubPatConnectionStatus as Status,
-        PermissionProofs, RequirementStatus, TokenStatus,
+        PermissionProofs, RequirementStatus, RotationStatus, TokenStatus,
     },
     domain::{
         excerpt,
@@ -27,6 +27,8 @@ pub(super) const LONGEST: usize = 8 * 1024 - 1;
 const HISTORY: usize = 900;
 /// What a rotation takes, unless its names are of hundreds of characters.
 const ROTATION: usize = 1250;
+/// What its page and the logins of further tokens take of that at most.
+const PAGE: usize = 465;
 /// The longest messages: of Ready, and of another condition.
 const MESSAGES: (usize, usize) = (1024, 512);
 /// The same where everything else is as long as can be.
@@ -40,7 +42,7 @@ const LIST: usize = 18;
 
 /// The same, with what fits.
 pub(super) fn fitted(mut status: Status) -> Status {
-    let (history, mut rotation) = (std::mem::take(&mut status.history), status.rotation.take());
+    let (history, rotation) = (std::mem::take(&mut status.history), status.rotation.take());
     let before = status.further_requirements.take();
     let mut consumers = status.consumers.take();
     let named =
@@ -50,10 +52,11 @@ pub(super) fn fitted(mut status: Status) -> Status {
     status.token.as_mut().into_iter().for_each(cut_excess);
     let others = status.candidates.iter_mut().filter_map(|candidate| candidate.token.as_deref_mut());
     others.for_each(cut_excess);
-    let rotates = rotation.as_ref().map_or(0, size).saturating_add(LIST).max(ROTATION);
-    let room = LONGEST.saturating_sub(HISTORY).saturating_sub(rotates);
+    // What it may lose counts for the others though it may not be there any more.
+    let short = rotation.as_ref().map(shortened);
+    let room = room_beside(short.as_ref(), PAGE);
     let is_whole = before.is_none() && named.is_empty();
-    if is_whole && size(&status) <= room {
+    if is_whole && size(&status) <= room_beside(rotation.as_ref(), 0) {
         return Status { history, rotation, ..status };
     }
     if size(&status) > room {
@@ -83,15 +86,27 @@ pub(super) fn fitted(mut status: Status) -> Status {
         // The least of what can be lost.
         status.withdrawn_outputs.clear();
     }
+    let rotation = rotation.filter(|whole| size(&status) <= room_beside(Some(whole), 0)).or(short);
+    let room = room_beside(rotation.as_ref(), 0);
     if let Some(consumers) = &mut status.consumers {
         consumers.objects = named;
     }
     while size(&status) > room && pop_consumer(&mut status) {}
-    if let Some(rotation) = rotation.as_mut().filter(|_| size(&status) > room) {
-        rotation.further_old_tokens.iter_mut().for_each(|token| token.login = None);
-        rotation.revoke_at = None;
-    }
     Status { history, rotation, ..status }
+}
+
+/// What is left for all else beside this rotation and so much more of it.
+fn room_beside(rotation: Option<&RotationStatus>, more: usize) -> usize {
+    let rotates = rotation.map_or(0, |rotation| size(rotation).saturating_add(more));
+    let rotates = rotates.saturating_add(LIST).max(ROTATION);
+    LONGEST.saturating_sub(HISTORY).saturating_sub(rotates)
+}
+
+/// The same without its page and the logins of further tokens.
+fn shortened(rotation: &RotationStatus) -> RotationStatus {
+    let mut short = RotationStatus { revoke_at: None, ..rotation.clone() };
+    short.further_old_tokens.iter_mut().for_each(|token| token.login = None);
+    short
 }
 
 /// Names one consumer less, if there is one.

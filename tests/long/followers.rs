@@ -237,6 +237,8 @@ async fn argo_cd_counts_as_a_consumer_of_what_it_finds_by_its_label() {
     let publish = json!([
         { "secretName": "repo", "format": "ArgoCDRepository", "url": url }, { "secretName": "out", "format": "Opaque" },
     ]);
+    // An output that cannot be written hides the consumers of no other.
+    world.secret("out", "of somebody else").await;
     world.connection("ci", json!({ "publish": publish })).await;
     let seen =
         world.until("ci", |seen| seen.status.as_ref().is_some_and(|status| status.consumers.is_some())).await;

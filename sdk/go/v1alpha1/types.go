@@ -504,6 +504,9 @@ type ConsumersStatus struct {
 	Objects []ConsumerStatus `json:"objects,omitempty"`
 	// When they were listed: during a rotation, and else when the status is written anyway.
 	ObservedAt metav1.Time `json:"observedAt"`
+	// The custom resources that the API server could not list, for instance since their conversion webhook is down.
+	// The operator's log has the cause.
+	Unread []string `json:"unread,omitempty"`
 }
 
 // ConsumerStatus: An object that names an output.
@@ -724,7 +727,7 @@ const (
 
 // Withdrawal: Set while spec.withdrawAfter counts, and until the outputs are of use again.
 type Withdrawal struct {
-	// When the outputs are deleted, if that does not end before.
+	// When the outputs are deleted, or a token that stands by takes over, if that does not end before.
 	At metav1.Time `json:"at"`
 	// Since when the operator is sure that the token is of no use, or has not found the source Secret. A refusal is
 	// sure with one that comes ten minutes after the first, or later.

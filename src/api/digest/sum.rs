@@ -57,8 +57,8 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
     (observed_generation, outputs, withdrawn_outputs, last_handled_request, links).hash(hasher);
     let consumers = consumers.as_ref();
     consumers
-        .map(|ConsumersStatus { observed_at: _, counts, behind, objects, forbidden }| {
-            (counts, behind, objects, forbidden)
+        .map(|ConsumersStatus { observed_at: _, counts, behind, objects, forbidden, unread }| {
+            (counts, behind, objects, forbidden, unread)
         })
         .hash(hasher);
     // While it is Proving, and once it is over, it follows from the token and what is known of it.

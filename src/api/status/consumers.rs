@@ -24,6 +24,10 @@ pub struct ConsumersStatus {
     /// The resources that the operator may not list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forbidden: Vec<String>,
+    /// The custom resources that the API server could not list, for instance since their conversion webhook is down. The operator's log
+    /// has the cause.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
 }
 
 /// An object that names an output.

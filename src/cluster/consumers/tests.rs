@@ -85,17 +85,65 @@ async fn a_list_without_end_is_given_up() {
     assert_eq!(started.elapsed(), LISTING);
 }
 
+#[tokio::test]
+async fn a_custom_resource_that_cannot_be_listed_hides_no_other() {
+    for (broken, code, expected) in [
+        ("gitrepositories", 500, Some(vec!["gitrepositories"])),
+        ("gitrepositories", 404, Some(vec![])),
+        ("pods", 500, None),
+    ] {
+        let server = tower::service_fn(move |request: http::Request<Body>| async move {
+            let path = request.uri().path();
+            let (status, page) = if path.ends_with(broken) {
+                (
+                    code,
+                    json!({ "kind": "Status", "status": "Failure", "message": "conversion webhook", "code": code }),
+                )
+            } else {
+                let spec = json!({ "imagePullSecrets": [{ "name": "out" }] });
+                let items = if path.ends_with("/pods") {
+                    vec![json!({ "metadata": { "name": "web" }, "spec": spec })]
+                } else {
+                    vec![]
+                };
+                (200, json!({ "metadata": {}, "items": items }))
+            };
+            let body = Body::from(page.to_string().into_bytes());
+            Ok::<_, kube::Error>(http::Response::builder().status(status).body(body).unwrap())
+        });
+        let found = consumers(&Client::new(server, "ns"), "ns", |_| true).await;
+        let found = found.ok().flatten().map(|found| (found.all.len(), found.unread));
+        assert_eq!(found, expected.map(|unread| (1, unread)), "{broken} {code}");
+    }
+}
+
 #[test]
-fn a_pod_is_as_old_as_the_first_of_its_running_containers() {
+fn a_pod_is_as_old_as_the_first_of_its_containers_that_may_have_handed_the_output_on() {
     let status = json!({
-        "initContainerStatuses": [{ "state": { "terminated": { "startedAt": "2026-01-01T00:00:00Z" } } }],
+        "initContainerStatuses": [
+            { "name": "other", "state": { "terminated": { "startedAt": "2026-01-01T00:00:00Z" } } },
+            { "name": "clone", "state": { "terminated": { "startedAt": "2026-01-01T00:00:01Z" } } },
+            { "name": "cut", "state": { "terminated": { "startedAt": "2026-01-01T00:00:02Z" } } },
+        ],
         "containerStatuses": [
-            { "state": { "running": { "startedAt": "2026-01-01T00:00:09Z" } } },
-            { "state": { "running": { "startedAt": "2026-01-01T00:00:05Z" } } },
-            { "state": { "waiting": { "reason": "CrashLoopBackOff" } } },
+            { "name": "a", "state": { "running": { "startedAt": "2026-01-01T00:00:09Z" } } },
+            { "name": "b", "state": { "running": { "startedAt": "2026-01-01T00:00:05Z" } } },
+            { "name": "c", "state": { "waiting": { "reason": "CrashLoopBackOff" } } },
         ],
     });
-    let status: Status = serde_json::from_value(status).unwrap();
-    assert_eq!(started(&status), Some("2026-01-01T00:00:05Z".parse().unwrap()));
-    assert_eq!(started(&Status::default()), None);
+    let pod = json!({
+        "initContainers": [
+            { "name": "other" },
+            { "name": "clone", "envFrom": [{ "secretRef": { "name": "env" } }] },
+            { "name": "cut", "volumeMounts": [{ "name": "v", "mountPath": "/t", "subPath": "token" }] },
+        ],
+        "volumes": [{ "name": "v", "projected": { "sources": [{ "secret": { "name": "file" } }] } }],
+    });
+    let (status, pod): (Status, PodSpec) =
+        (serde_json::from_value(status).unwrap(), serde_json::from_value(pod).unwrap());
+    for (output, second) in [("env", 1), ("file", 2), ("of-others", 5)] {
+        let expected = format!("2026-01-01T00:00:0{second}Z").parse().unwrap();
+        assert_eq!(started(&status, &pod, output), Some(expected), "{output}");
+    }
+    assert_eq!(started(&Status::default(), &pod, "env"), None);
 }

@@ -41,7 +41,8 @@ impl Observation {
 /// Nobody asks for it during a rotation. A new layout or new entries begin none, so what is about to name the version of before those
 /// may come too late.
 pub fn unnamed(seen: &Observation, consumers: &Consumers) -> Vec<Change> {
-    if !consumers.forbidden.is_empty() || seen.demand.suspend {
+    let is_whole = consumers.forbidden.is_empty() && consumers.unread.is_empty();
+    if !is_whole || seen.demand.suspend {
         return Vec::new();
     }
     let is_named = |name: &str| {

@@ -48,7 +48,7 @@ impl Output {
     pub fn marks(&self) -> Marks {
         let definition = self.format.definition();
         let labels = definition.labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        let asked = self.labels.iter().filter(|(key, value)| is_label(key, value));
+        let asked = self.labels.iter().filter(|(key, value)| is_label(key, value) && !self.is_found_by(key));
         let noted = self.annotations.iter().filter(|(key, _)| is_key(key) && !is_of_tekton(key));
         let owned = |(key, value): (&String, &String)| (key.clone(), value.clone());
         Marks {
@@ -71,6 +71,12 @@ impl Output {
             );
             Finding::new(Reason::OutputInvalid, message)
         });
+        let found_by = self.labels.keys().filter(|key| self.is_found_by(key)).map(move |key| {
+            let message = format!(
+                "Secret {name} does without {key} of its labels, by which its consumer would find every version: leave out that or versioned"
+            );
+            Finding::new(Reason::OutputInvalid, message)
+        });
         let impossible = labels.chain(annotations).map(move |(field, key)| {
             let key = if Token::stands_in(key) { "a key" } else { excerpt::beginning(key, LONGEST_NAME) };
             let message = format!(
@@ -79,7 +85,13 @@ impl Output {
             );
             Finding::new(Reason::OutputInvalid, message)
         });
-        impossible.chain(of_tekton)
+        impossible.chain(of_tekton).chain(found_by)
+    }
+
+    /// True for a label by which a consumer finds Secrets, if there are several of this output.
+    fn is_found_by(&self, key: &str) -> bool {
+        let mut labels = Format::ALL.iter().flat_map(|format| format.definition().labels);
+        self.versioned && labels.any(|(label, _)| *label == key)
     }
 }
 
@@ -343,6 +355,13 @@ mod tests {
             map(&[("tekton.dev/git-0", "https://evil.example"), ("tekton.dev/docker-0", "x"), ("team", "a")]);
         assert_eq!(output.marks().annotations, map(&[("team", "a")]), "stored before there was a rule");
         assert_eq!(output.impossible_marks().count(), 2);
+        for (versioned, left) in [(false, 2), (true, 1)] {
+            let mut output = Output::new("out", Format::Opaque);
+            (output.versioned, output.labels) =
+                (versioned, map(&[("argocd.argoproj.io/secret-type", "repository"), ("team", "a")]));
+            assert_eq!(output.marks().labels.len(), left);
+            assert_eq!(output.impossible_marks().count() + left, 2);
+        }
         for (value, is_taken) in
             [("", true), ("a_b.C-d", true), ("a b", false), ("-", false), (&"a".repeat(64), false)]
         {

@@ -42,7 +42,7 @@ pub(super) fn proving(token: &TokenStatus, pass: &Pass<'_>) -> String {
     }
 }
 
-/// Which outputs cannot be written, as far as they do not come by themselves; in the order of `Published`.
+/// Which outputs cannot be written, as far as they do not come by themselves; in the order of the spec.
 pub(super) fn unpublished(secret: &str, pass: &Pass<'_>) -> String {
     let own = pass.stands.iter().map(|(name, stand)| (*name, stand));
     let against = own.chain(contended(pass)).filter_map(|(name, stand)| {
@@ -98,13 +98,10 @@ pub(in crate::status) fn publishing(secret: &str) -> String {
 
 pub(super) fn safe(rotation: &RotationStatus, ended: Option<&str>, pass: &Pass<'_>) -> String {
     let missing = pass.after.following.and_then(Following::missing);
-    let missing = missing.map_or_else(String::new, |missing| format!("; there is no {missing} to restart"));
+    let missing = missing.map_or_else(String::new, |missing| format!("there is no {missing} to restart; "));
     let kept = pass.after.following.and_then(Following::kept);
-    let kept = kept.map_or_else(String::new, |kept| format!("; {kept}"));
-    let unlisted = unlisted(pass).filter(|_| ended.is_none());
-    let unlisted = unlisted.map_or_else(String::new, |resources| {
-        format!("; the operator may not list {resources}, so look there for yourself first")
-    });
+    let kept = kept.map_or_else(String::new, |kept| format!("{kept}; "));
+    let unlisted = if ended.is_none() { unlisted(pass) } else { String::new() };
     let unseen =
         pass.after.holders.map(|holders| holders.unseen).filter(|count| *count > 0 && ended.is_none());
     let unseen = unseen.map_or_else(String::new, |count| {
@@ -122,14 +119,22 @@ pub(super) fn safe(rotation: &RotationStatus, ended: Option<&str>, pass: &Pass<'
         None if is_last => String::new(),
         None => "; furtherOldTokens names others to revoke once nothing else uses them".to_owned(),
     };
-    // It comes first, since a long message is cut.
-    format!("{unseen}{}{unlisted}{others}{missing}{kept}", holding(&rotation.old_token, ended, is_last, pass))
+    let holding = holding(&rotation.old_token, ended, is_last, pass);
+    // What is to be done before comes first, since a long message is cut.
+    format!("{unseen}{unlisted}{kept}{missing}{holding}{others}")
 }
 
-/// The resources that may name an output and that the operator may not list, though it is to list who does.
-fn unlisted(pass: &Pass<'_>) -> Option<String> {
-    let forbidden = &pass.after.following?.consumers.as_ref()?.forbidden;
-    (!forbidden.is_empty()).then(|| forbidden.join(", "))
+/// That resources which may name an output were not listed, though the operator is to list who does.
+fn unlisted(pass: &Pass<'_>) -> String {
+    let Some(found) = pass.after.following.and_then(|following| following.consumers.as_ref()) else {
+        return String::new();
+    };
+    let rows = [("operator may not", &found.forbidden), ("API server could not", &found.unread)];
+    let rows = rows.into_iter().filter(|(_, resources)| !resources.is_empty());
+    let said = rows.map(|(who, resources)| {
+        format!("the {who} list {}, so look there for yourself first; ", resources.join(", "))
+    });
+    said.collect()
 }
 
 fn holding(old: &RotatedToken, ended: Option<&str>, is_last: bool, pass: &Pass<'_>) -> String {

@@ -202,11 +202,24 @@ fn consumers() -> Consumers {
         name: name(number % 100, 100),
         output: "out".to_owned(),
         used: Use::AtStart,
+        taken_on: None,
         started: None,
     };
     Consumers {
         all: (0..99).map(pod).collect(),
-        forbidden: vec!["serviceaccounts"; 9],
+        // As many as there are.
+        forbidden: vec![
+            "pods",
+            "serviceaccounts",
+            "deployments",
+            "statefulsets",
+            "daemonsets",
+            "jobs",
+            "cronjobs",
+            "replicasets",
+            "controllerrevisions",
+        ],
+        unread: vec!["gitrepositories"],
         ..Consumers::default()
     }
 }

@@ -391,14 +391,32 @@ fn an_acceptance_that_only_a_status_remembers_calls_no_token_safe_to_revoke() {
 #[test]
 fn what_may_not_be_listed_is_said_where_the_old_token_is_called_safe_to_revoke() {
     let first = status(None, &holding("a", T));
-    for (forbidden, is_told) in [(vec![], false), (vec!["pods", "cronjobs"], true)] {
-        let consumers = Some(Consumers { forbidden, ..Consumers::default() });
+    let all = vec!["pods", "serviceaccounts", "cronjobs", "replicasets", "controllerrevisions"];
+    let rows = [
+        (vec![], vec![], vec![]),
+        (
+            vec!["pods", "cronjobs"],
+            vec![],
+            vec!["the operator may not list pods, cronjobs, so look there for yourself first"],
+        ),
+        (
+            all,
+            vec!["gitrepositories"],
+            vec![
+                "replicasets, controllerrevisions, so look there",
+                "the API server could not list gitrepositories, so look there",
+            ],
+        ),
+    ];
+    for (forbidden, unread, expected) in rows {
+        let consumers = Some(Consumers { forbidden, unread, ..Consumers::default() });
         let following = Following { published: Some(at(T + 60)), consumers, ..Following::default() };
         let after = After { lists_consumers: true, following: Some(&following), ..After::default() };
         let rotation = told(&first, &holding("b", T + 60), &[], after);
         assert_eq!(rotation.phase, Phase::SafeToRevoke);
-        let words = "the operator may not list pods, cronjobs, so look there for yourself first";
-        assert_eq!(rotation.message.contains(words), is_told, "{}", rotation.message);
+        let message = &rotation.message;
+        assert_eq!(message.starts_with("the operator may not list"), !expected.is_empty(), "{message}");
+        assert!(expected.iter().all(|words| message.contains(words)), "{message}");
     }
 }
 

@@ -248,5 +248,5 @@ fn current(letter: &str) -> Output {
 
 fn pulls(output: &str) -> Consumer {
     let (name, output) = ("web".to_owned(), output.to_owned());
-    Consumer { kind: "Pod", name, output, used: Use::Pull, started: None }
+    Consumer { kind: "Pod", name, output, used: Use::Pull, taken_on: None, started: None }
 }

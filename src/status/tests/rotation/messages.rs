@@ -46,6 +46,7 @@ fn of_pods_and_of_names_of_earlier_versions_each_is_seen_however_long() {
         name: format!("builder-of-everything-7d9c5b8f6d-x2x4{number}"),
         output: "out".to_owned(),
         used,
+        taken_on: started,
         started,
     };
     let pods = (0..3).map(|number| used("Pod", number, Use::AtStart, Some(at(T))));
@@ -117,6 +118,7 @@ fn who_names_an_earlier_version_is_waited_for_however_it_is_used() {
         name: "web".to_owned(),
         output: "out".to_owned(),
         used,
+        taken_on: started,
         started,
     };
     let rows = [
