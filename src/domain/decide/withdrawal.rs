@@ -62,7 +62,8 @@ pub(super) fn plan(
 ) -> Option<Plan> {
     let vanished = withdrawal.is_some() && is_vanished(seen);
     let withdraws = seen.demand.withdraws();
-    if !vanished && !(withdraws && is_condemned(seen, judgement)) {
+    let is_wanted = vanished || withdraws && is_condemned(seen, judgement);
+    if !is_wanted {
         return None;
     }
     match withdrawal {
