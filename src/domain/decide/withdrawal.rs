@@ -25,8 +25,8 @@ const ROUNDED: SignedDuration = SignedDuration::from_secs(1);
 impl Observation {
     /// True once the source Secret has been missing for as long as `withdrawAfter` allows.
     pub fn is_lost(&self) -> bool {
-        let withdrawal = withdrawal(self, &judge(self));
-        is_vanished(self) && withdrawal.is_some_and(|withdrawal| withdrawal.at <= self.now)
+        let is_over = |withdrawal: Withdrawal| withdrawal.at <= self.now;
+        is_vanished(self) && withdrawal(self, &judge(self)).is_some_and(is_over)
     }
 
     /// Why outputs are withdrawn, if they are.
