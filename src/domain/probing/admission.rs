@@ -142,8 +142,8 @@ impl Admission {
             return Err(why.into());
         }
         if question.probe.is_of_api() {
-            self.breaker.send(key.0);
-            self.incident.send(key.0);
+            self.breaker.send(key.clone());
+            self.incident.send(key);
         }
         self.queue.push(question, now);
         Ok(())
@@ -177,8 +177,9 @@ impl Admission {
         let (taken, turned_away) = queue.take(|question| self.gate(question, now));
         self.queue = queue;
         for (question, _) in turned_away.iter().filter(|(question, _)| question.probe.is_of_api()) {
-            self.breaker.recall(&question.hashed);
-            self.incident.recall(&question.hashed, false);
+            let key = question.key();
+            self.breaker.recall(&key);
+            self.incident.recall(&key);
         }
         let Some(question) = taken else { return Turn { turned_away, step: Step::Wait(ends) } };
         self.points.spend(rate, now);
@@ -189,8 +190,8 @@ impl Admission {
             self.logins.risk(&question, &self.limits, now);
         }
         if question.probe.is_of_api() {
-            self.breaker.send(question.hashed);
-            self.incident.send(question.hashed);
+            self.breaker.send(question.key());
+            self.incident.send(question.key());
         }
         self.asking.insert(question.key());
         Turn { turned_away, step: Step::Ask(question) }
@@ -204,8 +205,8 @@ impl Admission {
         metadata: Metadata,
         counts: bool,
     ) -> Effect {
-        let now = metadata.answered;
-        self.asking.remove(&question.key());
+        let (now, key) = (metadata.answered, question.key());
+        self.asking.remove(&key);
         if !question.accepted_before {
             self.logins.risk_over(question);
         }
@@ -233,17 +234,17 @@ impl Admission {
                 effect.brought_forward = self.unexplained.answered(of, is_asking, now);
                 match answer {
                     // Only identity tells whether a token is good.
-                    Answer::Proof(_) => self.incident.deferred(&question.hashed, None, now),
+                    Answer::Proof(_) => self.incident.deferred(&key, None, now),
                     Answer::Refused(Refusal::BadCredentials) if question.probe != Probe::Identity => {
                         self.logins.failed(question, &self.limits, now);
-                        self.incident.deferred(&question.hashed, None, now);
+                        self.incident.deferred(&key, None, now);
                     }
-                    Answer::Granted(_) => self.accepted(&question.hashed, &mut effect, now),
+                    Answer::Granted(_) => self.accepted(&key, &mut effect, now),
                     Answer::Refused(Refusal::BadCredentials) => {
                         self.refused(question, counts, &mut effect, now)
                     }
                     Answer::Refused(Refusal::AccountSuspended) => {
-                        self.incident.deferred(&question.hashed, None, now);
+                        self.incident.deferred(&key, None, now);
                         self.logins.settle(&question.hashed);
                     }
                 }
@@ -279,9 +280,9 @@ impl Admission {
     /// Nobody wants to know about the token any more.
     pub fn forget(&mut self, token: &HashedToken) {
         if self.queue.remove_all(token) {
-            self.breaker.recall(token);
+            self.breaker.forget(token);
         }
-        self.incident.recall(token, true);
+        self.incident.forget(token);
         self.unexplained.forget(token);
         self.logins.settle(token);
     }
@@ -347,12 +348,14 @@ impl Admission {
         if let Some(until) = question.account.and_then(|account| self.accounts.blocked(account, now)) {
             return Gate::NotNow(NotNow::until(Reason::RateLimited, until));
         }
-        if !self.breaker.lets(token, now)
+        let is_in_trouble = self.breaker.open().is_some() || self.incident.since().is_some();
+        let key = is_in_trouble.then(|| question.key());
+        if key.as_ref().is_some_and(|key| !self.breaker.lets(key, now))
             && let Some((deferral, until)) = self.breaker.turn_away(token, now)
         {
             return Gate::NotNow(NotNow::of_host(deferral, until));
         }
-        if !self.incident.lets(token, now)
+        if key.as_ref().is_some_and(|key| !self.incident.lets(key, now))
             && let Some(until) = self.incident.turn_away(token, now)
         {
             return Gate::NotNow(NotNow::of_host(Deferral::new(Reason::HostRefusesMany), until));
@@ -387,14 +390,14 @@ impl Admission {
     }
 
     fn deferred(&mut self, question: &Question, deferral: Deferral, now: Timestamp) {
-        let (token, account) = (&question.hashed, question.account);
+        let (key, account) = (question.key(), question.account);
         // One endpoint that fails is not the host; everybody asks that of identity.
         let of_host =
             question.probe == Probe::Identity && breaker::speaks_of_host(deferral.reason, account.is_some());
-        self.breaker.deferred(token, deferral, of_host, now);
-        self.incident.deferred(token, deferral.until, now);
+        self.breaker.deferred(&key, deferral, of_host, now);
+        self.incident.deferred(&key, deferral.until, now);
         if question.probe == Probe::Identity && deferral.is_unexplained() {
-            self.unexplained.heard(*token, deferral.is_foreign());
+            self.unexplained.heard(question.hashed, deferral.is_foreign());
         }
         let is_limit = matches!(deferral.reason, Reason::RateLimited | Reason::SecondaryRateLimited);
         if let Some(account) = account.filter(|_| is_limit) {
@@ -402,7 +405,8 @@ impl Admission {
         }
     }
 
-    fn accepted(&mut self, token: &HashedToken, effect: &mut Effect, now: Timestamp) {
+    fn accepted(&mut self, key: &Key, effect: &mut Effect, now: Timestamp) {
+        let token = &key.0;
         self.logins.settle(token);
         let first = self.incident.first();
         if self.incident.accepted(token, now).is_some() {
@@ -411,7 +415,7 @@ impl Admission {
             // The host refused good tokens, so those were no failed logins.
             self.logins.forgive(first.unwrap_or(now));
         }
-        self.incident.deferred(token, None, now);
+        self.incident.deferred(key, None, now);
     }
 
     fn refused(&mut self, question: &Question, counts: bool, effect: &mut Effect, now: Timestamp) {

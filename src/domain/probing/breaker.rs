@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     super::{Reason, answer::Deferral, token::HashedToken},
+    Key,
     schedule::later,
     scouting::Scouting,
 };
@@ -19,14 +20,14 @@ const LONGEST: SignedDuration = SignedDuration::from_secs(30);
 const LONGEST_OF_A_LIMIT: SignedDuration = SignedDuration::from_mins(5);
 
 /// Closed while the host answers.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Breaker {
     failed: u32,
     open: Option<Open>,
 }
 
 /// A host that does not answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Open {
     /// Since when.
     pub since: Timestamp,
@@ -63,21 +64,28 @@ impl Breaker {
     }
 
     /// True if a question about this token may go.
-    pub fn lets(&self, token: &HashedToken, now: Timestamp) -> bool {
-        self.open.as_ref().is_none_or(|open| open.scouting.may(token, now))
+    pub fn lets(&self, key: &Key, now: Timestamp) -> bool {
+        self.open.as_ref().is_none_or(|open| open.scouting.may(key, now))
     }
 
     /// The question goes; it is the scout if the breaker is open.
-    pub fn send(&mut self, token: HashedToken) {
+    pub fn send(&mut self, key: Key) {
         if let Some(open) = &mut self.open {
-            open.scouting.send(token);
+            open.scouting.send(key);
         }
     }
 
     /// The question that was to go will not.
-    pub fn recall(&mut self, token: &HashedToken) {
+    pub fn recall(&mut self, key: &Key) {
         if let Some(open) = &mut self.open {
-            open.scouting.recall(token);
+            open.scouting.recall(key);
+        }
+    }
+
+    /// No question about the token will be asked.
+    pub fn forget(&mut self, token: &HashedToken) {
+        if let Some(open) = &mut self.open {
+            open.scouting.forget(token);
         }
     }
 
@@ -94,13 +102,13 @@ impl Breaker {
     }
 
     /// A question brought a deferral.
-    pub fn deferred(&mut self, token: &HashedToken, deferral: Deferral, of_host: bool, now: Timestamp) {
+    pub fn deferred(&mut self, key: &Key, deferral: Deferral, of_host: bool, now: Timestamp) {
         if let Some(open) = &mut self.open {
             if of_host {
                 open.deferral = deferral;
                 open.scouting.at_most(longest(deferral));
             }
-            open.scouting.came_back(token, deferral.until, now);
+            open.scouting.came_back(key, deferral.until, now);
             return;
         }
         if !of_host {

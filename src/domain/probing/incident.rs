@@ -8,8 +8,8 @@ use std::collections::{HashSet, VecDeque};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    super::token::HashedToken,
-    Limits,
+    super::{probe::Probe, token::HashedToken},
+    Key, Limits,
     schedule::{earlier, later},
     scouting::Scouting,
 };
@@ -83,9 +83,10 @@ impl Incident {
     /// A token was refused. `counts` tells that it was accepted before and that nothing spoke against it yet.
     pub fn refused(&mut self, token: HashedToken, counts: bool, limits: &Limits, now: Timestamp) -> Meaning {
         if let Some(open) = &mut self.open {
+            let key = (token, Probe::Identity);
             open.held.insert(token);
-            open.scouting.came_back(&token, None, now);
-            open.witness.came_back(&token, None, now);
+            open.scouting.came_back(&key, None, now);
+            open.witness.came_back(&key, None, now);
             return Meaning::Held;
         }
         if !counts {
@@ -101,7 +102,8 @@ impl Incident {
         let held: Vec<_> = std::mem::take(&mut self.refused).into_iter().map(|(token, _)| token).collect();
         let scouting = Scouting::new(later(now, PAUSES.0), PAUSES.0, PAUSES.1);
         let of = held.iter().copied().collect();
-        self.open = Some(Open { started: now, first, held: of, scouting, witness: scouting });
+        self.open =
+            Some(Open { started: now, first, held: of, scouting: scouting.clone(), witness: scouting });
         Meaning::Begins(held)
     }
 
@@ -113,10 +115,10 @@ impl Incident {
     }
 
     /// A question brought neither.
-    pub fn deferred(&mut self, token: &HashedToken, until: Option<Timestamp>, now: Timestamp) {
+    pub fn deferred(&mut self, key: &Key, until: Option<Timestamp>, now: Timestamp) {
         if let Some(open) = &mut self.open {
-            open.scouting.came_back(token, until, now);
-            open.witness.came_back(token, until, now);
+            open.scouting.came_back(key, until, now);
+            open.witness.came_back(key, until, now);
         }
     }
 
@@ -132,34 +134,38 @@ impl Incident {
 
     /// True if a question about this token may go: any without an incident; within one a scout at a time about those that are
     /// held, and of the others all if the host has accepted any token since it began, else one at a time.
-    pub fn lets(&self, token: &HashedToken, now: Timestamp) -> bool {
+    pub fn lets(&self, key: &Key, now: Timestamp) -> bool {
         let Some(open) = &self.open else { return true };
-        if open.held.contains(token) {
-            return open.scouting.may(token, now);
+        if open.held.contains(&key.0) {
+            return open.scouting.may(key, now);
         }
-        self.accepts_others(open) || open.witness.may(token, now)
+        self.accepts_others(open) || open.witness.may(key, now)
     }
 
     /// The question goes.
-    pub fn send(&mut self, token: HashedToken) {
+    pub fn send(&mut self, key: Key) {
         if let Some(open) = &mut self.open {
-            let scouting = if open.held.contains(&token) { &mut open.scouting } else { &mut open.witness };
-            scouting.send(token);
+            let scouting = if open.held.contains(&key.0) { &mut open.scouting } else { &mut open.witness };
+            scouting.send(key);
         }
     }
 
-    /// The question that was to go will not, and the token is of no interest any more if it is forgotten.
-    pub fn recall(&mut self, token: &HashedToken, forgotten: bool) {
+    /// The question that was to go will not.
+    pub fn recall(&mut self, key: &Key) {
         if let Some(open) = &mut self.open {
-            open.scouting.recall(token);
-            open.witness.recall(token);
-            if forgotten {
-                open.held.remove(token);
-            }
+            open.scouting.recall(key);
+            open.witness.recall(key);
         }
-        if forgotten {
-            self.refused.retain(|(other, _)| other != token);
+    }
+
+    /// The token is of no interest any more.
+    pub fn forget(&mut self, token: &HashedToken) {
+        if let Some(open) = &mut self.open {
+            open.scouting.forget(token);
+            open.witness.forget(token);
+            open.held.remove(token);
         }
+        self.refused.retain(|(other, _)| other != token);
     }
 
     /// When one that is turned away may come again.

@@ -2,8 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::token::HashedToken;
-use super::schedule::later;
+use super::{super::token::HashedToken, Key, schedule::later};
 
 /// So many of those that are turned away are told to come when the next scout may go; the rest hear of the end.
 const ON_CALL: usize = 3;
@@ -13,11 +12,11 @@ const REST: SignedDuration = SignedDuration::from_mins(5);
 const OTHERS_FIRST: SignedDuration = SignedDuration::from_secs(5);
 
 /// Who asks, and when the next may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scouting {
-    /// The scout on its way.
-    out: Option<HashedToken>,
-    /// The last one that came back.
+    /// The question on its way. A token may have many due: they are no scouts.
+    out: Option<Key>,
+    /// The token of the last one that came back.
     last: Option<HashedToken>,
     next: Timestamp,
     pause: SignedDuration,
@@ -53,38 +52,39 @@ impl Scouting {
         self.pause = self.pause.min(longest);
     }
 
-    /// True if this token may be the scout now, or is it already.
-    pub fn may(&self, token: &HashedToken, now: Timestamp) -> bool {
+    /// True if this question may be the scout now, or is it already.
+    pub fn may(&self, key: &Key, now: Timestamp) -> bool {
         match &self.out {
-            Some(out) => out == token,
-            None if self.last.as_ref() == Some(token) && self.turned_away > 0 => {
-                later(self.next, OTHERS_FIRST) <= now
-            }
+            Some(out) => out == key,
+            None if self.last == Some(key.0) && self.turned_away > 0 => later(self.next, OTHERS_FIRST) <= now,
             None => self.next <= now,
         }
     }
 
     /// Makes it the scout.
-    pub fn send(&mut self, token: HashedToken) {
-        self.out = Some(token);
+    pub fn send(&mut self, key: Key) {
+        self.out = Some(key);
     }
 
-    /// The scout came back, and its question did not end the trouble. The next one goes no sooner than the host wants.
-    pub fn came_back(&mut self, token: &HashedToken, until: Option<Timestamp>, now: Timestamp) {
-        if self.out.as_ref() != Some(token) {
+    /// The scout came back, and did not end the trouble. The next one goes no sooner than the host wants.
+    pub fn came_back(&mut self, key: &Key, until: Option<Timestamp>, now: Timestamp) {
+        if self.out.as_ref() != Some(key) {
             return;
         }
         self.next = later(now, self.pause).max(until.unwrap_or(Timestamp::MIN));
         self.pause = self.pause.saturating_mul(2).min(self.longest);
-        self.last = self.out.take();
+        self.last = self.out.take().map(|(token, _)| token);
         (self.on_call, self.turned_away) = ([None; ON_CALL], 0);
     }
 
     /// The scout will not ask.
-    pub fn recall(&mut self, token: &HashedToken) {
-        if self.out.as_ref() == Some(token) {
-            self.out = None;
-        }
+    pub fn recall(&mut self, key: &Key) {
+        self.out.take_if(|out| out == key);
+    }
+
+    /// The same, whatever it asks about the token.
+    pub fn forget(&mut self, token: &HashedToken) {
+        self.out.take_if(|(scout, _)| scout == token);
     }
 
     /// When one that is turned away may try again: the first few when the next scout may go.

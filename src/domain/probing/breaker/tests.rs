@@ -13,9 +13,13 @@ fn token(number: usize) -> HashedToken {
     question_of(number, "a").hashed
 }
 
+fn key(number: usize) -> Key {
+    question_of(number, "a").key()
+}
+
 fn fail(breaker: &mut Breaker, reason: Reason, until: Option<i64>, second: i64) {
     let deferral = Deferral { reason, until: until.map(at), answer: None };
-    breaker.deferred(&token(1), deferral, speaks_of_host(reason, false), at(second));
+    breaker.deferred(&key(1), deferral, speaks_of_host(reason, false), at(second));
 }
 
 #[test]
@@ -40,7 +44,7 @@ fn three_failures_in_a_row_open_it_if_they_speak_of_the_host() {
         for number in 1..=3 {
             assert!(breaker.open().is_none(), "{reason:?}");
             let of_host = speaks_of_host(reason, account_known);
-            breaker.deferred(&token(number), Deferral::new(reason), of_host, at(0));
+            breaker.deferred(&key(number), Deferral::new(reason), of_host, at(0));
         }
         assert_eq!(breaker.open().is_some(), opens, "{reason:?} {account_known}");
     }
@@ -63,9 +67,9 @@ fn scouts_go_at_growing_pauses_and_an_answer_closes_it() {
     (0..3).for_each(|_| fail(&mut breaker, Reason::TimedOut, None, 0));
     let (mut pauses, mut last) = (Vec::new(), 0);
     for second in 1..2000 {
-        if breaker.lets(&token(1), at(second)) {
-            breaker.send(token(1));
-            assert!(!breaker.lets(&token(2), at(second)), "one at a time");
+        if breaker.lets(&key(1), at(second)) {
+            breaker.send(key(1));
+            assert!(!breaker.lets(&key(2), at(second)), "one at a time");
             fail(&mut breaker, Reason::ServerError, None, second);
             pauses.push(second - last);
             last = second;
@@ -73,7 +77,7 @@ fn scouts_go_at_growing_pauses_and_an_answer_closes_it() {
     }
     assert_eq!(pauses[..7], [10, 20, 30, 30, 30, 30, 30], "who mends it does not wait long");
     assert!(breaker.answered());
-    assert!(breaker.lets(&token(1), at(2000)) && breaker.lets(&token(2), at(2000)));
+    assert!(breaker.lets(&key(1), at(2000)) && breaker.lets(&key(2), at(2000)));
 }
 
 #[test]
@@ -81,7 +85,7 @@ fn a_pause_that_the_host_named_is_kept_and_failures_of_others_do_not_lengthen_it
     let mut breaker = Breaker::default();
     (0..3).for_each(|_| fail(&mut breaker, Reason::SecondaryRateLimited, Some(90), 0));
     (0..20).for_each(|_| fail(&mut breaker, Reason::SecondaryRateLimited, Some(90), 1));
-    assert!(!breaker.lets(&token(1), at(89)) && breaker.lets(&token(1), at(90)));
+    assert!(!breaker.lets(&key(1), at(89)) && breaker.lets(&key(1), at(90)));
 }
 
 #[test]
@@ -107,10 +111,10 @@ fn whoever_comes_for_the_next_scout_too_early_is_not_sent_to_rest() {
         }
     }
     // The last scout lets others go first, and comes again until it may.
-    breaker.send(token(1));
-    breaker.deferred(&token(1), Deferral::new(Reason::TimedOut), true, at(10));
+    breaker.send(key(1));
+    breaker.deferred(&key(1), Deferral::new(Reason::TimedOut), true, at(10));
     let mut second = 10;
-    while !breaker.lets(&token(1), at(second)) {
+    while !breaker.lets(&key(1), at(second)) {
         second = breaker.turn_away(&token(1), at(second)).unwrap().1.as_second() - T;
         assert!(second <= 60, "{second}");
     }
@@ -161,8 +165,8 @@ fn a_host_that_limits_everyone_is_asked_ever_more_rarely_and_one_that_is_down_th
     (0..3).for_each(|_| fail(&mut breaker, Reason::SecondaryRateLimited, None, 0));
     let (mut pauses, mut last) = (Vec::new(), 0);
     for second in 1..1500 {
-        if breaker.lets(&token(1), at(second)) {
-            breaker.send(token(1));
+        if breaker.lets(&key(1), at(second)) {
+            breaker.send(key(1));
             let reason = if second < 700 { Reason::SecondaryRateLimited } else { Reason::ConnectionRefused };
             fail(&mut breaker, reason, None, second);
             pauses.push(second - last);

@@ -14,6 +14,10 @@ fn token(number: usize) -> HashedToken {
     question_of(number, "a").hashed
 }
 
+fn key(number: usize) -> Key {
+    question_of(number, "a").key()
+}
+
 /// The meaning of these refusals: number of the token, second, whether it counts.
 fn refuse(incident: &mut Incident, refusals: &[(usize, i64, bool)]) -> Vec<Meaning> {
     let refused = |(number, second, counts): &(usize, i64, bool)| {
@@ -53,12 +57,12 @@ fn three_tokens_that_were_accepted_before_make_an_incident_and_nothing_less_does
 fn an_acceptance_of_a_held_token_ends_it_and_one_of_another_lets_the_others_go() {
     let mut incident = begun(&[(1, 0, true), (2, 5, true), (3, 9, true)]);
     assert_eq!(refuse(&mut incident, &[(4, 10, false)]), [Meaning::Held], "also what was never accepted");
-    assert!(!incident.lets(&token(9), at(11)), "the host has accepted nothing since");
-    assert!(incident.lets(&token(9), at(19)), "but for one at a time");
-    incident.send(token(9));
-    assert!(!incident.lets(&token(8), at(30)));
+    assert!(!incident.lets(&key(9), at(11)), "the host has accepted nothing since");
+    assert!(incident.lets(&key(9), at(19)), "but for one at a time");
+    incident.send(key(9));
+    assert!(!incident.lets(&key(8), at(30)));
     assert_eq!(incident.accepted(&token(9), at(31)), None);
-    assert!(incident.lets(&token(8), at(31)) && incident.lets(&token(7), at(31)), "others are free");
+    assert!(incident.lets(&key(8), at(31)) && incident.lets(&key(7), at(31)), "others are free");
     let released = incident.accepted(&token(2), at(40)).unwrap();
     assert_eq!(released.len(), 4);
     assert_eq!(incident.since(), None);
@@ -74,12 +78,12 @@ fn held_tokens_are_asked_about_one_at_a_time_in_turns_at_growing_pauses() {
             if *back > second {
                 continue;
             }
-            if !incident.lets(&token(number), at(second)) {
+            if !incident.lets(&key(number), at(second)) {
                 *back = incident.turn_away(&token(number), at(second)).unwrap().as_second() - T;
                 continue;
             }
-            incident.send(token(number));
-            assert!(!incident.lets(&token(number % 3 + 1), at(second)), "one at a time");
+            incident.send(key(number));
+            assert!(!incident.lets(&key(number % 3 + 1), at(second)), "one at a time");
             refuse(&mut incident, &[(number, second, true)]);
             asked.push((number, second - last));
             last = second;
@@ -104,10 +108,10 @@ fn it_ends_after_the_hold_at_the_latest() {
 #[test]
 fn a_forgotten_token_does_not_keep_the_scouts_waiting() {
     let mut incident = begun(&[(1, 0, true), (2, 0, true), (3, 0, true)]);
-    incident.send(token(1));
-    assert!(!incident.lets(&token(2), at(20)));
-    incident.recall(&token(1), true);
-    assert!(incident.lets(&token(2), at(20)));
+    incident.send(key(1));
+    assert!(!incident.lets(&key(2), at(20)));
+    incident.forget(&token(1));
+    assert!(incident.lets(&key(2), at(20)));
     assert_eq!(incident.accepted(&token(1), at(21)), None, "it is held no longer");
 }
 
@@ -115,6 +119,6 @@ fn a_forgotten_token_does_not_keep_the_scouts_waiting() {
 fn an_incident_ends_when_nobody_uses_the_tokens_any_more_that_it_holds() {
     let mut incident = begun(&[(1, 0, true), (2, 0, true), (3, 0, true)]);
     assert!(incident.lapse(&LIMITS, at(1)).is_none());
-    (1..=3).for_each(|number| incident.recall(&token(number), true));
+    (1..=3).for_each(|number| incident.forget(&token(number)));
     assert!(incident.lapse(&LIMITS, at(2)).is_some() && incident.since().is_none());
 }

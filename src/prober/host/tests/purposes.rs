@@ -44,3 +44,24 @@ fn purposes_say_nothing_about_the_host_and_git_takes_few_places() {
     let Step::Ask(due) = world.state.step(at(100)).0 else { panic!("the API is asked") };
     assert_eq!(due.question.probe, Probe::Identity);
 }
+
+#[test]
+fn a_host_in_trouble_is_asked_one_question_at_a_time_however_many_are_due_about_one_token() {
+    let mut world = World::new(LIMITS_OF_TESTS, |_, _| accepts(1));
+    for number in 0..3 {
+        world.state.ask(question_of(number, "a"), at(0));
+        answers(&mut world, 0, defers(Reason::TimedOut));
+    }
+    assert!(world.state.admission.breaker().open().is_some());
+    let purpose = |number| purpose_of(9, Probe::repository(&format!("acme/app-{number}")));
+    let taken = (0..64).filter(|number| world.state.ask(purpose(*number), at(20)).0 == Asked::Pending);
+    assert_eq!(taken.count(), 1);
+    assert_eq!(world.state.ask(purpose(0), at(20)).0, Asked::Pending, "it waits already");
+    let Step::Ask(due) = world.state.step(at(20)).0 else { panic!("the scout goes") };
+    assert!(matches!(world.state.step(at(20)).0, Step::Wait(_)), "and nothing else");
+    assert!(matches!(world.state.ask(purpose(1), at(21)).0, Asked::NotNow(_)));
+    let held = Answer::Proof(crate::domain::proof::Proof::Held(Default::default()));
+    world.state.answered(&due.question, Exchange::of(at(21), at(21), Reply::Answer(held)));
+    assert!(world.state.admission.breaker().open().is_none());
+    assert_eq!(world.state.ask(purpose(1), at(21)).0, Asked::Pending);
+}
