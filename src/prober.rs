@@ -241,6 +241,19 @@ impl Prober {
         host.ask(question, now)
     }
 
+    /// Why [`Prober::ask`] would not take a question of this namespace and urgency, if too many others wait. Who asks this first need
+    /// not have the token.
+    pub fn busy(
+        &self,
+        subject: &Subject,
+        probe: Probe,
+        urgency: Urgency,
+        namespace: &str,
+        now: Timestamp,
+    ) -> Option<Deferral> {
+        self.host(&subject.host)?.busy(&(subject.token, probe), namespace, urgency, now)
+    }
+
     /// Counts a failed login that the process before had with this host, and whether a second one was to confirm it.
     pub fn remember(&self, host: &str, login: FailedLogin, is_unconfirmed: bool, now: Timestamp) {
         if let Some(host) = self.host(host) {

@@ -186,6 +186,11 @@ impl Deferral {
         Deferral { reason, until: None, answer: None }
     }
 
+    /// True if the host was not asked since others go first: nothing was tried.
+    pub const fn is_of_queue(self) -> bool {
+        matches!(self.reason, Reason::HostBusy)
+    }
+
     /// True if the host is down in one way or another. The ways change from try to try; the first one is told.
     ///
     /// A certificate that is not accepted is none of these ways: it stays until a person acts, who must be told.

@@ -23,7 +23,7 @@ use crate::{
         answer::{Deferral, Reply},
         probe::Probe,
         probing::{
-            Limits, Question,
+            Key, Limits, Question, Urgency,
             admission::{HostState, Step},
             logins::FailedLogin,
         },
@@ -95,9 +95,21 @@ impl Host {
                 }
                 self.wake.notify_one();
             }
-            Asked::NotNow(_) => self.tell(changed),
+            Asked::NotNow(_) => {}
         }
+        self.tell(changed);
         asked
+    }
+
+    /// Why no question of this namespace and urgency can wait, if so.
+    pub(super) fn busy(
+        &self,
+        key: &Key,
+        namespace: &str,
+        urgency: Urgency,
+        now: Timestamp,
+    ) -> Option<Deferral> {
+        self.lock().admission.busy(key, namespace, urgency, now).map(|busy| busy.deferral)
     }
 
     /// Counts a failed login of the process before.

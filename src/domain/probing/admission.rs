@@ -15,7 +15,7 @@ use super::{
         probe::Probe,
         token::HashedToken,
     },
-    Key, Limits, Question,
+    Key, Limits, Question, Urgency,
     breaker::{self, Breaker},
     budget::{Accounts, Rate, Spent},
     clock::Clock,
@@ -126,14 +126,24 @@ impl Admission {
         self.asking.len().saturating_add(self.queue.len())
     }
 
-    /// Lets a question wait, or tells why it may not.
-    pub fn push(&mut self, question: Question, now: Timestamp) -> Result<(), Box<NotNow>> {
+    /// Why no question of this namespace and urgency can wait, if so: too many others do.
+    pub fn busy(&self, key: &Key, namespace: &str, urgency: Urgency, now: Timestamp) -> Option<NotNow> {
+        let is_busy = !self.is_pending(key) && !self.queue.has_room(namespace, urgency);
+        is_busy.then(|| NotNow::until(Reason::HostBusy, later(now, WHEN_FULL)))
+    }
+
+    /// Lets a question wait, or tells why it may not. Gives those that wait no longer since it takes their place.
+    pub fn push(
+        &mut self,
+        question: Question,
+        now: Timestamp,
+    ) -> Result<Vec<(Question, NotNow)>, Box<NotNow>> {
         let key = question.key();
         if self.asking.contains(&key) || self.queue.holds(&key, question.urgency) {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        if self.queue.is_full() && !self.queue.contains(&key) {
-            return Err(NotNow::until(Reason::HostBusy, later(now, WHEN_FULL)).into());
+        if let Some(busy) = self.busy(&key, &question.namespace, question.urgency, now) {
+            return Err(busy.into());
         }
         if !question.accepted_before {
             self.logins.want(&question, now);
@@ -141,12 +151,34 @@ impl Admission {
         if let Gate::NotNow(why) = self.gate(&question, now) {
             return Err(why.into());
         }
+        let turned_away = self.make_room(&question, now);
         if question.probe.is_of_api() {
             self.breaker.send(key.clone());
             self.incident.send(key);
         }
         self.queue.push(question, now);
-        Ok(())
+        Ok(turned_away)
+    }
+
+    /// Takes the question out that gives way to this one, if the queue is full.
+    fn make_room(&mut self, question: &Question, now: Timestamp) -> Vec<(Question, NotNow)> {
+        if !self.queue.is_full() || self.queue.contains(&question.key()) {
+            return Vec::new();
+        }
+        let last = self.queue.make_room(&question.namespace, question.urgency);
+        let busy = NotNow::until(Reason::HostBusy, later(now, WHEN_FULL));
+        let turned_away: Vec<_> = last.into_iter().map(|last| (last, busy)).collect();
+        self.recall(&turned_away);
+        turned_away
+    }
+
+    /// Those that wait no longer are no scouts.
+    fn recall(&mut self, turned_away: &[(Question, NotNow)]) {
+        for (question, _) in turned_away.iter().filter(|(question, _)| question.probe.is_of_api()) {
+            let key = question.key();
+            self.breaker.recall(&key);
+            self.incident.recall(&key);
+        }
     }
 
     /// Counts a failed login of the process before.
@@ -176,11 +208,7 @@ impl Admission {
         let mut queue = std::mem::take(&mut self.queue);
         let (taken, turned_away) = queue.take(|question| self.gate(question, now));
         self.queue = queue;
-        for (question, _) in turned_away.iter().filter(|(question, _)| question.probe.is_of_api()) {
-            let key = question.key();
-            self.breaker.recall(&key);
-            self.incident.recall(&key);
-        }
+        self.recall(&turned_away);
         let Some(question) = taken else { return Turn { turned_away, step: Step::Wait(ends) } };
         self.points.spend(rate, now);
         if let Some(account) = question.account {

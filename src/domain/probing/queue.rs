@@ -2,6 +2,9 @@
 //!
 //! Every other question goes by urgency, and within each urgency one namespace after the other. The questions between them go one
 //! namespace after the other whatever their urgency, so that no tenant's many urgent questions keep another's from being asked.
+//! When it is full, a question takes the place of one of the namespace that has most.
+
+mod shares;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -12,8 +15,9 @@ use jiff::Timestamp;
 
 use super::super::{Reason, answer::Deferral, token::HashedToken};
 use super::{Key, Question, Urgency};
+use shares::Shares;
 
-/// More than this do not wait; who comes then is told to come again.
+/// More than this do not wait; whoever finds no place then is told to come again.
 pub const CAPACITY: usize = 4096;
 
 /// Whether a question may go.
@@ -58,6 +62,7 @@ pub struct Queue {
     turns: VecDeque<Arc<str>>,
     /// Whether the next question goes by the turns of the namespaces.
     by_turns: bool,
+    shares: Shares,
 }
 
 /// The questions of one urgency. The namespace in front is served next, and goes to the back then.
@@ -80,6 +85,20 @@ impl Queue {
     /// True if no other fits.
     pub fn is_full(&self) -> bool {
         self.len() >= CAPACITY
+    }
+
+    /// True if a question of this namespace and urgency may wait: there is room, or another one gives way.
+    pub fn has_room(&self, namespace: &str, urgency: Urgency) -> bool {
+        !self.is_full() || self.shares.gives_way(namespace, urgency).is_some()
+    }
+
+    /// Takes out the question that gives way to one of this namespace and urgency.
+    pub fn make_room(&mut self, namespace: &str, urgency: Urgency) -> Option<Question> {
+        let (from, least) = self.shares.gives_way(namespace, urgency)?;
+        let last = self.lanes.get_mut(least as usize)?.take_last(from)?;
+        self.waiting.remove(&last.key());
+        self.shares.remove(&last.namespace, last.urgency);
+        Some(last)
     }
 
     /// True if this question waits.
@@ -109,6 +128,7 @@ impl Queue {
         let since = self.waiting.get(&key).map_or(now, |(_, since)| *since);
         self.remove(&key);
         self.waiting.insert(key, (urgency, since));
+        self.shares.add(&question.namespace, urgency);
         if !self.turns.contains(&question.namespace) {
             self.turns.push_front(question.namespace.clone());
         }
@@ -133,6 +153,7 @@ impl Queue {
         }
         for question in taken.iter().chain(turned_away.iter().map(|(question, _)| question)) {
             self.waiting.remove(&question.key());
+            self.shares.remove(&question.namespace, question.urgency);
         }
         if self.waiting.is_empty() {
             // What a burst of questions took is given back.
@@ -157,7 +178,9 @@ impl Queue {
     /// Takes the question out.
     pub fn remove(&mut self, key: &Key) -> Option<Question> {
         let (urgency, _) = self.waiting.remove(key)?;
-        self.lanes.get_mut(urgency as usize)?.remove(key)
+        let removed = self.lanes.get_mut(urgency as usize)?.remove(key)?;
+        self.shares.remove(&removed.namespace, urgency);
+        Some(removed)
     }
 }
 
@@ -207,6 +230,14 @@ impl Lane {
         let taken = first(questions, gate, turned_away);
         self.namespaces.retain(|(_, questions)| !questions.is_empty());
         taken
+    }
+
+    /// The question of the namespace that came last.
+    fn take_last(&mut self, namespace: &Arc<str>) -> Option<Question> {
+        let (_, questions) = self.namespaces.iter_mut().find(|(known, _)| known == namespace)?;
+        let last = questions.pop_back();
+        self.namespaces.retain(|(_, questions)| !questions.is_empty());
+        last
     }
 
     fn remove(&mut self, key: &Key) -> Option<Question> {

@@ -11,6 +11,7 @@ use crate::{
         probing::{
             Limits, Question, Urgency,
             admission::{Admission, Effect, Metadata, Step},
+            queue::NotNow,
             schedule,
         },
         token::HashedToken,
@@ -78,9 +79,12 @@ impl State {
         question.accepted_before = entry.accepted_before;
         question.condemned |= entry.refused().is_some_and(|refused| refused.is_believed());
         question.account = entry.account().or(question.account);
-        let Err(why) = self.admission.push(question, now) else {
-            self.unseen.get_or_insert(now);
-            return (Asked::Pending, Vec::new());
+        let why = match self.admission.push(question, now) {
+            Ok(turned_away) => {
+                self.unseen.get_or_insert(now);
+                return (Asked::Pending, self.turned_away(turned_away, now));
+            }
+            Err(why) => why,
         };
         if probe != Probe::Identity {
             let news = self.ledger.open(token).turn_away(&probe, why.keep.unwrap_or(why.deferral), now);
@@ -138,18 +142,7 @@ impl State {
             changed.extend(self.ledger.deferred());
         }
         let next = self.admission.next(now);
-        for (question, why) in next.turned_away {
-            match (why.keep, self.ledger.get_mut(&question.hashed)) {
-                (_, Some(entry)) if question.probe != Probe::Identity => {
-                    entry.turn_away(&question.probe, why.keep.unwrap_or(why.deferral), now);
-                }
-                (Some(keep), Some(entry)) => {
-                    entry.defer(keep, now);
-                }
-                _ => {}
-            }
-            changed.push(question.hashed);
-        }
+        changed.extend(self.turned_away(next.turned_away, now));
         self.unseen = None;
         let todo = match next.step {
             Step::Ask(question) => {
@@ -163,6 +156,24 @@ impl State {
             }
         };
         (todo, changed)
+    }
+
+    /// Keeps why these wait no longer; gives their tokens.
+    fn turned_away(&mut self, questions: Vec<(Question, NotNow)>, now: Timestamp) -> Vec<HashedToken> {
+        let mut changed = Vec::new();
+        for (question, why) in questions {
+            match (why.keep, self.ledger.get_mut(&question.hashed)) {
+                (_, Some(entry)) if question.probe != Probe::Identity => {
+                    entry.turn_away(&question.probe, why.keep.unwrap_or(why.deferral), now);
+                }
+                (Some(keep), Some(entry)) => {
+                    entry.defer(keep, now);
+                }
+                _ => {}
+            }
+            changed.push(question.hashed);
+        }
+        changed
     }
 
     /// A refusal is confirmed over a new connection: a broken node behind a kept one would repeat itself.

@@ -1,5 +1,6 @@
 #![expect(clippy::arithmetic_side_effects, reason = "instants of a test are small")]
 
+mod full;
 mod limits;
 mod purposes;
 mod refusals;

@@ -7,9 +7,10 @@ use super::{Observed, Observer};
 use crate::{
     api::StatusDigest,
     domain::{
-        Reason, Verdict,
+        Verdict,
+        answer::Deferral,
         decide::{Acceptances, Heard, Host, Observation},
-        knowledge::{Deferred, Knowledge},
+        knowledge::{Deferred, Knowledge, Proven},
         probe::Probe,
         probing::{Subject, Urgency, schedule::later},
         requirement::Requirement,
@@ -164,6 +165,14 @@ impl Observer<'_> {
     }
 
     pub(super) async fn ask(&mut self, observed: &mut Observed) {
+        let (subject, seen) = (self.watched().subject.clone(), &observed.seen);
+        let (urgency, namespace) = (self.urgency(seen), self.connection.key.namespace());
+        let prober = &self.ctx.prober;
+        let busy = |subject| prober.busy(subject, Probe::Identity, urgency, namespace, seen.now);
+        // The source is read only where the question may wait.
+        if let Some(deferral) = subject.as_ref().filter(|_| seen.bytes.is_none()).and_then(busy) {
+            return self.keep_not_now(observed, deferral);
+        }
         self.bytes(observed).await;
         let (Some(token), Some(subject)) = (observed.seen.bytes.clone(), self.watched().subject.clone())
         else {
@@ -176,13 +185,7 @@ impl Observer<'_> {
         if !requested && !observed.seen.is_due() {
             return;
         }
-        let urgency = match self.urgency(&observed.seen) {
-            Urgency::Dubious => Urgency::Dubious,
-            _ if requested => Urgency::New,
-            // It is to take over.
-            _ if observed.seen.distrusted_before.is_some() && !self.is_in_use() => Urgency::New,
-            urgency => urgency,
-        };
+        let urgency = self.urgency(&observed.seen);
         let knowledge = &observed.seen.knowledge;
         let asker = Asker {
             namespace: self.connection.key.namespace(),
@@ -211,20 +214,24 @@ impl Observer<'_> {
                     self.record.rare.asked_on_request = Some(observed.seen.now.into());
                 }
             }
-            Asked::NotNow(deferral) => {
-                observed.seen.not_before = deferral.until;
-                // A busy host is news only about a token of which nothing is known.
-                let is_known = knowledge.grant.is_some() || knowledge.refused.is_some();
-                if deferral.reason != Reason::HostBusy || !is_known {
-                    let since = whole_seconds(observed.seen.now);
-                    self.watched_mut()
-                        .not_now
-                        .get_or_insert_with(|| Box::new(Deferred::first(deferral, since)))
-                        .deferral = deferral;
-                }
-                self.recall(&mut observed.seen);
-            }
+            Asked::NotNow(deferral) => self.keep_not_now(observed, deferral),
         }
+    }
+
+    /// Keeps why the question is not taken, and when to come again.
+    fn keep_not_now(&mut self, observed: &mut Observed, deferral: Deferral) {
+        observed.seen.not_before = deferral.until;
+        let knowledge = &observed.seen.knowledge;
+        // A busy host is news only about a token of which nothing is known.
+        let is_known = knowledge.grant.is_some() || knowledge.refused.is_some();
+        if !deferral.is_of_queue() || !is_known {
+            let since = whole_seconds(observed.seen.now);
+            self.watched_mut()
+                .not_now
+                .get_or_insert_with(|| Box::new(Deferred::first(deferral, since)))
+                .deferral = deferral;
+        }
+        self.recall(&mut observed.seen);
     }
 
     /// Asks what else is due: whether the token serves its purposes.
@@ -251,13 +258,7 @@ impl Observer<'_> {
         };
         let mut is_pending = false;
         for probe in due {
-            let proven = knowledge.proofs.get(&probe);
-            let urgency = match proven.map(|proven| (proven.deferred.is_some(), proven.doubted.is_some())) {
-                None => Urgency::New,
-                Some((_, true)) => Urgency::Confirm,
-                Some((true, false)) => Urgency::Retry,
-                Some((false, false)) => Urgency::Routine,
-            };
+            let urgency = urgency_of_proof(knowledge.proofs.get(&probe));
             let asked = self.ctx.prober.ask(token.clone(), &subject, probe, urgency, &asker, now);
             is_pending |= asked == Asked::Pending;
         }
@@ -281,15 +282,40 @@ impl Observer<'_> {
         let before = self.connection.status.as_ref().and_then(|status| status.token);
         let rotated =
             self.is_in_use() && before.is_some_and(|before| token.is_none_or(|token| before != token.hashed));
-        match (knowledge.grant.is_some(), knowledge.refused.is_some(), knowledge.deferred.is_some()) {
-            (false, _, _) if is_dubious => Urgency::Dubious,
-            (_, true, _) => Urgency::Confirm,
-            (_, _, true) => Urgency::Retry,
-            (true, _, _) => Urgency::Routine,
-            (false, false, false) if rotated => Urgency::Rotated,
-            (false, false, false) => Urgency::New,
+        match urgency_of_identity(knowledge, is_dubious, rotated) {
+            Urgency::Dubious => Urgency::Dubious,
+            _ if self.is_request_due(seen) => Urgency::New,
+            // It is to take over.
+            _ if seen.distrusted_before.is_some() && !self.is_in_use() => Urgency::New,
+            urgency => urgency,
         }
     }
+}
+
+/// A question that waited for others to go first was not asked, and is as urgent as it was.
+fn urgency_of_identity(knowledge: &Knowledge, is_dubious: bool, is_rotated: bool) -> Urgency {
+    let is_retry = is_retry(knowledge.deferred);
+    match (knowledge.grant.is_some(), knowledge.refused.is_some(), is_retry) {
+        (false, _, _) if is_dubious => Urgency::Dubious,
+        (_, true, _) => Urgency::Confirm,
+        (_, _, true) => Urgency::Retry,
+        (true, _, _) => Urgency::Routine,
+        (false, false, false) if is_rotated => Urgency::Rotated,
+        (false, false, false) => Urgency::New,
+    }
+}
+
+fn urgency_of_proof(proven: Option<&Proven>) -> Urgency {
+    match proven {
+        Some(proven) if proven.doubted.is_some() => Urgency::Confirm,
+        Some(proven) if is_retry(proven.deferred) => Urgency::Retry,
+        Some(proven) if proven.last.is_some() => Urgency::Routine,
+        _ => Urgency::New,
+    }
+}
+
+fn is_retry(deferred: Option<Deferred>) -> bool {
+    deferred.is_some_and(|deferred| !deferred.deferral.is_of_queue())
 }
 
 /// What is to be asked now about the purposes of the token, as far as there is room for it.
@@ -318,3 +344,6 @@ fn remembered(
     let knowledge = status?.knowledge(subject.token, &subject.host, demanded);
     (knowledge != Knowledge::default()).then(|| Box::new(knowledge))
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,3 +130,49 @@ fn a_question_that_becomes_more_urgent_has_waited_since_it_came() {
     queue.take(|_| Gate::Go);
     assert_eq!(waiting(&queue, Urgency::Confirm), (0, None));
 }
+
+#[test]
+fn in_a_full_queue_the_namespace_with_most_gives_way_and_else_what_is_less_urgent() {
+    use Urgency::{Confirm, New, Retry, Routine};
+    let crowd = [(1, "a", New), (2, "a", Routine), (3, "a", Routine), (4, "b", Routine), (5, "b", Retry)];
+    let rows = [
+        ("a newcomer takes the last of those that have most", "c", Routine, Some(3)),
+        ("one of as many takes a place of its own", "a", Retry, Some(3)),
+        ("no less urgent one of its own", "a", Routine, None),
+        ("one less, and its own first", "b", Confirm, Some(4)),
+        ("one less, and no less urgent one", "b", Routine, None),
+    ];
+    for (name, namespace, urgency, expected) in rows {
+        let mut queue = queue(&crowd);
+        assert_eq!(queue.shares.gives_way(namespace, urgency).is_some(), expected.is_some(), "{name}");
+        assert_eq!(queue.make_room(namespace, urgency).as_ref().map(number), expected, "{name}");
+        assert_eq!(queue.len(), if expected.is_some() { 4 } else { 5 }, "{name}");
+    }
+}
+
+#[test]
+fn those_that_gave_way_and_come_again_do_not_push_each_other_out_for_ever() {
+    let question = |number: usize| Question {
+        urgency: Urgency::ALL[number.div_euclid(7) % Urgency::ALL.len()],
+        ..question_of(number, ["a", "b", "c", "d", "e"][(number % 16).ilog2() as usize])
+    };
+    let mut queue = Queue::default();
+    let mut coming: VecDeque<_> = (1..200_usize).filter(|number| number % 16 > 0).collect();
+    let mut exchanges = 0_usize;
+    while let Some(number) = coming.pop_front() {
+        let next = question(number);
+        if queue.len() >= 40 {
+            let Some(last) = queue.make_room(&next.namespace, next.urgency) else { continue };
+            // It comes again at once.
+            coming.push_back(super::tests::number(&last));
+            exchanges = exchanges.saturating_add(1);
+        }
+        queue.push(next, at(0));
+    }
+    assert!((1..1000).contains(&exchanges), "{exchanges}");
+    assert_eq!(queue.len(), 40);
+    let shares = queue.shares.sizes();
+    assert!(shares.iter().all(|count| (7..=10).contains(count)), "{shares:?}");
+    while let (Some(_), _) = queue.take(|_| Gate::Go) {}
+    assert_eq!(queue.shares.sizes(), Vec::<usize>::new());
+}
