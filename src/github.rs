@@ -37,6 +37,7 @@ use crate::{
     },
     settings::{self, Host, Settings},
 };
+pub use headers::NotBefore;
 pub use identity::interpret;
 pub use proof::{by_sight, interpret as interpret_proof, rests_on_sight};
 pub use response::Response;
@@ -84,6 +85,8 @@ pub struct Exchange {
     pub reply: Reply,
     /// The host's clock, to the second; `None` if the response has no mark of GitHub, since an edge's clock is not GitHub's.
     pub date: Option<Timestamp>,
+    /// When the host wants to be asked again, if it named that.
+    pub not_before: Option<NotBefore>,
     /// The hourly budget; `None` as for `date`, and where the host has none.
     pub limit: Option<RateLimit>,
     /// How many requests there were beside the first: where a repository has moved to, or whether the token sees it.
@@ -168,6 +171,9 @@ impl Github {
         if !hidden.is_empty() {
             tracing::debug!(host, organizations = ?hidden, "single sign-on leaves out organizations");
         }
+        // That of the response that the reply comes from.
+        let told = seen.as_ref().map_or(&response, |(_, seen)| seen);
+        let not_before = headers::not_before(&told.headers);
         let mut reply = match probe {
             Probe::Identity => without_echo(interpret(token.kind(), &response, answered), token),
             probe => {
@@ -182,6 +188,7 @@ impl Github {
             answered,
             reply,
             date: marked.and_then(headers::date),
+            not_before,
             limit: marked.and_then(headers::rate_limit),
             further,
             hidden,
@@ -271,7 +278,16 @@ impl Lines {
 impl Exchange {
     /// One of which nothing but the reply is told.
     pub const fn of(at: Timestamp, answered: Timestamp, reply: Reply) -> Self {
-        Exchange { at, answered, reply, date: None, limit: None, further: 0, hidden: Vec::new() }
+        Exchange {
+            at,
+            answered,
+            reply,
+            date: None,
+            not_before: None,
+            limit: None,
+            further: 0,
+            hidden: Vec::new(),
+        }
     }
 
     /// One line for each question, however many requests it took. By the hash it says about which token it is, as statuses do.

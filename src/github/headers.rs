@@ -92,21 +92,36 @@ pub(super) fn nothing_remains(headers: &HeaderMap) -> bool {
     text(headers, "x-ratelimit-remaining") == Some("0")
 }
 
-/// When GitHub wants to be asked again, by our clock: from `Retry-After`, else from the end of the window if it is spent.
-/// From one second to one hour from now, whatever the header says.
-pub(super) fn not_before(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
-    let github_now = date(headers).unwrap_or(now);
-    let wait = retry_after(headers, github_now).or_else(|| {
-        let reset: i64 =
-            text(headers, "x-ratelimit-reset").filter(|_| nothing_remains(headers))?.parse().ok()?;
-        Some(reset.saturating_sub(github_now.as_second()))
-    })?;
-    now.checked_add(SignedDuration::from_secs(wait.max(1)).min(RateLimit::LONGEST)).ok()
+/// When a host wants to be asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotBefore {
+    /// After so many seconds.
+    After(i64),
+    /// At this second since 1970, by the host's clock.
+    At(i64),
 }
 
-fn retry_after(headers: &HeaderMap, github_now: Timestamp) -> Option<i64> {
+impl NotBefore {
+    /// The instant by our clock, where it is `host_now` by the host's: from one second to one hour from now, whatever the host says.
+    pub fn instant(self, host_now: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        let wait = match self {
+            NotBefore::After(seconds) => seconds,
+            NotBefore::At(second) => second.saturating_sub(host_now.as_second()),
+        };
+        now.checked_add(SignedDuration::from_secs(wait.max(1)).min(RateLimit::LONGEST)).ok()
+    }
+}
+
+/// When GitHub wants to be asked again: from `Retry-After`, else from the end of the window if it is spent.
+pub(super) fn not_before(headers: &HeaderMap) -> Option<NotBefore> {
+    let reset = || text(headers, "x-ratelimit-reset").filter(|_| nothing_remains(headers))?.parse().ok();
+    retry_after(headers).or_else(|| reset().map(NotBefore::At))
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<NotBefore> {
     let value = text(headers, "retry-after")?;
-    value.parse().ok().or_else(|| Some(http_date(value)?.as_second().saturating_sub(github_now.as_second())))
+    let seconds = value.parse().ok().map(NotBefore::After);
+    seconds.or_else(|| Some(NotBefore::At(http_date(value)?.as_second())))
 }
 
 fn http_date(text: &str) -> Option<Timestamp> {
@@ -286,7 +301,9 @@ mod tests {
             ("nothing", vec![], None),
         ];
         for (name, lines, expected) in rows {
-            let until = not_before(&headers(&lines), now);
+            let headers = headers(&lines);
+            let host_now = date(&headers).unwrap_or(now);
+            let until = not_before(&headers).and_then(|end| end.instant(host_now, now));
             assert_eq!(until.map(|until| until.as_second() - now.as_second()), expected, "{name}");
         }
     }

@@ -88,9 +88,12 @@ pub(super) fn limit(response: &Response, said: &ErrorBody) -> Option<Reason> {
     said.names(&["login attempt exceeded", "login attempts exceeded"]).then_some(Reason::LoginLocked)
 }
 
-/// A limit, with its end if the response names one.
+/// A limit, with its end if the response names one, by its own date. Who knows the host's clock computes the end anew.
 pub(super) fn limited(reason: Reason, response: &Response, now: Timestamp) -> Reply {
-    Reply::Deferral(Deferral { until: headers::not_before(&response.headers, now), ..Deferral::new(reason) })
+    let host_now = headers::date(&response.headers).unwrap_or(now);
+    let end = headers::not_before(&response.headers);
+    let until = end.and_then(|end| end.instant(host_now, now));
+    Reply::Deferral(Deferral { until, ..Deferral::new(reason) })
 }
 
 /// No answer, for this reason.

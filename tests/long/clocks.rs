@@ -172,3 +172,28 @@ async fn a_spent_limit_of_an_answer_with_a_date_long_ago_ends_within_its_hour() 
     until_asked(&world.github, "ci", asked + 3).await;
     ours.ready("ci", "True", "Ready").await;
 }
+
+#[tokio::test]
+async fn a_wrong_date_on_a_limit_makes_it_neither_longer_nor_shorter() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let operator = world.operator().await;
+    for (name, hours) in [("behind", -400 * 24), ("ahead", 400 * 24)] {
+        ours.secret(name, &world.github.token(NewToken::classic(name, name))).await;
+        ours.connection(name, json!({ "interval": "10s" })).await;
+        ours.ready(name, "True", "Ready").await;
+        world.github.date_offset(SignedDuration::from_hours(hours));
+        let ends = in_(25);
+        world.github.limit(name, 0, ends);
+        let before = questions(&world.github, name).len();
+        until_asked(&world.github, name, before + 1).await;
+        operator.until_logged("the date of an answer is wrong").await;
+        world.github.date_offset(SignedDuration::ZERO);
+        let refused = questions(&world.github, name)[before];
+        assert_eq!(refused.1, Some(403), "{name}");
+        until_asked(&world.github, name, before + 2).await;
+        let next = questions(&world.github, name)[before + 1];
+        assert!(next.0 >= ends, "{name}: asked again at {}, and the limit ends at {ends}", next.0);
+        assert_eq!(next.1, Some(200), "{name}");
+    }
+}

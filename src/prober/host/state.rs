@@ -187,7 +187,7 @@ impl State {
     }
 
     /// Takes in what came of a question; gives the tokens of which something changed.
-    pub(super) fn answered(&mut self, question: &Question, exchange: Exchange) -> Vec<HashedToken> {
+    pub(super) fn answered(&mut self, question: &Question, mut exchange: Exchange) -> Vec<HashedToken> {
         let token = question.hashed;
         let entry = self.ledger.get(&token);
         let counts = entry.is_some_and(|entry| {
@@ -197,6 +197,10 @@ impl State {
                 && !entry.refused().is_some_and(|refused| refused.is_believed())
         });
         let github_now = self.admission.clock().at(exchange.date, exchange.answered);
+        if let (Reply::Deferral(deferral), Some(end)) = (&mut exchange.reply, exchange.not_before) {
+            // The reply goes by the date beside it, which may be wrong.
+            deferral.until = deferral.until.and_then(|_| end.instant(github_now, exchange.answered));
+        }
         let effect =
             self.admission.answered(question, &exchange.reply, metadata(&exchange, github_now), counts);
         let minimum = self.admission.limits().minimum_interval;
@@ -292,11 +296,9 @@ fn metadata(exchange: &Exchange, github_now: Timestamp) -> Metadata {
         let left = SignedDuration::from_secs(limit.reset.saturating_sub(github_now.as_second()));
         exchange.answered.checked_add(left.min(RateLimit::LONGEST)).ok()
     });
-    // The edge of a host that gives no answer has a clock of its own.
-    let date = exchange.date.filter(|_| matches!(exchange.reply, Reply::Answer(_)));
     Metadata {
         answered: exchange.answered,
-        date,
+        date: exchange.date,
         limit: limit.and_then(|limit| u32::try_from(limit.limit).ok()),
         spent_until,
         further: exchange.further,

@@ -11,14 +11,17 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::{super::ledger::Ledger, *};
-use crate::domain::{
-    answer::{Account, Answer, Expiry, Grant, RateLimit, Refusal},
-    knowledge::Knowledge,
-    probing::{
-        Subject, Urgency,
-        schedule::{Timing, due},
-        tests::{LIMITS_OF_TESTS, number, question_of},
+use crate::{
+    domain::{
+        answer::{Account, Answer, Expiry, Grant, RateLimit, Refusal},
+        knowledge::Knowledge,
+        probing::{
+            Subject, Urgency,
+            schedule::{Timing, due},
+            tests::{LIMITS_OF_TESTS, number, question_of},
+        },
     },
+    github::NotBefore,
 };
 
 const T: i64 = 1_772_366_400;

@@ -77,6 +77,37 @@ fn a_limit_that_an_answer_announces_is_kept() {
 }
 
 #[test]
+fn a_wrong_date_on_a_limit_makes_it_neither_longer_nor_shorter() {
+    let rows = [
+        ("no date", None, NotBefore::At(at(30).as_second()), 30, 0),
+        ("400 days behind", Some(-400 * DAY), NotBefore::At(at(30).as_second()), 30, 1),
+        ("400 days ahead", Some(400 * DAY), NotBefore::At(at(30).as_second()), 30, 1),
+        ("a minute ahead", Some(60), NotBefore::At(at(90).as_second()), 30, 0),
+        ("seconds need no date", Some(400 * DAY), NotBefore::After(60), 60, 1),
+        ("a reset 400 days ahead", Some(0), NotBefore::At(at(400 * DAY).as_second()), HOUR, 0),
+    ];
+    for (name, date, not_before, until, outliers) in rows {
+        let mut world = World::new(LIMITS_OF_TESTS, |_, _| accepts(1));
+        let question = |number| Question { account: Some(1), ..question_of(number, "a") };
+        world.state.ask(question(1), at(0));
+        let Step::Ask(due) = world.state.step(at(0)).0 else { panic!("it is asked") };
+        let by_its_own_date = date.map_or(at(0), at);
+        let reply = Reply::Deferral(Deferral {
+            until: not_before.instant(by_its_own_date, at(0)),
+            ..Deferral::new(Reason::RateLimited)
+        });
+        let not_before = Some(not_before);
+        let heard = Exchange { date: date.map(at), not_before, ..Exchange::of(at(0), at(0), reply) };
+        world.state.answered(&due.question, heard);
+        let limited = Deferral { until: Some(at(until)), ..Deferral::new(Reason::RateLimited) };
+        let known = world.state.snapshot(&due.question.hashed).unwrap().knowledge;
+        assert_eq!(known.deferred.map(|deferred| deferred.deferral), Some(limited), "{name}");
+        assert_eq!(world.state.ask(question(2), at(0)).0, Asked::NotNow(limited), "{name}: of the account");
+        assert_eq!(world.state.admission.clock().outliers(), outliers, "{name}");
+    }
+}
+
+#[test]
 fn a_wrong_date_is_counted_and_moves_nothing() {
     let mut world = World::new(LIMITS_OF_TESTS, |_, _| accepts(1));
     for (number, date) in [3, 3, 400 * DAY, 3].into_iter().enumerate() {
