@@ -125,5 +125,5 @@ async fn annotations_of_other_secrets_are_not_held() {
         mib(watched.rss)
     );
     let grown = watched.peak.saturating_sub(before.peak);
-    assert!(grown <= 14 << 20, "68 MiB of annotations raise the peak by {:.1} MiB", mib(grown));
+    assert!(grown <= 4 << 20, "68 MiB of annotations raise the peak by {:.1} MiB", mib(grown));
 }

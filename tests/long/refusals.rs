@@ -210,18 +210,26 @@ async fn many_tokens_that_are_really_revoked_are_condemned_after_the_incident() 
     let world = World::start().await;
     let ours = Tenant::of(&world, NAMESPACE);
     let operator = world.operator_with_settings(&(world.settings() + "incidentHold: 1m\n")).await;
-    let names: Vec<_> = (0..6).map(|number| format!("bot-{number}")).collect();
-    for name in &names {
-        ours.secret(name, &world.github.token(NewToken::classic(name, name))).await;
-        ours.connection(name, json!({})).await;
-        ours.ready(name, "True", "Ready").await;
+    let theirs = Tenant::new(&world, "team-b").await;
+    let names: Vec<_> = (0..20).map(|number| format!("bot-{number}")).collect();
+    let tenants = || names.iter().zip([ours, theirs].into_iter().cycle());
+    // One in three, of either tenant.
+    let publishes = |name: &str| names.iter().step_by(3).any(|other| other == name);
+    for (name, tenant) in tenants() {
+        tenant.secret(name, &world.github.token(NewToken::classic(name, name))).await;
+        let publish = [json!({ "secretName": format!("{name}-out"), "format": "Opaque" })];
+        let outputs = if publishes(name) { &publish[..] } else { &[] };
+        tenant.connection(name, json!({ "onInvalid": "Withdraw", "publish": outputs })).await;
+    }
+    for (name, tenant) in tenants() {
+        tenant.ready(name, "True", "Ready").await;
     }
     names.iter().for_each(|name| world.github.revoke(name));
     operator.until_logged("the host refuses tokens that it accepted before").await;
     let began = jiff::Timestamp::now();
-    for name in &names {
+    for (name, tenant) in tenants() {
         let condemned = |seen: &GithubPatConnection| is_so(seen, "Ready", "False", "BadCredentials");
-        let status = ours.until_within(Duration::from_secs(240), name, condemned).await.status.unwrap();
+        let status = tenant.until_within(Duration::from_secs(240), name, condemned).await.status.unwrap();
         let said = status.condition("Ready").unwrap().last_transition_time.0.duration_since(began);
         eprintln!("{name}: condemned {said:#} after the incident began");
         assert!(
@@ -229,6 +237,9 @@ async fn many_tokens_that_are_really_revoked_are_condemned_after_the_incident() 
             "{name}: condemned during the incident, after {said:#}"
         );
         assert_eq!(status.token.unwrap().refused.unwrap().count, 3, "{name}: by three refusals of its own");
+        // The third refusal came less than ten minutes after the first.
+        let stands = tenant.value(&format!("{name}-out"), "token").await.is_some();
+        assert_eq!(stands, publishes(name), "{name}: its output stands");
     }
     let failed = world.github.statistics().failed_logins;
     eprintln!("{failed} failed logins of {} tokens", names.len());
