@@ -11,7 +11,7 @@ pub mod logins;
 pub mod queue;
 pub mod schedule;
 pub mod scouting;
-pub mod unexplained;
+pub mod unanswered;
 
 use std::sync::Arc;
 

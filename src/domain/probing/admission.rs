@@ -23,7 +23,7 @@ use super::{
     logins::{FailedLogin, FailedLogins, Left},
     queue::{Gate, NotNow, Queue, earliest},
     schedule::later,
-    unexplained::Unexplained,
+    unanswered::Unanswered,
 };
 pub use state::HostState;
 
@@ -44,7 +44,7 @@ pub struct Admission {
     logins: FailedLogins,
     breaker: Breaker,
     incident: Incident,
-    unexplained: Unexplained,
+    unanswered: Unanswered,
     clock: Clock,
     /// When questions that were held back by a breaker or an incident became free last.
     released: Option<Timestamp>,
@@ -110,7 +110,7 @@ impl Admission {
             logins: FailedLogins::default(),
             breaker: Breaker::default(),
             incident: Incident::default(),
-            unexplained: Unexplained::default(),
+            unanswered: Unanswered::default(),
             clock: Clock::default(),
             released: None,
         }
@@ -189,7 +189,7 @@ impl Admission {
     /// Keeps what the process before heard last about a token that this one has not asked about.
     pub fn remember_deferral(&mut self, token: HashedToken, deferral: Deferral) {
         if deferral.is_unexplained() {
-            self.unexplained.remember(token, deferral.is_foreign());
+            self.unanswered.remember(token, deferral.is_foreign());
         }
     }
 
@@ -259,7 +259,7 @@ impl Admission {
                 effect.ends_trouble = self.breaker.answered();
                 let of = (question.probe == Probe::Identity).then_some(&question.hashed);
                 let is_asking = |token: &HashedToken| self.asking.contains(&(*token, Probe::Identity));
-                effect.brought_forward = self.unexplained.answered(of, is_asking, now);
+                effect.brought_forward = self.unanswered.answered(of, is_asking, now);
                 match answer {
                     // Only identity tells whether a token is good.
                     Answer::Proof(_) => self.incident.deferred(&key, None, now),
@@ -292,7 +292,7 @@ impl Admission {
         self.logins.set_back(now);
         self.breaker.set_back(now);
         self.incident.set_back(now);
-        self.unexplained.set_back(now);
+        self.unanswered.set_back(now);
         self.released = self.released.map(|at| at.min(now));
     }
 
@@ -311,7 +311,7 @@ impl Admission {
             self.breaker.forget(token);
         }
         self.incident.forget(token);
-        self.unexplained.forget(token);
+        self.unanswered.forget(token);
         self.logins.settle(token);
     }
 
@@ -356,12 +356,12 @@ impl Admission {
 
     /// How many tokens wait for an answer that says something, if the host has given none since.
     pub fn unanswered(&self) -> u32 {
-        self.unexplained.unanswered()
+        self.unanswered.count()
     }
 
     /// When the next question about the token was brought forward last.
     pub fn brought_forward(&self, token: &HashedToken) -> Option<Timestamp> {
-        self.unexplained.brought_forward(token)
+        self.unanswered.brought_forward(token)
     }
 
     /// Whether a question may go.
@@ -425,7 +425,7 @@ impl Admission {
         self.breaker.deferred(&key, deferral, of_host, now);
         self.incident.deferred(&key, deferral.until, now);
         if question.probe == Probe::Identity && deferral.is_unexplained() {
-            self.unexplained.heard(question.hashed, deferral.is_foreign());
+            self.unanswered.heard(question.hashed, deferral.is_foreign());
         }
         let is_limit = matches!(deferral.reason, Reason::RateLimited | Reason::SecondaryRateLimited);
         if let Some(account) = account.filter(|_| is_limit) {

@@ -17,7 +17,7 @@ const DOUBLED: u32 = 6;
 
 /// The tokens of one host that wait because of such answers.
 #[derive(Debug, Default)]
-pub struct Unexplained {
+pub struct Unanswered {
     of: HashMap<HashedToken, Waiting>,
     /// How many of them take turns.
     turns: u32,
@@ -48,7 +48,7 @@ impl Waiting {
     }
 }
 
-impl Unexplained {
+impl Unanswered {
     /// The clock was set back.
     pub fn set_back(&mut self, now: Timestamp) {
         for waiting in self.of.values_mut() {
@@ -108,7 +108,7 @@ impl Unexplained {
     }
 
     /// How many tokens take turns, if the host has answered nobody since the last of them came.
-    pub fn unanswered(&self) -> u32 {
+    pub fn count(&self) -> u32 {
         if self.is_due { self.turns } else { 0 }
     }
 
