@@ -151,6 +151,7 @@ fn a_test_of_an_alert_fails_where_its_expression_is_another() {
 }
 
 #[test]
+#[ignore = "runs promtool for each of many rules; .ci/long runs it"]
 fn a_test_of_an_alert_fails_where_its_threshold_or_its_switch_is_another() {
     let rows = [
         ("a token that ends", "GithubPatTokenExpiresCritical.threshold=1"),
@@ -221,6 +222,7 @@ fn what_could_never_fire_by_the_settings_is_no_alert() {
 }
 
 #[test]
+#[ignore = "runs helm for each alert; .ci/long runs it"]
 fn each_alert_can_be_switched_off_and_has_summary_cause_remedy_and_runbook() {
     let all = rules(&[]);
     let page = read("docs/alerts.md");
@@ -495,6 +497,7 @@ impl Prometheus {
 }
 
 #[tokio::test]
+#[ignore = "waits for the scrapes of a Prometheus; .ci/long runs it"]
 async fn a_prometheus_server_reads_the_operator_and_its_alerts_come_and_go() {
     let world = World::start().await;
     let ends = jiff::Timestamp::now().as_second() + 10 * 86_400;

@@ -72,6 +72,7 @@ fn rows() -> impl Iterator<Item = Numbered> {
 }
 
 #[tokio::test]
+#[ignore = "plays each row of a long table; .ci/long runs it"]
 async fn every_purpose_is_judged_as_its_row_says() {
     let world = World::start().await;
     let _operator = world.operator_with_settings(&settings(&world)).await;

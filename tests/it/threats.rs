@@ -54,20 +54,24 @@ fn names_of_tests() -> BTreeSet<String> {
     let long = read(".ci/long");
     let mut names = BTreeSet::new();
     for path in files.iter().filter(|path| path.extension().is_some_and(|end| end == "rs")) {
-        let words = if path.starts_with(root().join("tests/it")) { ignored(&long, "it") } else { Vec::new() };
-        names.extend(tests_of(&fs::read_to_string(path).unwrap(), &words));
+        let skipped = path.starts_with(root().join("tests/it")).then(|| skipped(&long, "it")).flatten();
+        names.extend(tests_of(&fs::read_to_string(path).unwrap(), skipped.as_deref()));
     }
     names
 }
 
-/// The words by which this script picks ignored tests of this suite.
-fn ignored<'a>(script: &'a str, suite: &str) -> Vec<&'a str> {
-    let start = format!("cargo test --test {suite} -- --ignored ");
-    script.lines().filter_map(|line| line.strip_prefix(&start)).flat_map(str::split_whitespace).collect()
+/// The words of the ignored tests of this suite that this script leaves out; `None` if it runs no ignored ones.
+fn skipped<'a>(script: &'a str, suite: &str) -> Option<Vec<&'a str>> {
+    let start = format!("cargo test --test {suite} -- --ignored");
+    let rest = script.lines().find_map(|line| line.strip_prefix(&start))?;
+    let (words, skips): (Vec<_>, Vec<_>) =
+        rest.split_whitespace().partition(|word| !word.starts_with("--skip"));
+    assert_eq!(words.len(), skips.len(), "each word is one that is left out: {rest}");
+    Some(words)
 }
 
-/// The names of its tests but for those that are ignored, unless one of these words is in them.
-fn tests_of(source: &str, words: &[&str]) -> Vec<String> {
+/// The names of its tests but for those that are ignored, unless all of these run but for those with such a word.
+fn tests_of(source: &str, skipped: Option<&[&str]>) -> Vec<String> {
     let mut names = Vec::new();
     let (mut is_test, mut is_ignored) = (false, false);
     for line in source.lines().map(str::trim) {
@@ -77,7 +81,8 @@ fn tests_of(source: &str, words: &[&str]) -> Vec<String> {
             is_ignored = true;
         } else if let Some(rest) = line.strip_prefix("async fn ").or_else(|| line.strip_prefix("fn ")) {
             let name = rest.split(['(', '<']).next().unwrap();
-            if is_test && (!is_ignored || words.iter().any(|word| name.contains(word))) {
+            let is_run = |skipped: &[&str]| !skipped.iter().any(|word| name.contains(word));
+            if is_test && (!is_ignored || skipped.is_some_and(is_run)) {
                 names.push(name.to_owned());
             }
             (is_test, is_ignored) = (false, false);
@@ -90,9 +95,10 @@ fn tests_of(source: &str, words: &[&str]) -> Vec<String> {
 fn only_what_is_marked_as_a_test_and_run_counts_as_one() {
     let source = "#[test]\nfn a() {}\n\nfn b() {}\n#[tokio::test(start_paused = true)]\n#[ignore = \"c\"]\nasync fn each_c() {}\n\
                   #[test]\n#[ignore]\nfn d() {}\n#[test]\nfn e() {}\n";
-    assert_eq!(tests_of(source, &[]), ["a", "e"]);
-    assert_eq!(tests_of(source, &["each", "other"]), ["a", "each_c", "e"]);
-    let script = "cargo test --test long\ncargo test --test it -- --ignored each_right other\n";
-    assert_eq!(ignored(script, "it"), ["each_right", "other"]);
-    assert_eq!((ignored(script, "long"), ignored("", "it")), (Vec::new(), Vec::new()));
+    assert_eq!(tests_of(source, None), ["a", "e"]);
+    assert_eq!(tests_of(source, Some(&["d", "other"])), ["a", "each_c", "e"]);
+    let script = "cargo test --test long\ncargo test --test it -- --ignored --skip one --skip other\n";
+    assert_eq!(skipped(script, "it"), Some(vec!["one", "other"]));
+    assert_eq!(skipped("cargo test --test it -- --ignored\n", "it"), Some(vec![]));
+    assert_eq!((skipped(script, "long"), skipped("", "it")), (None, None));
 }

@@ -70,6 +70,7 @@ fn seen(manifests: &[Value], objects: &BTreeMap<(&str, &str), &str>, folder: &Pa
 }
 
 #[tokio::test]
+#[ignore = "runs helm for each of many values; .ci/long runs it"]
 async fn the_pod_sees_authorities_and_client_certificates_where_its_settings_name_them() {
     let github = Simulator::start_mutual_tls().await.unwrap();
     let (ca, (certificate, key)) = (github.ca_pem().unwrap(), github.client_pem().unwrap());
@@ -176,6 +177,7 @@ fn a_host_or_sink_has_folders_that_no_other_one_ever_has() {
 }
 
 #[test]
+#[ignore = "runs helm for each of many values; .ci/long runs it"]
 fn authorities_come_from_one_place() {
     let rows = [
         (json!({ "configMap": { "name": "a" } }), "missing property 'key'"),

@@ -79,6 +79,7 @@ fn refusals(values: &Value, file: &Value) -> [Option<String>; 2] {
 }
 
 #[test]
+#[ignore = "runs helm for each of many values; .ci/long runs it"]
 fn helm_refuses_what_is_out_of_bounds_as_the_operator_does() {
     for range in RANGES {
         for wrong in [range.least - 1, range.most + 1] {
@@ -127,6 +128,7 @@ fn helm_takes_the_bounds_themselves() {
 }
 
 #[test]
+#[ignore = "runs helm for each of many values; .ci/long runs it"]
 fn helm_and_the_operator_agree_on_settings_that_contradict_each_other() {
     let host = |fields: Value| {
         let mut listed = fields.clone();
@@ -288,6 +290,7 @@ fn of_host(host: Value) -> (Value, Value) {
 }
 
 #[test]
+#[ignore = "runs helm for each of many values; .ci/long runs it"]
 fn helm_and_the_operator_agree_on_addresses_and_ports_in_urls() {
     let rows = [
         ("https://a", true),
@@ -348,6 +351,7 @@ fn helm_and_the_operator_agree_on_addresses_and_ports_in_urls() {
 }
 
 #[test]
+#[ignore = "runs helm for each of many values; .ci/long runs it"]
 fn helm_and_the_operator_agree_on_what_is_reached_without_the_proxy() {
     let rows = [
         ("*", true),

@@ -180,6 +180,7 @@ async fn until_told_of(world: &World, operator: &Operator, name: &str, words: &s
 }
 
 #[tokio::test]
+#[ignore = "starts an operator for each right; .ci/long runs it"]
 async fn each_right_that_is_taken_away_is_missed() {
     each_is_missed(MODES[0], 11).await;
 }

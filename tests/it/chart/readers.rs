@@ -91,6 +91,7 @@ async fn operator(world: &World, folder: &Path, address: &str) -> Operator {
 }
 
 #[tokio::test]
+#[ignore = "starts two replicas over TLS with rights of their own; .ci/long runs it"]
 async fn metrics_are_for_those_whom_the_api_server_lets_read_them_over_tls_and_probes_for_everybody() {
     let world = World::with(Options { audit: true, paged_lists: true, ..Options::default() }).await;
     for namespace in [RELEASE, "monitoring"] {

@@ -69,6 +69,7 @@ impl Cluster {
 }
 
 #[tokio::test]
+#[ignore = "installs and upgrades releases by helm; .ci/long runs it"]
 async fn an_upgrade_leaves_the_replicas_that_somebody_has_scaled() {
     let cluster = Cluster::with_release(&[]).await;
     assert_eq!(cluster.replicas().await, Some(2));
@@ -93,6 +94,7 @@ async fn an_upgrade_leaves_the_replicas_that_somebody_has_scaled() {
 }
 
 #[tokio::test]
+#[ignore = "installs and upgrades releases by helm; .ci/long runs it"]
 async fn who_turns_leader_election_off_or_on_gets_one_or_two_replicas() {
     let cluster = Cluster::with_release(&["--set", "settings.leaderElection=false"]).await;
     assert_eq!(cluster.replicas().await, Some(1));
@@ -110,6 +112,7 @@ async fn who_turns_leader_election_off_or_on_gets_one_or_two_replicas() {
 }
 
 #[tokio::test]
+#[ignore = "installs and upgrades releases by helm; .ci/long runs it"]
 async fn a_certificate_set_once_outlasts_upgrades_that_set_other_fields_and_hosts() {
     let github = Simulator::start_tls().await.unwrap();
     let directory = tempfile::tempdir().unwrap();
