@@ -51,7 +51,7 @@ use serde_json::{Value, json};
 
 pub(crate) use crate::release::{RELEASE, apply, rendered};
 use crate::{
-    release::{chart, helm, said, template},
+    release::{chart, helm, rendered_as, said, template},
     world::{NAMESPACE, SOON, World, from},
 };
 
@@ -77,6 +77,36 @@ async fn the_api_server_takes_every_manifest_by_the_letter() {
         for manifest in rendered(&more) {
             apply(&world.client, &manifest, true).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn the_api_server_takes_every_manifest_whatever_the_release_is_called() {
+    let world = World::start().await;
+    world.namespace(RELEASE).await;
+    let longest = "a".repeat(53);
+    let full = "b".repeat(63);
+    let with_full = format!("metrics.service=true,fullnameOverride={full}");
+    let rows = [
+        (&*longest, "metrics.service=true"),
+        ("pats.of.team-a", "metrics.service=true"),
+        ("1st", "metrics.service=true"),
+        (RELEASE, &with_full),
+    ];
+    for (release, values) in rows {
+        let named = |more: &str| {
+            let set = format!("{values}{more}");
+            rendered_as(release, &["--set", &set])
+        };
+        let manifests = named("");
+        for manifest in &manifests {
+            apply(&world.client, manifest, true).await;
+        }
+        // Monitors check the certificate by the name of the Service.
+        let service = of_kind(&manifests, "Service")["metadata"]["name"].as_str().unwrap();
+        let manifests = named(",metrics.serviceMonitor=true,metrics.tls.secretName=tls");
+        let endpoint = &of_kind(&manifests, "ServiceMonitor")["spec"]["endpoints"][0];
+        assert_eq!(endpoint["tlsConfig"]["serverName"], format!("{service}.{RELEASE}.svc"), "{release}");
     }
 }
 

@@ -325,6 +325,14 @@ pub(crate) fn rendered(flags: &[&str]) -> Vec<Value> {
     documents(&template(flags))
 }
 
+/// Those of a release of this name.
+pub(crate) fn rendered_as(release: &str, flags: &[&str]) -> Vec<Value> {
+    let chart = chart();
+    documents(&helm(
+        &[&["template", release, chart.to_str().unwrap(), "--namespace", RELEASE], flags].concat(),
+    ))
+}
+
 fn documents(output: &Output) -> Vec<Value> {
     assert!(output.status.success(), "{}", said(output));
     let text = String::from_utf8(output.stdout.clone()).unwrap();

@@ -8,6 +8,12 @@
 {{- default $made .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
+{{/* The Service of the metrics. Its name is a label of DNS: no dot, no digit in front, 63 characters at most. */}}
+{{- define "github-pat-operator.metricsService" -}}
+{{- $name := include "github-pat-operator.fullname" . | replace "." "-" }}
+{{- regexMatch "^[0-9]" $name | ternary (printf "r%s" $name) $name | trunc 55 | trimSuffix "-" }}-metrics
+{{- end }}
+
 {{- define "github-pat-operator.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "github-pat-operator.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
