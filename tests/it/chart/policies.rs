@@ -1,10 +1,14 @@
 //! The admission policies of the chart, on a real API server: what each kind of user may do with a connection, and what somebody who
 //! holds the operator's ServiceAccount cannot do, whatever RBAC grants it.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use github_pat_operator::{api::GithubPatConnection, domain::output::Format};
 use k8s_openapi::api::{
+    admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingWebhookConfiguration},
     authentication::v1::TokenRequest,
     authorization::v1::SelfSubjectAccessReview,
     coordination::v1::Lease,
@@ -314,6 +318,7 @@ async fn a_stolen_service_account_changes_nothing_but_what_the_operator_makes() 
         ("output", &ours, &none),
         ("given", &none, &json!({ "githubpat.dev/adopt": "ci" })),
     ];
+    let released = output_of_somebody(&world).await;
     for (name, labels, annotations) in marks {
         theirs.create(&PostParams::default(), &secret_of(name, "Opaque", labels, annotations)).await.unwrap();
     }
@@ -332,7 +337,9 @@ async fn a_stolen_service_account_changes_nothing_but_what_the_operator_makes() 
         ("output", unlabel, None),
         ("output", robbed, Some("only if it leaves the data as they are")),
         ("given", label, None),
+        ("released", released.clone(), None),
     ];
+    let rows = rows.into_iter().chain(beside_a_release(&released));
     for (name, change, refused) in rows {
         let sentence = patch(name, change.clone()).await;
         assert_eq!(sentence.is_some(), refused.is_some(), "{name} {change}: {sentence:?}");
@@ -368,11 +375,83 @@ async fn a_stolen_service_account_changes_nothing_but_what_the_operator_makes() 
         assert!(refusal(gone).is_some_and(|said| said.contains("does not DELETE")), "{name}");
     }
 
+    nothing_is_asked_about_policies(&thief).await;
     restarts(&world, &thief).await;
     waiting::of_a_pod_only_our_gate_is_taken_off(&world, &thief).await;
     // Everybody else is left alone.
     let made = world.secrets().create(&dry, &secret_of("b", "example.com/own", &none, &none)).await;
     assert_eq!(refusal(made), None);
+}
+
+/// Kubernetes asks no policy about policies, as SECURITY.md says: RBAC alone keeps them from the operator.
+async fn nothing_is_asked_about_policies(thief: &Client) {
+    let policy: ValidatingAdmissionPolicy = from(json!({ "metadata": { "name": "mine" }, "spec": {
+        "matchConstraints": { "resourceRules": [
+            { "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"] },
+        ] },
+        "validations": [{ "expression": "true" }],
+    } }));
+    let policies = Api::<ValidatingAdmissionPolicy>::all(thief.clone());
+    let dry = PostParams { dry_run: true, ..PostParams::default() };
+    assert_eq!(refusal(policies.create(&dry, &policy).await), None);
+    let hook: ValidatingWebhookConfiguration = from(json!({ "metadata": { "name": "mine" } }));
+    let made = Api::<ValidatingWebhookConfiguration>::all(thief.clone()).create(&dry, &hook).await;
+    assert!(
+        refusal(made).unwrap().contains("does not CREATE admissionregistration.k8s.io/validatingwebhook")
+    );
+}
+
+/// Makes the output `released` with all marks that an output has, and some of others; gives what a release takes off it.
+async fn output_of_somebody(world: &World) -> Value {
+    let ours = ["connection", "format", "token-hash", "proven-at", "expires-at", "entries-token-hashes"];
+    let lists = ["applied-labels", "applied-annotations"];
+    let marks: Vec<_> = ours.iter().chain(&lists).map(|mark| format!("githubpat.dev/{mark}")).collect();
+    let mut annotations: BTreeMap<_, _> = marks.iter().map(|mark| (&**mark, "a")).collect();
+    annotations.insert("theirs", "1");
+    let owner = |kind: &str, version: &str| json!({ "apiVersion": version, "kind": kind, "name": kind.to_lowercase(), "uid": kind });
+    let theirs = owner("ConfigMap", "v1");
+    let secret: Secret = from(json!({
+        "metadata": {
+            "name": "released",
+            "labels": { "githubpat.dev/connection-uid": "c", "app.kubernetes.io/managed-by": "github-pat-operator", "theirs": "1" },
+            "annotations": annotations,
+            "ownerReferences": [theirs, owner("GithubPatConnection", "githubpat.dev/v1alpha1")],
+        },
+        "stringData": { "a": "b" },
+    }));
+    world.secrets().create(&PostParams::default(), &secret).await.unwrap();
+    let taken: BTreeMap<_, Value> = marks.into_iter().map(|mark| (mark, Value::Null)).collect();
+    json!({ "metadata": {
+        "labels": { "githubpat.dev/connection-uid": null, "app.kubernetes.io/managed-by": null },
+        "annotations": taken,
+        "ownerReferences": [theirs],
+    } })
+}
+
+/// The same with something beside it that a release does not change.
+fn beside_a_release(released: &Value) -> Vec<(&'static str, Value, Option<&'static str>)> {
+    let owner = |kind: &str| json!([{ "apiVersion": "v1", "kind": kind, "name": "a", "uid": "gone" }]);
+    let changes = [
+        ("/metadata", "finalizers", json!(["example.com/never"])),
+        ("/metadata", "ownerReferences", owner("Pod")),
+        ("/metadata", "ownerReferences", json!([])),
+        ("", "immutable", json!(true)),
+        ("", "stringData", json!({ "a": "c" })),
+        ("/metadata/labels", "theirs", json!("2")),
+        ("/metadata/labels", "theirs", Value::Null),
+        ("/metadata/labels", "more", json!("1")),
+        ("/metadata/labels", "app.kubernetes.io/managed-by", json!("Helm")),
+        ("/metadata/annotations", "theirs", json!("2")),
+        ("/metadata/annotations", "theirs", Value::Null),
+        ("/metadata/annotations", "githubpat.dev/adopt", json!("ci")),
+        ("/metadata/annotations", "githubpat.dev/token-hash", json!("b")),
+    ];
+    let changed = |(place, field, value): (&str, &str, Value)| {
+        let mut change = released.clone();
+        change.pointer_mut(place).unwrap()[field] = value;
+        ("released", change, Some("takes its label off a Secret only if it leaves the data as they are"))
+    };
+    changes.into_iter().map(changed).collect()
 }
 
 /// A workload is restarted by an annotation, and changed in no other way. The API server itself changes some of it then.
