@@ -170,6 +170,10 @@ fn a_value_that_would_do_nothing_or_harm_is_refused_by_name() {
             "extraEnv=[{\"name\": \"GITHUB_PAT_OPERATOR_TRUST_FOR\", \"value\": \"1h\"}]".to_owned(),
             "GITHUB_PAT_OPERATOR_TRUST_FOR would outweigh the settings of the chart: set it below settings",
         ),
+        ("extraEnv=[{\"name\": \"POD_NAME\", \"value\": \"a\"}]".to_owned(), "POD_NAME is set by the chart"),
+        ("extraVolumes=[{\"name\": \"settings\"}]".to_owned(), "settings is a volume of the chart"),
+        ("serviceAccount.name=\"a..b\"".to_owned(), "/serviceAccount/name"),
+        ("priorityClassName=\"Very High\"".to_owned(), "/priorityClassName"),
         ("extraVolumes=[{\"emptyDir\": {}}]".to_owned(), "missing property 'name'"),
         ("hostAliases=[{\"ip\": \"10.0.0.5\"}]".to_owned(), "missing property 'hostnames'"),
         ("dnsConfig={\"ndots\": 2}".to_owned(), "'ndots' not allowed"),
@@ -233,6 +237,20 @@ fn a_value_that_would_do_nothing_or_harm_is_refused_by_name() {
     for (value, words) in rows {
         let output = template(&["--set-json", &value]);
         assert!(!output.status.success() && said(&output).contains(words), "{value}: {}", said(&output));
+    }
+}
+
+#[test]
+fn a_value_that_is_null_is_left_out_or_refused_by_name() {
+    let given = fs::read_to_string(chart().join("values.yaml")).unwrap();
+    let given: Value = from_yaml(&given).unwrap();
+    let names: Vec<_> = given.as_object().unwrap().keys().collect();
+    assert!(names.len() > 35, "{names:?}");
+    for name in names {
+        let output = template(&["--set-json", &format!("{name}=null")]);
+        let refused = [format!("missing property '{name}'"), format!("at '/{name}'")];
+        let is_named = refused.iter().any(|words| said(&output).contains(words));
+        assert!(output.status.success() || is_named, "{name}: {}", said(&output));
     }
 }
 
