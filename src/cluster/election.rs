@@ -69,12 +69,14 @@ pub struct Waiting {
     seen: Option<(Option<Record>, Instant)>,
     /// For how long the last leader may count on the Lease, if there was one.
     span: Option<Duration>,
+    /// When it renewed the Lease last, by its own clock.
+    renewed: Option<String>,
 }
 
 impl Waiting {
     /// A replica that has not looked yet.
     pub const fn new(identity: String, terms: Terms) -> Self {
-        Waiting { identity, terms, seen: None, span: None }
+        Waiting { identity, terms, seen: None, span: None, renewed: None }
     }
 
     /// Takes in what the Lease says, if there is one, at the instant at which the answer was there.
@@ -84,6 +86,7 @@ impl Waiting {
         }
         if let Some(lease) = lease.filter(|lease| lease.holder.is_some()) {
             self.span = Some(self.span_of(lease));
+            self.renewed.clone_from(&lease.renewed);
         }
         self.seen = Some((lease.cloned(), at));
     }
@@ -93,7 +96,10 @@ impl Waiting {
         let (lease, since) = self.seen.as_ref()?;
         let is_free = lease.as_ref().is_some_and(|lease| {
             // Ours: the answer to the request that took it was lost.
-            lease.is_released() || lease.holder.as_ref() == Some(&self.identity)
+            // A leader that gives it back says when. What somebody has written over a holder has the instant of that holder.
+            let is_released =
+                lease.is_released() && (self.renewed.is_none() || lease.renewed != self.renewed);
+            is_released || lease.holder.as_ref() == Some(&self.identity)
         });
         let wait = match self.span {
             _ if is_free => Duration::ZERO,

@@ -128,6 +128,7 @@ fn edits() -> Vec<(&'static str, Option<Value>)> {
         ("deleted", None),
         ("emptied", spec(json!({ "holderIdentity": "" }))),
         ("no holder", spec(json!({ "holderIdentity": null }))),
+        ("as if it were given back", spec(json!({ "holderIdentity": "", "leaseDurationSeconds": 1 }))),
         ("no spec", spec(Value::Null)),
         ("an absurd duration", spec(json!({ "leaseDurationSeconds": i32::MAX }))),
         ("a short duration", spec(json!({ "leaseDurationSeconds": 1 }))),

@@ -13,8 +13,13 @@ fn lease(version: &str, holder: &str, seconds: impl Into<Option<i32>>) -> Option
         version: ("u".to_owned(), version.to_owned()),
         holder: Some(holder.to_owned()).filter(|holder| !holder.is_empty()),
         seconds: seconds.into(),
-        renewed: Some("2026-01-01T00:00:00.000000Z".to_owned()),
+        renewed: Some(format!("2026-01-01T00:00:0{version}.000000Z")),
     })
+}
+
+/// The same as the holder of this other version had it when it renewed it last.
+fn written_over(version: &str, lease: Option<Record>) -> Option<Record> {
+    lease.map(|lease| Record { renewed: Some(format!("2026-01-01T00:00:0{version}.000000Z")), ..lease })
 }
 
 /// After how many seconds a replica may take the Lease that saw this, each at a second since it began.
@@ -56,6 +61,7 @@ fn what_somebody_does_to_the_lease_by_hand_makes_nobody_lead_beside_the_leader()
         ("deleted and created empty", vec![held(), (2, None), (4, lease("9", "", None))], 19),
         ("emptied", vec![held(), (2, lease("2", "", 15))], 17),
         ("without spec", vec![held(), (2, lease("2", "", None))], 17),
+        ("as if it were given back", vec![held(), (2, written_over("1", lease("2", "", 1)))], 17),
         ("made by hand, never held", vec![(1, lease("2", "", None))], 5),
         ("an hour", vec![(1, lease("1", "you", 3600))], 16),
         ("the longest number", vec![(1, lease("1", "you", i32::MAX))], 16),
