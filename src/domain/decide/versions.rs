@@ -50,7 +50,15 @@ pub fn unnamed(seen: &Observation, consumers: &Consumers) -> Vec<Change> {
     };
     let is_current = |name: &str| seen.demand.outputs.iter().any(|output| output.target() == Some(name));
     let is_read = |name: &str| seen.is_source(name) || seen.has_entries_of(name);
-    let goes = |name: &str| seen.is_version(name) && !is_current(name) && !is_read(name) && !is_named(name);
+    // The one that serves stays until the next one stands, however long that is refused.
+    let stands = |name: &str| seen.found.iter().any(|found| found.is_ours() && found.name() == name);
+    let is_replaced = |name: &str| {
+        let mut of_it = seen.demand.outputs.iter().filter(|output| output.is_version(name));
+        of_it.all(|output| output.target().is_some_and(stands))
+    };
+    let goes = |name: &str| {
+        seen.is_version(name) && !is_current(name) && !is_read(name) && !is_named(name) && is_replaced(name)
+    };
     seen.found.iter().filter(|found| goes(found.name())).filter_map(Change::deletion).collect()
 }
 

@@ -235,8 +235,15 @@ fn what_an_output_takes_its_further_entries_from_is_released_and_never_deleted()
         seen.with(|seen| seen.demand.outputs.push(pull(&name(letter))))
     };
     assert_eq!(told(&decide(&with_entries("d"))), "delete c, create a, create pull");
-    let gone = unnamed(&with_entries("d"), &Consumers::default());
-    assert_eq!(gone.iter().map(|change| said(change.name())).collect::<Vec<_>>(), ["b", "c"]);
+    let gone = |seen: &Observation| -> Vec<_> {
+        unnamed(seen, &Consumers::default()).iter().map(|change| said(change.name())).collect()
+    };
+    assert_eq!(gone(&with_entries("d")), [""; 0], "one of them serves until the next one stands");
+    let next = with_entries("d").with(|seen| seen.found.push(stands("a", 40, Holds::Wanted)));
+    assert_eq!(gone(&next), ["b", "c"]);
+    let foreign =
+        with_entries("d").with(|seen| seen.found.push(Found::Foreign { name: name("a"), of: None }));
+    assert_eq!(gone(&foreign), [""; 0]);
 }
 
 /// The output with this token as its present version.
