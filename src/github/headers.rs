@@ -102,11 +102,17 @@ pub enum NotBefore {
 }
 
 impl NotBefore {
-    /// The instant by our clock, where it is `host_now` by the host's: from one second to one hour from now, whatever the host says.
-    pub fn instant(self, host_now: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    /// The instant by our clock: from one second to one hour from now, whatever the host says. An end counts from the date beside it, as
+    /// long as that can be, since both are of one clock and ours may be wrong; else from `host_now`, the present instant by the clock of
+    /// the host as it is known.
+    pub fn instant(self, date: Option<Timestamp>, host_now: Timestamp, now: Timestamp) -> Option<Timestamp> {
         let wait = match self {
             NotBefore::After(seconds) => seconds,
-            NotBefore::At(second) => second.saturating_sub(host_now.as_second()),
+            NotBefore::At(second) => {
+                let beside = date.map(|date| second.saturating_sub(date.as_second()));
+                let beside = beside.filter(|wait| (0..=RateLimit::LONGEST.as_secs()).contains(wait));
+                beside.unwrap_or_else(|| second.saturating_sub(host_now.as_second()))
+            }
         };
         now.checked_add(SignedDuration::from_secs(wait.max(1)).min(RateLimit::LONGEST)).ok()
     }
@@ -302,8 +308,8 @@ mod tests {
         ];
         for (name, lines, expected) in rows {
             let headers = headers(&lines);
-            let host_now = date(&headers).unwrap_or(now);
-            let until = not_before(&headers).and_then(|end| end.instant(host_now, now));
+            let date = date(&headers);
+            let until = not_before(&headers).and_then(|end| end.instant(date, date.unwrap_or(now), now));
             assert_eq!(until.map(|until| until.as_second() - now.as_second()), expected, "{name}");
         }
     }

@@ -90,9 +90,9 @@ pub(super) fn limit(response: &Response, said: &ErrorBody) -> Option<Reason> {
 
 /// A limit, with its end if the response names one, by its own date. Who knows the host's clock computes the end anew.
 pub(super) fn limited(reason: Reason, response: &Response, now: Timestamp) -> Reply {
-    let host_now = headers::date(&response.headers).unwrap_or(now);
+    let date = headers::date(&response.headers);
     let end = headers::not_before(&response.headers);
-    let until = end.and_then(|end| end.instant(host_now, now));
+    let until = end.and_then(|end| end.instant(date, date.unwrap_or(now), now));
     Reply::Deferral(Deferral { until, ..Deferral::new(reason) })
 }
 

@@ -199,7 +199,8 @@ impl State {
         let github_now = self.admission.clock().at(exchange.date, exchange.answered);
         if let (Reply::Deferral(deferral), Some(end)) = (&mut exchange.reply, exchange.not_before) {
             // The reply goes by the date beside it, which may be wrong.
-            deferral.until = deferral.until.and_then(|_| end.instant(github_now, exchange.answered));
+            let until = end.instant(exchange.date, github_now, exchange.answered);
+            deferral.until = deferral.until.and(until);
         }
         let effect =
             self.admission.answered(question, &exchange.reply, metadata(&exchange, github_now), counts);

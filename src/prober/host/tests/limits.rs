@@ -83,6 +83,8 @@ fn a_wrong_date_on_a_limit_makes_it_neither_longer_nor_shorter() {
         ("400 days behind", Some(-400 * DAY), NotBefore::At(at(30).as_second()), 30, 1),
         ("400 days ahead", Some(400 * DAY), NotBefore::At(at(30).as_second()), 30, 1),
         ("a minute ahead", Some(60), NotBefore::At(at(90).as_second()), 30, 0),
+        ("ours is 20 minutes ahead", Some(-1200), NotBefore::At(at(-300).as_second()), 900, 1),
+        ("ours is 20 minutes behind", Some(1200), NotBefore::At(at(1230).as_second()), 30, 1),
         ("seconds need no date", Some(400 * DAY), NotBefore::After(60), 60, 1),
         ("a reset 400 days ahead", Some(0), NotBefore::At(at(400 * DAY).as_second()), HOUR, 0),
     ];
@@ -91,9 +93,9 @@ fn a_wrong_date_on_a_limit_makes_it_neither_longer_nor_shorter() {
         let question = |number| Question { account: Some(1), ..question_of(number, "a") };
         world.state.ask(question(1), at(0));
         let Step::Ask(due) = world.state.step(at(0)).0 else { panic!("it is asked") };
-        let by_its_own_date = date.map_or(at(0), at);
+        let by_its_own_date = date.map(at);
         let reply = Reply::Deferral(Deferral {
-            until: not_before.instant(by_its_own_date, at(0)),
+            until: not_before.instant(by_its_own_date, by_its_own_date.unwrap_or(at(0)), at(0)),
             ..Deferral::new(Reason::RateLimited)
         });
         let not_before = Some(not_before);
