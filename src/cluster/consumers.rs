@@ -316,7 +316,8 @@ fn uses(source: &Source, object: &Object) -> Vec<Consumer> {
         kind: source.kind,
         name: object.metadata.name.clone(),
         used,
-        taken_on: object.status.start_time,
+        // A Job has one too, and runs nothing itself.
+        taken_on: object.status.start_time.filter(|_| matches!(source.shape, Shape::Pod)),
         started: started(&object.status, &object.spec.pod, &output),
         output,
     };

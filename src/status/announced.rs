@@ -51,7 +51,7 @@ pub fn announced(
             hashed_token: new.hashed,
             login: account.map(|account| account.login.to_string()),
         };
-        let rotation = after(before.rotation.as_ref(), old, new_token, seen.now);
+        let rotation = after(before.rotation.as_ref(), old, new_token, seen);
         let (phase, message) = (Phase::Publishing, short(publishing(secret)));
         status.rotation = Some(RotationStatus { phase, message, ..rotation });
     }

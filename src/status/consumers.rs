@@ -77,8 +77,9 @@ pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> Option<
 }
 
 /// So many by name, the others by number.
-pub(super) fn few<'a>(names: impl IntoIterator<Item = &'a String>, count: usize) -> String {
-    let names: Vec<_> = names.into_iter().map(String::as_str).collect();
+pub(super) fn few(names: impl IntoIterator<Item = impl AsRef<str>>, count: usize) -> String {
+    let names: Vec<_> = names.into_iter().collect();
+    let names: Vec<_> = names.iter().map(AsRef::as_ref).collect();
     let first: Vec<_> = names.iter().copied().take(count).collect();
     let more = names.len().checked_sub(first.len()).filter(|more| *more > 0);
     let more = more.map_or_else(String::new, |more| format!(" and {more} more"));

@@ -12,7 +12,7 @@ use crate::{
     domain::{
         Reason,
         candidate::{Candidate, Standing},
-        decide::Stand,
+        decide::{Observation, Stand},
         probing::schedule::later,
         token::HashedToken,
         workload::Following,
@@ -191,7 +191,7 @@ pub(super) fn next(
             // Another host knows nothing of the last one.
             match last.filter(|last| last.first_proven_at.is_some()) {
                 Some(last) if last.host != token.host => return None,
-                Some(last) => after(before, last, token.into(), pass.seen.now),
+                Some(last) => after(before, last, token.into(), pass.seen),
                 None => return before.cloned(),
             }
         }
@@ -268,12 +268,16 @@ pub(super) fn after(
     before: Option<&RotationStatus>,
     old: &TokenStatus,
     new_token: RotatedToken,
-    now: Timestamp,
+    seen: &Observation,
 ) -> RotationStatus {
     let refused = old.refused.as_ref().filter(|refused| refused.count >= refused.needed);
     let is_gone = refused.is_some_and(|refused| refused.reason == Reason::BadCredentials.as_str());
-    let old_token_ended = is_gone.then(|| Reason::BadCredentials.as_str().to_owned());
-    let rotation = begun(old.into(), new_token, now);
+    // Its Secret may be gone, so that nothing else tells of it.
+    let ends = old.ends(seen.demand.requirement.expiry.expires_at);
+    let has_ended = ends.is_some_and(|ends| ends <= seen.github_now());
+    let ended = is_gone.then_some(Reason::BadCredentials).or(has_ended.then_some(Reason::Expired));
+    let old_token_ended = ended.map(|reason| reason.as_str().to_owned());
+    let rotation = begun(old.into(), new_token, seen.now);
     let further_old_tokens = before.map(|open| unrevoked(open, Some(old), &rotation)).unwrap_or_default();
     RotationStatus { old_token_ended, further_old_tokens, ..rotation }
 }

@@ -325,9 +325,11 @@ async fn what_is_gone_from_its_secret_gives_way_once_its_end_or_its_grace_is_ove
     operator.stop().await;
     let _operator = world.operator().await;
     for name in ["deleted", "garbage"] {
-        ours.until(name, |seen| is_rotated_to(seen, &format!("{name}-next"))).await;
+        let seen = ours.until(name, |seen| is_rotated_to(seen, &format!("{name}-next"))).await;
         // GitHub names whole seconds.
         assert!(Timestamp::now().as_second() >= ends.as_second(), "not before the end of the token");
+        let ended = seen.status.unwrap().rotation.unwrap().old_token_ended;
+        assert_eq!(ended.as_deref(), Some("Expired"), "{name}: nothing is left to revoke");
     }
     for (name, text) in rows.iter().map(|row| row.0).zip(before) {
         let expected = match name {

@@ -147,3 +147,18 @@ fn a_pod_is_as_old_as_the_first_of_its_containers_that_may_have_handed_the_outpu
     }
     assert_eq!(started(&Status::default(), &pod, "env"), None);
 }
+
+#[test]
+fn only_a_pod_was_there_before() {
+    let source = |kind: &str| SOURCES.iter().find(|source| source.kind == kind).unwrap();
+    let pod = json!({ "volumes": [{ "name": "v", "secret": { "secretName": "out" } }] });
+    let status = json!({ "startTime": "2026-01-01T00:00:00Z", "active": 1 });
+    for (kind, spec, expected) in [
+        ("Pod", pod.clone(), Some("2026-01-01T00:00:00Z".parse().unwrap())),
+        ("Job", json!({ "template": { "spec": pod } }), None),
+    ] {
+        let object = serde_json::from_value(json!({ "spec": spec, "status": status })).unwrap();
+        let taken_on: Vec<_> = uses(source(kind), &object).iter().map(|used| used.taken_on).collect();
+        assert_eq!(taken_on, [expected], "{kind}");
+    }
+}

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{super::standby::InUse, Observed, Observer, Standbys};
 use crate::domain::{
+    Reason,
     candidate::{Candidate, Choice, Considered, Present, Standing, choose, is_proven},
     decide::{Observation, requeue_after},
     probing::schedule::later,
@@ -221,8 +222,12 @@ impl Observer<'_> {
             self.take_over(observed.seen.now);
         }
         let others = standbys.all.iter().enumerate().filter(|(place, _)| *place != self.used);
-        let may_serve =
-            |candidate: &Candidate| candidate.standing == Standing::Usable || candidate.is_awaited;
+        // What waits for its turn has not been tried.
+        let may_serve = |candidate: &Candidate| match &candidate.standing {
+            Standing::Usable => true,
+            Standing::Unknown(finding) => candidate.is_awaited || finding.reason == Reason::HostBusy,
+            Standing::Unusable(_) | Standing::Absent(_) => candidate.is_awaited,
+        };
         if others.map(|(_, (candidate, _))| candidate).any(may_serve) {
             observed.seen.demand.may_be_replaced = true;
         }

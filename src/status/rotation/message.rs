@@ -132,7 +132,8 @@ fn unlisted(pass: &Pass<'_>) -> String {
     let rows = [("operator may not", &found.forbidden), ("API server could not", &found.unread)];
     let rows = rows.into_iter().filter(|(_, resources)| !resources.is_empty());
     let said = rows.map(|(who, resources)| {
-        format!("the {who} list {}, so look there for yourself first; ", resources.join(", "))
+        let few = consumers::few(resources.iter().copied(), consumers::FEW);
+        format!("the {who} list {few}, so look there for yourself first; ")
     });
     said.collect()
 }

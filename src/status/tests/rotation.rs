@@ -403,7 +403,7 @@ fn what_may_not_be_listed_is_said_where_the_old_token_is_called_safe_to_revoke()
             all,
             vec!["gitrepositories"],
             vec![
-                "replicasets, controllerrevisions, so look there",
+                "list pods, serviceaccounts, cronjobs and 2 more, so look there",
                 "the API server could not list gitrepositories, so look there",
             ],
         ),

@@ -46,7 +46,7 @@ impl Shares {
     /// The namespace whose last question gives its place to one of this namespace and urgency, and how urgent that question is.
     ///
     /// The namespace that has most gives way to one that has two fewer. Else a question takes the place of one that is less urgent:
-    /// of its own namespace, or of one that has more. So each exchange makes the shares more equal, or more urgent questions wait,
+    /// of its own namespace, or of the largest, if that has more. So each exchange makes the shares more equal, or more urgent questions wait,
     /// and however often those that gave way come again, the exchanges end.
     pub(super) fn gives_way(&self, namespace: &str, urgency: Urgency) -> Option<(&Arc<str>, Urgency)> {
         let (most, largest) = self.by_size.last()?;
