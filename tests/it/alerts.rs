@@ -73,6 +73,7 @@ pub(crate) fn promtool_with(rules: &Value, tests: &str, arguments: &[&str]) -> (
 }
 
 #[test]
+#[ignore = "runs promtool for many rows; .ci/long runs it"]
 fn each_alert_fires_where_it_should_and_nowhere_else() {
     let rules = rules(&[]);
     for arguments in
@@ -98,6 +99,7 @@ fn says_otherwise(rules: &Value, name: &str, change: impl Fn(&mut Value)) -> boo
 }
 
 #[test]
+#[ignore = "runs promtool for many rows; .ci/long runs it"]
 fn each_alert_fires_after_its_time_and_not_a_minute_before_or_after() {
     let rules = rules(&[]);
     let (succeeded, said) = promtool_with(&rules, &read(BOUNDS), &["test", "rules", "tests.yaml"]);
@@ -175,6 +177,7 @@ fn a_test_of_an_alert_fails_where_its_threshold_or_its_switch_is_another() {
 }
 
 #[test]
+#[ignore = "runs helm and promtool for each stage; .ci/long runs it"]
 fn a_stage_of_expiry_that_is_switched_off_is_told_by_the_stage_before() {
     let days = "github_pat_token_expiration_timestamp_seconds{namespace=\"ci\", name=\"days\"}";
     let rows = [

@@ -44,6 +44,7 @@ fn paths(object: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
+#[ignore = "applies the samples of two tools; .ci/long runs it"]
 async fn what_argo_cd_and_flux_apply_is_taken_by_the_api_server_and_by_the_operator() {
     let world = World::start().await;
     for namespace in [RELEASE, "argocd", "flux-system"] {

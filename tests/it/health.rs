@@ -66,6 +66,7 @@ fn kstatus(objects: &[Value]) -> Option<Vec<String>> {
 }
 
 #[tokio::test]
+#[ignore = "runs the health checks of several tools; .ci/long runs it"]
 async fn tools_that_wait_find_each_kind_of_connection_as_the_docs_say() {
     let world = World::start().await;
     let operator = world.operator().await;

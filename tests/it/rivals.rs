@@ -35,6 +35,7 @@ fn rival(secrets: Api<Secret>, manager: &'static str) -> JoinHandle<()> {
 }
 
 #[tokio::test]
+#[ignore = "waits for pauses that grow; .ci/long runs it"]
 async fn who_keeps_changing_an_output_is_named_until_it_ceases_and_answered_ever_more_slowly() {
     let world = World::audited().await;
     let _operator = world.operator().await;

@@ -144,6 +144,7 @@ fn null_takes_off_a_field_of_a_security_context_or_all_of_it() {
 }
 
 #[tokio::test]
+#[ignore = "runs helm for each of many values; .ci/long runs it"]
 async fn the_pod_is_admitted_where_pod_security_is_restricted() {
     let world = World::start().await;
     let labels = json!({ "pod-security.kubernetes.io/enforce": "restricted" });

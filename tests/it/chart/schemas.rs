@@ -151,6 +151,7 @@ fn written(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
 }
 
 #[tokio::test]
+#[ignore = "runs helm and kubeconform for each of many values; .ci/long runs it"]
 async fn kubeconform_takes_all_that_the_chart_renders_and_the_examples_and_no_field_that_nobody_knows() {
     let world = World::start().await;
     let (schemas, folder) = (schemas(&world.client).await, tempfile::tempdir().unwrap());

@@ -147,6 +147,7 @@ async fn delay(world: &World, connection: &str, pod: &str) -> Duration {
 }
 
 #[tokio::test]
+#[ignore = "starts a scheduler and controllers; .ci/long runs it"]
 async fn a_pod_waits_until_all_connections_are_ready_that_it_names_and_no_longer() {
     let (world, manifests) = installed().await;
     for name in BOTH {
