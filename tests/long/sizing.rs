@@ -63,7 +63,8 @@ fn question(token: usize) -> Question {
     }
 }
 
-/// Each of these tokens is due once, at its instant. Whoever finds no room waits outside, and comes in their order once there is some.
+/// Each of these tokens is due once, at its instant. Whoever finds no room or gives way waits outside, and comes in their order once there
+/// is some.
 fn run(shard: Shard, due: &[(Timestamp, usize)]) -> Asked {
     let mut admission = Admission::new(limits(shard));
     let first: HashMap<_, _> = due.iter().map(|(at, token)| (*token, *at)).collect();
@@ -85,9 +86,14 @@ fn run(shard: Shard, due: &[(Timestamp, usize)]) -> Asked {
         }
         loop {
             while let Some(token) = outside.pop_front() {
-                if admission.push(question(token), now).is_err() {
-                    outside.push_front(token);
-                    break;
+                match admission.push(question(token), now) {
+                    Ok(gave_way) => {
+                        gave_way.iter().for_each(|(question, _)| outside.push_front(number(question)));
+                    }
+                    Err(_) => {
+                        outside.push_front(token);
+                        break;
+                    }
                 }
             }
             let turn = admission.next(now);
