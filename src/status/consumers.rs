@@ -124,7 +124,7 @@ mod tests {
             let found = Consumers { all: pods(length), ..Consumers::default() };
             let said = consumers(&found, Some(at(10)), at(30));
             assert_eq!((said.behind, said.objects.len()), (300, named), "{length}");
-            assert!(few(&behind(&found, at(10), at(30)).unwrap(), FEW).ends_with(" and 297 more"));
+            assert!(few(behind(&found, at(10), at(30)).unwrap(), FEW).ends_with(" and 297 more"));
         }
     }
 }

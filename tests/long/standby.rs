@@ -281,7 +281,7 @@ async fn what_is_gone_from_its_secret_gives_way_once_its_end_or_its_grace_is_ove
     let ends = Timestamp::now().checked_add(SignedDuration::from_secs(60)).unwrap();
     let ended = |name: &str| NewToken::classic(name, "acme-ci").expires(ends);
     let endless = |name: &str| NewToken::classic(name, "acme-ci");
-    let grace = json!({ "onInvalid": "Withdraw", "withdrawAfter": "15s", "warnBefore": [] });
+    let grace = json!({ "onInvalid": "Withdraw", "withdrawAfter": "30s", "warnBefore": [] });
     // Each with its token, what the spec says, whether the second one is good, and what takes the place of the first.
     let rows = [
         ("deleted", ended("deleted"), json!({ "warnBefore": [] }), true, None),
