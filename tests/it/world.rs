@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use control_plane::{AuditEvent, ControlPlane, Guarded, Launch, Options, Port};
+use control_plane::{AuditEvent, Guarded, Launch, Options, Pool, Pooled, Port};
 use futures::{StreamExt, pin_mut};
 use github_pat_operator::api::{self, Condition, GithubPatConnection};
 use github_simulator::Simulator;
@@ -34,9 +34,12 @@ const POD: [(&str, &str); 2] = [("POD_NAME", "operator-0"), ("POD_UID", "7")];
 /// Where the connections of most tests live.
 pub(crate) const NAMESPACE: &str = "team-a";
 
+/// Those that earlier tests have left.
+static PLANES: Pool = Pool::new();
+
 /// A cluster that knows the resource, and a GitHub.
 pub(crate) struct World {
-    pub(crate) plane: ControlPlane,
+    pub(crate) plane: Pooled,
     pub(crate) github: Simulator,
     pub(crate) client: Client,
     /// Further hosts, by the names that connections call them.
@@ -75,9 +78,9 @@ impl World {
         let collector = options.controller_manager;
         // What is refused must be known.
         let options = Options { controller_manager: false, audit: true, ..options };
-        let mut plane = ControlPlane::start(options).await.unwrap();
+        let taken = PLANES.take(options, async |plane| install(&plane.admin_client().unwrap()).await).await;
+        let mut plane = taken.unwrap();
         let client = plane.admin_client().unwrap();
-        install(&client).await;
         if collector {
             plane.start_controller_manager().await.unwrap();
         }

@@ -2,11 +2,13 @@
 
 mod access;
 mod error;
+mod pool;
 mod processes;
 mod snapshot;
 mod template;
 
 pub use error::Error;
+pub use pool::{Pool, Pooled};
 pub use snapshot::Snapshot;
 
 use crate::{
@@ -17,9 +19,11 @@ use crate::{
     kubeconfig::Credentials,
     port::Port,
 };
+use k8s_openapi::jiff::Timestamp;
 use kube::Config;
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
 use tempfile::TempDir;
@@ -79,6 +83,8 @@ pub struct ControlPlane {
     authority: Authority,
     admin_kubeconfig: PathBuf,
     admin: Config,
+    /// Where the audit log of this test begins, and when.
+    audited: Option<(u64, Timestamp)>,
     directory: TempDir,
 }
 
@@ -133,7 +139,11 @@ impl ControlPlane {
     ///
     /// When the log cannot be read, or holds something else than events.
     pub fn audit(&self) -> Result<Vec<AuditEvent>, Error> {
-        audit::events(&self.audit_text()?).map_err(|(line, cause)| Error::Audit { line, cause })
+        let mut events =
+            audit::events(&self.audit_text()?).map_err(|(line, cause)| Error::Audit { line, cause })?;
+        // The end of an earlier watch may be told late.
+        events.retain(|event| self.audited.is_none_or(|(_, since)| event.received >= since));
+        Ok(events)
     }
 
     /// The audit log as it is: a JSON object a line, of which the last may be in the middle of being written.
@@ -143,10 +153,26 @@ impl ControlPlane {
     /// When the log cannot be read.
     pub fn audit_text(&self) -> Result<String, Error> {
         let path = self.path("audit.log");
-        match fs::read_to_string(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-            result => result.map_err(|source| Error::File { path, source }),
+        let begin = self.audited.map_or(0, |(begin, _)| begin);
+        let mut text = String::new();
+        let read = File::open(&path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(begin))?;
+            file.read_to_string(&mut text)
+        });
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(text),
+            result => result.map(|_| text).map_err(|source| Error::File { path, source }),
         }
+    }
+
+    /// Leaves out of the audit log what is in it now.
+    fn begin_audit(&mut self) -> Result<(), Error> {
+        let text = self.audit_text()?;
+        let whole = text.rfind('\n').map_or(0, |end| end.saturating_add(1));
+        let begin = self.audited.map_or(0, |(begin, _)| begin);
+        self.audited =
+            Some((begin.saturating_add(u64::try_from(whole).unwrap_or(u64::MAX)), Timestamp::now()));
+        Ok(())
     }
 
     /// A folder with keys and certificates, and a port.
@@ -171,6 +197,7 @@ impl ControlPlane {
             authority,
             admin_kubeconfig,
             admin,
+            audited: None,
             directory,
         };
         control_plane.write_keys()?;

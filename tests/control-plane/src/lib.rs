@@ -25,7 +25,7 @@ pub mod usage;
 
 pub use audit::AuditEvent;
 pub use binaries::Program;
-pub use control_plane::{ControlPlane, Error, Kubernetes, Options, Snapshot};
+pub use control_plane::{ControlPlane, Error, Kubernetes, Options, Pool, Pooled, Snapshot};
 pub use guard::{Guarded, Launch};
 pub use port::Port;
 pub use usage::{Usage, usage};

@@ -97,6 +97,12 @@ pub enum Error {
         /// What is wrong with it.
         cause: String,
     },
+    /// etcd does not answer, or says something that is not understood.
+    #[error("cannot ask etcd: {cause}")]
+    Etcd {
+        /// Why.
+        cause: String,
+    },
     /// A blocking task was cut off, as the runtime is being shut down.
     #[error("cannot look for {program}: {source}")]
     Interrupted {

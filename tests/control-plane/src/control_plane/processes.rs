@@ -42,7 +42,7 @@ impl ControlPlane {
                 "--log-level=error".to_owned(),
             ];
             // Left behind by an etcd that was killed, and not a sign of a new one then.
-            let socket = self.path("etcd.sock");
+            let socket = self.etcd_socket();
             if socket.exists() {
                 fs::remove_file(&socket).map_err(|source| Error::File { path: socket.clone(), source })?;
             }
@@ -233,7 +233,11 @@ impl ControlPlane {
     }
 
     fn etcd_url(&self) -> String {
-        format!("unix://{}", self.path("etcd.sock").display())
+        format!("unix://{}", self.etcd_socket().display())
+    }
+
+    pub(super) fn etcd_socket(&self) -> PathBuf {
+        self.path("etcd.sock")
     }
 
     fn api_server_arguments(&self) -> Vec<String> {
@@ -342,7 +346,8 @@ impl ControlPlane {
         }
     }
 
-    fn alive(&mut self) -> Result<(), Error> {
+    /// That etcd and the API server have not ended by themselves.
+    pub(super) fn alive(&mut self) -> Result<(), Error> {
         let etcd = (Program::Etcd, &mut self.etcd);
         for (program, slot) in [etcd, (Program::KubeApiserver, &mut self.api_server)] {
             let Some(guarded) = slot else { continue };

@@ -9,6 +9,7 @@ mod effects;
 mod faults;
 mod guard;
 mod life;
+mod pool;
 mod process;
 mod snapshot;
 mod usage;
