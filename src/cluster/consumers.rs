@@ -17,7 +17,7 @@ use crate::domain::consumer::{Consumer, Consumers, Use};
 /// How many objects one page has. A Pod can have a megabyte, and mostly has ten kilobytes.
 const PAGE: u32 = 250;
 /// How long all of it may take: the reconcile that waits for it is cut before long, and would say nothing at all.
-const LISTING: Duration = Duration::from_secs(10);
+pub const LISTING: Duration = Duration::from_secs(10);
 
 /// A kind of object that may name a Secret.
 struct Source {

@@ -149,6 +149,8 @@ pub struct Following {
     pub published: Option<Timestamp>,
     /// What names the outputs, if that was listed.
     pub consumers: Option<Consumers>,
+    /// Why it could not be listed.
+    pub unlisted: Option<String>,
 }
 
 impl Following {

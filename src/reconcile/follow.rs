@@ -7,7 +7,12 @@ use jiff::Timestamp;
 use super::{Context, act::Outcomes, observe::Observed, records::Record};
 use crate::{
     api::GithubPatConnectionSpec as Spec,
-    cluster::{Fault, connections::Connection, consumers::consumers, workloads},
+    cluster::{
+        Fault,
+        connections::Connection,
+        consumers::{LISTING, consumers},
+        workloads,
+    },
     domain::{
         consumer::{Consumers, Use, by_label},
         decide::{Change, Decision, Plan, Stand, unnamed as unnamed_versions},
@@ -67,19 +72,23 @@ pub(super) async fn follow(
         None => is_old(listed_at, record, ctx),
     };
     if ctx.settings().consumers && is_due {
-        following.consumers = listed(connection, observed, outcomes, record, ctx).await;
+        match listed(connection, observed, outcomes, record, ctx).await {
+            Some(Ok(found)) => following.consumers = Some(found),
+            Some(Err(cause)) => following.unlisted = Some(cause),
+            None => {}
+        }
     }
     (published.is_some() || following.consumers.is_some()).then_some(following)
 }
 
-/// Who names an output; `None` if the API server does not tell in time, or somebody else looks in this namespace.
+/// Who names an output, or why the API server does not tell; `None` if somebody else looks in this namespace.
 async fn listed(
     connection: &Connection,
     observed: &Observed,
     outcomes: &Outcomes<'_>,
     record: &mut Record,
     ctx: &Context,
-) -> Option<Consumers> {
+) -> Option<Result<Consumers, String>> {
     let namespace = connection.key.namespace();
     let _turn = ctx.consumers.turn(namespace)?;
     record.rare.looked = Some(observed.seen.now.into());
@@ -91,15 +100,15 @@ async fn listed(
             earlier.for_each(|consumer| consumer.used = Use::Earlier);
             found.all.extend(by_label(&observed.seen.demand.outputs));
             found.all.sort();
-            Some(found)
+            Some(Ok(found))
         }
         Ok(None) => {
             tracing::warn!(connection = %connection.key, "listing the consumers took too long and was given up");
-            None
+            Some(Err(format!("it takes more than {} s", LISTING.as_secs())))
         }
         Err(fault) => {
             tracing::warn!(connection = %connection.key, error = %fault, said = fault.said(None), "the consumers were not listed");
-            None
+            Some(Err(fault.to_string()))
         }
     }
 }

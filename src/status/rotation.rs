@@ -340,8 +340,11 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
     }
 }
 
+/// True if somebody has looked in this pass, and seen who names an output or why that cannot be seen.
 fn is_looked(pass: &Pass<'_>) -> bool {
-    pass.after.following.is_some_and(|following| following.consumers.is_some())
+    pass.after
+        .following
+        .is_some_and(|following| following.consumers.is_some() || following.unlisted.is_some())
 }
 
 /// The instant in whole seconds, not before it.

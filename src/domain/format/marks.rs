@@ -194,8 +194,13 @@ pub(super) fn annotations(_: &mut SchemaGenerator) -> Schema {
 
 /// The rules of the keys: their form, and that none is the operator's own or kubectl's, which would keep the token.
 fn keys(field: &str) -> Value {
-    let reserved =
-        ["githubpat.dev/", "kubernetes.io/", "kubectl.kubernetes.io/", "app.kubernetes.io/managed-by"];
+    let reserved = [
+        "githubpat.dev/",
+        "kubernetes.io/",
+        "k8s.io/",
+        "kubectl.kubernetes.io/",
+        "app.kubernetes.io/managed-by",
+    ];
     let is_reserved = reserved.map(|prefix| format!("key.startsWith('{prefix}')")).join(" || ");
     json!([
         {

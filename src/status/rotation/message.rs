@@ -83,7 +83,12 @@ pub(super) fn waiting(pass: &Pass<'_>) -> String {
             "{holds}, and these name an earlier version of an output: {}; have them name the one in status.outputs",
             consumers::few(&names, consumers::FEW)
         ),
-        (None, None) => format!("{holds}; the operator looks who still runs with the old one"),
+        (None, None) => match pass.after.following.and_then(|following| following.unlisted.as_ref()) {
+            Some(cause) => format!(
+                "{holds}, and who still runs with the old one cannot be listed: {cause}; the operator tries again"
+            ),
+            None => format!("{holds}; the operator looks who still runs with the old one"),
+        },
     }
 }
 

@@ -421,6 +421,33 @@ fn what_may_not_be_listed_is_said_where_the_old_token_is_called_safe_to_revoke()
 }
 
 #[test]
+fn why_the_consumers_cannot_be_listed_is_said_while_they_are_waited_for() {
+    let first = status(None, &holding("a", T));
+    let looked = |before: &Status, second, following: Following| {
+        let following = Following { published: Some(at(T + 60)), ..following };
+        let after = After { lists_consumers: true, following: Some(&following), ..After::default() };
+        told(before, &holding("b", second), &[], after)
+    };
+    let rotating = |rotation: RotationStatus| Status {
+        rotation: Some(rotation),
+        ..status(Some(&first), &holding("b", T + 60))
+    };
+    let nobody = looked(&first, T + 60, Following::default());
+    let unlisted = || Following { unlisted: Some("503 of pods".to_owned()), ..Following::default() };
+    let told = looked(&rotating(nobody), T + 70, unlisted());
+    assert_eq!(told.phase, Phase::WaitingForConsumers);
+    assert!(
+        told.message.contains("cannot be listed: 503 of pods; the operator tries again"),
+        "{}",
+        told.message
+    );
+    let again = looked(&rotating(told.clone()), T + 80, unlisted());
+    assert_eq!(again, told, "the same is not written twice");
+    let found = Following { consumers: Some(Consumers::default()), ..Following::default() };
+    assert_eq!(looked(&rotating(told), T + 90, found).phase, Phase::SafeToRevoke);
+}
+
+#[test]
 fn that_nobody_looks_who_has_the_old_token_is_said_where_it_is_called_safe_to_revoke() {
     let first = status(None, &holding("a", T));
     let consumers = Some(Consumers::default());

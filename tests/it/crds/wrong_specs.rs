@@ -573,6 +573,12 @@ fn marks() -> Vec<Row> {
             "labels must not have keys that begin with",
         ),
         (
+            "a label of Kubernetes itself",
+            label("k8s.io/name", "x"),
+            labels,
+            "labels must not have keys that begin with githubpat.dev/, kubernetes.io/, k8s.io/",
+        ),
+        (
             "our annotation",
             annotation("githubpat.dev/token-hash", "x"),
             annotations,
