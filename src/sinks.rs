@@ -58,7 +58,9 @@ struct Wrong {
 /// An incident that is not over.
 #[derive(Debug)]
 struct Open {
+    /// As it is, and as it was when this was told first: who was told by labels that are gone is told that it is over.
     named: Arc<Named>,
+    first: Arc<Named>,
     gravest: Level,
     /// True if the process before may have told of graver.
     was_recalled: bool,
@@ -125,14 +127,32 @@ impl Sinks {
     /// Has every sink told of it that wants to be.
     pub fn tell(&self, named: &Arc<Named>, notices: Vec<Notice>) {
         for mut notice in notices {
+            let known = self.known(named, notice.about);
             let told = self.remember(named, &notice);
             if notice.about == About::NotExpiring {
                 // Else it is over, and nobody was told that the end is near.
                 let Some(gravest) = told else { continue };
                 notice.gravest = gravest;
+                let known = known.as_ref().map(|(gravest, _)| *gravest);
+                notice.before = notice.before.map(|before| known.map_or(before, |known| known.max(before)));
             }
-            let message = Arc::new(Message::new(named.clone(), notice));
-            self.each.iter().filter(|sink| sink.wants(&message)).for_each(|sink| sink.push(message.clone()));
+            self.push(named, notice, known.map(|(_, first)| first).as_deref());
+        }
+    }
+
+    /// How grave it was that is wrong with the connection, and how that was named when it was told first.
+    fn known(&self, named: &Named, about: About) -> Option<(Level, Arc<Named>)> {
+        let wrong = lock(&self.wrong);
+        let open = wrong.open.get(&(named.namespace.clone(), named.name.clone()))?.get(&about)?;
+        Some((open.gravest, open.first.clone()))
+    }
+
+    fn push(&self, named: &Arc<Named>, notice: Notice, first: Option<&Named>) {
+        let message = Arc::new(Message::new(named.clone(), notice));
+        for sink in &self.each {
+            if let Some(message) = sink.wanted(&message, first) {
+                sink.push(message);
+            }
         }
     }
 
@@ -203,6 +223,7 @@ impl Sinks {
                 state: State::Resolved,
                 level: Level::Info,
                 gravest: open.told(),
+                before: None,
                 at: Timestamp::now(),
                 status: "Unknown",
                 reason: "Deleted".to_owned(),
@@ -210,7 +231,7 @@ impl Sinks {
                 within: None,
                 ends: None,
             };
-            self.tell(&open.named, vec![notice]);
+            self.push(&open.named, notice, Some(&open.first));
         }
     }
 
@@ -236,7 +257,8 @@ fn insert(
     let before = of.get(&notice.about).filter(|_| is_recalled || notice.state == State::Changed);
     let gravest = before.map_or(notice.gravest, |before| before.gravest.max(notice.gravest));
     let was_recalled = is_recalled || before.is_some_and(|before| before.was_recalled);
-    of.insert(notice.about, Open { named: named.clone(), gravest, was_recalled });
+    let first = before.map_or_else(|| named.clone(), |before| before.first.clone());
+    of.insert(notice.about, Open { named: named.clone(), first, gravest, was_recalled });
     gravest
 }
 
@@ -251,7 +273,7 @@ impl Sink {
     pub fn fill(&self, derived: Vec<(Arc<Named>, Notice)>, since: Option<Timestamp>, begun: Timestamp) {
         let until = begun.checked_sub(LAG).unwrap_or(begun);
         let messages = derived.into_iter().map(|(named, notice)| Arc::new(Message::new(named, notice)));
-        let wanted = messages.filter(|message| self.wants(message)).collect();
+        let wanted = messages.filter_map(|message| self.wanted(&message, None)).collect();
         self.queue().fill(wanted, since, until);
         self.wake.notify_one();
     }
@@ -316,11 +338,28 @@ impl Sink {
         }
     }
 
-    fn wants(&self, message: &Message) -> bool {
-        let settings::Sink { namespaces, labels, severity, .. } = &self.settings;
-        let named = &message.named;
-        message.notice.gravest >= *severity
-            && (namespaces.is_empty() || namespaces.contains(&named.namespace))
+    /// The message as this sink gets it, if it does. `first` is how the connection was named when the incident was told first. What
+    /// was not grave enough before, or of no connection of this sink, opens for it now.
+    fn wanted(&self, message: &Arc<Message>, first: Option<&Named>) -> Option<Arc<Message>> {
+        let (notice, severity) = (&message.notice, self.settings.severity);
+        let first = first.filter(|_| notice.state != State::Opened);
+        let (fits, fitted) = (self.fits(&message.named), first.map(|first| self.fits(first)));
+        if notice.gravest < severity || !fits && fitted != Some(true) {
+            return None;
+        }
+        let is_new = notice.before.is_some_and(|before| before < severity) || fitted == Some(false);
+        match notice.state {
+            State::Changed if is_new => {
+                let notice = Notice { state: State::Opened, ..notice.clone() };
+                Some(Arc::new(Message::new(message.named.clone(), notice)))
+            }
+            _ => Some(message.clone()),
+        }
+    }
+
+    fn fits(&self, named: &Named) -> bool {
+        let settings::Sink { namespaces, labels, .. } = &self.settings;
+        (namespaces.is_empty() || namespaces.contains(&named.namespace))
             && labels.iter().all(|(key, value)| named.labels.get(key) == Some(value))
     }
 
@@ -329,8 +368,9 @@ impl Sink {
         self.wake.notify_one();
     }
 
-    fn size(&self) -> (usize, Option<Timestamp>) {
-        self.queue().size()
+    /// How many messages wait, and for how long the first of them has.
+    fn waiting(&self) -> (usize, Duration) {
+        self.queue().waiting()
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

@@ -3,6 +3,7 @@
 
 use std::{borrow::Cow, sync::LazyLock};
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -105,6 +106,28 @@ impl StoredSpec {
         let mut owners = named.filter_map(|demand| demand.name.split('/').next());
         let owner = owners.next().filter(|owner| !Token::stands_in(owner))?.to_ascii_lowercase();
         owners.all(|other| other.eq_ignore_ascii_case(&owner)).then_some(owner)
+    }
+
+    /// When its token ends at the latest, by `require.expiry`; `None` if it does not say, or cannot be read.
+    pub fn declared_end(&self) -> Option<Timestamp> {
+        #[derive(Deserialize)]
+        struct Ends {
+            #[serde(rename = "expiresAt")]
+            expires_at: Timestamp,
+        }
+        #[derive(Deserialize)]
+        struct Required {
+            expiry: Ends,
+        }
+        #[derive(Deserialize)]
+        struct Requiring {
+            require: Required,
+        }
+        // Most do not say.
+        if !self.0.contains("\"expiresAt\"") {
+            return None;
+        }
+        serde_json::from_str::<Requiring>(&self.0).ok().map(|spec| spec.require.expiry.expires_at)
     }
 
     /// The Secrets that it names and what for, those that it reads first; none if it cannot be read.

@@ -90,6 +90,8 @@ pub struct Notice {
     pub level: Level,
     /// How grave it has been since it began, by which it is filtered: who was told that it opened is told that it is over.
     pub gravest: Level,
+    /// How grave it had been before this; `None` unless it was wrong already.
+    pub before: Option<Level>,
     /// When it changed.
     pub at: Timestamp,
     /// True, False or Unknown.
@@ -105,6 +107,13 @@ pub struct Notice {
 }
 
 impl Notice {
+    /// What goes on of it, if it was wrong already and so grave.
+    #[must_use]
+    pub fn after(self, before: Option<Level>) -> Notice {
+        let state = if before.is_some() { State::Changed } else { State::Opened };
+        Notice { state, before, ..self }
+    }
+
     /// The same for the same change of the same connection, however often it is derived.
     pub fn id(&self, uid: &str) -> String {
         let (about, at) = (self.about.as_str(), self.at.as_second());

@@ -2,7 +2,6 @@
 
 use std::{fmt, sync::Arc};
 
-use jiff::Timestamp;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet},
@@ -61,15 +60,14 @@ impl Collector for Waiting {
         let mut family =
             encoder.encode_descriptor("github_pat_notifications_waiting", help, None, MetricType::Gauge)?;
         for sink in &self.0 {
-            let count = u64::try_from(sink.size().0).unwrap_or(u64::MAX);
+            let count = u64::try_from(sink.waiting().0).unwrap_or(u64::MAX);
             family.encode_family(&[("sink", sink.name())])?.encode_gauge(&count)?;
         }
-        let help = "How long ago the first of them happened; 0 if none waits";
+        let help = "How long the first of them has waited; 0 if none does";
         let name = "github_pat_notifications_oldest_seconds";
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        let now = Timestamp::now();
         for sink in &self.0 {
-            let age = sink.size().1.map_or(0.0, |at| now.duration_since(at).as_secs_f64().max(0.0));
+            let age = sink.waiting().1.as_secs_f64();
             family.encode_family(&[("sink", sink.name())])?.encode_gauge(&age)?;
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::{
     collections::{HashSet, VecDeque},
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -34,6 +35,8 @@ struct Entry {
     message: Arc<Message>,
     /// Whether it tells a new sink what is wrong already: until it has heard all of that, it counts as new.
     is_first: bool,
+    /// Since when it has waited here.
+    since: Instant,
 }
 
 impl Queue {
@@ -45,7 +48,7 @@ impl Queue {
         if self.waiting.len() >= LONGEST {
             self.leave_out(message.notice.at);
         } else {
-            self.waiting.push_back(Entry { message, is_first: false });
+            self.waiting.push_back(Entry { message, is_first: false, since: Instant::now() });
         }
     }
 
@@ -72,7 +75,8 @@ impl Queue {
         news.sort_by_key(|message| message.notice.at);
         let is_first = since.is_none();
         let waiting = std::mem::take(&mut self.waiting);
-        let news = news.into_iter().map(|message| Entry { message, is_first });
+        let now = Instant::now();
+        let news = news.into_iter().map(|message| Entry { message, is_first, since: now });
         // In the order in which it happened, which is the order for each connection.
         let mut all: Vec<_> = news.chain(waiting).collect();
         all.sort_by_key(|entry| entry.message.notice.at);
@@ -105,9 +109,10 @@ impl Queue {
         self.left_out.filter(|_| self.waiting.is_empty()).map(|(first, _)| before(first))
     }
 
-    /// How many wait, and when the first of them happened.
-    pub(super) fn size(&self) -> (usize, Option<Timestamp>) {
-        (self.waiting.len(), self.waiting.iter().map(|entry| entry.message.notice.at).min())
+    /// How many wait, and for how long the first of them has.
+    pub(super) fn waiting(&self) -> (usize, Duration) {
+        let longest = self.waiting.iter().map(|entry| entry.since.elapsed()).max();
+        (self.waiting.len(), longest.unwrap_or_default())
     }
 
     /// The instant until which everything has been told; `None` as long as a process that starts anew shall treat the sink as this one
@@ -117,7 +122,8 @@ impl Queue {
             return None;
         }
         let left_out = self.left_out.map(|(first, _)| first);
-        let untold = self.size().1.into_iter().chain(left_out).min().map(before);
+        let waiting = self.waiting.iter().map(|entry| entry.message.notice.at);
+        let untold = waiting.chain(left_out).min().map(before);
         self.latest.map(|latest| untold.map_or(latest, |untold| untold.min(latest)))
     }
 }
@@ -222,7 +228,7 @@ mod tests {
         queue.done(&message("b", 150));
         assert_eq!((queue.left_out(), queue.told_until()), (Some(at(119)), Some(at(119))));
         queue.fill(vec![message("a", 120)], Some(at(119)), at(160));
-        assert_eq!((queue.size().0, queue.told_until()), (1, Some(at(119))));
+        assert_eq!((queue.waiting().0, queue.told_until()), (1, Some(at(119))));
         queue.done(&message("a", 120));
         assert_eq!(queue.told_until(), Some(at(150)));
     }
@@ -255,7 +261,7 @@ mod tests {
             assert!(told.len() < 5000, "it comes to an end");
             let derived = all.iter().filter(|message| message.notice.at > since).cloned().collect();
             queue.fill(derived, Some(since), at(200));
-            assert!(queue.size().0 <= LONGEST);
+            assert!(queue.waiting().0 <= LONGEST);
         }
         let once: HashSet<_> = told.iter().collect();
         assert_eq!((once.len(), told.len(), queue.told_until()), (2500, 2500, Some(at(120))));
@@ -266,10 +272,10 @@ mod tests {
         let mut queue = queue(100);
         let all: Vec<_> = (101..1104).map(|second| message("a", second)).collect();
         all.iter().for_each(|message| queue.push(message.clone()));
-        assert_eq!((queue.size().0, queue.left_out()), (1000, None));
+        assert_eq!((queue.waiting().0, queue.left_out()), (1000, None));
         all.iter().take(1000).for_each(|message| queue.done(message));
         assert_eq!((queue.left_out(), queue.told_until()), (Some(at(1100)), Some(at(1100))));
         queue.fill(all[1000..].to_vec(), Some(at(1100)), at(1200));
-        assert_eq!((queue.size().0, queue.left_out()), (3, None));
+        assert_eq!((queue.waiting().0, queue.left_out()), (3, None));
     }
 }

@@ -14,6 +14,7 @@ fn notice(state: State, gravest: Level, second: i64) -> Notice {
         state,
         level: gravest,
         gravest,
+        before: None,
         at: Timestamp::from_second(second).unwrap(),
         status: "False",
         reason: "BadCredentials".to_owned(),
@@ -189,4 +190,57 @@ fn a_sink_that_fails_is_tried_again_after_a_second_and_after_five_minutes_at_the
         [0.5, 150.0],
         "those that failed together are spread"
     );
+}
+
+#[test]
+fn who_hears_of_an_incident_for_the_first_time_hears_that_it_opens() {
+    let sinks = sinks(
+        "{ name: all, url: 'http://a' }, { name: warn, url: 'http://a', severity: warning }, { name: grave, url: 'http://a', severity: critical }",
+    );
+    sinks.recalled();
+    let stages = [
+        (State::Opened, Level::Info, None),
+        (State::Changed, Level::Warning, Some(Level::Info)),
+        (State::Changed, Level::Critical, Some(Level::Warning)),
+        (State::Resolved, Level::Critical, None),
+    ];
+    for about in [About::Ready, About::NotExpiring] {
+        for (second, (state, level, before)) in (1..).zip(stages) {
+            let notice = Notice { about, before, ..notice(state, level, second) };
+            sinks.tell(&named("a", &[]), vec![notice]);
+        }
+        let expected: [&[&str]; 3] = [
+            &["Opened", "Changed", "Changed", "Resolved"],
+            &["Opened", "Changed", "Resolved"],
+            &["Opened", "Resolved"],
+        ];
+        assert_eq!(waiting(&sinks), expected, "{about:?}");
+    }
+}
+
+#[test]
+fn who_was_told_by_labels_that_are_gone_is_told_that_it_is_over() {
+    let of = "url: 'http://a', labels: { team:";
+    let both = sinks(&format!("{{ name: infra, {of} infra }} }}, {{ name: web, {of} web }} }}"));
+    both.recalled();
+    let (infra, web) = (named("a", &[("team", "infra")]), named("a", &[("team", "web")]));
+    let changed = Notice { before: Some(Level::Warning), ..notice(State::Changed, Level::Warning, 2) };
+    for is_deleted in [false, true] {
+        both.tell(&infra, vec![notice(State::Opened, Level::Warning, 1)]);
+        both.tell(&web, vec![changed.clone()]);
+        match is_deleted {
+            true => both.gone("team-a", "a"),
+            false => both.tell(&web, vec![notice(State::Resolved, Level::Warning, 3)]),
+        }
+        assert_eq!(waiting(&both), [vec!["Opened", "Changed", "Resolved"], vec!["Opened", "Resolved"]]);
+    }
+}
+
+#[test]
+fn that_a_token_ends_soon_is_over_too_when_its_connection_is_gone() {
+    let sinks = sinks("{ name: all, url: 'http://a' }");
+    sinks.recalled();
+    sinks.tell(&named("a", &[]), vec![of_end(State::Opened, 1)]);
+    sinks.gone("team-a", "a");
+    assert_eq!(waiting(&sinks), [["Opened", "Resolved"]]);
 }

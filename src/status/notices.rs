@@ -27,8 +27,11 @@ pub fn notices(before: Option<&Status>, after: &Status, warned: Warned<'_>) -> V
     let before = before.filter(|before| before.observed_generation.is_some());
     let ready = ready_changed(before, after);
     let stage_before = before.and_then(said_of_end);
+    let level_before = before.and_then(|before| of_end(before, warned)).map(|notice| notice.level);
     let expiry = match (stage_before, said_of_end(after)) {
-        (before, Some(now)) if before != Some(now) => of_end(after, warned, before.is_some()),
+        (before, Some(now)) if before != Some(now) => {
+            of_end(after, warned).map(|notice| notice.after(level_before))
+        }
         (Some(_), None) => end_resolved(after),
         // It may have been near before nobody could tell; whoever told of it knows.
         (None, None) if before.is_some_and(ends_unknown) => end_resolved(after),
@@ -46,7 +49,10 @@ pub fn notices_since(status: &Status, since: Timestamp, warned: Warned<'_>) -> V
     let changed = |type_: &str| status.condition(type_).map(|condition| condition.last_transition_time.0);
     let opened_before = changed("NotExpiring").is_some_and(|at| at <= since);
     let expiry = match said_of_end(status) {
-        Some(_) => of_end(status, warned, opened_before),
+        Some(_) => of_end(status, warned).map(|notice| {
+            let before = opened_before.then(|| stage_before(&notice, warned));
+            notice.after(before)
+        }),
         None => end_resolved(status).filter(|notice| had_a_token_before(status, notice.at)),
     };
     ready.chain(expiry).filter(|notice| notice.at > since).collect()
@@ -58,9 +64,8 @@ pub fn notices_open(status: &Status, warned: Warned<'_>) -> Vec<Notice> {
         return Vec::new();
     }
     let ready = of_ready(status, None).pop().flatten().filter(|notice| notice.state != State::Resolved);
-    let expiry = said_of_end(status).and_then(|_| of_end(status, warned, false));
-    let opened = |notice| Notice { state: State::Opened, ..notice };
-    ready.into_iter().chain(expiry).map(opened).collect()
+    let ready = ready.map(|notice| Notice { state: State::Opened, before: None, ..notice });
+    ready.into_iter().chain(of_end(status, warned)).collect()
 }
 
 fn ready_changed(before: Option<&Status>, after: &Status) -> Option<Notice> {
@@ -106,7 +111,8 @@ fn of_ready(status: &Status, was_open: Option<bool>) -> Vec<Option<Notice>> {
         let level = reason.parse().map_or(Level::Info, Level::of);
         let is_open = ready != ConditionStatus::True;
         open = Some(is_open);
-        gravest = if before == Some(true) { gravest.max(level) } else { level };
+        let known = (before == Some(true)).then_some(gravest);
+        gravest = known.map_or(level, |known| known.max(level));
         let state = match (before, is_open) {
             (Some(false), false) => {
                 notices.push(None);
@@ -121,6 +127,7 @@ fn of_ready(status: &Status, was_open: Option<bool>) -> Vec<Option<Notice>> {
             state,
             level: if is_open { level } else { Level::Info },
             gravest,
+            before: known,
             at: at.0,
             status: ready.as_str(),
             reason,
@@ -144,7 +151,8 @@ fn ends_unknown(status: &Status) -> bool {
     status.condition("NotExpiring").is_some_and(|condition| condition.status == ConditionStatus::Unknown)
 }
 
-fn of_end(status: &Status, warned: Warned<'_>, was_open: bool) -> Option<Notice> {
+/// That the end is near or has passed, as if nobody knew yet.
+fn of_end(status: &Status, warned: Warned<'_>) -> Option<Notice> {
     let condition = status.condition("NotExpiring")?;
     let (reason, said) = said_of_end(status)?;
     let named = status.token.as_ref().and_then(|token| token.expires_at.as_ref().map(|at| at.0));
@@ -162,9 +170,10 @@ fn of_end(status: &Status, warned: Warned<'_>, was_open: bool) -> Option<Notice>
     let level = within.map_or(Level::Warning, Level::within);
     Some(Notice {
         about: About::NotExpiring,
-        state: if was_open { State::Changed } else { State::Opened },
+        state: State::Opened,
         level,
         gravest: level,
+        before: None,
         at: time(at).0,
         status: condition.status.as_str(),
         reason: reason.to_owned(),
@@ -172,6 +181,12 @@ fn of_end(status: &Status, warned: Warned<'_>, was_open: bool) -> Option<Notice>
         within,
         ends,
     })
+}
+
+/// How grave the stage before this one was.
+fn stage_before(notice: &Notice, warned: Warned<'_>) -> Level {
+    let longer = warned.before.iter().filter(|within| notice.within.is_some_and(|now| **within > now));
+    longer.min().map_or(Level::Info, |within| Level::within(*within))
 }
 
 /// The end is not near any more. While nobody can tell, it stays as it was.
@@ -183,6 +198,7 @@ fn end_resolved(status: &Status) -> Option<Notice> {
         level: Level::Info,
         // Whoever was told of any stage is told that it is over.
         gravest: Level::Critical,
+        before: None,
         at: condition.last_transition_time.0,
         status: condition.status.as_str(),
         reason: condition.reason.clone(),

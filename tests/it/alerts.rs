@@ -88,6 +88,30 @@ fn each_alert_fires_where_it_should_and_nowhere_else() {
     }
 }
 
+#[test]
+#[ignore = "runs promtool for each expression; .ci/long runs it"]
+fn a_test_of_an_alert_fails_where_what_it_leaves_out_is_another() {
+    let rules = rules(&[]);
+    let rows = [
+        ("a token that ends", "GithubPatTokenExpiresNotice", "BadCredentials", "None"),
+        ("a token that ends", "GithubPatTokenExpiresWarning", "BadCredentials", "None"),
+        ("a token that ends", "GithubPatTokenExpiresWarning", "declared_", "other_"),
+        ("a token that ends", "GithubPatTokenExpiresWarning", "min by", "max by"),
+        ("a token that ends", "GithubPatTokenExpiresCritical", "AccountSuspended", "None"),
+        ("what is not proven", "GithubPatProofTooOld", "breaker_open == 1", "breaker_open == 2"),
+        ("what is not proven", "GithubPatProofTooOld", "breaker_open == 1", "breaker_open < 2"),
+    ];
+    for (test, name, from, to) in rows {
+        let mut changed = rules.clone();
+        let all = changed["groups"][0]["rules"].as_array_mut().unwrap();
+        let rule = all.iter_mut().find(|rule| rule["alert"] == name).unwrap();
+        rule["expr"] = json!(rule["expr"].as_str().unwrap().replace(from, to));
+        assert_ne!(changed, rules, "{name} has no {from}");
+        let (succeeded, _) = promtool(&changed, &["test", "rules", "--run", test, "tests.yaml"]);
+        assert!(!succeeded, "{name} may have {to} in the place of {from}");
+    }
+}
+
 /// Whether a threshold is told or not told otherwise, with one alert made another one.
 fn says_otherwise(rules: &Value, name: &str, change: impl Fn(&mut Value)) -> bool {
     let mut changed = rules.clone();
@@ -301,7 +325,7 @@ fn labels_of_connections_reach_their_alerts() {
     let by = "name, label_team, label_example_com_owner, account, consumers";
     let alerts = [
         ("GithubPatTokenRefused", "bot"),
-        ("GithubPatTokenExpiresCritical", "bot"),
+        ("GithubPatTokenExpiresCritical", "late"),
         ("GithubPatOutputsUnproven", "late"),
         ("GithubPatNoStandby", "bot"),
     ];
@@ -321,7 +345,7 @@ fn labels_of_connections_reach_their_alerts() {
                 json!({ "series": format!("github_pat_connection_info{rolled_out}"), "values": "1x100" }),
                 json!({ "series": format!("github_pat_connection_info{not_yet}"), "values": "1x100" }),
                 series("github_pat_connection_condition", "bot", bad, "1"),
-                series("github_pat_token_expiration_timestamp_seconds", "bot", "", "90000"),
+                series("github_pat_token_expiration_timestamp_seconds", "late", "", "90000"),
                 series("github_pat_connection_outputs", "late", ", state=\"outdated\"", "1"),
                 series("github_pat_connection_candidates", "bot", ", usable=\"True\"", "1"),
             ],

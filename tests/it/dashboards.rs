@@ -34,7 +34,11 @@ fn queries(dashboard: &Value) -> Vec<(String, String)> {
 
 /// The query as Grafana sends it, with all namespaces and hosts chosen.
 fn filled(query: &str, connection: &str) -> String {
-    let query = query.replace("$namespace", ".*").replace("$connection", connection).replace("$host", ".*");
+    let query = query
+        .replace("$connection_namespace", NAMESPACE)
+        .replace("$namespace", ".*")
+        .replace("$connection", connection)
+        .replace("$host", ".*");
     let query = query.replace("$__rate_interval", "30s");
     assert!(!query.contains('$'), "{query}");
     query
@@ -226,7 +230,7 @@ fn the_dashboard_shows_an_overview_one_connection_the_traffic_with_github_and_th
     let wanted: [(&str, &[&str]); 4] = [
         ("Overview", &["Fine", "Warned", "Broken", "Broken now", "What breaks next", "By namespace"]),
         (
-            "One connection: $connection",
+            "One connection: $connection_namespace/$connection",
             &["Conditions", "Ends in", "Accepted ago", "Candidates", "Consumers"],
         ),
         ("GitHub", &["Questions", "How long an answer takes", "Budget that is left", "Questions that wait"]),
@@ -254,7 +258,7 @@ fn the_dashboard_is_one_that_grafana_lays_out() {
     );
     let variables = dashboard["templating"]["list"].as_array().unwrap();
     let names: BTreeSet<_> = variables.iter().map(|variable| variable["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["connection", "datasource", "host", "namespace"].into());
+    assert_eq!(names, ["connection", "connection_namespace", "datasource", "host", "namespace"].into());
     let number = |panel: &Value, field: &str| panel["gridPos"][field].as_u64().unwrap();
     let mut taken = BTreeSet::new();
     for panel in panels(&dashboard) {

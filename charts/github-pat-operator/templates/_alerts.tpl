@@ -13,6 +13,11 @@
 {{- $of := default dict (get $values.alerts .alert) }}
 {{- $_ := set $thresholds (printf "$%s" .alert) (empty $of.enabled | ternary "0" (toString $of.threshold)) }}
 {{- end }}
+{{- $_ := set $thresholds "$ends" (include "github-pat-operator.ends" (dict)) }}
+{{- $_ := set $thresholds "$unlessRefused" "unless on (namespace, name) github_pat_connection_condition{condition=\"Ready\", status=\"False\", reason=~\"BadCredentials|AccountSuspended\"}" }}
+{{- $tellsHost := (default dict $values.alerts.GithubPatHostUnreachable).enabled }}
+{{- $ofHost := "unless on (namespace, name) (github_pat_connection_info and on (host) (github_pat_host_breaker_open == 1))" }}
+{{- $_ := set $thresholds "$unlessUnreachable" (ternary $ofHost "" (eq (toString $tellsHost) "true")) }}
 {{- $lacks := list }}
 {{- range $setting := list "metricsPerConnection" "leaderElection" }}
 {{- if eq (toString (get $.Values.settings $setting)) "false" }}
@@ -70,6 +75,12 @@ threshold count, so that no tenant silences the alerts of others with connection
 {{- $here := printf "count by (namespace, host, %s) (%s)" $shared (index . 1) }}
 {{- $most := max 1 (div (mul 2 (int (index . 2))) 5) -}}
 clamp_min({{ $here }} - {{ $most }}, 0) + on (host, {{ $shared }}) group_left () sum by (host, {{ $shared }}) (clamp_max({{ $here }}, {{ $most }})) >= {{ index . 2 }}
+{{- end }}
+
+{{/* How long each token still works, in seconds, by whatever ends it first. */}}
+{{- define "github-pat-operator.ends" -}}
+{{- $of := "max by (namespace, name) (github_pat_token_%sexpiration_timestamp_seconds)" -}}
+(min by (namespace, name) ({{ printf $of "" }} or label_replace({{ printf $of "declared_" }}, "by", "spec", "", "")) - time())
 {{- end }}
 
 {{/* A text with what stands for its names. */}}

@@ -93,7 +93,8 @@ impl Connections {
             }
             count(&mut kinds, (self.host(connection), kind(connection)));
             outputs = outputs.and(self.index.count_outputs(connection));
-            let Some(left) = expires_at(connection).map(|at| at.duration_since(now)) else { continue };
+            let ends = ends(connection).filter(|_| !is_refused(connection));
+            let Some(left) = ends.map(|at| at.duration_since(now)) else { continue };
             if left.is_negative() || left.is_zero() {
                 expired = expired.saturating_add(1);
             }
@@ -114,12 +115,12 @@ impl Connections {
         for ((host, kind), number) in kinds {
             family.encode_family(&[("host", &*host), ("kind", kind)])?.encode_gauge(&number)?;
         }
-        let help = "Tokens that have not ended and will within this time, as far as GitHub named an expiry";
+        let help = "Tokens that work and will end within this time, by GitHub or by the spec";
         let mut family = gauge(encoder, "github_pat_tokens_expiring", help)?;
         for ((within, _), number) in WITHIN.into_iter().zip(expiring) {
             family.encode_family(&[("within", within)])?.encode_gauge(&number)?;
         }
-        let help = "Tokens of connections that have ended, by the expiry that GitHub named";
+        let help = "Tokens of connections whose end has passed, by GitHub or by the spec";
         gauge(encoder, "github_pat_tokens_expired", help)?.encode_gauge(&expired)?;
         let help = "Secrets that connections have made, by what they hold";
         let mut family = gauge(encoder, "github_pat_outputs", help)?;
@@ -194,8 +195,15 @@ impl Connections {
                 family.encode_family(&labels)?.encode_gauge(&u32::from(number))?;
             }
         }
+        let help =
+            "When the token ends at the latest by spec.require.expiry.expiresAt, whatever GitHub names";
+        let declared = |connection: &Connection| connection.spec.declared_end();
+        instants(encoder, "github_pat_token_declared_expiration_timestamp_seconds", help, all, declared)?;
         let help = "When the last of the usable among them ends, in the year 9999 if one does not end; of connections with standbys";
-        let last_end = |connection: &Connection| connection.status.as_ref()?.last_end();
+        let last_end = |connection: &Connection| {
+            let last = connection.status.as_ref()?.last_end()?;
+            Some(connection.spec.declared_end().map_or(last, |declared| declared.min(last)))
+        };
         instants(encoder, "github_pat_candidates_expiration_timestamp_seconds", help, all, last_end)?;
         let help =
             "Objects that name an output, by whether they still have what it held before; if they are listed";
@@ -235,6 +243,19 @@ fn kind(connection: &Connection) -> &'static str {
 
 fn expires_at(connection: &Connection) -> Option<Timestamp> {
     connection.status.as_ref()?.expires_at()
+}
+
+/// When the token ends, by whatever ends it first.
+fn ends(connection: &Connection) -> Option<Timestamp> {
+    expires_at(connection).into_iter().chain(connection.spec.declared_end()).min()
+}
+
+/// True if the token is dead already.
+fn is_refused(connection: &Connection) -> bool {
+    let refused = [Reason::BadCredentials, Reason::AccountSuspended];
+    conditions(connection).any(|(type_, status, reason)| {
+        type_ == "Ready" && status == ConditionStatus::False && refused.contains(&reason)
+    })
 }
 
 /// One instant of each connection that has it, in seconds since 1970.

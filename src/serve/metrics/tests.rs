@@ -2,6 +2,7 @@ use std::{collections::VecDeque, pin::pin};
 
 use axum::body::Body;
 use futures::StreamExt;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tokio::sync::Notify;
 
@@ -42,15 +43,20 @@ pub(in super::super) fn of(connections: &[Connection], per_connection: bool) -> 
 /// A connection that is well, and whose token ends.
 fn well(namespace: &str, name: &str) -> Connection {
     let conditions = [
-        ("Ready", "Ready"),
-        ("SecretResolved", "Resolved"),
-        ("Authenticated", "Accepted"),
-        ("RequirementsMet", "RequirementsMet"),
-        ("NotExpiring", "NotExpiring"),
-        ("Published", "Published"),
+        ("Ready", "True", "Ready"),
+        ("SecretResolved", "True", "Resolved"),
+        ("Authenticated", "True", "Accepted"),
+        ("RequirementsMet", "True", "RequirementsMet"),
+        ("NotExpiring", "True", "NotExpiring"),
+        ("Published", "True", "Published"),
     ];
-    let conditions = conditions.map(|(type_, reason)| {
-        json!({ "type": type_, "status": "True", "reason": reason, "message": "", "lastTransitionTime": "2026-03-01T10:00:00Z" })
+    saying(namespace, name, conditions)
+}
+
+/// A connection with these conditions, and a token that ends.
+fn saying(namespace: &str, name: &str, conditions: [(&str, &str, &str); 6]) -> Connection {
+    let conditions = conditions.map(|(type_, status, reason)| {
+        json!({ "type": type_, "status": status, "reason": reason, "message": "", "lastTransitionTime": "2026-03-01T10:00:00Z" })
     });
     let token = json!({
         "secretName": "pat", "host": DEFAULT_HOST, "kind": "FineGrained", "hashedToken": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
@@ -101,6 +107,46 @@ async fn ten_thousand_connections_make_less_than_4_mib_in_small_pieces() {
         assert_eq!(text.matches(family).count(), 10_000, "{family}");
     }
     assert!(text.ends_with("# EOF\n"));
+}
+
+#[tokio::test]
+async fn a_refused_token_is_not_counted_as_one_that_ends() {
+    let refused = [
+        ("Ready", "False", "BadCredentials"),
+        ("SecretResolved", "True", "Resolved"),
+        ("Authenticated", "False", "BadCredentials"),
+        ("RequirementsMet", "Unknown", "NotDetermined"),
+        ("NotExpiring", "Unknown", "NotDetermined"),
+        ("Published", "False", "Withdrawn"),
+    ];
+    let soon = Timestamp::now().checked_add(SignedDuration::from_hours(1)).unwrap();
+    let ending = |connection: Connection| {
+        let spec = json!({ "secretRef": { "name": "pat" }, "require": { "expiry": { "expiresAt": soon } } });
+        Connection { spec: StoredSpec::from(spec), ..connection }
+    };
+    let all = [ending(well("a", "works")), ending(saying("a", "refused", refused))];
+    let text = text(&of(&all, true)).await;
+    assert!(text.contains("github_pat_tokens_expiring{within=\"3d\"} 1\n"), "{text}");
+}
+
+#[tokio::test]
+async fn a_token_ends_by_the_spec_where_that_is_earlier_or_alone() {
+    let declaring = |name: &str, at: &str| {
+        let spec = json!({ "secretRef": { "name": "pat" }, "require": { "expiry": { "expiresAt": at } } });
+        Connection { spec: StoredSpec::from(spec), ..well("a", name) }
+    };
+    let unnamed = Connection { status: None, ..declaring("alone", "2026-01-02T00:00:00Z") };
+    let all =
+        [declaring("earlier", "2026-01-01T00:00:00Z"), unnamed, declaring("later", "2999-01-01T00:00:00Z")];
+    let text = text(&of(&all, true)).await;
+    let declared = "github_pat_token_declared_expiration_timestamp_seconds";
+    assert!(text.contains(&format!("{declared}{{namespace=\"a\",name=\"earlier\"}} 1767225600\n")), "{text}");
+    assert!(text.contains(&format!("{declared}{{namespace=\"a\",name=\"alone\"}} 1767312000\n")), "{text}");
+    assert!(
+        text.contains("github_pat_token_expiration_timestamp_seconds{namespace=\"a\",name=\"earlier\"}"),
+        "what GitHub names stays"
+    );
+    assert!(text.contains("github_pat_tokens_expired 2\n"), "{text}");
 }
 
 #[tokio::test]
