@@ -68,8 +68,8 @@ struct Rare {
     last_handled_request: Option<Box<str>>,
     /// The token of a rotation that waits for workloads or consumers, and when every output held it.
     published: Option<(HashedToken, Second)>,
-    /// When outputs had to be written anew in it.
-    written_anew: Option<Second>,
+    /// When it began, or when outputs had to be written anew in it.
+    begun: Option<Second>,
     /// When the consumers were listed last, how many there were, and how many of them had what the outputs held before.
     consumers: Option<(Second, u32, u32)>,
     /// How many candidates are usable, are not, and may be.
@@ -106,7 +106,7 @@ impl Rare {
             serving: outputs.filter_map(|output| Some(output.current_name.as_deref()?.into())).collect(),
             last_handled_request: status.last_handled_request.as_deref().map(Into::into),
             published,
-            written_anew: open.and_then(|open| Some(open.written_anew_at.as_ref()?.0.into())),
+            begun: open.map(|open| open.written_anew_at.as_ref().unwrap_or(&open.started_at).0.into()),
             consumers,
             candidates: candidates(&status.candidates),
             last_end: last_end(status),
@@ -271,9 +271,10 @@ impl StatusDigest {
         (*of == token).then(|| Timestamp::from(*at))
     }
 
-    /// When outputs had to be written anew in that rotation, since they had another token once more.
-    pub fn written_anew(&self) -> Option<Timestamp> {
-        self.rare.as_ref()?.written_anew.map(Timestamp::from)
+    /// When that rotation began, or when outputs had to be written anew in it, since they had another token once more: no restart of
+    /// before counts for it.
+    pub fn begun(&self) -> Option<Timestamp> {
+        self.rare.as_ref()?.begun.map(Timestamp::from)
     }
 
     /// When the consumers were listed last.

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Finding, Reason, Verdict,
+    answer::Grant,
     decide::{Observation, judge},
     probing::schedule::later,
     token::HashedToken,
@@ -115,12 +116,26 @@ fn standing(seen: &Observation, remembered: Option<Standing>) -> (Standing, bool
         (Verdict::Unknown(finding), _) | (Verdict::Yes(_), Verdict::Unknown(finding)) => {
             (Standing::Unknown(finding.clone()), false)
         }
-        (Verdict::Yes(_), Verdict::Yes(())) => {
+        (Verdict::Yes(grant), Verdict::Yes(())) => {
+            if let Some(finding) = unsuited(seen, grant) {
+                return (Standing::Unusable(finding), false);
+            }
             let is_doubted =
                 judged.earlier.is_some() || judged.doubted.is_some() || seen.knowledge.refused.is_some();
             (Standing::Usable, seen.has_heard() && !is_doubted)
         }
     }
+}
+
+/// Why an output that the spec asks for cannot have this token, though another token of the account could do.
+fn unsuited(seen: &Observation, grant: &Grant) -> Option<Finding> {
+    let (token, addresses) = (seen.token.yes()?, seen.addresses()?);
+    let faults =
+        seen.demand.outputs.iter().filter_map(|output| output.suits(token.kind, grant, addresses).err());
+    // What is wrong with the output itself is wrong for every token.
+    let mut of_token = faults
+        .filter(|finding| [Reason::FormatNeedsClassic, Reason::FormatNeedsScope].contains(&finding.reason));
+    of_token.next()
 }
 
 fn first(findings: &[Finding]) -> Finding {

@@ -96,6 +96,8 @@ pub enum Restart {
     Paused,
     /// Its pod template is to be annotated.
     Due,
+    /// It was restarted, and somebody has taken the mark off its pod template: it is done once more after a pause.
+    Unmarked,
     /// Its Pods are being replaced: so many of the wanted ones are new.
     Rolling(i64, i64),
     /// Its Pods must be deleted by hand: so many of the wanted ones are new.
@@ -108,25 +110,19 @@ pub enum Restart {
     Done,
 }
 
-/// What is noted of a restart: the hash of the token, and after a blank when outputs had to be written anew with it, if they had to.
-pub fn mark(hash: &str, written_anew: Option<Timestamp>) -> String {
-    written_anew.map_or_else(|| hash.to_owned(), |at| format!("{hash} {at}"))
+/// What is noted of a restart: the hash of the token, and after a blank when the rotation to it began, or when outputs had to be written
+/// anew in it. Pods may have started with another token since an earlier rotation to the same one.
+pub fn mark(hash: &str, begun: Timestamp) -> String {
+    format!("{hash} {begun}")
 }
 
-/// True if a restart of which this was noted brought the token to every Pod. A rotation in which nothing had to be written anew
-/// wants no other instant.
-fn is_for(noted: &str, hash: &str, written_anew: Option<Timestamp>) -> bool {
-    let (of, _) = noted.split_once(' ').unwrap_or((noted, ""));
-    if written_anew.is_some() { noted == mark(hash, written_anew) } else { of == hash }
-}
-
-/// Where the restart for the token of this hash is.
+/// Where the restart is of which this is noted.
 ///
 /// A roll-out has ended when `kubectl rollout status` would say so:
 /// <https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#complete-deployment>.
-pub fn restart(workload: Option<&RollOut>, hash: &str, written_anew: Option<Timestamp>) -> Restart {
+pub fn restart(workload: Option<&RollOut>, mark: &str) -> Restart {
     let Some(workload) = workload else { return Restart::Missing };
-    if !workload.restarted_for.as_deref().is_some_and(|noted| is_for(noted, hash, written_anew)) {
+    if workload.restarted_for.as_deref() != Some(mark) {
         return if workload.held == Some(Held::Paused) { Restart::Paused } else { Restart::Due };
     }
     let RollOut { wanted, replaced, total, updated, available, .. } = *workload;
@@ -182,6 +178,9 @@ impl std::fmt::Display for Restart {
             Restart::Missing => f.write_str("(not there)"),
             Restart::Paused => f.write_str("(paused: resume it)"),
             Restart::Due => f.write_str("(not restarted yet)"),
+            Restart::Unmarked => f.write_str(
+                "(restarted, but somebody took restart.githubpat.dev/… off its pod template: have them leave it)",
+            ),
             Restart::Rolling(new, wanted) => write!(f, "({new} of {wanted} Pods are new)"),
             Restart::ByHand(new, wanted) => {
                 write!(
@@ -253,24 +252,23 @@ mod tests {
             ),
         ];
         for (name, workload, expected) in rows {
-            assert_eq!(restart(workload.as_ref(), "new", None), expected, "{name}");
+            assert_eq!(restart(workload.as_ref(), "new"), expected, "{name}");
         }
     }
 
     #[test]
-    fn what_had_to_be_written_anew_restarts_a_workload_once_more() {
-        let at = |second| Some(Timestamp::from_second(second).unwrap());
+    fn a_restart_for_the_same_token_in_an_earlier_rotation_does_not_count() {
+        let at = |second| Timestamp::from_second(second).unwrap();
         let rows = [
-            ("restarted before", mark("new", None), at(60), Restart::Due),
-            ("restarted since", mark("new", at(60)), at(60), Restart::Done),
-            ("written anew once more", mark("new", at(60)), at(120), Restart::Due),
-            ("another token", mark("old", at(60)), at(60), Restart::Due),
-            ("nothing was written anew in this rotation", mark("new", at(60)), None, Restart::Done),
-            ("another token, and nothing was", mark("old", at(60)), None, Restart::Due),
+            ("in this rotation", mark("new", at(60)), Restart::Done),
+            ("in an earlier one, or before outputs were written anew", mark("new", at(30)), Restart::Due),
+            ("another token", mark("old", at(60)), Restart::Due),
         ];
-        for (name, noted, anew, expected) in rows {
+        for (name, noted, expected) in rows {
             let workload = RollOut { restarted_for: Some(noted), ..rolled_out() };
-            assert_eq!(restart(Some(&workload), "new", anew), expected, "{name}");
+            assert_eq!(restart(Some(&workload), &mark("new", at(60))), expected, "{name}");
+            let paused = RollOut { held: Some(Held::Paused), ..workload };
+            assert_ne!(restart(Some(&paused), &mark("new", at(30))), Restart::Due, "{name}, paused");
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
-use super::{Context, act::Outcomes, observe::Observed, records::Record};
+use super::{Context, act::Outcomes, observe::Observed, rare::Restarted, records::Record};
 use crate::{
     api::GithubPatConnectionSpec as Spec,
     cluster::{
@@ -14,17 +15,20 @@ use crate::{
         workloads,
     },
     domain::{
+        backoff::backoff,
         consumer::{Consumers, Use, by_label},
         decide::{Change, Decision, Plan, Stand, unnamed as unnamed_versions},
         event::{Event, EventType, WORKLOAD_RESTARTED},
         probing::schedule::later,
-        token::HashedToken,
         workload::{Following, Restart, Workload, mark, restart},
     },
 };
 
 /// How long after a look at workloads and consumers the next one comes, while somebody is waited for: at first, and at most.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
+
+/// The pause before a workload is restarted once more, since the mark of its restart is gone: half of the first, and the longest.
+const RESTART_AGAIN: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(3600));
 
 /// Restarts and looks, if the status says that a rotation has come so far, and looks at the consumers once a heartbeat else; `None` if
 /// nothing was to be done.
@@ -42,6 +46,9 @@ pub(super) async fn follow(
         (stands.clone().any(|is_wanted| is_wanted), stands.all(|is_wanted| is_wanted));
     let digest = connection.status.as_ref().filter(|_| has_any && connection.was_judged())?;
     let published = digest.published(token).filter(|published| *published <= observed.seen.now);
+    if published.is_none() && !record.rare.restarts.is_empty() {
+        record.rare.restarts = Vec::new();
+    }
     if published.is_some() && !is_written {
         return None;
     }
@@ -51,10 +58,10 @@ pub(super) async fn follow(
         return None;
     }
     let mut following = Following { published, ..Following::default() };
-    if published.is_some() {
+    if let Some((_, begun)) = published.zip(digest.begun()) {
+        let mark = mark(&token.to_string(), begun);
         for workload in &spec.restart {
-            let wanted = (token, digest.written_anew());
-            let restart = match restarted(connection, workload, wanted, ctx).await {
+            let restart = match restarted(connection, workload, &mark, record, ctx).await {
                 Ok(restart) => restart,
                 Err(fault) => refused(connection, workload, &fault),
             };
@@ -161,20 +168,31 @@ fn is_old(told: Option<Timestamp>, record: &Record, ctx: &Context) -> bool {
     last.is_none_or(|last| later(last, ctx.settings().heartbeat) <= Timestamp::now())
 }
 
-/// Has the Pods of the workload replaced, if that was not done yet for this token, or since the outputs were written anew with it.
+/// Has the Pods of the workload replaced, if that was not done yet in this rotation. Whoever takes the mark of it off again is answered
+/// in growing pauses.
 async fn restarted(
     connection: &Connection,
     workload: &Workload,
-    (token, written_anew): (HashedToken, Option<Timestamp>),
+    mark: &str,
+    record: &mut Record,
     ctx: &Context,
 ) -> Result<Restart, Fault> {
-    let (key, hash) = (&connection.key, token.to_string());
+    let key = &connection.key;
     let stands = workloads::roll_out(&ctx.client, key, workload).await?;
-    let found = restart(stands.as_ref(), &hash, written_anew);
+    let found = restart(stands.as_ref(), mark);
     if found != Restart::Due || ctx.has_let_go(connection) {
         return Ok(found);
     }
-    workloads::restart(&ctx.client, key, workload, &mark(&hash, written_anew)).await?;
+    let is_it = |before: &Restarted| before.workload == *workload && before.mark == mark;
+    let before = record.rare.restarts.iter().find(|before| is_it(before));
+    let times = before.map_or(0, |before| before.times);
+    if before.is_some_and(|before| before.last.elapsed() < backoff(RESTART_AGAIN, times)) {
+        return Ok(Restart::Unmarked);
+    }
+    workloads::restart(&ctx.client, key, workload, mark).await?;
+    record.rare.restarts.retain(|before| before.workload != *workload);
+    let (times, last) = (times.saturating_add(1), Instant::now());
+    record.rare.restarts.push(Restarted { workload: workload.clone(), mark: mark.to_owned(), times, last });
     tracing::info!(connection = %key, workload = %workload, "workload restarted");
     let message = format!("{workload} was restarted, since its Pods shall take the new token");
     let event = Event::new(EventType::Normal, WORKLOAD_RESTARTED, message);

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{contention::Contentions, sum::Sum};
 use crate::{
     cluster::marks::Others,
-    domain::{Finding, decide::Circle, second::Second},
+    domain::{Finding, decide::Circle, second::Second, workload::Workload},
 };
 
 /// What is remembered of few connections. Whoever changes it makes room for it, and [`Rare::tidy`] gives that back.
@@ -43,8 +43,21 @@ pub(super) struct Memory {
     pub(super) entries: Vec<(Sum, Result<u64, Finding>)>,
     /// The labels and annotations of outputs that are gone, for when they are made again.
     pub(super) others: Others,
+    /// The workloads that were restarted in the rotation that goes on.
+    pub(super) restarts: Vec<Restarted>,
     /// Other writers of the same objects.
     pub(super) contentions: Contentions,
+}
+
+/// A workload that was restarted.
+#[derive(Debug, PartialEq)]
+pub(super) struct Restarted {
+    pub(super) workload: Workload,
+    /// What was noted of it.
+    pub(super) mark: String,
+    /// How often, and when last.
+    pub(super) times: u32,
+    pub(super) last: Instant,
 }
 
 static NOTHING: LazyLock<Memory> = LazyLock::new(Memory::default);

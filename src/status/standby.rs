@@ -131,7 +131,15 @@ pub(super) fn with_standbys(draft: Draft, pass: &Pass<'_>) -> Draft {
         (ConditionStatus::False, Reason::ExpiresSoon) => match next_in_line(standbys.all, standbys.place) {
             Some(next) => {
                 let message = format!("{}; Secret {} takes over", cause(&draft.finding), next.secret);
-                says(ConditionStatus::True, Reason::StandbyTakesOver, message)
+                // That one ends later, and may end soon too.
+                let soon =
+                    standbys.others().filter(|(other, _)| other.secret == next.secret).find_map(concern);
+                match soon {
+                    Some(soon) => {
+                        says(ConditionStatus::True, soon.reason, format!("{message}; {}", soon.message))
+                    }
+                    None => says(ConditionStatus::True, Reason::StandbyTakesOver, message),
+                }
             }
             // Another one takes over before that.
             None if takes_over(pass).is_some() => draft,

@@ -3,8 +3,12 @@
 use std::{collections::BTreeMap, fs};
 
 use control_plane::sources;
-use github_pat_operator::api::Phase;
+use github_pat_operator::{
+    api::{GithubPatConnection, Phase},
+    domain::token::Token,
+};
 use github_simulator::NewToken;
+use jiff::Timestamp;
 use k8s_openapi::{
     api::{
         apps::v1::{Deployment, ReplicaSet, StatefulSet},
@@ -59,10 +63,17 @@ async fn roll_out(world: &World, name: &str, updated: i32) {
     deployments(world).patch_status(name, &PatchParams::default(), &Patch::Merge(&status)).await.unwrap();
 }
 
-/// The token that it was restarted for.
-fn restarted(deployment: &Deployment) -> Option<&String> {
+/// What is noted of its restart.
+fn mark(deployment: &Deployment) -> Option<&str> {
     let meta = deployment.spec.as_ref()?.template.metadata.as_ref()?;
-    meta.annotations.as_ref()?.get(RESTARTED)
+    meta.annotations.as_ref()?.get(RESTARTED).map(String::as_str)
+}
+
+/// The token that it was restarted for. After it comes the instant at which the rotation began.
+fn restarted(deployment: &Deployment) -> Option<&str> {
+    let (token, begun) = mark(deployment)?.split_once(' ').unwrap();
+    begun.parse::<Timestamp>().unwrap();
+    Some(token)
 }
 
 async fn until_restarted(world: &World, name: &str, hash: &str) {
@@ -137,7 +148,80 @@ async fn a_new_token_restarts_each_workload_once_and_the_roll_out_is_waited_for(
         assert!(restart.received > written, "{} before all outputs were written", restart.name);
     }
     let old = deployments(&world).get("builder").await.unwrap();
-    assert_eq!(restarted(&old), Some(&hash));
+    assert_eq!(restarted(&old), Some(&*hash));
+}
+
+#[tokio::test]
+async fn a_token_that_comes_back_has_its_workload_restarted_again() {
+    let world = World::audited().await;
+    deployment(&world, "builder", false).await;
+    world.rights.add("restartWorkloads=true");
+    let _operator = world.operator().await;
+    connected(&world, json!([{ "kind": "Deployment", "name": "builder" }])).await;
+    let [first, second] =
+        ["first", "second"].map(|name| world.github.token(NewToken::classic(name, "acme-ci")));
+    for text in [&first, &second] {
+        world.secret("ci", text).await;
+        let hash = phase(&world, Phase::Restarting, "Deployment builder (0 of 2 Pods are new)").await;
+        until_restarted(&world, "builder", &hash).await;
+        roll_out(&world, "builder", 2).await;
+        phase(&world, Phase::SafeToRevoke, "").await;
+    }
+    let paused = |paused: bool| Patch::Merge(json!({ "spec": { "paused": paused } }));
+    let all = deployments(&world);
+    all.patch("builder", &PatchParams::default(), &paused(true)).await.unwrap();
+    roll_out(&world, "builder", 2).await;
+    // Pods may start with the first one now, and the mark of the restart for the second one stands still.
+    world.secret("ci", &first).await;
+    phase(&world, Phase::Restarting, "waiting for Deployment builder (paused: resume it)").await;
+    world.secret("ci", &second).await;
+    world.until("ci", |seen| is_published(seen, &second)).await;
+    phase(&world, Phase::Restarting, "waiting for Deployment builder (paused: resume it)").await;
+    all.patch("builder", &PatchParams::default(), &paused(false)).await.unwrap();
+    let hash = phase(&world, Phase::Restarting, "Deployment builder (0 of 2 Pods are new)").await;
+    until_restarted(&world, "builder", &hash).await;
+    roll_out(&world, "builder", 2).await;
+    phase(&world, Phase::SafeToRevoke, "").await;
+    let requests = world.requests();
+    let restarts = requests.iter().filter(|event| event.verb == "patch" && event.name == "builder");
+    assert_eq!(restarts.count(), 3);
+}
+
+/// True once the rotation to this token has written every output.
+fn is_published(seen: &GithubPatConnection, text: &str) -> bool {
+    let rotation = seen.status.as_ref().and_then(|status| status.rotation.as_ref());
+    rotation.is_some_and(|rotation| {
+        rotation.new_token.hashed_token == Token::try_from(text.as_bytes()).unwrap().describe().hashed
+            && rotation.phase == Phase::Restarting
+    })
+}
+
+#[tokio::test]
+async fn a_mark_that_somebody_takes_off_is_not_put_back_at_once_each_time() {
+    let world = World::audited().await;
+    deployment(&world, "builder", false).await;
+    world.rights.add("restartWorkloads=true");
+    let _operator = world.operator().await;
+    connected(&world, json!([{ "kind": "Deployment", "name": "builder" }])).await;
+    world.secret("ci", &world.github.token(NewToken::classic("new", "acme-ci"))).await;
+    let hash = phase(&world, Phase::Restarting, "Deployment builder (0 of 2 Pods are new)").await;
+    until_restarted(&world, "builder", &hash).await;
+    let bare = json!({ "spec": { "template": { "metadata": { "annotations": { RESTARTED: null } } } } });
+    for _ in 0..25 {
+        deployments(&world).patch("builder", &PatchParams::default(), &Patch::Merge(&bare)).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+    phase(&world, Phase::Restarting, "somebody took restart.githubpat.dev/… off its pod template").await;
+    let restarts = || {
+        let requests = world.requests().into_iter();
+        requests.filter(|event| event.verb == "patch" && event.name == "builder").count()
+    };
+    assert_eq!(restarts(), 1);
+    until_restarted(&world, "builder", &hash).await;
+    phase(&world, Phase::Restarting, "Deployment builder (0 of 2 Pods are new)").await;
+    assert_eq!(restarts(), 2, "once more, after a minute");
+    roll_out(&world, "builder", 2).await;
+    phase(&world, Phase::SafeToRevoke, "").await;
 }
 
 #[tokio::test]
@@ -156,13 +240,15 @@ async fn an_output_that_was_put_back_has_its_workload_restarted_once_more() {
         seen.status.unwrap().rotation.unwrap()
     };
     let published = rotation().await.published_at.unwrap();
+    let noted = mark(&deployments(&world).get("builder").await.unwrap()).unwrap().to_owned();
     // The instants have whole seconds.
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     let mut put_back = world.secrets().get("ci-env").await.unwrap();
     (put_back.data, put_back.metadata.annotations) = (old.data, old.metadata.annotations);
     world.secrets().replace("ci-env", &PostParams::default(), &put_back).await.unwrap();
     let is_again = |found: Option<&Deployment>| {
-        found.and_then(restarted).is_some_and(|noted| noted.starts_with(&format!("{hash} ")))
+        let is_new = |mark: &str| mark != noted && mark.starts_with(&format!("{hash} "));
+        found.and_then(mark).is_some_and(is_new)
     };
     let condition = await_condition(deployments(&world), "builder", is_again);
     tokio::time::timeout(SOON, condition).await.unwrap().unwrap();

@@ -5,7 +5,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::{
     answer::Expiry,
-    decide::{Acceptances, tests::seen},
+    decide::{
+        Acceptances,
+        tests::{seen, token},
+    },
+    format::Format,
+    output::Output,
 };
 
 const MINUTE: i64 = 60;
@@ -116,6 +121,17 @@ fn what_was_seen_of_a_token_says_whether_it_could_be_in_use() {
     let gone = accepted().with(|seen| seen.token = Verdict::no(Reason::SecretNotFound, "none"));
     let remembered = accepted().with(|seen| seen.heard.acceptances = Acceptances::None);
     let doubted = accepted().with(wants_repo).has(T + 1, &["gist"]);
+    let output = |name: &str, format| Output::new(name, format);
+    let unsuited = || {
+        let fine_grained = token("github_pat_", "a");
+        let seen = seen().with(|seen| {
+            seen.token = Verdict::Yes(fine_grained.describe());
+            let formats = [output("git", Format::BasicAuth), output("pull", Format::DockerConfigJson)];
+            seen.demand.outputs = formats.to_vec();
+        });
+        seen.accepted(T, Expiry::Never)
+    };
+    let wrong = accepted().with(|seen| seen.demand.outputs = vec![output("argo", Format::ArgoCDRepository)]);
     let rows = [
         ("nothing is known", seen(), Some(Reason::NotAskedYet), false),
         ("accepted", accepted(), None, true),
@@ -126,6 +142,8 @@ fn what_was_seen_of_a_token_says_whether_it_could_be_in_use() {
         ("expired", ended, Some(Reason::Expired), false),
         ("lacks a scope", seen().with(wants_repo).has(T, &["gist"]), Some(Reason::ScopeMissing), false),
         ("lacks a scope by one answer", doubted, None, false),
+        ("an output cannot have it", unsuited(), Some(Reason::FormatNeedsClassic), false),
+        ("an output is wrong for every token", wrong, None, true),
         ("there is no token", gone, Some(Reason::SecretNotFound), false),
     ];
     for (name, seen, reason, is_proven) in rows {

@@ -35,7 +35,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-fn token(prefix: &str, letter: &str) -> Token {
+pub(crate) fn token(prefix: &str, letter: &str) -> Token {
     Token::try_from([prefix, &letter.repeat(36)].concat().as_bytes()).unwrap()
 }
 

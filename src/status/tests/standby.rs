@@ -81,6 +81,21 @@ fn each_candidate_names_its_token_and_when_that_ends() {
 }
 
 #[test]
+fn what_takes_over_and_ends_soon_too_is_warned_about() {
+    let ends = |seconds| good().accepted(T, Expiry::At(at(T + seconds)));
+    let rows = [
+        ("for long", 300 * 86_400, "StandbyTakesOver", "; Secret next takes over"),
+        ("a day longer", 2 * 86_400, "StandbyExpiresSoon", "in less than 7 days"),
+    ];
+    for (name, seconds, reason, end) in rows {
+        let status = beside(&ends(86_400), &ends(seconds));
+        assert_eq!(said(&status, "NotExpiring"), ("True", reason), "{name}");
+        let message = status.message("NotExpiring").unwrap();
+        assert!(message.contains("; Secret next takes over") && message.ends_with(end), "{name}: {message}");
+    }
+}
+
+#[test]
 fn what_stands_by_does_not_change_the_stage_of_a_warning() {
     let soon = || good().accepted(T, Expiry::At(at(T + 86_400)));
     let warned = soon().lacks_a_scope();
