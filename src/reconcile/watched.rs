@@ -10,7 +10,7 @@ use crate::{
     api::SecretKeyRef,
     domain::{
         Verdict,
-        knowledge::{Deferred, Knowledge},
+        knowledge::{Deferred, Knowledge, Proofs},
         probing::Subject,
         second::Second,
         token::{Description, LegacyTokens, Token},
@@ -40,6 +40,8 @@ pub(super) struct Watched {
     pub(super) held: Option<Box<Held>>,
     /// Why the prober does not take a question at present.
     pub(super) not_now: Option<Box<Deferred>>,
+    /// The same of questions beside identity, for which the queue of the host has no room.
+    pub(super) proofs_not_now: Option<Box<Proofs>>,
     /// Whether the status of another connection remembers that the token was refused since this one's says it was accepted.
     pub(super) is_contested: bool,
 }
@@ -83,6 +85,7 @@ impl Watched {
             first_proven: None,
             held: None,
             not_now: None,
+            proofs_not_now: None,
             is_contested: false,
         }
     }
@@ -98,7 +101,8 @@ impl Watched {
     pub(super) fn host_moved(&mut self, at: Timestamp) {
         if Timestamp::from(self.since) < at {
             self.since = at.into();
-            (self.remembered, self.first_proven, self.not_now) = (None, None, None);
+            (self.remembered, self.first_proven) = (None, None);
+            (self.not_now, self.proofs_not_now) = (None, None);
             self.is_contested = false;
         }
     }

@@ -88,7 +88,7 @@ fn run(shard: Shard, due: &[(Timestamp, usize)]) -> Asked {
             while let Some(token) = outside.pop_front() {
                 match admission.push(question(token), now) {
                     Ok(gave_way) => {
-                        gave_way.iter().for_each(|(question, _)| outside.push_front(number(question)));
+                        gave_way.iter().for_each(|question| outside.push_front(number(question)));
                     }
                     Err(_) => {
                         outside.push_front(token);

@@ -64,6 +64,13 @@ impl Proven {
         self.deferred = Some(self.deferred.map_or_else(first, |before| before.then(deferral)));
     }
 
+    /// Keeps that it was not asked, as the other one tells: since when and why, and when that was tried last.
+    pub fn not_asked(&mut self, other: &Proven) {
+        let Some(not_asked) = other.deferred else { return };
+        let deferred = self.deferred.map_or(not_asked, |before| before.then(not_asked.deferral));
+        (self.deferred, self.asked) = (Some(deferred), other.asked);
+    }
+
     /// The same, without what lies ahead: the clock was set back since.
     #[must_use]
     pub fn by(mut self, now: Timestamp) -> Self {

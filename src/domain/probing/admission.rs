@@ -132,15 +132,11 @@ impl Admission {
         is_busy.then(|| NotNow::until(Reason::HostBusy, later(now, WHEN_FULL)))
     }
 
-    /// Lets a question wait, or tells why it may not. Gives those that wait no longer since it takes their place.
-    pub fn push(
-        &mut self,
-        question: Question,
-        now: Timestamp,
-    ) -> Result<Vec<(Question, NotNow)>, Box<NotNow>> {
+    /// Lets a question wait, or tells why it may not. Gives the one that waits no longer since this one takes its place.
+    pub fn push(&mut self, question: Question, now: Timestamp) -> Result<Option<Question>, Box<NotNow>> {
         let key = question.key();
         if self.asking.contains(&key) || self.queue.holds(&key, question.urgency) {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         if let Some(busy) = self.busy(&key, &question.namespace, question.urgency, now) {
             return Err(busy.into());
@@ -151,30 +147,28 @@ impl Admission {
         if let Gate::NotNow(why) = self.gate(&question, now) {
             return Err(why.into());
         }
-        let turned_away = self.make_room(&question, now);
+        let pushed_out = self.make_room(&question);
         if question.probe.is_of_api() {
             self.breaker.send(key.clone());
             self.incident.send(key);
         }
         self.queue.push(question, now);
-        Ok(turned_away)
+        Ok(pushed_out)
     }
 
     /// Takes the question out that gives way to this one, if the queue is full.
-    fn make_room(&mut self, question: &Question, now: Timestamp) -> Vec<(Question, NotNow)> {
+    fn make_room(&mut self, question: &Question) -> Option<Question> {
         if !self.queue.is_full() || self.queue.contains(&question.key()) {
-            return Vec::new();
+            return None;
         }
         let last = self.queue.make_room(&question.namespace, question.urgency);
-        let busy = NotNow::until(Reason::HostBusy, later(now, WHEN_FULL));
-        let turned_away: Vec<_> = last.into_iter().map(|last| (last, busy)).collect();
-        self.recall(&turned_away);
-        turned_away
+        last.iter().for_each(|last| self.recall(last));
+        last
     }
 
-    /// Those that wait no longer are no scouts.
-    fn recall(&mut self, turned_away: &[(Question, NotNow)]) {
-        for (question, _) in turned_away.iter().filter(|(question, _)| question.probe.is_of_api()) {
+    /// What waits no longer is no scout.
+    fn recall(&mut self, question: &Question) {
+        if question.probe.is_of_api() {
             let key = question.key();
             self.breaker.recall(&key);
             self.incident.recall(&key);
@@ -208,7 +202,7 @@ impl Admission {
         let mut queue = std::mem::take(&mut self.queue);
         let (taken, turned_away) = queue.take(|question| self.gate(question, now));
         self.queue = queue;
-        self.recall(&turned_away);
+        turned_away.iter().for_each(|(question, _)| self.recall(question));
         let Some(question) = taken else { return Turn { turned_away, step: Step::Wait(ends) } };
         self.points.spend(rate, now);
         if let Some(account) = question.account {

@@ -80,13 +80,14 @@ impl State {
         question.condemned |= entry.refused().is_some_and(|refused| refused.is_believed());
         question.account = entry.account().or(question.account);
         let why = match self.admission.push(question, now) {
-            Ok(turned_away) => {
+            Ok(pushed_out) => {
                 self.unseen.get_or_insert(now);
-                return (Asked::Pending, self.turned_away(turned_away, now));
+                return (Asked::Pending, pushed_out.into_iter().map(|out| out.hashed).collect());
             }
             Err(why) => why,
         };
-        if probe != Probe::Identity {
+        // That others go first is not kept for the token: whoever uses it in another namespace may find a place.
+        if probe != Probe::Identity && !why.deferral.is_of_queue() {
             let news = self.ledger.open(token).turn_away(&probe, why.keep.unwrap_or(why.deferral), now);
             return (Asked::NotNow(why.deferral), if news { vec![token] } else { Vec::new() });
         }

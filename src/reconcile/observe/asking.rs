@@ -44,7 +44,7 @@ impl Observer<'_> {
         ctx.prober.keep(&subject);
         let watched = self.record.watched_mut(self.place);
         watched.since = now.into();
-        watched.not_now = None;
+        (watched.not_now, watched.proofs_not_now) = (None, None);
         // What this process wrote into the status, it has heard itself.
         let is_ours = is_written && ctx.prober.snapshot(&subject).is_some();
         let status = self.connection.status.as_ref().filter(|_| !is_ours);
@@ -105,6 +105,15 @@ impl Observer<'_> {
         seen.knowledge.hidden = hidden.of(|probe| requirement.asks(probe));
         let is_pending = |probe: &Probe| ctx.prober.is_pending(&subject, probe);
         seen.pending_proofs = seen.probes().into_iter().filter(is_pending).collect();
+        if let Some(not_now) = watched.proofs_not_now.as_deref_mut() {
+            not_now.retain(|probe, proven| {
+                let answered = seen.knowledge.proofs.get(probe).and_then(|known| known.asked);
+                requirement.asks(probe) && !seen.pending_proofs.contains(probe) && answered < proven.asked
+            });
+            for (probe, proven) in &*not_now {
+                seen.knowledge.proofs.entry(probe.clone()).or_default().not_asked(proven);
+            }
+        }
         let awaited = seen.pending.then_some(&Probe::Identity).into_iter().chain(&seen.pending_proofs);
         awaited.for_each(|probe| ctx.prober.awaits(&subject, probe));
         // An acceptance since then answers the question that was not taken.
@@ -236,7 +245,7 @@ impl Observer<'_> {
 
     /// Asks what else is due: whether the token serves its purposes.
     pub(super) async fn ask_proofs(&mut self, observed: &mut Observed) {
-        if proofs_due(&observed.seen).is_empty() || observed.conflict {
+        if observed.conflict || !self.has_room_for_proofs(observed) {
             return;
         }
         self.bytes(observed).await;
@@ -259,13 +268,43 @@ impl Observer<'_> {
         let mut is_pending = false;
         for probe in due {
             let urgency = urgency_of_proof(knowledge.proofs.get(&probe));
-            let asked = self.ctx.prober.ask(token.clone(), &subject, probe, urgency, &asker, now);
-            is_pending |= asked == Asked::Pending;
+            match self.ctx.prober.ask(token.clone(), &subject, probe.clone(), urgency, &asker, now) {
+                Asked::Pending => is_pending = true,
+                Asked::NotNow(deferral) => self.keep_proof_not_now(probe, deferral, now),
+            }
         }
         if is_pending {
             self.hold(token);
         }
         self.recall(&mut observed.seen);
+    }
+
+    /// True if one of the questions that are due may wait. The source is read only then.
+    fn has_room_for_proofs(&mut self, observed: &mut Observed) -> bool {
+        let (seen, namespace) = (&observed.seen, self.connection.key.namespace());
+        let due = proofs_due(seen);
+        let Some(subject) = self.watched().subject.clone().filter(|_| !due.is_empty()) else { return false };
+        if seen.bytes.is_some() {
+            return true;
+        }
+        let busy = due.into_iter().map(|probe| {
+            let urgency = urgency_of_proof(seen.knowledge.proofs.get(&probe));
+            let busy = self.ctx.prober.busy(&subject, probe.clone(), urgency, namespace, seen.now)?;
+            Some((probe, busy))
+        });
+        let Some(busy) = busy.collect::<Option<Vec<_>>>() else { return true };
+        busy.into_iter().for_each(|(probe, busy)| self.keep_proof_not_now(probe, busy, observed.seen.now));
+        self.recall(&mut observed.seen);
+        false
+    }
+
+    /// Keeps that the queue of the host has no room for this question. It is of this namespace: what else keeps a question from being asked
+    /// the prober keeps for all that use the token.
+    fn keep_proof_not_now(&mut self, probe: Probe, deferral: Deferral, now: Timestamp) {
+        if deferral.is_of_queue() {
+            let not_now = self.watched_mut().proofs_not_now.get_or_insert_default();
+            not_now.entry(probe).or_default().defer(deferral, now);
+        }
     }
 
     /// Keeps the bytes while the question about them is on its way.

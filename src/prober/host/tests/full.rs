@@ -61,3 +61,25 @@ fn a_tenant_with_more_tokens_than_may_wait_keeps_no_others_new_token_from_being_
         assert!(world.is_accepted(token, 2 * MINUTE..3 * MINUTE), "{token}");
     }
 }
+
+#[test]
+fn that_a_namespace_finds_no_place_is_no_news_of_a_token_that_others_use_too() {
+    let mut world = World::new(LIMITS_OF_TESTS, |_, _| accepts(1));
+    let purpose =
+        |namespace| Question { probe: Probe::repository("acme/app").unwrap(), ..good(9999, namespace) };
+    let known = |world: &World| world.state.snapshot(&good(9999, "a").hashed).unwrap().knowledge.proofs;
+    (0..CAPACITY).for_each(|number| assert_eq!(world.state.ask(good(number, "a"), at(0)).0, Asked::Pending));
+    let (asked, changed) = world.state.ask(purpose("a"), at(0));
+    assert!(matches!(asked, Asked::NotNow(Deferral { reason: Reason::HostBusy, .. })), "{asked:?}");
+    assert_eq!((changed, known(&world)), (Vec::new(), BTreeMap::new()));
+    assert_eq!(world.state.ask(purpose("b"), at(0)).0, Asked::Pending);
+    let (token, probe) = (purpose("b").hashed, purpose("b").probe);
+    assert!(world.state.is_pending(&token, &probe));
+    // Another one of the largest share is pushed out, and asked for again by whoever wants to know.
+    let mut world = World::new(LIMITS_OF_TESTS, |_, _| accepts(1));
+    (1..CAPACITY).for_each(|number| assert_eq!(world.state.ask(good(number, "a"), at(0)).0, Asked::Pending));
+    assert_eq!(world.state.ask(purpose("a"), at(0)).0, Asked::Pending);
+    assert_eq!(world.state.ask(good(8888, "c"), at(0)), (Asked::Pending, vec![token]));
+    assert!(!world.state.is_pending(&token, &probe));
+    assert_eq!(known(&world), BTreeMap::new());
+}

@@ -1,8 +1,28 @@
-use super::*;
-use crate::domain::{
-    Reason,
-    answer::{Answer, Refusal, Reply},
-    proof::{Denial, Proof},
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
+
+use super::{
+    super::super::{
+        Context,
+        records::Record,
+        tests::{connection, context, ready},
+    },
+    *,
+};
+use crate::{
+    api::GithubPatConnectionSpec as Spec,
+    cluster::{connections::Connection, object::ObjectKey, scope::Scope},
+    domain::{
+        Reason,
+        answer::{Answer, Refusal, Reply},
+        probing::queue::CAPACITY,
+        proof::{Denial, Proof},
+    },
 };
 
 #[test]
@@ -36,4 +56,102 @@ fn what_waited_for_others_to_go_first_is_as_urgent_as_it_was() {
     for (name, proven, urgency) in rows {
         assert_eq!(urgency_of_proof(proven.as_ref()), urgency, "{name}");
     }
+}
+
+fn numbered(number: usize) -> Token {
+    Token::try_from(format!("{}_{number:036}", "ghp").as_bytes()).unwrap()
+}
+
+/// Connections of several namespaces on one token, which their statuses say was accepted a moment ago.
+struct World {
+    ctx: Context,
+    token: Token,
+    reads: Arc<AtomicUsize>,
+}
+
+impl World {
+    fn new() -> World {
+        let (token, reads) = (numbered(CAPACITY), Arc::new(AtomicUsize::new(0)));
+        let (text, counted) = (BASE64_STANDARD.encode(token.expose()), reads.clone());
+        let ctx = context(move |_, _| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let metadata = json!({ "name": "pat", "uid": "s", "resourceVersion": "1" });
+            let secret = json!({ "metadata": metadata, "data": { "token": text } });
+            async move { (200, secret) }
+        });
+        ctx.index.connections_listed(&Scope::All);
+        ctx.index.secrets_listed(&Scope::All);
+        World { ctx, token, reads }
+    }
+
+    /// The connection of this namespace, and what is remembered of it.
+    fn connect(&self, namespace: &str) -> (Connection, Box<Record>) {
+        let (key, mut status) = (ObjectKey::new(namespace, "ci"), ready("True", "Ready"));
+        let now = Timestamp::now().to_string();
+        status["token"] = json!({
+            "secretName": "pat", "host": "github.com", "kind": "Classic", "hashedToken": self.token.hashed(),
+            "firstProvenAt": now, "checkedAt": now,
+        });
+        let (mut connection, _) = connection(&key, &status);
+        connection.uid = namespace.into();
+        self.ctx.index.saw_connection(connection.clone());
+        let (record, _) = self.ctx.records.take(&key, &connection.uid, Timestamp::now(), |_| {});
+        (connection, record)
+    }
+
+    /// What is observed with these demands.
+    async fn observe(&self, of: &mut (Connection, Box<Record>), require: Value) -> Observed {
+        let spec: Spec =
+            serde_json::from_value(json!({ "secretRef": { "name": "pat" }, "require": require })).unwrap();
+        let (connection, record) = (&of.0, &mut *of.1);
+        let ctx = &self.ctx;
+        Observer { connection, spec: &spec, ctx, record, place: 0, used: 0, read_at: None }.observe().await
+    }
+
+    fn ask(&self, number: usize, namespace: &str) -> Asked {
+        let (token, now) = (numbered(number), Timestamp::now());
+        let subject = self.ctx.subject("github.com", token.hashed());
+        let asker = Asker { namespace, accepted_before: true, condemned: false, account: None };
+        self.ctx.prober.ask(token, &subject, Probe::Identity, Urgency::New, &asker, now)
+    }
+
+    fn reads(&self) -> usize {
+        self.reads.swap(0, Ordering::SeqCst)
+    }
+}
+
+/// Why a purpose is not known yet.
+fn deferred(observed: &Observed) -> Vec<Reason> {
+    observed
+        .seen
+        .knowledge
+        .proofs
+        .values()
+        .filter_map(|proven| proven.deferred.map(|deferred| deferred.deferral.reason))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_purpose_for_which_the_queue_has_no_room_costs_no_read_and_is_told_to_its_namespace_alone() {
+    let world = World::new();
+    let [mut ours, mut theirs] = ["team-a", "team-b"].map(|namespace| world.connect(namespace));
+    for of in [&mut ours, &mut theirs] {
+        world.observe(of, json!({})).await;
+        assert_eq!(world.reads(), 1, "nobody has read it yet");
+    }
+    (0..CAPACITY).for_each(|number| assert_eq!(world.ask(number, "team-a"), Asked::Pending));
+    let require = || json!({ "repositories": [{ "name": "acme/app" }, { "name": "acme/lib" }] });
+    let seen = world.observe(&mut ours, require()).await;
+    assert_eq!((world.reads(), deferred(&seen)), (0, vec![Reason::HostBusy; 2]));
+    let due = seen.seen.proofs_due().into_iter().map(|(_, at)| at.duration_since(seen.seen.now).as_secs());
+    assert!(due.clone().all(|seconds| (29..=31).contains(&seconds)), "{:?}", due.collect::<Vec<_>>());
+    let since = |seen: &Observed| seen.seen.knowledge.proofs.values().find_map(|proven| proven.deferred);
+    let again = world.observe(&mut ours, require()).await;
+    assert_eq!((world.reads(), since(&again)), (0, since(&seen)), "it waits");
+
+    let seen = world.observe(&mut theirs, json!({ "repositories": [{ "name": "acme/app" }] })).await;
+    assert_eq!((world.reads(), deferred(&seen)), (1, Vec::new()));
+    assert_eq!(seen.seen.pending_proofs, [Probe::repository("acme/app").unwrap()]);
+    let seen = world.observe(&mut ours, require()).await;
+    assert_eq!(deferred(&seen), [Reason::HostBusy], "the other one waits for its answer now");
 }
