@@ -7,13 +7,17 @@ use std::{
 
 use super::Urgency;
 
+/// How many questions of one namespace wait, by urgency as in [`Urgency::ALL`].
+type Share = [usize; Urgency::ALL.len()];
+
 /// How many questions of each namespace wait.
 #[derive(Debug, Default)]
 pub(super) struct Shares {
-    /// By urgency as in [`Urgency::ALL`]; no namespace without a question.
-    of: HashMap<Arc<str>, [usize; Urgency::ALL.len()]>,
-    /// How many there are in all, the largest last.
-    by_size: BTreeSet<(usize, Arc<str>)>,
+    /// No namespace without a question.
+    of: HashMap<Arc<str>, Share>,
+    /// How many there are in all and how urgent the last one is. The largest is last, and of those the one whose last question is the
+    /// least urgent.
+    by_size: BTreeSet<(usize, Urgency, Arc<str>)>,
 }
 
 impl Shares {
@@ -29,17 +33,19 @@ impl Shares {
 
     fn change(&mut self, namespace: &Arc<str>, urgency: Urgency, to: impl Fn(usize) -> usize) {
         let share = self.of.entry(namespace.clone()).or_default();
-        let before = share.iter().sum();
+        let before = size(share);
         if let Some(count) = share.get_mut(urgency as usize) {
             *count = to(*count);
         }
-        let after = share.iter().sum();
-        if after == 0 {
+        let after = size(share);
+        if after.is_none() {
             self.of.remove(namespace);
         }
-        self.by_size.remove(&(before, namespace.clone()));
-        if after > 0 {
-            self.by_size.insert((after, namespace.clone()));
+        if let Some((count, last)) = before {
+            self.by_size.remove(&(count, last, namespace.clone()));
+        }
+        if let Some((count, last)) = after {
+            self.by_size.insert((count, last, namespace.clone()));
         }
     }
 
@@ -49,27 +55,28 @@ impl Shares {
     /// of its own namespace, or of the largest, if that has more. So each exchange makes the shares more equal, or more urgent questions wait,
     /// and however often those that gave way come again, the exchanges end.
     pub(super) fn gives_way(&self, namespace: &str, urgency: Urgency) -> Option<(&Arc<str>, Urgency)> {
-        let (most, largest) = self.by_size.last()?;
+        let (most, last, largest) = self.by_size.last()?;
         let own = self.of.get_key_value(namespace);
-        let ours: usize = own.map_or(0, |(_, share)| share.iter().sum());
+        let own = own.and_then(|(own, share)| size(share).map(|(count, last)| (count, (own, last))));
+        let ours = own.map_or(0, |(count, _)| count);
+        let of_largest = (largest, *last);
         if *most > ours.saturating_add(1) {
-            return self.last(largest);
+            return Some(of_largest);
         }
-        let less_urgent = |of| self.last(of).filter(|(_, last)| *last > urgency);
-        let of_own = own.and_then(|(own, _)| less_urgent(own));
-        of_own.or_else(|| less_urgent(largest).filter(|_| *most > ours))
+        let is_less_urgent = |(_, last): &(&Arc<str>, Urgency)| *last > urgency;
+        let of_own = own.map(|(_, of_own)| of_own).filter(is_less_urgent);
+        of_own.or_else(|| Some(of_largest).filter(is_less_urgent).filter(|_| *most > ours))
     }
 
     /// How many questions of each namespace wait, the largest last.
     #[cfg(test)]
     pub(super) fn sizes(&self) -> Vec<usize> {
-        self.by_size.iter().map(|(size, _)| *size).collect()
+        self.by_size.iter().map(|(size, ..)| *size).collect()
     }
+}
 
-    /// How urgent the least urgent question of the namespace is.
-    fn last<'a>(&self, namespace: &'a Arc<str>) -> Option<(&'a Arc<str>, Urgency)> {
-        let share = self.of.get(namespace)?;
-        let last = Urgency::ALL.into_iter().zip(share).rev().find(|(_, count)| **count > 0);
-        last.map(|(urgency, _)| (namespace, urgency))
-    }
+/// How many questions there are, and how urgent the last one is; `None` if there is none.
+fn size(share: &Share) -> Option<(usize, Urgency)> {
+    let (last, _) = Urgency::ALL.into_iter().zip(share).rev().find(|(_, count)| **count > 0)?;
+    Some((share.iter().sum(), last))
 }

@@ -151,6 +151,26 @@ fn in_a_full_queue_the_namespace_with_most_gives_way_and_else_what_is_less_urgen
 }
 
 #[test]
+fn of_several_namespaces_that_have_most_the_one_with_the_least_urgent_question_gives_way() {
+    use Urgency::{Confirm, New, Routine};
+    let crowd = [
+        (1, "x", Confirm),
+        (2, "x", New),
+        (3, "y", New),
+        (4, "y", Routine),
+        (5, "z", New),
+        (6, "z", New),
+        (7, "b", New),
+    ];
+    for (name, namespace) in [("one less", "b"), ("two fewer", "c")] {
+        let mut queue = queue(&crowd);
+        assert_eq!(queue.make_room(namespace, New).as_ref().map(number), Some(4), "{name}");
+        queue.push(Question { urgency: New, ..question_of(9, namespace) }, at(0));
+        assert_eq!(queue.shares.sizes().iter().sum::<usize>(), queue.len(), "{name}");
+    }
+}
+
+#[test]
 fn those_that_gave_way_and_come_again_do_not_push_each_other_out_for_ever() {
     let question = |number: usize| Question {
         urgency: Urgency::ALL[number.div_euclid(7) % Urgency::ALL.len()],
