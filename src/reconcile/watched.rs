@@ -19,7 +19,10 @@ use crate::{
 };
 
 /// The bytes of a token are used no longer than this after they were read, and only while the Secret is in the same state.
-const BYTES_HELD: Duration = Duration::from_secs(2);
+pub(super) const BYTES_HELD: Duration = Duration::from_secs(2);
+/// The same while nobody tells of changes of the Secret, since those of the namespace are not listed yet. The list of a namespace with large
+/// Secrets takes longer than a question does, so that the bytes of most questions are read within this.
+pub(super) const UNTOLD: Duration = Duration::from_millis(500);
 
 /// What is remembered of one Secret that the token is read from, and of the token in it.
 #[derive(Debug)]
@@ -139,14 +142,16 @@ impl Watched {
         self.held = Some(Box::new(Held { state: state(reading, version), at, token }));
     }
 
-    /// The bytes that were held, if they were read a moment ago and the source is still in that state.
+    /// The bytes that were held, if they were read within this time and the source is still in that state.
     pub(super) fn release(
         &mut self,
         reading: Reading<'_>,
         version: Option<&Version>,
+        within: Duration,
     ) -> Option<(Token, Instant)> {
         let held = self.held.take()?;
-        (held.is_young() && held.state == state(reading, version)).then_some((held.token, held.at))
+        (held.at.elapsed() <= within && held.state == state(reading, version))
+            .then_some((held.token, held.at))
     }
 
     /// Drops the bytes that are held, unless they are of use still.

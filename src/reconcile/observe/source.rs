@@ -7,7 +7,10 @@ use tracing::Instrument;
 use zeroize::Zeroizing;
 
 use super::{
-    super::{Failure, watched::Reading},
+    super::{
+        Failure,
+        watched::{BYTES_HELD, Reading, UNTOLD},
+    },
     Observed, Observer,
 };
 use crate::{
@@ -98,7 +101,9 @@ impl Observer<'_> {
         }
         let version = self.version(&self.reference().name);
         let reading = self.reading();
-        if let Some((token, read_at)) = self.watched_mut().release(reading, version.as_ref()) {
+        let is_awaited = self.ctx.index.access(&self.connection.key) == Access::Awaited;
+        let within = if is_awaited { UNTOLD } else { BYTES_HELD };
+        if let Some((token, read_at)) = self.watched_mut().release(reading, version.as_ref(), within) {
             observed.seen.bytes = Some(token);
             self.read_at = Some(read_at);
             return;

@@ -64,12 +64,12 @@ async fn bytes_are_used_once_soon_and_in_the_same_state_only() {
     let mut watched = watched();
     let (reference, seven, eight) = (reference("token"), version("7"), version("8"));
     watched.hold(of(&reference), Some(&seven), token("a"), Instant::now());
-    assert!(watched.release(of(&reference), Some(&eight)).is_none(), "the source has changed");
+    assert!(watched.release(of(&reference), Some(&eight), BYTES_HELD).is_none(), "the source has changed");
     watched.hold(of(&reference), Some(&seven), token("a"), Instant::now());
-    let released = watched.release(of(&reference), Some(&seven));
+    let released = watched.release(of(&reference), Some(&seven), BYTES_HELD);
     assert_eq!(released.map(|(token, _)| token), Some(token("a")));
-    assert!(watched.release(of(&reference), Some(&seven)).is_none(), "used already");
+    assert!(watched.release(of(&reference), Some(&seven), BYTES_HELD).is_none(), "used already");
     watched.hold(of(&reference), Some(&seven), token("a"), Instant::now());
     tokio::time::advance(Duration::from_secs(3)).await;
-    assert!(watched.release(of(&reference), Some(&seven)).is_none(), "read too long ago");
+    assert!(watched.release(of(&reference), Some(&seven), BYTES_HELD).is_none(), "read too long ago");
 }

@@ -1,6 +1,9 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -71,6 +74,13 @@ struct World {
 
 impl World {
     fn new() -> World {
+        let world = World::unlisted();
+        world.ctx.index.secrets_listed(&Scope::All);
+        world
+    }
+
+    /// The same, which knows nothing of the Secrets yet.
+    fn unlisted() -> World {
         let (token, reads) = (numbered(CAPACITY), Arc::new(AtomicUsize::new(0)));
         let (text, counted) = (BASE64_STANDARD.encode(token.expose()), reads.clone());
         let ctx = context(move |_, _| {
@@ -80,7 +90,6 @@ impl World {
             async move { (200, secret) }
         });
         ctx.index.connections_listed(&Scope::All);
-        ctx.index.secrets_listed(&Scope::All);
         World { ctx, token, reads }
     }
 
@@ -154,4 +163,38 @@ async fn a_purpose_for_which_the_queue_has_no_room_costs_no_read_and_is_told_to_
     assert_eq!(seen.seen.pending_proofs, [Probe::repository("acme/app").unwrap()]);
     let seen = world.observe(&mut ours, require()).await;
     assert_eq!(deferred(&seen), [Reason::HostBusy], "the other one waits for its answer now");
+}
+
+#[tokio::test(start_paused = true)]
+async fn until_the_secrets_are_listed_bytes_that_were_read_a_while_ago_are_read_anew() {
+    let rows = [
+        ("at once", false, 100, 0),
+        ("a while later", false, 600, 1),
+        ("a while later, and listed", true, 600, 0),
+    ];
+    for (name, is_listed, pause, expected) in rows {
+        let world = World::unlisted();
+        let mut of = world.connect("team-a");
+        let spec: Spec = serde_json::from_value(json!({ "secretRef": { "name": "pat" } })).unwrap();
+        let (connection, record) = (&of.0, &mut *of.1);
+        let ctx = &world.ctx;
+        let mut observer =
+            Observer { connection, spec: &spec, ctx, record, place: 0, used: 0, read_at: None };
+        let mut observed = observer.observe().await;
+        observer.hold(world.token.clone());
+        observed.seen.bytes = None;
+        assert_eq!(world.reads(), 1, "{name}");
+        if is_listed {
+            ctx.index.list_secrets(&Scope::All);
+            ctx.index.listed_secret(
+                &Scope::All,
+                &connection.key.beside("pat"),
+                observer.entry("pat").unwrap(),
+            );
+            ctx.index.secrets_listed(&Scope::All);
+        }
+        tokio::time::advance(Duration::from_millis(pause)).await;
+        observer.bytes(&mut observed).await;
+        assert_eq!((world.reads(), observed.seen.bytes), (expected, Some(world.token.clone())), "{name}");
+    }
 }
