@@ -481,4 +481,4 @@ impl Failure {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

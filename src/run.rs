@@ -327,7 +327,42 @@ fn proxy_of(kubeconfig: &Kubeconfig) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
+    use crate::{
+        cluster::{index::Woken, object::ObjectKey},
+        domain::{
+            probe::Probe,
+            probing::{Subject, Urgency},
+            token::Token,
+        },
+        prober::{Asked, Asker},
+        reconcile::tests::context,
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn the_probe_is_told_of_a_connection_and_of_a_question_that_nobody_takes() {
+        let ctx = context(|_, _| future::pending());
+        let stalled = || health_of(&ctx).stalled_for;
+        assert_eq!(stalled(), None);
+        let second = Duration::from_secs(1);
+        ctx.queue.open();
+        ctx.wake(Woken::New(ObjectKey::new("team-a", "ci")));
+        assert_eq!(stalled(), Some(Duration::ZERO));
+        tokio::time::advance(30 * second).await;
+        assert_eq!(stalled(), Some(30 * second));
+        ctx.queue.next().await;
+        assert_eq!(stalled(), None, "it is at work");
+
+        let token = Token::try_from(["ghp_", &"a".repeat(36)].concat().as_bytes()).unwrap();
+        let subject = Subject { host: "github.com".into(), token: token.hashed() };
+        let asker = Asker { namespace: "team-a", accepted_before: true, condemned: false, account: None };
+        let then = Timestamp::now() - SignedDuration::from_secs(30);
+        let asked = ctx.prober.ask(token, &subject, Probe::Identity, Urgency::New, &asker, then);
+        assert_eq!(asked, Asked::Pending);
+        assert!(stalled().is_some_and(|stalled| stalled >= 30 * second), "{:?}", stalled());
+    }
 
     #[tokio::test]
     async fn the_end_of_any_task_ends_the_operator_and_all_other_tasks() {

@@ -206,6 +206,8 @@ fn ready(health: Health) -> (StatusCode, &'static str) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpStream,
@@ -230,6 +232,36 @@ mod tests {
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.unwrap();
             assert!(answer.starts_with("HTTP/1.1 200 OK"), "{address}: {answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_probe_tells_whether_work_moves_and_everything_was_listed_when_it_is_asked() {
+        let listening = Listening::new("127.0.0.1:0".parse().unwrap(), None, None).unwrap();
+        let port = listening.of_probes().unwrap().port();
+        let now = Arc::new(Mutex::new(Health::default()));
+        let told = now.clone();
+        let health = move || *told.lock().unwrap();
+        tokio::spawn(serve(listening, health, metrics::tests::of(&[], true), None));
+        let stuck = Health { listed: true, stalled_for: Some(STUCK) };
+        let rows = [
+            (Health::default(), 200, 503),
+            (stuck, 503, 200),
+            (Health { stalled_for: None, ..stuck }, 200, 200),
+        ];
+        for (health, alive, ready) in rows {
+            *now.lock().unwrap() = health;
+            for (path, expected) in [("/livez", alive), ("/readyz", ready)] {
+                let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                let question = format!("GET {path} HTTP/1.1\r\nhost: operator\r\nconnection: close\r\n\r\n");
+                stream.write_all(question.as_bytes()).await.unwrap();
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer).await.unwrap();
+                assert!(
+                    answer.starts_with(&format!("HTTP/1.1 {expected} ")),
+                    "{path} of {health:?}: {answer}"
+                );
+            }
         }
     }
 

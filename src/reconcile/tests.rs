@@ -15,10 +15,10 @@ use crate::{
 };
 
 /// What the API server answers: status and body.
-pub(super) type Answer = (u16, serde_json::Value);
+pub(crate) type Answer = (u16, serde_json::Value);
 
 /// The operator whose API server answers so, by method and path.
-pub(super) fn context<F>(answer: impl Fn(String, String) -> F + Send + Sync + 'static) -> Context
+pub(crate) fn context<F>(answer: impl Fn(String, String) -> F + Send + Sync + 'static) -> Context
 where
     F: Future<Output = Answer> + Send + 'static,
 {
