@@ -3,7 +3,7 @@
 use github_pat_operator::{api::GithubPatConnection, domain::token::TokenKind};
 use github_simulator::{ExpiryLayout, NewToken, Outage, Reply};
 use jiff::{SignedDuration, Timestamp};
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 
 use crate::world::{World, is_so};
@@ -236,6 +236,35 @@ async fn a_suspended_connection_is_neither_asked_about_nor_written() {
     world.change("ci", json!({ "suspend": false })).await;
     world.ready("ci", "True", "Ready").await;
     world.secret_until("out", |secret| secret.is_none()).await;
+}
+
+#[tokio::test]
+async fn an_acceptance_older_than_trust_for_is_doubted_from_the_first_question_without_an_answer_on() {
+    let world = World::start().await;
+    let operator = world.operator().await;
+    world.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
+    world.connection("ci", json!({ "interval": "24h" })).await;
+    let mut seen = world.ready("ci", "True", "Ready").await;
+    operator.stop().await;
+    // The last answer is older than trustFor, 24 h, and than the interval and the heartbeat together, so that the token is asked about at once.
+    let before =
+        Timestamp::from_second(Timestamp::now().as_second()).unwrap() - SignedDuration::from_hours(26);
+    let mut status = serde_json::to_value(&seen.status).unwrap();
+    status["token"]["checkedAt"] = json!(before.to_string());
+    status["token"]["firstProvenAt"] = json!(before.to_string());
+    seen.status = serde_json::from_value(status).unwrap();
+    world.connections().replace_status("ci", &PostParams::default(), &seen).await.unwrap();
+    world.github.script("ci", vec![Reply::error(502, "bad gateway", "")]);
+    let _operator = world.operator().await;
+    let told = world
+        .until("ci", |seen| {
+            let ready = seen.status.as_ref().and_then(|status| status.condition("Ready"));
+            ready.is_some_and(|ready| ready.reason != "Ready")
+        })
+        .await;
+    let ready = told.status.as_ref().unwrap().condition("Ready").unwrap();
+    assert_eq!((ready.status.as_str(), &*ready.reason), ("True", "AcceptedEarlier"), "{}", ready.message);
+    assert_eq!(world.asked("ci"), 2);
 }
 
 #[tokio::test]
