@@ -95,11 +95,16 @@ impl World {
 
     /// The connection of this namespace, and what is remembered of it.
     fn connect(&self, namespace: &str) -> (Connection, Box<Record>) {
+        self.connected(namespace, Timestamp::now())
+    }
+
+    /// The same whose token was accepted then.
+    fn connected(&self, namespace: &str, accepted: Timestamp) -> (Connection, Box<Record>) {
         let (key, mut status) = (ObjectKey::new(namespace, "ci"), ready("True", "Ready"));
-        let now = Timestamp::now().to_string();
+        let accepted = accepted.to_string();
         status["token"] = json!({
             "secretName": "pat", "host": "github.com", "kind": "Classic", "hashedToken": self.token.hashed(),
-            "firstProvenAt": now, "checkedAt": now,
+            "firstProvenAt": accepted, "checkedAt": accepted,
         });
         let (mut connection, _) = connection(&key, &status);
         connection.uid = namespace.into();
@@ -163,6 +168,19 @@ async fn a_purpose_for_which_the_queue_has_no_room_costs_no_read_and_is_told_to_
     assert_eq!(seen.seen.pending_proofs, [Probe::repository("acme/app").unwrap()]);
     let seen = world.observe(&mut ours, require()).await;
     assert_eq!(deferred(&seen), [Reason::HostBusy], "the other one waits for its answer now");
+}
+
+#[tokio::test]
+async fn a_token_for_which_the_queue_has_no_room_is_due_when_it_is_tried_again() {
+    let world = World::new();
+    (0..CAPACITY).for_each(|number| assert_eq!(world.ask(number, "team-a"), Asked::Pending));
+    for (name, ago, is_known) in [("new", 0, false), ("accepted long ago", 26, true)] {
+        let mut of = world.connected("team-a", Timestamp::now() - SignedDuration::from_hours(ago));
+        of.0.status = of.0.status.take().filter(|_| is_known);
+        let seen = world.observe(&mut of, json!({})).await.seen;
+        let wait = seen.due().map(|at| at.duration_since(seen.now).as_secs());
+        assert!(wait.is_some_and(|seconds| (29..=31).contains(&seconds)), "{name}: {wait:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
