@@ -40,9 +40,12 @@
 //! | stamp | what an output shall hold, without the bytes |
 //! | stand | what stands under the name of an output |
 //! | workload | a Deployment, StatefulSet or DaemonSet that is restarted once a new token is published |
+//! | halt | why a change of its pod template replaces no Pod of a workload |
 //! | gate | the scheduling gate behind which a Pod waits for connections; its *course* is what becomes of it |
+//! | readiness | whether a connection that a Pod waits for is of use |
 //! | consumer | what names an output in its own spec |
 //! | holder | who still has a token that is being replaced |
+//! | circle | outputs that lead back to a Secret from which their own connection reads |
 //! | heir | the connection that may take over a Secret that nobody owns |
 //! | conflict | an object is no longer what was seen |
 //! | requeue | when to reconcile a connection again |

@@ -18,8 +18,8 @@ use tokio::{
 };
 
 use super::{object::ObjectKey, pods::WaitingPod, scope::Scope};
-use crate::domain::gate::{Standing, Told, Wish};
-pub use refusals::Held;
+use crate::domain::gate::{Readiness, Told, Wish};
+pub use refusals::NotYet;
 use refusals::Refusals;
 
 /// So long it is believed whether another operator looks after a connection: less than a Pod waits before it is told that there is none.
@@ -48,7 +48,7 @@ pub struct Look {
     /// Since when this process knows it.
     pub since: Instant,
     /// What each connection that it names was seen to be; `None` if this operator looks after none of this name.
-    pub seen: Vec<Option<Standing>>,
+    pub seen: Vec<Option<Readiness>>,
     /// Why it waits, as was told.
     pub told: Told,
     /// How often in a row its gate could not be lifted.
@@ -154,7 +154,7 @@ impl Gates {
     /// # Errors
     ///
     /// Why not now, and how long.
-    pub fn may_lift(&self, look: &Look) -> Result<(), Held> {
+    pub fn may_lift(&self, look: &Look) -> Result<(), NotYet> {
         self.lock().refusals.admit(look.key.namespace())
     }
 
@@ -165,11 +165,11 @@ impl Gates {
 
     /// What a connection is now that this operator looks after, or that it looks after none of this name: those are looked at that have
     /// seen it otherwise.
-    pub fn changed(&self, connection: &ObjectKey, standing: Option<Standing>) {
+    pub fn changed(&self, connection: &ObjectKey, readiness: Option<Readiness>) {
         let mut inner = self.lock();
         let concerns = |pod: &Waiting| {
             let place = pod.look.wish.place(connection.name());
-            place.is_some_and(|place| pod.is_looked_at || pod.look.seen.get(place) != Some(&standing))
+            place.is_some_and(|place| pod.is_looked_at || pod.look.seen.get(place) != Some(&readiness))
         };
         let waiting = inner.beside(connection, concerns);
         waiting.iter().for_each(|key| inner.look_at(key, Instant::now()));

@@ -13,7 +13,7 @@ use super::{
     object::{FIELD_MANAGER, ObjectKey},
     within,
 };
-use crate::domain::workload::{Held, RollOut, Workload, WorkloadKind};
+use crate::domain::workload::{Halt, RollOut, Workload, WorkloadKind};
 
 /// The prefix of the annotation in the pod template; the name of the connection follows, since several may restart one workload.
 const RESTARTED: &str = "restart.githubpat.dev/";
@@ -142,10 +142,10 @@ fn annotation(connection: &ObjectKey) -> String {
 
 fn seen(read: Read, kind: WorkloadKind, annotation: &str) -> RollOut {
     let Read { metadata, spec, status } = read;
-    let held = if spec.paused {
-        Some(Held::Paused)
+    let halt = if spec.paused {
+        Some(Halt::Paused)
     } else {
-        (spec.update_strategy.type_ == "OnDelete").then_some(Held::OnDelete)
+        (spec.update_strategy.type_ == "OnDelete").then_some(Halt::OnDelete)
     };
     let restarted_for =
         spec.template.metadata.annotations.and_then(|mut annotations| annotations.remove(annotation));
@@ -167,7 +167,7 @@ fn seen(read: Read, kind: WorkloadKind, annotation: &str) -> RollOut {
     };
     let [wanted, total, updated, available] = counts;
     let replaced = wanted.saturating_sub(spec.update_strategy.rolling_update.partition).max(0);
-    RollOut { restarted_for, held, is_observed, wanted, replaced, total, updated, available }
+    RollOut { restarted_for, halt, is_observed, wanted, replaced, total, updated, available }
 }
 
 #[cfg(test)]
@@ -181,7 +181,7 @@ mod tests {
             json!({ "metadata": { "annotations": { "restart.githubpat.dev/ci": "hash", "a": "b" } } });
         let told = RollOut {
             restarted_for: Some("hash".to_owned()),
-            held: None,
+            halt: None,
             is_observed: true,
             wanted: 3,
             replaced: 3,
@@ -204,7 +204,7 @@ mod tests {
                 json!({ "metadata": { "generation": 3 }, "spec": { "paused": true, "template": {} }, "status": replicas }),
                 RollOut {
                     restarted_for: None,
-                    held: Some(Held::Paused),
+                    halt: Some(Halt::Paused),
                     is_observed: false,
                     wanted: 1,
                     replaced: 1,
@@ -216,7 +216,7 @@ mod tests {
                 WorkloadKind::StatefulSet,
                 json!({ "metadata": { "generation": 1 }, "spec": { "updateStrategy": { "type": "OnDelete" }, "template": template } }),
                 RollOut {
-                    held: Some(Held::OnDelete),
+                    halt: Some(Halt::OnDelete),
                     is_observed: false,
                     wanted: 1,
                     replaced: 1,

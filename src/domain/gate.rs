@@ -41,7 +41,7 @@ pub enum Unclear {
 
 /// Whether a connection that a Pod waits for is of use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Readiness {
     /// It is Ready, and so are its outputs.
     Ready,
     /// It is not, for the reason that `Ready` has.
@@ -114,35 +114,35 @@ impl Unclear {
 }
 
 /// What is to become of a Pod that waits for these connections of its namespace.
-pub fn course(namespace: &str, named: &[(&str, Standing)]) -> Course {
-    if !named.is_empty() && named.iter().all(|(_, standing)| *standing == Standing::OfAnother) {
+pub fn course(namespace: &str, named: &[(&str, Readiness)]) -> Course {
+    if !named.is_empty() && named.iter().all(|(_, readiness)| *readiness == Readiness::OfAnother) {
         return Course::Leave;
     }
-    if named.iter().any(|(_, standing)| *standing == Standing::Unjudged) {
+    if named.iter().any(|(_, readiness)| *readiness == Readiness::Unjudged) {
         return Course::Listen;
     }
     let causes: Vec<String> =
-        named.iter().filter_map(|(name, standing)| cause(namespace, name, *standing)).collect();
+        named.iter().filter_map(|(name, readiness)| cause(namespace, name, *readiness)).collect();
     if causes.is_empty() { Course::Start } else { Course::Wait(causes.join("; ")) }
 }
 
-fn cause(namespace: &str, name: &str, standing: Standing) -> Option<String> {
-    match standing {
-        Standing::Ready | Standing::Unjudged => None,
-        Standing::NotReady(reason) => Some(format!(
+fn cause(namespace: &str, name: &str, readiness: Readiness) -> Option<String> {
+    match readiness {
+        Readiness::Ready | Readiness::Unjudged => None,
+        Readiness::NotReady(reason) => Some(format!(
             "the Pod waits for the connection {name}, which is not Ready ({}): kubectl describe githubpatconnection {name} \
              -n {namespace} says what to do",
             reason.as_str()
         )),
-        Standing::Leaving => Some(format!(
+        Readiness::Leaving => Some(format!(
             "the Pod waits for the connection {name}, which is being deleted: create it anew, or correct the annotation {WAIT_FOR} \
              where the Pod is made"
         )),
-        Standing::Missing => Some(format!(
+        Readiness::Missing => Some(format!(
             "the Pod waits for the connection {name}, and there is none of this name in this namespace: create it, or correct the \
              annotation {WAIT_FOR} where the Pod is made"
         )),
-        Standing::OfAnother => Some(format!(
+        Readiness::OfAnother => Some(format!(
             "the Pod waits for the connection {name}, which this operator does not look after, and for others that it does: have one \
              operator look after all that a Pod waits for"
         )),
@@ -188,19 +188,19 @@ mod tests {
 
     #[test]
     fn a_pod_starts_once_all_that_it_waits_for_are_ready() {
-        let (ready, broken) = (Standing::Ready, Standing::NotReady(Reason::BadCredentials));
-        let rows: [(&str, &[(&str, Standing)], &[&str]); 5] = [
+        let (ready, broken) = (Readiness::Ready, Readiness::NotReady(Reason::BadCredentials));
+        let rows: [(&str, &[(&str, Readiness)], &[&str]); 5] = [
             ("two that are Ready", &[("a", ready), ("b", ready)], &[]),
             (
                 "one is broken",
                 &[("a", ready), ("b", broken)],
                 &["connection b", "(BadCredentials)", "-n team-a"],
             ),
-            ("one is missing", &[("a", Standing::Missing), ("b", ready)], &["connection a", "create it"]),
-            ("one goes", &[("a", Standing::Leaving)], &["connection a", "is being deleted"]),
+            ("one is missing", &[("a", Readiness::Missing), ("b", ready)], &["connection a", "create it"]),
+            ("one goes", &[("a", Readiness::Leaving)], &["connection a", "is being deleted"]),
             (
                 "two operators",
-                &[("a", ready), ("b", Standing::OfAnother)],
+                &[("a", ready), ("b", Readiness::OfAnother)],
                 &["connection b", "have one operator look after all"],
             ),
         ];
@@ -216,8 +216,8 @@ mod tests {
                 Course::Leave | Course::Listen => panic!("{name} is left"),
             }
         }
-        assert_eq!(course("team-a", &[("a", Standing::OfAnother)]), Course::Leave);
-        let unjudged = [("a", Standing::Unjudged), ("b", broken)];
+        assert_eq!(course("team-a", &[("a", Readiness::OfAnother)]), Course::Leave);
+        let unjudged = [("a", Readiness::Unjudged), ("b", broken)];
         assert_eq!(course("team-a", &unjudged), Course::Listen, "nothing is said that may not be so");
     }
 }

@@ -63,7 +63,7 @@ pub struct RollOut {
     /// The value of our annotation in its pod template: the [`mark`] of the token that it was restarted for last.
     pub restarted_for: Option<String>,
     /// A Deployment that is paused, or whose Pods are replaced by hand only (`OnDelete`).
-    pub held: Option<Held>,
+    pub halt: Option<Halt>,
     /// Its controller has seen the pod template as it is now.
     pub is_observed: bool,
     /// How many Pods it wants.
@@ -80,7 +80,7 @@ pub struct RollOut {
 
 /// Why a change of the pod template replaces no Pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Held {
+pub enum Halt {
     /// `spec.paused` of a Deployment.
     Paused,
     /// `spec.updateStrategy.type: OnDelete` of a StatefulSet or DaemonSet.
@@ -123,15 +123,15 @@ pub fn mark(hash: &str, begun: Timestamp) -> String {
 pub fn restart(workload: Option<&RollOut>, mark: &str) -> Restart {
     let Some(workload) = workload else { return Restart::Missing };
     if workload.restarted_for.as_deref() != Some(mark) {
-        return if workload.held == Some(Held::Paused) { Restart::Paused } else { Restart::Due };
+        return if workload.halt == Some(Halt::Paused) { Restart::Paused } else { Restart::Due };
     }
     let RollOut { wanted, replaced, total, updated, available, .. } = *workload;
     let is_done = workload.is_observed && updated >= replaced && available >= wanted && total <= wanted;
-    match workload.held {
+    match workload.halt {
         _ if is_done && updated < wanted => Restart::Kept(wanted.saturating_sub(updated)),
         _ if is_done => Restart::Done,
-        Some(Held::Paused) => Restart::Paused,
-        Some(Held::OnDelete) => Restart::ByHand(updated, replaced),
+        Some(Halt::Paused) => Restart::Paused,
+        Some(Halt::OnDelete) => Restart::ByHand(updated, replaced),
         None => Restart::Rolling(updated, replaced),
     }
 }
@@ -209,7 +209,7 @@ mod tests {
     fn rolled_out() -> RollOut {
         RollOut {
             restarted_for: Some("new".to_owned()),
-            held: None,
+            halt: None,
             is_observed: true,
             wanted: 3,
             replaced: 3,
@@ -226,20 +226,20 @@ mod tests {
             ("no workload", None, Restart::Missing),
             ("never restarted", Some(RollOut { restarted_for: None, ..rolled_out() }), Restart::Due),
             ("restarted for the token before", Some(old()), Restart::Due),
-            ("paused before", Some(RollOut { held: Some(Held::Paused), ..old() }), Restart::Paused),
-            ("by hand, not annotated", Some(RollOut { held: Some(Held::OnDelete), ..old() }), Restart::Due),
+            ("paused before", Some(RollOut { halt: Some(Halt::Paused), ..old() }), Restart::Paused),
+            ("by hand, not annotated", Some(RollOut { halt: Some(Halt::OnDelete), ..old() }), Restart::Due),
             ("not observed", Some(RollOut { is_observed: false, ..rolled_out() }), Restart::Rolling(3, 3)),
             ("half way", Some(RollOut { updated: 1, total: 4, ..rolled_out() }), Restart::Rolling(1, 3)),
             ("old ones left", Some(RollOut { total: 4, ..rolled_out() }), Restart::Rolling(3, 3)),
             ("not serving", Some(RollOut { available: 2, ..rolled_out() }), Restart::Rolling(3, 3)),
             (
                 "paused half way",
-                Some(RollOut { updated: 1, held: Some(Held::Paused), ..rolled_out() }),
+                Some(RollOut { updated: 1, halt: Some(Halt::Paused), ..rolled_out() }),
                 Restart::Paused,
             ),
             (
                 "by hand, half way",
-                Some(RollOut { updated: 1, held: Some(Held::OnDelete), ..rolled_out() }),
+                Some(RollOut { updated: 1, halt: Some(Halt::OnDelete), ..rolled_out() }),
                 Restart::ByHand(1, 3),
             ),
             ("done", Some(rolled_out()), Restart::Done),
@@ -267,7 +267,7 @@ mod tests {
         for (name, noted, expected) in rows {
             let workload = RollOut { restarted_for: Some(noted), ..rolled_out() };
             assert_eq!(restart(Some(&workload), &mark("new", at(60))), expected, "{name}");
-            let paused = RollOut { held: Some(Held::Paused), ..workload };
+            let paused = RollOut { halt: Some(Halt::Paused), ..workload };
             assert_ne!(restart(Some(&paused), &mark("new", at(30))), Restart::Due, "{name}, paused");
         }
     }

@@ -10,14 +10,14 @@ use crate::{
     api::ConditionStatus,
     cluster::{
         Fault, connections, events,
-        gates::{Held, Look},
+        gates::{Look, NotYet},
         object::ObjectKey,
         pods,
     },
     domain::{
         backoff::{backoff, spread},
         event::{Event, EventType, POD_WAITS},
-        gate::{Course, GATE, Standing, Wish, course},
+        gate::{Course, GATE, Readiness, Wish, course},
     },
 };
 
@@ -80,27 +80,27 @@ async fn judged(look: &mut Look, names: &[Box<str>], ctx: &Context) -> Result<Co
         let key = pod.beside(name);
         let known = known(&key, ctx);
         look.seen.push(known);
-        let standing = match known {
-            Some(standing) => standing,
-            None if is_elsewhere(&key, ctx).await? => Standing::OfAnother,
-            None => Standing::Missing,
+        let readiness = match known {
+            Some(readiness) => readiness,
+            None if is_elsewhere(&key, ctx).await? => Readiness::OfAnother,
+            None => Readiness::Missing,
         };
-        named.push((&**name, standing));
+        named.push((&**name, readiness));
     }
     Ok(course(pod.namespace(), &named))
 }
 
 /// What a connection is that this operator looks after.
-fn known(key: &ObjectKey, ctx: &Context) -> Option<Standing> {
+fn known(key: &ObjectKey, ctx: &Context) -> Option<Readiness> {
     let connection = ctx.index.connection(key)?;
     // What an earlier process says of outputs may have changed since.
     let is_judged = connection.is_known() && ctx.records.has_judged(key, &connection.uid);
     let said = connection.status.as_ref().filter(|_| is_judged).and_then(|status| status.ready());
     Some(match said {
-        _ if connection.deleting => Standing::Leaving,
-        None => Standing::Unjudged,
-        Some((ConditionStatus::True, _)) => Standing::Ready,
-        Some((_, reason)) => Standing::NotReady(reason),
+        _ if connection.deleting => Readiness::Leaving,
+        None => Readiness::Unjudged,
+        Some((ConditionStatus::True, _)) => Readiness::Ready,
+        Some((_, reason)) => Readiness::NotReady(reason),
     })
 }
 
@@ -118,7 +118,7 @@ async fn is_elsewhere(key: &ObjectKey, ctx: &Context) -> Result<bool, Fault> {
 }
 
 async fn lift(look: &mut Look, ctx: &Context) -> Option<Duration> {
-    if let Err(Held { cause, pause }) = ctx.gates.may_lift(look) {
+    if let Err(NotYet { cause, pause }) = ctx.gates.may_lift(look) {
         tell(look, &cause, ctx);
         return Some(pause);
     }

@@ -40,7 +40,7 @@ pub(super) struct Watched {
     /// When GitHub accepted the token first, as the status said.
     pub(super) first_proven: Option<Second>,
     /// The token, while a question about it is on its way.
-    pub(super) held: Option<Box<Held>>,
+    pub(super) bytes: Option<Box<Bytes>>,
     /// Why the prober does not take a question at present.
     pub(super) not_now: Option<Box<Deferred>>,
     /// The same of questions beside identity, for which the queue of the host has no room.
@@ -58,7 +58,7 @@ pub(super) struct Source {
 
 /// The bytes of the token, and the state of the source in which they stood.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct Bytes {
     state: Sum,
     at: Instant,
     token: Token,
@@ -71,7 +71,7 @@ pub(super) struct Reading<'a> {
     pub(super) legacy: LegacyTokens,
 }
 
-impl Held {
+impl Bytes {
     fn is_young(&self) -> bool {
         self.at.elapsed() <= BYTES_HELD
     }
@@ -86,7 +86,7 @@ impl Watched {
             subject: None,
             remembered: None,
             first_proven: None,
-            held: None,
+            bytes: None,
             not_now: None,
             proofs_not_now: None,
             is_contested: false,
@@ -139,7 +139,7 @@ impl Watched {
         token: Token,
         at: Instant,
     ) {
-        self.held = Some(Box::new(Held { state: state(reading, version), at, token }));
+        self.bytes = Some(Box::new(Bytes { state: state(reading, version), at, token }));
     }
 
     /// The bytes that were held, if they were read within this time and the source is still in that state.
@@ -149,14 +149,14 @@ impl Watched {
         version: Option<&Version>,
         within: Duration,
     ) -> Option<(Token, Instant)> {
-        let held = self.held.take()?;
+        let held = self.bytes.take()?;
         (held.at.elapsed() <= within && held.state == state(reading, version))
             .then_some((held.token, held.at))
     }
 
     /// Drops the bytes that are held, unless they are of use still.
     pub(super) fn drop_bytes(&mut self, of_use: bool) {
-        self.held = self.held.take().filter(|held| of_use && held.is_young());
+        self.bytes = self.bytes.take().filter(|held| of_use && held.is_young());
     }
 }
 

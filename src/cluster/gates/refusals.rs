@@ -28,7 +28,7 @@ struct Refusal {
 
 /// Why a Pod does not try now, and how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct NotYet {
     /// What stands against it, as a sentence.
     pub cause: Box<str>,
     /// After this pause one of the Pods tries.
@@ -37,11 +37,11 @@ pub struct Held {
 
 impl Refusals {
     /// Lets a Pod try. Others of its namespace wait then for what comes of it.
-    pub(super) fn admit(&mut self, namespace: &str) -> Result<(), Held> {
+    pub(super) fn admit(&mut self, namespace: &str) -> Result<(), NotYet> {
         let Some(refusal) = self.0.get_mut(namespace) else { return Ok(()) };
         let now = Instant::now();
         if now < refusal.next {
-            return Err(Held { cause: refusal.cause.clone(), pause: refusal.next.duration_since(now) });
+            return Err(NotYet { cause: refusal.cause.clone(), pause: refusal.next.duration_since(now) });
         }
         refusal.next = now.checked_add(DEADLINE).unwrap_or(now);
         Ok(())
@@ -74,7 +74,7 @@ mod tests {
         let mut refusals = Refusals::default();
         assert_eq!(refusals.admit("a"), Ok(()));
         let pause = refusals.refused("a", "no right");
-        assert_eq!(refusals.admit("a"), Err(Held { cause: "no right".into(), pause }));
+        assert_eq!(refusals.admit("a"), Err(NotYet { cause: "no right".into(), pause }));
         assert_eq!(refusals.admit("b"), Ok(()), "another namespace");
         tokio::time::advance(pause).await;
         assert_eq!(refusals.admit("a"), Ok(()));

@@ -23,9 +23,9 @@ async fn a_pod_is_looked_at_when_it_comes_and_when_its_connection_changes_and_by
     let gates = Gates::default();
     gates.saw(pod("a", "1", "ci,bot"));
     let look = next(&gates).unwrap();
-    let ready = Some(Standing::Ready);
-    let changed = |namespace: &str, name: &str, standing| {
-        gates.changed(&ObjectKey::new(namespace, name), standing);
+    let ready = Some(Readiness::Ready);
+    let changed = |namespace: &str, name: &str, readiness| {
+        gates.changed(&ObjectKey::new(namespace, name), readiness);
         next(&gates)
     };
     assert_eq!(changed("team-a", "ci", ready), None, "somebody looks at it");
@@ -42,7 +42,7 @@ async fn a_pod_is_looked_at_when_it_comes_and_when_its_connection_changes_and_by
         (None, None),
         "as they were"
     );
-    let look = changed("team-a", "bot", Some(Standing::NotReady(Reason::Suspended))).unwrap();
+    let look = changed("team-a", "bot", Some(Readiness::NotReady(Reason::Suspended))).unwrap();
     gates.done(&look, None);
     gates.saw(pod("a", "1", "other"));
     let look = next(&gates).unwrap();
@@ -58,8 +58,8 @@ async fn the_first_gate_that_is_lifted_where_none_could_be_has_all_pods_there_lo
         look()
     });
     let pause = gates.refused(&all[0], "no right");
-    let held = gates.may_lift(&all[1]).unwrap_err();
-    assert_eq!(held, Held { cause: "no right".into(), pause });
+    let not_yet = gates.may_lift(&all[1]).unwrap_err();
+    assert_eq!(not_yet, NotYet { cause: "no right".into(), pause });
     gates.done(&all[0], Some(pause));
     gates.done(&all[1], Some(Duration::from_secs(60)));
     tokio::time::advance(pause).await;
@@ -117,6 +117,6 @@ async fn what_is_gone_or_waits_no_more_is_looked_at_no_more() {
     gates.lost(&ObjectKey::new("team-a", "c"), "other");
     assert_eq!(next(&gates).unwrap().key.name(), "c");
     gates.lost(&ObjectKey::new("team-a", "c"), "1");
-    gates.changed(&ObjectKey::new("team-a", "ci"), Some(Standing::Ready));
+    gates.changed(&ObjectKey::new("team-a", "ci"), Some(Readiness::Ready));
     assert_eq!(next(&gates), None);
 }

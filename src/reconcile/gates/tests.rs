@@ -150,7 +150,7 @@ async fn a_first_pass_that_failed_judges_nothing() {
     ctx.index.connections_listed(&scope);
     ctx.index.list_secrets(&scope);
     ctx.index.secrets_listed(&scope);
-    assert_eq!(known(&key, &ctx), Some(Standing::Unjudged));
+    assert_eq!(known(&key, &ctx), Some(Readiness::Unjudged));
     assert!(reconcile(&key, &ctx).await.is_some(), "it comes again");
-    assert_eq!(known(&key, &ctx), Some(Standing::Unjudged));
+    assert_eq!(known(&key, &ctx), Some(Readiness::Unjudged));
 }
