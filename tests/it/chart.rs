@@ -12,6 +12,7 @@ mod page;
 mod platforms;
 mod policies;
 mod readers;
+mod releasing;
 mod releases;
 mod replicas;
 mod restarting;

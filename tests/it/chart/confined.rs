@@ -69,6 +69,7 @@ fn the_policy_that_confines_the_operator_lets_it_do_its_work_and_nothing_else() 
     assert_eq!((policy.len(), left), (4, 1), "those that are left out are tried on the API server alone");
     let secret = |type_: &str, metadata: Value| json!({ "metadata": metadata, "type": type_ });
     let ours = || json!({ "labels": { "githubpat.dev/connection-uid": "u" } });
+    let bound = || json!({ "ownerReferences": [{ "kind": "GithubPatConnection" }] });
     let adopted = json!({ "annotations": { "githubpat.dev/adopt": "ci" } });
     let named = |name: &str| json!({ "metadata": { "name": name } });
     let account_token = "kubernetes.io/service-account-token";
@@ -86,6 +87,9 @@ fn the_policy_that_confines_the_operator_lets_it_do_its_work_and_nothing_else() 
             secret("Opaque", json!({})),
             Some("changes and"),
         ),
+        ("UPDATE team-a /secrets", secret("Opaque", json!({})), secret("Opaque", bound()), None),
+        ("UPDATE team-a /secrets", secret("Opaque", ours()), secret("Opaque", bound()), Some("changes and")),
+        ("DELETE team-a /secrets", Value::Null, secret("Opaque", bound()), Some("changes and deletes")),
         ("DELETE team-a /secrets", Value::Null, secret("Opaque", ours()), None),
         ("DELETE team-a /secrets", Value::Null, secret("Opaque", json!({})), Some("changes and deletes")),
         (status, named("ci"), named("ci"), None),

@@ -78,7 +78,7 @@ async fn published(world: &World) {
     let pods = Api::<Pod>::namespaced(world.client.clone(), NAMESPACE);
     pods.create(&PostParams::default(), &pod).await.unwrap();
     let kubeconfig = world.plane.service_account(RELEASE, RELEASE).await.unwrap();
-    let operator = world.operator_as(kubeconfig, &["--waiting-pods", "true"]).await;
+    let operator = world.operator_as(kubeconfig.clone(), &["--waiting-pods", "true"]).await;
     let token = world.github.token(NewToken::classic("ci", "acme-ci"));
     world.secret("ci", &token).await;
     world.connection("ci", json!({ "publish": [{ "secretName": "out", "format": "Opaque" }] })).await;
@@ -90,4 +90,5 @@ async fn published(world: &World) {
     tokio::time::timeout(SOON, await_condition(pods, "builder", is_lifted)).await.unwrap().unwrap();
     let log = operator.stop().await;
     assert!(!log.contains("cannot watch"), "{log}");
+    releasing::releases(world, &kubeconfig).await;
 }

@@ -319,6 +319,7 @@ async fn a_stolen_service_account_changes_nothing_but_what_the_operator_makes() 
         ("given", &none, &json!({ "githubpat.dev/adopt": "ci" })),
     ];
     let released = output_of_somebody(&world).await;
+    let bound = bound(&world).await;
     for (name, labels, annotations) in marks {
         theirs.create(&PostParams::default(), &secret_of(name, "Opaque", labels, annotations)).await.unwrap();
     }
@@ -333,11 +334,14 @@ async fn a_stolen_service_account_changes_nothing_but_what_the_operator_makes() 
     robbed["stringData"] = json!({ "a": "c" });
     let rows = [
         ("of-others", label.clone(), Some("changes and deletes only Secrets with the label")),
-        ("output", bytes, None),
+        ("output", bytes.clone(), None),
         ("output", unlabel, None),
         ("output", robbed, Some("only if it leaves the data as they are")),
-        ("given", label, None),
+        ("given", label.clone(), None),
         ("released", released.clone(), None),
+        ("bound", bound, None),
+        ("bound", label, Some("changes and deletes only Secrets with the label")),
+        ("bound", bytes.clone(), Some("only if it leaves the data as they are")),
     ];
     let rows = rows.into_iter().chain(beside_a_release(&released));
     for (name, change, refused) in rows {
@@ -348,7 +352,9 @@ async fn a_stolen_service_account_changes_nothing_but_what_the_operator_makes() 
     let delete = async |name: &str| {
         refusal(secrets.delete(name, &DeleteParams { dry_run: true, ..DeleteParams::default() }).await)
     };
-    assert!(delete("of-others").await.unwrap().contains("changes and deletes only"));
+    for name in ["of-others", "bound"] {
+        assert!(delete(name).await.unwrap().contains("changes and deletes only"), "{name}");
+    }
     assert_eq!((delete("output").await, delete("given").await), (None, None));
 
     let map: ConfigMap = from(json!({ "metadata": { "name": "a" } }));
@@ -426,6 +432,16 @@ async fn output_of_somebody(world: &World) -> Value {
         "annotations": taken,
         "ownerReferences": [theirs],
     } })
+}
+
+/// Makes the Secret `bound`, which has lost its label and not its owner; gives what a release takes off it.
+async fn bound(world: &World) -> Value {
+    let owner = json!({ "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection", "name": "c", "uid": "c" });
+    let annotations = json!({ "githubpat.dev/connection": "c" });
+    let mut secret = secret_of("bound", "Opaque", &json!({}), &annotations);
+    secret.metadata.owner_references = Some(vec![from(owner)]);
+    world.secrets().create(&PostParams::default(), &secret).await.unwrap();
+    json!({ "metadata": { "annotations": { "githubpat.dev/connection": null }, "ownerReferences": null } })
 }
 
 /// The same with something beside it that a release does not change.
