@@ -169,3 +169,74 @@ fn each_value_that_gives_the_operator_more_to_do_lets_it_do_that_and_nothing_els
         }
     }
 }
+
+/// Each value that gives the operator more to change, and the most that it may.
+const MORE: [&str; 4] = [
+    "settings.leaderElection=false",
+    "waitingPods.enabled=true,waitingPods.addGate=false",
+    "restartWorkloads=true",
+    "settings.sinks.a.url=https://sink.example",
+];
+/// Of these Kubernetes asks no policy; `policies` tries it.
+const UNASKED: [&str; 2] =
+    ["authentication.k8s.io/tokenreviews", "authorization.k8s.io/subjectaccessreviews"];
+
+/// The rights to write that the roles grant, as group, resource and operation of an admission request.
+fn written(values: &[&str]) -> BTreeSet<[String; 2]> {
+    let rights = rights::granted(&rendered(values)).into_iter();
+    let operation = |verb: &str| match verb {
+        "create" => Some("CREATE"),
+        "update" | "patch" => Some("UPDATE"),
+        "delete" => Some("DELETE"),
+        "get" | "list" | "watch" => None,
+        other => panic!("{other}"),
+    };
+    let writes = rights.filter_map(|(_, [group, resource, verb])| {
+        Some([format!("{group}/{resource}"), operation(&verb)?.to_owned()])
+    });
+    writes.filter(|[resource, _]| !UNASKED.contains(&&**resource)).collect()
+}
+
+/// What the policy lets the operator change, of what it names and what these name, where the operator does it.
+fn allowed(values: &[&str], resources: &BTreeSet<String>) -> BTreeSet<[String; 2]> {
+    let (policy, _) = confined(values);
+    let words = policy[0].expression.split('\'').skip(1).step_by(2);
+    let named: BTreeSet<_> = words
+        .filter(|word| word.contains('/') && !word.starts_with("githubpat.dev/") || word.contains("/status"))
+        .chain(resources.iter().map(String::as_str))
+        .collect();
+    let marked = json!({ "githubpat.dev/connection-uid": "u" });
+    let mut allowed = BTreeSet::new();
+    for resource in named {
+        let name = if resource == "/configmaps" { format!("{RELEASE}-sinks") } else { RELEASE.to_owned() };
+        let object = json!({ "metadata": { "name": name, "labels": marked }, "spec": { "template": { "metadata": {} } } });
+        // What is connected to is a subresource.
+        let connect = resource.ends_with("/exec").then_some("CONNECT");
+        for operation in ["CREATE", "UPDATE", "DELETE"].into_iter().chain(connect) {
+            let change = format!("{operation} {RELEASE} {resource}");
+            let (object, old) = match operation {
+                "CREATE" => (object.clone(), Value::Null),
+                "DELETE" => (Value::Null, object.clone()),
+                _ => (object.clone(), object.clone()),
+            };
+            if said(&policy[..1], &change, object, old).is_empty() {
+                allowed.insert([resource.to_owned(), operation.to_owned()]);
+            }
+        }
+    }
+    allowed
+}
+
+#[test]
+fn the_policy_lets_the_operator_change_what_its_roles_let_it_change_and_nothing_more() {
+    let all = MORE.join(",").replace("settings.leaderElection=false,", "");
+    let every: BTreeSet<_> = written(&["--set", "grant.namespaces={team-a}", "--set", &all])
+        .into_iter()
+        .map(|[resource, _]| resource)
+        .chain(["/pods", "/pods/binding", "/pods/exec", "/serviceaccounts/token"].map(str::to_owned))
+        .collect();
+    for more in ["settings.trustFor=48h", &all].into_iter().chain(MORE) {
+        let values = ["--set", "grant.namespaces={team-a}", "--set", more];
+        assert_eq!(allowed(&values, &every), written(&values), "{more}");
+    }
+}
