@@ -12,8 +12,8 @@ mod page;
 mod platforms;
 mod policies;
 mod readers;
-mod releasing;
 mod releases;
+mod releasing;
 mod replicas;
 mod restarting;
 mod rights;
@@ -109,6 +109,25 @@ async fn the_api_server_takes_every_manifest_whatever_the_release_is_called() {
         let endpoint = &of_kind(&manifests, "ServiceMonitor")["spec"]["endpoints"][0];
         assert_eq!(endpoint["tlsConfig"]["serverName"], format!("{service}.{RELEASE}.svc"), "{release}");
     }
+}
+
+#[test]
+fn no_two_releases_of_a_namespace_have_one_service() {
+    let full = "b".repeat(62);
+    let names = [
+        ("a.b", String::new()),
+        ("a-b", String::new()),
+        ("1st", String::new()),
+        ("r1st", String::new()),
+        (RELEASE, format!(",fullnameOverride={full}a")),
+        (RELEASE, format!(",fullnameOverride={full}b")),
+    ];
+    let service = |(release, more): &(&str, String)| {
+        let manifests = rendered_as(release, &["--set", &format!("metrics.service=true{more}")]);
+        of_kind(&manifests, "Service")["metadata"]["name"].as_str().unwrap().to_owned()
+    };
+    let services: BTreeSet<_> = names.iter().map(service).collect();
+    assert_eq!(services.len(), names.len(), "{services:?}");
 }
 
 #[test]

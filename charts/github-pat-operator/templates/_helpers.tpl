@@ -8,10 +8,13 @@
 {{- default $made .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* The Service of the metrics. Its name is a label of DNS: no dot, no digit in front, 63 characters at most. */}}
+{{/* The Service of the metrics. Its name is a label of DNS: no dot, no digit in front, 63 characters at most. Where that takes something off
+     the name of the release, a digest tells it from those of others. */}}
 {{- define "github-pat-operator.metricsService" -}}
-{{- $name := include "github-pat-operator.fullname" . | replace "." "-" }}
-{{- regexMatch "^[0-9]" $name | ternary (printf "r%s" $name) $name | trunc 55 | trimSuffix "-" }}-metrics
+{{- $full := include "github-pat-operator.fullname" . }}
+{{- $name := replace "." "-" $full }}
+{{- $name = regexMatch "^[0-9]" $name | ternary (printf "r%s" $name) $name | trunc 55 | trimSuffix "-" }}
+{{- eq $name $full | ternary $name (printf "%s-%s" ($name | trunc 46 | trimSuffix "-") (include "github-pat-operator.digest" $full)) }}-metrics
 {{- end }}
 
 {{- define "github-pat-operator.selectorLabels" -}}
