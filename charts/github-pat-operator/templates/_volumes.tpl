@@ -1,6 +1,14 @@
-{{/* What of hosts and sinks stands in other objects: where the container sees it. Nothing has a subPath, so that what changes there comes to
-     the Pod. */}}
+{{/* The settings, and what of them stands in other objects: where the container sees it. Nothing has a subPath, so that what changes there
+     comes to the Pod. */}}
 {{- define "github-pat-operator.volumeMounts" -}}
+- name: settings
+  mountPath: /etc/github-pat-operator
+  readOnly: true
+{{- if (default dict .Values.metrics.tls).secretName }}
+- name: metrics-tls
+  mountPath: /etc/github-pat-operator-tls
+  readOnly: true
+{{- end }}
 {{- range $host := include "github-pat-operator.hosts" . | fromYamlArray }}
 {{- if (default dict $host.proxy).credentialsSecret }}
 - name: proxy-{{ include "github-pat-operator.digest" $host.name }}
@@ -33,6 +41,17 @@
 
 {{/* The same: the volumes. */}}
 {{- define "github-pat-operator.volumes" -}}
+- name: settings
+  configMap:
+    name: {{ include "github-pat-operator.fullname" . }}
+{{- with (default dict .Values.metrics.tls).secretName }}
+- name: metrics-tls
+  secret:
+    secretName: {{ . | quote }}
+    items:
+      - { key: tls.crt, path: tls.crt }
+      - { key: tls.key, path: tls.key }
+{{- end }}
 {{- range $host := include "github-pat-operator.hosts" . | fromYamlArray }}
 {{- with (default dict $host.proxy).credentialsSecret }}
 - name: proxy-{{ include "github-pat-operator.digest" $host.name }}
@@ -88,6 +107,29 @@
               path: ca.pem
       {{- end }}
       {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Refuses further volumes with the name of one of these, and mounts in whose way one of these is. */}}
+{{- define "github-pat-operator.refuseTaken" -}}
+{{- $names := list }}
+{{- range include "github-pat-operator.volumes" . | fromYamlArray }}
+{{- $names = append $names .name }}
+{{- end }}
+{{- range .Values.extraVolumes }}
+{{- if has .name $names }}
+{{- printf "extraVolumes: %s is a volume of the chart: give yours another name" .name | fail }}
+{{- end }}
+{{- end }}
+{{- $mounts := include "github-pat-operator.volumeMounts" . | fromYamlArray }}
+{{- range .Values.extraVolumeMounts }}
+{{- $given := default "." .mountPath | toString | clean | trimSuffix "/" | printf "%s/" }}
+{{- range $mounts }}
+{{- $own := printf "%s/" .mountPath }}
+{{- if or (hasPrefix $own $given) (hasPrefix $given $own) }}
+{{- printf "extraVolumeMounts: %s overlaps with %s, where the chart mounts what the operator reads: mount yours elsewhere" (trimSuffix "/" $given) .mountPath | fail }}
 {{- end }}
 {{- end }}
 {{- end }}

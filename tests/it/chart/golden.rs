@@ -59,10 +59,11 @@ const MATRIX: [(&str, &[&str]); 4] = [
 
 /// The flags of every set of values that the chart is rendered with, of which one is in this file.
 pub(super) fn matrix(every_value: &Path) -> Vec<Vec<String>> {
-    let monitors = ["metrics.serviceMonitor=true", "metrics.podMonitor=true", "metrics.prometheusRule=true"];
+    let monitors =
+        [vec!["metrics.serviceMonitor=true", "metrics.prometheusRule=true"], vec!["metrics.podMonitor=true"]];
     let sets = MATRIX.map(|(_, values)| values.to_vec()).into_iter();
     let modes = rights::MODES.map(|(value, _)| vec![value]);
-    let all = sets.chain(modes).chain([monitors.to_vec()]);
+    let all = sets.chain(modes).chain(monitors);
     let flags =
         |values: Vec<&str>| values.iter().flat_map(|value| ["--set", value]).map(str::to_owned).collect();
     let file = ["--values", every_value.to_str().unwrap()].map(str::to_owned).to_vec();

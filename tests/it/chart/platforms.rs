@@ -71,11 +71,10 @@ async fn what_is_given_for_the_pod_stands_in_it() {
     assert_eq!(account["metadata"]["annotations"], json!({ "owner": "platform", "note": "c" }));
 }
 
-/// Values with which the chart makes one object of each kind that it can make.
-const EVERYTHING: [&str; 10] = [
+/// Values with which the chart makes one object of each kind that it can make, but for a PodMonitor.
+const EVERYTHING: [&str; 9] = [
     "networkPolicy.enabled=true",
     "metrics.serviceMonitor=true",
-    "metrics.podMonitor=true",
     "metrics.prometheusRule=true",
     "metrics.dashboard=true",
     "metrics.tls.secretName=metrics-tls",
@@ -93,7 +92,8 @@ fn everything<'a>(more: &[&'a str]) -> Vec<&'a str> {
 #[test]
 fn common_annotations_stand_on_every_object_and_replace_none_of_the_charts_own() {
     let more = ["--set", "commonAnnotations.owner=platform,serviceAccount.annotations.note=c"];
-    let manifests = rendered(&everything(&more));
+    let pods = ["--set", "metrics.serviceMonitor=false,metrics.podMonitor=true"];
+    let manifests = [rendered(&everything(&more)), rendered(&everything(&[more, pods].concat()))].concat();
     for manifest in &manifests {
         let mut expected = json!({ "owner": "platform" });
         match manifest["kind"].as_str().unwrap() {

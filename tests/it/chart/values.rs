@@ -171,7 +171,10 @@ fn a_value_that_would_do_nothing_or_harm_is_refused_by_name() {
             "GITHUB_PAT_OPERATOR_TRUST_FOR would outweigh the settings of the chart: set it below settings",
         ),
         ("extraEnv=[{\"name\": \"POD_NAME\", \"value\": \"a\"}]".to_owned(), "POD_NAME is set by the chart"),
-        ("extraVolumes=[{\"name\": \"settings\"}]".to_owned(), "settings is a volume of the chart"),
+        (
+            "metrics={\"podMonitor\": true, \"serviceMonitor\": true}".to_owned(),
+            "with metrics.serviceMonitor too, each replica would be scraped twice",
+        ),
         ("serviceAccount.name=\"a..b\"".to_owned(), "/serviceAccount/name"),
         ("priorityClassName=\"Very High\"".to_owned(), "/priorityClassName"),
         ("extraVolumes=[{\"emptyDir\": {}}]".to_owned(), "missing property 'name'"),
@@ -295,4 +298,59 @@ async fn every_setting_can_be_given_by_a_value() {
     }
     assert!(all.len() > 35, "{all:?}");
     assert_eq!(given, all);
+}
+
+#[tokio::test]
+async fn what_is_given_beside_the_charts_own_can_take_no_name_and_no_place_of_it() {
+    let bundles = json!({ "settings": { "hosts": { "own.example.com": {
+        "apiUrl": "https://own.example.com/api/v3",
+        "clientCertificateSecret": { "name": "client" },
+        "caBundleFrom": { "configMap": { "name": "roots", "key": "ca.pem" } },
+    } } } });
+    let (given, more) = (every_value().await, tempfile::Builder::new().suffix(".json").tempfile().unwrap());
+    fs::write(more.path(), bundles.to_string()).unwrap();
+    let files = ["--values", given.path().to_str().unwrap(), "--values", more.path().to_str().unwrap()];
+    let manifests = rendered(&files);
+    let pod = &of_kind(&manifests, "Deployment")["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    let values: Value = serde_json::from_slice(&fs::read(given.path()).unwrap()).unwrap();
+    let own = |all: &Value, further: &str, field: &str| -> Vec<String> {
+        let further = values[further].as_array().unwrap();
+        let own = all.as_array().unwrap().iter().filter(|one| !further.contains(one));
+        own.map(|one| one[field].as_str().unwrap().to_owned()).collect()
+    };
+    let (volumes, mounts) = (
+        own(&pod["volumes"], "extraVolumes", "name"),
+        own(&container["volumeMounts"], "extraVolumeMounts", "mountPath"),
+    );
+    let variables = own(&container["env"], "extraEnv", "name");
+    assert_eq!(
+        (volumes.len(), mounts.len(), variables.len()),
+        (6, 6, 3),
+        "{volumes:?} {mounts:?} {variables:?}"
+    );
+    let mut rows = Vec::new();
+    for name in variables {
+        rows.push((
+            format!("extraEnv=[{{\"name\": {name:?}}}]"),
+            format!("extraEnv: {name} is set by the chart"),
+        ));
+    }
+    for name in volumes {
+        let words = format!("extraVolumes: {name} is a volume of the chart");
+        rows.push((format!("extraVolumes=[{{\"name\": {name:?}}}]"), words));
+    }
+    for own in mounts {
+        let above = own.rsplit_once('/').unwrap().0.to_owned();
+        for path in [own.clone(), format!("{own}/"), format!("{own}/more"), above, format!("/etc/../{own}")] {
+            let words = "where the chart mounts what the operator reads".to_owned();
+            rows.push((format!("extraVolumeMounts=[{{\"name\": \"a\", \"mountPath\": {path:?}}}]"), words));
+        }
+    }
+    for (value, words) in rows {
+        let output = template(&[&files[..], &["--set-json", &value]].concat());
+        assert!(!output.status.success() && said(&output).contains(&words), "{value}: {}", said(&output));
+    }
+    let beside = r#"extraVolumeMounts=[{"name": "a", "mountPath": "/etc/github-pat-operator-of-mine"}]"#;
+    assert!(template(&[&files[..], &["--set-json", beside]].concat()).status.success(), "{beside}");
 }
