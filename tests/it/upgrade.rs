@@ -1,5 +1,6 @@
 //! An operator of today over what one of commit `a555db4`, the first one that ran end to end, has left in a cluster.
 
+mod rolled_back;
 pub(crate) mod stored;
 
 use std::collections::BTreeMap;

@@ -48,6 +48,8 @@ pub(crate) struct World {
     pub(crate) rights: Rights,
     /// What stands in the environment of operators that are started later.
     pub(crate) environment: Vec<(&'static str, OsString)>,
+    /// What operators that are started later are.
+    pub(crate) program: PathBuf,
     mode: Mode,
     directory: TempDir,
 }
@@ -87,8 +89,8 @@ impl World {
         let github = Simulator::start().await.unwrap();
         let (others, rights, directory) = (Vec::new(), Rights::default(), tempfile::tempdir().unwrap());
         let mode = Mode::of_this_test();
-        let environment = Vec::new();
-        let world = World { plane, github, client, others, rights, environment, mode, directory };
+        let (environment, program) = (Vec::new(), env!("CARGO_BIN_EXE_github-pat-operator").into());
+        let world = World { plane, github, client, others, rights, environment, program, mode, directory };
         world.namespace(NAMESPACE).await;
         world
     }
@@ -239,9 +241,7 @@ impl World {
         let log = self.directory.path().join(format!("operator-{}.log", fastrand::u64(..)));
         let launch = POD
             .into_iter()
-            .fold(Launch::new(env!("CARGO_BIN_EXE_github-pat-operator")), |launch, (name, value)| {
-                launch.variable(name, value)
-            });
+            .fold(Launch::new(&self.program), |launch, (name, value)| launch.variable(name, value));
         let launch =
             self.environment.iter().fold(launch, |launch, (name, value)| launch.variable(name, value));
         // Its Lease is where its Pod is.
