@@ -3,6 +3,7 @@
 mod authorities;
 mod bounds;
 mod confined;
+mod forged;
 mod golden;
 mod hub;
 mod missed;

@@ -45,6 +45,35 @@ fn no_crate_speaks_http_2_or_dns() {
     }
 }
 
+#[test]
+fn every_crate_is_locked_by_its_checksum_and_comes_from_crates_io() {
+    let lock = read("Cargo.lock");
+    let packages = lock.split("[[package]]").skip(1);
+    let field = |package: &str, name: &str| {
+        let line = package.lines().find_map(|line| line.strip_prefix(&format!("{name} = ")));
+        line.map(|value| value.trim_matches('"').to_owned())
+    };
+    let mut ours = BTreeSet::new();
+    for package in packages {
+        let name = field(package, "name").unwrap();
+        let Some(source) = field(package, "source") else {
+            ours.insert(name);
+            continue;
+        };
+        assert_eq!(source, "registry+https://github.com/rust-lang/crates.io-index", "{name}");
+        assert_eq!(field(package, "checksum").unwrap_or_default().len(), 64, "{name}");
+    }
+    let here = ["control-plane", "github-pat-operator", "github-simulator", "kubectl-github-pat"];
+    assert_eq!(ours, here.map(str::to_owned).into());
+    for file in ["Dockerfile", ".ci/release"] {
+        let text = read(file);
+        let mut builds =
+            text.lines().filter(|line| line.contains("cargo") && line.contains(" build ")).peekable();
+        assert!(builds.peek().is_some(), "{file} builds nothing");
+        assert!(builds.all(|line| line.contains("--locked")), "{file}: a build that may take other crates");
+    }
+}
+
 /// The names of all functions of this repository that are marked as tests and run, those that are ignored by `.ci/long`.
 fn names_of_tests() -> BTreeSet<String> {
     let mut files = Vec::new();
