@@ -20,9 +20,10 @@ async fn kubernetes_1_33_takes_the_chart_and_a_token_is_published_there() {
     }
     crate::alerts::define_monitors(&world).await;
     let given = every_value().await;
+    // The one part of the chart that this Kubernetes does not have.
+    let here = ["--kube-version", version(), "--set", "waitingPods.addGate=false"];
+    schemas::kubeconform_takes_the_matrix(&world.client, &here).await;
     for flags in golden::matrix(given.path()) {
-        // The one part of the chart that this Kubernetes does not have.
-        let here = ["--kube-version", version(), "--set", "waitingPods.addGate=false"];
         let flags = [&flags.iter().map(String::as_str).collect::<Vec<_>>(), &here[..]].concat();
         for manifest in &rendered(&flags) {
             apply(&world.client, manifest, true).await;

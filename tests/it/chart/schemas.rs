@@ -155,14 +155,7 @@ fn written(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
 async fn kubeconform_takes_all_that_the_chart_renders_and_the_examples_and_no_field_that_nobody_knows() {
     let world = World::start().await;
     let (schemas, folder) = (schemas(&world.client).await, tempfile::tempdir().unwrap());
-    let given = every_value().await;
-    let mut files = Vec::new();
-    for (number, flags) in golden::matrix(given.path()).into_iter().enumerate() {
-        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-        let output = template(&flags);
-        assert!(output.status.success(), "{flags:?}: {}", said(&output));
-        files.push(written(folder.path(), &format!("{number}.yaml"), output.stdout));
-    }
+    let mut files = of_the_matrix(folder.path(), &[]).await;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut examples = Vec::new();
     crate::docs::walk(&root, &mut examples);
@@ -172,9 +165,7 @@ async fn kubeconform_takes_all_that_the_chart_renders_and_the_examples_and_no_fi
             && (below.starts_with("demo") || below.starts_with("gitops/team-a"))
     };
     files.extend(examples.into_iter().filter(is_manifest));
-    let found = checked(schemas.path(), &files);
-    let wrong: Vec<_> = found.iter().filter(|(_, _, wrong)| !wrong.is_empty()).collect();
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    let found = taken(&schemas, &files);
     let kinds: BTreeSet<_> = found.iter().map(|(kind, _, _)| kind.as_str()).collect();
     let expected = [
         "Deployment",
@@ -205,6 +196,35 @@ async fn kubeconform_takes_all_that_the_chart_renders_and_the_examples_and_no_fi
             "{value}: {wrong:?}"
         );
     }
+    every_kind_is_checked(&schemas, &files, folder.path());
+}
+
+/// What the chart renders with each set of values, and these flags: a file each in this folder.
+async fn of_the_matrix(folder: &Path, here: &[&str]) -> Vec<PathBuf> {
+    let given = every_value().await;
+    let mut files = Vec::new();
+    for (number, flags) in golden::matrix(given.path()).into_iter().enumerate() {
+        let flags = [&flags.iter().map(String::as_str).collect::<Vec<_>>(), here].concat();
+        let output = template(&flags);
+        assert!(output.status.success(), "{flags:?}: {}", said(&output));
+        files.push(written(folder, &format!("{number}.yaml"), output.stdout));
+    }
+    files
+}
+
+/// What kubeconform has found in these files: nothing that is wrong.
+fn taken(schemas: &tempfile::TempDir, files: &[PathBuf]) -> Vec<(String, String, String)> {
+    let found = checked(schemas.path(), files);
+    let wrong: Vec<_> = found.iter().filter(|(_, _, wrong)| !wrong.is_empty()).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    found
+}
+
+/// The same of what the chart renders for the Kubernetes of this client, which has schemas of its own.
+pub(super) async fn kubeconform_takes_the_matrix(client: &Client, here: &[&str]) {
+    let (schemas, folder) = (schemas(client).await, tempfile::tempdir().unwrap());
+    let files = of_the_matrix(folder.path(), here).await;
+    assert!(taken(&schemas, &files).len() > files.len());
     every_kind_is_checked(&schemas, &files, folder.path());
 }
 
