@@ -129,7 +129,7 @@
 {{- range $mounts }}
 {{- $own := printf "%s/" .mountPath }}
 {{- if or (hasPrefix $own $given) (hasPrefix $given $own) }}
-{{- printf "extraVolumeMounts: %s overlaps with %s, where the chart mounts what the operator reads: mount yours elsewhere" (trimSuffix "/" $given) .mountPath | fail }}
+{{- printf "extraVolumeMounts: %s overlaps with %s, where the chart mounts what the operator reads: mount yours elsewhere" (trimSuffix "/" $given | default "/") .mountPath | fail }}
 {{- end }}
 {{- end }}
 {{- end }}
