@@ -6,8 +6,8 @@ use github_pat_operator::api::GithubPatConnection;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::{
     Api, ResourceExt,
-    api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams, ValidationDirective},
-    core::response::reason,
+    api::{Patch, PatchParams, ValidationDirective},
+    core::Status,
 };
 use serde_json::{Value, json};
 
@@ -23,6 +23,11 @@ fn manager_of(key: &str) -> String {
     format!("{MANAGER}/{key}")
 }
 
+/// The version that is named where an object is to be made and none changed. An apply with a version makes what is not there, and is a
+/// conflict with what is there in another version, also if that has come meanwhile. No object of a user is in this one, the first of a store:
+/// <https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions>.
+const OF_NOTHING: &str = "1";
+
 /// How a write takes effect.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Effect {
@@ -35,8 +40,7 @@ pub(crate) enum Effect {
         /// How it was seen.
         seen: Basis,
     },
-    /// It does, unless there is an object of this name already: for what was not there, or the user may not read. The API server has no
-    /// apply that only creates: one would change an object of somebody else that came meanwhile.
+    /// It does, unless there is an object of this name already: for what was not there, or the user may not read.
     Created {
         /// Whether the API server only tells so.
         dry_run: bool,
@@ -46,8 +50,8 @@ pub(crate) enum Effect {
 impl Effect {
     fn params(&self, manager: &str) -> PatchParams {
         let field_validation = Some(ValidationDirective::Strict);
-        let dry_run = *self == Effect::DryRun;
-        let force = dry_run || matches!(self, Effect::Forced { .. });
+        let dry_run = matches!(self, Effect::DryRun | Effect::Created { dry_run: true });
+        let force = matches!(self, Effect::DryRun | Effect::Forced { .. });
         PatchParams { dry_run, force, field_validation, ..PatchParams::apply(manager) }
     }
 
@@ -124,21 +128,27 @@ impl Cluster {
     ///
     /// If the API server does not let it happen.
     pub(crate) async fn make(&self, name: &str, object: &Value) -> Result<bool, Error> {
-        let doing = format!("write connection {name}");
-        // As it was read: with the fields that are said alone.
-        let connection: DynamicObject = serde_json::from_value(object.clone())
-            .map_err(|error| Error::Cluster(format!("cannot {doing}: {error}")))?;
-        let resource = ApiResource::erase::<GithubPatConnection>(&());
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
-        let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+        let api: Api<GithubPatConnection> = Api::namespaced(self.client.clone(), &self.namespace);
+        let (doing, mut object) = (format!("write connection {name}"), object.clone());
+        let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
+            return Err(Error::Usage(format!("cannot {doing}: it has no metadata, so add its name there")));
+        };
+        metadata.insert("resourceVersion".to_owned(), OF_NOTHING.into());
+        let (params, patch) = (Effect::Created { dry_run: false }.params(MANAGER), Patch::Apply(object));
         let made = async {
-            match api.create(&params, &connection).await {
-                Err(kube::Error::Api(status)) if status.reason == reason::ALREADY_EXISTS => Ok(false),
+            match api.patch_metadata(name, &params, &patch).await {
+                Err(kube::Error::Api(status)) if is_of(&status, "githubpatconnections") => Ok(false),
                 made => made.map(|_| true),
             }
         };
         self.call(&doing, made).await
     }
+}
+
+/// True if what is there of these objects is in the way, as opposed to a quota that others have just spent from.
+fn is_of(status: &Status, resource: &str) -> bool {
+    let kind = status.details.as_ref().map(|details| details.kind.as_str()).unwrap_or_default();
+    status.code == 409 && (kind.is_empty() || kind == resource)
 }
 
 /// Who else looks after this field and would put back what was there: a tool that syncs, as opposed to a person with kubectl.

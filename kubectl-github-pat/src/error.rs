@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use github_pat_operator::{api::Usability, cli, cli::holds_a_token, run::kubeconfig};
+use github_pat_operator::{api::Usability, cli, cli::holds_a_token, domain::token::Token, run::kubeconfig};
 use kube::core::Status;
 
 /// What ends a subcommand early.
@@ -53,6 +53,24 @@ impl Error {
             Error::Usage(text) | Error::Cluster(text) | Error::Refused(text) => {
                 Error::Cluster(format!("{text}; {written}"))
             }
+            other => other,
+        }
+    }
+
+    /// The same, unless a part of this token, which was sent, came back in a sentence: an admission webhook or policy may repeat what it judges.
+    pub(crate) fn without(self, token: &Token) -> Self {
+        let unless_shown = |text: String| {
+            match token.shows_in(&text) {
+            true => "the API server refuses it with a sentence that holds a part of the token (not repeated here): a webhook or a policy of \
+                     the cluster repeats what it is shown, which its administrator should know"
+                .to_owned(),
+            false => text,
+        }
+        };
+        match self {
+            Error::Usage(text) => Error::Usage(unless_shown(text)),
+            Error::Cluster(text) => Error::Cluster(unless_shown(text)),
+            Error::Refused(text) => Error::Refused(unless_shown(text)),
             other => other,
         }
     }

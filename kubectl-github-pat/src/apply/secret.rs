@@ -7,13 +7,13 @@ use github_pat_operator::{api::SecretKeyRef, domain::token::Token};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, ResourceExt,
-    api::{Patch, PatchParams, PostParams},
-    core::{Status, response::reason},
+    api::{Patch, PatchParams},
+    core::Status,
 };
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
-use super::{Effect, is_plugin, is_tool, manager_of, managers_of};
+use super::{Effect, OF_NOTHING, is_of, is_plugin, is_tool, manager_of, managers_of};
 use crate::{
     cluster::Cluster,
     error::Error,
@@ -127,15 +127,32 @@ impl Cluster {
         effect: Effect,
         again: &str,
     ) -> Result<(), Error> {
+        let stored = self.stored(name, key, token, effect, again).await;
+        stored.map_err(|error| match token {
+            Some((token, _)) => error.without(token),
+            None => error,
+        })
+    }
+
+    async fn stored(
+        &self,
+        name: &str,
+        key: &str,
+        token: Option<(&Token, &str)>,
+        effect: Effect,
+        again: &str,
+    ) -> Result<(), Error> {
         let content = token.map(|token| Content::of(key, token)).unwrap_or_default();
-        if let Effect::Created { dry_run } = effect {
-            let is_new = self.create(name, manifest(name, &content, None), dry_run, manager_of(key)).await?;
-            return if is_new { Ok(()) } else { Err(Error::Usage(is_taken(name))) };
-        }
         let params = effect.params(&manager_of(key));
         let is_written = match effect {
             Effect::Forced { seen } => self.apply_over(name, key, &params, &content, &seen).await?,
-            _ => self.apply(name, &params, &manifest(name, &content, None)).await?,
+            Effect::Created { .. } => {
+                let is_new = self.apply(name, &params, &manifest(name, &content, Some(OF_NOTHING))).await?;
+                return if is_new { Ok(()) } else { Err(Error::Usage(is_taken(name))) };
+            }
+            Effect::DryRun | Effect::Written => {
+                self.apply(name, &params, &manifest(name, &content, None)).await?
+            }
         };
         if is_written { Ok(()) } else { Err(is_written_meanwhile(name, again)) }
     }
@@ -159,27 +176,12 @@ impl Cluster {
         }
     }
 
-    /// False if there is a Secret of this name.
-    async fn create(&self, name: &str, secret: Value, dry_run: bool, manager: String) -> Result<bool, Error> {
-        let (api, doing) = (self.secrets(), format!("write Secret {name}"));
-        let params = PostParams { dry_run, field_manager: Some(manager) };
-        let secret = serde_json::from_value(secret)
-            .map_err(|error| Error::Cluster(format!("cannot {doing}: {error}")))?;
-        let created = async {
-            match api.create(&params, &secret).await {
-                Err(kube::Error::Api(status)) if status.reason == reason::ALREADY_EXISTS => Ok(false),
-                created => created.map(|_| true),
-            }
-        };
-        self.call(&doing, created).await
-    }
-
     /// False if somebody else is in the way.
     async fn apply(&self, name: &str, params: &PatchParams, secret: &Value) -> Result<bool, Error> {
         let (api, patch) = (self.secrets(), Patch::Apply(secret));
         let applied = async {
             match api.patch_metadata(name, params, &patch).await {
-                Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
+                Err(kube::Error::Api(status)) if is_of(&status, "secrets") => Ok(false),
                 applied => applied.map(|_| true),
             }
         };
@@ -285,7 +287,60 @@ pub(crate) fn are_ours(managers: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
+    use axum::{
+        body::Body,
+        http::{Request, Response, StatusCode},
+    };
+    use github_pat_operator::domain::token::LegacyTokens;
+    use kube::Client;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_webhook_that_repeats_the_token_is_not_repeated() {
+        let legacy = "0123456789abcdef".repeat(3).split_off(8);
+        let known = ["ghp_", &"a1".repeat(18)].concat();
+        for text in [legacy, known] {
+            let token = Token::parse(text.as_bytes(), LegacyTokens::Allowed).unwrap();
+            for repeated in [text.clone(), BASE64_STANDARD.encode(&text)] {
+                let said = json!({
+                    "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": "Forbidden", "code": 403,
+                    "message": format!("admission webhook \"nosy\" denied the request: {repeated}"),
+                });
+                let answers = tower::service_fn(move |_: Request<kube::client::Body>| {
+                    let mut answer = Response::new(Body::from(said.to_string()));
+                    *answer.status_mut() = StatusCode::FORBIDDEN;
+                    async { Ok::<_, Infallible>(answer) }
+                });
+                let cluster = Cluster::behind(Client::new(answers, "team-a"));
+                let made = Effect::Created { dry_run: false };
+                let stored = cluster.store("pat", "token", Some((&token, "ghe")), made, "again").await;
+                let error = stored.unwrap_err().to_string();
+                assert!(error.contains("not repeated here") && !token.shows_in(&error), "{}", error.len());
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_quota_that_others_spend_from_is_no_secret_of_others() {
+        for (kind, is_taken) in [("secrets", true), ("", true), ("resourcequotas", false)] {
+            let said = json!({
+                "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": "Conflict", "code": 409,
+                "message": "Operation cannot be fulfilled", "details": { "kind": kind },
+            });
+            let answers = tower::service_fn(move |_: Request<kube::client::Body>| {
+                let mut answer = Response::new(Body::from(said.to_string()));
+                *answer.status_mut() = StatusCode::CONFLICT;
+                async { Ok::<_, Infallible>(answer) }
+            });
+            let cluster = Cluster::behind(Client::new(answers, "team-a"));
+            let made = Effect::Created { dry_run: false };
+            let error = cluster.store("pat", "token", None, made, "again").await.unwrap_err().to_string();
+            assert_eq!(error.starts_with("there is a Secret pat already"), is_taken, "{error}");
+        }
+    }
 
     #[test]
     fn a_key_is_as_it_was_whichever_of_its_holders_has_written_elsewhere_last() {

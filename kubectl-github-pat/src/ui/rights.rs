@@ -40,11 +40,14 @@ impl Intent {
 
     const fn needs(self) -> &'static [Need] {
         match self {
-            Intent::Connect => &[("patch", CONNECTIONS), ("create", CONNECTIONS), ("create", SECRETS)],
+            Intent::Connect => {
+                &[("patch", CONNECTIONS), ("create", CONNECTIONS), ("patch", SECRETS), ("create", SECRETS)]
+            }
             Intent::GoOn => &[("patch", CONNECTIONS)],
             Intent::Store => &[("patch", CONNECTIONS), ("patch", SECRETS)],
-            Intent::StoreOrMake => &[("patch", CONNECTIONS), ("patch", SECRETS), ("create", SECRETS)],
-            Intent::StoreAnew => &[("patch", CONNECTIONS), ("create", SECRETS)],
+            Intent::StoreOrMake | Intent::StoreAnew => {
+                &[("patch", CONNECTIONS), ("patch", SECRETS), ("create", SECRETS)]
+            }
         }
     }
 }

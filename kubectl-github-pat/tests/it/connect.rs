@@ -52,6 +52,14 @@ async fn a_person_answers_pastes_and_is_done_and_the_token_is_never_shown() {
     holds_no(&person.seen, &lacking);
     assert_eq!(place.value("person-pat", "token").await, Some(token.clone()));
     assert_eq!(place.value("person-git", "password").await, Some(token));
+    let connection = place.seen("person").await.metadata;
+    let secret = place.secrets().get("person-pat").await.unwrap().metadata;
+    for (metadata, written_by) in [(connection, "kubectl-github-pat"), (secret, "kubectl-github-pat/token")] {
+        let fields = metadata.managed_fields.unwrap().into_iter();
+        let by_us = fields.filter(|entry| entry.manager.as_deref() == Some(written_by));
+        let how: Vec<_> = by_us.filter_map(|entry| entry.operation).collect();
+        assert_eq!(how, ["Apply"], "{written_by} writes by server-side apply");
+    }
 
     let opened = place.world.file("opened", "");
     let browser = place.world.file("browser", &format!("#!/bin/sh\nprintf %s \"$1\" > {opened}\n"));
