@@ -15,6 +15,8 @@ use crate::{error::Error, screen};
 
 /// How long one call may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the name of an object can be.
+const LONGEST_NAME: usize = 253;
 
 /// Which cluster to talk to, as whom.
 #[derive(Clone, Debug, clap::Args)]
@@ -248,13 +250,19 @@ pub(crate) fn quoted(word: &str) -> String {
     }
 }
 
+/// The name with this end, and shorter in front of it where an object can have no name as long as that.
+pub(crate) fn fitting(name: &str, end: &str) -> String {
+    let begin = name.get(..LONGEST_NAME.saturating_sub(end.len())).unwrap_or(name);
+    format!("{}{end}", begin.trim_end_matches(['-', '.']))
+}
+
 /// The name of an object of Kubernetes.
 pub(crate) fn object_name(text: &str) -> Result<String, &'static str> {
     let is_part = |part: &str| {
         let is_inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         !part.is_empty() && part.bytes().all(is_inside) && !part.starts_with('-') && !part.ends_with('-')
     };
-    if text.len() <= 253 && text.split('.').all(is_part) {
+    if text.len() <= LONGEST_NAME && text.split('.').all(is_part) {
         Ok(text.to_owned())
     } else {
         Err("no name of a Kubernetes object, which has lower case letters, digits, dots and hyphens")
@@ -303,6 +311,21 @@ mod tests {
         let Err(error) = Way::among(&words).open().await else { panic!("there is no such context") };
         let next = format!("kubectl config get-contexts --kubeconfig '{file}' shows which it has");
         assert!(error.to_string().ends_with(&next), "{error}");
+    }
+
+    #[test]
+    fn a_name_with_an_end_is_one_of_an_object() {
+        let dotted = format!("{}.x", "d".repeat(248));
+        for (name, expected) in [
+            ("ci", "ci-pat".to_owned()),
+            (&*"n".repeat(249), format!("{}-pat", "n".repeat(249))),
+            (&*"n".repeat(253), format!("{}-pat", "n".repeat(249))),
+            (&*dotted, format!("{}-pat", "d".repeat(248))),
+        ] {
+            let fitted = fitting(name, "-pat");
+            assert_eq!(fitted, expected);
+            assert_eq!(object_name(&fitted), Ok(fitted.clone()));
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ use self::{
 use crate::{
     apply::{Basis, Effect, Present, are_ours, is_ours},
     cli,
-    cluster::{Cluster, Way, object_name, quoted},
+    cluster::{Cluster, Way, fitting, object_name, quoted},
     error::Error,
     form::Form,
     left::Left,
@@ -110,7 +110,7 @@ pub(crate) async fn run(connect: Connect) -> Result<ExitCode, Error> {
     let mut plan = match &manifest {
         Some(path) => Plan::read(path, name)?,
         None => {
-            let secret = secret.unwrap_or_else(|| format!("{name}-pat"));
+            let secret = secret.unwrap_or_else(|| secret_of(&name));
             let plan = |demands: &Demands| {
                 Plan::made(name.clone(), demands.spec(&secret, key.as_deref()), "by --secret")
             };
@@ -147,7 +147,9 @@ pub(crate) async fn run(connect: Connect) -> Result<ExitCode, Error> {
     if dry_run == DryRun::Server {
         plan.takes_the_place(&cluster, &trial, &token, left.as_ref()).await?;
         let made = cluster.would_make(&plan.name, &plan.object).await?;
-        return dry(&plan, as_applied(&made)?, output, "server dry run");
+        let made =
+            serde_json::to_value(&made).map_err(|error| Error::Usage(format!("cannot print: {error}")))?;
+        return dry(&plan, as_applied(made), output, "server dry run");
     }
     screen::during("writing Secret and connection", plan.write(&cluster, &trial, &token)).await?;
     screen::say(&format!(
@@ -156,6 +158,11 @@ pub(crate) async fn run(connect: Connect) -> Result<ExitCode, Error> {
     ));
     let limit = timeout.get().unsigned_abs();
     plan.agreed(&cluster, &token, limit, output).await
+}
+
+/// The Secret of a connection for which nobody has named one: a name of an object has 253 characters at most.
+pub(crate) fn secret_of(connection: &str) -> String {
+    fitting(connection, "-pat")
 }
 
 impl Plan {
@@ -173,10 +180,7 @@ impl Plan {
                 }
             })?;
         let offer = secret.and_then(|secret| Some(Offer { source: secret.source, bytes: secret.value? }));
-        let mut object = object;
-        if let Value::Object(fields) = &mut object {
-            fields.remove("status");
-        }
+        let object = as_applied(object);
         if holds_a_token(&object.to_string()) {
             return Err(Error::Usage(
                 "the connection in the manifest has what looks like a token, which belongs into a Secret alone (not repeated here)".to_owned(),

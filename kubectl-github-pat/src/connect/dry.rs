@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use github_pat_operator::api::GithubPatConnection;
 use serde_json::Value;
 
 use super::{Output, Plan};
@@ -36,21 +35,15 @@ impl Plan {
     }
 }
 
-/// The connection as the API server would make it, in a form that can be applied.
-///
-/// # Errors
-///
-/// If it cannot be printed.
-pub(super) fn as_applied(made: &GithubPatConnection) -> Result<Value, Error> {
-    let mut object =
-        serde_json::to_value(made).map_err(|error| Error::Usage(format!("cannot print: {error}")))?;
+/// The connection in a form that can be applied: without what the API server and the operator have written, also of another cluster.
+pub(super) fn as_applied(mut object: Value) -> Value {
     if let Some(fields) = object.as_object_mut() {
         fields.remove("status");
     }
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.retain(|field, _| !OF_THE_SERVER.contains(&field.as_str()));
     }
-    Ok(object)
+    object
 }
 
 /// Prints what would be written, but for the token.

@@ -6,7 +6,7 @@ use github_pat_operator::{
 };
 use kube::ResourceExt;
 
-use crate::left::is_end;
+use crate::{cluster::fitting, left::is_end};
 
 /// The annotation that names the token to which a connection is rotated, by its hash, until the old one is safe to revoke.
 pub(super) const ROTATING_TO: &str = "githubpat.dev/rotating-to";
@@ -148,7 +148,11 @@ pub(super) fn is_told(connection: &GithubPatConnection, hashed: HashedToken) -> 
 
 /// The name of a Secret for the next token.
 fn next_name(secret: &str) -> String {
-    format!("{secret}-next")
+    match fitting(secret, "-next") {
+        // One as long as that, of a Secret that was named so itself.
+        same if same == secret => fitting(secret, "-2"),
+        next => next,
+    }
 }
 
 #[cfg(test)]

@@ -52,6 +52,40 @@ async fn a_dry_run_writes_nothing_and_what_it_prints_can_be_applied() {
 }
 
 #[tokio::test]
+async fn a_connection_that_was_taken_from_a_cluster_can_be_made_in_another_one() {
+    let place = World::place("connect");
+    let token = place.world.github.token(NewToken::classic("abroad", "acme-ci"));
+    let manifest = json!({
+        "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection",
+        "metadata": {
+            "name": "abroad", "namespace": "connect", "uid": "0b1e9a4e-8d6f-4c1e-9d53-2f0f5cf1c9aa", "resourceVersion": "77", "generation": 3,
+            "creationTimestamp": "2026-03-01T10:00:00Z", "labels": { "team": "infra" },
+        },
+        "spec": { "host": "simulated", "secretRef": { "name": "abroad-pat" } },
+        "status": { "observedGeneration": 3, "conditions": [] },
+    });
+    let manifest = place.world.file("abroad.json", &manifest.to_string());
+    let connect = ["connect", "abroad", "-f", &manifest];
+    let ended = place.plugin_with(place.world.plane.admin_kubeconfig(), &connect, token.as_bytes()).await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(place.seen("abroad").await.metadata.labels.unwrap()["team"], "infra");
+}
+
+#[tokio::test]
+async fn a_name_as_long_as_names_can_be_has_a_secret_too() {
+    let place = World::place("connect");
+    let token = place.world.github.token(NewToken::classic("longest", "acme-ci"));
+    let admin = place.world.plane.admin_kubeconfig();
+    for length in [249, 250, 253] {
+        let name = "n".repeat(length);
+        let flags = ["connect", &name, "--host", "simulated", "--dry-run", "server"];
+        let ended = place.plugin_with(admin, &flags, token.as_bytes()).await;
+        let said = format!("would write Secret {}-pat with", "n".repeat(249));
+        assert!(ended.code == 0 && ended.out.starts_with(&said), "{ended:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_dry_run_without_a_cluster_judges_the_token_that_is_handed_over() {
     let place = World::place("connect");
     let github = &place.world.github;

@@ -23,7 +23,7 @@ use super::super::{
 };
 use crate::{
     cluster::{Cluster, object_name},
-    connect::{Demands, Plan},
+    connect::{Demands, Plan, secret_of},
     error::Error,
     left::Left,
 };
@@ -157,7 +157,7 @@ fn plan(posted: &Posted) -> Result<Plan, Error> {
     };
     let connection = name("name", "name")?;
     let secret = match posted.text("secret") {
-        "" => format!("{connection}-pat"),
+        "" => secret_of(&connection),
         _ => name("secret", "name of the Secret")?,
     };
     let flags = FLAGS.iter().map(|(flag, ..)| (*flag, words(posted.text(flag))));
