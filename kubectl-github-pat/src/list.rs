@@ -207,10 +207,7 @@ fn table(found: &[Summary], namespaces: bool, is_wide: bool) -> Vec<Vec<Cell>> {
             Usability::NotUsable => "no",
             Usability::Undetermined => "?",
         };
-        let end = match (&summary.expires_at, &summary.login) {
-            (None, Some(_)) => Cell::new("never"),
-            (at, _) => instant(at),
-        };
+        let end = if summary.never_expires { Cell::new("never") } else { instant(&summary.expires_at) };
         let days = summary.expires_in_days.map_or("-".to_owned(), |days| days.to_string());
         let kind = summary.kind.map_or("-", |kind| kind.as_str());
         chosen(

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use github_pat_operator::{
-    api::{Condition, ConditionStatus, GithubPatConnection, Usability},
+    api::{Condition, ConditionStatus, GithubPatConnection, TokenStatus, Usability},
     domain::{Reason, reason::Severity, token::TokenKind},
 };
 use jiff::Timestamp;
@@ -41,6 +41,9 @@ pub(crate) struct Summary {
     /// Whole days until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) expires_in_days: Option<i64>,
+    /// Whether GitHub has named no end of the token in use: what it has named and cannot be read is not known.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) never_expires: bool,
     /// When the connection is of no use any more, unless somebody acts before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) breaks_at: Option<Time>,
@@ -68,6 +71,8 @@ impl Summary {
             kind: token.map(|token| token.kind),
             expires_at: expires.map(Time),
             expires_in_days: expires.map(|at| days(at, now)),
+            never_expires: token
+                .is_some_and(|token| never_ends(token, connection.spec.require.expiry.expires_at)),
             breaks_at: connection.breaks_at().map(Time),
             ..Summary::unreadable(&connection.metadata, "")
         }
@@ -88,6 +93,7 @@ impl Summary {
             kind: None,
             expires_at: None,
             expires_in_days: None,
+            never_expires: false,
             breaks_at: None,
         }
     }
@@ -108,6 +114,12 @@ impl Summary {
             Usability::NotUsable => Colour::Bad,
         }
     }
+}
+
+/// True if the token was accepted, and neither GitHub nor this declaration of the spec has named an end of it.
+pub(crate) fn never_ends(token: &TokenStatus, declared: Option<Timestamp>) -> bool {
+    let is_unclear = token.expiry_unreadable || token.expiry_implausible;
+    token.checked_at.is_some() && !is_unclear && token.ends(declared).is_none()
 }
 
 /// What the weight of a reason looks like; `None` if a later version has it.
@@ -144,5 +156,42 @@ fn why(connection: &GithubPatConnection, ready: Option<&Condition>) -> (String, 
             (pending, message)
         }
         None => (pending, "the operator has not judged this connection yet".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_end_that_github_has_named_and_that_is_not_known_is_not_called_none() {
+        for (row, more, expected) in [
+            ("none was named", json!({}), true),
+            ("it cannot be read", json!({ "expiryUnreadable": true }), false),
+            (
+                "it cannot be",
+                json!({ "expiryImplausible": true, "expiresAt": "2020-01-01T00:00:00Z" }),
+                false,
+            ),
+            ("it is known", json!({ "expiresAt": "2030-01-01T00:00:00Z" }), false),
+            ("GitHub has not accepted it", json!({ "checkedAt": null }), false),
+        ] {
+            let mut token = json!({
+                "secretName": "pat", "host": "github.com", "kind": "Classic", "login": "acme-ci", "userId": 1,
+                "hashedToken": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "checkedAt": "2026-03-01T10:00:00Z",
+            });
+            for (field, value) in more.as_object().unwrap() {
+                token[field] = value.clone();
+            }
+            let connection = serde_json::from_value(json!({
+                "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection", "metadata": { "name": "ci" },
+                "spec": { "secretRef": { "name": "pat" } }, "status": { "conditions": [], "token": token },
+            }))
+            .unwrap();
+            let summary = Summary::of(&connection, "2026-03-02T10:00:00Z".parse().unwrap());
+            assert_eq!(summary.never_expires, expected, "{row}");
+        }
     }
 }

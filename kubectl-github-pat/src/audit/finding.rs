@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::secrets::{Found, Stored};
+use crate::summary::never_ends;
 
 /// A connection by its name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -219,11 +220,7 @@ fn of(connection: &GithubPatConnection) -> Vec<(Named, &TokenStatus)> {
 
 fn never_expiring(connection: &GithubPatConnection) -> Vec<NeverExpiring> {
     let declared = connection.spec.require.expiry.expires_at;
-    let is_endless = |token: &&TokenStatus| {
-        let is_unclear = token.expiry_unreadable || token.expiry_implausible;
-        token.checked_at.is_some() && !is_unclear && token.ends(declared).is_none()
-    };
-    let endless = of(connection).into_iter().filter(|(_, token)| is_endless(token));
+    let endless = of(connection).into_iter().filter(|(_, token)| never_ends(token, declared));
     endless
         .map(|(connection, token)| NeverExpiring { connection, secret_name: token.secret_name.clone() })
         .collect()

@@ -131,7 +131,7 @@ impl Row {
             days => format!("{days} days"),
         };
         let ends = summary.expires_at.as_ref().map(|at| at.0);
-        let never = if summary.login.is_some() { "never" } else { "not known" };
+        let never = if summary.never_expires { "never" } else { "not known" };
         Row {
             health: Health::of(summary),
             address: format!("/connections/{}/{}", summary.namespace, summary.name),
