@@ -8,7 +8,7 @@ use github_pat_operator::{
         Usability,
     },
     cluster::connections::REQUESTED_AT,
-    domain::requirement::State,
+    domain::{Reason, requirement::State},
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -79,6 +79,12 @@ fn remedies(sheet: &mut Sheet, cluster: &Cluster, Report { summary, .. }: &Repor
         rows.extend(links.token.iter().map(|page| row("edit the token", page)));
         rows.push(row("make a new token", &links.create_token));
         rows.extend(links.fill_in.iter().map(|text| row("", text)));
+    }
+    if summary.reason != Reason::Suspended.as_str() {
+        // Where there is no token, the next one stands by for none.
+        let flag = if status.token.is_some() { "" } else { " --in-place" };
+        let rotate = format!("rotate {}{flag}", summary.name);
+        rows.push(row("hand it over", cluster.at(&summary.namespace).command(&rotate)));
     }
     // What was mended on GitHub is seen with the next question, which may be hours away.
     if status.token.is_some() {

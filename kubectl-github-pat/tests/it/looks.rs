@@ -145,6 +145,7 @@ async fn status_of_what_is_broken_says_why_where_to_mend_it_and_what_to_read() {
         "\nScopeMissing: the token lacks the scope repo: ",
         "\n  read more         kubectl github-pat explain ScopeMissing\n",
         "\n  make a new token  http",
+        "\n  hand it over      kubectl github-pat rotate lacking -n looks\n",
         "\n  ask GitHub now    kubectl annotate ghpat lacking githubpat.dev/requestedAt=\"$(date)\" --overwrite -n looks\n",
         "\n  not met  scope repo                   ScopeMissing: the token lacks the scope repo: ",
         "\n  met      scope gist\n",
@@ -161,6 +162,8 @@ async fn status_of_what_is_broken_says_why_where_to_mend_it_and_what_to_read() {
     place.until("absent", "SecretNotFound").await;
     let ended = place.plugin(&["status", "absent"]).await;
     assert!(!ended.out.contains("ask GitHub now"), "there is nothing to ask about: {}", ended.out);
+    let rotate = "\n  hand it over      kubectl github-pat rotate absent --in-place -n looks\n";
+    assert!(ended.out.contains(rotate), "{}", ended.out);
     let open = [
         "account acme-ci",
         "kind FineGrained",
