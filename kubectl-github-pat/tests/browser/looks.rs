@@ -4,6 +4,7 @@ use std::{env, path::Path};
 
 use github_simulator::NewToken;
 use jiff::{SignedDuration, Timestamp};
+use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
 use crate::{
@@ -21,6 +22,28 @@ const PAGES: [(&str, &str, &str); 4] = [
 /// The pictures of docs/ui.md.
 const PICTURED: [&str; 4] =
     ["overview-1440-light", "overview-1440-dark", "overview-360-dark", "connection-1440-light"];
+
+/// A name about as long as names can be takes no other column out of the window.
+pub(crate) async fn long_names(browser: &Browser) {
+    let quiet = World::place(UNWATCHED);
+    // Its Secret has a longer one.
+    let name = "n".repeat(249);
+    let spec = json!({
+        "publish": [{ "secretName": "o".repeat(200), "format": "BasicAuth" }],
+        "require": { "repositories": [{ "name": format!("{}/{}", "a".repeat(39), "r".repeat(100)) }] },
+    });
+    quiet.connection(&name, spec).await;
+    quiet.status(&name, json!({ "observedGeneration": 1, "conditions": [] })).await;
+    browser.looks(1440, 900, false).await;
+    for path in [format!("/?name={name}"), format!("/connections/{}/{name}", quiet.namespace)] {
+        browser.goto(&path).await;
+        browser.reads(&name).await;
+        let wider = "return [...document.querySelectorAll('.scroll')].filter((table) => table.scrollWidth > table.clientWidth)
+            .map((table) => table.getAttribute('aria-label'))";
+        assert_eq!(browser.runs(wider).await, json!([]), "{path}");
+    }
+    quiet.connections().delete(&name, &DeleteParams::default()).await.unwrap();
+}
 
 pub(crate) async fn all(browser: &Browser, place: &Place, axe: &str) {
     arrange(place).await;

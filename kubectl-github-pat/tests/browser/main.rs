@@ -53,6 +53,7 @@ async fn the_page_works_in_a_browser() {
         choices::rotations(&browser, &place).await;
         choices::sent_and_not_answered(&browser, &place, &hold).await;
         looks::all(&browser, &place, &axe).await;
+        looks::long_names(&browser).await;
         choices::paging_and_pointing(&browser).await;
         keys::all(&browser).await;
         readers::all(&browser).await;
