@@ -152,9 +152,16 @@ pub fn holds_a_token(word: &str) -> bool {
     Token::may_be_in(word)
 }
 
+/// True if the word has a token in it, or is all of one of before 2021 on whatever host: whoever put it into a place where it cannot stand
+/// need not be shown which word it was.
+fn may_be_a_token(word: &str) -> bool {
+    holds_a_token(word)
+        || (Token::legacy_may_be_in(word) && word.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
 /// A word of the command line or of a file as a message may repeat it: people put a token where a name belongs.
 fn shown(word: &str) -> String {
-    if holds_a_token(word) {
+    if may_be_a_token(word) {
         "what looks like a token (not repeated here)".to_owned()
     } else {
         word.to_owned()

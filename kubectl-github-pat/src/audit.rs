@@ -4,7 +4,7 @@ mod finding;
 mod plan;
 mod secrets;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use github_pat_operator::{api::GithubPatConnection, domain::requirement::Expectation};
 use kube::{
@@ -22,13 +22,15 @@ use crate::{
     error::Error,
     list, screen,
     sheet::{Cell, Colour, Sheet},
+    trial::{CONFIG, Trial},
 };
 
 /// Tells what of the tokens of a cluster somebody should look at.
 ///
 /// Which connections share a token or an account, which tokens never expire, which have more scopes than are demanded, and which
 /// Secrets have a GitHub token that no connection looks after; of tokens kinds and hashes alone. The exit code is 0 if there is nothing
-/// but shared accounts, and 2 if that is only so as far as you may look.
+/// but shared accounts, and 2 if that is only so as far as you may look. Of what has the form of a token of before 2021, and of a commit, it
+/// is told where a connection has the same, or a host of the settings file takes such tokens.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Auditing {
     #[command(flatten)]
@@ -39,6 +41,9 @@ pub(crate) struct Auditing {
     /// Leaves Secrets alone, so that no right to read them is needed
     #[arg(long)]
     no_secrets: bool,
+    /// The settings file with the GitHub hosts, as the operator has it
+    #[arg(long, env = CONFIG, hide_env_values = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// How to print; plan is YAML with a connection for each Secret that no connection looks after
     #[arg(short = 'o', long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -52,6 +57,7 @@ enum Output {
 }
 
 pub(crate) async fn run(auditing: Auditing) -> Result<ExitCode, Error> {
+    let legacy = Trial::new(auditing.config.as_deref(), None)?.legacy_tokens();
     let cluster = auditing.way.open().await?;
     let resource = ApiResource::erase::<GithubPatConnection>(&());
     let api: Api<DynamicObject> = match auditing.all_namespaces {
@@ -72,7 +78,7 @@ pub(crate) async fn run(auditing: Auditing) -> Result<ExitCode, Error> {
         secrets::of_namespaces(&cluster, [cluster.namespace.clone()]).await
     };
     let stored = screen::during("looking through the Secrets for tokens", looking).await?;
-    let audit = finding::audit(&connections, unreadable, stored);
+    let audit = finding::audit(&connections, unreadable, stored, legacy);
     match auditing.output {
         Output::Text => {
             let everywhere = if auditing.all_namespaces { " -A" } else { "" };
@@ -143,6 +149,22 @@ fn sheet(audit: &Audit, plan: &str) -> Sheet {
             })
             .collect()
     });
+    section(
+        &mut sheet,
+        Colour::Warn,
+        "Secrets with 40 hexadecimal digits, which may be a token of before 2021, or a commit",
+        || {
+            let possible = audit.possible.iter();
+            possible
+                .map(|found| {
+                    row(
+                        format!("{}/{}, key {}", found.namespace, found.secret_name, found.key),
+                        found.hashed_token.to_string(),
+                    )
+                })
+                .collect()
+        },
+    );
     section(&mut sheet, Colour::Warn, "Namespaces whose Secrets you may not list", || {
         audit.not_listed.iter().map(|namespace| vec![Cell::new(namespace)]).collect()
     });

@@ -108,7 +108,7 @@ pub(crate) async fn run(connect: Connect) -> Result<ExitCode, Error> {
     let trial = source.trial()?;
     let mut opened = None;
     let mut plan = match &manifest {
-        Some(path) => Plan::read(path, name)?,
+        Some(path) => Plan::read(path, name, &trial)?,
         None => {
             let secret = secret.unwrap_or_else(|| secret_of(&name));
             let plan = |demands: &Demands| {
@@ -117,7 +117,7 @@ pub(crate) async fn run(connect: Connect) -> Result<ExitCode, Error> {
             if demands.are_asked_for() {
                 opened = plan(&demands)?.before_questions(&trial, &way, dry_run).await?;
             }
-            plan(&demands.or_asked()?)?
+            plan(&demands.or_asked(&trial)?)?
         }
     };
     trial.host(&plan.spec.host)?;
@@ -166,7 +166,7 @@ pub(crate) fn secret_of(connection: &str) -> String {
 }
 
 impl Plan {
-    fn read(path: &std::path::Path, name: String) -> Result<Plan, Error> {
+    fn read(path: &std::path::Path, name: String, trial: &Trial) -> Result<Plan, Error> {
         let manifest::Manifest { object, spec, secret } =
             manifest::read(path, Some(&name)).map_err(|error| {
                 // The flag is that of check.
@@ -181,7 +181,8 @@ impl Plan {
             })?;
         let offer = secret.and_then(|secret| Some(Offer { source: secret.source, bytes: secret.value? }));
         let object = as_applied(object);
-        if holds_a_token(&object.to_string()) {
+        let has_a_token = trial.holds_a_token(&object.get("spec").map(Value::to_string).unwrap_or_default());
+        if has_a_token || holds_a_token(&object.to_string()) {
             return Err(Error::Usage(
                 "the connection in the manifest has what looks like a token, which belongs into a Secret alone (not repeated here)".to_owned(),
             ));

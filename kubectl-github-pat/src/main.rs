@@ -46,11 +46,15 @@ use clap::{
     error::{ContextValue, ErrorKind},
 };
 use github_pat_operator::{
-    cli::{holds_a_token, usage::names_a_word},
+    cli::{
+        holds_a_token,
+        usage::{names_a_word, repeats_a_token},
+    },
+    domain::token::Token,
     dumps,
 };
 
-use crate::cli::Cli;
+use crate::{cli::Cli, trial::Trial};
 
 /// Wrong usage, as of the operator's own program; clap's 2 would say that a connection is undetermined.
 const WRONG_USAGE: u8 = 3;
@@ -75,16 +79,25 @@ async fn start() -> ExitCode {
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         return failed("another TLS provider was installed before", 2);
     }
-    if std::env::args_os().skip(1).any(|word| has_a_token(&word.to_string_lossy())) {
+    let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    if words.iter().any(|word| in_parts(word, holds_a_token)) {
         return failed(
             "the command line has what looks like a token; it is not repeated here, but other users of the machine can see it there, and \
              the shell may keep it: a token is never an argument, so give it by --token-file, by a pipe or when asked, and revoke this one",
             WRONG_USAGE,
         );
     }
+    if words.iter().any(|word| in_parts(word, Token::legacy_may_be_in)) && Trial::takes_legacy(&words) {
+        return failed(
+            "the command line has 40 hexadecimal digits, which a host of the settings file takes for a token of before 2021; they are not \
+             repeated here, but other users of the machine can see them there, and the shell may keep them: a token is never an argument, so \
+             give it by --token-file, by a pipe or when asked, and revoke this one",
+            WRONG_USAGE,
+        );
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) if names_a_word(&error) => {
+        Err(error) if names_a_word(&error) || repeats_a_token(&error) => {
             return failed(
                 "the command line has a word that cannot stand there; it is not repeated here, since it may be a token, which other \
                  users of the machine can see there: kubectl github-pat --help shows what can, and a token is never an argument",
@@ -106,11 +119,11 @@ async fn start() -> ExitCode {
     }
 }
 
-/// True if a word of the command line has a token, also right behind the letters of flags, as in `-n` and `-An`.
-fn has_a_token(word: &str) -> bool {
+/// True if it is so of a word of the command line, or of what stands right behind the letters of flags, as in `-n` and `-An`.
+fn in_parts(word: &str, is_so: fn(&str) -> bool) -> bool {
     let mut values =
         word.strip_prefix('-').into_iter().flat_map(|flags| (1..=2).filter_map(|cut| flags.get(cut..)));
-    holds_a_token(word) || values.any(holds_a_token)
+    is_so(word) || values.any(is_so)
 }
 
 /// The text of clap, in which a word of the command line ends no line.

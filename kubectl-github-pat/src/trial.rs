@@ -7,11 +7,11 @@ use std::{
 
 use github_pat_operator::{
     api::{GithubPatConnectionSpec as Spec, SEE_READY, Usability},
-    cli::{self, host},
+    cli::{self, holds_a_token, host},
     domain::{
         duration::Duration,
         requirement::State,
-        token::{HashedToken, Token},
+        token::{HashedToken, LegacyTokens, Token},
     },
     judge::{Judged, judge},
     settings::{Host, Settings, SettingsInput},
@@ -77,6 +77,30 @@ impl Trial {
         let is_in_the_environment = |path: &Path| env::var_os(CONFIG).is_some_and(|named| named == *path);
         let config = config.filter(|path| !is_in_the_environment(path)).map(Path::to_owned);
         Ok(Trial { settings, config, file })
+    }
+
+    /// True if a host takes tokens of the form of before 2021 by the settings that a command line names, which is not read yet, or by those
+    /// that the environment names.
+    pub(crate) fn takes_legacy(words: &[String]) -> bool {
+        let after = words.iter().skip_while(|word| *word != "--config").nth(1).map(String::as_str);
+        let joined = words.iter().find_map(|word| word.strip_prefix("--config="));
+        let named = after.into_iter().chain(joined).map(PathBuf::from);
+        let mut all = named.chain(env::var_os(CONFIG).map(PathBuf::from));
+        all.any(|path| {
+            Trial::new(Some(&path), None).is_ok_and(|trial| trial.legacy_tokens() == LegacyTokens::Allowed)
+        })
+    }
+
+    /// Whether a host takes tokens of the form of before 2021.
+    pub(crate) fn legacy_tokens(&self) -> LegacyTokens {
+        let mut all = self.settings.hosts.iter().map(|host| host.legacy_tokens);
+        all.find(|legacy| *legacy == LegacyTokens::Allowed).unwrap_or_default()
+    }
+
+    /// True if the text may have a token for one of the hosts in it, so that nothing may repeat it.
+    pub(crate) fn holds_a_token(&self, text: &str) -> bool {
+        let takes_legacy = self.legacy_tokens() == LegacyTokens::Allowed;
+        holds_a_token(text) || (takes_legacy && Token::legacy_may_be_in(text))
     }
 
     /// The flag by which a person names the settings file again, after a blank.

@@ -2,7 +2,7 @@
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::holds_a_token;
+use super::may_be_a_token;
 
 /// True if clap's message would repeat a word that is no flag.
 pub fn names_a_word(error: &clap::Error) -> bool {
@@ -17,8 +17,8 @@ pub fn names_a_word(error: &clap::Error) -> bool {
 /// True if clap's message would repeat what may be a token.
 pub fn repeats_a_token(error: &clap::Error) -> bool {
     error.context().any(|(_, value)| match value {
-        ContextValue::String(word) => holds_a_token(word),
-        ContextValue::Strings(words) => words.iter().any(|word| holds_a_token(word)),
+        ContextValue::String(word) => may_be_a_token(word),
+        ContextValue::Strings(words) => words.iter().any(|word| may_be_a_token(word)),
         _ => false,
     })
 }

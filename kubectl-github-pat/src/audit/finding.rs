@@ -9,7 +9,7 @@ use github_pat_operator::{
     api::{GithubPatConnection, TokenStatus, Usability},
     domain::{
         requirement::Expectation,
-        token::{HashedToken, TokenKind},
+        token::{HashedToken, LegacyTokens, TokenKind},
     },
 };
 use kube::{ResourceExt, api::DynamicObject};
@@ -41,6 +41,9 @@ pub(super) struct Audit {
     pub(super) never_expiring: Vec<NeverExpiring>,
     pub(super) excess: Vec<Excess>,
     pub(super) uncovered: Vec<Uncovered>,
+    /// Values that may be a token of before 2021, or a commit; none unless a host of the settings takes such tokens.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) possible: Vec<Possible>,
     /// Namespaces whose Secrets the user may not list.
     pub(super) not_listed: Vec<String>,
     /// Whether namespaces without a connection were not looked at, since the user may list neither them nor all Secrets.
@@ -106,6 +109,17 @@ pub(super) struct Uncovered {
     pub(super) also_of: Vec<Named>,
 }
 
+/// A Secret with 40 hexadecimal digits that no connection looks after.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Possible {
+    pub(super) namespace: String,
+    pub(super) secret_name: String,
+    pub(super) key: String,
+    /// What its hash is if it is a token.
+    pub(super) hashed_token: HashedToken,
+}
+
 impl Named {
     pub(super) fn of(object: &impl ResourceExt) -> Self {
         Named { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
@@ -164,6 +178,7 @@ pub(super) fn audit(
     connections: &[GithubPatConnection],
     unreadable: Vec<Unreadable>,
     stored: Stored,
+    legacy: LegacyTokens,
 ) -> Audit {
     let all: Vec<_> = connections.iter().flat_map(|connection| of(connection)).collect();
     let mut by_token: BTreeMap<HashedToken, BTreeSet<Named>> = BTreeMap::new();
@@ -178,7 +193,11 @@ pub(super) fn audit(
             named_by.insert(named.clone());
         }
     }
-    let uncovered = uncovered(connections, &unreadable, &by_token, stored.found);
+    let left = left(connections, &unreadable, stored.found);
+    // Forty digits that a connection has elsewhere are a token.
+    let is_known = |found: &Found| !found.is_legacy || by_token.contains_key(&found.hashed_token);
+    let (known, possible): (Vec<_>, Vec<_>) = left.into_iter().partition(is_known);
+    let possible = possible.into_iter().filter(|found| found.is_alone && legacy == LegacyTokens::Allowed);
     let shared = by_token.iter().filter(|(_, named)| named.len() > 1);
     let shared_accounts = by_account.iter().filter(|(_, (_, _, named))| named.len() > 1);
     Audit {
@@ -201,7 +220,8 @@ pub(super) fn audit(
             .collect(),
         never_expiring: connections.iter().flat_map(never_expiring).collect(),
         excess: connections.iter().flat_map(excess).collect(),
-        uncovered,
+        uncovered: known.into_iter().map(|found| Uncovered::new(found, &by_token)).collect(),
+        possible: possible.map(Possible::from).collect(),
         not_listed: stored.not_listed,
         namespaces_unknown: stored.namespaces_unknown,
         unreadable: unreadable.into_iter().map(|unreadable| unreadable.named).collect(),
@@ -238,12 +258,7 @@ fn excess(connection: &GithubPatConnection) -> Vec<Excess> {
 }
 
 /// What was found where no connection reads, and none may read that cannot be read itself.
-fn uncovered(
-    connections: &[GithubPatConnection],
-    unreadable: &[Unreadable],
-    by_token: &BTreeMap<HashedToken, BTreeSet<Named>>,
-    found: Vec<Found>,
-) -> Vec<Uncovered> {
+fn left(connections: &[GithubPatConnection], unreadable: &[Unreadable], found: Vec<Found>) -> Vec<Found> {
     let read = connections.iter().flat_map(|connection| {
         let namespace = connection.namespace().unwrap_or_default();
         connection
@@ -259,17 +274,21 @@ fn uncovered(
         read.contains(&(found.namespace.clone(), found.secret_name.clone(), found.key.clone()))
             || unreadable.iter().any(may_be_read)
     };
-    let left = found.into_iter().filter(|found| !is_read(found));
-    let left = left.map(|Found { namespace, secret_name, key, kind, hashed_token, is_alone }| Uncovered {
-        namespace,
-        secret_name,
-        key,
-        kind,
-        hashed_token,
-        readable: is_alone,
-        also_of: by_token.get(&hashed_token).into_iter().flatten().cloned().collect(),
-    });
-    left.collect()
+    found.into_iter().filter(|found| !is_read(found)).collect()
+}
+
+impl Uncovered {
+    fn new(found: Found, by_token: &BTreeMap<HashedToken, BTreeSet<Named>>) -> Self {
+        let Found { namespace, secret_name, key, kind, hashed_token, is_alone, is_legacy: _ } = found;
+        let also_of = by_token.get(&hashed_token).into_iter().flatten().cloned().collect();
+        Uncovered { namespace, secret_name, key, kind, hashed_token, readable: is_alone, also_of }
+    }
+}
+
+impl From<Found> for Possible {
+    fn from(Found { namespace, secret_name, key, hashed_token, .. }: Found) -> Self {
+        Possible { namespace, secret_name, key, hashed_token }
+    }
 }
 
 #[cfg(test)]
@@ -286,6 +305,34 @@ mod tests {
             kind: TokenKind::Classic,
             hashed_token: "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".to_owned().try_into().unwrap(),
             is_alone: true,
+            is_legacy: false,
+        }
+    }
+
+    #[test]
+    fn forty_digits_are_named_where_a_connection_has_them_too_or_a_host_takes_them() {
+        let stored = || Stored {
+            found: [("alone", true), ("in-a-text", false)]
+                .map(|(name, is_alone)| Found { is_alone, is_legacy: true, ..found("here", name) })
+                .into(),
+            ..Stored::default()
+        };
+        let token = json!({
+            "secretName": "pat", "host": "ghe", "kind": "Classic", "hashedToken": stored().found[0].hashed_token,
+        });
+        let connection: GithubPatConnection = serde_json::from_value(json!({
+            "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection",
+            "metadata": { "name": "ci", "namespace": "here" }, "spec": { "secretRef": { "name": "pat" } },
+            "status": { "conditions": [], "token": token },
+        }))
+        .unwrap();
+        for (connections, legacy, uncovered, possible) in [
+            (&[][..], LegacyTokens::Refused, 0, 0),
+            (&[], LegacyTokens::Allowed, 0, 1),
+            (&[connection], LegacyTokens::Refused, 2, 0),
+        ] {
+            let audit = audit(connections, Vec::new(), stored(), legacy);
+            assert_eq!((audit.uncovered.len(), audit.possible.len()), (uncovered, possible), "{audit:?}");
         }
     }
 
@@ -310,7 +357,7 @@ mod tests {
                 .collect(),
             ..Stored::default()
         };
-        let audit = audit(&connections, unreadable, stored);
+        let audit = audit(&connections, unreadable, stored, LegacyTokens::Refused);
         assert_eq!((audit.connections, audit.unreadable[0].name.as_str()), (1, "later"));
         let left: Vec<_> =
             audit.uncovered.iter().map(|it| (it.namespace.as_str(), it.secret_name.as_str())).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::finding::{Audit, Named, Uncovered};
+use super::finding::{Audit, Named, Possible, Uncovered};
 use crate::{cli, error::Error, plain::plain};
 
 /// The longest name of an object that is also a label.
@@ -25,6 +25,12 @@ pub(super) fn plan(audit: &Audit, taken: &[Named]) -> Result<String, Error> {
     }
     if audit.namespaces_unknown {
         text += "# Namespaces without a connection were not looked at, since you may list neither them nor all Secrets.\n";
+    }
+    for Possible { namespace, secret_name, key, hashed_token } in &audit.possible {
+        let place = plain(&format!("Secret {namespace}/{secret_name}, key {key}"));
+        text += &format!(
+            "# {place} has 40 hexadecimal digits ({hashed_token}), which may be a token of before 2021, or a commit: nothing is planned for it.\n"
+        );
     }
     let mut taken: BTreeSet<_> = taken.iter().cloned().collect();
     for found in &audit.uncovered {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use github_pat_operator::domain::token::{HashedToken, Token, TokenKind};
+use github_pat_operator::domain::token::{HashedToken, LegacyTokens, Token, TokenKind};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::{Api, ResourceExt, api::ListParams};
 
@@ -23,6 +23,8 @@ pub(super) struct Found {
     pub(super) hashed_token: HashedToken,
     /// True if the value is the token, so that a connection can read it.
     pub(super) is_alone: bool,
+    /// True if it has the form of before 2021, which commits have too.
+    pub(super) is_legacy: bool,
 }
 
 /// What was found, and where nobody was allowed to look.
@@ -105,7 +107,7 @@ fn tokens(secret: &Secret) -> Vec<Found> {
     let is_output = secret.owner_references().iter().any(|owner| owner.kind == OWNER);
     let data = secret.data.iter().flatten().filter(|_| !is_output);
     let found = data.flat_map(|(key, value)| {
-        let is_alone = Token::try_from(value.0.as_slice()).is_ok();
+        let is_alone = Token::parse(&value.0, LegacyTokens::Allowed).is_ok();
         Token::all_in(&value.0).into_iter().map(move |token| Found {
             namespace: secret.namespace().unwrap_or_default(),
             secret_name: secret.name_any(),
@@ -113,6 +115,7 @@ fn tokens(secret: &Secret) -> Vec<Found> {
             kind: token.kind(),
             hashed_token: token.hashed(),
             is_alone,
+            is_legacy: token.is_legacy(),
         })
     });
     found.collect()

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use clap::{Args, FromArgMatches};
 use github_pat_operator::{
-    cli::{holds_a_token, usage::repeats_a_token},
+    cli::usage::repeats_a_token,
     domain::{format::Format, token::TokenKind},
 };
 use serde_json::{Map, Value, json};
@@ -13,6 +13,7 @@ use crate::{
     error::Error,
     screen,
     terminal::{self, ask},
+    trial::Trial,
 };
 
 /// What the token must be and have.
@@ -95,31 +96,33 @@ impl Demands {
     /// # Errors
     ///
     /// If the person gives up.
-    pub(super) fn or_asked(mut self) -> Result<Self, Error> {
+    pub(super) fn or_asked(mut self, trial: &Trial) -> Result<Self, Error> {
         if !self.are_asked_for() {
             return Ok(self);
         }
-        self.kinds = until("Which kind of token, classic or fine-grained?", |answer| {
+        self.kinds = until(trial, "Which kind of token, classic or fine-grained?", |answer| {
             kind(answer).map(|kind| vec![kind])
         })?;
         if self.kinds == [TokenKind::Classic] {
-            self.scopes =
-                until("Which scopes must it have, as in repo,read:packages? Nothing for none:", |answer| {
-                    Ok(words(answer).map(str::to_owned).collect())
-                })?;
+            self.scopes = until(
+                trial,
+                "Which scopes must it have, as in repo,read:packages? Nothing for none:",
+                |answer| Ok(words(answer).map(str::to_owned).collect()),
+            )?;
         } else {
             let question =
                 "Which permissions must it have, as in contents=write,issues=read? Nothing for none:";
-            self.permissions = until(question, |answer| words(answer).map(permission).collect())?;
-            self.repositories =
-                until("On which repositories, as in acme/app,acme/lib? Nothing for none:", |answer| {
-                    Ok(words(answer).map(str::to_owned).collect())
-                })?;
+            self.permissions = until(trial, question, |answer| words(answer).map(permission).collect())?;
+            self.repositories = until(
+                trial,
+                "On which repositories, as in acme/app,acme/lib? Nothing for none:",
+                |answer| Ok(words(answer).map(str::to_owned).collect()),
+            )?;
         }
         if self.outputs.is_empty() {
             let question =
                 "Which Secrets shall workloads read, as in ci-bot-git:BasicAuth? Nothing for none:";
-            self.outputs = until(question, |answer| words(answer).map(Output::from_str).collect())?;
+            self.outputs = until(trial, question, |answer| words(answer).map(Output::from_str).collect())?;
         }
         Ok(self)
     }
@@ -168,10 +171,10 @@ fn filled<const N: usize>(fields: [(&str, Value); N]) -> Value {
 }
 
 /// Asks until the answer can be read.
-fn until<T>(question: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<T, Error> {
+fn until<T>(trial: &Trial, question: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<T, Error> {
     loop {
         let answer = ask(question)?;
-        if holds_a_token(&answer) {
+        if trial.holds_a_token(&answer) {
             screen::say(
                 "that looks like a token, which is asked for later: it is shown on this terminal now, so revoke it",
             );

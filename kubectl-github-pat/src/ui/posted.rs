@@ -8,11 +8,10 @@ use axum::{
     extract::{FromRequest, RawForm, Request},
     http::{Method, StatusCode},
 };
-use github_pat_operator::cli::holds_a_token;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::site::{Failure, Site};
-use crate::{error::Error, offer::Offer};
+use crate::{error::Error, offer::Offer, trial::Trial};
 
 /// The field that shows that the form is of this page.
 const FORM_TOKEN: &str = "form";
@@ -60,10 +59,10 @@ impl Posted {
     /// # Errors
     ///
     /// In which field.
-    pub(super) fn has_no_token_elsewhere(&self) -> Result<(), Error> {
+    pub(super) fn has_no_token_elsewhere(&self, trial: &Trial) -> Result<(), Error> {
         let mut others = self.0.iter().filter(|(name, _)| *name != TOKEN);
-        match others.find(|(_, value)| holds_a_token(value)) {
-            Some((name, _)) if holds_a_token(name) => {
+        match others.find(|(_, value)| trial.holds_a_token(value)) {
+            Some((name, _)) if trial.holds_a_token(name) => {
                 Err(Error::Usage("a token is the name of a field".to_owned()))
             }
             Some((name, _)) => Err(Error::Usage(format!(

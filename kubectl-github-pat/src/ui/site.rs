@@ -21,7 +21,6 @@ use axum::{
 use futures::{StreamExt, stream};
 use github_pat_operator::{
     api::GithubPatConnection,
-    cli::holds_a_token,
     domain::token::{HashedToken, Token},
 };
 use jiff::Timestamp;
@@ -134,7 +133,7 @@ async fn guard(State(site): State<Arc<Site>>, request: Request, next: Next) -> R
     let admitted = site.door.admits(request.method(), request.uri().path(), request.headers());
     let mut response = match admitted {
         Ok(Visitor::Known) => {
-            let mut response = match has_a_token(request.uri()) {
+            let mut response = match has_a_token(request.uri(), &site.trial) {
                 true => Notice::token_in_the_address().into_response(),
                 false => next.run(request).await,
             };
@@ -149,10 +148,10 @@ async fn guard(State(site): State<Arc<Site>>, request: Request, next: Next) -> R
 }
 
 /// True if a part of the address may be a token, which nothing that answers it may repeat.
-fn has_a_token(address: &Uri) -> bool {
+fn has_a_token(address: &Uri, trial: &Trial) -> bool {
     let mut parts = form_urlencoded::parse(address.path().as_bytes())
         .chain(form_urlencoded::parse(address.query().unwrap_or_default().as_bytes()));
-    parts.any(|(name, value)| holds_a_token(&name) || holds_a_token(&value))
+    parts.any(|(name, value)| trial.holds_a_token(&name) || trial.holds_a_token(&value))
 }
 
 async fn file(kind: &'static str, text: &'static str) -> Response {
@@ -161,7 +160,8 @@ async fn file(kind: &'static str, text: &'static str) -> Response {
 
 /// Whoever serves the script has the page, so it is the script that knows by what the program is known again.
 async fn script(State(site): State<Arc<Site>>) -> Response {
-    let script = Script { proof: site.door.proof().into(), token: Token::pattern().into() };
+    let pattern = Token::pattern(site.trial.legacy_tokens());
+    let script = Script { proof: site.door.proof().into(), token: pattern.into() };
     match script.render() {
         Ok(text) => {
             let kind = HeaderValue::from_static("text/javascript; charset=utf-8");

@@ -1,7 +1,10 @@
 //! What of the tokens of a cluster somebody should look at.
 
-use github_pat_operator::{domain::token::Token, settings::documents};
-use github_simulator::NewToken;
+use github_pat_operator::{
+    domain::token::{LegacyTokens, Token},
+    settings::documents,
+};
+use github_simulator::{NewToken, TokenKind};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::{
@@ -12,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{
     rights::until_allowed,
-    world::{Place, World, from, holds_no, run},
+    world::{Place, UNWATCHED, World, from, holds_no, run},
 };
 
 fn hashed(token: &str) -> String {
@@ -207,4 +210,41 @@ async fn who_may_not_list_all_secrets_is_shown_each_namespace_or_told_which_are_
         text.out
     );
     assert!(plan.out.contains("# Namespaces without a connection were not looked at"), "{}", plan.out);
+}
+
+#[tokio::test]
+async fn what_may_be_a_token_of_before_2021_or_a_commit_is_named_where_a_host_takes_such_tokens() {
+    let place = World::place(UNWATCHED);
+    let [known, other] = ["audit-known", "audit-other"]
+        .map(|name| place.world.github.token(NewToken::of(TokenKind::Legacy, name, "acme-ci")));
+    let hash = |token: &str| Token::parse(token.as_bytes(), LegacyTokens::Allowed).unwrap().hashed();
+    place.secret("audit-known-pat", &known).await;
+    place.connection("audit-known", json!({})).await;
+    let token = json!({ "secretName": "audit-known-pat", "host": "simulated", "kind": "Classic", "hashedToken": hash(&known) });
+    place.status("audit-known", json!({ "observedGeneration": 1, "conditions": [], "token": token })).await;
+    place.secret("audit-copy", &known).await;
+    place.secret("audit-commit", &other).await;
+    let url = place.world.github.url();
+    let settings = format!("hosts: [{{ name: simulated, apiUrl: '{url}', legacyTokens: true }}]\n");
+    let settings = place.world.file("audit-legacy.yaml", &settings);
+    let named = |audit: &Value, list: &str| {
+        let all = audit[list].as_array().cloned().unwrap_or_default();
+        let names = all.iter().map(|found| found["secretName"].as_str().unwrap().to_owned());
+        names.filter(|name| name.starts_with("audit-")).collect::<Vec<_>>()
+    };
+    for (flags, possible) in [(&[][..], &[][..]), (&["--config", &settings], &["audit-commit"])] {
+        let ended = place.plugin(&[&["audit", "-o", "json"], flags].concat()).await;
+        let audit: Value = serde_json::from_str(&ended.out).unwrap();
+        assert_eq!(named(&audit, "uncovered"), ["audit-copy"], "a connection has the same: {}", ended.out);
+        assert_eq!(named(&audit, "possible"), possible, "{}", ended.out);
+        let text = place.plugin(&[&["audit"], flags].concat()).await.out;
+        let plan = place.plugin(&[&["audit", "-o", "plan"], flags].concat()).await.out;
+        let row = format!("\n  unwatched/audit-commit, key token  {}\n", hash(&other));
+        assert_eq!(text.contains(&row), !possible.is_empty(), "{text}");
+        let comment = "# Secret unwatched/audit-commit, key token has 40 hexadecimal digits";
+        assert_eq!(plan.contains(comment), !possible.is_empty(), "{plan}");
+        for token in [&known, &other] {
+            holds_no(&format!("{}{text}{plan}", ended.out), token);
+        }
+    }
 }

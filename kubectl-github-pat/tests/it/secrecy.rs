@@ -1,9 +1,12 @@
 //! A token that stands where something else belongs is not repeated, wherever that is.
 
-use github_simulator::NewToken;
+use github_simulator::{NewToken, TokenKind};
 use tokio::io::AsyncBufReadExt;
 
-use crate::world::{SOON, UNWATCHED, World, holds_no, processes_hold_no, run};
+use crate::{
+    terminal::Person,
+    world::{SOON, UNWATCHED, World, holds_no, processes_hold_no, run},
+};
 
 /// The subcommands and flags that take a value, as docs/cli.md has them.
 fn taking_a_value() -> Vec<[String; 2]> {
@@ -106,6 +109,62 @@ async fn no_flag_argument_or_variable_has_a_token_repeated() {
         assert!(ended.err.contains("looks like a token"), "{how}");
         holds_no(&ended.err, &token);
     }
+    std::fs::remove_file(manifest).unwrap();
+}
+
+#[tokio::test]
+async fn no_flag_or_argument_has_a_token_of_before_2021_repeated_where_a_host_takes_such_tokens() {
+    let place = World::place(UNWATCHED);
+    let token = place.world.github.token(NewToken::of(TokenKind::Legacy, "legacy-misplaced", "acme-ci"));
+    let admin = place.world.plane.admin_kubeconfig().to_str().unwrap();
+    let url = place.world.github.url();
+    let settings = format!("hosts: [{{ name: simulated, apiUrl: '{url}', legacyTokens: true }}]\n");
+    let settings = place.world.file("legacy.yaml", &settings);
+    let variables = [("KUBECONFIG", admin), ("GITHUB_PAT_OPERATOR_CONFIG", settings.as_str())];
+    let path = format!("/tmp/{token}/x");
+    for [subcommand, flag] in taking_a_value() {
+        for value in [&token, &path] {
+            let ended = run(&[&subcommand, &flag, value], &variables).await;
+            assert_eq!((ended.code, ended.out.as_str()), (3, ""), "{subcommand} {flag}");
+            assert!(ended.err.contains("revoke this one"), "{}", ended.err.replace(&token, "TOKEN"));
+            holds_no(&ended.err, &token);
+        }
+    }
+    let named = ["connect", &token, "--config", &settings];
+    for arguments in [&["connect", token.as_str()][..], &[&format!("-n{token}")], &named] {
+        let ended = run(arguments, &variables).await;
+        assert!(ended.code == 3 && ended.err.contains("revoke this one"), "{}", ended.err.len());
+        holds_no(&ended.err, &token);
+    }
+    // Where no host is known to take such tokens, it may be a commit; what is refused is not repeated all the same.
+    for arguments in [
+        &["connect", "ci", "--host", &token][..],
+        &["connect", "ci", "--kind", &token],
+        &["connect", "ci", "--output", &token],
+        &["check", "--host", &token, "--secret-file", "/dev/null"],
+        &["check", "-o", &token],
+    ] {
+        let ended = run(arguments, &[("KUBECONFIG", admin)]).await;
+        assert_eq!((ended.code, ended.out.as_str()), (3, ""), "{}", ended.err.replace(&token, "TOKEN"));
+        holds_no(&ended.err, &token);
+    }
+    // A person is asked, and a manifest is read.
+    let flags = ["connect", "legacy", "--host", "simulated"];
+    let mut person = Person::with(&place, admin.as_ref(), &flags, &variables[1..]);
+    person.reads("Which kind of token").await;
+    person.types(&format!("{token}\n")).await;
+    person.reads("that looks like a token, which is asked for later").await;
+    person.types("\u{3}").await;
+    let manifest = format!(
+        "apiVersion: githubpat.dev/v1alpha1\nkind: GithubPatConnection\nmetadata: {{ name: legacy }}\n\
+         spec: {{ host: simulated, secretRef: {{ name: legacy }}, expect: {{ login: '{token}' }} }}\n"
+    );
+    let manifest = place.world.file("legacy-misplaced.yaml", &manifest);
+    let arguments = ["connect", "legacy", "-f", &manifest, "--dry-run", "client", "-o", "yaml"];
+    let ended = run(&arguments, &variables).await;
+    assert_eq!((ended.code, ended.out.as_str()), (3, ""), "{}", ended.err.len());
+    assert!(ended.err.contains("looks like a token"), "{}", ended.err.len());
+    holds_no(&ended.err, &token);
     std::fs::remove_file(manifest).unwrap();
 }
 

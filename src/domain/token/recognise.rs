@@ -7,7 +7,8 @@ use zeroize::Zeroizing;
 
 use super::{
     super::{Finding, Reason},
-    CLASSIC_LENGTH, FINE_GRAINED_LENGTH, PREFIXES, SHORTEST_BODY, Token, TokenKind, is_long_enough,
+    CLASSIC_LENGTH, FINE_GRAINED_LENGTH, LegacyTokens, PREFIXES, SHORTEST_BODY, Token, TokenKind,
+    is_long_enough,
     placeholder::placeholder,
     tokens,
 };
@@ -30,11 +31,25 @@ impl Token {
         PREFIXES.iter().any(begins) || text.split("ghr_").skip(1).any(|rest| rest.len() >= SHORTEST_BODY)
     }
 
-    /// What [`Token::may_be_in`] looks for, as a regular expression for a program in another language, of which some look behind at nothing.
-    pub fn pattern() -> String {
+    /// True if a word of the text is 40 hexadecimal digits, which may be a token of before 2021 or a commit: what it is depends on the host.
+    pub fn legacy_may_be_in(text: &str) -> bool {
+        text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').any(is_legacy)
+    }
+
+    /// What [`Token::may_be_in`] looks for, and [`Token::legacy_may_be_in`] where a host takes such tokens, as a regular expression for a
+    /// program in another language, of which some look behind at nothing.
+    pub fn pattern(legacy: LegacyTokens) -> String {
         let prefixes: Vec<_> = PREFIXES.iter().map(|(prefix, _)| *prefix).collect();
         let prefixes = prefixes.join("|");
-        format!("(?:^|[^0-9A-Za-z])(?:{prefixes})[0-9A-Za-z_]{{{SHORTEST_BODY}}}|ghr_.{{{SHORTEST_BODY}}}")
+        let known = format!(
+            "(?:^|[^0-9A-Za-z])(?:{prefixes})[0-9A-Za-z_]{{{SHORTEST_BODY}}}|ghr_.{{{SHORTEST_BODY}}}"
+        );
+        match legacy {
+            LegacyTokens::Refused => known,
+            LegacyTokens::Allowed => {
+                format!("{known}|(?:^|[^0-9A-Za-z_])[0-9a-f]{{{CLASSIC_LENGTH}}}(?:$|[^0-9A-Za-z_])")
+            }
+        }
     }
 }
 
@@ -67,7 +82,7 @@ pub(super) fn recognise(text: &str) -> Result<TokenKind, Finding> {
             "the value is a refresh token of a GitHub App, which cannot be used to sign in: store a personal access token",
         ));
     }
-    if text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+    if is_legacy(text) {
         return Err(Finding::new(
             Reason::LegacyToken,
             "the value is 40 hexadecimal digits, which may be a token from before 2021 or a commit, so it is not sent: \
@@ -75,6 +90,11 @@ pub(super) fn recognise(text: &str) -> Result<TokenKind, Finding> {
         ));
     }
     Err(around(text))
+}
+
+/// True for 40 hexadecimal digits, the form that tokens had before 2021, and that commits have.
+pub(super) fn is_legacy(text: &str) -> bool {
+    text.len() == CLASSIC_LENGTH && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Letters, digits and the underscore; app tokens also hold a JWT since 2026, with dots and hyphens.

@@ -302,9 +302,25 @@ fn a_text_that_may_have_a_token_in_it_is_told_from_a_name() {
         assert!(!Token::may_be_in(text), "{text}");
     }
     // The page of the plugin has this run by a browser.
-    let pattern = Token::pattern();
+    let pattern = Token::pattern(LegacyTokens::Refused);
     let [prefixes, body] = ["(?:ghp_|github_pat_|gho_|ghu_|ghs_)", "[0-9A-Za-z_]{20}"];
     assert_eq!(pattern, format!("(?:^|[^0-9A-Za-z]){prefixes}{body}|ghr_.{{20}}"));
+    let of_before = "(?:^|[^0-9A-Za-z_])[0-9a-f]{40}(?:$|[^0-9A-Za-z_])";
+    assert_eq!(Token::pattern(LegacyTokens::Allowed), format!("{pattern}|{of_before}"));
+}
+
+#[test]
+fn a_text_that_may_have_a_token_of_before_2021_in_it_is_told_from_longer_and_shorter_digests() {
+    let digits = "0123456789abcdef".repeat(3)[..40].to_owned();
+    for text in [digits.clone(), format!("--account={digits}"), format!("/tmp/{digits}/x")] {
+        assert!(Token::legacy_may_be_in(&text) && !Token::may_be_in(&text), "{text}");
+    }
+    let [longer, shorter] = [format!("{digits}0"), digits[1..].to_owned()];
+    for text in
+        [longer, shorter, digits.to_uppercase(), format!("x_{digits}"), format!("x{digits}"), String::new()]
+    {
+        assert!(!Token::legacy_may_be_in(&text), "{text}");
+    }
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! The tokens that stand in a text of any layout, for who looks for those that nobody watches over.
 
-use super::{NESTED, QUOTED, Token, decoded, is_long_enough};
+use super::{LegacyTokens, NESTED, QUOTED, Token, decoded, is_long_enough, recognise::is_legacy};
 
 impl Token {
-    /// Every token in the bytes that stands by itself, plainly or in base64, also within base64; each once. Of those of before 2021
-    /// there are none, since commits have their form.
+    /// Every token in the bytes that stands by itself, plainly or in base64, also within base64; each once. What has the form of before
+    /// 2021 is among them, which commits have too: [`Token::is_legacy`] tells it apart.
     pub fn all_in(bytes: &[u8]) -> Vec<Token> {
         let mut found = Vec::new();
         collect(bytes, NESTED, &mut found);
@@ -14,8 +14,9 @@ impl Token {
 
 fn collect(bytes: &[u8], nested: u8, found: &mut Vec<Token>) {
     let words = bytes.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
-    let long = words.filter(|word| str::from_utf8(word).is_ok_and(is_long_enough));
-    for token in long.filter_map(|word| Token::try_from(word).ok()) {
+    let long =
+        words.filter(|word| str::from_utf8(word).is_ok_and(|word| is_long_enough(word) || is_legacy(word)));
+    for token in long.filter_map(|word| Token::parse(word, LegacyTokens::Allowed).ok()) {
         if !found.contains(&token) {
             found.push(token);
         }
@@ -43,6 +44,7 @@ mod tests {
     fn tokens_are_found_in_every_layout_and_what_only_begins_like_one_is_not() {
         let [classic, fine] = texts();
         let auth = BASE64_STANDARD.encode(format!("acme-ci:{classic}"));
+        let legacy = "0123456789abcdef".repeat(3).split_off(8);
         let docker = format!(r#"{{"auths":{{"ghcr.io":{{"auth":"{auth}"}}}}}}"#);
         let rows = [
             ("alone", classic.clone(), vec![&classic]),
@@ -53,6 +55,8 @@ mod tests {
             ("for Docker in base64", BASE64_STANDARD.encode(docker), vec![&classic]),
             ("a file name", "ghp_ci.txt".to_owned(), vec![]),
             ("a password", "hunter2 ghp_".to_owned(), vec![]),
+            ("of before 2021, or a commit", format!("a:{legacy}@b"), vec![&legacy]),
+            ("a digest", format!("sha256:{legacy}{legacy}"), vec![]),
             ("nothing", String::new(), vec![]),
         ];
         for (name, text, expected) in rows {

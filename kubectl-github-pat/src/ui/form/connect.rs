@@ -8,7 +8,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
-use github_pat_operator::{api::Links, cli::holds_a_token, links::links};
+use github_pat_operator::{api::Links, links::links};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -132,7 +132,7 @@ async fn attempt(
     posted: &Posted,
     kept: &mut Option<Left>,
 ) -> Result<Outcome, Error> {
-    posted.has_no_token_elsewhere()?;
+    posted.has_no_token_elsewhere(&site.trial)?;
     object_name(&cluster.namespace).map_err(|error| Error::Usage(format!("the namespace is {error}")))?;
     let plan = plan(posted)?;
     let host = site.trial.host(&plan.spec.host)?;
@@ -181,8 +181,8 @@ impl Form {
 
     /// The form with these values, but for what may be a token, wherever somebody has put it.
     fn new<'a>(site: &Site, value: impl Fn(&str) -> &'a str) -> Self {
-        let value =
-            |name: &str| Some(value(name)).filter(|text| !holds_a_token(text)).unwrap_or_default().to_owned();
+        let is_shown = |text: &&str| !site.trial.holds_a_token(text);
+        let value = |name: &str| Some(value(name)).filter(is_shown).unwrap_or_default().to_owned();
         let (host, kind) = (value("host"), value("kind"));
         let flags = FLAGS.map(|(name, label, example)| Flag { name, label, example, value: value(name) });
         Form {

@@ -134,7 +134,7 @@ async fn attempt(
     wanted: &Wanted,
     posted: &Posted,
 ) -> Result<Outcome, Error> {
-    posted.has_no_token_elsewhere()?;
+    posted.has_no_token_elsewhere(&site.trial)?;
     let form = form::Form::default();
     let (trial, handed) = (&site.trial, posted.offer());
     let rotation = wanted.rotation(site, cluster, connection, &form)?;

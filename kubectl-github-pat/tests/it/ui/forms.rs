@@ -1,7 +1,7 @@
 //! The forms, as a browser sends them.
 
 use github_pat_operator::api::{GithubPatConnection, Phase};
-use github_simulator::NewToken;
+use github_simulator::{NewToken, TokenKind};
 use kube::api::{Patch, PatchParams};
 use reqwest::{Method, StatusCode, header::LOCATION};
 use serde_json::json;
@@ -398,4 +398,40 @@ async fn a_form_of_another_page_and_a_user_without_rights_write_nothing() {
     let listed: serde_json::Value =
         serde_json::from_str(&page.until("/api/v1/connections?name=looked", "looked-by").await.text).unwrap();
     assert_eq!(listed["total"], 2, "{listed}");
+}
+
+#[tokio::test]
+async fn a_token_of_before_2021_is_shown_and_stored_in_no_other_field_where_a_host_takes_such_tokens() {
+    let place = World::place("ui");
+    let token = place.world.github.token(NewToken::of(TokenKind::Legacy, "legacy-form", "acme-ci"));
+    let url = place.world.github.url();
+    let settings = format!("hosts: [{{ name: simulated, apiUrl: '{url}', legacyTokens: true }}]\n");
+    let settings = place.world.file("legacy-form.yaml", &settings);
+    let admin = place.world.plane.admin_kubeconfig();
+    let page = Page::open(&place, admin, &["--config", &settings]).await;
+    for field in ["name", "secret", "key", "account", "scope", "output", "namespace", "host"] {
+        let fields =
+            [("name", "legacy-form"), ("namespace", "ui"), ("host", "simulated"), ("token", &*token)];
+        let fields = fields.into_iter().filter(|(name, _)| *name != field).chain([(field, &*token)]);
+        let answer = page.post("/connect", &fields.collect::<Vec<_>>()).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{field}");
+        let said = format!("what looks like a token stands in the field {field}, where it does not belong");
+        assert!(answer.text.contains(&said), "{field}: {}", answer.text.replace(&token, "TOKEN"));
+        holds_no(&answer.text, &token);
+    }
+    for path in [
+        format!("/?login={token}"),
+        format!("/connections/ui/{token}"),
+        format!("/connect?namespace={token}"),
+    ] {
+        let answer = page.get(&path).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text.replace(&token, "TOKEN"));
+        holds_no(&answer.text, &token);
+    }
+    assert!(page.get("/page.js").await.text.contains("[0-9a-f]{40}"), "the filter knows it too");
+    assert_eq!(place.names("legacy-form").await, [""; 0]);
+    // Where no host takes such tokens it may be the name of a commit.
+    let page = open(&place).await;
+    assert!(!page.get("/page.js").await.text.contains("[0-9a-f]{40}"));
+    assert_eq!(page.get(&format!("/?name={token}")).await.status, StatusCode::OK);
 }
