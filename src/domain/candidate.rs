@@ -127,15 +127,15 @@ fn standing(seen: &Observation, remembered: Option<Standing>) -> (Standing, bool
     }
 }
 
-/// Why an output that the spec asks for cannot have this token, though another token of the account could do.
+/// Why no output that the spec asks for can have this token, though another token of the account could do.
 fn unsuited(seen: &Observation, grant: &Grant) -> Option<Finding> {
     let (token, addresses) = (seen.token.yes()?, seen.addresses()?);
-    let faults =
-        seen.demand.outputs.iter().filter_map(|output| output.suits(token.kind, grant, addresses).err());
     // What is wrong with the output itself is wrong for every token.
-    let mut of_token = faults
-        .filter(|finding| [Reason::FormatNeedsClassic, Reason::FormatNeedsScope].contains(&finding.reason));
-    of_token.next()
+    let is_of_token =
+        |finding: &Finding| [Reason::FormatNeedsClassic, Reason::FormatNeedsScope].contains(&finding.reason);
+    let outputs = seen.demand.outputs.iter();
+    let faults = outputs.map(|output| output.suits(token.kind, grant, addresses).err().filter(is_of_token));
+    faults.collect::<Option<Vec<_>>>()?.into_iter().next()
 }
 
 fn first(findings: &[Finding]) -> Finding {

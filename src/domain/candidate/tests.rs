@@ -122,15 +122,15 @@ fn what_was_seen_of_a_token_says_whether_it_could_be_in_use() {
     let remembered = accepted().with(|seen| seen.heard.acceptances = Acceptances::None);
     let doubted = accepted().with(wants_repo).has(T + 1, &["gist"]);
     let output = |name: &str, format| Output::new(name, format);
-    let unsuited = || {
-        let fine_grained = token("github_pat_", "a");
+    let fine_grained = |outputs: &[Output]| {
+        let token = token("github_pat_", "a");
         let seen = seen().with(|seen| {
-            seen.token = Verdict::Yes(fine_grained.describe());
-            let formats = [output("git", Format::BasicAuth), output("pull", Format::DockerConfigJson)];
-            seen.demand.outputs = formats.to_vec();
+            seen.token = Verdict::Yes(token.describe());
+            seen.demand.outputs = outputs.to_vec();
         });
         seen.accepted(T, Expiry::Never)
     };
+    let (pull, git) = (output("pull", Format::DockerConfigJson), output("git", Format::BasicAuth));
     let wrong = accepted().with(|seen| seen.demand.outputs = vec![output("argo", Format::ArgoCDRepository)]);
     let rows = [
         ("nothing is known", seen(), Some(Reason::NotAskedYet), false),
@@ -142,7 +142,14 @@ fn what_was_seen_of_a_token_says_whether_it_could_be_in_use() {
         ("expired", ended, Some(Reason::Expired), false),
         ("lacks a scope", seen().with(wants_repo).has(T, &["gist"]), Some(Reason::ScopeMissing), false),
         ("lacks a scope by one answer", doubted, None, false),
-        ("an output cannot have it", unsuited(), Some(Reason::FormatNeedsClassic), false),
+        (
+            "no output can have it",
+            fine_grained(std::slice::from_ref(&pull)),
+            Some(Reason::FormatNeedsClassic),
+            false,
+        ),
+        ("one of two outputs can have it", fine_grained(&[pull, git]), None, true),
+        ("there are no outputs", fine_grained(&[]), None, true),
         ("an output is wrong for every token", wrong, None, true),
         ("there is no token", gone, Some(Reason::SecretNotFound), false),
     ];

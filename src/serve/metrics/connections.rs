@@ -197,12 +197,11 @@ impl Connections {
         }
         let help =
             "When the token ends at the latest by spec.require.expiry.expiresAt, whatever GitHub names";
-        let declared = |connection: &Connection| connection.spec.declared_end();
         instants(encoder, "github_pat_token_declared_expiration_timestamp_seconds", help, all, declared)?;
         let help = "When the last of the usable among them ends, in the year 9999 if one does not end; of connections with standbys";
         let last_end = |connection: &Connection| {
             let last = connection.status.as_ref()?.last_end()?;
-            Some(connection.spec.declared_end().map_or(last, |declared| declared.min(last)))
+            Some(declared(connection).map_or(last, |declared| declared.min(last)))
         };
         instants(encoder, "github_pat_candidates_expiration_timestamp_seconds", help, all, last_end)?;
         let help =
@@ -247,7 +246,13 @@ fn expires_at(connection: &Connection) -> Option<Timestamp> {
 
 /// When the token ends, by whatever ends it first.
 fn ends(connection: &Connection) -> Option<Timestamp> {
-    expires_at(connection).into_iter().chain(connection.spec.declared_end()).min()
+    expires_at(connection).into_iter().chain(declared(connection)).min()
+}
+
+/// When the token ends at the latest by the spec, if there is one.
+fn declared(connection: &Connection) -> Option<Timestamp> {
+    connection.status.as_ref()?.token?;
+    connection.spec.declared_end()
 }
 
 /// True if the token is dead already.

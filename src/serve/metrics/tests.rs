@@ -42,25 +42,36 @@ pub(in super::super) fn of(connections: &[Connection], per_connection: bool) -> 
 
 /// A connection that is well, and whose token ends.
 fn well(namespace: &str, name: &str) -> Connection {
-    let conditions = [
-        ("Ready", "True", "Ready"),
-        ("SecretResolved", "True", "Resolved"),
-        ("Authenticated", "True", "Accepted"),
-        ("RequirementsMet", "True", "RequirementsMet"),
-        ("NotExpiring", "True", "NotExpiring"),
-        ("Published", "True", "Published"),
-    ];
-    saying(namespace, name, conditions)
+    saying(namespace, name, WELL)
 }
+
+const WELL: [(&str, &str, &str); 6] = [
+    ("Ready", "True", "Ready"),
+    ("SecretResolved", "True", "Resolved"),
+    ("Authenticated", "True", "Accepted"),
+    ("RequirementsMet", "True", "RequirementsMet"),
+    ("NotExpiring", "True", "NotExpiring"),
+    ("Published", "True", "Published"),
+];
 
 /// A connection with these conditions, and a token that ends.
 fn saying(namespace: &str, name: &str, conditions: [(&str, &str, &str); 6]) -> Connection {
+    ending(namespace, name, conditions, Some("2027-03-01T10:00:00Z"))
+}
+
+/// The same with a token that ends then.
+fn ending(
+    namespace: &str,
+    name: &str,
+    conditions: [(&str, &str, &str); 6],
+    ends: Option<&str>,
+) -> Connection {
     let conditions = conditions.map(|(type_, status, reason)| {
         json!({ "type": type_, "status": status, "reason": reason, "message": "", "lastTransitionTime": "2026-03-01T10:00:00Z" })
     });
     let token = json!({
         "secretName": "pat", "host": DEFAULT_HOST, "kind": "FineGrained", "hashedToken": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
-        "expiresAt": "2027-03-01T10:00:00Z", "checkedAt": "2026-03-01T10:00:00Z",
+        "expiresAt": ends, "checkedAt": "2026-03-01T10:00:00Z",
     });
     let status = json!({ "observedGeneration": 1, "conditions": conditions, "token": token });
     let status = serde_json::from_value::<crate::api::GithubPatConnectionStatus>(status).unwrap();
@@ -120,11 +131,11 @@ async fn a_refused_token_is_not_counted_as_one_that_ends() {
         ("Published", "False", "Withdrawn"),
     ];
     let soon = Timestamp::now().checked_add(SignedDuration::from_hours(1)).unwrap();
-    let ending = |connection: Connection| {
+    let ending_soon = |connection: Connection| {
         let spec = json!({ "secretRef": { "name": "pat" }, "require": { "expiry": { "expiresAt": soon } } });
         Connection { spec: StoredSpec::from(spec), ..connection }
     };
-    let all = [ending(well("a", "works")), ending(saying("a", "refused", refused))];
+    let all = [ending_soon(well("a", "works")), ending_soon(saying("a", "refused", refused))];
     let text = text(&of(&all, true)).await;
     assert!(text.contains("github_pat_tokens_expiring{within=\"3d\"} 1\n"), "{text}");
 }
@@ -135,9 +146,11 @@ async fn a_token_ends_by_the_spec_where_that_is_earlier_or_alone() {
         let spec = json!({ "secretRef": { "name": "pat" }, "require": { "expiry": { "expiresAt": at } } });
         Connection { spec: StoredSpec::from(spec), ..well("a", name) }
     };
-    let unnamed = Connection { status: None, ..declaring("alone", "2026-01-02T00:00:00Z") };
-    let all =
-        [declaring("earlier", "2026-01-01T00:00:00Z"), unnamed, declaring("later", "2999-01-01T00:00:00Z")];
+    let alone = ending("a", "alone", WELL, None);
+    let alone = Connection { status: alone.status, ..declaring("alone", "2026-01-02T00:00:00Z") };
+    let none = Connection { status: None, ..declaring("no-token", "2026-01-01T00:00:00Z") };
+    let (earlier, later) = ("2026-01-01T00:00:00Z", "2999-01-01T00:00:00Z");
+    let all = [declaring("earlier", earlier), alone, none, declaring("later", later)];
     let text = text(&of(&all, true)).await;
     let declared = "github_pat_token_declared_expiration_timestamp_seconds";
     assert!(text.contains(&format!("{declared}{{namespace=\"a\",name=\"earlier\"}} 1767225600\n")), "{text}");
@@ -146,6 +159,7 @@ async fn a_token_ends_by_the_spec_where_that_is_earlier_or_alone() {
         text.contains("github_pat_token_expiration_timestamp_seconds{namespace=\"a\",name=\"earlier\"}"),
         "what GitHub names stays"
     );
+    assert!(!text.contains(&format!("{declared}{{namespace=\"a\",name=\"no-token\"}}")), "{text}");
     assert!(text.contains("github_pat_tokens_expired 2\n"), "{text}");
 }
 

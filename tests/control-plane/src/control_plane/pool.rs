@@ -135,15 +135,18 @@ impl Pool {
 /// Makes etcd hold this and nothing else; `false` if more has changed than can be put back.
 async fn put_back(plane: &ControlPlane, base: &mut Base) -> Result<bool, Error> {
     let mut etcd = Etcd::of(plane).await?;
+    let mut was_settled = false;
     for _ in 0..ROUNDS {
         let now = etcd.revisions().await?;
         let is_old = |key: &Key| base.get(key).map(|kept| kept.revision) == now.get(key).copied();
         let new = now.keys().filter(|key| !base.contains_key(key));
         let changed = base.keys().chain(new).filter(|key| !is_old(key) && !is_of_the_server(key));
         let changed: Vec<Key> = changed.cloned().collect();
-        if changed.is_empty() {
+        // A write may be on its way.
+        if changed.is_empty() && was_settled {
             return Ok(true);
         }
+        was_settled = changed.is_empty();
         if changed.len() > CHANGES || !changed.iter().all(is_forgotten) {
             return Ok(false);
         }
