@@ -231,6 +231,7 @@ impl Sinks {
                 within: None,
                 ends: None,
             };
+            self.remember(&open.named, &notice);
             self.push(&open.named, notice, Some(&open.first));
         }
     }

@@ -237,6 +237,18 @@ fn who_was_told_by_labels_that_are_gone_is_told_that_it_is_over() {
 }
 
 #[test]
+fn what_was_wrong_with_a_connection_that_is_gone_is_not_recalled_from_a_status_of_before() {
+    let sinks = sinks("{ name: all, url: 'http://a' }");
+    let opened = notice(State::Opened, Level::Warning, 1);
+    sinks.tell(&named("a", &[]), vec![opened.clone()]);
+    sinks.gone("team-a", "a");
+    sinks.recall(&named("a", &[]), &opened);
+    assert_eq!(sinks.open("team-a", "a"), None);
+    sinks.gone("team-a", "a");
+    assert_eq!(waiting(&sinks), [["Opened", "Resolved"]], "that it is over is told once");
+}
+
+#[test]
 fn that_a_token_ends_soon_is_over_too_when_its_connection_is_gone() {
     let sinks = sinks("{ name: all, url: 'http://a' }");
     sinks.recalled();
