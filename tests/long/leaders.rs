@@ -32,7 +32,8 @@ async fn a_leader_that_is_stopped_past_its_lease_and_goes_on_writes_nothing() {
             for _ in 0..10 {
                 tokio::time::sleep(soon(1500)).await;
                 let mut first = pair.take_leader().await;
-                first.operator.process().freeze(RUN_OUT).await.unwrap();
+                let heeded = first.operator.process().freeze(RUN_OUT).await;
+                assert!(heeded.is_ok(), "{heeded:?}: {}", first.operator.log());
                 let second = pair.take_leader().await;
                 let (begun, before) = (Instant::now(), second.writes(&world).len());
                 within(RUN_OUT, "the next one writes", async || second.writes(&world).len() > before).await;
@@ -173,7 +174,7 @@ async fn whatever_somebody_does_to_the_lease_the_leader_leads_on_and_nobody_besi
         }
         let strange = leases(&world.client).get(LEASE).await.unwrap();
         assert_eq!(strange.metadata.labels.unwrap()["a"], "b", "what is not its own stays");
-        assert!(first.operator.process().try_wait().unwrap().is_none());
+        assert!(first.operator.process().try_wait().unwrap().is_none(), "{}", first.operator.log());
         // Only another holder ends it: it cannot know whether that one works.
         edit(&world, Some(&json!({ "spec": { "holderIdentity": "somebody" } }))).await;
         assert_eq!(first.ends().await, 4, "{}", first.operator.log());
