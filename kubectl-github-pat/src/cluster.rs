@@ -37,6 +37,8 @@ pub(crate) struct Way {
 pub(crate) struct Cluster {
     pub(crate) client: Client,
     pub(crate) namespace: String,
+    /// What it is called, for a person who works with several: the context and the address.
+    pub(crate) place: String,
     /// How it was named.
     way: Way,
 }
@@ -78,26 +80,33 @@ impl Way {
     ///
     /// What is wrong with the kubeconfig.
     pub(crate) async fn open(&self) -> Result<Cluster, Error> {
-        let config = self.config().await?;
+        let (config, context) = self.config().await?;
+        let address = config.cluster_url.to_string();
+        let place = context.map_or_else(|| address.clone(), |context| format!("{context} ({address})"));
         let namespace = self.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         // A program that the kubeconfig names for credentials is run here, and may ask somebody far away.
         let made = screen::while_it_lasts("getting credentials for the cluster", || Client::try_from(config));
         let client = made.map_err(|error| Error::of_cluster("talk to the cluster", &error, &self.flags()))?;
-        Ok(Cluster { client, namespace, way: self.clone() })
+        Ok(Cluster { client, namespace, place, way: self.clone() })
     }
 
-    async fn config(&self) -> Result<Config, Error> {
+    /// How to talk to it, and the name of its context if it has one.
+    async fn config(&self) -> Result<(Config, Option<String>), Error> {
         let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
         let read = match &self.kubeconfig {
             Some(path) => Kubeconfig::read_from(path),
             None => named_by_the_environment().unwrap_or_else(Kubeconfig::read),
         };
         let loaded = match read {
-            Ok(kubeconfig) => Config::from_custom_kubeconfig(kubeconfig, &options).await,
+            Ok(kubeconfig) => {
+                let context = self.context.clone().or_else(|| kubeconfig.current_context.clone());
+                let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
+                config.map(|config| (config, context))
+            }
             Err(error) => Err(error),
         };
         let error = match loaded {
-            Ok(config) => return Ok(config),
+            Ok(loaded) => return Ok(loaded),
             Err(error) => error,
         };
         let is_missing = matches!(error, KubeconfigError::ReadConfig(..) | KubeconfigError::FindPath);
@@ -106,7 +115,7 @@ impl Way {
             && self.context.is_none()
             && let Ok(config) = Config::incluster()
         {
-            return Ok(config);
+            return Ok((config, None));
         }
         let file = Way { context: None, namespace: None, ..self.clone() }.flags();
         Err(Error::Usage(match (&error, &self.context) {
@@ -122,7 +131,8 @@ impl Cluster {
     /// The cluster behind this client, which nobody has named.
     #[cfg(test)]
     pub(crate) fn behind(client: Client) -> Self {
-        Cluster { namespace: client.default_namespace().to_owned(), client, way: Way::among(&[]) }
+        let (namespace, place) = (client.default_namespace().to_owned(), "test".to_owned());
+        Cluster { client, namespace, place, way: Way::among(&[]) }
     }
 
     /// The same cluster, with this namespace meant.

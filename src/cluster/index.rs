@@ -177,13 +177,14 @@ impl Index {
         slot::namers(&self.lock().secrets, key, Role::Reads).next().is_some()
     }
 
-    /// True if this connection may take over the Secret: it is named as the heir, and no owner lives.
+    /// True if this connection may take over the Secret: it is named as the heir, and no other owner lives.
     pub fn may_adopt(&self, connection: &Connection, entry: &SecretEntry) -> bool {
         let Some(heir) = entry.heir.as_deref().filter(|heir| *heir.name == *connection.key.name()) else {
             return false;
         };
         let inner = self.lock();
-        !inner.is_owned(entry) && !heir.of.as_ref().is_some_and(|uid| inner.lives(uid))
+        let is_anothers = entry.bound_to.as_ref() != Some(&connection.uid) && inner.is_owned(entry);
+        !is_anothers && !heir.of.as_ref().is_some_and(|uid| inner.lives(uid))
     }
 
     /// The name of the living connection whose output the Secret is, beside this connection.

@@ -57,11 +57,19 @@ fn named(objects: &BTreeMap<(&str, &str), bool>) -> Vec<ConsumerStatus> {
         .collect()
 }
 
-/// The Pods that run with the bytes of before; `None` if there are none.
-pub(super) fn behind(found: &Consumers, published: Timestamp, now: Timestamp) -> Option<BTreeSet<String>> {
+/// The Pods that run with the bytes of before, each with whether it keeps them until it is restarted: a volume follows by itself. `None`
+/// if there are none.
+pub(super) fn behind(
+    found: &Consumers,
+    published: Timestamp,
+    now: Timestamp,
+) -> Option<BTreeMap<String, bool>> {
     let is_behind = |consumer: &&Consumer| consumer.is_behind(published, now);
-    let behind = found.all.iter().filter(is_behind).filter(|consumer| consumer.used != Use::Earlier);
-    Some(behind.map(|pod| pod.name.clone()).collect::<BTreeSet<_>>()).filter(|names| !names.is_empty())
+    let mut behind = BTreeMap::<String, bool>::new();
+    for pod in found.all.iter().filter(is_behind).filter(|consumer| consumer.used != Use::Earlier) {
+        *behind.entry(pod.name.clone()).or_default() |= pod.used != Use::Volume;
+    }
+    Some(behind).filter(|behind| !behind.is_empty())
 }
 
 /// What names an earlier version of an output; `None` if nothing does.
@@ -112,7 +120,11 @@ mod tests {
         let objects: Vec<_> = said.objects.iter().map(|object| (&*object.name, object.behind)).collect();
         assert_eq!(objects, [("b", true), ("a", false), ("ci", false)]);
         assert_eq!((said.behind, said.forbidden), (1, vec!["cronjobs".to_owned()]));
-        assert_eq!(behind(&found, at(10), at(30)), Some(BTreeSet::from(["b".to_owned()])));
+        assert_eq!(behind(&found, at(10), at(30)), Some(BTreeMap::from([("b".to_owned(), true)])));
+        let volume = |name: &str| Consumer { used: Use::Volume, ..pod(name, 5) };
+        let found = Consumers { all: vec![volume("b"), pod("b", 5), volume("c")], ..Consumers::default() };
+        let both = BTreeMap::from([("b".to_owned(), true), ("c".to_owned(), false)]);
+        assert_eq!(behind(&found, at(10), at(30)), Some(both));
         let said = consumers(&found, None, at(30));
         assert_eq!((said.behind, said.objects.len()), (0, 3));
     }
@@ -124,7 +136,7 @@ mod tests {
             let found = Consumers { all: pods(length), ..Consumers::default() };
             let said = consumers(&found, Some(at(10)), at(30));
             assert_eq!((said.behind, said.objects.len()), (300, named), "{length}");
-            assert!(few(behind(&found, at(10), at(30)).unwrap(), FEW).ends_with(" and 297 more"));
+            assert!(few(behind(&found, at(10), at(30)).unwrap().keys(), FEW).ends_with(" and 297 more"));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 mod message;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -115,7 +115,7 @@ fn left(rotation: &RotationStatus, pass: &Pass<'_>) -> Option<Left> {
     };
     let who: Vec<_> = consumers::listed(&holders.beside).into_iter().chain(elsewhere).collect();
     let message = format!(
-        "{holds}, and these other connections are not done with the old one: {}; they are waited for: give each another token",
+        "{holds}, and these other connections are not done with the old one: {}; they are waited for: give each another token, or do what its status asks",
         who.join(", and ")
     );
     Some(Left { message, other_connections: Some(i64::try_from(holders.others()).unwrap_or(i64::MAX)) })
@@ -131,8 +131,8 @@ fn unlooked(rotation: &RotationStatus, message: String) -> Left {
     }
 }
 
-/// The Pods that still run with the old token.
-fn behind(pass: &Pass<'_>) -> Option<BTreeSet<String>> {
+/// The Pods that still run with the old token, each with whether it does until it is restarted.
+fn behind(pass: &Pass<'_>) -> Option<BTreeMap<String, bool>> {
     let following = pass.after.following?;
     consumers::behind(following.consumers.as_ref()?, following.published?, pass.seen.now)
 }

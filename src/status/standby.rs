@@ -34,6 +34,13 @@ impl<'a> Standbys<'a> {
     fn others(self) -> impl Iterator<Item = (&'a Candidate, &'a Observation)> {
         self.all.iter().filter_map(|(candidate, seen)| Some((candidate, seen.as_deref()?)))
     }
+
+    /// The Secret in use, if another one holds the same token.
+    fn twin(self, other: &Candidate) -> Option<&'a str> {
+        let (used, _) = self.all.get(self.place).filter(|_| self.since.is_some())?;
+        let is_twin = used.secret != other.secret && used.token.is_some() && used.token == other.token;
+        is_twin.then_some(&*used.secret)
+    }
 }
 
 /// One entry for each Secret that the token may come from; those of before while the connection is suspended.
@@ -73,7 +80,8 @@ fn entry(
             "takes over at {at} at the earliest (spec.holdDown), once GitHub accepts it after the last change"
         )
     });
-    let mut message = finding.map(|finding| finding.message.clone()).or(waits);
+    let same = || standbys.twin(candidate).map(same_token);
+    let mut message = finding.map(|finding| finding.message.clone()).or(waits).or_else(same);
     message.iter_mut().for_each(|message| excerpt::cut(message, LONGEST));
     CandidateStatus {
         secret_name: candidate.secret.clone(),
@@ -88,6 +96,10 @@ fn entry(
         message,
         token,
     }
+}
+
+fn same_token(used: &str) -> String {
+    format!("it holds the token that is in use from Secret {used}: put the next one into it")
 }
 
 fn token(secret: &str, seen: &Observation) -> Option<TokenStatus> {
@@ -124,16 +136,19 @@ pub(super) fn foretell(drafts: &mut [(&str, Draft)], takes_over: &str) {
     }
 }
 
-/// What `NotExpiring` says where other tokens stand by: what takes over, and which cannot.
+/// What `NotExpiring` says beside the end of the token in use: what takes over, and which cannot.
 pub(super) fn with_standbys(draft: Draft, pass: &Pass<'_>) -> Draft {
-    let Some(standbys) = pass.standbys else { return draft };
+    let is_near = (draft.status, draft.finding.reason) == (ConditionStatus::False, Reason::ExpiresSoon);
+    let Some(standbys) = pass.standbys else { return if is_near { alone(draft, pass) } else { draft } };
     match (draft.status, draft.finding.reason) {
         (ConditionStatus::False, Reason::ExpiresSoon) => match next_in_line(standbys.all, standbys.place) {
             Some(next) => {
                 let message = format!("{}; Secret {} takes over", cause(&draft.finding), next.secret);
                 // That one ends later, and may end soon too.
-                let soon =
-                    standbys.others().filter(|(other, _)| other.secret == next.secret).find_map(concern);
+                let soon = standbys
+                    .others()
+                    .filter(|(other, _)| other.secret == next.secret)
+                    .find_map(concern(standbys));
                 match soon {
                     Some(soon) => {
                         says(ConditionStatus::True, soon.reason, format!("{message}; {}", soon.message))
@@ -143,13 +158,9 @@ pub(super) fn with_standbys(draft: Draft, pass: &Pass<'_>) -> Draft {
             }
             // Another one takes over before that.
             None if takes_over(pass).is_some() => draft,
-            None => {
-                let page = pass.links.map_or_else(String::new, |links| format!(" on {}", links.create_token));
-                let message = format!("{}; nothing can take over: make one{page}", draft.finding.message);
-                says(draft.status, draft.finding.reason, message)
-            }
+            None => alone(draft, pass),
         },
-        (ConditionStatus::True, _) => match standbys.others().find_map(concern) {
+        (ConditionStatus::True, _) => match standbys.others().find_map(concern(standbys)) {
             Some(Finding { reason, message }) => {
                 says(draft.status, reason, format!("{message}; {}", draft.finding.message))
             }
@@ -159,22 +170,32 @@ pub(super) fn with_standbys(draft: Draft, pass: &Pass<'_>) -> Draft {
     }
 }
 
+/// That the token ends soon, and no other is there.
+fn alone(draft: Draft, pass: &Pass<'_>) -> Draft {
+    let page = pass.links.map_or_else(String::new, |links| format!(" on {}", links.create_token));
+    let message = format!("{}; nothing can take over: make one{page}", draft.finding.message);
+    says(draft.status, draft.finding.reason, message)
+}
+
 /// Why a token that stands by cannot take over, or soon cannot.
-fn concern((candidate, seen): (&Candidate, &Observation)) -> Option<Finding> {
-    let secret = &candidate.secret;
-    match &candidate.standing {
-        Standing::Unusable(finding) | Standing::Absent(finding) => {
-            let message = format!("Secret {secret} cannot take over ({})", finding.message);
-            Some(Finding::new(Reason::StandbyUnusable, message))
+fn concern<'a>(standbys: Standbys<'a>) -> impl Fn((&'a Candidate, &'a Observation)) -> Option<Finding> {
+    move |(candidate, seen)| {
+        let secret = &candidate.secret;
+        let unusable = |why: &str| {
+            Finding::new(Reason::StandbyUnusable, format!("Secret {secret} cannot take over ({why})"))
+        };
+        match &candidate.standing {
+            Standing::Unusable(finding) | Standing::Absent(finding) => Some(unusable(&finding.message)),
+            Standing::Unknown(_) => None,
+            Standing::Usable => match (standbys.twin(candidate), judge(seen).expiry) {
+                (Some(used), _) => Some(unusable(&same_token(used))),
+                (None, Verdict::No(findings)) => findings.first().map(|finding| {
+                    let message = format!("in Secret {secret}, which stands by, {}", cause(finding));
+                    Finding::new(Reason::StandbyExpiresSoon, message)
+                }),
+                (None, Verdict::Yes(_) | Verdict::Unknown(_)) => None,
+            },
         }
-        Standing::Unknown(_) => None,
-        Standing::Usable => match judge(seen).expiry {
-            Verdict::No(findings) => findings.first().map(|finding| {
-                let message = format!("in Secret {secret}, which stands by, {}", cause(finding));
-                Finding::new(Reason::StandbyExpiresSoon, message)
-            }),
-            Verdict::Yes(_) | Verdict::Unknown(_) => None,
-        },
     }
 }
 

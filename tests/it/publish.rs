@@ -364,12 +364,24 @@ async fn a_secret_made_by_hand_is_taken_over_once_it_says_so_and_the_token_is_pr
     for name in ["silent", "for-another", "owned"] {
         assert_eq!(world.value(name, "token").await.as_deref(), Some("old"), "{name}");
     }
-    // It says so later.
+    // They say so later. One is its own and has lost the label.
+    let label = "githubpat.dev/connection-uid";
+    let unlabelled = Patch::Merge(json!({ "metadata": { "labels": { label: null } } }));
+    world.secrets().patch("ours", &PatchParams::default(), &unlabelled).await.unwrap();
+    let lost = "Secret ours has lost the label githubpat.dev/connection-uid";
+    let says_so = |seen: &github_pat_operator::api::GithubPatConnection| {
+        let status = seen.status.as_ref();
+        status.and_then(|status| status.message("Published")).is_some_and(|message| message.contains(lost))
+    };
+    world.until("ci", says_so).await;
     let patch = Patch::Merge(json!({ "metadata": { "annotations": adopt("ci") } }));
-    world.secrets().patch("silent", &PatchParams::default(), &patch).await.unwrap();
-    world
-        .secret_until("silent", |secret| secret.is_some_and(|secret| !secret.owner_references().is_empty()))
-        .await;
+    for name in ["silent", "ours"] {
+        world.secrets().patch(name, &PatchParams::default(), &patch).await.unwrap();
+        let is_taken = |secret: &Secret| {
+            secret.labels().contains_key(label) && !secret.annotations().contains_key("githubpat.dev/adopt")
+        };
+        world.secret_until(name, |secret| secret.is_some_and(is_taken)).await;
+    }
     assert_eq!(world.value("silent", "token").await, Some(text));
 }
 

@@ -99,6 +99,7 @@ struct Entered;
 struct Script {
     proof: Value,
     token: Value,
+    place: Value,
 }
 
 /// What an open page has seen last, and of what. One without a version follows nothing.
@@ -161,7 +162,8 @@ async fn file(kind: &'static str, text: &'static str) -> Response {
 /// Whoever serves the script has the page, so it is the script that knows by what the program is known again.
 async fn script(State(site): State<Arc<Site>>) -> Response {
     let pattern = Token::pattern(site.trial.legacy_tokens());
-    let script = Script { proof: site.door.proof().into(), token: pattern.into() };
+    let place = site.cluster.place.as_str();
+    let script = Script { proof: site.door.proof().into(), token: pattern.into(), place: place.into() };
     match script.render() {
         Ok(text) => {
             let kind = HeaderValue::from_static("text/javascript; charset=utf-8");

@@ -49,6 +49,8 @@ pub(crate) async fn all(browser: &Browser, place: &Place, axe: &str) {
     arrange(place).await;
     browser.goto("/").await;
     browser.reads("pictured").await;
+    let head = browser.runs("return document.getElementById('place').textContent").await;
+    assert!(head.as_str().is_some_and(|place| place.contains("https://127.0.0.1:")), "{head}");
     let mut faults = Vec::new();
     for (name, path, text) in PAGES {
         for (width, height) in [(360, 800), (1440, 900)] {

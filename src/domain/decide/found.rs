@@ -35,7 +35,7 @@ pub enum Found {
         /// Which one it is, and in which state.
         version: Version,
     },
-    /// Nobody owns it, and it names this connection as the one that may take it over.
+    /// Nobody else owns it, and it names this connection as the one that may take it over.
     Adoptable {
         /// Its name.
         name: String,

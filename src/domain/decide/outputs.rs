@@ -268,7 +268,7 @@ fn stand(seen: &Observation, name: &str) -> Stand {
         Some(Found::Ours { holds: Holds::Wanted, .. }) => Stand::Wanted,
         Some(Found::Ours { .. }) => Stand::Other,
         Some(Found::Leaving { finalizers, .. }) => Stand::Leaving(finalizers.clone()),
-        Some(Found::Bound { .. }) => Stand::Refused(foreign(name, None)),
+        Some(Found::Bound { .. }) => Stand::Refused(unlabelled(name)),
         Some(Found::Foreign { of, .. }) => Stand::Refused(foreign(name, of.as_deref())),
     }
 }
@@ -286,6 +286,15 @@ pub fn foreign(name: &str, of: Option<&str>) -> Finding {
              with the annotation githubpat.dev/adopt and the connection's name as its value"
         ),
     };
+    Finding::new(Reason::ForeignSecret, message)
+}
+
+/// Somebody took our label off a Secret of that name.
+fn unlabelled(name: &str) -> Finding {
+    let message = format!(
+        "Secret {name} has lost the label githubpat.dev/connection-uid, so it is left alone: let this connection take it over again \
+         with the annotation githubpat.dev/adopt and the connection's name as its value, or delete the Secret"
+    );
     Finding::new(Reason::ForeignSecret, message)
 }
 

@@ -46,16 +46,17 @@ impl Observer<'_> {
         if let Some(finalizers) = &entry.leaving {
             return Found::Leaving { name, finalizers: finalizers.to_vec() };
         }
-        if entry.bound_to.as_ref() != Some(&self.connection.uid) {
-            if !self.ctx.index.may_adopt(self.connection, entry) {
-                let of = self.ctx.index.maker(&self.connection.key, entry);
-                return Found::Foreign { name, of };
+        let is_bound = entry.bound_to.as_ref() == Some(&self.connection.uid);
+        if !is_bound || !entry.is_output {
+            if self.ctx.index.may_adopt(self.connection, entry) {
+                let holds = self.record.holds(&name, &entry.version, stamp);
+                return Found::Adoptable { name, version: entry.version.clone(), holds };
             }
-            let holds = self.record.holds(&name, &entry.version, stamp);
-            return Found::Adoptable { name, version: entry.version.clone(), holds };
-        }
-        if !entry.is_output {
-            return Found::Bound { name, version: entry.version.clone() };
+            if is_bound {
+                return Found::Bound { name, version: entry.version.clone() };
+            }
+            let of = self.ctx.index.maker(&self.connection.key, entry);
+            return Found::Foreign { name, of };
         }
         let holds = self.record.holds(&name, &entry.version, stamp);
         Found::Ours { name, version: entry.version.clone(), holds, format: entry.format }

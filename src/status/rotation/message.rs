@@ -1,5 +1,7 @@
 //! What a rotation says in each phase: what it waits for, and what to do next.
 
+use std::collections::BTreeMap;
+
 use super::{
     super::{Pass, consumers, judges},
     behind, contended, earlier, stands_by,
@@ -8,6 +10,7 @@ use crate::{
     api::{RotatedToken, RotationStatus, TokenStatus},
     domain::{
         Reason,
+        consumer::KUBELET_SYNC,
         decide::{Plan, counted},
         excerpt,
         reason::Severity,
@@ -70,15 +73,19 @@ pub(super) fn waiting(pass: &Pass<'_>) -> String {
     match (behind(pass), earlier(pass)) {
         // A long message is cut, and each of both is to be seen.
         (Some(pods), Some(names)) => {
-            let [pods, names] = [pods, names].map(|all| consumers::few(&all, 1));
-            format!(
-                "{holds}; restart these Pods, which run with the old one: {pods}; have these name the present version of an output: {names}"
-            )
+            let pods = match stuck(&pods, 1) {
+                Some(stuck) => format!("restart these Pods, which run with the old one: {stuck}"),
+                None => mounting(&pods, 1),
+            };
+            let names = consumers::few(&names, 1);
+            format!("{holds}; {pods}; have these name the present version of an output: {names}")
         }
-        (Some(pods), None) => format!(
-            "{holds}, and these Pods still run with the old one: {}; restart them, or name their workload in spec.restart",
-            consumers::few(&pods, consumers::FEW)
-        ),
+        (Some(pods), None) => match stuck(&pods, consumers::FEW) {
+            Some(stuck) => format!(
+                "{holds}, and these Pods still run with the old one: {stuck}; restart them, or name their workload in spec.restart"
+            ),
+            None => format!("{holds}; {}", mounting(&pods, consumers::FEW)),
+        },
         (None, Some(names)) => format!(
             "{holds}, and these name an earlier version of an output: {}; have them name the one in status.outputs",
             consumers::few(&names, consumers::FEW)
@@ -90,6 +97,17 @@ pub(super) fn waiting(pass: &Pass<'_>) -> String {
             None => format!("{holds}; the operator looks who still runs with the old one"),
         },
     }
+}
+
+/// Those of the Pods that keep the old token until they are restarted; `None` if all mount it.
+fn stuck(pods: &BTreeMap<String, bool>, count: usize) -> Option<String> {
+    let stuck: Vec<_> = pods.iter().filter(|(_, is_stuck)| **is_stuck).map(|(name, _)| name).collect();
+    (!stuck.is_empty()).then(|| consumers::few(stuck, count))
+}
+
+fn mounting(pods: &BTreeMap<String, bool>, count: usize) -> String {
+    let (minutes, pods) = (KUBELET_SYNC.as_mins(), consumers::few(pods.keys(), count));
+    format!("these Pods get it within {minutes} minutes, since they mount an output: {pods}")
 }
 
 pub(in crate::status) fn short(mut message: String) -> String {

@@ -6,8 +6,19 @@ use crate::{
     domain::candidate::{Candidate, Considered},
 };
 
-/// What is said of a token in use beside this other one.
+/// What is said of a token in use beside another one of which this was seen.
 fn beside(used: &Observation, other: &Observation) -> Status {
+    let other = other.clone().with(|seen| {
+        seen.token = match &seen.token {
+            Verdict::Yes(_) => Verdict::Yes(token("b").describe()),
+            none => none.clone(),
+        };
+    });
+    both(used, &other)
+}
+
+/// What is said of what is in use and what stands by.
+fn both(used: &Observation, other: &Observation) -> Status {
     let of = |secret: &str, seen: &Observation| Candidate::new(secret, seen, None);
     let all: [Considered; 2] = [(of("pat", used), None), (of("next", other), Some(Box::new(other.clone())))];
     let standbys = Standbys { all: &all, place: 0, since: Some(at(T)), back_at: None };
@@ -93,6 +104,18 @@ fn what_takes_over_and_ends_soon_too_is_warned_about() {
         let message = status.message("NotExpiring").unwrap();
         assert!(message.contains("; Secret next takes over") && message.ends_with(end), "{name}: {message}");
     }
+}
+
+#[test]
+fn a_secret_with_the_token_in_use_is_no_standby() {
+    let status = both(&good(), &good());
+    assert_eq!(said(&status, "NotExpiring"), ("True", "StandbyUnusable"));
+    let same = "it holds the token that is in use from Secret pat: put the next one into it";
+    let message = status.message("NotExpiring").unwrap();
+    assert!(message.starts_with(&format!("Secret next cannot take over ({same})")), "{message}");
+    let messages: Vec<_> = status.candidates.iter().map(|candidate| candidate.message.as_deref()).collect();
+    assert_eq!(messages, [None, Some(same)]);
+    assert_ne!(said(&beside(&good(), &good()), "NotExpiring").1, "StandbyUnusable");
 }
 
 #[test]

@@ -5,6 +5,8 @@
 const PROOF = {{ proof }};
 // What looks like a token.
 const TOKEN = new RegExp({{ token }});
+// The cluster of which this is the page: somebody may have two open.
+const PLACE = {{ place }};
 
 const live = document.getElementById("live");
 const main = document.getElementById("content");
@@ -33,6 +35,8 @@ let isOver = false;
 let isRefreshing = false;
 let isAsked = false;
 let focused = null;
+
+document.getElementById("place").textContent = PLACE;
 
 function say(text) {
   if (live.textContent !== text) live.textContent = text;

@@ -136,6 +136,24 @@ fn who_names_an_earlier_version_is_waited_for_however_it_is_used() {
             "with the old one: web;",
         ),
         (
+            "a volume",
+            vec![used(Use::Volume, Some(at(T)))],
+            Phase::WaitingForConsumers,
+            "; these Pods get it within 2 minutes, since they mount an output: web",
+        ),
+        (
+            "a volume and old bytes",
+            vec![used(Use::Volume, Some(at(T))), used(Use::AtStart, Some(at(T)))],
+            Phase::WaitingForConsumers,
+            "with the old one: web;",
+        ),
+        (
+            "a volume and an earlier one",
+            vec![used(Use::Earlier, None), used(Use::Volume, Some(at(T)))],
+            Phase::WaitingForConsumers,
+            "since they mount an output: web; have these name the present version of an output: Deployment web",
+        ),
+        (
             "both",
             vec![used(Use::Earlier, None), used(Use::AtStart, Some(at(T)))],
             Phase::WaitingForConsumers,
