@@ -206,15 +206,20 @@ impl Context {
             }
             Woken::Gone(key) => {
                 self.queue.forget(&key);
-                if self.settings().selector.is_none() {
-                    self.sinks.gone(key.namespace(), key.name());
-                } else if self.sinks.open(key.namespace(), key.name()).is_some() {
-                    self.moves.left(&key);
-                    self.queue.wake(&key, Priority::Changed);
-                }
+                self.end_incidents(&key);
                 self.records.forget(&key, |unused| self.prober.forget(unused));
                 gates::changed(&key, self);
             }
+        }
+    }
+
+    /// Has the sinks told that what was wrong with a connection is over which is gone, or which another operator may look after now.
+    fn end_incidents(&self, key: &ObjectKey) {
+        if self.settings().selector.is_none() {
+            self.sinks.gone(key.namespace(), key.name());
+        } else if self.sinks.open(key.namespace(), key.name()).is_some() {
+            self.moves.left(key);
+            self.queue.wake(key, Priority::Changed);
         }
     }
 
@@ -421,7 +426,8 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     if connection.was_judged() {
         ctx.events.post(connection, observed.seen.now, outcomes.events.drain(..));
     }
-    outcomes.following = follow::follow(connection, spec, &observed, &outcomes, record, ctx).await;
+    let holders = holding::holders(connection, &observed, ctx);
+    outcomes.following = follow::follow(connection, spec, &observed, &outcomes, &holders, record, ctx).await;
     let unnamed = follow::unnamed(connection, &observed, &decision, &outcomes, ctx);
     if !unnamed.is_empty() {
         outcomes = retire(outcomes, &unnamed, &observed, connection, record, ctx).await;

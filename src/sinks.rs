@@ -9,7 +9,7 @@ mod queue;
 mod send;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -51,17 +51,28 @@ pub struct Sinks {
 struct Wrong {
     /// By the names of connections: who deletes one ends it.
     open: HashMap<(String, String), BTreeMap<About, Open>>,
-    /// What ended, and when, while it is read what the process before has told; `None` once that is known.
-    early: Option<HashMap<(String, String, About), Timestamp>>,
+    /// How many read the statuses at the moment, to derive what is wrong.
+    reads: usize,
+    /// What ended meanwhile, and when.
+    ended: HashMap<(String, String, About), Timestamp>,
+    /// False until it is known what the process before has told.
+    is_known: bool,
 }
 
+/// How near an end is, and when it is.
+type Stage = (Option<SignedDuration>, Option<Timestamp>);
+
 /// An incident that is not over.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Open {
-    /// As it is, and as it was when this was told first: who was told by labels that are gone is told that it is over.
     named: Arc<Named>,
-    first: Arc<Named>,
+    /// The sinks that it was of, by their places: who was told by labels that are gone is told that it is over.
+    heard: BTreeSet<usize>,
     gravest: Level,
+    /// Of which end it was told last, and how near that was.
+    stage: Stage,
+    /// When it became as it is.
+    at: Timestamp,
     /// True if the process before may have told of graver.
     was_recalled: bool,
 }
@@ -102,7 +113,7 @@ impl Sinks {
             let (queue, wake, done, fails) = Default::default();
             Ok(Arc::new(Sink { settings, sender, queue, wake, done, fails, counted }))
         });
-        let wrong = Wrong { open: HashMap::new(), early: Some(HashMap::new()) };
+        let wrong = Wrong { open: HashMap::new(), reads: 1, ended: HashMap::new(), is_known: false };
         Ok(Sinks { each: each.collect::<Result<_, _>>()?, wrong: wrong.into(), counted })
     }
 
@@ -128,29 +139,46 @@ impl Sinks {
     pub fn tell(&self, named: &Arc<Named>, notices: Vec<Notice>) {
         for mut notice in notices {
             let known = self.known(named, notice.about);
+            if let Some(known) = &known {
+                if notice.about == About::NotExpiring && notice.state == State::Opened {
+                    // For a while nobody could tell, and it is as it was.
+                    if known.stage == stage(&notice) {
+                        continue;
+                    }
+                    (notice.state, notice.before) = (State::Changed, Some(known.gravest));
+                }
+                // The history of a status may have forgotten it.
+                notice.gravest = notice.gravest.max(known.gravest);
+                notice.before = notice.before.map(|before| before.max(known.gravest));
+            }
             let told = self.remember(named, &notice);
             if notice.about == About::NotExpiring {
                 // Else it is over, and nobody was told that the end is near.
                 let Some(gravest) = told else { continue };
                 notice.gravest = gravest;
-                let known = known.as_ref().map(|(gravest, _)| *gravest);
-                notice.before = notice.before.map(|before| known.map_or(before, |known| known.max(before)));
             }
-            self.push(named, notice, known.map(|(_, first)| first).as_deref());
+            self.push(named, notice, known.map(|known| known.heard).as_ref());
         }
     }
 
-    /// How grave it was that is wrong with the connection, and how that was named when it was told first.
-    fn known(&self, named: &Named, about: About) -> Option<(Level, Arc<Named>)> {
+    /// What is known to be wrong with the connection.
+    fn known(&self, named: &Named, about: About) -> Option<Open> {
         let wrong = lock(&self.wrong);
-        let open = wrong.open.get(&(named.namespace.clone(), named.name.clone()))?.get(&about)?;
-        Some((open.gravest, open.first.clone()))
+        wrong.open.get(&(named.namespace.clone(), named.name.clone()))?.get(&about).cloned()
     }
 
-    fn push(&self, named: &Arc<Named>, notice: Notice, first: Option<&Named>) {
+    /// What is wrong now, as far as this notice tells.
+    fn begun(&self, named: &Arc<Named>, notice: &Notice, was_recalled: bool) -> Open {
+        let each = self.each.iter().enumerate();
+        let heard = each.filter(|(_, sink)| sink.fits(named)).map(|(place, _)| place).collect();
+        let (gravest, stage, at) = (notice.gravest, stage(notice), notice.at);
+        Open { named: named.clone(), heard, gravest, stage, at, was_recalled }
+    }
+
+    fn push(&self, named: &Arc<Named>, notice: Notice, heard: Option<&BTreeSet<usize>>) {
         let message = Arc::new(Message::new(named.clone(), notice));
-        for sink in &self.each {
-            if let Some(message) = sink.wanted(&message, first) {
+        for (place, sink) in self.each.iter().enumerate() {
+            if let Some(message) = sink.wanted(&message, heard.map(|heard| heard.contains(&place))) {
                 sink.push(message);
             }
         }
@@ -160,16 +188,23 @@ impl Sinks {
     /// `None` if nothing was.
     fn remember(&self, named: &Arc<Named>, notice: &Notice) -> Option<Level> {
         let mut wrong = lock(&self.wrong);
-        let Wrong { open, early } = &mut *wrong;
+        let Wrong { open, reads, ended, .. } = &mut *wrong;
         let key = (named.namespace.clone(), named.name.clone());
         if notice.state != State::Resolved {
-            return Some(insert(open, key, named, notice, false));
+            return Some(insert(
+                open,
+                key,
+                notice.about,
+                self.begun(named, notice, false),
+                notice.state == State::Changed,
+            ));
         }
-        if let Some(early) = early {
-            early.insert((key.0.clone(), key.1.clone(), notice.about), notice.at);
+        let is_read = *reads > 0;
+        if is_read {
+            ended.insert((key.0.clone(), key.1.clone(), notice.about), notice.at);
         }
-        // Whatever the process before has told, whoever was told of it is told that it is over.
-        let before = early.as_ref().map(|_| Level::Critical);
+        // Whatever was told, whoever was told of it is told that it is over.
+        let before = is_read.then_some(Level::Critical);
         let Some(of) = open.get_mut(&key) else { return before };
         let over = of.remove(&notice.about).map(|open| open.told());
         if of.is_empty() {
@@ -178,20 +213,49 @@ impl Sinks {
         before.max(over)
     }
 
-    /// Keeps what the process before has told of the connection: that something is wrong. What has ended since then is not wrong any
-    /// more, though the status was read before that. Does nothing once all of it is known.
+    /// The statuses are read to derive what is wrong, until [`recalled`](Self::recalled).
+    pub fn recalls(&self) {
+        let mut wrong = lock(&self.wrong);
+        wrong.reads = wrong.reads.saturating_add(1);
+    }
+
+    /// Keeps what the status of the connection says, which was told before or is told now: that something is wrong. What has ended since
+    /// then is not wrong any more, though the status was read before that.
     pub fn recall(&self, named: &Arc<Named>, notice: &Notice) {
         let mut wrong = lock(&self.wrong);
-        let Wrong { open, early: Some(early) } = &mut *wrong else { return };
+        let Wrong { open, ended, is_known, .. } = &mut *wrong;
         let of = (named.namespace.clone(), named.name.clone(), notice.about);
-        if early.get(&of).is_none_or(|ended| *ended < notice.at) {
-            insert(open, (of.0, of.1), named, notice, true);
+        let key = (of.0.clone(), of.1.clone());
+        if *is_known && open.get(&key).is_some_and(|of| of.contains_key(&notice.about)) {
+            return;
+        }
+        let was_told = !*is_known;
+        if ended.get(&of).is_none_or(|ended| *ended < notice.at) {
+            insert(open, key, notice.about, self.begun(named, notice, was_told), true);
         }
     }
 
-    /// It is known now what the process before has told.
+    /// The statuses are read.
     pub fn recalled(&self) {
-        lock(&self.wrong).early = None;
+        let mut wrong = lock(&self.wrong);
+        wrong.is_known = true;
+        wrong.reads = wrong.reads.saturating_sub(1);
+        if wrong.reads == 0 {
+            wrong.ended = HashMap::new();
+        }
+    }
+
+    /// By its status, what was wrong with the connection is over since this notice.
+    pub fn ended(&self, named: &Named, notice: &Notice) {
+        let mut wrong = lock(&self.wrong);
+        let key = (named.namespace.clone(), named.name.clone());
+        let Some(of) = wrong.open.get_mut(&key) else { return };
+        if of.get(&notice.about).is_some_and(|open| open.at <= notice.at) {
+            of.remove(&notice.about);
+        }
+        if of.is_empty() {
+            wrong.open.remove(&key);
+        }
     }
 
     /// Nobody knows whether something came to stand in a status at this instant or later, which no sink was told: it is derived again.
@@ -232,7 +296,7 @@ impl Sinks {
                 ends: None,
             };
             self.remember(&open.named, &notice);
-            self.push(&open.named, notice, Some(&open.first));
+            self.push(&open.named, notice, Some(&open.heard));
         }
     }
 
@@ -246,20 +310,22 @@ impl Sinks {
     }
 }
 
-/// Keeps that something is wrong, and gives the gravest of it that this process has told.
+/// Keeps what is wrong, with what was known of it, and gives the gravest that this process has told.
 fn insert(
     open: &mut HashMap<(String, String), BTreeMap<About, Open>>,
     key: (String, String),
-    named: &Arc<Named>,
-    notice: &Notice,
-    is_recalled: bool,
+    about: About,
+    mut now: Open,
+    goes_on: bool,
 ) -> Level {
     let of = open.entry(key).or_default();
-    let before = of.get(&notice.about).filter(|_| is_recalled || notice.state == State::Changed);
-    let gravest = before.map_or(notice.gravest, |before| before.gravest.max(notice.gravest));
-    let was_recalled = is_recalled || before.is_some_and(|before| before.was_recalled);
-    let first = before.map_or_else(|| named.clone(), |before| before.first.clone());
-    of.insert(notice.about, Open { named: named.clone(), first, gravest, was_recalled });
+    if let Some(before) = of.get(&about).filter(|_| goes_on) {
+        now.gravest = now.gravest.max(before.gravest);
+        now.was_recalled |= before.was_recalled;
+        now.heard.extend(&before.heard);
+    }
+    let gravest = now.gravest;
+    of.insert(about, now);
     gravest
 }
 
@@ -277,6 +343,11 @@ impl Sink {
         let wanted = messages.filter_map(|message| self.wanted(&message, None)).collect();
         self.queue().fill(wanted, since, until);
         self.wake.notify_one();
+    }
+
+    /// True while it has not heard all that was wrong when it came.
+    pub fn is_new(&self) -> bool {
+        self.queue().is_new()
     }
 
     /// The instant until which it has been told everything; `None` if that is not to be remembered.
@@ -339,16 +410,19 @@ impl Sink {
         }
     }
 
-    /// The message as this sink gets it, if it does. `first` is how the connection was named when the incident was told first. What
+    /// The message as this sink gets it, if it does. `was_its` tells whether the incident was of this sink so far, if that is known. What
     /// was not grave enough before, or of no connection of this sink, opens for it now.
-    fn wanted(&self, message: &Arc<Message>, first: Option<&Named>) -> Option<Arc<Message>> {
-        let (notice, severity) = (&message.notice, self.settings.severity);
-        let first = first.filter(|_| notice.state != State::Opened);
-        let (fits, fitted) = (self.fits(&message.named), first.map(|first| self.fits(first)));
-        if notice.gravest < severity || !fits && fitted != Some(true) {
+    fn wanted(&self, message: &Arc<Message>, was_its: Option<bool>) -> Option<Arc<Message>> {
+        let (notice, severity, fits) = (&message.notice, self.settings.severity, self.fits(&message.named));
+        let (is_its, is_new) = match (notice.state, was_its) {
+            (State::Opened, _) | (_, None) => (fits, false),
+            (State::Changed, Some(was_its)) => (fits || was_its, !was_its),
+            (State::Resolved, Some(was_its)) => (was_its, false),
+        };
+        if notice.gravest < severity || !is_its {
             return None;
         }
-        let is_new = notice.before.is_some_and(|before| before < severity) || fitted == Some(false);
+        let is_new = is_new || notice.before.is_some_and(|before| before < severity);
         match notice.state {
             State::Changed if is_new => {
                 let notice = Notice { state: State::Opened, ..notice.clone() };
@@ -365,7 +439,15 @@ impl Sink {
     }
 
     fn push(&self, message: Arc<Message>) {
-        self.queue().push(message);
+        let at = message.notice.at;
+        let mut queue = self.queue();
+        let is_late = queue.told_until().is_some_and(|told| at <= told);
+        queue.push(message);
+        drop(queue);
+        if is_late {
+            // Less has been told than it was.
+            self.done.send_replace(());
+        }
         self.wake.notify_one();
     }
 
@@ -377,6 +459,10 @@ impl Sink {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         lock(&self.queue)
     }
+}
+
+const fn stage(notice: &Notice) -> Stage {
+    (notice.within, notice.ends)
 }
 
 /// How long to wait after so many failures before this one; `share` is from 0 to 1.

@@ -19,6 +19,7 @@ use crate::{
         consumer::{Consumers, Use, by_label},
         decide::{Change, Decision, Plan, Stand, unnamed as unnamed_versions},
         event::{Event, EventType, WORKLOAD_RESTARTED},
+        holder::Holders,
         probing::schedule::later,
         workload::{Following, Restart, Workload, mark, restart},
     },
@@ -27,16 +28,20 @@ use crate::{
 /// How long after a look at workloads and consumers the next one comes, while somebody is waited for: at first, and at most.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
 
+/// So many times as long it is while only other connections are waited for: a token that many share may have a last user for months.
+const FOR_OTHERS: u32 = 10;
+
 /// The pause before a workload is restarted once more, since the mark of its restart is gone: half of the first, and the longest.
 const RESTART_AGAIN: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(3600));
 
 /// Restarts and looks, if the status says that a rotation has come so far, and looks at the consumers once a heartbeat else; `None` if
-/// nothing was to be done.
+/// nothing was to be done. `holders` are those that have the token of before.
 pub(super) async fn follow(
     connection: &Connection,
     spec: &Spec,
     observed: &Observed,
     outcomes: &Outcomes<'_>,
+    holders: &Holders,
     record: &mut Record,
     ctx: &Context,
 ) -> Option<Following> {
@@ -68,14 +73,18 @@ pub(super) async fn follow(
             following.restarts.push((workload.clone(), restart));
         }
     }
-    let listed_at = digest.consumers_at();
+    // Nothing of its own is left.
+    let waits_for_others =
+        holders.others() > 0 && digest.leaves().is_some_and(|leaves| !leaves.waits_for_itself);
+    let (apart, listed_at) = (if waits_for_others { FOR_OTHERS } else { 1 }, digest.consumers_at());
     let waits = following.restarts.iter().any(|(_, restart)| !restart.is_over());
     let is_due = match published {
         // Nobody waits for them yet: once, and then as seldom as without a rotation.
         Some(published) if waits => {
-            listed_at.is_none_or(|at| at < published) || is_old(listed_at, record, ctx)
+            let looked = listed_at.max(record.rare.looked.map(Timestamp::from));
+            looked.is_none_or(|at| at < published) || is_old(listed_at, record, ctx)
         }
-        Some(published) => is_time_to_look(published, record),
+        Some(published) => is_time_to_look(published, apart, record),
         None => is_old(listed_at, record, ctx),
     };
     if ctx.settings().consumers && is_due {
@@ -154,10 +163,10 @@ pub(super) fn pause(waited: Duration) -> Duration {
     waited.div_f64(10.0).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1)
 }
 
-/// True if the last look is long enough ago, whatever woke the connection.
-fn is_time_to_look(published: Timestamp, record: &Record) -> bool {
+/// True if the last look is so many times the pause ago, whatever woke the connection.
+fn is_time_to_look(published: Timestamp, times: u32, record: &Record) -> bool {
     let now = Timestamp::now();
-    let apart = pause(now.duration_since(published).unsigned_abs());
+    let apart = pause(now.duration_since(published).unsigned_abs()).saturating_mul(times);
     let last = record.rare.looked.map(Timestamp::from);
     last.is_none_or(|last| last > now || now.duration_since(last).unsigned_abs() >= apart)
 }

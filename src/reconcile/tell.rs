@@ -20,7 +20,7 @@ use crate::{
     },
     domain::{
         backoff::{backoff, spread},
-        notice::Notice,
+        notice::{Notice, State},
     },
     sinks::{LAG, Named, Sink},
     status::{self, Warned},
@@ -35,8 +35,15 @@ type Derive = fn(&Status, Option<Timestamp>, Warned<'_>) -> Vec<Notice>;
 /// Leaves what the status says anew, which was written in the place of the one before, to the sinks.
 pub(super) fn tell(connection: &Connection, before: Option<&Status>, status: &Status, ctx: &Context) {
     let notices = notices(connection, before, status, ctx);
-    if !notices.is_empty() {
-        ctx.sinks.tell(&named(connection, ctx), notices);
+    if notices.is_empty() {
+        return;
+    }
+    ctx.sinks.tell(&named(connection, ctx), notices);
+    // It was deleted while its status was written, and whoever heard of that found nothing wrong with it yet.
+    let key = &connection.key;
+    let is_open = || ctx.sinks.open(key.namespace(), key.name()).as_deref() == Some(&*connection.uid);
+    if ctx.has_let_go(connection) && is_open() {
+        ctx.end_incidents(key);
     }
 }
 
@@ -175,10 +182,16 @@ async fn derive_again(sink: &Sink, ctx: &Context) {
         let Some(since) = sink.left_out() else { continue };
         time::sleep(LAG.unsigned_abs()).await;
         let begun = Timestamp::now();
-        let told = BTreeMap::from([(sink.name().to_owned(), since)]);
+        let since = Some(since).filter(|_| !sink.is_new());
+        let told = since.map(|since| (sink.name().to_owned(), since)).into_iter().collect();
+        ctx.sinks.recalls();
         let all = insist(|| read(ctx, &told), "connections were not read for a sink").await;
         let derived = ctx.sinks.each().zip(all).find(|(other, _)| other.name() == sink.name());
-        sink.fill(derived.map(|(_, derived)| derived).unwrap_or_default(), Some(since), begun);
+        let derived = derived.map(|(_, derived)| derived).unwrap_or_default();
+        let over = derived.iter().filter(|(_, notice)| notice.state == State::Resolved);
+        over.for_each(|(named, notice)| ctx.sinks.ended(named, notice));
+        ctx.sinks.recalled();
+        sink.fill(derived, since, begun);
     }
 }
 
@@ -193,7 +206,11 @@ async fn keep(receipts: &Receipts, told: &mut BTreeMap<String, Timestamp>, ctx: 
             *told = now;
         }
         let _ = select_all(progress.iter_mut().map(|progress| Box::pin(progress.changed()))).await;
-        time::sleep(LAG.unsigned_abs()).await;
+        // What is to be told of before counts at once, and what was told some time later.
+        let is_less = |(name, at): (&String, &Timestamp)| told.get(name).is_some_and(|told| at < told);
+        if !told_now(ctx, told, LAG).iter().any(is_less) {
+            time::sleep(LAG.unsigned_abs()).await;
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! derived again from the statuses, from that instant on.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
     time::{Duration, Instant},
@@ -11,6 +11,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::{LAG, message::Message};
+use crate::domain::notice::State;
 
 /// So many wait at most, so that a sink that is down costs no memory; the others are derived again once these are told.
 const LONGEST: usize = 1000;
@@ -26,6 +27,10 @@ pub(super) struct Queue {
     left_out: Option<(Timestamp, Timestamp)>,
     /// What was told since then, as sums of the ids: it is not told again when the others are derived.
     told: HashSet<u64>,
+    /// Of what was told since then that it is over, and when that was, by sums of the incidents: how it was before is not told after that.
+    over: HashMap<u64, Timestamp>,
+    /// True while there was no room for all that is wrong when the sink came.
+    is_new: bool,
     /// What was derived last and has happened so lately that its writer may tell it yet, as sums of ids and instants.
     derived: HashSet<u64>,
 }
@@ -64,7 +69,12 @@ impl Queue {
         self.left_out =
             self.left_out.filter(|(_, last)| *last >= until).map(|(first, last)| (first.max(until), last));
         let waits: HashSet<u64> = self.waiting.iter().map(|entry| sum(&entry.message)).collect();
-        let is_known = |message: &Message| waits.contains(&sum(message)) || self.told.contains(&sum(message));
+        let is_over = |message: &Message| {
+            self.over.get(&incident(message)).is_some_and(|over| message.notice.at < *over)
+        };
+        let is_known = |message: &Message| {
+            waits.contains(&sum(message)) || self.told.contains(&sum(message)) || is_over(message)
+        };
         let lately = until.checked_sub(LAG).unwrap_or(until);
         self.derived = derived
             .iter()
@@ -80,12 +90,14 @@ impl Queue {
         // In the order in which it happened, which is the order for each connection.
         let mut all: Vec<_> = news.chain(waiting).collect();
         all.sort_by_key(|entry| entry.message.notice.at);
+        self.is_new = is_first && all.len() > LONGEST;
         if all.len() > LONGEST {
             all.split_off(LONGEST).iter().for_each(|entry| self.leave_out(entry.message.notice.at));
         }
         self.waiting = all.into();
         if self.left_out.is_none() {
             self.told.clear();
+            self.over.clear();
         }
         self.latest = self.latest.max(Some(since.unwrap_or(until)));
     }
@@ -100,6 +112,10 @@ impl Queue {
         self.waiting.retain(|entry| entry.message.id != message.id);
         if self.left_out.is_some() {
             self.told.insert(sum(message));
+            if message.notice.state == State::Resolved {
+                let over = self.over.entry(incident(message)).or_insert(message.notice.at);
+                *over = message.notice.at.max(*over);
+            }
         }
         self.latest = self.latest.max(Some(message.notice.at));
     }
@@ -107,6 +123,11 @@ impl Queue {
     /// From when on what was left out is to be derived again, once nothing waits.
     pub(super) fn left_out(&self) -> Option<Timestamp> {
         self.left_out.filter(|_| self.waiting.is_empty()).map(|(first, _)| before(first))
+    }
+
+    /// True while there was no room for all that is wrong when the sink came.
+    pub(super) const fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// How many wait, and for how long the first of them has.
@@ -118,7 +139,7 @@ impl Queue {
     /// The instant until which everything has been told; `None` as long as a process that starts anew shall treat the sink as this one
     /// did.
     pub(super) fn told_until(&self) -> Option<Timestamp> {
-        if self.waiting.iter().any(|entry| entry.is_first) {
+        if self.is_new || self.waiting.iter().any(|entry| entry.is_first) {
             return None;
         }
         let left_out = self.left_out.map(|(first, _)| first);
@@ -131,6 +152,13 @@ impl Queue {
 fn sum(message: &Message) -> u64 {
     let mut hasher = DefaultHasher::new();
     message.id.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The same for all that opens, changes and resolves one incident.
+fn incident(message: &Message) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    message.notice.incident(&message.named.uid).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -149,6 +177,7 @@ fn before(at: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::{super::tests::message, *};
+    use crate::domain::notice::Notice;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -208,6 +237,47 @@ mod tests {
                 (&expected.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()[..], Some(at(120)))
             );
         }
+    }
+
+    #[test]
+    fn what_is_told_to_be_over_is_not_opened_after_that() {
+        let mut queue = queue(100);
+        queue.leave_out(at(120));
+        let ends = |second| {
+            let opened = message("a", second);
+            let notice = Notice { state: State::Resolved, ..opened.notice.clone() };
+            Arc::new(Message::new(opened.named.clone(), notice))
+        };
+        queue.push(ends(130));
+        queue.done(&ends(130));
+        let again = message("a", 140);
+        queue.fill(
+            vec![message("a", 120), ends(130), again.clone(), message("b", 120)],
+            Some(at(119)),
+            at(160),
+        );
+        let told = std::iter::from_fn(|| queue.next().inspect(|next| queue.done(next)));
+        let told: Vec<_> = told.map(|message| (message.named.name.clone(), message.notice.at)).collect();
+        assert_eq!(told, [("b".to_owned(), at(120)), ("a".to_owned(), at(140))]);
+    }
+
+    #[test]
+    fn a_new_sink_for_which_too_much_is_wrong_stays_new_until_it_has_heard_all_of_it() {
+        let all: Vec<_> = (0..2500).map(|number| message(&format!("c{number}"), 120)).collect();
+        let (mut queue, mut told) = (Queue::default(), 0);
+        queue.fill(all.clone(), None, at(200));
+        while told < all.len() {
+            assert_eq!(queue.told_until(), None, "after {told}");
+            while let Some(next) = queue.next() {
+                queue.done(&next);
+                told += 1;
+            }
+            if queue.left_out().is_some() {
+                assert!(queue.is_new(), "after {told}");
+                queue.fill(all.clone(), None, at(200));
+            }
+        }
+        assert_eq!((told, queue.is_new(), queue.told_until()), (2500, false, Some(at(200))));
     }
 
     #[test]

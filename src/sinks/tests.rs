@@ -237,6 +237,97 @@ fn who_was_told_by_labels_that_are_gone_is_told_that_it_is_over() {
 }
 
 #[test]
+fn a_sink_hears_of_an_incident_once_that_it_opens_and_only_then_that_it_is_over() {
+    let of = "url: 'http://a', labels: { team:";
+    let both = sinks(&format!("{{ name: infra, {of} infra }} }}, {{ name: web, {of} web }} }}"));
+    both.recalled();
+    let (infra, web) = (named("a", &[("team", "infra")]), named("a", &[("team", "web")]));
+    let changed =
+        |second| Notice { before: Some(Level::Warning), ..notice(State::Changed, Level::Warning, second) };
+    let tell = |named: &Arc<Named>, notice: Notice| both.tell(named, vec![notice]);
+    tell(&infra, notice(State::Opened, Level::Warning, 1));
+    (2..5).for_each(|second| tell(&web, changed(second)));
+    assert_eq!(waiting(&both)[1], ["Opened", "Changed", "Changed"], "by labels of the middle");
+    tell(&infra, changed(5));
+    tell(&infra, notice(State::Resolved, Level::Warning, 6));
+    assert_eq!(waiting(&both)[1], ["Changed", "Resolved"], "though it has these labels no more");
+    tell(&infra, notice(State::Opened, Level::Warning, 7));
+    // The labels come with the end alone.
+    tell(&web, notice(State::Resolved, Level::Warning, 8));
+    assert_eq!(waiting(&both)[1], Vec::<&str>::new());
+}
+
+#[test]
+fn what_is_derived_while_the_process_works_is_known_to_be_wrong_too() {
+    let sinks = sinks("{ name: all, url: 'http://a' }");
+    sinks.recalled();
+    let connection = named("a", &[]);
+    sinks.recalls();
+    sinks.recall(&connection, &of_end(State::Opened, 1));
+    sinks.recalled();
+    sinks.tell(&connection, vec![of_end(State::Resolved, 2)]);
+    assert_eq!(waiting(&sinks), [["Resolved"]]);
+    sinks.tell(&connection, vec![notice(State::Opened, Level::Warning, 3)]);
+    // What has ended by a status of before is not what is wrong now.
+    sinks.ended(&connection, &notice(State::Resolved, Level::Warning, 2));
+    assert!(sinks.open("team-a", "a").is_some());
+    sinks.ended(&connection, &notice(State::Resolved, Level::Warning, 4));
+    sinks.gone("team-a", "a");
+    assert_eq!(waiting(&sinks), [["Opened"]]);
+    // What ends meanwhile is not opened by a status of before.
+    sinks.recalls();
+    sinks.recalls();
+    sinks.recalled();
+    sinks.tell(&connection, vec![of_end(State::Resolved, 6)]);
+    sinks.recall(&connection, &of_end(State::Opened, 5));
+    sinks.recalled();
+    assert_eq!(sinks.open("team-a", "a"), None);
+}
+
+#[test]
+fn how_grave_an_incident_was_is_known_though_the_history_has_forgotten_it() {
+    let sinks = sinks("{ name: grave, url: 'http://a', severity: critical }");
+    sinks.recalled();
+    let connection = named("a", &[]);
+    let forgotten =
+        |state, second| Notice { before: Some(Level::Info), ..notice(state, Level::Info, second) };
+    sinks.tell(&connection, vec![notice(State::Opened, Level::Critical, 1)]);
+    sinks.tell(&connection, vec![forgotten(State::Changed, 2)]);
+    sinks.tell(&connection, vec![forgotten(State::Resolved, 3)]);
+    assert_eq!(waiting(&sinks), [["Opened", "Changed", "Resolved"]]);
+}
+
+#[test]
+fn an_end_that_is_near_again_after_nobody_could_tell_opens_nothing_anew() {
+    let sinks = sinks("{ name: all, url: 'http://a' }");
+    sinks.recalled();
+    let connection = named("a", &[]);
+    let ends = |second| Notice { ends: Timestamp::from_second(second).ok(), ..of_end(State::Opened, 1) };
+    sinks.tell(&connection, vec![ends(100)]);
+    sinks.tell(&connection, vec![Notice { at: Timestamp::from_second(9).unwrap(), ..ends(100) }]);
+    assert_eq!(waiting(&sinks), [["Opened"]]);
+    sinks.tell(&connection, vec![ends(200)]);
+    assert_eq!(waiting(&sinks), [["Changed"]]);
+    sinks.tell(&connection, vec![of_end(State::Resolved, 10)]);
+    sinks.tell(&connection, vec![ends(200)]);
+    assert_eq!(waiting(&sinks), [["Resolved", "Opened"]]);
+}
+
+#[test]
+fn what_happened_before_it_was_told_everything_is_kept_to_be_told() {
+    let sinks = sinks("{ name: all, url: 'http://a' }");
+    let sink = sinks.each().next().unwrap();
+    sink.fill(Vec::new(), Timestamp::from_second(100).ok(), Timestamp::from_second(100).unwrap());
+    let mut progress = sink.progress();
+    sinks.tell(&named("a", &[]), vec![notice(State::Opened, Level::Warning, 150)]);
+    assert!(!progress.has_changed().unwrap());
+    sinks.tell(&named("b", &[]), vec![notice(State::Opened, Level::Warning, 90)]);
+    assert!(progress.has_changed().unwrap(), "what was written of it is to be written anew");
+    assert_eq!(sink.told_until(), Timestamp::from_second(89).ok());
+    progress.mark_unchanged();
+}
+
+#[test]
 fn what_was_wrong_with_a_connection_that_is_gone_is_not_recalled_from_a_status_of_before() {
     let sinks = sinks("{ name: all, url: 'http://a' }");
     let opened = notice(State::Opened, Level::Warning, 1);

@@ -122,9 +122,9 @@ mod tests {
         assert_eq!((said.behind, said.forbidden), (1, vec!["cronjobs".to_owned()]));
         assert_eq!(behind(&found, at(10), at(30)), Some(BTreeMap::from([("b".to_owned(), true)])));
         let volume = |name: &str| Consumer { used: Use::Volume, ..pod(name, 5) };
-        let found = Consumers { all: vec![volume("b"), pod("b", 5), volume("c")], ..Consumers::default() };
+        let mounted = Consumers { all: vec![volume("b"), pod("b", 5), volume("c")], ..Consumers::default() };
         let both = BTreeMap::from([("b".to_owned(), true), ("c".to_owned(), false)]);
-        assert_eq!(behind(&found, at(10), at(30)), Some(both));
+        assert_eq!(behind(&mounted, at(10), at(30)), Some(both));
         let said = consumers(&found, None, at(30));
         assert_eq!((said.behind, said.objects.len()), (0, 3));
     }

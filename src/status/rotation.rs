@@ -154,6 +154,10 @@ pub(super) fn next(
         return before.cloned();
     };
     let last = summary.and_then(|summary| summary.token.as_deref());
+    // Another host knows nothing of the tokens of before.
+    if last.is_some_and(|last| last.host != token.host) {
+        return None;
+    }
     let rotation = match before {
         Some(same) if same.new_token.hashed_token == token.hashed_token => same.clone(),
         // The old token is back before anybody had the new one: what outputs held in between is to be replaced.
@@ -188,9 +192,7 @@ pub(super) fn next(
         }
         _ => {
             let last = last.filter(|last| last.hashed_token != token.hashed_token);
-            // Another host knows nothing of the last one.
             match last.filter(|last| last.first_proven_at.is_some()) {
-                Some(last) if last.host != token.host => return None,
                 Some(last) => after(before, last, token.into(), pass.seen),
                 None => return before.cloned(),
             }
@@ -272,9 +274,8 @@ pub(super) fn after(
 ) -> RotationStatus {
     let refused = old.refused.as_ref().filter(|refused| refused.count >= refused.needed);
     let is_gone = refused.is_some_and(|refused| refused.reason == Reason::BadCredentials.as_str());
-    // Its Secret may be gone, so that nothing else tells of it.
-    let ends = old.ends(seen.demand.requirement.expiry.expires_at);
-    let has_ended = ends.is_some_and(|ends| ends <= seen.github_now());
+    // Its Secret may be gone, so that nothing else tells of it. GitHub goes on accepting one whose end a person declared.
+    let has_ended = old.ends(None).is_some_and(|ends| ends <= seen.github_now());
     let ended = is_gone.then_some(Reason::BadCredentials).or(has_ended.then_some(Reason::Expired));
     let old_token_ended = ended.map(|reason| reason.as_str().to_owned());
     let rotation = begun(old.into(), new_token, seen.now);
@@ -355,17 +356,15 @@ fn rounded_up(at: Timestamp) -> Timestamp {
 
 /// Why the old token needs not be revoked, if it stands by and is known to be of no use.
 fn found_ended(old: &RotatedToken, pass: &Pass<'_>) -> Option<String> {
-    let standbys = pass.standbys?;
-    let mut all = standbys.all.iter().map(|(candidate, _)| candidate);
-    let old = all.find(|candidate| candidate.token == Some(old.hashed_token))?;
-    match &old.standing {
-        Standing::Unusable(finding)
-            if [Reason::BadCredentials, Reason::Expired].contains(&finding.reason) =>
-        {
-            Some(finding.reason.as_str().to_owned())
-        }
-        _ => None,
-    }
+    let mut all = pass.standbys?.all.iter();
+    let (old, seen) = all.find(|(candidate, _)| candidate.token == Some(old.hashed_token))?;
+    let Standing::Unusable(finding) = &old.standing else { return None };
+    let is_over = match finding.reason {
+        Reason::BadCredentials => true,
+        Reason::Expired => seen.as_ref().is_some_and(|seen| seen.is_over_at_github()),
+        _ => false,
+    };
+    is_over.then(|| finding.reason.as_str().to_owned())
 }
 
 /// True if the old token was called of no use, and stands by as one that could take over again.

@@ -317,6 +317,14 @@ impl Observation {
         self.ends().is_some_and(|ends| ends <= self.now)
     }
 
+    /// True if GitHub accepts the token no more: it refuses it, which is believed, or the end that it named has passed. An end that a person
+    /// declared ends nothing there.
+    pub fn is_over_at_github(&self) -> bool {
+        let named = self.knowledge.grant.as_ref().map(|(grant, _)| grant.expiry);
+        let has_ended = matches!(named, Some(Expiry::At(at)) if at <= self.github_now());
+        has_ended || self.knowledge.believed_refusal().is_some()
+    }
+
     /// Why nobody may look at the Secrets of the namespace, if that is so.
     pub fn not_granted(&self) -> Option<&Finding> {
         match &self.token {

@@ -164,6 +164,43 @@ fn a_token_that_was_never_proven_between_two_others_hides_neither_of_them() {
 }
 
 #[test]
+fn an_end_that_a_person_declared_ends_no_token_at_github() {
+    let declared =
+        |seen: Observation| seen.with(|seen| seen.demand.requirement.expiry.expires_at = Some(at(T + 90)));
+    let named = |letter, second, end| {
+        let seen = holding(letter, second).accepted(second, Expiry::At(at(T + end))).at(T + 120);
+        declared(seen.finds(&[ours("out", Holds::Wanted)]))
+    };
+    for (name, end, ended) in [("later", DAY, None), ("by then", 100, Some("Expired"))] {
+        let first = status(None, &named("a", T, end));
+        // It is replaced in its Secret, and by one that stands by.
+        let second = told(&first, &holding("b", T + 120).at(T + 120), &[], After::default());
+        assert_eq!(second.old_token_ended.as_deref(), ended, "{name}");
+        assert_eq!(second.revoke_at.is_some(), ended.is_none(), "{name}: {}", second.message);
+        let (old, used) = (named("a", T, end), holding("b", T + 120).at(T + 120));
+        let of = |secret: &str, seen: &Observation| Candidate::new(secret, seen, None);
+        let all = [(of("pat", &old), Some(Box::new(old.clone()))), (of("next", &used), None)];
+        assert_eq!(all[0].0.standing.finding().unwrap().reason, Reason::Expired, "{name}");
+        let standbys = Standbys { all: &all, place: 1, since: Some(at(T + 120)), back_at: None };
+        let second = told_beside(&first, &used, &[], After::default(), Some(standbys));
+        assert_eq!(second.old_token_ended.as_deref(), ended, "{name}");
+    }
+}
+
+#[test]
+fn a_rotation_that_was_not_over_ends_with_the_host() {
+    let first = status(None, &holding("a", T));
+    let second = status(Some(&first), &storing("b", T + 60));
+    assert!(second.rotation.is_some());
+    let elsewhere = |seen: &mut Observation| {
+        seen.host =
+            Verdict::Yes(Host { name: "ghe.acme.example".into(), addresses: Addresses::of_github().into() });
+    };
+    let third = status(Some(&second), &storing("c", T + 120).with(elsewhere));
+    assert_eq!(third.rotation, None);
+}
+
+#[test]
 fn an_old_token_that_is_accepted_again_has_not_ended() {
     let first = status(None, &holding("a", T));
     let refused = status(Some(&first), &holding("a", T + 60).refused(T + 60).refused(T + 120).at(T + 120));
