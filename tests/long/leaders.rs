@@ -219,8 +219,8 @@ const LATE: i64 = 7;
 #[tokio::test]
 async fn a_change_of_the_leader_asks_nothing_before_its_instant_and_writes_nothing() {
     let world = World::audited().await;
-    let flags = [&SHORT[..], &["--questions-per-minute", "60000"]].concat();
-    let mut pair = Pair::start(&world, &flags).await;
+    // With the terms of the default: nobody starts the replica anew that gives a short one up on a busy machine.
+    let mut pair = Pair::start(&world, &["--questions-per-minute", "60000"]).await;
     let names: Vec<String> = (0..30).map(|number| format!("bot-{number}")).collect();
     for name in &names {
         world.secret(name, &world.github.token(NewToken::classic(name, name))).await;
