@@ -95,7 +95,7 @@ impl World {
 
     async fn run(started: &mpsc::Sender<World>) {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let plane = ControlPlane::start(Options::default()).await.unwrap();
+        let plane = ControlPlane::start(Options { audit: true, ..Options::default() }).await.unwrap();
         let client = plane.admin_client().unwrap();
         let definitions = Api::<CustomResourceDefinition>::all(client.clone());
         definitions.create(&PostParams::default(), &api::definition()).await.unwrap();

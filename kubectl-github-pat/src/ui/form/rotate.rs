@@ -98,6 +98,10 @@ pub(in super::super) async fn take(
     let connection = site.connection(&namespace, &name).await?;
     let [secret, in_place, anew] = ["secret", "in_place", "anew"].map(|name| posted.text(name).to_owned());
     let mut wanted = Wanted { secret, in_place, anew };
+    // What may be a token is not sent to the API server, nor shown again.
+    if posted.has_no_token_elsewhere(&site.trial).is_err() {
+        wanted = Wanted::default();
+    }
     let cluster = site.cluster(&namespace);
     let taken = attempt(&site, &cluster, &connection, &wanted, &posted).await;
     let (verdict, problem) = match taken {

@@ -419,6 +419,18 @@ async fn a_token_of_before_2021_is_shown_and_stored_in_no_other_field_where_a_ho
         assert!(answer.text.contains(&said), "{field}: {}", answer.text.replace(&token, "TOKEN"));
         holds_no(&answer.text, &token);
     }
+    let used = place.world.github.token(NewToken::classic("legacy-rotated", "acme-ci"));
+    let made = [("name", "legacy-rotated"), ("namespace", "ui"), ("host", "simulated"), ("token", &*used)];
+    let made = page.post("/connect", &made).await;
+    assert_eq!(made.status, StatusCode::SEE_OTHER, "{}", made.text);
+    for field in ["secret", "anew", "next", "in_place"] {
+        let fields = [("token", ""), (field, &*token)];
+        let answer = page.post("/connections/ui/legacy-rotated/rotate", &fields).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{field}");
+        let said = format!("what looks like a token stands in the field {field}, where it does not belong");
+        assert!(answer.text.contains(&said), "{field}: {}", answer.text.replace(&token, "TOKEN"));
+        holds_no(&answer.text, &token);
+    }
     for path in [
         format!("/?login={token}"),
         format!("/connections/ui/{token}"),
@@ -428,8 +440,12 @@ async fn a_token_of_before_2021_is_shown_and_stored_in_no_other_field_where_a_ho
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text.replace(&token, "TOKEN"));
         holds_no(&answer.text, &token);
     }
+    let asked = place.world.plane.audit_text().unwrap();
+    assert!(asked.contains("/githubpatconnections/legacy-rotated"), "the API server was asked about it");
+    holds_no(&asked, &token);
     assert!(page.get("/page.js").await.text.contains("[0-9a-f]{40}"), "the filter knows it too");
     assert_eq!(place.names("legacy-form").await, [""; 0]);
+    assert_eq!(place.names("legacy-rotated").await, ["legacy-rotated", "legacy-rotated-pat"]);
     // Where no host takes such tokens it may be the name of a commit.
     let page = open(&place).await;
     assert!(!page.get("/page.js").await.text.contains("[0-9a-f]{40}"));
