@@ -14,6 +14,7 @@ use kube::runtime::{WatchStreamExt, watcher::watch_object};
 use crate::{
     cluster::{Cluster, Way, object_name, readable},
     error::Error,
+    rotate::{is_old, marked, token_in_use},
     screen,
     sheet::{Cell, Colour, Sheet},
     summary::{Summary, of_reason},
@@ -115,14 +116,16 @@ impl Wait {
         let holds = |type_: &str| {
             status.condition(type_).is_some_and(|condition| condition.status == ConditionStatus::True)
         };
-        let is_last = || held_back(connection).is_none();
         let is_safe = || {
             status.rotation.as_ref().is_some_and(|rotation| rotation.phase == Phase::SafeToRevoke)
-                && is_last()
+                && !is_another_begun(connection)
         };
         match self.goal.as_str() {
-            SAFE_TO_REVOKE if is_safe() => Seen::Settled,
-            SAFE_TO_REVOKE => Seen::Not,
+            SAFE_TO_REVOKE => match held_back(connection) {
+                Some(next) if next.usable == ConditionStatus::False => Seen::Stalled,
+                None if is_safe() => Seen::Settled,
+                _ => Seen::Not,
+            },
             type_ if holds(type_) => Seen::Reached,
             _ if holds(STALLED) => Seen::Stalled,
             _ => Seen::Not,
@@ -148,11 +151,24 @@ fn reason(connection: &GithubPatConnection, goal: &str) -> (String, String) {
     }
 }
 
-/// The proven token that is preferred to the one in use, and waits for it to have been in use for long enough.
-fn held_back(connection: &GithubPatConnection) -> Option<&CandidateStatus> {
-    let candidates = &connection.status.as_ref()?.candidates;
-    let mut preferred = candidates.iter().take_while(|candidate| !candidate.in_use);
-    preferred.find(|candidate| candidate.usable == ConditionStatus::True)
+/// The candidate that is preferred to the one in use and whose token comes next: a proven one, which waits for the one in use to have been
+/// that for long enough, else one that the last rotation does not know. The old token of a rotation may have died where it is preferred.
+pub(crate) fn held_back(connection: &GithubPatConnection) -> Option<&CandidateStatus> {
+    let status = connection.status.as_ref()?;
+    let preferred = || status.candidates.iter().take_while(|candidate| !candidate.in_use);
+    let is_next = |candidate: &&CandidateStatus| {
+        let hashed = candidate.token.as_ref().map(|token| token.hashed_token);
+        hashed.is_some_and(|hashed| !is_old(connection, hashed) && Some(hashed) != token_in_use(connection))
+    };
+    let proven = preferred().find(|candidate| candidate.usable == ConditionStatus::True);
+    proven.or_else(|| preferred().find(is_next).filter(|_| status.rotation.is_some()))
+}
+
+/// True if the last rotation is not the one that the plugin has begun.
+fn is_another_begun(connection: &GithubPatConnection) -> bool {
+    let rotation = connection.status.as_ref().and_then(|status| status.rotation.as_ref());
+    let last = rotation.map(|rotation| rotation.new_token.hashed_token);
+    marked(connection).is_some_and(|begun| last.is_some_and(|last| last != begun))
 }
 
 /// That this token is proven and not in use yet.
@@ -170,7 +186,14 @@ fn rotation(connection: &GithubPatConnection) -> (String, String) {
     let rotation = connection.status.as_ref().and_then(|status| status.rotation.as_ref());
     match rotation {
         // What there is of a rotation is of the one before.
-        _ if let Some(next) = held_back(connection) => held_down(connection, next),
+        _ if let Some(next) = held_back(connection) => match next.usable {
+            ConditionStatus::True => held_down(connection, next),
+            _ => (next.reason.clone(), next.message.clone().unwrap_or_default()),
+        },
+        Some(_) if is_another_begun(connection) => (
+            format!("{:?}", Phase::Proving),
+            "a rotation to another token was begun, which the operator has not seen yet: rotate goes on with it".to_owned(),
+        ),
         Some(rotation) => (format!("{:?}", rotation.phase), rotation.message.clone()),
         None => {
             let Summary { reason, .. } = Summary::of(connection, Timestamp::now());
@@ -251,3 +274,6 @@ fn refusal(error: &kube::runtime::watcher::Error) -> Option<&kube::Error> {
     };
     matches!(inner, kube::Error::Api(status) if matches!(status.code, 401 | 403 | 404)).then_some(inner)
 }
+
+#[cfg(test)]
+mod tests;

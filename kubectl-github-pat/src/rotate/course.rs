@@ -68,12 +68,12 @@ pub(super) fn in_use(connection: &GithubPatConnection) -> &str {
 }
 
 /// The token that is in use.
-pub(super) fn token_in_use(connection: &GithubPatConnection) -> Option<HashedToken> {
+pub(crate) fn token_in_use(connection: &GithubPatConnection) -> Option<HashedToken> {
     Some(connection.status.as_ref()?.token.as_ref()?.hashed_token)
 }
 
 /// True if the connection was rotated from this token the last time, or came to one that is to be revoked with it.
-pub(super) fn is_old(connection: &GithubPatConnection, hashed: HashedToken) -> bool {
+pub(crate) fn is_old(connection: &GithubPatConnection, hashed: HashedToken) -> bool {
     let rotation = connection.status.as_ref().and_then(|status| status.rotation.as_ref());
     rotation.is_some_and(|rotation| {
         rotation.old_token.hashed_token == hashed

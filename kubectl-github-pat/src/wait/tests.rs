@@ -1,0 +1,120 @@
+//! What is waited for, by what the connection says alone.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+const FIRST: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+const SECOND: &str = "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=";
+const THIRD: &str = "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=";
+
+fn token(hash: &str) -> Value {
+    json!({ "secretName": "pat", "host": "github.com", "kind": "Classic", "hashedToken": hash })
+}
+
+fn candidate(secret: &str, in_use: bool, usable: &str, hash: &str) -> Value {
+    let token = if hash.is_empty() { Value::Null } else { token(hash) };
+    json!({
+        "secretName": secret, "inUse": in_use, "usable": usable, "reason": format!("Is{usable}"),
+        "message": format!("{secret} is {usable}"), "token": token,
+    })
+}
+
+/// A connection after its rotation from the first token to the second, which is in use from the second candidate.
+fn rotated(preferred: &Value, mark: Option<&str>) -> GithubPatConnection {
+    let rotation = json!({
+        "phase": "SafeToRevoke", "startedAt": "2026-03-01T10:00:00Z", "message": "over",
+        "oldToken": token(FIRST), "newToken": token(SECOND),
+    });
+    let annotations = mark.map(|mark| json!({ "githubpat.dev/rotating-to": mark }));
+    serde_json::from_value(json!({
+        "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection",
+        "metadata": { "name": "ci", "generation": 1, "annotations": annotations },
+        "spec": { "secretRef": { "name": "pat" }, "standby": [{ "name": "next" }] },
+        "status": {
+            "observedGeneration": 1, "conditions": [], "token": token(SECOND), "rotation": rotation,
+            "candidates": [preferred, candidate("next", true, "True", SECOND)],
+        },
+    }))
+    .unwrap()
+}
+
+#[test]
+fn the_end_of_a_rotation_is_not_that_of_the_next_one_which_is_not_proven() {
+    let wait = Wait {
+        name: "ci".to_owned(),
+        goal: SAFE_TO_REVOKE.to_owned(),
+        timeout: "1s".parse().unwrap(),
+        way: Way::among(&[]),
+    };
+    let rows = [
+        (
+            "the old token is dead",
+            candidate("pat", false, "False", FIRST),
+            None,
+            "Settled",
+            "SafeToRevoke over",
+        ),
+        (
+            "nobody can tell of the old token",
+            candidate("pat", false, "Unknown", FIRST),
+            None,
+            "Settled",
+            "SafeToRevoke over",
+        ),
+        (
+            "the Secret of the old token is empty",
+            candidate("pat", false, "False", ""),
+            None,
+            "Settled",
+            "SafeToRevoke over",
+        ),
+        (
+            "the mark of this rotation stays",
+            candidate("pat", false, "False", FIRST),
+            Some(SECOND),
+            "Settled",
+            "SafeToRevoke over",
+        ),
+        (
+            "the next token is not judged",
+            candidate("pat", false, "Unknown", THIRD),
+            None,
+            "Not",
+            "IsUnknown pat is Unknown",
+        ),
+        (
+            "the next token is refused",
+            candidate("pat", false, "False", THIRD),
+            None,
+            "Stalled",
+            "IsFalse pat is False",
+        ),
+        (
+            "the next token is proven",
+            candidate("pat", false, "True", THIRD),
+            None,
+            "Not",
+            "IsTrue the token in Secret pat is proven; ",
+        ),
+        (
+            "the next token is not stored",
+            candidate("pat", false, "False", FIRST),
+            Some(THIRD),
+            "Not",
+            "Proving a rotation to another token was begun, ",
+        ),
+    ];
+    for (row, preferred, mark, expected, said) in rows {
+        let connection = rotated(&preferred, mark);
+        let seen = match wait.seen(&connection) {
+            Seen::Reached => "Reached",
+            Seen::Settled => "Settled",
+            Seen::Stalled => "Stalled",
+            Seen::Not => "Not",
+        };
+        assert_eq!(seen, expected, "{row}");
+        let (reason, message) = reason(&connection, SAFE_TO_REVOKE);
+        assert!(format!("{reason} {message}").starts_with(said), "{row}: {reason} {message}");
+    }
+}
