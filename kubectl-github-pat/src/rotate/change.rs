@@ -1,5 +1,7 @@
 //! What a rotation changes in the cluster, and what stands in its way.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use github_pat_operator::{
     api::{GithubPatConnection, SecretKeyRef},
     domain::token::{HashedToken, Token},
@@ -9,7 +11,10 @@ use serde_json::{Value, json};
 
 use super::{
     Rotation,
-    course::{Course, ROTATING_TO, in_use, is_kept, is_old, is_told, marked, standby, token_in_use},
+    course::{
+        Course, GIVEN_UP, ROTATING_TO, given_up, in_use, is_kept, is_old, is_told, marked, standby,
+        token_in_use,
+    },
     progress::seen,
 };
 use crate::{
@@ -182,7 +187,8 @@ impl Rotation<'_> {
                 }
                 false => Some(left.hashed) != token_in_use(connection),
             };
-            let is_given_up = self.wanted.anew && Some(left.hashed) == marked(connection);
+            let is_given_up = self.wanted.anew && Some(left.hashed) == marked(connection)
+                || given_up(connection).contains(&left.hashed);
             is_new && !is_given_up && !is_old(connection, left.hashed)
         };
         let found = match present {
@@ -280,10 +286,16 @@ impl Rotation<'_> {
         let now = self.cluster.connection(&connection.name_any()).await;
         let is_over = marked(connection)
             .is_some_and(|before| now.is_ok_and(|now| matches!(seen(&now, before), Seen::Reached)));
-        let before = connection.annotations().get(ROTATING_TO).filter(|_| !is_over).cloned();
+        let before = |name: &str| connection.annotations().get(name).filter(|_| !is_over).cloned();
         let mut marked = connection.clone();
-        marked.annotations_mut().insert(ROTATING_TO.to_owned(), hashed.to_string());
-        let patch = json!({ "metadata": { "annotations": { ROTATING_TO: before } } });
+        for (name, value) in self.marks(connection, hashed) {
+            match value {
+                Some(value) => marked.annotations_mut().insert(name.to_owned(), value),
+                None => marked.annotations_mut().remove(name),
+            };
+        }
+        let annotations = json!({ ROTATING_TO: before(ROTATING_TO), GIVEN_UP: before(GIVEN_UP) });
+        let patch = json!({ "metadata": { "annotations": annotations } });
         match self.cluster.change(&marked, &patch, Effect::Written).await {
             Ok(()) => error,
             Err(undone) => error.after(&format!("the annotation {ROTATING_TO} stays, since: {undone}")),
@@ -316,6 +328,20 @@ impl Rotation<'_> {
         !self.wanted.in_place && connection.spec.secret_ref.name != reference.name
     }
 
+    /// The annotations of a rotation to this token: the token, and those that are given up for it, so that a run that is cut off before it
+    /// has stored the token does not go back to one of them.
+    fn marks(
+        &self,
+        connection: &GithubPatConnection,
+        hashed: HashedToken,
+    ) -> [(&'static str, Option<String>); 2] {
+        let given_up =
+            given_up(connection).into_iter().chain(marked(connection).filter(|_| self.wanted.anew));
+        let given_up = given_up.filter(|given_up| *given_up != hashed).map(|given_up| given_up.to_string());
+        let given_up = given_up.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ");
+        [(ROTATING_TO, Some(hashed.to_string())), (GIVEN_UP, Some(given_up).filter(|all| !all.is_empty()))]
+    }
+
     /// What of the connection is to be changed so that the token in this Secret is preferred.
     fn patch(
         &self,
@@ -323,8 +349,9 @@ impl Rotation<'_> {
         reference: &SecretKeyRef,
         hashed: Option<HashedToken>,
     ) -> Value {
-        let annotations = hashed.map(|hashed| json!({ ROTATING_TO: hashed }));
-        let metadata = json!({ "annotations": annotations.unwrap_or_else(|| json!({})) });
+        let annotations = hashed.into_iter().flat_map(|hashed| self.marks(connection, hashed));
+        let annotations: BTreeMap<_, _> = annotations.collect();
+        let metadata = json!({ "annotations": annotations });
         if !self.changes_spec(connection, reference) {
             return json!({ "metadata": metadata });
         }
@@ -339,7 +366,7 @@ fn is_put_back(connection: &GithubPatConnection, reference: &SecretKeyRef, store
     reference.name == in_use(connection) && matches!(stored, Effect::Created { .. })
 }
 
-/// Takes away the mark of the rotation to this token.
+/// Takes away the marks of the rotation to this token.
 ///
 /// # Errors
 ///
@@ -353,6 +380,6 @@ pub(super) async fn forget(
     if marked(connection) != Some(hashed) {
         return Ok(());
     }
-    let cleared = json!({ "metadata": { "annotations": { ROTATING_TO: null } } });
+    let cleared = json!({ "metadata": { "annotations": { ROTATING_TO: null, GIVEN_UP: null } } });
     cluster.change(connection, &cleared, Effect::Written).await
 }

@@ -10,6 +10,8 @@ use crate::{cluster::fitting, left::is_end};
 
 /// The annotation that names the token to which a connection is rotated, by its hash, until the old one is safe to revoke.
 pub(super) const ROTATING_TO: &str = "githubpat.dev/rotating-to";
+/// The annotation that names the tokens that were given up for the one to which a connection is rotated, by their hashes, until then.
+pub(super) const GIVEN_UP: &str = "githubpat.dev/given-up";
 
 /// What is to be done next.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,12 +101,13 @@ pub(super) fn missing(connection: &GithubPatConnection, secret: &str) -> Option<
     of_candidate.or_else(of_the_only_one).filter(|(reason, _)| reason == Reason::SecretNotFound.as_str())
 }
 
-/// The token in this Secret, if it is usable and none of those that the last rotation replaced.
+/// The token in this Secret, if it is usable and none of those that the last rotation replaced or that were given up.
 fn next_token(connection: &GithubPatConnection, secret: &str) -> Option<HashedToken> {
     let candidate = candidate(connection, secret)?;
     let hashed = candidate.token.as_ref()?.hashed_token;
     let is_next = candidate.usable == ConditionStatus::True
         && !is_old(connection, hashed)
+        && !given_up(connection).contains(&hashed)
         && Some(hashed) != token_in_use(connection);
     is_next.then_some(hashed)
 }
@@ -132,6 +135,12 @@ pub(super) fn is_kept(connection: &GithubPatConnection, secret: &str, hashed: Ha
 /// The token to which a rotation was begun.
 pub(crate) fn marked(connection: &GithubPatConnection) -> Option<HashedToken> {
     connection.annotations().get(ROTATING_TO)?.clone().try_into().ok()
+}
+
+/// The tokens that were given up for the one to which a rotation was begun.
+pub(super) fn given_up(connection: &GithubPatConnection) -> Vec<HashedToken> {
+    let hashes = connection.annotations().get(GIVEN_UP).map(String::as_str).unwrap_or_default();
+    hashes.split_whitespace().filter_map(|hash| hash.to_owned().try_into().ok()).collect()
 }
 
 /// True unless the status knows all tokens of the present spec, and this is none of them: somebody has replaced it.
@@ -292,5 +301,17 @@ mod tests {
             Course::Prefer(reference("next", "token"), hashed(NEW)),
             "no rotation was begun"
         );
+    }
+
+    #[test]
+    fn a_token_that_was_given_up_is_not_the_next_one() {
+        let status = json!({
+            "observedGeneration": 1, "conditions": [], "token": token(OLD),
+            "candidates": [candidate("pat", true, "True", OLD), candidate("next", false, "True", NEW)],
+        });
+        let mut cut = connection(&["next"], Some("n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="), status);
+        cut.annotations_mut().insert(GIVEN_UP.to_owned(), NEW.to_owned());
+        let expected = SecretKeyRef { name: "next".to_owned(), key: "token".to_owned() };
+        assert_eq!(course(&cut, Wanted::default()), Course::Store(expected));
     }
 }

@@ -17,6 +17,7 @@ use crate::{
 };
 
 pub(crate) const MARKER: &str = "githubpat.dev/rotating-to";
+pub(crate) const GIVEN_UP: &str = "githubpat.dev/given-up";
 
 impl Place {
     /// A connection by the plugin with an output and without a hold-down, and its token.
@@ -90,6 +91,7 @@ impl Place {
         assert_eq!((rotation.new_token.hashed_token, rotation.phase), (hashed, Phase::SafeToRevoke));
         assert_eq!(self.value(&format!("{name}-git"), "password").await.as_deref(), Some(token));
         assert_eq!(seen.annotations().get(MARKER), None, "nothing is left of the run");
+        assert_eq!(seen.annotations().get(GIVEN_UP), None, "nothing is left of the run");
     }
 }
 

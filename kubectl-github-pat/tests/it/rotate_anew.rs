@@ -20,7 +20,7 @@ fn hash(token: &str) -> String {
 
 impl Place {
     /// A connection whose second rotation, to this token, was begun and waits for the hold-down.
-    async fn begun(&self, name: &str, next: &str) {
+    pub(crate) async fn begun(&self, name: &str, next: &str) {
         self.connected(name).await;
         let ended = self.rotate(name, &[], &self.next(name)).await;
         assert_eq!(ended.code, 0, "{ended:?}");
@@ -31,7 +31,7 @@ impl Place {
     }
 
     /// Returns once the operator says so of the token that the connection prefers.
-    async fn until_judged(&self, name: &str, usable: ConditionStatus) {
+    pub(crate) async fn until_judged(&self, name: &str, usable: ConditionStatus) {
         let secret = format!("{name}-pat");
         let is_so = move |seen: Option<&GithubPatConnection>| {
             let status = seen.filter(|seen| seen.is_judged()).and_then(|seen| seen.status.as_ref());
@@ -43,7 +43,7 @@ impl Place {
     }
 
     /// The rotation goes to this token now, and to its end once there is no hold-down.
-    async fn goes_to(&self, name: &str, next: &str) {
+    pub(crate) async fn goes_to(&self, name: &str, next: &str) {
         assert_eq!(self.value(&format!("{name}-pat"), "token").await.as_deref(), Some(next), "{name}");
         assert_eq!(self.seen(name).await.annotations().get(MARKER), Some(&hash(next)), "{name}");
         self.change(name, json!({ "spec": { "holdDown": "0s" } })).await;

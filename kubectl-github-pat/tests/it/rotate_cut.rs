@@ -17,7 +17,7 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::{
-    rotate::MARKER,
+    rotate::{GIVEN_UP, MARKER},
     terminal::Person,
     wire::{LATE, Wire, wire},
     world::{Place, SOON, UNWATCHED, World, from},
@@ -258,6 +258,36 @@ async fn a_write_whose_answer_is_lost_is_gone_on_with() {
         assert_eq!(ended.code, 0, "{name}: {ended:?}");
         place.is_over(name, &next).await;
     }
+}
+
+#[tokio::test]
+async fn a_token_that_was_given_up_is_not_gone_back_to_where_the_run_was_cut_before_it_stored_another() {
+    let place = World::place("rotate");
+    let (kubeconfig, hold) = wire(&place).await;
+    let leaked = place.next("cut-anew");
+    place.begun("cut-anew", &leaked).await;
+    let next = place.next("cut-anew");
+    let mut person = Person::at(&place, &kubeconfig, &["rotate", "cut-anew", "--anew"]);
+    person.reads("Paste the token").await;
+    hold.send(Wire::Late(3 * LATE)).unwrap();
+    person.types(&format!("{next}\n")).await;
+    let mark = hashed(&next).to_string();
+    let is_so = move |seen: Option<&GithubPatConnection>| {
+        seen.is_some_and(|seen| seen.annotations().get(MARKER) == Some(&mark))
+    };
+    let marked = await_condition(place.connections(), "cut-anew", is_so);
+    tokio::time::timeout(SOON, marked).await.unwrap().unwrap();
+    hold.send(Wire::Cut).unwrap();
+    assert_eq!(person.ends().await, 2, "{}", person.seen);
+    assert_eq!(place.value("cut-anew-pat", "token").await.as_ref(), Some(&leaked));
+    let ended = place.rotate("cut-anew", &[], "").await;
+    assert!(ended.code == 1 && ended.err.contains("TokenEmpty"), "another one is asked for: {ended:?}");
+    assert!(!ended.err.contains("going on with"), "{ended:?}");
+    let seen = place.seen("cut-anew").await;
+    assert_eq!(seen.annotations().get(GIVEN_UP), Some(&hashed(&leaked).to_string()));
+    let ended = place.rotate("cut-anew", &["--timeout", "1s"], &next).await;
+    assert_eq!(ended.code, 2, "{ended:?}");
+    place.goes_to("cut-anew", &next).await;
 }
 
 #[tokio::test]
