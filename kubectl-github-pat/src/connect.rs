@@ -370,11 +370,11 @@ impl Plan {
             let is_it =
                 status.and_then(|status| status.token.as_ref()).is_some_and(|it| it.hashed_token == hashed);
             let is_stalled = status.is_some_and(|status| status.condition(STALLED).is_some());
-            match connection.usability() {
+            Ok(match connection.usability() {
                 Usability::Usable if is_it => Seen::Reached,
                 Usability::NotUsable if is_it && is_stalled => Seen::Stalled,
                 _ => Seen::Not,
-            }
+            })
         };
         let ended = follow(cluster, &self.name, limit, told, seen).await?;
         let connection = cluster.connection(&self.name).await?;

@@ -30,7 +30,7 @@ use crate::{
     rights::may_follow,
     screen, status,
     trial::{Source, Trial},
-    wait::{Ended, follow},
+    wait::{Ended, Seen, follow},
 };
 
 /// How long a rotation is followed that nobody waits for.
@@ -104,11 +104,17 @@ pub(crate) async fn run(rotate: Rotate) -> Result<ExitCode, Error> {
             hashed
         }
         Course::Prefer(reference, hashed) => {
-            screen::say(&format!(
-                "a usable token stands by in Secret {}: it is the next one",
-                reference.name
-            ));
+            let secret = &reference.name;
+            let is_begun = marked(&connection) == Some(hashed);
+            if !is_begun {
+                screen::say(&format!("a usable token stands by in Secret {secret}: it is the next one"));
+            }
             rotation.prefer(&connection, &reference, hashed).await?;
+            if is_begun {
+                screen::say(&format!(
+                    "going on with the rotation of {name} that was begun: Secret {secret} is preferred once more"
+                ));
+            }
             hashed
         }
         Course::Store(reference) => rotation.store(&connection, &reference, handed).await?,
@@ -154,7 +160,7 @@ impl Rotation<'_> {
             return Ok(());
         }
         let (why, otherwise) = match course {
-            Course::Prefer(reference, _) => {
+            Course::Prefer(reference, next) if marked(connection) != Some(*next) => {
                 (format!("a usable one stands by in Secret {}", reference.name), String::new())
             }
             _ => {
@@ -193,7 +199,15 @@ impl Rotation<'_> {
             "waiting until the old token is safe to revoke; Ctrl-C ends that, and {again} goes on with it"
         ));
         let told = |connection: &GithubPatConnection| told(connection, hashed);
-        let ended = follow(self.cluster, name, limit, told, |connection| seen(connection, hashed)).await?;
+        let seen = |connection: &GithubPatConnection| match (seen(connection, hashed), marked(connection)) {
+            (Seen::Reached, _) => Ok(Seen::Reached),
+            (_, Some(begun)) if begun != hashed => Err(Error::Refused(format!(
+                "another rotation of connection {name} was begun meanwhile, so this one is followed no more: {} shows how far it is",
+                self.cluster.command(&format!("status {name}"))
+            ))),
+            (seen, _) => Ok(seen),
+        };
+        let ended = follow(self.cluster, name, limit, told, seen).await?;
         match ended {
             Ended::Reached => {
                 let connection = self.cluster.connection(name).await?;
@@ -230,7 +244,12 @@ impl Rotation<'_> {
 /// If the connection is gone, or cannot be watched or changed.
 pub(crate) async fn see_through(cluster: &Cluster, name: &str, hashed: HashedToken) -> Result<(), Error> {
     let told = |connection: &GithubPatConnection| told(connection, hashed);
-    let ended = follow(cluster, name, LONGEST, told, |connection| seen(connection, hashed)).await?;
+    let seen = |connection: &GithubPatConnection| {
+        // Another rotation takes the place of this one, and has its own mark.
+        let is_left = marked(connection).is_some_and(|begun| begun != hashed);
+        Ok(if is_left { Seen::Reached } else { seen(connection, hashed) })
+    };
+    let ended = follow(cluster, name, LONGEST, told, seen).await?;
     if matches!(ended, Ended::Reached) {
         forget(cluster, &cluster.connection(name).await?, hashed).await?;
     }

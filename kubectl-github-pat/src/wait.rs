@@ -84,7 +84,7 @@ pub(crate) async fn run(wait: Wait) -> Result<ExitCode, Error> {
     let name = &wait.name;
     let told = |connection: &GithubPatConnection| reason(connection, &wait.goal);
     let limit = wait.timeout.get().unsigned_abs();
-    match follow(&cluster, name, limit, told, |connection| wait.seen(connection)).await? {
+    match follow(&cluster, name, limit, told, |connection| Ok(wait.seen(connection))).await? {
         Ended::Reached => {
             screen::print(&format!("connection {name}: {}", wait.goal))?;
             Ok(ExitCode::SUCCESS)
@@ -206,13 +206,13 @@ fn rotation(connection: &GithubPatConnection) -> (String, String) {
 ///
 /// # Errors
 ///
-/// If the connection is gone, or cannot be watched.
+/// If the connection is gone, or cannot be watched, or what `seen` does not let happen.
 pub(crate) async fn follow(
     cluster: &Cluster,
     name: &str,
     limit: Duration,
     told: impl Fn(&GithubPatConnection) -> (String, String),
-    seen: impl Fn(&GithubPatConnection) -> Seen,
+    seen: impl Fn(&GithubPatConnection) -> Result<Seen, Error>,
 ) -> Result<Ended, Error> {
     let watched = async {
         let mut events = pin!(watch_object(cluster.connections(), name).default_backoff());
@@ -242,7 +242,7 @@ pub(crate) async fn follow(
                 tell(&now);
                 last = Some(now);
             }
-            stands = match seen(&connection) {
+            stands = match seen(&connection)? {
                 Seen::Reached => return Ok(Ended::Reached),
                 Seen::Settled => Some(Ended::Reached),
                 Seen::Stalled => Some(Ended::Stalled),

@@ -39,7 +39,10 @@ pub(crate) struct Wanted<'a> {
 pub(super) fn course(connection: &GithubPatConnection, Wanted { secret, anew, .. }: Wanted<'_>) -> Course {
     let begun = marked(connection);
     if let Some(hashed) = begun.filter(|hashed| !anew && is_known(connection, *hashed)) {
-        return Course::Follow(hashed);
+        return match put_back(connection, hashed) {
+            Some(reference) => Course::Prefer(reference, hashed),
+            None => Course::Follow(hashed),
+        };
     }
     let spec = &connection.spec;
     let keyed = |name: &str| spec.candidates().find(|candidate| candidate.name == name).cloned();
@@ -59,6 +62,17 @@ pub(super) fn course(connection: &GithubPatConnection, Wanted { secret, anew, ..
             Course::Store(first.unwrap_or_else(|| new(next_name(&spec.secret_ref.name))))
         }
     }
+}
+
+/// The Secret with the proven token to which a rotation was begun, if the one in use stands before it: somebody has put the spec back.
+fn put_back(connection: &GithubPatConnection, begun: HashedToken) -> Option<SecretKeyRef> {
+    let behind = connection.spec.candidates().skip_while(|candidate| candidate.name != in_use(connection));
+    let mut behind = behind.skip(1).filter(|_| token_in_use(connection) != Some(begun));
+    let is_proven = |it: &CandidateStatus| {
+        let hashed = it.token.as_ref().map(|token| token.hashed_token);
+        it.usable == ConditionStatus::True && hashed == Some(begun)
+    };
+    behind.find(|reference| candidate(connection, &reference.name).is_some_and(is_proven)).cloned()
 }
 
 /// The Secret whose token is in use.
@@ -313,5 +327,27 @@ mod tests {
         cut.annotations_mut().insert(GIVEN_UP.to_owned(), NEW.to_owned());
         let expected = SecretKeyRef { name: "next".to_owned(), key: "token".to_owned() };
         assert_eq!(course(&cut, Wanted::default()), Course::Store(expected));
+    }
+
+    #[test]
+    fn a_token_to_which_a_rotation_was_begun_is_preferred_once_more_where_it_stands_behind_the_one_in_use() {
+        let status = |used: usize, usable: &str, hash: &str| {
+            let candidates =
+                [candidate("pat", used == 0, usable, OLD), candidate("next", used == 1, usable, NEW)];
+            json!({ "observedGeneration": 1, "conditions": [], "token": token(hash), "candidates": candidates })
+        };
+        let next = SecretKeyRef { name: "next".to_owned(), key: "token".to_owned() };
+        let (new, old) = (hashed(NEW), hashed(OLD));
+        let rows = [
+            ("it stands behind", Some(NEW), status(0, "True", OLD), Course::Prefer(next, new)),
+            ("it stands behind and is not proven", Some(NEW), status(0, "Unknown", OLD), Course::Follow(new)),
+            ("it stands behind and is of no use", Some(NEW), status(0, "False", OLD), Course::Follow(new)),
+            ("it is in use", Some(NEW), status(1, "True", NEW), Course::Follow(new)),
+            ("it stands in front", Some(OLD), status(1, "True", NEW), Course::Follow(old)),
+            ("the one in use is the same", Some(NEW), status(0, "True", NEW), Course::Follow(new)),
+        ];
+        for (row, mark, status, expected) in rows {
+            assert_eq!(course(&connection(&["next"], mark, status), Wanted::default()), expected, "{row}");
+        }
     }
 }

@@ -1,17 +1,17 @@
 //! How far a rotation is, as it is told, and what is left to do at its end.
 
 use github_pat_operator::{
-    api::{ConditionStatus, GithubPatConnection, Phase, RotationStatus, STALLED, Usability},
+    api::{CandidateStatus, ConditionStatus, GithubPatConnection, Phase, RotationStatus, STALLED, Usability},
     domain::token::HashedToken,
 };
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::course::missing;
+use super::course::{in_use, missing};
 use crate::{
     sheet::{Cell, Colour, Sheet},
     summary::Summary,
-    wait::{Seen, held_down},
+    wait::{Seen, held_back, held_down},
 };
 
 /// How far the rotation to this token is.
@@ -28,13 +28,30 @@ pub(super) fn told(connection: &GithubPatConnection, hashed: HashedToken) -> (St
     let is_it = |token: &github_pat_operator::api::TokenStatus| token.hashed_token == hashed;
     let mut next = candidates.filter(|candidate| candidate.token.as_deref().is_some_and(is_it));
     match next.next() {
-        Some(next) if next.usable == ConditionStatus::True => held_down(connection, next),
+        Some(next) if next.usable == ConditionStatus::True => {
+            let is_preferred = held_back(connection).is_some_and(|held| held.secret_name == next.secret_name);
+            match is_preferred || !connection.is_judged() {
+                true => held_down(connection, next),
+                false => put_behind(connection, next),
+            }
+        }
         Some(next) => (next.reason.clone(), next.message.clone().unwrap_or_default()),
         None => {
             let summary = Summary::of(connection, Timestamp::now());
             (summary.reason, summary.message)
         }
     }
+}
+
+/// That this token is proven and does not come into use.
+fn put_behind(connection: &GithubPatConnection, next: &CandidateStatus) -> (String, String) {
+    let message = format!(
+        "the token in Secret {} is proven, and Secret {} is preferred to it, since somebody has changed spec.secretRef: rotate prefers it \
+         once more",
+        next.secret_name,
+        in_use(connection)
+    );
+    (next.reason.clone(), message)
 }
 
 /// Whether the rotation to this token is over. One from a token that was never proven has no phases.

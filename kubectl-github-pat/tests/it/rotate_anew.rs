@@ -5,7 +5,11 @@ use github_pat_operator::{
     domain::token::Token,
 };
 use github_simulator::NewToken;
-use kube::{ResourceExt, api::DeleteParams, runtime::wait::await_condition};
+use kube::{
+    ResourceExt,
+    api::{DeleteParams, Patch, PatchParams},
+    runtime::wait::await_condition,
+};
 use serde_json::json;
 
 use crate::{
@@ -152,4 +156,46 @@ async fn a_token_in_use_whose_secret_was_deleted_is_put_back() {
     assert_eq!(place.value("put-back-pat", "token").await.as_ref(), Some(&token));
     place.until("put-back", "Ready").await;
     assert_eq!(place.seen("put-back").await.annotations().get(MARKER), None);
+}
+
+#[tokio::test]
+async fn a_spec_that_somebody_has_put_back_prefers_the_next_token_once_more() {
+    let place = World::place("rotate");
+    let admin = place.world.plane.admin_kubeconfig();
+    let next = place.next("undone");
+    place.begun("undone", &next).await;
+    let mut person = Person::at(&place, admin, &["rotate", "undone"]);
+    person.reads("the token in Secret undone-pat is proven; it comes into use once").await;
+    let put_back =
+        json!({ "secretRef": { "name": "undone-pat-next" }, "standby": [{ "name": "undone-pat" }] });
+    let params = PatchParams { field_manager: Some("kubectl-edit".to_owned()), ..PatchParams::default() };
+    let put_back = Patch::Merge(json!({ "spec": put_back }));
+    place.connections().patch("undone", &params, &put_back).await.unwrap();
+    person
+        .reads("the token in Secret undone-pat is proven, and Secret undone-pat-next is preferred to it")
+        .await;
+    drop(person);
+    let ended = place.rotate("undone", &["--timeout", "1s"], "").await;
+    assert_eq!(ended.code, 2, "{ended:?}");
+    let said =
+        "going on with the rotation of undone that was begun: Secret undone-pat is preferred once more";
+    assert!(ended.err.contains(said), "{ended:?}");
+    assert_eq!(place.seen("undone").await.spec.secret_ref.name, "undone-pat");
+    place.goes_to("undone", &next).await;
+}
+
+#[tokio::test]
+async fn whoever_follows_a_rotation_is_told_that_another_one_was_begun_in_its_place() {
+    let place = World::place("rotate");
+    let admin = place.world.plane.admin_kubeconfig();
+    place.begun("outrun", &place.next("outrun")).await;
+    let mut person = Person::at(&place, admin, &["rotate", "outrun"]);
+    person.reads("it comes into use once").await;
+    let other = place.next("outrun");
+    let ended = place.rotate("outrun", &["--anew", "--timeout", "1s"], &other).await;
+    assert_eq!(ended.code, 2, "{ended:?}");
+    let said = "another rotation of connection outrun was begun meanwhile";
+    person.reads(said).await;
+    assert_eq!(person.ends().await, 2, "{}", person.seen);
+    place.goes_to("outrun", &other).await;
 }
