@@ -67,23 +67,34 @@ pub(super) async fn lacking_to_rotate(
     connection: &GithubPatConnection,
 ) -> Option<String> {
     let intent = Intent::of(course, connection);
-    let lacks = lacking(cluster, intent).await?;
+    let secret = match course {
+        Course::Store(reference) => Some(reference.name.as_str()),
+        Course::Follow(_) | Course::Prefer(..) => None,
+    };
+    let named = (connection.metadata.name.as_deref(), secret);
+    let lacks = lacking(cluster, intent, named).await?;
     // What the operator takes for no token stands in a Secret all the same.
     if let Course::Store(reference) = course
         && intent == Intent::StoreOrMake
         && cluster.has_secret(reference).await
     {
-        return lacking(cluster, Intent::Store).await;
+        return lacking(cluster, Intent::Store, named).await;
     }
     Some(lacks)
 }
 
-/// What the user may not do in the namespace of the cluster that it needs, as a sentence.
-pub(super) async fn lacking(cluster: &Cluster, intent: Intent) -> Option<String> {
+/// What the user may not do in the namespace of the cluster that it needs, as a sentence. A right may be one to an object of a name alone, so
+/// the connection and the Secret are named where they are known.
+pub(super) async fn lacking(
+    cluster: &Cluster,
+    intent: Intent,
+    (connection, secret): (Option<&str>, Option<&str>),
+) -> Option<String> {
     let namespace = &cluster.namespace;
     for need in intent.needs() {
+        let name = if need.1 == SECRETS { secret } else { connection };
         // Where the API server does not tell, it is asked again before anything is written.
-        if may(cluster, (Some(namespace), None), *need).await == Some(false) {
+        if may(cluster, (Some(namespace), name), *need).await == Some(false) {
             let (verb, (resource, _)) = need;
             return Some(format!(
                 "You may not {verb} {resource} in namespace {namespace}, so you can look and not write: {} shows what you may.",

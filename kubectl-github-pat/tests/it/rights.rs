@@ -46,9 +46,12 @@ pub(crate) async fn until_allowed(place: &Place, user: &str, namespace: Option<&
         for (resource, verb) in
             resources.iter().flat_map(|resource| verbs.iter().map(move |verb| (resource, verb)))
         {
+            let name = rule.pointer("/resourceNames/0");
             let review: SubjectAccessReview = from(json!({ "metadata": {}, "spec": {
                 "user": user,
-                "resourceAttributes": { "namespace": namespace, "group": groups[0], "resource": resource, "verb": verb },
+                "resourceAttributes": {
+                    "namespace": namespace, "group": groups[0], "resource": resource, "name": name, "verb": verb,
+                },
             } }));
             let deadline = tokio::time::Instant::now() + SOON;
             while !reviews.create(&PostParams::default(), &review).await.unwrap().status.unwrap().allowed {

@@ -94,7 +94,7 @@ pub(in super::super) async fn show(
     let namespace = Some(wanted.namespace).filter(|name| object_name(name).is_ok());
     let mut form = Form::new(&site, |_| "");
     form.namespace = namespace.unwrap_or_else(|| site.cluster.namespace.clone());
-    form.lacking = lacking(&site.cluster(&form.namespace), Intent::Connect).await;
+    form.lacking = lacking(&site.cluster(&form.namespace), Intent::Connect, (None, None)).await;
     Html(StatusCode::OK, form).into_response()
 }
 

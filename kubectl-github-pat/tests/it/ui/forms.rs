@@ -451,3 +451,34 @@ async fn a_token_of_before_2021_is_shown_and_stored_in_no_other_field_where_a_ho
     assert!(!page.get("/page.js").await.text.contains("[0-9a-f]{40}"));
     assert_eq!(page.get(&format!("/?name={token}")).await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn whoever_may_write_one_connection_and_its_secrets_alone_is_not_told_that_they_may_not() {
+    let place = World::place("ui");
+    let used = place.world.github.token(NewToken::classic("one-used", "acme-ci"));
+    place.secret("one-pat", &used).await;
+    let connection = json!({ "host": "simulated", "secretRef": { "name": "one-pat" } });
+    let connection = json!({
+        "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection", "metadata": { "name": "one" }, "spec": connection,
+    });
+    let params = PatchParams::apply("kubectl-create");
+    place.connections().patch("one", &params, &Patch::Apply(connection)).await.unwrap();
+    place.until("one", "Ready").await;
+    let rule = |group: &str, resource: &str, verbs: &[&str]| json!({ "apiGroups": [group], "resources": [resource], "verbs": verbs });
+    let looks = rule("githubpat.dev", "githubpatconnections", &["get", "list", "watch"]);
+    let mut changes = rule("githubpat.dev", "githubpatconnections", &["patch"]);
+    changes["resourceNames"] = json!(["one"]);
+    let mut stores = rule("", "secrets", &["patch", "create"]);
+    stores["resourceNames"] = json!(["one-pat-next"]);
+    place.allow("ui-one", json!([looks, changes, stores])).await;
+    let page = Page::open(&place, &place.world.plane.user("ui-one", None).unwrap(), &["-n", "ui"]).await;
+    for path in ["/connections/ui/one", "/connections/ui/one/rotate"] {
+        let text = page.get(path).await.text;
+        assert!(!text.to_lowercase().contains("you may not"), "{path}: {text}");
+    }
+    let text = page.get("/connections/ui/one/rotate?secret=one-pat-other").await.text;
+    assert!(text.contains("You may not patch secrets in namespace ui"), "{text}");
+    place.connection("another", json!({})).await;
+    let text = page.get("/connections/ui/another").await.text;
+    assert!(text.contains("You may not patch githubpatconnections in namespace ui"), "{text}");
+}
