@@ -123,24 +123,49 @@ pub(crate) async fn run(rotate: Rotate) -> Result<ExitCode, Error> {
 }
 
 impl Rotation<'_> {
-    /// The command by which a person goes on with the rotation of this connection.
+    /// The command by which a person goes on with the rotation of this connection, which was begun.
+    fn going_on(&self, name: &str) -> String {
+        self.command(name, self.wanted.secret, (self.wanted.in_place, false, false))
+    }
+
+    /// The same command once more.
     pub(crate) fn again(&self, name: &str) -> String {
-        self.once_more(name, "")
+        let Wanted { secret, in_place, anew } = self.wanted;
+        self.command(name, secret, (in_place, anew, self.force))
     }
 
     /// The command by which a person has another token take the place of the one to which a rotation was begun.
     fn anew(&self, name: &str) -> String {
-        self.once_more(name, " --anew")
+        let Wanted { secret, in_place, .. } = self.wanted;
+        self.command(name, secret, (in_place, true, self.force))
     }
 
-    /// The command by which a person rotates this connection, with this flag too.
-    pub(super) fn once_more(&self, name: &str, flag: &str) -> String {
-        let there = match self.wanted.secret {
-            _ if self.wanted.in_place => " --in-place".to_owned(),
+    /// The same command, which writes also where a tool has written.
+    fn forced(&self, name: &str) -> String {
+        let Wanted { secret, in_place, anew } = self.wanted;
+        self.command(name, secret, (in_place, anew, true))
+    }
+
+    /// The same command, which stores the next token in this Secret; over the one in use if none is named.
+    fn there(&self, name: &str, secret: Option<&str>) -> String {
+        self.command(name, secret, (secret.is_none(), self.wanted.anew, self.force))
+    }
+
+    fn command(
+        &self,
+        name: &str,
+        secret: Option<&str>,
+        (in_place, anew, force): (bool, bool, bool),
+    ) -> String {
+        let there = match secret {
+            _ if in_place => " --in-place".to_owned(),
             Some(secret) => format!(" --secret {secret}"),
             None => String::new(),
         };
-        self.cluster.command(&format!("rotate {name}{there}{flag}{}", self.trial.flag()))
+        let flags = [(anew, " --anew"), (force, " --force")];
+        let flags: String =
+            flags.into_iter().filter(|(is_given, _)| *is_given).map(|(_, flag)| flag).collect();
+        self.cluster.command(&format!("rotate {name}{there}{flags}{}", self.trial.flag()))
     }
 
     /// Finds out whether the token that is handed over is the one that comes next, so that it is not dropped for another one.
@@ -194,7 +219,7 @@ impl Rotation<'_> {
 
     /// Follows the rotation to this token, and shows what is left to do with the old one.
     async fn follow(&self, name: &str, hashed: HashedToken, limit: Duration) -> Result<ExitCode, Error> {
-        let again = self.again(name);
+        let again = self.going_on(name);
         screen::say(&format!(
             "waiting until the old token is safe to revoke; Ctrl-C ends that, and {again} goes on with it"
         ));
@@ -285,7 +310,34 @@ mod tests {
             let elsewhere = "by --secret";
             let rotation =
                 Rotation { cluster: &cluster, trial, form: &form, wanted, elsewhere, force: false };
-            assert_eq!(rotation.again("ci"), format!("kubectl github-pat rotate ci{expected} -n team-b"));
+            assert_eq!(rotation.going_on("ci"), format!("kubectl github-pat rotate ci{expected} -n team-b"));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_command_of_an_error_has_all_flags_of_the_one_that_failed() {
+        let nobody = tower::service_fn(async |_: axum::http::Request<kube::client::Body>| {
+            Ok::<_, std::convert::Infallible>(axum::http::Response::new(axum::body::Body::empty()))
+        });
+        let cluster = Cluster::behind(Client::new(nobody, "team-a"));
+        let (trial, form, elsewhere) = (Trial::new(None, None).unwrap(), Form::default(), "by --secret");
+        for (secret, in_place, anew, force, given) in [
+            (None, false, false, false, ""),
+            (None, true, true, false, " --in-place --anew"),
+            (Some("other"), false, false, true, " --secret other --force"),
+            (Some("other"), false, true, true, " --secret other --anew --force"),
+        ] {
+            let wanted = Wanted { secret, in_place, anew };
+            let rotation =
+                Rotation { cluster: &cluster, trial: &trial, form: &form, wanted, elsewhere, force };
+            let command = |flags: &str| format!("kubectl github-pat rotate ci{flags}");
+            assert_eq!(rotation.again("ci"), command(given));
+            let forced = if force { given.to_owned() } else { format!("{given} --force") };
+            assert_eq!(rotation.forced("ci"), command(&forced));
+            let beside = given.strip_prefix(" --in-place").unwrap_or(given);
+            let beside = beside.strip_prefix(" --secret other").unwrap_or(beside);
+            assert_eq!(rotation.there("ci", None), command(&format!(" --in-place{beside}")));
+            assert_eq!(rotation.there("ci", Some("NAME")), command(&format!(" --secret NAME{beside}")));
         }
     }
 }

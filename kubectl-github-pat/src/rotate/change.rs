@@ -129,10 +129,9 @@ impl Rotation<'_> {
         let (name, secret) = (connection.name_any(), in_use(connection));
         Ok(Error::Usage(match self.cluster.secret(secret).await? {
             Present::Absent => {
-                let command = format!("rotate {name} --in-place{}", self.trial.flag());
                 format!(
                     "this token is the one in use of {name}, and its Secret {secret} was deleted: {} puts it back",
-                    self.cluster.command(&command)
+                    self.there(&name, None)
                 )
             }
             Present::There(_) | Present::Hidden => format!(
@@ -168,7 +167,7 @@ impl Rotation<'_> {
                 "Secret {name} is written by {tool}, which would put back what was there: store the token there, name another Secret {}, or \
                  {} writes it all the same",
                 self.elsewhere,
-                self.once_more(&connection.name_any(), " --force")
+                self.forced(&connection.name_any())
             )));
         }
         let is_held = match &present {
@@ -238,8 +237,7 @@ impl Rotation<'_> {
 
     /// The command by which a person stores the next token in another Secret.
     fn in_another(&self, connection: &GithubPatConnection) -> String {
-        let command = format!("rotate {} --secret NAME{}", connection.name_any(), self.trial.flag());
-        self.cluster.command(&command)
+        self.there(&connection.name_any(), Some("NAME"))
     }
 
     /// What helps who may not read the Secret in which another run has left a token.
@@ -312,8 +310,7 @@ impl Rotation<'_> {
         match tool_behind(connection, ["spec", "secretRef"]).filter(|_| is_changed && !self.force) {
             Some(tool) => {
                 let name = connection.name_any();
-                let [in_place, force] = ["--in-place", "--force"]
-                    .map(|flag| self.cluster.command(&format!("rotate {name} {flag}{}", self.trial.flag())));
+                let (in_place, force) = (self.there(&name, None), self.forced(&name));
                 Err(Error::Usage(format!(
                     "spec.secretRef of connection {name} is written by {tool}, which would put it back: change it there, or {in_place} stores the \
                      token over the one in use, or {force} changes it all the same"

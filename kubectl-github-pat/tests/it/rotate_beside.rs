@@ -188,7 +188,7 @@ async fn a_token_that_was_stored_and_is_not_looked_at_yet_is_not_written_over_by
             &second,
             3,
             "Secret twice-pat holds another good token, which was put there before and is not in use yet: nothing was written; \
-             kubectl github-pat rotate twice --in-place -n unwatched, and without a token, goes on with that one, and yours can follow by a \
+             kubectl github-pat rotate twice --in-place --force -n unwatched, and without a token, goes on with that one, and yours can follow by a \
              rotation",
         ),
         (
