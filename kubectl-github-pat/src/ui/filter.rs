@@ -1,9 +1,9 @@
 //! Which connections are looked at, as the address of the page says.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use super::health::Health;
 use crate::summary::Summary;
@@ -29,13 +29,13 @@ pub(super) struct Filter {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) name: String,
     /// The day on which the token in use ends.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "unless_empty")]
     pub(super) expires: Option<Date>,
     /// From 1 on.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "unless_empty")]
     pub(super) page: Option<usize>,
     /// How many connections a page has.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "unless_empty")]
     pub(super) limit: Option<usize>,
 }
 
@@ -98,6 +98,15 @@ impl Filter {
     }
 }
 
+/// What stands in a field of a form; nothing in one that was cleared.
+fn unless_empty<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(
+    field: D,
+) -> Result<Option<T>, D::Error> {
+    let text = String::deserialize(field)?;
+    let text = Some(text.as_str()).filter(|text| !text.is_empty());
+    text.map(str::parse).transpose().map_err(D::Error::custom)
+}
+
 /// As a query has it.
 fn form(filter: &Filter) -> String {
     let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(filter) else { return String::new() };
@@ -131,6 +140,24 @@ mod tests {
         let none = Filter { name: "x".to_owned(), ..filter }.page(all.iter());
         assert_eq!((none.total, none.count, none.number), (0, 1, 1));
         assert_eq!(Filter { limit: Some(0), ..Filter::default() }.page(all.iter()).items.len(), 1);
+    }
+
+    #[test]
+    fn a_field_that_was_cleared_asks_for_nothing() {
+        let address = "/?name=&health=&expires=&page=&limit=".parse().unwrap();
+        assert_eq!(axum::extract::Query::<Filter>::try_from_uri(&address).unwrap().0, Filter::default());
+        let address = "/?expires=2026-03-01&page=2&limit=7".parse().unwrap();
+        let filter = axum::extract::Query::<Filter>::try_from_uri(&address).unwrap().0;
+        assert_eq!(
+            (filter.expires, filter.page, filter.limit),
+            ("2026-03-01".parse().ok(), Some(2), Some(7))
+        );
+        for wrong in ["/?expires=soon", "/?page=x", "/?limit=-1"] {
+            assert!(
+                axum::extract::Query::<Filter>::try_from_uri(&wrong.parse().unwrap()).is_err(),
+                "{wrong}"
+            );
+        }
     }
 
     #[test]
