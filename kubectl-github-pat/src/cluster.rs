@@ -198,6 +198,14 @@ impl Cluster {
         ))
     }
 
+    /// The connection of this name was there before.
+    pub(crate) fn deleted(&self, name: &str) -> Error {
+        Error::Cluster(format!(
+            "connection {name} was deleted meanwhile; {} shows which there are",
+            self.command("list")
+        ))
+    }
+
     /// The names of the namespaces.
     ///
     /// # Errors

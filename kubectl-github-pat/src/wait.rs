@@ -226,7 +226,7 @@ pub(crate) async fn follow(
             };
             let connection = match event {
                 Some(Ok(Some(guarded))) => readable(guarded)?,
-                Some(Ok(None)) => return Err(cluster.no_such(name)),
+                Some(Ok(None)) => return Err(cluster.deleted(name)),
                 // A watch that may not be made never comes to be; all else passes.
                 Some(Err(error)) => match refusal(&error) {
                     Some(error) => return Err(cluster.refusal(&format!("watch connection {name}"), error)),

@@ -7,7 +7,7 @@ use github_pat_operator::{
 use github_simulator::NewToken;
 use kube::{
     ResourceExt,
-    api::{Patch, PatchParams},
+    api::{DeleteParams, Patch, PatchParams},
 };
 use serde_json::{Value, json};
 
@@ -173,6 +173,20 @@ async fn the_end_of_an_earlier_rotation_is_not_taken_for_that_of_one_that_is_hel
     assert_eq!((ended.code, ended.out.as_str()), (2, ""), "the one in use is not to be revoked: {ended:?}");
     let words = "the token in Secret held-pat is proven; it comes into use once the present one has been in use for 1h";
     assert!(ended.err.contains(words), "{}", ended.err);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_deleted_while_it_is_followed_is_no_wrong_usage() {
+    let place = World::place("rotate");
+    place.connected("deleted").await;
+    let admin = place.world.plane.admin_kubeconfig();
+    let mut person = Person::at(&place, admin, &["wait", "deleted", "--for", "SafeToRevoke"]);
+    person.reads("no token of this connection was replaced yet").await;
+    place.connections().delete("deleted", &DeleteParams::default()).await.unwrap();
+    let said =
+        "connection deleted was deleted meanwhile; kubectl github-pat list -n rotate shows which there are";
+    person.reads(said).await;
+    assert_eq!(person.ends().await, 2, "{}", person.seen);
 }
 
 #[tokio::test]
