@@ -78,6 +78,23 @@ async fn shells_and_kubectl_complete_subcommands_flags_and_the_names_of_connecti
     if let Some(offered) = printed(&place, &folder, "bash", &["-c", &bash]).await {
         assert_eq!(offered, "alpha alpine\n");
     }
+    // As bash splits a line.
+    for (line, words, expected) in [
+        ("status --namespace=complete al", "status --namespace = complete al", "alpha alpine"),
+        ("list --output=w", "list --output = w", "wide"),
+        ("list --output=", "list --output =", "text wide json yaml"),
+        ("list --namespace=comp", "list --namespace = comp", "complete"),
+        ("connect x --package=a:b --dry-run=s", "connect x --package = a : b --dry-run = s", "server"),
+    ] {
+        let bash = format!(
+            "source {}; COMP_LINE='kubectl-github_pat {line}'; COMP_WORDS=(kubectl-github_pat {words}); \
+             COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _kubectl_github_pat; echo \"${{COMPREPLY[@]}}\"",
+            script("bash").display()
+        );
+        if let Some(offered) = printed(&place, &folder, "bash", &["-c", &bash]).await {
+            assert_eq!(offered.trim_end(), expected, "{line}");
+        }
+    }
     let fish = format!(
         "source {}; complete -C 'kubectl-github_pat status -n complete al'",
         script("fish").display()
