@@ -12,7 +12,7 @@ use kube::{
 use serde_json::{Value, json};
 
 pub(crate) use self::secret::{Basis, Glimpse, Present, are_ours, is_ours, tool_among};
-use crate::{cluster::Cluster, error::Error};
+use crate::{cluster::Cluster, error::Error, left::short};
 
 /// Under which name the API server keeps what the plugin has written.
 const MANAGER: &str = "kubectl-github-pat";
@@ -20,7 +20,7 @@ const MANAGER: &str = "kubectl-github-pat";
 /// Under which name it keeps what the plugin has written under a key of a Secret. One name for all keys would give up each key that
 /// the next write leaves out, and the API server deletes what nobody holds any more.
 fn manager_of(key: &str) -> String {
-    format!("{MANAGER}/{key}")
+    format!("{MANAGER}/{}", short(key))
 }
 
 /// The version that is named where an object is to be made and none changed. An apply with a version makes what is not there, and is a
@@ -206,6 +206,17 @@ mod tests {
     use kube::Client;
 
     use super::*;
+
+    #[test]
+    fn the_name_under_which_a_key_is_written_is_one_that_the_api_server_takes() {
+        let long = "k".repeat(253);
+        let names = ["token", "ends.", &*long, &*"k".repeat(252), "?"].map(manager_of);
+        assert_eq!(names.first().map(String::as_str), Some("kubectl-github-pat/token"));
+        // https://kubernetes.io/docs/reference/kubernetes-api/common-parameters/common-parameters/#fieldManager
+        assert!(names.iter().all(|name| name.len() <= 128 && is_plugin(name)), "{names:?}");
+        let different: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(different.len(), names.len(), "{names:?}");
+    }
 
     const CONFLICT: &str = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"no","reason":"Conflict","code":409}"#;
 

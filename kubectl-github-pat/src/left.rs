@@ -133,15 +133,22 @@ fn noted<'a>(key: &str, annotations: &'a BTreeMap<String, String>) -> Option<(Ha
     Some((hash.to_owned().try_into().ok()?, host))
 }
 
-/// The annotation for this key. Not each key can be the end of its name, which has 63 characters at most and ends in a letter or digit.
+/// The annotation for this key.
 pub(crate) fn noted_in(key: &str) -> String {
+    format!("{STORED}{}", short(key))
+}
+
+/// The key, or a digest of one that cannot be the end of the name of an annotation, which has 63 characters at most and ends in a letter or
+/// digit. The name of a field manager has 128 characters at most.
+pub(crate) fn short(key: &str) -> String {
     let is_end = key.len() < LONGEST_KEY && key.ends_with(|end: char| end.is_ascii_alphanumeric());
     if is_end {
-        return format!("{STORED}{key}");
+        return key.to_owned();
     }
     let digest = digest(&SHA256, key.as_bytes());
-    let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{STORED}{}", hex.get(..LONGEST_KEY).unwrap_or(&hex))
+    let mut hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    hex.truncate(LONGEST_KEY);
+    hex
 }
 
 /// What the annotation says once this token is stored under this key for this host.
