@@ -27,7 +27,7 @@ pub(crate) enum Asked {
 ///
 /// # Errors
 ///
-/// If the connection is suspended, or the API server does not answer.
+/// If the connection is suspended, the person names the Secret in use for another token, or the API server does not answer.
 pub(crate) async fn next(
     cluster: &Cluster,
     connection: &GithubPatConnection,
@@ -50,6 +50,11 @@ pub(crate) async fn next(
         (_, Some(reference)) => Course::Store(reference.clone()),
         (Course::Prefer(reference, _), None) if is_gone(cluster, connection, &reference).await? => {
             Course::Store(reference)
+        }
+        (Course::Store(reference), None) if reference.name == used && wanted.secret == Some(used) => {
+            return Err(Error::Usage(format!(
+                "Secret {used} holds the token in use: --in-place stores the next one over it, or name another Secret; nothing was written"
+            )));
         }
         (course, None) => course,
     })

@@ -214,6 +214,12 @@ impl Rotation<'_> {
             )));
         }
         let left = Left::read(&found, key, host, is_candidate).filter(is_left);
+        if found.immutable == Some(true) && left.is_none() {
+            return Err(Error::Usage(format!(
+                "Secret {name} is immutable, so that it can take no other token: delete it, or name another one {}",
+                self.elsewhere
+            )));
+        }
         Ok((left, Effect::over(Some(Basis::of(&found, key)))))
     }
 

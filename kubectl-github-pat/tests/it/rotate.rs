@@ -176,6 +176,43 @@ async fn the_end_of_an_earlier_rotation_is_not_taken_for_that_of_one_that_is_hel
 }
 
 #[tokio::test]
+async fn a_secret_that_cannot_take_the_next_token_is_told_before_the_token_is_judged() {
+    let place = World::place("rotate");
+    let old = place.connected("fixed").await;
+    let fixed = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "fixed-by" }, "immutable": true,
+        "stringData": { "token": "of an earlier time" },
+    });
+    place
+        .secrets()
+        .patch("fixed-by", &PatchParams::apply("kubectl-edit"), &Patch::Apply(fixed))
+        .await
+        .unwrap();
+    place.change("fixed", json!({ "spec": { "standby": [{ "name": "fixed-by" }] } })).await;
+    let next = place.world.github.token(NewToken::classic("fixed-next", "acme-ci").scopes(&["repo"]));
+    let rows: [(&[&str], &str); 2] = [
+        (
+            &[],
+            "Secret fixed-by is immutable, so that it can take no other token: delete it, or name another one by --secret",
+        ),
+        (
+            &["--secret", "fixed-pat"],
+            "Secret fixed-pat holds the token in use: --in-place stores the next one over it",
+        ),
+    ];
+    for (flags, said) in rows {
+        let ended = place.rotate("fixed", flags, &next).await;
+        assert!(ended.code == 3 && ended.err.contains(said), "{ended:?}");
+    }
+    let calls = place.world.github.calls();
+    assert!(
+        calls.iter().all(|call| call.token.as_deref() != Some("fixed-next")),
+        "nobody was asked about it"
+    );
+    assert_eq!(place.value("fixed-pat", "token").await, Some(old));
+}
+
+#[tokio::test]
 async fn a_connection_that_is_deleted_while_it_is_followed_is_no_wrong_usage() {
     let place = World::place("rotate");
     place.connected("deleted").await;
