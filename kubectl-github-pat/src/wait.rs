@@ -217,7 +217,7 @@ pub(crate) async fn follow(
     let watched = async {
         let mut events = pin!(watch_object(cluster.connections(), name).default_backoff());
         let mut sees = pin!(tokio::time::sleep(SEES_WITHIN));
-        let (mut last, mut stands, mut has_moved) = (None, None, false);
+        let (mut last, mut stands, mut has_moved, mut is_told) = (None, None, false, false);
         let waiting = format!("waiting for connection {name}");
         loop {
             let event = tokio::select! {
@@ -228,10 +228,18 @@ pub(crate) async fn follow(
                 Some(Ok(Some(guarded))) => readable(guarded)?,
                 Some(Ok(None)) => return Err(cluster.deleted(name)),
                 // A watch that may not be made never comes to be; all else passes.
-                Some(Err(error)) => match refusal(&error) {
-                    Some(error) => return Err(cluster.refusal(&format!("watch connection {name}"), error)),
-                    None => continue,
-                },
+                Some(Err(error)) => {
+                    let Some(cause) = cause(&error) else { continue };
+                    let failed = cluster.refusal(&format!("watch connection {name}"), cause);
+                    if is_refusal(cause) {
+                        return Err(failed);
+                    }
+                    if !is_told {
+                        screen::say(&format!("warning: {failed}; trying again until it can be watched"));
+                    }
+                    is_told = true;
+                    continue;
+                }
                 None => return Ok(stands.unwrap_or(Ended::TimedOut)),
             };
             let now = told(&connection);
@@ -265,14 +273,20 @@ fn tell((reason, message): &(String, String)) {
     screen::tell(&sheet);
 }
 
-/// The API server's refusal to let us watch.
-fn refusal(error: &kube::runtime::watcher::Error) -> Option<&kube::Error> {
+/// Why the connection cannot be watched now; nothing if it only has to be read anew.
+fn cause(error: &kube::runtime::watcher::Error) -> Option<&kube::Error> {
     use kube::runtime::watcher::Error as Watch;
-    let inner = match error {
-        Watch::InitialListFailed(error) | Watch::WatchStartFailed(error) | Watch::WatchFailed(error) => error,
-        _ => return None,
-    };
-    matches!(inner, kube::Error::Api(status) if matches!(status.code, 401 | 403 | 404)).then_some(inner)
+    match error {
+        Watch::InitialListFailed(error) | Watch::WatchStartFailed(error) | Watch::WatchFailed(error) => {
+            Some(error)
+        }
+        _ => None,
+    }
+}
+
+/// True if the API server does not let us watch.
+fn is_refusal(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if matches!(status.code, 401 | 403 | 404))
 }
 
 #[cfg(test)]

@@ -1,8 +1,14 @@
 //! What is said to whoever gets a word, a file or a name wrong, and what is to be typed next.
 
 use github_simulator::NewToken;
+use kube::api::DeleteParams;
+use serde_json::json;
 
-use crate::world::{World, run};
+use crate::{
+    terminal::Person,
+    wire::{LATE, Wire, wire},
+    world::{World, run},
+};
 
 #[tokio::test]
 async fn whoever_may_not_look_or_names_nothing_is_told_the_next_command() {
@@ -122,4 +128,22 @@ async fn of_several_kubeconfigs_those_that_are_missing_are_left_out_as_by_kubect
         let ended = run(&["list", "-n", "looks"], &[("KUBECONFIG", &list)]).await;
         assert!(ended.code == code && ended.err.contains(said), "{list}: {ended:?}");
     }
+}
+
+#[tokio::test]
+async fn what_keeps_a_connection_from_being_watched_is_told_once() {
+    let place = World::place("looks");
+    let (kubeconfig, hold) = wire(&place).await;
+    place.connection("cut-off", json!({})).await;
+    let mut person = Person::at(&place, &kubeconfig, &["wait", "cut-off", "--for", "SafeToRevoke"]);
+    person.reads("no token of this connection was replaced yet").await;
+    hold.send(Wire::Cut).unwrap();
+    person.reads("warning: cannot watch connection cut-off").await;
+    // Long enough for another try to fail.
+    tokio::time::sleep(2 * LATE).await;
+    hold.send(Wire::Open).unwrap();
+    place.connections().delete("cut-off", &DeleteParams::default()).await.unwrap();
+    person.reads("connection cut-off was deleted meanwhile").await;
+    assert_eq!(person.ends().await, 2, "{}", person.seen);
+    assert_eq!(person.seen.matches("warning").count(), 1, "{}", person.seen);
 }
