@@ -57,7 +57,8 @@ enum Output {
 }
 
 pub(crate) async fn run(auditing: Auditing) -> Result<ExitCode, Error> {
-    let legacy = Trial::new(auditing.config.as_deref(), None)?.legacy_tokens();
+    let trial = Trial::new(auditing.config.as_deref(), None)?;
+    let legacy = trial.legacy_tokens();
     let cluster = auditing.way.open().await?;
     let resource = ApiResource::erase::<GithubPatConnection>(&());
     let api: Api<DynamicObject> = match auditing.all_namespaces {
@@ -82,7 +83,8 @@ pub(crate) async fn run(auditing: Auditing) -> Result<ExitCode, Error> {
     match auditing.output {
         Output::Text => {
             let everywhere = if auditing.all_namespaces { " -A" } else { "" };
-            screen::show(&sheet(&audit, &cluster.command(&format!("audit{everywhere} -o plan"))))?;
+            let plan = cluster.command(&format!("audit{everywhere} -o plan{}", trial.flag()));
+            screen::show(&sheet(&audit, &plan))?;
         }
         Output::Json => screen::print(&cli::json(&audit)?)?,
         Output::Plan => screen::print(&plan::plan(&audit, &all)?)?,

@@ -243,6 +243,9 @@ async fn what_may_be_a_token_of_before_2021_or_a_commit_is_named_where_a_host_ta
         assert_eq!(text.contains(&row), !possible.is_empty(), "{text}");
         let comment = "# Secret unwatched/audit-commit, key token has 40 hexadecimal digits";
         assert_eq!(plan.contains(comment), !possible.is_empty(), "{plan}");
+        let config = flags.get(1).map(|file| format!(" --config {file}")).unwrap_or_default();
+        let next = format!("\nkubectl github-pat audit -o plan{config} -n unwatched prints connections");
+        assert!(text.contains(&next), "{text}");
         for token in [&known, &other] {
             holds_no(&format!("{}{text}{plan}", ended.out), token);
         }
