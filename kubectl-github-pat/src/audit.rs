@@ -29,7 +29,7 @@ use crate::{
 ///
 /// Which connections share a token or an account, which tokens never expire, which have more scopes than are demanded, and which
 /// Secrets have a GitHub token that no connection looks after; of tokens kinds and hashes alone. The exit code is 0 if there is nothing
-/// but shared accounts, and 2 if that is only so as far as you may look. Of what has the form of a token of before 2021, and of a commit, it
+/// but shared accounts and what may be a commit, and 2 if that is only so as far as you may look. Of what has the form of a token of before 2021, and of a commit, it
 /// is told where a connection has the same, or a host of the settings file takes such tokens.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Auditing {
