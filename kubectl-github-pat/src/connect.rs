@@ -50,7 +50,7 @@ pub(crate) struct Connect {
     name: String,
     #[command(flatten)]
     demands: Demands,
-    /// A manifest with the connection, in place of flags
+    /// A manifest with the connection, in place of flags; of a Secret in it the value under the key of spec.secretRef alone is written
     #[arg(short = 'f', long = "filename", value_name = "FILE", conflicts_with = "demands")]
     manifest: Option<PathBuf>,
     /// The Secret that takes the token [default: that of the manifest, else NAME-pat]
