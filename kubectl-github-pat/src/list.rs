@@ -19,6 +19,8 @@ use crate::{
 
 /// So many at once: a status has up to 8 KiB.
 const PAGE: u32 = 500;
+/// How often a list is begun anew whose next page the API server does not know any more.
+const BEGINS: u32 = 3;
 
 /// Lists connections, what breaks next first.
 ///
@@ -117,9 +119,14 @@ pub(crate) async fn all<K: Clone + DeserializeOwned + Debug>(
         ..ListParams::default()
     };
     let listed = async {
-        let mut found = Vec::new();
+        let (mut found, mut begun) = (Vec::new(), 0_u32);
         loop {
-            let page = cluster.call("list connections", api.list(&params)).await?;
+            let listing = unless_expired(api.list(&params), begun);
+            let Some(page) = cluster.call("list connections", listing).await? else {
+                (found, begun) = (Vec::new(), begun.saturating_add(1));
+                params.continue_token = None;
+                continue;
+            };
             found.extend(page.items);
             params.continue_token = page.metadata.continue_.filter(|next| !next.is_empty());
             if params.continue_token.is_none() {
@@ -128,6 +135,18 @@ pub(crate) async fn all<K: Clone + DeserializeOwned + Debug>(
         }
     };
     screen::during("waiting for the API server to list connections", listed).await
+}
+
+/// A page of a list that was begun anew so often; nothing if it is to be begun anew since the API server has forgotten what the earlier pages
+/// were of: <https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks>.
+pub(crate) async fn unless_expired<T>(
+    page: impl Future<Output = Result<T, kube::Error>>,
+    begun: u32,
+) -> Result<Option<T>, kube::Error> {
+    match page.await {
+        Err(kube::Error::Api(status)) if status.code == 410 && begun < BEGINS => Ok(None),
+        page => page.map(Some),
+    }
 }
 
 /// A connection of the namespace that reads its token from the Secret, from this key if one is named, or may do so since it cannot be read.
@@ -230,4 +249,51 @@ fn table(found: &[Summary], namespaces: bool, is_wide: bool) -> Vec<Vec<Cell>> {
         )
     });
     std::iter::once(headings).chain(rows).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use axum::{body::Body, http::Response};
+    use kube::Client;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A list of two pages, the first of which was forgotten so often before the second was asked for.
+    fn forgetful(forgotten: u32) -> Cluster {
+        let asked = std::sync::Arc::new(AtomicU32::new(0));
+        let answers = tower::service_fn(move |request: axum::http::Request<kube::client::Body>| {
+            let is_next = request.uri().query().is_some_and(|query| query.contains("continue=next"));
+            let page = |name: &str, next: Option<&str>| {
+                json!({
+                    "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnectionList", "metadata": { "continue": next },
+                    "items": [{ "metadata": { "name": name }, "spec": { "secretRef": { "name": "pat" } } }],
+                })
+            };
+            let expired = json!({
+                "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": "Expired", "code": 410,
+                "message": "The provided continue parameter is too old",
+            });
+            let (code, said): (u16, Value) = match is_next {
+                true if asked.fetch_add(1, Ordering::SeqCst) < forgotten => (410, expired),
+                true => (200, page("second", None)),
+                false => (200, page("first", Some("next"))),
+            };
+            let answer = Response::builder().status(code).body(Body::from(said.to_string()));
+            std::future::ready(answer)
+        });
+        Cluster::behind(Client::new(answers, "team-a"))
+    }
+
+    #[tokio::test]
+    async fn a_list_whose_next_page_was_forgotten_is_begun_anew() {
+        for forgotten in 0..3 {
+            let names = names(forgetful(forgotten)).await.unwrap();
+            assert_eq!(names, ["first", "second"], "forgotten {forgotten} times");
+        }
+        let error = names(forgetful(u32::MAX)).await.unwrap_err().to_string();
+        assert!(error.contains("too old"), "it ends: {error}");
+    }
 }

@@ -6,7 +6,7 @@ use github_pat_operator::domain::token::{HashedToken, LegacyTokens, Token, Token
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::{Api, ResourceExt, api::ListParams};
 
-use crate::{cluster::Cluster, error::Error};
+use crate::{cluster::Cluster, error::Error, list::unless_expired};
 
 /// So many at once: each may have a MiB.
 const PAGE: u32 = 50;
@@ -91,10 +91,15 @@ async fn unless_forbidden<T>(
 /// The tokens in these Secrets; `None` if the user may not list them.
 async fn list(cluster: &Cluster, api: &Api<Secret>) -> Result<Option<Vec<Found>>, Error> {
     let mut params = ListParams { limit: Some(PAGE), ..ListParams::default() };
-    let mut found = Vec::new();
+    let (mut found, mut begun) = (Vec::new(), 0_u32);
     loop {
-        let listing = unless_forbidden(api.list(&params));
+        let listing = unless_forbidden(unless_expired(api.list(&params), begun));
         let Some(page) = cluster.call("list Secrets", listing).await? else { return Ok(None) };
+        let Some(page) = page else {
+            (found, begun) = (Vec::new(), begun.saturating_add(1));
+            params.continue_token = None;
+            continue;
+        };
         found.extend(page.items.iter().flat_map(tokens));
         params.continue_token = page.metadata.continue_.filter(|next| !next.is_empty());
         if params.continue_token.is_none() {
