@@ -28,13 +28,19 @@ fn manager_of(key: &str) -> String {
 /// <https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions>.
 const OF_NOTHING: &str = "1";
 
-/// How a write takes effect.
+/// Whether a change of a connection takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// The API server only tells whether it would let it happen.
+    DryRun,
+    Written,
+}
+
+/// How a write of an object takes effect.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// The API server only tells whether it would let it happen.
     DryRun,
-    /// It does, unless somebody else has written something else there.
-    Written,
     /// It does, whoever has written there, unless somebody has since the object was seen so.
     Forced {
         /// How it was seen.
@@ -72,10 +78,10 @@ impl Cluster {
         &self,
         seen: &GithubPatConnection,
         patch: &Value,
-        effect: Effect,
+        change: Change,
     ) -> Result<(), Error> {
         let api: Api<GithubPatConnection> = Api::namespaced(self.client.clone(), &self.namespace);
-        let (name, dry_run) = (seen.name_any(), effect == Effect::DryRun);
+        let (name, dry_run) = (seen.name_any(), change == Change::DryRun);
         let params =
             PatchParams { dry_run, field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
         let changing = async {
@@ -242,7 +248,7 @@ mod tests {
         let cluster = Cluster::behind(Client::new(answers, "team-a")).at("team-b");
         let seen = serde_json::from_value(connection(1)).unwrap();
         let patch = json!({ "metadata": { "annotations": { "to": "another" } } });
-        let error = cluster.change(&seen, &patch, Effect::Written).await.unwrap_err();
+        let error = cluster.change(&seen, &patch, Change::Written).await.unwrap_err();
         let said = "somebody else has changed connection ci meanwhile, so it stays as it is: \
                     kubectl github-pat status ci -n team-b shows how it is now";
         assert_eq!(error.to_string(), said);

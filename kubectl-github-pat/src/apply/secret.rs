@@ -150,9 +150,7 @@ impl Cluster {
                 let is_new = self.apply(name, &params, &manifest(name, &content, Some(OF_NOTHING))).await?;
                 return if is_new { Ok(()) } else { Err(Error::Usage(is_taken(name))) };
             }
-            Effect::DryRun | Effect::Written => {
-                self.apply(name, &params, &manifest(name, &content, None)).await?
-            }
+            Effect::DryRun => self.apply(name, &params, &manifest(name, &content, None)).await?,
         };
         if is_written { Ok(()) } else { Err(is_written_meanwhile(name, again)) }
     }

@@ -18,7 +18,7 @@ use super::{
     progress::seen,
 };
 use crate::{
-    apply::{Basis, Effect, Glimpse, Present, are_ours, is_ours, tool_among, tool_behind},
+    apply::{Basis, Change, Effect, Glimpse, Present, are_ours, is_ours, tool_among, tool_behind},
     cluster::Cluster,
     error::Error,
     left::Left,
@@ -40,7 +40,7 @@ impl Rotation<'_> {
         reference: &SecretKeyRef,
     ) -> Result<(Option<Left>, Effect), Error> {
         self.may_be_preferred(connection, reference)?;
-        self.cluster.change(connection, &self.patch(connection, reference, None), Effect::DryRun).await?;
+        self.cluster.change(connection, &self.patch(connection, reference, None), Change::DryRun).await?;
         let (left, stored) = self.may_be_stored(connection, reference).await?;
         let tried = match stored {
             Effect::Created { .. } => Effect::Created { dry_run: true },
@@ -66,7 +66,7 @@ impl Rotation<'_> {
             Course::Prefer(reference, hashed) => {
                 self.may_be_preferred(connection, reference)?;
                 let patch = self.patch(connection, reference, Some(*hashed));
-                self.cluster.change(connection, &patch, Effect::DryRun).await?;
+                self.cluster.change(connection, &patch, Change::DryRun).await?;
                 Ok(None)
             }
             Course::Store(reference) => Ok(self.prepare(connection, reference).await?.0),
@@ -276,7 +276,7 @@ impl Rotation<'_> {
     ) -> Result<(), Error> {
         self.may_be_preferred(connection, reference)?;
         let patch = self.patch(connection, reference, Some(hashed));
-        self.cluster.change(connection, &patch, Effect::Written).await
+        self.cluster.change(connection, &patch, Change::Written).await
     }
 
     /// Puts back the mark that was there before the one of this token, which was not stored, unless its rotation has ended meanwhile, which
@@ -300,7 +300,7 @@ impl Rotation<'_> {
         }
         let annotations = json!({ ROTATING_TO: before(ROTATING_TO), GIVEN_UP: before(GIVEN_UP) });
         let patch = json!({ "metadata": { "annotations": annotations } });
-        match self.cluster.change(&marked, &patch, Effect::Written).await {
+        match self.cluster.change(&marked, &patch, Change::Written).await {
             Ok(()) => error,
             Err(undone) => error.after(&format!("the annotation {ROTATING_TO} stays, since: {undone}")),
         }
@@ -384,5 +384,5 @@ pub(super) async fn forget(
         return Ok(());
     }
     let cleared = json!({ "metadata": { "annotations": { ROTATING_TO: null, GIVEN_UP: null } } });
-    cluster.change(connection, &cleared, Effect::Written).await
+    cluster.change(connection, &cleared, Change::Written).await
 }
