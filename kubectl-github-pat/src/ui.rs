@@ -80,7 +80,11 @@ pub(crate) async fn run(ui: Ui) -> Result<ExitCode, Error> {
     })?;
     let door = Door::new(port)?;
     // What leads the browser here goes with the program, however that is ended.
-    let ended_by_signal = signals::ended()?;
+    let ended_by_signal = signals::ended().map_err(|error| {
+        Error::Cluster(format!(
+            "cannot hear the signals that end the page: {error}; ulimit -n shows how many files a program may have open"
+        ))
+    })?;
     screen::print(door.link())?;
     screen::say("the link above works once, in one browser; the page is served until Ctrl-C");
     let opening = Some(door.link()).filter(|_| !ui.no_open).and_then(Opening::begin);
