@@ -30,6 +30,7 @@ use crate::{
     error::Error,
     form,
     rotate::{self, Asked, Course, Rotation, marked, next, see_through},
+    screen,
 };
 
 /// The page.
@@ -110,7 +111,11 @@ pub(in super::super) async fn take(
             // The page of the connection shows the phases; this forgets at their end that it was begun.
             if let Some(followed) = site.follow(&namespace, &name, hashed) {
                 tokio::spawn(async move {
-                    let _ = see_through(&cluster, &name, hashed).await;
+                    if let Err(error) = see_through(&cluster, &name, hashed).await {
+                        screen::say(&format!(
+                            "warning: the mark of the rotation stays on connection {namespace}/{name}: {error}"
+                        ));
+                    }
                     drop(followed);
                 });
             }
