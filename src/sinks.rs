@@ -75,6 +75,10 @@ struct Open {
     at: Timestamp,
     /// True if the process before may have told of graver.
     was_recalled: bool,
+    /// True if a sink is told of it that was to be told anew, and whoever writes the status may be about to tell all of them.
+    is_derived: bool,
+    /// True if it is over by the status, and whoever has written that may be about to tell so.
+    is_over: bool,
 }
 
 impl Open {
@@ -139,7 +143,7 @@ impl Sinks {
     pub fn tell(&self, named: &Arc<Named>, notices: Vec<Notice>) {
         for mut notice in notices {
             let known = self.known(named, notice.about);
-            if let Some(known) = &known {
+            if let Some(known) = known.as_ref().filter(|known| !known.is_over && !known.is_derived) {
                 if notice.about == About::NotExpiring && notice.state == State::Opened {
                     // For a while nobody could tell, and it is as it was.
                     if known.stage == stage(&notice) {
@@ -148,7 +152,8 @@ impl Sinks {
                     (notice.state, notice.before) = (State::Changed, Some(known.gravest));
                 }
                 // The history of a status may have forgotten it.
-                notice.gravest = notice.gravest.max(known.gravest);
+                let gravest = if notice.state == State::Resolved { known.told() } else { known.gravest };
+                notice.gravest = notice.gravest.max(gravest);
                 notice.before = notice.before.map(|before| before.max(known.gravest));
             }
             let told = self.remember(named, &notice);
@@ -164,7 +169,8 @@ impl Sinks {
     /// What is known to be wrong with the connection.
     fn known(&self, named: &Named, about: About) -> Option<Open> {
         let wrong = lock(&self.wrong);
-        wrong.open.get(&(named.namespace.clone(), named.name.clone()))?.get(&about).cloned()
+        let open = wrong.open.get(&(named.namespace.clone(), named.name.clone()))?.get(&about)?;
+        Some(open).filter(|open| open.named.uid == named.uid).cloned()
     }
 
     /// What is wrong now, as far as this notice tells.
@@ -172,7 +178,8 @@ impl Sinks {
         let each = self.each.iter().enumerate();
         let heard = each.filter(|(_, sink)| sink.fits(named)).map(|(place, _)| place).collect();
         let (gravest, stage, at) = (notice.gravest, stage(notice), notice.at);
-        Open { named: named.clone(), heard, gravest, stage, at, was_recalled }
+        let named = named.clone();
+        Open { named, heard, gravest, stage, at, was_recalled, is_derived: false, is_over: false }
     }
 
     fn push(&self, named: &Arc<Named>, notice: Notice, heard: Option<&BTreeSet<usize>>) {
@@ -188,7 +195,7 @@ impl Sinks {
     /// `None` if nothing was.
     fn remember(&self, named: &Arc<Named>, notice: &Notice) -> Option<Level> {
         let mut wrong = lock(&self.wrong);
-        let Wrong { open, reads, ended, .. } = &mut *wrong;
+        let Wrong { open, reads, ended, is_known } = &mut *wrong;
         let key = (named.namespace.clone(), named.name.clone());
         if notice.state != State::Resolved {
             return Some(insert(
@@ -199,12 +206,11 @@ impl Sinks {
                 notice.state == State::Changed,
             ));
         }
-        let is_read = *reads > 0;
-        if is_read {
+        if *reads > 0 {
             ended.insert((key.0.clone(), key.1.clone(), notice.about), notice.at);
         }
-        // Whatever was told, whoever was told of it is told that it is over.
-        let before = is_read.then_some(Level::Critical);
+        // Whatever the process before has told, whoever was told of it is told that it is over.
+        let before = (!*is_known).then_some(Level::Critical);
         let Some(of) = open.get_mut(&key) else { return before };
         let over = of.remove(&notice.about).map(|open| open.told());
         if of.is_empty() {
@@ -230,8 +236,9 @@ impl Sinks {
             return;
         }
         let was_told = !*is_known;
+        let begun = Open { is_derived: !was_told, ..self.begun(named, notice, was_told) };
         if ended.get(&of).is_none_or(|ended| *ended < notice.at) {
-            insert(open, key, notice.about, self.begun(named, notice, was_told), true);
+            insert(open, key, notice.about, begun, true);
         }
     }
 
@@ -249,13 +256,16 @@ impl Sinks {
     pub fn ended(&self, named: &Named, notice: &Notice) {
         let mut wrong = lock(&self.wrong);
         let key = (named.namespace.clone(), named.name.clone());
-        let Some(of) = wrong.open.get_mut(&key) else { return };
-        if of.get(&notice.about).is_some_and(|open| open.at <= notice.at) {
-            of.remove(&notice.about);
+        let open = wrong.open.get_mut(&key).and_then(|of| of.get_mut(&notice.about));
+        if let Some(open) = open.filter(|open| open.at <= notice.at) {
+            open.is_over = true;
         }
-        if of.is_empty() {
-            wrong.open.remove(&key);
-        }
+    }
+
+    /// True if what this notice tells has ended since the statuses are read, so that it is told no more.
+    pub fn has_ended(&self, named: &Named, notice: &Notice) -> bool {
+        let of = (named.namespace.clone(), named.name.clone(), notice.about);
+        lock(&self.wrong).ended.get(&of).is_some_and(|ended| *ended >= notice.at)
     }
 
     /// Nobody knows whether something came to stand in a status at this instant or later, which no sink was told: it is derived again.
@@ -270,7 +280,7 @@ impl Sinks {
     pub fn open(&self, namespace: &str, name: &str) -> Option<String> {
         let wrong = lock(&self.wrong);
         let of = wrong.open.get(&(namespace.to_owned(), name.to_owned()))?;
-        of.values().next().map(|open| open.named.uid.clone())
+        of.values().find(|open| !open.is_over).map(|open| open.named.uid.clone())
     }
 
     /// Somebody else tells what becomes of the connection: what is wrong with it is not over.
@@ -281,7 +291,7 @@ impl Sinks {
     /// The connection is gone, and what was wrong with it is over.
     pub fn gone(&self, namespace: &str, name: &str) {
         let over = lock(&self.wrong).open.remove(&(namespace.to_owned(), name.to_owned()));
-        for (about, open) in over.into_iter().flatten() {
+        for (about, open) in over.into_iter().flatten().filter(|(_, open)| !open.is_over) {
             let notice = Notice {
                 about,
                 state: State::Resolved,
@@ -319,7 +329,8 @@ fn insert(
     goes_on: bool,
 ) -> Level {
     let of = open.entry(key).or_default();
-    if let Some(before) = of.get(&about).filter(|_| goes_on) {
+    let is_same = |before: &&Open| goes_on && !before.is_over && before.named.uid == now.named.uid;
+    if let Some(before) = of.get(&about).filter(is_same) {
         now.gravest = now.gravest.max(before.gravest);
         now.was_recalled |= before.was_recalled;
         now.heard.extend(&before.heard);

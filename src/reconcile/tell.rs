@@ -38,11 +38,15 @@ pub(super) fn tell(connection: &Connection, before: Option<&Status>, status: &St
     if notices.is_empty() {
         return;
     }
+    let key = &connection.key;
+    let open = || ctx.sinks.open(key.namespace(), key.name());
+    // Another one of this name was deleted, and nobody has heard of that.
+    if !ctx.has_let_go(connection) && open().is_some_and(|uid| *uid != *connection.uid) {
+        ctx.sinks.gone(key.namespace(), key.name());
+    }
     ctx.sinks.tell(&named(connection, ctx), notices);
     // It was deleted while its status was written, and whoever heard of that found nothing wrong with it yet.
-    let key = &connection.key;
-    let is_open = || ctx.sinks.open(key.namespace(), key.name()).as_deref() == Some(&*connection.uid);
-    if ctx.has_let_go(connection) && is_open() {
+    if ctx.has_let_go(connection) && open().is_some_and(|uid| *uid == *connection.uid) {
         ctx.end_incidents(key);
     }
 }
@@ -108,7 +112,7 @@ pub async fn tell_sinks(ctx: &Context) {
     let _ = ctx.index.has_listed().wait_for(|listed| listed.connections).await;
     let mut told = insist(|| receipts.read(), "what sinks were told was not read").await;
     let begun = Timestamp::now();
-    let all = insist(|| read(ctx, &told), "connections were not read for the sinks").await;
+    let all = insist(|| read(ctx, &told, None), "connections were not read for the sinks").await;
     ctx.sinks.recalled();
     for (sink, derived) in ctx.sinks.each().zip(all) {
         let since = told.get(sink.name()).copied();
@@ -142,10 +146,12 @@ fn receipts(ctx: &Context) -> Receipts {
     Receipts::new(ctx.client.clone(), sinks.namespace.as_deref(), &sinks.config_map)
 }
 
-/// What each sink is to be told: what happened since it was told everything, or, if it is new, what is wrong.
+/// What each sink is to be told: what happened since it was told everything, or, if it is new, what is wrong, and what has ended since it
+/// was told a part of that.
 async fn read(
     ctx: &Context,
     told: &BTreeMap<String, Timestamp>,
+    begun: Option<Timestamp>,
 ) -> Result<Vec<Vec<(Arc<Named>, Notice)>>, Fault> {
     let settings = ctx.settings();
     let since: Vec<_> = ctx.sinks.each().map(|sink| told.get(sink.name()).copied()).collect();
@@ -165,7 +171,10 @@ async fn read(
                 open.iter().for_each(|notice| ctx.sinks.recall(&named, notice));
                 for (derived, since) in all.iter_mut().zip(&since) {
                     let notices = derive(&status, *since, warned);
-                    derived.extend(notices.into_iter().map(|notice| (named.clone(), notice)));
+                    let begun = begun.filter(|_| since.is_none());
+                    let ends = begun.map(|begun| status::notices_since(&status, begun, warned));
+                    let ends = ends.into_iter().flatten().filter(|notice| notice.state == State::Resolved);
+                    derived.extend(notices.into_iter().chain(ends).map(|notice| (named.clone(), notice)));
                 }
             });
         };
@@ -182,12 +191,15 @@ async fn derive_again(sink: &Sink, ctx: &Context) {
         let Some(since) = sink.left_out() else { continue };
         time::sleep(LAG.unsigned_abs()).await;
         let begun = Timestamp::now();
-        let since = Some(since).filter(|_| !sink.is_new());
+        let left_out = Some(since);
+        let since = left_out.filter(|_| !sink.is_new());
         let told = since.map(|since| (sink.name().to_owned(), since)).into_iter().collect();
         ctx.sinks.recalls();
-        let all = insist(|| read(ctx, &told), "connections were not read for a sink").await;
+        let all = insist(|| read(ctx, &told, left_out), "connections were not read for a sink").await;
         let derived = ctx.sinks.each().zip(all).find(|(other, _)| other.name() == sink.name());
-        let derived = derived.map(|(_, derived)| derived).unwrap_or_default();
+        let mut derived = derived.map(|(_, derived)| derived).unwrap_or_default();
+        derived
+            .retain(|(named, notice)| notice.state == State::Resolved || !ctx.sinks.has_ended(named, notice));
         let over = derived.iter().filter(|(_, notice)| notice.state == State::Resolved);
         over.for_each(|(named, notice)| ctx.sinks.ended(named, notice));
         ctx.sinks.recalled();

@@ -27,8 +27,8 @@ pub(super) struct Queue {
     left_out: Option<(Timestamp, Timestamp)>,
     /// What was told since then, as sums of the ids: it is not told again when the others are derived.
     told: HashSet<u64>,
-    /// Of what was told since then that it is over, and when that was, by sums of the incidents: how it was before is not told after that.
-    over: HashMap<u64, Timestamp>,
+    /// When that had happened which was told last since then, by sums of the incidents: what was before is not told after that.
+    latest_of: HashMap<u64, Timestamp>,
     /// True while there was no room for all that is wrong when the sink came.
     is_new: bool,
     /// What was derived last and has happened so lately that its writer may tell it yet, as sums of ids and instants.
@@ -69,11 +69,15 @@ impl Queue {
         self.left_out =
             self.left_out.filter(|(_, last)| *last >= until).map(|(first, last)| (first.max(until), last));
         let waits: HashSet<u64> = self.waiting.iter().map(|entry| sum(&entry.message)).collect();
-        let is_over = |message: &Message| {
-            self.over.get(&incident(message)).is_some_and(|over| message.notice.at < *over)
+        let is_first = since.is_none();
+        let open: HashSet<u64> = self.waiting.iter().map(|entry| incident(&entry.message)).collect();
+        let is_past = |message: &Message| match self.latest_of.get(&incident(message)) {
+            Some(latest) => message.notice.at < *latest,
+            // A new sink hears no end of what it never heard of.
+            None => is_first && message.notice.state == State::Resolved && !open.contains(&incident(message)),
         };
         let is_known = |message: &Message| {
-            waits.contains(&sum(message)) || self.told.contains(&sum(message)) || is_over(message)
+            waits.contains(&sum(message)) || self.told.contains(&sum(message)) || is_past(message)
         };
         let lately = until.checked_sub(LAG).unwrap_or(until);
         self.derived = derived
@@ -83,7 +87,6 @@ impl Queue {
             .collect();
         let mut news: Vec<_> = derived.into_iter().filter(|message| !is_known(message)).collect();
         news.sort_by_key(|message| message.notice.at);
-        let is_first = since.is_none();
         let waiting = std::mem::take(&mut self.waiting);
         let now = Instant::now();
         let news = news.into_iter().map(|message| Entry { message, is_first, since: now });
@@ -97,7 +100,7 @@ impl Queue {
         self.waiting = all.into();
         if self.left_out.is_none() {
             self.told.clear();
-            self.over.clear();
+            self.latest_of.clear();
         }
         self.latest = self.latest.max(Some(since.unwrap_or(until)));
     }
@@ -112,10 +115,8 @@ impl Queue {
         self.waiting.retain(|entry| entry.message.id != message.id);
         if self.left_out.is_some() {
             self.told.insert(sum(message));
-            if message.notice.state == State::Resolved {
-                let over = self.over.entry(incident(message)).or_insert(message.notice.at);
-                *over = message.notice.at.max(*over);
-            }
+            let latest = self.latest_of.entry(incident(message)).or_insert(message.notice.at);
+            *latest = message.notice.at.max(*latest);
         }
         self.latest = self.latest.max(Some(message.notice.at));
     }
@@ -243,19 +244,20 @@ mod tests {
     fn what_is_told_to_be_over_is_not_opened_after_that() {
         let mut queue = queue(100);
         queue.leave_out(at(120));
-        let ends = |second| {
-            let opened = message("a", second);
+        let ends = |name, second| {
+            let opened = message(name, second);
             let notice = Notice { state: State::Resolved, ..opened.notice.clone() };
             Arc::new(Message::new(opened.named.clone(), notice))
         };
-        queue.push(ends(130));
-        queue.done(&ends(130));
-        let again = message("a", 140);
-        queue.fill(
-            vec![message("a", 120), ends(130), again.clone(), message("b", 120)],
-            Some(at(119)),
-            at(160),
-        );
+        queue.push(ends("a", 130));
+        queue.done(&ends("a", 130));
+        // One that has begun anew is not closed by the end of the one before.
+        queue.push(message("c", 135));
+        queue.done(&message("c", 135));
+        let mut derived: Vec<_> =
+            [("a", 120), ("a", 140), ("b", 120)].map(|(name, at)| message(name, at)).into();
+        derived.extend([ends("a", 130), ends("c", 130)]);
+        queue.fill(derived, Some(at(119)), at(160));
         let told = std::iter::from_fn(|| queue.next().inspect(|next| queue.done(next)));
         let told: Vec<_> = told.map(|message| (message.named.name.clone(), message.notice.at)).collect();
         assert_eq!(told, [("b".to_owned(), at(120)), ("a".to_owned(), at(140))]);
@@ -278,6 +280,28 @@ mod tests {
             }
         }
         assert_eq!((told, queue.is_new(), queue.told_until()), (2500, false, Some(at(200))));
+    }
+
+    #[test]
+    fn a_new_sink_hears_the_end_of_what_it_was_told_and_of_nothing_else() {
+        let all: Vec<_> = (0..1500).map(|number| message(&format!("c{number}"), 120)).collect();
+        let ends = |name: &str| {
+            let opened = message(name, 130);
+            let notice = Notice { state: State::Resolved, ..opened.notice.clone() };
+            Arc::new(Message::new(opened.named.clone(), notice))
+        };
+        let mut queue = Queue::default();
+        // It ends while the statuses are read.
+        queue.push(ends("c0"));
+        queue.fill(all.clone(), None, at(125));
+        let told = std::iter::from_fn(|| queue.next().inspect(|next| queue.done(next))).count();
+        assert_eq!((told, queue.is_new()), (1000, true));
+        let left: Vec<_> = all[1..].iter().cloned().chain([ends("c0"), ends("unheard")]).collect();
+        queue.fill(left, None, at(200));
+        let told = std::iter::from_fn(|| queue.next().inspect(|next| queue.done(next)));
+        let ends: Vec<_> = told.filter(|message| message.notice.state == State::Resolved).collect();
+        assert_eq!(ends.iter().map(|message| &*message.named.name).collect::<Vec<_>>(), ["c0"]);
+        assert!(!queue.is_new());
     }
 
     #[test]

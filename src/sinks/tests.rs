@@ -272,16 +272,39 @@ fn what_is_derived_while_the_process_works_is_known_to_be_wrong_too() {
     sinks.ended(&connection, &notice(State::Resolved, Level::Warning, 2));
     assert!(sinks.open("team-a", "a").is_some());
     sinks.ended(&connection, &notice(State::Resolved, Level::Warning, 4));
+    assert_eq!(sinks.open("team-a", "a"), None);
     sinks.gone("team-a", "a");
     assert_eq!(waiting(&sinks), [["Opened"]]);
+    // Whoever has written what was derived tells it all the same.
+    sinks.recalls();
+    sinks.recall(&connection, &of_end(State::Opened, 5));
+    sinks.recalled();
+    sinks.tell(&connection, vec![of_end(State::Opened, 5)]);
+    sinks.ended(&connection, &of_end(State::Resolved, 6));
+    sinks.tell(&connection, vec![of_end(State::Resolved, 6)]);
+    assert_eq!(waiting(&sinks), [["Opened", "Resolved"]]);
     // What ends meanwhile is not opened by a status of before.
     sinks.recalls();
     sinks.recalls();
     sinks.recalled();
-    sinks.tell(&connection, vec![of_end(State::Resolved, 6)]);
-    sinks.recall(&connection, &of_end(State::Opened, 5));
+    sinks.tell(&connection, vec![of_end(State::Resolved, 9)]);
+    sinks.recall(&connection, &of_end(State::Opened, 8));
+    assert!(sinks.has_ended(&connection, &of_end(State::Opened, 8)));
     sinks.recalled();
     assert_eq!(sinks.open("team-a", "a"), None);
+}
+
+#[test]
+fn one_connection_is_not_another_one_of_its_name() {
+    let sinks = sinks("{ name: all, url: 'http://a' }, { name: grave, url: 'http://a', severity: critical }");
+    sinks.recalled();
+    let (first, second) = (named("a", &[]), Named { uid: "u-2".to_owned(), ..(*named("a", &[])).clone() });
+    let second = Arc::new(second);
+    sinks.tell(&first, vec![of_end(State::Opened, 1), notice(State::Opened, Level::Critical, 1)]);
+    sinks.tell(&second, vec![of_end(State::Opened, 2)]);
+    let changed = Notice { before: Some(Level::Warning), ..notice(State::Changed, Level::Warning, 3) };
+    sinks.tell(&second, vec![changed]);
+    assert_eq!(waiting(&sinks), [vec!["Opened", "Opened", "Opened", "Changed"], vec!["Opened"]]);
 }
 
 #[test]

@@ -188,7 +188,10 @@ fn concern<'a>(standbys: Standbys<'a>) -> impl Fn((&'a Candidate, &'a Observatio
             Standing::Unusable(finding) | Standing::Absent(finding) => Some(unusable(&finding.message)),
             Standing::Unknown(_) => None,
             Standing::Usable => match (standbys.twin(candidate), judge(seen).expiry) {
-                (Some(used), _) => Some(unusable(&same_token(used))),
+                (Some(used), _) => {
+                    let message = format!("Secret {secret} is no standby ({})", same_token(used));
+                    Some(Finding::new(Reason::StandbyUnusable, message))
+                }
                 (None, Verdict::No(findings)) => findings.first().map(|finding| {
                     let message = format!("in Secret {secret}, which stands by, {}", cause(finding));
                     Finding::new(Reason::StandbyExpiresSoon, message)

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     super::{
         Finding, Reason, Verdict,
-        answer::Expiry,
+        answer::{Expiry, Refusal},
         format::Addresses,
         knowledge::Knowledge,
         output::Output,
@@ -317,12 +317,13 @@ impl Observation {
         self.ends().is_some_and(|ends| ends <= self.now)
     }
 
-    /// True if GitHub accepts the token no more: it refuses it, which is believed, or the end that it named has passed. An end that a person
-    /// declared ends nothing there.
+    /// True if GitHub never accepts the token again: it does not know it any more, which is believed, or the end that it named has passed. An
+    /// end that a person declared ends nothing there, and a suspended account may come back.
     pub fn is_over_at_github(&self) -> bool {
         let named = self.knowledge.grant.as_ref().map(|(grant, _)| grant.expiry);
         let has_ended = matches!(named, Some(Expiry::At(at)) if at <= self.github_now());
-        has_ended || self.knowledge.believed_refusal().is_some()
+        let refused = self.knowledge.believed_refusal();
+        has_ended || refused.is_some_and(|refused| refused.refusal == Refusal::BadCredentials)
     }
 
     /// Why nobody may look at the Secrets of the namespace, if that is so.

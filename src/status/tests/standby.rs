@@ -112,7 +112,7 @@ fn a_secret_with_the_token_in_use_is_no_standby() {
     assert_eq!(said(&status, "NotExpiring"), ("True", "StandbyUnusable"));
     let same = "it holds the token that is in use from Secret pat: put the next one into it";
     let message = status.message("NotExpiring").unwrap();
-    assert!(message.starts_with(&format!("Secret next cannot take over ({same})")), "{message}");
+    assert!(message.starts_with(&format!("Secret next is no standby ({same})")), "{message}");
     let messages: Vec<_> = status.candidates.iter().map(|candidate| candidate.message.as_deref()).collect();
     assert_eq!(messages, [None, Some(same)]);
     assert_ne!(said(&beside(&good(), &good()), "NotExpiring").1, "StandbyUnusable");
