@@ -16,7 +16,7 @@ use kube::ResourceExt;
 
 pub(crate) use self::{
     begun::{Asked, next},
-    course::{Course, Wanted, is_old, marked, token_in_use},
+    course::{Course, Wanted, awaited, is_old, marked, token_in_use},
 };
 use self::{
     change::forget,

@@ -14,7 +14,7 @@ use kube::runtime::{WatchStreamExt, watcher::watch_object};
 use crate::{
     cluster::{Cluster, Way, object_name, readable},
     error::Error,
-    rotate::{is_old, marked, token_in_use},
+    rotate::{awaited, is_old, token_in_use},
     screen,
     sheet::{Cell, Colour, Sheet},
     summary::{Summary, of_reason},
@@ -152,23 +152,28 @@ fn reason(connection: &GithubPatConnection, goal: &str) -> (String, String) {
 }
 
 /// The candidate that is preferred to the one in use and whose token comes next: a proven one, which waits for the one in use to have been
-/// that for long enough, else one that the last rotation does not know. The old token of a rotation may have died where it is preferred.
+/// that for long enough, else one that the last rotation does not know. The old token of a rotation may have died where it is preferred, and
+/// so may one of an earlier rotation: GitHub accepted that one before the last rotation began.
 pub(crate) fn held_back(connection: &GithubPatConnection) -> Option<&CandidateStatus> {
     let status = connection.status.as_ref()?;
     let preferred = || status.candidates.iter().take_while(|candidate| !candidate.in_use);
     let is_next = |candidate: &&CandidateStatus| {
-        let hashed = candidate.token.as_ref().map(|token| token.hashed_token);
-        hashed.is_some_and(|hashed| !is_old(connection, hashed) && Some(hashed) != token_in_use(connection))
+        let (Some(token), Some(rotation)) = (&candidate.token, &status.rotation) else { return false };
+        let hashed = token.hashed_token;
+        let is_former = token.first_proven_at.as_ref().is_some_and(|at| at.0 < rotation.started_at.0);
+        !is_old(connection, hashed)
+            && Some(hashed) != token_in_use(connection)
+            && (!is_former || awaited(connection) == Some(hashed))
     };
     let proven = preferred().find(|candidate| candidate.usable == ConditionStatus::True);
-    proven.or_else(|| preferred().find(is_next).filter(|_| status.rotation.is_some()))
+    proven.or_else(|| preferred().find(is_next))
 }
 
-/// True if the last rotation is not the one that the plugin has begun.
+/// True if the plugin has begun another rotation after the last one.
 fn is_another_begun(connection: &GithubPatConnection) -> bool {
     let rotation = connection.status.as_ref().and_then(|status| status.rotation.as_ref());
     let last = rotation.map(|rotation| rotation.new_token.hashed_token);
-    marked(connection).is_some_and(|begun| last.is_some_and(|last| last != begun))
+    awaited(connection).is_some_and(|begun| last.is_some_and(|last| last != begun))
 }
 
 /// That this token is proven and not in use yet.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{
     Rotation,
     course::{
-        Course, GIVEN_UP, ROTATING_TO, given_up, in_use, is_kept, is_old, is_told, marked, standby,
+        Course, GIVEN_UP, ROTATING_TO, given_up, in_use, is_kept, is_old, is_past, is_told, marked, standby,
         token_in_use,
     },
     progress::seen,
@@ -288,8 +288,9 @@ impl Rotation<'_> {
         error: Error,
     ) -> Error {
         let now = self.cluster.connection(&connection.name_any()).await;
-        let is_over = marked(connection)
-            .is_some_and(|before| now.is_ok_and(|now| matches!(seen(&now, before), Seen::Reached)));
+        let is_over = marked(connection).is_some_and(|before| {
+            is_past(connection, before) || now.is_ok_and(|now| matches!(seen(&now, before), Seen::Reached))
+        });
         let before = |name: &str| connection.annotations().get(name).filter(|_| !is_over).cloned();
         let mut marked = connection.clone();
         for (name, value) in self.marks(connection, hashed) {

@@ -1,9 +1,11 @@
 //! Where a rotation stands, by what the connection says alone, so that a run that was interrupted goes on.
 
 use github_pat_operator::{
-    api::{CandidateStatus, ConditionStatus, GithubPatConnection, SecretKeyRef},
+    api::{CandidateStatus, ConditionStatus, GithubPatConnection, Phase, SecretKeyRef},
     domain::{Reason, token::HashedToken},
 };
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::ResourceExt;
 
 use crate::{cluster::fitting, left::is_end};
@@ -38,7 +40,8 @@ pub(crate) struct Wanted<'a> {
 /// Where the rotation of the connection stands.
 pub(super) fn course(connection: &GithubPatConnection, Wanted { secret, anew, .. }: Wanted<'_>) -> Course {
     let begun = marked(connection);
-    if let Some(hashed) = begun.filter(|hashed| !anew && is_known(connection, *hashed)) {
+    let is_left = |hashed| is_replaced(connection, hashed) || given_up(connection).contains(&hashed);
+    if let Some(hashed) = begun.filter(|hashed| !anew && is_known(connection, *hashed) && !is_left(*hashed)) {
         return match put_back(connection, hashed) {
             Some(reference) => Course::Prefer(reference, hashed),
             None => Course::Follow(hashed),
@@ -97,6 +100,38 @@ pub(crate) fn is_old(connection: &GithubPatConnection, hashed: HashedToken) -> b
     })
 }
 
+/// True if the last rotation, which is over, took this token out of use after one to it was begun.
+fn is_replaced(connection: &GithubPatConnection, begun: HashedToken) -> bool {
+    let rotation = connection.status.as_ref().and_then(|status| status.rotation.as_ref());
+    let is_over = rotation.is_some_and(|rotation| rotation.phase == Phase::SafeToRevoke);
+    is_over && is_old(connection, begun) && is_past(connection, begun)
+}
+
+/// True if the last rotation goes to another token than this one, to which one was begun, and began later. A run that was not followed to the
+/// end leaves its mark. Where the API server does not tell when the mark was written, it may be of a rotation to the old token.
+pub(super) fn is_past(connection: &GithubPatConnection, begun: HashedToken) -> bool {
+    let rotation = connection.status.as_ref().and_then(|status| status.rotation.as_ref());
+    let Some(rotation) = rotation.filter(|rotation| rotation.new_token.hashed_token != begun) else {
+        return false;
+    };
+    match marked_at(connection) {
+        // The API server tells whole seconds.
+        Some(at) => at.as_second() < rotation.started_at.0.as_second(),
+        None => is_old(connection, begun),
+    }
+}
+
+/// When the mark was written, or what the same writer has written last.
+fn marked_at(connection: &GithubPatConnection) -> Option<Timestamp> {
+    let field = format!("f:{ROTATING_TO}");
+    let has_mark = |entry: &&ManagedFieldsEntry| {
+        let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
+        fields.and_then(|fields| fields.get("f:metadata")?.get("f:annotations")?.get(&field)).is_some()
+    };
+    let writers = connection.managed_fields().iter().filter(has_mark);
+    writers.filter_map(|entry| entry.time.as_ref()).map(|time| time.0).max()
+}
+
 /// What the status says of the token in this Secret.
 fn candidate<'a>(connection: &'a GithubPatConnection, secret: &str) -> Option<&'a CandidateStatus> {
     let candidates = &connection.status.as_ref()?.candidates;
@@ -151,7 +186,13 @@ pub(crate) fn marked(connection: &GithubPatConnection) -> Option<HashedToken> {
     connection.annotations().get(ROTATING_TO)?.clone().try_into().ok()
 }
 
-/// The tokens that were given up for the one to which a rotation was begun.
+/// The same, unless it was given up, or the last rotation goes to another token and began later.
+pub(crate) fn awaited(connection: &GithubPatConnection) -> Option<HashedToken> {
+    let is_left = |begun| is_past(connection, begun) || given_up(connection).contains(&begun);
+    marked(connection).filter(|begun| !is_left(*begun))
+}
+
+/// The tokens that were given up for the one to which a rotation was begun, and that one itself until another one is stored.
 pub(super) fn given_up(connection: &GithubPatConnection) -> Vec<HashedToken> {
     let hashes = connection.annotations().get(GIVEN_UP).map(String::as_str).unwrap_or_default();
     hashes.split_whitespace().filter_map(|hash| hash.to_owned().try_into().ok()).collect()
@@ -325,8 +366,40 @@ mod tests {
         });
         let mut cut = connection(&["next"], Some("n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="), status);
         cut.annotations_mut().insert(GIVEN_UP.to_owned(), NEW.to_owned());
-        let expected = SecretKeyRef { name: "next".to_owned(), key: "token".to_owned() };
-        assert_eq!(course(&cut, Wanted::default()), Course::Store(expected));
+        let expected = Course::Store(SecretKeyRef { name: "next".to_owned(), key: "token".to_owned() });
+        assert_eq!(course(&cut, Wanted::default()), expected);
+        // The run was cut off before the connection was told of the other one.
+        cut.annotations_mut().insert(ROTATING_TO.to_owned(), NEW.to_owned());
+        assert_eq!(course(&cut, Wanted::default()), expected);
+    }
+
+    #[test]
+    fn a_mark_that_stayed_does_not_bring_back_the_old_token_of_a_later_rotation() {
+        let next = SecretKeyRef { name: "next".to_owned(), key: "token".to_owned() };
+        let (before, after) = ("2026-03-01T09:00:00Z", "2026-03-01T11:00:00Z");
+        let rows = [
+            ("nobody tells when it was written", "SafeToRevoke", None, Course::Store(next.clone())),
+            ("it was written before", "SafeToRevoke", Some(before), Course::Store(next.clone())),
+            ("it was written since", "SafeToRevoke", Some(after), Course::Prefer(next.clone(), hashed(NEW))),
+            ("the later one is not over", "Publishing", Some(before), Course::Prefer(next, hashed(NEW))),
+        ];
+        for (row, phase, written, expected) in rows {
+            let rotation = json!({
+                "phase": phase, "startedAt": "2026-03-01T10:00:00Z", "message": "",
+                "oldToken": token(NEW), "newToken": token(OLD),
+            });
+            let status = json!({
+                "observedGeneration": 1, "conditions": [], "token": token(OLD), "rotation": rotation,
+                "candidates": [candidate("pat", true, "True", OLD), candidate("next", false, "True", NEW)],
+            });
+            let mut connection = connection(&["next"], Some(NEW), status);
+            if let Some(at) = written {
+                let fields = json!({ "f:metadata": { "f:annotations": { format!("f:{ROTATING_TO}"): {} } } });
+                let entry = json!({ "manager": "kubectl-github-pat", "operation": "Update", "time": at, "fieldsV1": fields });
+                connection.metadata.managed_fields = serde_json::from_value(json!([entry])).unwrap();
+            }
+            assert_eq!(course(&connection, Wanted::default()), expected, "{row}");
+        }
     }
 
     #[test]

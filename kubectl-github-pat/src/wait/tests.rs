@@ -118,3 +118,77 @@ fn the_end_of_a_rotation_is_not_that_of_the_next_one_which_is_not_proven() {
         assert!(format!("{reason} {message}").starts_with(said), "{row}: {reason} {message}");
     }
 }
+
+#[test]
+fn what_is_from_before_the_last_rotation_does_not_keep_it_from_its_end() {
+    let wait = Wait {
+        name: "ci".to_owned(),
+        goal: SAFE_TO_REVOKE.to_owned(),
+        timeout: "1s".parse().unwrap(),
+        way: Way::among(&[]),
+    };
+    let (before, after) = ("2026-03-01T09:00:00Z", "2026-03-01T11:00:00Z");
+    let accepted = |hash: &str, at: &str| {
+        let mut candidate = candidate("pat", false, "False", hash);
+        candidate["token"]["firstProvenAt"] = at.into();
+        candidate
+    };
+    let dead = candidate("pat", false, "False", FIRST);
+    // With a mark, and when it was written as the API server has it.
+    let rows = [
+        ("the mark is of the old token", dead.clone(), Some(FIRST), None, "Settled"),
+        ("so is one from before", dead.clone(), Some(FIRST), Some(before), "Settled"),
+        ("the old token comes back", dead.clone(), Some(FIRST), Some(after), "Not"),
+        (
+            "the mark is of a token that an earlier rotation replaced",
+            dead.clone(),
+            Some(THIRD),
+            Some(before),
+            "Settled",
+        ),
+        (
+            "the mark is written in the same second",
+            dead.clone(),
+            Some(THIRD),
+            Some("2026-03-01T10:00:00Z"),
+            "Not",
+        ),
+        ("the mark is of the next token", dead, Some(THIRD), Some(after), "Not"),
+        ("a token that an earlier rotation replaced is dead", accepted(THIRD, before), None, None, "Settled"),
+        (
+            "it was rotated to, and the mark stays",
+            accepted(THIRD, before),
+            Some(THIRD),
+            Some(before),
+            "Settled",
+        ),
+        ("it is rotated to once more", accepted(THIRD, before), Some(THIRD), Some(after), "Stalled"),
+        (
+            "GitHub accepts the next token, which lacks something",
+            accepted(THIRD, after),
+            None,
+            None,
+            "Stalled",
+        ),
+    ];
+    for (row, preferred, mark, written, expected) in rows {
+        let mut connection = rotated(&preferred, mark);
+        // The API server tells the time in whole seconds, the status need not.
+        let rotation = connection.status.as_mut().and_then(|status| status.rotation.as_mut()).unwrap();
+        rotation.started_at = serde_json::from_value(json!("2026-03-01T10:00:00.5Z")).unwrap();
+        if let Some(at) = written {
+            let fields = json!({ "f:metadata": { "f:annotations": { "f:githubpat.dev/rotating-to": {} } } });
+            let entry = json!({ "manager": "kubectl-github-pat", "operation": "Update", "time": at, "fieldsV1": fields });
+            connection.metadata.managed_fields = serde_json::from_value(json!([entry])).unwrap();
+        }
+        let seen = match wait.seen(&connection) {
+            Seen::Reached => "Reached",
+            Seen::Settled => "Settled",
+            Seen::Stalled => "Stalled",
+            Seen::Not => "Not",
+        };
+        assert_eq!(seen, expected, "{row}");
+        let is_told = reason(&connection, SAFE_TO_REVOKE).0 == "SafeToRevoke";
+        assert_eq!(is_told, expected == "Settled", "{row}");
+    }
+}
