@@ -128,6 +128,11 @@ impl Rotation<'_> {
         self.command(name, self.wanted.secret, (self.wanted.in_place, false, false))
     }
 
+    /// The command by which a person goes on with the token that was stored, whether the connection was told of it or not.
+    fn onwards(&self, name: &str) -> String {
+        self.command(name, self.wanted.secret, (self.wanted.in_place, false, self.force))
+    }
+
     /// The same command once more.
     pub(crate) fn again(&self, name: &str) -> String {
         let Wanted { secret, in_place, anew } = self.wanted;
@@ -332,6 +337,8 @@ mod tests {
                 Rotation { cluster: &cluster, trial: &trial, form: &form, wanted, elsewhere, force };
             let command = |flags: &str| format!("kubectl github-pat rotate ci{flags}");
             assert_eq!(rotation.again("ci"), command(given));
+            // Another rotation that begins anew would give up the token that was stored.
+            assert_eq!(rotation.onwards("ci"), command(&given.replace(" --anew", "")));
             let forced = if force { given.to_owned() } else { format!("{given} --force") };
             assert_eq!(rotation.forced("ci"), command(&forced));
             let beside = given.strip_prefix(" --in-place").unwrap_or(given);

@@ -99,8 +99,11 @@ impl Rotation<'_> {
         // Where the Secret alone makes the token the next one, a mark that came second could come too late: once it is in use, a run that
         // goes on would take it for the old one. A mark whose token was never stored is dropped.
         let is_marked_first = !self.changes_spec(connection, reference);
+        let mut seen = connection.clone();
         if is_marked_first {
             self.prefer(connection, reference, hashed).await?;
+        } else if self.wanted.anew {
+            self.give_up(&mut seen, hashed).await?;
         }
         if let Err(error) =
             self.cluster.store(name, key, Some((token, &connection.spec.host)), stored, &again).await
@@ -114,14 +117,26 @@ impl Rotation<'_> {
         }
         screen::say(&format!("the next token is in Secret {name}"));
         if !is_marked_first {
-            let preferred = self.prefer(connection, reference, hashed).await;
+            let preferred = self.prefer(&seen, reference, hashed).await;
             preferred.map_err(|error| {
+                let onwards = self.onwards(&connection.name_any());
                 error.after(&format!(
-                    "the token is in Secret {name} already: {again} goes on with it, with the same token if you may not read that Secret"
+                    "the token is in Secret {name} already: {onwards} goes on with it, with the same token if you may not read that Secret"
                 ))
             })?;
         }
         Ok(hashed)
+    }
+
+    /// Remembers on the connection that the token to which a rotation was begun is given up for this one. A run that is cut off before the
+    /// connection is told of this one does not go back to it.
+    async fn give_up(&self, seen: &mut GithubPatConnection, hashed: HashedToken) -> Result<(), Error> {
+        let given_up = self.marks(seen, hashed).into_iter().find(|(name, _)| *name == GIVEN_UP);
+        let Some((name, Some(given_up))) = given_up else { return Ok(()) };
+        let patch = json!({ "metadata": { "annotations": { name: given_up } } });
+        self.cluster.change(seen, &patch, Change::Written).await?;
+        seen.annotations_mut().insert(name.to_owned(), given_up);
+        Ok(())
     }
 
     /// Why the token in use is not the next one.

@@ -291,6 +291,27 @@ async fn a_token_that_was_given_up_is_not_gone_back_to_where_the_run_was_cut_bef
 }
 
 #[tokio::test]
+async fn a_token_that_was_given_up_is_not_gone_back_to_where_another_one_goes_to_a_secret_of_its_own() {
+    let place = World::place("rotate");
+    let leaked = place.next("cut-else");
+    place.begun("cut-else", &leaked).await;
+    let next = place.next("cut-else");
+    place.close("secrets", &["cut-else-pat", "cut-else-other"]).await;
+    let ended = place.rotate("cut-else", &["--anew", "--secret", "cut-else-other"], &next).await;
+    assert!(ended.code == 2 && !ended.err.contains("the next token is in"), "{ended:?}");
+    let seen = place.seen("cut-else").await;
+    let marks = [MARKER, GIVEN_UP].map(|name| seen.annotations().get(name).cloned());
+    assert_eq!(marks, [(); 2].map(|()| Some(hashed(&leaked).to_string())));
+    place.open("secrets", "cut-else-pat").await;
+    let ended = place.rotate("cut-else", &[], "").await;
+    assert!(ended.code == 1 && ended.err.contains("TokenEmpty"), "another one is asked for: {ended:?}");
+    assert!(!ended.err.contains("going on with"), "{ended:?}");
+    let ended = place.rotate("cut-else", &["--timeout", "1s"], &next).await;
+    assert_eq!(ended.code, 2, "{ended:?}");
+    place.goes_to("cut-else", &next).await;
+}
+
+#[tokio::test]
 async fn of_two_who_rotate_at_once_one_does_and_the_other_writes_nothing() {
     let place = World::place("rotate");
     let connections = json!({
