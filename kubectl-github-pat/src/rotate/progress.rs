@@ -7,7 +7,7 @@ use github_pat_operator::{
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::course::{in_use, missing};
+use super::course::{in_use, missing, token_in_use};
 use crate::{
     sheet::{Cell, Colour, Sheet},
     summary::Summary,
@@ -27,7 +27,7 @@ pub(super) fn told(connection: &GithubPatConnection, hashed: HashedToken) -> (St
     let candidates = status.into_iter().flat_map(|status| &status.candidates);
     let is_it = |token: &github_pat_operator::api::TokenStatus| token.hashed_token == hashed;
     let mut next = candidates.filter(|candidate| candidate.token.as_deref().is_some_and(is_it));
-    match next.next() {
+    match next.next().filter(|next| !next.in_use && token_in_use(connection) != Some(hashed)) {
         Some(next) if next.usable == ConditionStatus::True => {
             let is_preferred = held_back(connection).is_some_and(|held| held.secret_name == next.secret_name);
             match is_preferred || !connection.is_judged() {
@@ -110,4 +110,33 @@ pub(super) fn outcome(connection: &GithubPatConnection, hashed: HashedToken) -> 
         ))]),
     }
     sheet
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn of_a_next_token_that_is_in_use_it_is_not_told_that_another_secret_is_preferred() {
+        let hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+        let token =
+            json!({ "secretName": "next", "host": "github.com", "kind": "Classic", "hashedToken": hash });
+        let candidate = |in_use: bool| json!({ "secretName": "next", "inUse": in_use, "usable": "True", "reason": "Accepted", "token": token });
+        for (in_use, used, is_behind) in [(true, true, false), (false, true, false), (false, false, true)] {
+            let connection: GithubPatConnection = serde_json::from_value(json!({
+                "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection",
+                "metadata": { "name": "ci", "generation": 1 },
+                "spec": { "secretRef": { "name": "pat" }, "standby": [{ "name": "next" }] },
+                "status": {
+                    "observedGeneration": 1, "conditions": [], "token": used.then(|| token.clone()),
+                    "candidates": [{ "secretName": "pat", "inUse": !in_use, "usable": "False", "reason": "SecretNotFound" }, candidate(in_use)],
+                },
+            }))
+            .unwrap();
+            let (_, message) = told(&connection, hash.to_owned().try_into().unwrap());
+            assert_eq!(message.contains("is preferred to it"), is_behind, "{in_use} {used}: {message}");
+        }
+    }
 }
