@@ -47,6 +47,12 @@ pub(crate) async fn next(
     let overwritten = candidates.find(|candidate| candidate.name == used).filter(|_| wanted.in_place);
     Ok(match (course(connection, Wanted { anew, ..wanted }), overwritten) {
         (begun @ Course::Follow(_), _) => begun,
+        // It was put back: another token over the one in use would drop it.
+        (Course::Prefer(_, begun), Some(_))
+            if marked(connection) == Some(begun) && asked != Asked::With(Some(begun)) =>
+        {
+            Course::Follow(begun)
+        }
         (_, Some(reference)) => Course::Store(reference.clone()),
         (Course::Prefer(reference, _), None) if is_gone(cluster, connection, &reference).await? => {
             Course::Store(reference)

@@ -175,6 +175,12 @@ async fn a_spec_that_somebody_has_put_back_prefers_the_next_token_once_more() {
         .reads("the token in Secret undone-pat is proven, and Secret undone-pat-next is preferred to it")
         .await;
     drop(person);
+    let other = place.next("undone");
+    let refused = place.rotate("undone", &["--in-place"], &other).await;
+    let said = "another token than the one that you hand over comes next, since a rotation was begun: nothing was written";
+    assert!(refused.code == 3 && refused.err.contains(said), "{refused:?}");
+    assert_ne!(place.value("undone-pat-next", "token").await.as_ref(), Some(&other));
+    assert_eq!(place.seen("undone").await.annotations().get(MARKER), Some(&hash(&next)));
     let ended = place.rotate("undone", &["--timeout", "1s"], "").await;
     assert_eq!(ended.code, 2, "{ended:?}");
     let said =
