@@ -57,7 +57,11 @@ pub(crate) async fn next(
         (Course::Prefer(reference, _), None) if is_gone(cluster, connection, &reference).await? => {
             Course::Store(reference)
         }
-        (Course::Store(reference), None) if reference.name == used && wanted.secret == Some(used) => {
+        (Course::Store(reference), None)
+            if reference.name == used
+                && wanted.secret == Some(used)
+                && !is_gone(cluster, connection, &reference).await? =>
+        {
             return Err(Error::Usage(format!(
                 "Secret {used} holds the token in use: --in-place stores the next one over it, or name another Secret; nothing was written"
             )));

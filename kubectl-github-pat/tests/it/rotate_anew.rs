@@ -156,6 +156,16 @@ async fn a_token_in_use_whose_secret_was_deleted_is_put_back() {
     assert_eq!(place.value("put-back-pat", "token").await.as_ref(), Some(&token));
     place.until("put-back", "Ready").await;
     assert_eq!(place.seen("put-back").await.annotations().get(MARKER), None);
+
+    // The person may also name the Secret.
+    let named = ["--secret", "put-back-pat"];
+    let refused = place.rotate("put-back", &named, &token).await;
+    let said = "Secret put-back-pat holds the token in use: --in-place stores the next one over it";
+    assert!(refused.code == 3 && refused.err.contains(said), "{refused:?}");
+    place.secrets().delete("put-back-pat", &DeleteParams::default()).await.unwrap();
+    let ended = place.rotate("put-back", &named, &token).await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(place.value("put-back-pat", "token").await.as_ref(), Some(&token));
 }
 
 #[tokio::test]
