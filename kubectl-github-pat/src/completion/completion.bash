@@ -5,7 +5,7 @@ _kubectl_github_pat() {
     COMPREPLY=()
     # bash splits --flag=value at each character of COMP_WORDBREAKS: parts without a blank between them are one word.
     for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
-        if [[ $last -ge 0 && -n $rest && $rest != [[:blank:]]* ]]; then
+        if [[ $last -ge 0 && -n $rest && $rest != [[:blank:]]* && $rest == "$word"* ]]; then
             begin=${words[last]}
             words[last]+=$word
         else
@@ -13,6 +13,8 @@ _kubectl_github_pat() {
             words[++last]=$word
         fi
         rest=${rest#"${rest%%[![:blank:]]*}"}
+        # What completes an alias puts other words in place of those of the line.
+        [[ $rest == "$word"* ]] || rest=''
         rest=${rest#"$word"}
     done
     # It replaces what stands behind the last break alone.

@@ -80,14 +80,25 @@ async fn shells_and_kubectl_complete_subcommands_flags_and_the_names_of_connecti
     }
     // As bash splits a line.
     for (line, words, expected) in [
-        ("status --namespace=complete al", "status --namespace = complete al", "alpha alpine"),
-        ("list --output=w", "list --output = w", "wide"),
-        ("list --output=", "list --output =", "text wide json yaml"),
-        ("list --namespace=comp", "list --namespace = comp", "complete"),
-        ("connect x --package=a:b --dry-run=s", "connect x --package = a : b --dry-run = s", "server"),
+        (
+            "kubectl-github_pat status --namespace=complete al",
+            "status --namespace = complete al",
+            "alpha alpine",
+        ),
+        ("kubectl-github_pat list --output=w", "list --output = w", "wide"),
+        ("kubectl-github_pat list --output=", "list --output =", "text wide json yaml"),
+        ("kubectl-github_pat list --namespace=comp", "list --namespace = comp", "complete"),
+        (
+            "kubectl-github_pat connect x --package=a:b --dry-run=s",
+            "connect x --package = a : b --dry-run = s",
+            "server",
+        ),
+        // What completes an alias leaves the line as it was typed.
+        ("ghs al", "status -n complete al", "alpha alpine"),
+        ("kubectl-github_pats al", "status -n complete al", "alpha alpine"),
     ] {
         let bash = format!(
-            "source {}; COMP_LINE='kubectl-github_pat {line}'; COMP_WORDS=(kubectl-github_pat {words}); \
+            "source {}; COMP_LINE='{line}'; COMP_WORDS=(kubectl-github_pat {words}); \
              COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _kubectl_github_pat; echo \"${{COMPREPLY[@]}}\"",
             script("bash").display()
         );
