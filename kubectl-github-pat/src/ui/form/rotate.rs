@@ -111,7 +111,10 @@ pub(in super::super) async fn take(
             // The page of the connection shows the phases; this forgets at their end that it was begun.
             if let Some(followed) = site.follow(&namespace, &name, hashed) {
                 tokio::spawn(async move {
-                    if let Err(error) = see_through(&cluster, &name, hashed).await {
+                    // The mark of a connection that was deleted is gone with it.
+                    if let Err(error) = see_through(&cluster, &name, hashed).await
+                        && !matches!(cluster.find(&name).await, Ok(None))
+                    {
                         screen::say(&format!(
                             "warning: the mark of the rotation stays on connection {namespace}/{name}: {error}"
                         ));
