@@ -46,11 +46,17 @@ const FORGOTTEN: [&str; 18] = [
     "roles",
     "cronjobs",
 ];
-/// What the API server writes now and then by itself.
-const OF_THE_SERVER: [&str; 4] = [
+/// What the API server writes by itself, now and then or some time after it has started: its own Service comes after it is ready.
+const OF_THE_SERVER: [&str; 10] = [
+    "/registry/endpointslices/default/kubernetes",
+    "/registry/ipaddresses/",
     "/registry/leases/kube-system/apiserver-",
     "/registry/masterleases/",
     "/registry/peerserverleases/",
+    "/registry/ranges/",
+    "/registry/servicecidrs/",
+    "/registry/services/endpoints/default/kubernetes",
+    "/registry/services/specs/default/kubernetes",
     "compact_rev_key",
 ];
 
