@@ -160,7 +160,10 @@ pub(crate) fn held_back(connection: &GithubPatConnection) -> Option<&CandidateSt
     let is_next = |candidate: &&CandidateStatus| {
         let (Some(token), Some(rotation)) = (&candidate.token, &status.rotation) else { return false };
         let hashed = token.hashed_token;
-        let is_former = token.first_proven_at.as_ref().is_some_and(|at| at.0 < rotation.started_at.0);
+        // One of which nobody can tell is none that died.
+        let is_dead = candidate.usable == ConditionStatus::False;
+        let was_proven = token.first_proven_at.as_ref().is_some_and(|at| at.0 < rotation.started_at.0);
+        let is_former = is_dead && was_proven;
         !is_old(connection, hashed)
             && Some(hashed) != token_in_use(connection)
             && (!is_former || awaited(connection) == Some(hashed))

@@ -134,6 +134,8 @@ fn what_is_from_before_the_last_rotation_does_not_keep_it_from_its_end() {
         candidate
     };
     let dead = candidate("pat", false, "False", FIRST);
+    let mut unknown = accepted(THIRD, before);
+    unknown["usable"] = "Unknown".into();
     // With a mark, and when it was written as the API server has it.
     let rows = [
         ("the mark is of the old token", dead.clone(), Some(FIRST), None, "Settled"),
@@ -155,6 +157,7 @@ fn what_is_from_before_the_last_rotation_does_not_keep_it_from_its_end() {
         ),
         ("the mark is of the next token", dead, Some(THIRD), Some(after), "Not"),
         ("a token that an earlier rotation replaced is dead", accepted(THIRD, before), None, None, "Settled"),
+        ("nobody can tell yet whether one of before is good", unknown, None, None, "Not"),
         (
             "it was rotated to, and the mark stays",
             accepted(THIRD, before),
