@@ -463,7 +463,7 @@ impl Sink {
     }
 
     /// How many messages wait, and for how long the first of them has.
-    fn waiting(&self) -> (usize, Duration) {
+    pub fn waiting(&self) -> (usize, Duration) {
         self.queue().waiting()
     }
 

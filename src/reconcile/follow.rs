@@ -84,7 +84,7 @@ pub(super) async fn follow(
             let looked = listed_at.max(record.rare.looked.map(Timestamp::from));
             looked.is_none_or(|at| at < published) || is_old(listed_at, record, ctx)
         }
-        Some(published) => is_time_to_look(published, apart, record),
+        Some(published) => is_time_to_look(published, apart, record.rare.looked.map(Timestamp::from)),
         None => is_old(listed_at, record, ctx),
     };
     if ctx.settings().consumers && is_due {
@@ -164,10 +164,9 @@ pub(super) fn pause(waited: Duration) -> Duration {
 }
 
 /// True if the last look is so many times the pause ago, whatever woke the connection.
-fn is_time_to_look(published: Timestamp, times: u32, record: &Record) -> bool {
+fn is_time_to_look(published: Timestamp, times: u32, last: Option<Timestamp>) -> bool {
     let now = Timestamp::now();
     let apart = pause(now.duration_since(published).unsigned_abs()).saturating_mul(times);
-    let last = record.rare.looked.map(Timestamp::from);
     last.is_none_or(|last| last > now || now.duration_since(last).unsigned_abs() >= apart)
 }
 
@@ -250,6 +249,15 @@ mod tests {
             let status = Status::failure(&format!("deployments.apps \"a\" is forbidden: {why}"), "Forbidden");
             let fault = Fault::from(kube::Error::Api(Box::new(status.with_code(code))));
             assert!(remedy(&fault).contains(words), "{why}: {}", remedy(&fault));
+        }
+    }
+
+    #[test]
+    fn while_only_others_are_waited_for_the_looks_are_ten_times_as_far_apart() {
+        let now = Timestamp::now();
+        let ago = |minutes| now - jiff::SignedDuration::from_mins(minutes);
+        for (looked, times, expected) in [(2, 1, true), (2, FOR_OTHERS, false), (11, FOR_OTHERS, true)] {
+            assert_eq!(is_time_to_look(ago(600), times, Some(ago(looked))), expected, "{looked} {times}");
         }
     }
 

@@ -39,14 +39,24 @@ fn rotated(preferred: &Value, mark: Option<&str>) -> GithubPatConnection {
     .unwrap()
 }
 
-#[test]
-fn the_end_of_a_rotation_is_not_that_of_the_next_one_which_is_not_proven() {
+/// What a person who waits until the old token is safe to revoke sees of it.
+fn seen(connection: &GithubPatConnection) -> &'static str {
     let wait = Wait {
         name: "ci".to_owned(),
         goal: SAFE_TO_REVOKE.to_owned(),
         timeout: "1s".parse().unwrap(),
         way: Way::among(&[]),
     };
+    match wait.seen(connection) {
+        Seen::Reached => "Reached",
+        Seen::Settled => "Settled",
+        Seen::Stalled => "Stalled",
+        Seen::Not => "Not",
+    }
+}
+
+#[test]
+fn the_end_of_a_rotation_is_not_that_of_the_next_one_which_is_not_proven() {
     let rows = [
         (
             "the old token is dead",
@@ -107,13 +117,7 @@ fn the_end_of_a_rotation_is_not_that_of_the_next_one_which_is_not_proven() {
     ];
     for (row, preferred, mark, expected, said) in rows {
         let connection = rotated(&preferred, mark);
-        let seen = match wait.seen(&connection) {
-            Seen::Reached => "Reached",
-            Seen::Settled => "Settled",
-            Seen::Stalled => "Stalled",
-            Seen::Not => "Not",
-        };
-        assert_eq!(seen, expected, "{row}");
+        assert_eq!(seen(&connection), expected, "{row}");
         let (reason, message) = reason(&connection, SAFE_TO_REVOKE);
         assert!(format!("{reason} {message}").starts_with(said), "{row}: {reason} {message}");
     }
@@ -121,12 +125,6 @@ fn the_end_of_a_rotation_is_not_that_of_the_next_one_which_is_not_proven() {
 
 #[test]
 fn what_is_from_before_the_last_rotation_does_not_keep_it_from_its_end() {
-    let wait = Wait {
-        name: "ci".to_owned(),
-        goal: SAFE_TO_REVOKE.to_owned(),
-        timeout: "1s".parse().unwrap(),
-        way: Way::among(&[]),
-    };
     let (before, after) = ("2026-03-01T09:00:00Z", "2026-03-01T11:00:00Z");
     let accepted = |hash: &str, at: &str| {
         let mut candidate = candidate("pat", false, "False", hash);
@@ -184,13 +182,7 @@ fn what_is_from_before_the_last_rotation_does_not_keep_it_from_its_end() {
             let entry = json!({ "manager": "kubectl-github-pat", "operation": "Update", "time": at, "fieldsV1": fields });
             connection.metadata.managed_fields = serde_json::from_value(json!([entry])).unwrap();
         }
-        let seen = match wait.seen(&connection) {
-            Seen::Reached => "Reached",
-            Seen::Settled => "Settled",
-            Seen::Stalled => "Stalled",
-            Seen::Not => "Not",
-        };
-        assert_eq!(seen, expected, "{row}");
+        assert_eq!(seen(&connection), expected, "{row}");
         let is_told = reason(&connection, SAFE_TO_REVOKE).0 == "SafeToRevoke";
         assert_eq!(is_told, expected == "Settled", "{row}");
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        finish,
+        finish, tell,
         tests::{connection, ready, telling},
     },
     *,
@@ -36,6 +36,30 @@ async fn what_a_status_says_is_derived_again_unless_the_api_server_told_what_bec
         let sink = ctx.sinks.each().next().unwrap();
         assert_eq!(sink.left_out().is_some(), expected, "{answer:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_incident_of_a_connection_that_was_deleted_meanwhile_ends() {
+    let key = ObjectKey::new("team-a", "ci");
+    let (first, before) = connection(&key, &ready("True", "Ready"));
+    let (_, refused) = connection(&key, &ready("False", "BadCredentials"));
+    let (_, lacking) = connection(&key, &ready("False", "ScopeMissing"));
+    let ctx = telling(|_, _| async { failed(500) });
+    let waiting = || ctx.sinks.each().next().unwrap().waiting().0;
+    ctx.index.saw_connection(first.clone());
+    tell::tell(&first, Some(&before), &refused, &ctx);
+    assert_eq!(waiting(), 1);
+    // Nobody has heard of the deletion between the two.
+    let second = Connection { uid: "v".into(), ..first };
+    ctx.index.saw_connection(second.clone());
+    tell::tell(&second, Some(&before), &refused, &ctx);
+    assert_eq!(waiting(), 3, "the end of the first, and the begin of the second");
+    // The second is deleted while its status is written. With a selector it may have other labels instead, which is read first.
+    ctx.index.lost_connection(&key, "v");
+    tell::tell(&second, Some(&refused), &lacking, &ctx);
+    ctx.queue.open();
+    let woken = tokio::time::timeout(Duration::from_secs(1), ctx.queue.next()).await;
+    assert!(woken.is_ok(), "it is looked after");
 }
 
 #[tokio::test(start_paused = true)]

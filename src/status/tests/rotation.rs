@@ -4,9 +4,10 @@ use super::*;
 use crate::{
     api::{CandidateStatus, Phase, RotationStatus, StatusDigest},
     domain::{
+        answer::{Answer, Refusal},
         candidate::Candidate,
         consumer::{Consumer, Consumers, Use},
-        decide::{Heard, contended},
+        decide::{Heard, contended, judge},
     },
 };
 
@@ -184,6 +185,23 @@ fn an_end_that_a_person_declared_ends_no_token_at_github() {
         let standbys = Standbys { all: &all, place: 1, since: Some(at(T + 120)), back_at: None };
         let second = told_beside(&first, &used, &[], After::default(), Some(standbys));
         assert_eq!(second.old_token_ended.as_deref(), ended, "{name}");
+    }
+}
+
+#[test]
+fn a_token_of_a_suspended_account_is_to_be_revoked_whatever_end_a_person_declared() {
+    let suspended = |seen: Observation, second| {
+        seen.hears(second, Reply::Answer(Answer::Refused(Refusal::AccountSuspended))).at(second)
+    };
+    let declared =
+        |seen: Observation| seen.with(|seen| seen.demand.requirement.expiry.expires_at = Some(at(T + 50)));
+    for (refused, is_over) in [
+        (suspended(suspended(declared(holding("a", T)), T + 60), T + 120), false),
+        (declared(holding("a", T)).refused(T + 60).refused(T + 120).at(T + 120), true),
+        (declared(holding("a", T)).at(T + 120), false),
+    ] {
+        assert!(judge(&refused).identity.is_no());
+        assert_eq!(refused.is_over_at_github(), is_over);
     }
 }
 
