@@ -2,13 +2,14 @@
 
 use std::{
     cell::Cell,
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::Mutex,
     time::{Duration, Instant},
 };
 
 use control_plane::AuditEvent;
 use github_simulator::NewToken;
+use jiff::Timestamp;
 use k8s_openapi::api::{coordination::v1::Lease, core::v1::Secret};
 use kube::{
     Api, Client,
@@ -217,25 +218,88 @@ impl<'a> Load<'a> {
     }
 }
 
+/// What one replica wrote, by the audit log.
+#[derive(Debug)]
+struct Write {
+    user: String,
+    resource: String,
+    name: String,
+    received: Timestamp,
+    answered: Timestamp,
+}
+
+impl Write {
+    fn of(event: AuditEvent) -> Option<Self> {
+        let is_replica = event.user != "admin" && !event.user.starts_with("system:");
+        let is_done = is_replica && event.is_write() && event.code < 300;
+        let AuditEvent { user, resource, name, received, answered, .. } = event;
+        is_done.then_some(Write { user, resource, name, received, answered })
+    }
+}
+
 /// By the audit log, whoever wrote anything held the Lease: it had written that last, and nobody else wrote it before the write was
 /// answered.
 pub(crate) fn one_writer_at_a_time(world: &World) {
-    let is_replica = |event: &AuditEvent| event.user != "admin" && !event.user.starts_with("system:");
-    let events: Vec<_> = world.plane.audit().unwrap().into_iter().filter(is_replica).collect();
-    let (leases, others): (Vec<_>, Vec<_>) =
-        events.iter().filter(|event| event.is_write()).partition(|event| event.resource == "leases");
-    let taken: Vec<_> = leases.into_iter().filter(|event| event.code < 300).collect();
-    let mut leaders = BTreeSet::new();
-    for write in others.iter().filter(|event| event.code < 300) {
-        let before =
-            taken.iter().filter(|lease| lease.answered <= write.received).max_by_key(|lease| lease.answered);
-        let holder = before.map(|lease| lease.user.as_str());
-        assert_eq!(holder, Some(write.user.as_str()), "who wrote did not hold the Lease: {write:?}");
-        let meanwhile = taken.iter().find(|lease| {
-            lease.user != write.user && lease.answered > write.received && lease.received < write.answered
-        });
-        assert!(meanwhile.is_none(), "somebody else took the Lease during {write:?}: {meanwhile:?}");
-        leaders.insert(&write.user);
+    let events = world.plane.audit().unwrap();
+    one_writer(events.into_iter().filter_map(Write::of)).unwrap();
+}
+
+/// The same of these writes. One of the Lease names the version that it replaces, so that each took effect before the next one was
+/// received; but two of them may be answered the other way round.
+fn one_writer(writes: impl Iterator<Item = Write>) -> Result<(), String> {
+    let (mut leases, others): (Vec<_>, Vec<_>) = writes.partition(|write| write.resource == "leases");
+    leases.sort_by_key(|lease| lease.received);
+    for write in &others {
+        let before = leases.iter().rposition(|lease| lease.answered <= write.received);
+        let holder = before.map(|place| leases[place].user.as_str());
+        if holder != Some(&write.user) {
+            return Err(format!("{holder:?} held the Lease during {write:?}: {leases:?}"));
+        }
+        let later = leases.iter().skip(before.unwrap_or_default());
+        let meanwhile =
+            later.into_iter().find(|lease| lease.user != write.user && lease.received < write.answered);
+        if let Some(taken) = meanwhile {
+            return Err(format!("somebody else took the Lease during {write:?}: {taken:?}"));
+        }
     }
-    assert!(!leaders.is_empty(), "nobody wrote");
+    if others.is_empty() { Err("nobody wrote".to_owned()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_held_the_lease_is_told_by_the_order_in_which_its_writes_took_effect() {
+        // Who, what, and the milliseconds at which the API server received and answered it.
+        type Row<'a> = (&'a str, &'a str, i64, i64);
+        let verdict = |rows: &[Row<'_>]| {
+            let write = |(user, resource, received, answered): &Row<'_>| Write {
+                user: (*user).to_owned(),
+                resource: (*resource).to_owned(),
+                name: "any".to_owned(),
+                received: Timestamp::from_millisecond(*received).unwrap(),
+                answered: Timestamp::from_millisecond(*answered).unwrap(),
+            };
+            one_writer(rows.iter().map(write)).is_ok()
+        };
+        let (one, two) = (("one", "leases", 0, 5), ("two", "leases", 20, 25));
+        let rows: [(&str, &[Row<'_>], bool); 8] = [
+            ("whoever holds it writes", &[one, ("one", "secrets", 6, 9)], true),
+            ("nobody has it", &[("one", "secrets", 6, 9)], false),
+            ("nobody writes", &[one], false),
+            ("it is taken before the write", &[one, two, ("one", "secrets", 26, 29)], false),
+            ("it is taken during the write", &[one, two, ("one", "secrets", 6, 22)], false),
+            ("it is taken after the write", &[one, two, ("one", "secrets", 6, 19)], true),
+            ("the taking is not answered yet", &[one, two, ("two", "secrets", 24, 29)], false),
+            (
+                "what was given back is answered after it was taken",
+                &[one, ("one", "leases", 18, 27), two, ("two", "secrets", 28, 40)],
+                true,
+            ),
+        ];
+        for (row, events, expected) in rows {
+            assert_eq!(verdict(events), expected, "{row}");
+        }
+    }
 }
