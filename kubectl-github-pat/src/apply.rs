@@ -3,6 +3,7 @@
 mod secret;
 
 use github_pat_operator::api::GithubPatConnection;
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::{
     Api, ResourceExt,
@@ -159,7 +160,16 @@ fn is_of(status: &Status, resource: &str) -> bool {
 
 /// Who else looks after this field and would put back what was there: a tool that syncs, as opposed to a person with kubectl.
 pub(crate) fn tool_behind(object: &impl ResourceExt, path: [&str; 2]) -> Option<String> {
-    managers_of(object, path).find(|manager| is_tool(manager))
+    managers_of(object, path).into_iter().find(|manager| is_tool(manager))
+}
+
+/// True if somebody else than the plugin may have written this field since, at the latest in the second in which that was: the API server
+/// keeps the time of whatever the same writer has written last.
+pub(crate) fn is_written_since(object: &impl ResourceExt, path: [&str; 2], since: Timestamp) -> bool {
+    writers_of(object, &path).any(|entry| {
+        let is_other = entry.manager.as_deref().is_none_or(|manager| !is_plugin(manager));
+        is_other && entry.time.as_ref().is_some_and(|time| time.0.as_second() >= since.as_second())
+    })
 }
 
 /// True if the object is as a merge of the patch would leave it.
@@ -192,13 +202,21 @@ fn is_tool(manager: &str) -> bool {
 }
 
 /// Who has written this field.
-fn managers_of(object: &impl ResourceExt, path: [&str; 2]) -> impl Iterator<Item = String> {
-    let [above, field] = path.map(|part| format!("f:{part}"));
+fn managers_of(object: &impl ResourceExt, path: [&str; 2]) -> Vec<String> {
+    writers_of(object, &path).filter_map(|entry| entry.manager.clone()).collect()
+}
+
+/// What the API server keeps of each who has written this field.
+pub(crate) fn writers_of<'a>(
+    object: &'a impl ResourceExt,
+    path: &[&str],
+) -> impl Iterator<Item = &'a ManagedFieldsEntry> {
+    let parts: Vec<_> = path.iter().map(|part| format!("f:{part}")).collect();
     let has_field = move |entry: &&ManagedFieldsEntry| {
         let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
-        fields.and_then(|fields| fields.get(&above)?.get(&field)).is_some()
+        fields.and_then(|fields| parts.iter().try_fold(fields, |above, part| above.get(part))).is_some()
     };
-    object.managed_fields().iter().filter(has_field).filter_map(|entry| entry.manager.clone())
+    object.managed_fields().iter().filter(has_field)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub(crate) use self::{
 };
 use self::{
     change::forget,
+    course::{overtaken, put_back},
     progress::{outcome, seen, told},
 };
 use crate::{
@@ -97,6 +98,7 @@ pub(crate) async fn run(rotate: Rotate) -> Result<ExitCode, Error> {
     };
     let course = next(&cluster, &connection, wanted, asked).await?;
     rotation.takes(&connection, &course, handed.as_ref())?;
+    rotation.comes_into_use(&connection, &course)?;
     may_follow(&cluster, &name).await?;
     let hashed = match course {
         Course::Follow(hashed) => {
@@ -205,6 +207,24 @@ impl Rotation<'_> {
         )))
     }
 
+    /// Finds out whether there is an end to wait for where the rotation is followed that was begun.
+    ///
+    /// # Errors
+    ///
+    /// If another Secret is preferred to that of its token, and this command changes none.
+    fn comes_into_use(&self, connection: &GithubPatConnection, course: &Course) -> Result<(), Error> {
+        let Course::Follow(begun) = course else { return Ok(()) };
+        let Some(reference) = put_back(connection, *begun) else { return Ok(()) };
+        let name = connection.name_any();
+        Err(Error::Usage(format!(
+            "a rotation to the token in Secret {} was begun, and somebody has changed spec.secretRef, so that it does not come into use: {} \
+             prefers that Secret once more, or hand the same token to {}",
+            reference.name,
+            self.command(&name, None, (false, false, self.force)),
+            self.again(&name)
+        )))
+    }
+
     /// Has the next token judged and stored, and makes it the preferred one.
     async fn store(
         &self,
@@ -235,7 +255,7 @@ impl Rotation<'_> {
                 "another rotation of connection {name} was begun meanwhile, so this one is followed no more: {} shows how far it is",
                 self.cluster.command(&format!("status {name}"))
             ))),
-            (seen, _) => Ok(seen),
+            (seen, _) => Ok(overtaken(connection, hashed).map_or(seen, |_| Seen::Stalled)),
         };
         let ended = follow(self.cluster, name, limit, told, seen).await?;
         match ended {
@@ -252,6 +272,13 @@ impl Rotation<'_> {
             }
             Ended::Stalled => {
                 let connection = self.cluster.connection(name).await?;
+                if let Some(why) = overtaken(&connection, hashed) {
+                    return Err(Error::Refused(format!(
+                        "the rotation of connection {name} that was begun has no end any more, since {why}: {} shows how it is, and {again} \
+                         rotates to the token that is handed to it",
+                        self.cluster.command(&format!("status {name}"))
+                    )));
+                }
                 screen::show(&status::sheet(self.cluster, &connection, Timestamp::now()))?;
                 screen::say(&format!(
                     "the next token is of no use: mend it, and {again} goes on with it; {} takes another one in its place",
@@ -275,9 +302,12 @@ impl Rotation<'_> {
 pub(crate) async fn see_through(cluster: &Cluster, name: &str, hashed: HashedToken) -> Result<(), Error> {
     let told = |connection: &GithubPatConnection| told(connection, hashed);
     let seen = |connection: &GithubPatConnection| {
-        // Another rotation takes the place of this one, and has its own mark.
-        let is_left = marked(connection).is_some_and(|begun| begun != hashed);
-        Ok(if is_left { Seen::Reached } else { seen(connection, hashed) })
+        // Another rotation takes the place of this one; one that the plugin has begun has its own mark.
+        Ok(match marked(connection) {
+            Some(begun) if begun != hashed => Seen::Reached,
+            _ if overtaken(connection, hashed).is_some() => Seen::Settled,
+            _ => seen(connection, hashed),
+        })
     };
     let ended = follow(cluster, name, LONGEST, told, seen).await?;
     if matches!(ended, Ended::Reached) {

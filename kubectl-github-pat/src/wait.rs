@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use kube::runtime::{WatchStreamExt, watcher::watch_object};
 
 use crate::{
+    apply::is_written_since,
     cluster::{Cluster, Way, object_name, readable},
     error::Error,
     rotate::{awaited, is_old, token_in_use},
@@ -153,7 +154,7 @@ fn reason(connection: &GithubPatConnection, goal: &str) -> (String, String) {
 
 /// The candidate that is preferred to the one in use and whose token comes next: a proven one, which waits for the one in use to have been
 /// that for long enough, else one that the last rotation does not know. The old token of a rotation may have died where it is preferred, and
-/// so may one of an earlier rotation: GitHub accepted that one before the last rotation began.
+/// so may one of an earlier rotation: GitHub accepted that one before the last rotation began, and nobody has preferred it since.
 pub(crate) fn held_back(connection: &GithubPatConnection) -> Option<&CandidateStatus> {
     let status = connection.status.as_ref()?;
     let preferred = || status.candidates.iter().take_while(|candidate| !candidate.in_use);
@@ -163,7 +164,9 @@ pub(crate) fn held_back(connection: &GithubPatConnection) -> Option<&CandidateSt
         // One of which nobody can tell is none that died.
         let is_dead = candidate.usable == ConditionStatus::False;
         let was_proven = token.first_proven_at.as_ref().is_some_and(|at| at.0 < rotation.started_at.0);
-        let is_former = is_dead && was_proven;
+        let is_former = is_dead
+            && was_proven
+            && !is_written_since(connection, ["spec", "secretRef"], rotation.started_at.0);
         !is_old(connection, hashed)
             && Some(hashed) != token_in_use(connection)
             && (!is_former || awaited(connection) == Some(hashed))

@@ -263,7 +263,7 @@ fn is_written_meanwhile(name: &str, again: &str) -> Error {
 pub(crate) fn is_ours(secret: &Secret, key: &str) -> bool {
     let is_written =
         secret.managed_fields().iter().any(|entry| entry.manager.as_deref().is_some_and(is_plugin));
-    is_written && managers_of(secret, ["data", key]).all(|manager| is_plugin(&manager))
+    is_written && managers_of(secret, ["data", key]).iter().all(|manager| is_plugin(manager))
 }
 
 /// Who holds what a server-side apply would change. The API server names each in a sentence of its own, as in

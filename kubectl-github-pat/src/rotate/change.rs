@@ -102,17 +102,27 @@ impl Rotation<'_> {
         let mut seen = connection.clone();
         if is_marked_first {
             self.prefer(connection, reference, hashed).await?;
-        } else if self.wanted.anew {
+        } else {
             self.give_up(&mut seen, hashed).await?;
         }
         if let Err(error) =
             self.cluster.store(name, key, Some((token, &connection.spec.host)), stored, &again).await
         {
-            // An answer that is lost is no proof that nothing was stored: the mark stays then.
-            let is_answered = matches!(error, Error::Usage(_) | Error::Refused(_));
-            return Err(match is_answered && is_marked_first {
-                true => self.marked_as_before(connection, hashed, error).await,
-                false => error,
+            let is_given_up = given_up(&seen).len() > given_up(connection).len();
+            return Err(match error {
+                error @ (Error::Usage(_) | Error::Refused(_)) if is_marked_first => {
+                    self.marked_as_before(connection, hashed, error).await
+                }
+                error @ (Error::Usage(_) | Error::Refused(_)) if is_given_up => error.after(
+                    "the token to which a rotation was begun before is given up all the same, and the next run asks for another one",
+                ),
+                error @ (Error::Usage(_) | Error::Refused(_)) => error,
+                // An answer that is lost is no proof that nothing was stored: the mark stays then, and the same command may give up this
+                // very token.
+                error => {
+                    let onwards = self.onwards(&connection.name_any());
+                    error.after(&format!("the token may be in Secret {name} all the same: {onwards} goes on"))
+                }
             });
         }
         screen::say(&format!("the next token is in Secret {name}"));
@@ -304,7 +314,7 @@ impl Rotation<'_> {
     ) -> Error {
         let now = self.cluster.connection(&connection.name_any()).await;
         let is_over = marked(connection).is_some_and(|before| {
-            is_past(connection, before) || now.is_ok_and(|now| matches!(seen(&now, before), Seen::Reached))
+            is_over(connection, before) || now.is_ok_and(|now| matches!(seen(&now, before), Seen::Reached))
         });
         let before = |name: &str| connection.annotations().get(name).filter(|_| !is_over).cloned();
         let mut marked = connection.clone();
@@ -347,15 +357,15 @@ impl Rotation<'_> {
         !self.wanted.in_place && connection.spec.secret_ref.name != reference.name
     }
 
-    /// The annotations of a rotation to this token: the token, and those that are given up for it, so that a run that is cut off before it
-    /// has stored the token does not go back to one of them.
+    /// The annotations of a rotation to this token: the token, and those that are given up for it, whether the person has said so or it
+    /// takes the place of one of no use. A run that is cut off before it has stored the token does not go back to one of them.
     fn marks(
         &self,
         connection: &GithubPatConnection,
         hashed: HashedToken,
     ) -> [(&'static str, Option<String>); 2] {
-        let given_up =
-            given_up(connection).into_iter().chain(marked(connection).filter(|_| self.wanted.anew));
+        let begun = marked(connection).filter(|begun| self.wanted.anew || !is_over(connection, *begun));
+        let given_up = given_up(connection).into_iter().chain(begun);
         let given_up = given_up.filter(|given_up| *given_up != hashed).map(|given_up| given_up.to_string());
         let given_up = given_up.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ");
         [(ROTATING_TO, Some(hashed.to_string())), (GIVEN_UP, Some(given_up).filter(|all| !all.is_empty()))]
@@ -378,6 +388,11 @@ impl Rotation<'_> {
         let standby: Vec<_> = others.collect();
         json!({ "metadata": metadata, "spec": { "secretRef": reference, "standby": standby } })
     }
+}
+
+/// True if the rotation to this token is at its end, or another one has taken its place.
+fn is_over(connection: &GithubPatConnection, begun: HashedToken) -> bool {
+    is_past(connection, begun) || matches!(seen(connection, begun), Seen::Reached)
 }
 
 /// True if the token in use goes back to the Secret that had it and was deleted.

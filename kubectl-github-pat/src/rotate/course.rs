@@ -5,10 +5,9 @@ use github_pat_operator::{
     domain::{Reason, token::HashedToken},
 };
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::ResourceExt;
 
-use crate::{cluster::fitting, left::is_end};
+use crate::{apply::writers_of, cluster::fitting, left::is_end};
 
 /// The annotation that names the token to which a connection is rotated, by its hash, until the old one is safe to revoke.
 pub(super) const ROTATING_TO: &str = "githubpat.dev/rotating-to";
@@ -68,7 +67,7 @@ pub(super) fn course(connection: &GithubPatConnection, Wanted { secret, anew, ..
 }
 
 /// The Secret with the proven token to which a rotation was begun, if the one in use stands before it: somebody has put the spec back.
-fn put_back(connection: &GithubPatConnection, begun: HashedToken) -> Option<SecretKeyRef> {
+pub(super) fn put_back(connection: &GithubPatConnection, begun: HashedToken) -> Option<SecretKeyRef> {
     let behind = connection.spec.candidates().skip_while(|candidate| candidate.name != in_use(connection));
     let mut behind = behind.skip(1).filter(|_| token_in_use(connection) != Some(begun));
     let is_proven = |it: &CandidateStatus| {
@@ -121,14 +120,23 @@ pub(super) fn is_past(connection: &GithubPatConnection, begun: HashedToken) -> b
     }
 }
 
+/// Why the rotation to this token, which was begun, does not come to its end any more: the last one began later and goes to another token.
+pub(super) fn overtaken(connection: &GithubPatConnection, begun: HashedToken) -> Option<&'static str> {
+    if !connection.is_judged() || !is_past(connection, begun) {
+        return None;
+    }
+    match is_told(connection, begun) {
+        false => Some("another token has come into use since, and no Secret of the connection holds its own"),
+        true if is_replaced(connection, begun) => Some(
+            "somebody has changed spec.secretRef, and the token that is preferred now has replaced its own",
+        ),
+        true => None,
+    }
+}
+
 /// When the mark was written, or what the same writer has written last.
 fn marked_at(connection: &GithubPatConnection) -> Option<Timestamp> {
-    let field = format!("f:{ROTATING_TO}");
-    let has_mark = |entry: &&ManagedFieldsEntry| {
-        let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
-        fields.and_then(|fields| fields.get("f:metadata")?.get("f:annotations")?.get(&field)).is_some()
-    };
-    let writers = connection.managed_fields().iter().filter(has_mark);
+    let writers = writers_of(connection, &["metadata", "annotations", ROTATING_TO]);
     writers.filter_map(|entry| entry.time.as_ref()).map(|time| time.0).max()
 }
 
@@ -399,6 +407,48 @@ mod tests {
                 connection.metadata.managed_fields = serde_json::from_value(json!([entry])).unwrap();
             }
             assert_eq!(course(&connection, Wanted::default()), expected, "{row}");
+            assert_eq!(
+                overtaken(&connection, hashed(NEW)).is_some(),
+                matches!(expected, Course::Store(_)),
+                "{row}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_rotation_whose_token_was_overwritten_is_followed_until_another_one_began_later() {
+        let other = "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=";
+        let rows = [
+            ("no token was replaced yet", 1, None, "2026-03-01T09:00:00Z", None),
+            ("the last one began before", 1, Some(OLD), "2026-03-01T11:00:00Z", None),
+            ("the operator has not looked since", 0, Some(OLD), "2026-03-01T09:00:00Z", None),
+            ("it goes to this token", 1, Some(NEW), "2026-03-01T09:00:00Z", None),
+            (
+                "it began later",
+                1,
+                Some(OLD),
+                "2026-03-01T09:00:00Z",
+                Some("no Secret of the connection holds its own"),
+            ),
+        ];
+        for (row, observed, to, written, expected) in rows {
+            let rotation = to.map(|to| {
+                json!({
+                    "phase": "Publishing", "startedAt": "2026-03-01T10:00:00Z", "message": "",
+                    "oldToken": token(other), "newToken": token(to),
+                })
+            });
+            let status = json!({
+                "observedGeneration": observed, "conditions": [], "token": token(OLD), "rotation": rotation,
+                "candidates": [candidate("pat", true, "True", OLD)],
+            });
+            let mut connection = connection(&[], Some(NEW), status);
+            let fields = json!({ "f:metadata": { "f:annotations": { format!("f:{ROTATING_TO}"): {} } } });
+            let entry = json!({ "manager": "kubectl-github-pat", "operation": "Update", "time": written, "fieldsV1": fields });
+            connection.metadata.managed_fields = serde_json::from_value(json!([entry])).unwrap();
+            let why = overtaken(&connection, hashed(NEW));
+            assert_eq!(why.is_some(), expected.is_some(), "{row}: {why:?}");
+            assert!(why.unwrap_or_default().contains(expected.unwrap_or_default()), "{row}: {why:?}");
         }
     }
 

@@ -7,7 +7,7 @@ use github_pat_operator::{
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::course::{in_use, missing, token_in_use};
+use super::course::{in_use, is_old, missing, overtaken, token_in_use};
 use crate::{
     sheet::{Cell, Colour, Sheet},
     summary::Summary,
@@ -23,6 +23,9 @@ pub(super) fn told(connection: &GithubPatConnection, hashed: HashedToken) -> (St
             return missing;
         }
         return (format!("{:?}", rotation.phase), rotation.message.clone());
+    }
+    if let Some(why) = overtaken(connection, hashed) {
+        return (Summary::of(connection, Timestamp::now()).reason, why.to_owned());
     }
     let candidates = status.into_iter().flat_map(|status| &status.candidates);
     let is_it = |token: &github_pat_operator::api::TokenStatus| token.hashed_token == hashed;
@@ -68,7 +71,8 @@ pub(super) fn seen(connection: &GithubPatConnection, hashed: HashedToken) -> See
     });
     match (rotation, connection.usability()) {
         (Some(rotation), _) if is_used && rotation.phase == Phase::SafeToRevoke => Seen::Reached,
-        (None, Usability::Usable) if is_used => Seen::Reached,
+        // A status that announces another token in use names that of before until it is.
+        (None, Usability::Usable) if is_used && !is_old(connection, hashed) => Seen::Reached,
         (_, Usability::NotUsable) if is_used && status.condition(STALLED).is_some() => Seen::Stalled,
         _ if is_refused || is_lost => Seen::Stalled,
         _ => Seen::Not,
@@ -117,6 +121,35 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_rotation_is_not_over_while_another_token_is_announced() {
+        let (hash, other) =
+            ("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
+        let token = |hash: &str| json!({ "secretName": "next", "host": "github.com", "kind": "Classic", "hashedToken": hash });
+        let rotation = |old: &str, new: &str| {
+            json!({
+                "phase": "Publishing", "startedAt": "2026-03-01T10:00:00Z", "message": "", "oldToken": token(old), "newToken": token(new),
+            })
+        };
+        let third = "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=";
+        let rows = [
+            ("the one of before has no phases", json!(null), true),
+            ("an earlier rotation stays", rotation(other, third), true),
+            ("another one is announced", rotation(hash, other), false),
+        ];
+        for (row, rotation, is_over) in rows {
+            let ready = json!({ "type": "Ready", "status": "True", "reason": "Ready", "lastTransitionTime": "2026-03-01T10:00:00Z", "message": "", "observedGeneration": 1 });
+            let connection: GithubPatConnection = serde_json::from_value(json!({
+                "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection",
+                "metadata": { "name": "ci", "generation": 1 }, "spec": { "secretRef": { "name": "next" } },
+                "status": { "observedGeneration": 1, "conditions": [ready], "token": token(hash), "rotation": rotation },
+            }))
+            .unwrap();
+            let seen = seen(&connection, hash.to_owned().try_into().unwrap());
+            assert_eq!(matches!(seen, Seen::Reached), is_over, "{row}");
+        }
+    }
 
     #[test]
     fn of_a_next_token_that_is_in_use_it_is_not_told_that_another_secret_is_preferred() {

@@ -134,6 +134,26 @@ fn what_is_from_before_the_last_rotation_does_not_keep_it_from_its_end() {
     let dead = candidate("pat", false, "False", FIRST);
     let mut unknown = accepted(THIRD, before);
     unknown["usable"] = "Unknown".into();
+    let secret_ref = json!({ "f:spec": { "f:secretRef": {} } });
+    let annotation = json!({ "f:metadata": { "f:annotations": { "f:githubpat.dev/rotating-to": {} } } });
+    let entry = |manager: &str, at: &str, fields: &Value| json!({ "manager": manager, "operation": "Update", "time": at, "fieldsV1": fields });
+    // Who has written spec.secretRef, where the token of the preferred Secret was accepted before and is dead.
+    let preferred = [
+        ("a person has preferred it before", entry("kubectl-edit", before, &secret_ref), "Settled"),
+        ("a person has preferred it since", entry("kubectl-edit", after, &secret_ref), "Stalled"),
+        (
+            "a tool has preferred it in the same second",
+            entry("argocd-controller", "2026-03-01T10:00:00Z", &secret_ref),
+            "Stalled",
+        ),
+        ("a person has changed all else", entry("kubectl-edit", after, &annotation), "Settled"),
+        ("the plugin has taken its mark away", entry("kubectl-github-pat", after, &secret_ref), "Settled"),
+    ];
+    for (row, entry, expected) in preferred {
+        let mut connection = rotated(&accepted(THIRD, before), None);
+        connection.metadata.managed_fields = serde_json::from_value(json!([entry])).unwrap();
+        assert_eq!(seen(&connection), expected, "{row}");
+    }
     // With a mark, and when it was written as the API server has it.
     let rows = [
         ("the mark is of the old token", dead.clone(), Some(FIRST), None, "Settled"),
@@ -178,8 +198,7 @@ fn what_is_from_before_the_last_rotation_does_not_keep_it_from_its_end() {
         let rotation = connection.status.as_mut().and_then(|status| status.rotation.as_mut()).unwrap();
         rotation.started_at = serde_json::from_value(json!("2026-03-01T10:00:00.5Z")).unwrap();
         if let Some(at) = written {
-            let fields = json!({ "f:metadata": { "f:annotations": { "f:githubpat.dev/rotating-to": {} } } });
-            let entry = json!({ "manager": "kubectl-github-pat", "operation": "Update", "time": at, "fieldsV1": fields });
+            let entry = entry("kubectl-github-pat", at, &annotation);
             connection.metadata.managed_fields = serde_json::from_value(json!([entry])).unwrap();
         }
         assert_eq!(seen(&connection), expected, "{row}");

@@ -1,5 +1,7 @@
 //! A rotation that was begun, and a token that takes the place of the one to which it was.
 
+use std::time::Duration;
+
 use github_pat_operator::{
     api::{ConditionStatus, GithubPatConnection},
     domain::token::Token,
@@ -13,7 +15,7 @@ use kube::{
 use serde_json::json;
 
 use crate::{
-    rotate::MARKER,
+    rotate::{GIVEN_UP, MARKER},
     terminal::Person,
     world::{Place, SOON, World},
 };
@@ -70,6 +72,8 @@ async fn another_token_takes_the_place_of_a_next_one_that_github_refuses() {
     let other = place.next("anew-bad");
     let ended = place.rotate("anew-bad", &["--timeout", "1s"], &other).await;
     assert_eq!(ended.code, 2, "{ended:?}");
+    // It is not gone back to if it is mended.
+    assert_eq!(place.seen("anew-bad").await.annotations().get(GIVEN_UP), Some(&hash(&refused)));
     place.goes_to("anew-bad", &other).await;
 }
 
@@ -185,6 +189,11 @@ async fn a_spec_that_somebody_has_put_back_prefers_the_next_token_once_more() {
         .reads("the token in Secret undone-pat is proven, and Secret undone-pat-next is preferred to it")
         .await;
     drop(person);
+    let waits_in_vain = place.rotate("undone", &["--in-place"], "").await;
+    let said = "a rotation to the token in Secret undone-pat was begun, and somebody has changed spec.secretRef, so that it does not come into \
+                use: kubectl github-pat rotate undone -n rotate prefers that Secret once more, or hand the same token to kubectl github-pat \
+                rotate undone --in-place -n rotate";
+    assert!(waits_in_vain.code == 3 && waits_in_vain.err.contains(said), "{waits_in_vain:?}");
     let other = place.next("undone");
     let refused = place.rotate("undone", &["--in-place"], &other).await;
     let said = "another token than the one that you hand over comes next, since a rotation was begun: nothing was written";
@@ -198,6 +207,44 @@ async fn a_spec_that_somebody_has_put_back_prefers_the_next_token_once_more() {
     assert!(ended.err.contains(said), "{ended:?}");
     assert_eq!(place.seen("undone").await.spec.secret_ref.name, "undone-pat");
     place.goes_to("undone", &next).await;
+}
+
+#[tokio::test]
+async fn whoever_follows_a_rotation_is_told_that_another_token_has_come_into_use() {
+    let place = World::place("rotate");
+    let admin = place.world.plane.admin_kubeconfig();
+    // Overwritten by hand, and put behind the former one by hand, once it was in use. Another connection holds the old token, which keeps
+    // the first rotation from its end.
+    for (name, is_overwritten) in [("overtaken", true), ("turned", false)] {
+        let old = place.connected(name).await;
+        let too = format!("{name}-too");
+        place.left(&format!("{too}-pat"), &old).await;
+        let publish = json!({ "publish": [{ "secretName": format!("{too}-git"), "format": "BasicAuth" }] });
+        place.connection(&too, publish).await;
+        place.until(&too, "Ready").await;
+        let next = place.next(name);
+        let mut person = Person::at(&place, admin, &["rotate", name]);
+        person.reads("Paste the token").await;
+        person.types(&format!("{next}\n")).await;
+        person.reads("WaitingForConsumers").await;
+        // The API server tells whole seconds of when the rotation was begun.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let secrets = [format!("{name}-pat"), format!("{name}-pat-next")];
+        let said = if is_overwritten {
+            place.secret(&secrets[1], &place.next(name)).await;
+            "another token has come into use since, and no Secret of the connection holds its own"
+        } else {
+            let turned = json!({ "secretRef": { "name": secrets[0] }, "standby": [{ "name": secrets[1] }] });
+            place.change(name, json!({ "spec": turned })).await;
+            "somebody has changed spec.secretRef, and the token that is preferred now has replaced its own"
+        };
+        person
+            .reads(&format!(
+                "the rotation of connection {name} that was begun has no end any more, since {said}"
+            ))
+            .await;
+        assert_eq!(person.ends().await, 2, "{}", person.seen);
+    }
 }
 
 #[tokio::test]
