@@ -17,9 +17,10 @@ pub use outlook::Usability;
 pub(crate) use status::time;
 pub use status::{
     CONDITION_TYPES, CandidateStatus, Condition, ConditionStatus, ConsumerStatus, ConsumersStatus,
-    DeferralStatus, FurtherOldToken, FurtherRequirements, GithubPatConnectionStatus, Links, OutputStatus,
-    PermissionProofs, Phase, PreviousAccount, RECONCILING, ReadyChange, RefusedStatus, RequirementStatus,
-    RotatedToken, RotationStatus, SEE_READY, STALLED, TokenStatus, WithdrawalStatus, WithdrawnOutput,
+    DeferralStatus, FurtherOldToken, FurtherRequirements, GithubPatConnectionStatus, InterruptedRotation,
+    Links, OutputStatus, PermissionProofs, Phase, PreviousAccount, RECONCILING, ReadyChange, RefusedStatus,
+    RequirementStatus, RotatedToken, RotationStatus, SEE_READY, STALLED, TokenStatus, WithdrawalStatus,
+    WithdrawnOutput,
 };
 pub use summary::{StatusSummary, Transition};
 

@@ -771,10 +771,17 @@ export interface RotationStatus {
    * are to be revoked too. The latest last.
    */
   furtherOldTokens?: FurtherOldToken[];
+  /**
+   * The rotation to the last of furtherOldTokens, while every output still holds that one: it goes on if that
+   * token comes back before the new one is proven.
+   */
+  interrupted?: InterruptedRotation;
   /** What is awaited, or what to do with the old token. */
   message: string;
   /** The token that takes its place. */
   newToken: RotatedToken;
+  /** The host of the old token, if spec.host has become another one since: it is to be revoked there. */
+  oldHost?: string;
   /** The token that was in use. */
   oldToken: RotatedToken;
   /** Set if the old token is of no use any more, so that it need not be revoked: BadCredentials or Expired. */
@@ -807,6 +814,19 @@ export interface FurtherOldToken {
   kind: TokenKind;
   /** The login of its account, if it is known. */
   login?: string;
+}
+
+/**
+ * The rotation to the last of furtherOldTokens, while every output still holds that one: it goes on if that
+ * token comes back before the new one is proven.
+ */
+export interface InterruptedRotation {
+  /** Its publishedAt. */
+  publishedAt: string;
+  /** Its startedAt. */
+  startedAt: string;
+  /** Its writtenAnewAt. */
+  writtenAnewAt?: string;
 }
 
 /** The token that takes its place. */

@@ -14,7 +14,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
-pub use candidate::{CandidateStatus, FurtherOldToken, Phase, RotatedToken, RotationStatus};
+pub use candidate::{
+    CandidateStatus, FurtherOldToken, InterruptedRotation, Phase, RotatedToken, RotationStatus,
+};
 pub(super) use condition::ALL_TYPES;
 pub use condition::{CONDITION_TYPES, Condition, ConditionStatus, RECONCILING, STALLED};
 pub use consumers::{ConsumerStatus, ConsumersStatus};

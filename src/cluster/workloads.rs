@@ -25,14 +25,15 @@ const LONGEST_NAME: usize = 63;
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Read {
-    metadata: Generation,
+    metadata: Meta,
     spec: Spec,
     status: Status,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Generation {
+struct Meta {
+    resource_version: String,
     generation: i64,
 }
 
@@ -86,7 +87,7 @@ struct Status {
     number_available: i64,
 }
 
-/// How far the workload is with the restarts of this connection; `None` if there is no such workload.
+/// How far the workload is with the restarts of this connection, and its version; `None` if there is no such workload.
 ///
 /// # Errors
 ///
@@ -95,13 +96,16 @@ pub async fn roll_out(
     client: &Client,
     connection: &ObjectKey,
     workload: &Workload,
-) -> Result<Option<RollOut>, Fault> {
+) -> Result<Option<(RollOut, String)>, Fault> {
     let request = Request::new(path(connection, workload.kind));
     let request = request.get(&workload.name, &GetParams::default()).map_err(kube::Error::BuildRequest)?;
     match within(client.request::<Read>(request)).await {
         Err(fault) if fault.is_not_found() => Ok(None),
         Err(fault) => Err(fault),
-        Ok(read) => Ok(Some(seen(read, workload.kind, &annotation(connection)))),
+        Ok(read) => {
+            let version = read.metadata.resource_version.clone();
+            Ok(Some((seen(read, workload.kind, &annotation(connection)), version)))
+        }
     }
 }
 
@@ -109,15 +113,20 @@ pub async fn roll_out(
 ///
 /// # Errors
 ///
-/// What the API server refused, or that it did not answer.
+/// What the API server refused, or that it did not answer; a conflict if the workload has another version by now, since somebody may have
+/// paused it.
 pub async fn restart(
     client: &Client,
     connection: &ObjectKey,
     workload: &Workload,
     mark: &str,
+    version: &str,
 ) -> Result<(), Fault> {
     let annotations = BTreeMap::from([(annotation(connection), mark)]);
-    let patch = serde_json::json!({ "spec": { "template": { "metadata": { "annotations": annotations } } } });
+    let patch = serde_json::json!({
+        "metadata": { "resourceVersion": version },
+        "spec": { "template": { "metadata": { "annotations": annotations } } },
+    });
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
     let request = Request::new(path(connection, workload.kind));
     let request =

@@ -121,7 +121,7 @@ fn is_told(rewritten: Timestamp, connection: &Connection, observed: &Observed) -
         return true;
     };
     let token = observed.seen.token.yes().map(|token| token.hashed);
-    token.and_then(|token| status.published(token)).is_some_and(|published| published >= rewritten)
+    token.and_then(|token| status.published(token)).is_some_and(|published| published > rewritten)
 }
 
 /// Deletes versions that nothing names any more.

@@ -59,7 +59,7 @@ pub(super) async fn follow(
     }
     // The status is to say first that it was published anew.
     let rewritten = record.rare.rewritten.map(Timestamp::from);
-    if published.is_some_and(|at| observed.seen.finds_another_token() || rewritten > Some(at)) {
+    if published.is_some_and(|at| observed.seen.finds_another_token() || rewritten >= Some(at)) {
         return None;
     }
     let mut following = Following { published, ..Following::default() };
@@ -186,7 +186,7 @@ async fn restarted(
     ctx: &Context,
 ) -> Result<Restart, Fault> {
     let key = &connection.key;
-    let stands = workloads::roll_out(&ctx.client, key, workload).await?;
+    let (stands, version) = workloads::roll_out(&ctx.client, key, workload).await?.unzip();
     let found = restart(stands.as_ref(), mark);
     if found != Restart::Due || ctx.has_let_go(connection) {
         return Ok(found);
@@ -197,7 +197,11 @@ async fn restarted(
     if before.is_some_and(|before| before.last.elapsed() < backoff(RESTART_AGAIN, times)) {
         return Ok(Restart::Unmarked);
     }
-    workloads::restart(&ctx.client, key, workload, mark).await?;
+    match workloads::restart(&ctx.client, key, workload, mark, &version.unwrap_or_default()).await {
+        // Somebody has changed it meanwhile; the next look tells how it is now.
+        Err(fault) if fault.is_conflict() => return Ok(Restart::Due),
+        restarted => restarted?,
+    }
     record.rare.restarts.retain(|before| before.workload != *workload);
     let (times, last) = (times.saturating_add(1), Instant::now());
     record.rare.restarts.push(Restarted { workload: workload.clone(), mark: mark.to_owned(), times, last });

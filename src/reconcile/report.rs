@@ -146,6 +146,27 @@ pub(super) async fn announce(
     }
 }
 
+/// Says that outputs are written anew in a rotation before they are, if one that held its new token has another one now. Then comes another
+/// pass; `None` if there is nothing to say.
+pub(super) async fn announce_anew(
+    connection: &Connection,
+    observed: &Observed,
+    record: &mut Record,
+    ctx: &Context,
+) -> Option<Next> {
+    let token = observed.seen.token.yes().filter(|_| observed.seen.finds_another_token())?;
+    connection.status.as_ref()?.published(token.hashed)?;
+    let (now, status) = match live(connection, ctx).await {
+        Ok(live) => live,
+        Err(next) => return Some(next),
+    };
+    let announced = status::undone(&status, observed.seen.now)?;
+    Some(match write(&now, Some(&status), &announced, record, ctx).await {
+        Next::Wait => Next::After(Duration::ZERO),
+        next => next,
+    })
+}
+
 /// The connection as it stands in the cluster, with its status, if it is of this generation still; else what comes next.
 async fn live(connection: &Connection, ctx: &Context) -> Result<(Connection, Status), Next> {
     match connections::live(&ctx.client, &connection.key).await {

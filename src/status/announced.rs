@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::rotation::{after, publishing, short};
+use super::rotation::{after, instead, old_host, publishing, rounded_up, short};
 use crate::{
     api::{
         CandidateStatus, ConditionStatus, GithubPatConnectionStatus as Status, Phase, RotatedToken,
@@ -51,9 +51,34 @@ pub fn announced(
             hashed_token: new.hashed,
             login: account.map(|account| account.login.to_string()),
         };
-        let rotation = after(before.rotation.as_ref(), old, new_token, seen);
+        // Nothing was written of one that was never of use here: what the outputs hold is older.
+        let is_unwritten = |open: &&RotationStatus| {
+            let [from, to] = [&open.old_token, &open.new_token].map(|token| token.hashed_token);
+            open.is_proving() && to == old.hashed_token && from != new.hashed
+        };
+        let rotation = match before.rotation.as_ref().filter(is_unwritten) {
+            Some(open) => instead(open, Some(old), new_token, seen.now),
+            None => after(before.rotation.as_ref(), old, new_token, seen),
+        };
         let (phase, message) = (Phase::Publishing, short(publishing(secret)));
-        status.rotation = Some(RotationStatus { phase, message, ..rotation });
+        let host = seen.host.yes().map_or(&*old.host, |host| &*host.name);
+        let old_host = old_host(&rotation, before.rotation.as_ref(), Some(&old.host), host);
+        status.rotation = Some(RotationStatus { phase, message, old_host, ..rotation });
     }
     status
+}
+
+/// The status that stands before outputs are written anew that held the new token of an open rotation, and of which one has another token:
+/// who starts anew knows that Pods may have started with that one. `None` if there is no such rotation.
+pub fn undone(before: &Status, now: Timestamp) -> Option<Status> {
+    let open = before.rotation.as_ref().filter(|open| open.is_followed() && open.published_at.is_some())?;
+    let rotation = RotationStatus {
+        phase: Phase::Publishing,
+        message: short(publishing(&open.new_token.secret_name)),
+        published_at: None,
+        written_anew_at: Some(time(rounded_up(now))),
+        other_connections: None,
+        ..open.clone()
+    };
+    Some(Status { rotation: Some(rotation), ..before.clone() })
 }

@@ -8,7 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Pass, consumers};
 use crate::{
-    api::{FurtherOldToken, Phase, RotatedToken, RotationStatus, StatusSummary, TokenStatus, time},
+    api::{
+        FurtherOldToken, InterruptedRotation, Phase, RotatedToken, RotationStatus, StatusSummary,
+        TokenStatus, time,
+    },
     domain::{
         Reason,
         candidate::{Candidate, Standing},
@@ -59,7 +62,8 @@ fn is_contended(pass: &Pass<'_>) -> bool {
 
 /// True if an output had another token, or may have had one, since every output held the new one at that instant.
 fn is_undone(published: Timestamp, pass: &Pass<'_>) -> bool {
-    let was_rewritten = pass.after.rewritten.is_some_and(|rewritten| rewritten > published);
+    // The one is rounded down to a whole second, the other up.
+    let was_rewritten = pass.after.rewritten.is_some_and(|rewritten| rewritten >= published);
     was_rewritten || pass.seen.finds_another_token() || is_contended(pass)
 }
 
@@ -154,11 +158,16 @@ pub(super) fn next(
         return before.cloned();
     };
     let last = summary.and_then(|summary| summary.token.as_deref());
-    // Another host knows nothing of the tokens of before.
-    if last.is_some_and(|last| last.host != token.host) {
-        return None;
-    }
+    let is_elsewhere = last.is_some_and(|last| last.host != token.host);
     let rotation = match before {
+        // Of a token that another host is to know from now on nothing is left to tell.
+        Some(same)
+            if is_elsewhere
+                && same.new_token.hashed_token == token.hashed_token
+                && same.phase == Phase::SafeToRevoke =>
+        {
+            return None;
+        }
         Some(same) if same.new_token.hashed_token == token.hashed_token => same.clone(),
         // The old token is back before anybody had the new one: what outputs held in between is to be replaced.
         Some(open)
@@ -182,22 +191,29 @@ pub(super) fn next(
         Some(open)
             if open.phase != Phase::SafeToRevoke && open.old_token.hashed_token != token.hashed_token =>
         {
-            let rotation = begun(open.old_token.clone(), token.into(), pass.seen.now);
-            let old_token_ended = open.old_token_ended.clone();
-            RotationStatus {
-                old_token_ended,
-                further_old_tokens: unrevoked(open, last, &rotation),
-                ..rotation
+            let rotation = instead(open, last, token.into(), pass.seen.now);
+            match open.interrupted.as_ref().filter(|_| goes_on(open, token, pass)) {
+                Some(before) => RotationStatus {
+                    started_at: before.started_at.clone(),
+                    published_at: Some(before.published_at.clone()),
+                    written_anew_at: before.written_anew_at.clone(),
+                    interrupted: None,
+                    ..rotation
+                },
+                None => rotation,
             }
         }
         _ => {
             let last = last.filter(|last| last.hashed_token != token.hashed_token);
             match last.filter(|last| last.first_proven_at.is_some()) {
                 Some(last) => after(before, last, token.into(), pass.seen),
+                None if is_elsewhere => return None,
                 None => return before.cloned(),
             }
         }
     };
+    let old_host = old_host(&rotation, before, last.map(|last| &*last.host), &token.host);
+    let rotation = RotationStatus { old_host, ..rotation };
     let is_over = rotation.phase == Phase::SafeToRevoke && !lives_again(&rotation, pass);
     Some(if is_over { rotation } else { advanced(rotation, token, pass) })
 }
@@ -207,12 +223,55 @@ fn finds_others(pass: &Pass<'_>) -> bool {
     pass.seen.finds_another_token() || pass.after.rewritten.is_some()
 }
 
+/// The host of the old token, if it is not the present one. `host` is that of the token that was in use before this pass.
+pub(super) fn old_host(
+    rotation: &RotationStatus,
+    before: Option<&RotationStatus>,
+    host: Option<&str>,
+    present: &str,
+) -> Option<String> {
+    let same = before.filter(|open| open.old_token.hashed_token == rotation.old_token.hashed_token);
+    let host = same.and_then(|open| open.old_host.as_deref()).or(host);
+    host.filter(|host| *host != present).map(str::to_owned)
+}
+
+/// True if the token came back to which the interrupted rotation went, and every output has held it all the time.
+fn goes_on(open: &RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> bool {
+    let was_held = open.further_old_tokens.last().map(|token| token.hashed_token);
+    open.is_proving() && was_held == Some(token.hashed_token) && !finds_others(pass)
+}
+
+/// The rotation from the same old token to another new one. `last` is what was known of the one before.
+pub(super) fn instead(
+    open: &RotationStatus,
+    last: Option<&TokenStatus>,
+    new_token: RotatedToken,
+    now: Timestamp,
+) -> RotationStatus {
+    let rotation = begun(open.old_token.clone(), new_token, now);
+    let interrupted = match &open.published_at {
+        Some(published_at) => Some(InterruptedRotation {
+            started_at: open.started_at.clone(),
+            published_at: published_at.clone(),
+            written_anew_at: open.written_anew_at.clone(),
+        }),
+        None => open.interrupted.clone(),
+    };
+    RotationStatus {
+        old_token_ended: open.old_token_ended.clone(),
+        further_old_tokens: unrevoked(open, last, &rotation),
+        interrupted,
+        ..rotation
+    }
+}
+
 fn begun(old_token: RotatedToken, new_token: RotatedToken, now: Timestamp) -> RotationStatus {
     let (phase, message) = (Phase::Proving, String::new());
     let started_at = time(now);
     RotationStatus {
         phase,
         old_token,
+        old_host: None,
         new_token,
         further_old_tokens: Vec::new(),
         started_at,
@@ -220,6 +279,7 @@ fn begun(old_token: RotatedToken, new_token: RotatedToken, now: Timestamp) -> Ro
         old_token_ended: None,
         published_at: None,
         written_anew_at: None,
+        interrupted: None,
         other_connections: None,
         revoke_at: None,
     }
@@ -299,7 +359,9 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
     let is_called_safe = rotation.phase == Phase::SafeToRevoke;
     let closed = if is_called_safe { Some(Phase::WaitingForConsumers) } else { closed };
     let ended = rotation.old_token_ended.clone().filter(|_| !lives_again);
-    let ended = ended.or_else(|| found_ended(&rotation.old_token, pass));
+    // The present host does not speak for another one.
+    let ended =
+        ended.or_else(|| found_ended(&rotation.old_token, pass).filter(|_| rotation.old_host.is_none()));
     // Who has what is of no use needs not be waited for.
     let left = if closed.is_none() && ended.is_none() { left(&rotation, pass) } else { None };
     let phase = closed.or(left.as_ref().map(|_| Phase::WaitingForConsumers)).unwrap_or(Phase::SafeToRevoke);
@@ -317,7 +379,7 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
     };
     let old = Some(rotation.old_token.kind).filter(|_| ended.is_none());
     let kind = old.or(rotation.further_old_tokens.first().map(|further| further.kind));
-    let kind = kind.filter(|_| phase == Phase::SafeToRevoke);
+    let kind = kind.filter(|_| phase == Phase::SafeToRevoke && rotation.old_host.is_none());
     let revoke_at = pass.web.zip(kind).map(|(web, kind)| format!("{web}/{}", page(kind)));
     let message = short(message);
     let is_published = phase > Phase::Publishing;
@@ -327,7 +389,10 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
         rotation.published_at.clone().filter(|at| !is_undone && at.0 <= rounded_up(written_at));
     let published_at = published_at.or_else(|| is_published.then(|| time(rounded_up(written_at))));
     let written_anew_at = is_undone.then(|| time(rounded_up(written_at)));
-    let written_anew_at = written_anew_at.or_else(|| rotation.written_anew_at.clone());
+    let again = published_at.as_ref().filter(|_| rotation.published_at.is_none());
+    let again = again.filter(|_| rotation.written_anew_at.is_some()).cloned();
+    let written_anew_at = written_anew_at.or(again).or_else(|| rotation.written_anew_at.clone());
+    let interrupted = rotation.interrupted.clone().filter(|_| phase == Phase::Proving);
     RotationStatus {
         phase,
         new_token,
@@ -335,6 +400,7 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
         old_token_ended: ended,
         published_at,
         written_anew_at,
+        interrupted,
         other_connections,
         revoke_at,
         ..rotation
@@ -349,7 +415,7 @@ fn is_looked(pass: &Pass<'_>) -> bool {
 }
 
 /// The instant in whole seconds, not before it.
-fn rounded_up(at: Timestamp) -> Timestamp {
+pub(super) fn rounded_up(at: Timestamp) -> Timestamp {
     let whole = Timestamp::from_second(at.as_second()).unwrap_or(at);
     if whole == at { at } else { later(whole, SignedDuration::from_secs(1)) }
 }

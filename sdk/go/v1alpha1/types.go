@@ -668,10 +668,15 @@ type RotationStatus struct {
 	// Tokens that were in use before or between the two, since rotations began before earlier ones were over: they
 	// are to be revoked too. The latest last.
 	FurtherOldTokens []FurtherOldToken `json:"furtherOldTokens,omitempty"`
+	// The rotation to the last of furtherOldTokens, while every output still holds that one: it goes on if that
+	// token comes back before the new one is proven.
+	Interrupted *InterruptedRotation `json:"interrupted,omitempty"`
 	// What is awaited, or what to do with the old token.
 	Message string `json:"message"`
 	// The token that takes its place.
 	NewToken RotatedToken `json:"newToken"`
+	// The host of the old token, if spec.host has become another one since: it is to be revoked there.
+	OldHost string `json:"oldHost,omitempty"`
 	// The token that was in use.
 	OldToken RotatedToken `json:"oldToken"`
 	// Set if the old token is of no use any more, so that it need not be revoked: BadCredentials or Expired.
@@ -700,6 +705,17 @@ type FurtherOldToken struct {
 	Kind TokenKind `json:"kind"`
 	// The login of its account, if it is known.
 	Login string `json:"login,omitempty"`
+}
+
+// InterruptedRotation: The rotation to the last of furtherOldTokens, while every output still holds that one: it
+// goes on if that token comes back before the new one is proven.
+type InterruptedRotation struct {
+	// Its publishedAt.
+	PublishedAt metav1.Time `json:"publishedAt"`
+	// Its startedAt.
+	StartedAt metav1.Time `json:"startedAt"`
+	// Its writtenAnewAt.
+	WrittenAnewAt *metav1.Time `json:"writtenAnewAt,omitempty"`
 }
 
 // RotatedToken: The token that takes its place.

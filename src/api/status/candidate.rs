@@ -59,6 +59,10 @@ pub struct RotationStatus {
     pub phase: Phase,
     /// The token that was in use.
     pub old_token: RotatedToken,
+    /// The host of the old token, if spec.host has become another one since: it is to be revoked there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub old_host: Option<String>,
     /// The token that takes its place.
     pub new_token: RotatedToken,
     /// Tokens that were in use before or between the two, since rotations began before earlier ones were over: they are to be revoked
@@ -75,6 +79,10 @@ pub struct RotationStatus {
     /// workloads of spec.restart are restarted once more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written_anew_at: Option<Time>,
+    /// The rotation to the last of furtherOldTokens, while every output still holds that one: it goes on if that token comes back before
+    /// the new one is proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interrupted: Option<InterruptedRotation>,
     /// How many other connections still hold the old token in an output or have not ended their own rotation from it, once that is
     /// all that is waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -100,6 +108,19 @@ impl RotationStatus {
     pub(crate) fn is_followed(&self) -> bool {
         matches!(self.phase, Phase::Restarting | Phase::WaitingForConsumers)
     }
+}
+
+/// A rotation that another one has interrupted after every output held its new token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InterruptedRotation {
+    /// Its startedAt.
+    pub started_at: Time,
+    /// Its publishedAt.
+    pub published_at: Time,
+    /// Its writtenAnewAt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_anew_at: Option<Time>,
 }
 
 /// How far a rotation is.

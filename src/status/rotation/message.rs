@@ -7,7 +7,7 @@ use super::{
     behind, contended, earlier, stands_by,
 };
 use crate::{
-    api::{RotatedToken, RotationStatus, TokenStatus},
+    api::{RotationStatus, TokenStatus},
     domain::{
         Reason,
         consumer::KUBELET_SYNC,
@@ -142,7 +142,7 @@ pub(super) fn safe(rotation: &RotationStatus, ended: Option<&str>, pass: &Pass<'
         None if is_last => String::new(),
         None => "; furtherOldTokens names others to revoke once nothing else uses them".to_owned(),
     };
-    let holding = holding(&rotation.old_token, ended, is_last, pass);
+    let holding = holding(rotation, ended, is_last, pass);
     // What is to be done before comes first, since a long message is cut.
     format!("{unseen}{unlisted}{kept}{missing}{holding}{others}")
 }
@@ -161,13 +161,16 @@ fn unlisted(pass: &Pass<'_>) -> String {
     said.collect()
 }
 
-fn holding(old: &RotatedToken, ended: Option<&str>, is_last: bool, pass: &Pass<'_>) -> String {
+fn holding(rotation: &RotationStatus, ended: Option<&str>, is_last: bool, pass: &Pass<'_>) -> String {
+    let old = &rotation.old_token;
     let holds = if pass.stands.is_empty() {
         "the new token is proven, and no output is asked for"
     } else {
         "every output holds the new token"
     };
     let of = old.login.as_ref().map_or_else(String::new, |login| format!(" of {login}"));
+    let on = rotation.old_host.as_ref().map_or_else(String::new, |host| format!(" on {host}"));
+    let of = [of, on].concat();
     let nothing = if is_last { ", so that nothing is left to revoke" } else { "" };
     // Where there are others to be named, the hash says it by its own description.
     let log = if is_last { "GitHub's audit log has its use by oldToken.hashedToken" } else { "" };

@@ -176,10 +176,14 @@ fn long_rotation() -> RotationStatus {
         phase: Phase::SafeToRevoke,
         old_token: token.clone(),
         further_old_tokens: vec![FurtherOldToken::from(&token); 3],
+        // In the place of a page, which is longer.
+        old_host: None,
         new_token: token,
         started_at: crate::api::time(at(T)),
         published_at: Some(crate::api::time(at(T))),
         written_anew_at: Some(crate::api::time(at(T))),
+        // Only while the new token is not proven, which has no page then.
+        interrupted: None,
         message: "m".repeat(256),
         other_connections: Some(i64::MAX),
         old_token_ended: None,

@@ -103,6 +103,22 @@ fn outputs_that_had_to_be_written_anew_are_published_anew() {
     assert_eq!(instant(&contended), (Phase::Publishing, None));
     let back = told_at(&contended, T + 600, Holds::Wanted, &[]);
     assert_eq!(instant(&back), (Phase::Restarting, Some(at(T + 600))));
+    // In the very second in which they had been published.
+    let rewritten = After { rewritten: Some(at(T + 60)), ..after };
+    let seen = holding("b", T + 60).at(T + 61).finds(&[ours("out", Holds::Wanted)]);
+    let again = told(&open, &seen, &[], rewritten);
+    assert_eq!(again.published_at.unwrap().0, at(T + 61));
+    // It is said before, so that an operator knows that was killed in between.
+    let said = undone(&open, at(T + 200)).unwrap();
+    assert_eq!((instant(&said), undone(&said, at(T + 201))), ((Phase::Publishing, None), None));
+    let begun = |status: &Status| status.rotation.as_ref().unwrap().written_anew_at.as_ref().map(|at| at.0);
+    assert_eq!(begun(&said), Some(at(T + 200)));
+    let killed = told_at(&said, T + 300, Holds::Wanted, &[]);
+    assert_eq!(
+        (instant(&killed), begun(&killed)),
+        ((Phase::Restarting, Some(at(T + 300))), Some(at(T + 300)))
+    );
+    assert_eq!(undone(&first, at(T + 200)), None, "nothing is rotated");
 }
 
 #[test]
@@ -165,6 +181,63 @@ fn a_token_that_was_never_proven_between_two_others_hides_neither_of_them() {
 }
 
 #[test]
+fn a_rotation_goes_on_where_its_token_is_back_after_one_that_no_output_held() {
+    let restart =
+        [serde_json::from_value(serde_json::json!({ "kind": "Deployment", "name": "web" })).unwrap()];
+    let next = |before: &Status, seen: &Observation| {
+        let rotation = told(before, seen, &[], After { restart: &restart, ..After::default() });
+        Status { rotation: Some(rotation), ..status(Some(before), seen) }
+    };
+    let instants = |status: &Status| {
+        let rotation = status.rotation.as_ref().unwrap();
+        let published_at = rotation.published_at.as_ref().map(|at| at.0);
+        (rotation.new_token.hashed_token, rotation.started_at.0, published_at, rotation.interrupted.is_some())
+    };
+    let hash = |letter: &str| token(letter).describe().hashed;
+    let others = |seen: Observation| seen.finds(&[ours("out", OTHER)]);
+    let first = status(None, &holding("a", T));
+    let second = next(&first, &holding("b", T + 60));
+    assert_eq!(instants(&second), (hash("b"), at(T + 60), Some(at(T + 60)), false));
+    // What is not proven is written nowhere, however often it changes.
+    let third = next(&second, &others(storing("c", T + 120)));
+    assert_eq!(instants(&third), (hash("c"), at(T + 120), None, true));
+    let fourth = next(&third, &others(storing("d", T + 180)));
+    assert_eq!(instants(&fourth), (hash("d"), at(T + 180), None, true));
+    for proving in [&third, &fourth] {
+        let back = next(proving, &holding("b", T + 240));
+        assert_eq!(
+            instants(&back),
+            (hash("b"), at(T + 60), Some(at(T + 60)), false),
+            "nobody is restarted again"
+        );
+        assert_eq!(back.rotation.unwrap().further_old_tokens, Vec::new());
+        let moved = next(proving, &others(holding("b", T + 240)));
+        assert_eq!(instants(&moved).1, at(T + 240), "an output had another one in between");
+    }
+    let proven = next(&third, &holding("c", T + 240));
+    assert_eq!(instants(&proven), (hash("c"), at(T + 120), Some(at(T + 240)), false));
+    let back = next(&proven, &others(holding("b", T + 300)));
+    assert_eq!(instants(&back).1, at(T + 300));
+}
+
+#[test]
+fn a_token_that_was_written_to_no_output_is_not_the_old_one_of_the_standby_that_takes_over() {
+    let hash = |letter: &str| token(letter).describe().hashed;
+    let first = status(None, &holding("a", T));
+    let unfit = status(Some(&first), &holding("b", T + 60).finds(&[ours("out", OTHER)]).lacks_a_scope());
+    assert!(unfit.token.as_ref().unwrap().first_proven_at.is_some(), "GitHub accepts it");
+    let taken = |before: &Status| {
+        let status = announced(before, &["pat", "next"], "next", at(T + 120), &holding("c", T + 120));
+        let rotation = status.rotation.unwrap();
+        let further: Vec<_> = rotation.further_old_tokens.iter().map(|token| token.hashed_token).collect();
+        (rotation.old_token.hashed_token, rotation.new_token.hashed_token, further)
+    };
+    assert_eq!(taken(&unfit), (hash("a"), hash("c"), vec![hash("b")]));
+    let fit = status(Some(&first), &holding("b", T + 60));
+    assert_eq!((taken(&fit).0, taken(&fit).1), (hash("b"), hash("c")), "it was in use");
+}
+
+#[test]
 fn an_end_that_a_person_declared_ends_no_token_at_github() {
     let declared =
         |seen: Observation| seen.with(|seen| seen.demand.requirement.expiry.expires_at = Some(at(T + 90)));
@@ -206,16 +279,42 @@ fn a_token_of_a_suspended_account_is_to_be_revoked_whatever_end_a_person_declare
 }
 
 #[test]
-fn a_rotation_that_was_not_over_ends_with_the_host() {
-    let first = status(None, &holding("a", T));
-    let second = status(Some(&first), &storing("b", T + 60));
-    assert!(second.rotation.is_some());
+fn a_token_of_another_host_takes_the_place_of_the_one_in_use_which_is_to_be_revoked_where_it_is_of() {
     let elsewhere = |seen: &mut Observation| {
         seen.host =
             Verdict::Yes(Host { name: "ghe.acme.example".into(), addresses: Addresses::of_github().into() });
     };
-    let third = status(Some(&second), &storing("c", T + 120).with(elsewhere));
-    assert_eq!(third.rotation, None);
+    let hash = |letter: &str| token(letter).describe().hashed;
+    let of = |rotation: &RotationStatus| {
+        let [old, new] = [&rotation.old_token, &rotation.new_token].map(|token| token.hashed_token);
+        (old, new, rotation.old_host.clone())
+    };
+    let first = status(None, &holding("a", T));
+    let here = first.token.as_ref().unwrap().host.clone();
+    // Whether a rotation was under way or not.
+    let second = status(Some(&first), &storing("b", T + 60));
+    assert!(second.rotation.is_some());
+    for before in [&first, &second] {
+        let proving = status(Some(before), &storing("c", T + 120).with(elsewhere));
+        let rotation = proving.rotation.as_ref().unwrap();
+        assert_eq!(of(rotation), (hash("a"), hash("c"), Some(here.clone())));
+        let over = status(Some(&proving), &holding("c", T + 180).with(elsewhere));
+        let rotation = over.rotation.as_ref().unwrap();
+        assert_eq!((rotation.phase, &rotation.revoke_at), (Phase::SafeToRevoke, &None));
+        assert!(rotation.message.contains(&format!(" on {here}, revoke it; ")), "{}", rotation.message);
+        // The next one is of the same host.
+        let next = status(Some(&over), &holding("d", T + 240).with(elsewhere)).rotation.unwrap();
+        assert_eq!(of(&next), (hash("c"), hash("d"), None));
+        // No output had the other one.
+        assert_eq!(status(Some(&proving), &holding("a", T + 240)).rotation, None);
+    }
+    // A standby takes over.
+    let taken =
+        announced(&first, &["pat", "next"], "next", at(T + 120), &holding("c", T + 120).with(elsewhere));
+    assert_eq!(of(&taken.rotation.unwrap()), (hash("a"), hash("c"), Some(here)));
+    // The same token is that of another host from now on.
+    let rotated = status(Some(&first), &holding("b", T + 60));
+    assert_eq!(status(Some(&rotated), &holding("b", T + 120).with(elsewhere)).rotation, None);
 }
 
 #[test]

@@ -49,6 +49,7 @@ const NAMES: &[(&str, &str)] = &[
     ("status.requirements.visibility", "Visibility"),
     ("status.rotation", "RotationStatus"),
     ("status.rotation.furtherOldTokens", "FurtherOldToken"),
+    ("status.rotation.interrupted", "InterruptedRotation"),
     ("status.rotation.newToken", "RotatedToken"),
     ("status.rotation.phase", "Phase"),
     ("status.withdrawal", "Withdrawal"),
