@@ -225,6 +225,61 @@ async fn a_mark_that_somebody_takes_off_is_not_put_back_at_once_each_time() {
 }
 
 #[tokio::test]
+async fn bytes_that_outputs_kept_restart_nothing_again_and_those_of_another_host_do() {
+    let mut world = World::audited().await;
+    world.another_host("two").await;
+    deployment(&world, "builder", false).await;
+    world.rights.add("restartWorkloads=true");
+    let _operator = world.operator().await;
+    connected(&world, json!([{ "kind": "Deployment", "name": "builder" }])).await;
+    let new = world.github.token(NewToken::classic("new", "acme-ci"));
+    world.secret("ci", &new).await;
+    let waiting = "Deployment builder (0 of 2 Pods are new)";
+    let hash = phase(&world, Phase::Restarting, waiting).await;
+    until_restarted(&world, "builder", &hash).await;
+    let rotation = || async {
+        let seen = world.connections().get("ci").await.unwrap();
+        seen.status.unwrap().rotation.unwrap()
+    };
+    let before = rotation().await;
+    // A token of which this host knows nothing is pasted over it, and the other one is back before it is believed to be of no use.
+    let elsewhere = world.host("two").token(NewToken::classic("elsewhere", "acme-ci"));
+    world.secret("ci", &elsewhere).await;
+    phase(&world, Phase::Proving, "").await;
+    assert!(rotation().await.interrupted.is_some());
+    world.secret("ci", &new).await;
+    assert_eq!(phase(&world, Phase::Restarting, "Deployment builder (").await, hash);
+    let back = rotation().await;
+    assert_eq!(
+        (back.started_at, back.published_at, back.interrupted),
+        (before.started_at, before.published_at, None)
+    );
+    roll_out(&world, "builder", 2).await;
+    phase(&world, Phase::SafeToRevoke, "").await;
+    let patched = || {
+        let is_it = |event: &control_plane::AuditEvent| event.verb == "patch" && event.name == "builder";
+        world.requests().into_iter().filter(is_it).count()
+    };
+    assert_eq!(patched(), 1);
+    // The token of another host is another one, and the old one is to be revoked where it is of.
+    let host = world.connections().get("ci").await.unwrap().status.unwrap().token.unwrap().host;
+    let moved = Patch::Merge(json!({ "spec": { "host": "two" } }));
+    world.connections().patch("ci", &PatchParams::default(), &moved).await.unwrap();
+    world.secret("ci", &elsewhere).await;
+    let hash = phase(&world, Phase::Restarting, waiting).await;
+    until_restarted(&world, "builder", &hash).await;
+    roll_out(&world, "builder", 2).await;
+    phase(
+        &world,
+        Phase::SafeToRevoke,
+        &format!("once nothing else uses the old one of acme-ci on {host}, revoke it"),
+    )
+    .await;
+    let over = rotation().await;
+    assert_eq!((over.old_host, over.revoke_at, patched()), (Some(host), None, 2));
+}
+
+#[tokio::test]
 async fn an_output_that_was_put_back_has_its_workload_restarted_once_more() {
     let world = World::audited().await;
     deployment(&world, "builder", false).await;
