@@ -48,7 +48,7 @@ use crate::{
     domain::{
         Finding, Reason,
         backoff::{backoff, spread},
-        decide::{Observation, Plan, decide},
+        decide::{Observation, decide},
         probing::Subject,
         token::{HashedToken, Token},
     },
@@ -421,9 +421,7 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
         return Next::Failed;
     }
     let decision = tracing::info_span!(target: TARGET, "decide").in_scope(|| decide(&observed.seen));
-    if decision.plan == Plan::Write
-        && let Some(next) = report::announce_anew(connection, &observed, record, ctx).await
-    {
+    if let Some(next) = report::announce_anew(connection, &decision, &observed, record, ctx).await {
         return next;
     }
     let mut outcomes = act(&decision, &observed, connection, record, ctx).await;

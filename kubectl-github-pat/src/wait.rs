@@ -164,9 +164,9 @@ pub(crate) fn held_back(connection: &GithubPatConnection) -> Option<&CandidateSt
         // One of which nobody can tell is none that died.
         let is_dead = candidate.usable == ConditionStatus::False;
         let was_proven = token.first_proven_at.as_ref().is_some_and(|at| at.0 < rotation.started_at.0);
-        let is_former = is_dead
-            && was_proven
-            && !is_written_since(connection, ["spec", "secretRef"], rotation.started_at.0);
+        let is_preferred_since = candidate.secret_name == connection.spec.secret_ref.name
+            && is_written_since(connection, ["spec", "secretRef"], rotation.started_at.0);
+        let is_former = is_dead && was_proven && !is_preferred_since;
         !is_old(connection, hashed)
             && Some(hashed) != token_in_use(connection)
             && (!is_former || awaited(connection) == Some(hashed))

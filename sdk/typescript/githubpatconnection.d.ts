@@ -772,8 +772,8 @@ export interface RotationStatus {
    */
   furtherOldTokens?: FurtherOldToken[];
   /**
-   * The rotation to the last of furtherOldTokens, while every output still holds that one: it goes on if that
-   * token comes back before the new one is proven.
+   * The rotation to a token that every output held when the new one came. It goes on if that token comes back
+   * before the new one is proven, and no output has another one by then.
    */
   interrupted?: InterruptedRotation;
   /** What is awaited, or what to do with the old token. */
@@ -817,10 +817,12 @@ export interface FurtherOldToken {
 }
 
 /**
- * The rotation to the last of furtherOldTokens, while every output still holds that one: it goes on if that
- * token comes back before the new one is proven.
+ * The rotation to a token that every output held when the new one came. It goes on if that token comes back
+ * before the new one is proven, and no output has another one by then.
  */
 export interface InterruptedRotation {
+  /** Base64 of the SHA-256 of its new token. */
+  hashedToken: string;
   /** Its publishedAt. */
   publishedAt: string;
   /** Its startedAt. */

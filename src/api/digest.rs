@@ -87,6 +87,8 @@ pub struct Leaves {
     pub token: HashedToken,
     /// Whether something of the connection's own is to come yet, and not only other connections are waited for.
     pub waits_for_itself: bool,
+    /// The token that every output has held since this rotation, or the one that it has interrupted, wrote it there.
+    pub held: Option<HashedToken>,
 }
 
 impl Rare {
@@ -113,7 +115,10 @@ impl Rare {
             leaves: status.rotation.as_ref().filter(|rotation| rotation.phase != Phase::SafeToRevoke).map(
                 |open| {
                     let waits_for_itself = open.other_connections.is_none();
-                    Leaves { token: open.old_token.hashed_token, waits_for_itself }
+                    let published = open.published_at.is_some().then_some(open.new_token.hashed_token);
+                    let interrupted = open.interrupted.as_ref().map(|interrupted| interrupted.hashed_token);
+                    let (token, held) = (open.old_token.hashed_token, published.or(interrupted));
+                    Leaves { token, waits_for_itself, held }
                 },
             ),
         };

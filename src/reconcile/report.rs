@@ -18,12 +18,12 @@ use super::{
 use crate::{
     api::{
         ConditionStatus, GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status, Phase,
-        RotationStatus, StatusDigest, StatusSummary,
+        RotationStatus, StatusDigest, StatusSummary, TokenStatus,
     },
     cluster::{
         Fault,
         connections::{self, Connection},
-        index::Woken,
+        index::{Access, Woken},
     },
     domain::{
         Reason, decide::Decision, event::Event, holder::Holders, probing::schedule::later,
@@ -136,7 +136,10 @@ pub(super) async fn announce(
         Err(next) => return next,
     };
     let named: Vec<_> = spec.sources().collect();
-    let announced = status::announced(&status, &named, &secret.name, since, &observed.seen);
+    let is_listed = ctx.index.access(&connection.key) == Access::Granted;
+    let in_outputs = |token: &TokenStatus| !ctx.index.holders(connection, token.hashed_token).own.is_empty();
+    let is_held = !is_listed || status.token.as_ref().is_some_and(in_outputs);
+    let announced = status::announced(&status, &named, &secret.name, since, &observed.seen, is_held);
     match write(&now, Some(&status), &announced, record, ctx).await {
         Next::Wait => {
             tracing::info!(connection = %connection.key, secret = secret.name, "another token is in use");
@@ -146,25 +149,33 @@ pub(super) async fn announce(
     }
 }
 
-/// Says that outputs are written anew in a rotation before they are, if one that held its new token has another one now. Then comes another
-/// pass; `None` if there is nothing to say.
+/// Says that outputs are written anew in a rotation before they are, if one that held its token has another one now. Then comes another
+/// pass; `None` if there is nothing to say, or it cannot be said now: what an output holds is mended all the same.
 pub(super) async fn announce_anew(
     connection: &Connection,
+    decision: &Decision<'_>,
     observed: &Observed,
     record: &mut Record,
     ctx: &Context,
 ) -> Option<Next> {
-    let token = observed.seen.token.yes().filter(|_| observed.seen.finds_another_token())?;
-    connection.status.as_ref()?.published(token.hashed)?;
+    let token = observed.seen.token.yes()?.hashed;
+    let mut changes = decision.changes.iter().filter(|change| change.writes());
+    let is_undone = |name: &str| {
+        let mut found = observed.seen.found.iter();
+        found.any(|found| found.name() == name && found.has_another_token())
+    };
+    changes.find(|change| is_undone(change.name()))?;
+    connection.status.as_ref()?.leaves().filter(|leaves| leaves.held == Some(token))?;
     let (now, status) = match live(connection, ctx).await {
         Ok(live) => live,
+        Err(Next::Failed) => return None,
         Err(next) => return Some(next),
     };
-    let announced = status::undone(&status, observed.seen.now)?;
-    Some(match write(&now, Some(&status), &announced, record, ctx).await {
-        Next::Wait => Next::After(Duration::ZERO),
-        next => next,
-    })
+    let announced = status::undone(&status, token, observed.seen.now)?;
+    match write(&now, Some(&status), &announced, record, ctx).await {
+        Next::Wait => Some(Next::After(Duration::ZERO)),
+        _ => None,
+    }
 }
 
 /// The connection as it stands in the cluster, with its status, if it is of this generation still; else what comes next.

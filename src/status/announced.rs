@@ -8,18 +8,20 @@ use crate::{
         CandidateStatus, ConditionStatus, GithubPatConnectionStatus as Status, Phase, RotatedToken,
         RotationStatus, time,
     },
-    domain::{Reason, decide::Observation},
+    domain::{Reason, decide::Observation, token::HashedToken},
 };
 
 /// The status that stands with another token in use, before that is written anywhere: who starts anew goes on with it.
 ///
-/// `named` are the Secrets of the spec: those of an earlier one leave no room for another in the schema.
+/// `named` are the Secrets of the spec: those of an earlier one leave no room for another in the schema. `is_held` is whether an output has,
+/// or may have, the token of before.
 pub fn announced(
     before: &Status,
     named: &[&str],
     secret: &str,
     since: Timestamp,
     seen: &Observation,
+    is_held: bool,
 ) -> Status {
     let mut status = before.clone();
     status.candidates.retain(|candidate| named.contains(&&*candidate.secret_name));
@@ -51,34 +53,39 @@ pub fn announced(
             hashed_token: new.hashed,
             login: account.map(|account| account.login.to_string()),
         };
-        // Nothing was written of one that was never of use here: what the outputs hold is older.
+        // What the outputs hold is older than a token that none of them has.
         let is_unwritten = |open: &&RotationStatus| {
             let [from, to] = [&open.old_token, &open.new_token].map(|token| token.hashed_token);
-            open.is_proving() && to == old.hashed_token && from != new.hashed
+            !is_held && open.is_proving() && to == old.hashed_token && from != new.hashed
         };
         let rotation = match before.rotation.as_ref().filter(is_unwritten) {
-            Some(open) => instead(open, Some(old), new_token, seen.now),
+            Some(open) => instead(open, Some(old), new_token, seen.now, seen.finds_another_token()),
             None => after(before.rotation.as_ref(), old, new_token, seen),
         };
         let (phase, message) = (Phase::Publishing, short(publishing(secret)));
         let host = seen.host.yes().map_or(&*old.host, |host| &*host.name);
         let old_host = old_host(&rotation, before.rotation.as_ref(), Some(&old.host), host);
-        status.rotation = Some(RotationStatus { phase, message, old_host, ..rotation });
+        status.rotation = Some(RotationStatus { phase, message, old_host, interrupted: None, ..rotation });
     }
     status
 }
 
-/// The status that stands before outputs are written anew that held the new token of an open rotation, and of which one has another token:
+/// The status that stands before outputs are written anew that held this token in an open rotation, and of which one has another token now:
 /// who starts anew knows that Pods may have started with that one. `None` if there is no such rotation.
-pub fn undone(before: &Status, now: Timestamp) -> Option<Status> {
-    let open = before.rotation.as_ref().filter(|open| open.is_followed() && open.published_at.is_some())?;
-    let rotation = RotationStatus {
-        phase: Phase::Publishing,
-        message: short(publishing(&open.new_token.secret_name)),
-        published_at: None,
-        written_anew_at: Some(time(rounded_up(now))),
-        other_connections: None,
-        ..open.clone()
+pub fn undone(before: &Status, token: HashedToken, now: Timestamp) -> Option<Status> {
+    let open = before.rotation.as_ref().filter(|open| open.phase != Phase::SafeToRevoke)?;
+    let rotation = if open.published_at.is_some() && open.new_token.hashed_token == token {
+        RotationStatus {
+            phase: Phase::Publishing,
+            message: short(publishing(&open.new_token.secret_name)),
+            published_at: None,
+            written_anew_at: Some(time(rounded_up(now))),
+            other_connections: None,
+            ..open.clone()
+        }
+    } else {
+        open.interrupted.as_ref().filter(|interrupted| interrupted.hashed_token == token)?;
+        RotationStatus { interrupted: None, ..open.clone() }
     };
     Some(Status { rotation: Some(rotation), ..before.clone() })
 }

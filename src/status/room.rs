@@ -54,7 +54,9 @@ pub(super) fn fitted(mut status: Status) -> Status {
     others.for_each(cut_excess);
     // What it may lose counts for the others though it may not be there any more.
     let short = rotation.as_ref().map(shortened);
-    let room = room_beside(short.as_ref(), PAGE);
+    // Where there is an old host there is no page.
+    let host = short.as_ref().and_then(|short| short.old_host.as_ref()).map_or(0, size);
+    let room = room_beside(short.as_ref(), PAGE.saturating_sub(host));
     let is_whole = before.is_none() && named.is_empty();
     if is_whole && size(&status) <= room_beside(rotation.as_ref(), 0) {
         return Status { history, rotation, ..status };
@@ -86,7 +88,9 @@ pub(super) fn fitted(mut status: Status) -> Status {
         // The least of what can be lost.
         status.withdrawn_outputs.clear();
     }
-    let rotation = rotation.filter(|whole| size(&status) <= room_beside(Some(whole), 0)).or(short);
+    let fits = |rotation: &RotationStatus| size(&status) <= room_beside(Some(rotation), 0);
+    let rotation =
+        rotation.filter(fits).or_else(|| short.map(|short| if fits(&short) { short } else { least(short) }));
     let room = room_beside(rotation.as_ref(), 0);
     if let Some(consumers) = &mut status.consumers {
         consumers.objects = named;
@@ -102,11 +106,18 @@ fn room_beside(rotation: Option<&RotationStatus>, more: usize) -> usize {
     LONGEST.saturating_sub(HISTORY).saturating_sub(rotates)
 }
 
-/// The same without its page and the logins of further tokens.
+/// The same without its page, the logins of further tokens and what it has interrupted.
 fn shortened(rotation: &RotationStatus) -> RotationStatus {
-    let mut short = RotationStatus { revoke_at: None, ..rotation.clone() };
+    let mut short = RotationStatus { revoke_at: None, interrupted: None, ..rotation.clone() };
     short.further_old_tokens.iter_mut().for_each(|token| token.login = None);
     short
+}
+
+/// The same beside names of hundreds of characters, of which the old host is one: without the logins, and with a short message.
+fn least(mut rotation: RotationStatus) -> RotationStatus {
+    (rotation.old_token.login, rotation.new_token.login) = (None, None);
+    excerpt::cut(&mut rotation.message, SHORTEST_MESSAGES.1);
+    rotation
 }
 
 /// Names one consumer less, if there is one.

@@ -191,17 +191,7 @@ pub(super) fn next(
         Some(open)
             if open.phase != Phase::SafeToRevoke && open.old_token.hashed_token != token.hashed_token =>
         {
-            let rotation = instead(open, last, token.into(), pass.seen.now);
-            match open.interrupted.as_ref().filter(|_| goes_on(open, token, pass)) {
-                Some(before) => RotationStatus {
-                    started_at: before.started_at.clone(),
-                    published_at: Some(before.published_at.clone()),
-                    written_anew_at: before.written_anew_at.clone(),
-                    interrupted: None,
-                    ..rotation
-                },
-                None => rotation,
-            }
+            instead(open, last, token.into(), pass.seen.now, finds_others(pass))
         }
         _ => {
             let last = last.filter(|last| last.hashed_token != token.hashed_token);
@@ -235,33 +225,40 @@ pub(super) fn old_host(
     host.filter(|host| *host != present).map(str::to_owned)
 }
 
-/// True if the token came back to which the interrupted rotation went, and every output has held it all the time.
-fn goes_on(open: &RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> bool {
-    let was_held = open.further_old_tokens.last().map(|token| token.hashed_token);
-    open.is_proving() && was_held == Some(token.hashed_token) && !finds_others(pass)
-}
-
-/// The rotation from the same old token to another new one. `last` is what was known of the one before.
+/// The rotation from the same old token to another new one, or the one to that token which was interrupted, unless an output has another
+/// token by now (`finds_others`). `last` is what was known of the token before.
 pub(super) fn instead(
     open: &RotationStatus,
     last: Option<&TokenStatus>,
     new_token: RotatedToken,
     now: Timestamp,
+    finds_others: bool,
 ) -> RotationStatus {
+    let hashed = new_token.hashed_token;
     let rotation = begun(open.old_token.clone(), new_token, now);
-    let interrupted = match &open.published_at {
-        Some(published_at) => Some(InterruptedRotation {
-            started_at: open.started_at.clone(),
-            published_at: published_at.clone(),
-            written_anew_at: open.written_anew_at.clone(),
-        }),
-        None => open.interrupted.clone(),
-    };
-    RotationStatus {
+    let rotation = RotationStatus {
         old_token_ended: open.old_token_ended.clone(),
         further_old_tokens: unrevoked(open, last, &rotation),
-        interrupted,
         ..rotation
+    };
+    let interrupted = open.interrupted.as_ref().filter(|_| open.is_proving());
+    match (interrupted.filter(|before| before.hashed_token == hashed && !finds_others), &open.published_at) {
+        (Some(before), _) => RotationStatus {
+            started_at: before.started_at.clone(),
+            published_at: Some(before.published_at.clone()),
+            written_anew_at: before.written_anew_at.clone(),
+            ..rotation
+        },
+        (None, Some(published_at)) => {
+            let interrupted = Some(InterruptedRotation {
+                hashed_token: open.new_token.hashed_token,
+                started_at: open.started_at.clone(),
+                published_at: published_at.clone(),
+                written_anew_at: open.written_anew_at.clone(),
+            });
+            RotationStatus { interrupted, ..rotation }
+        }
+        (None, None) => RotationStatus { interrupted: interrupted.cloned(), ..rotation },
     }
 }
 

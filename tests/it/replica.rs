@@ -251,11 +251,10 @@ fn one_writer(writes: impl Iterator<Item = Write>) -> Result<(), String> {
     leases.sort_by_key(|lease| lease.received);
     for write in &others {
         let before = leases.iter().rposition(|lease| lease.answered <= write.received);
-        let holder = before.map(|place| leases[place].user.as_str());
-        if holder != Some(&write.user) {
-            return Err(format!("{holder:?} held the Lease during {write:?}: {leases:?}"));
-        }
-        let later = leases.iter().skip(before.unwrap_or_default());
+        let Some(before) = before.filter(|before| leases[*before].user == write.user) else {
+            return Err(format!("somebody else, or nobody, held the Lease before {write:?}: {leases:?}"));
+        };
+        let later = leases.iter().skip(before);
         let meanwhile =
             later.into_iter().find(|lease| lease.user != write.user && lease.received < write.answered);
         if let Some(taken) = meanwhile {

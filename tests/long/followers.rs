@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs};
 
-use control_plane::sources;
+use control_plane::{AuditEvent, sources};
 use github_pat_operator::{
     api::{GithubPatConnection, Phase},
     domain::token::Token,
@@ -257,7 +257,7 @@ async fn bytes_that_outputs_kept_restart_nothing_again_and_those_of_another_host
     roll_out(&world, "builder", 2).await;
     phase(&world, Phase::SafeToRevoke, "").await;
     let patched = || {
-        let is_it = |event: &control_plane::AuditEvent| event.verb == "patch" && event.name == "builder";
+        let is_it = |event: &AuditEvent| event.verb == "patch" && event.name == "builder";
         world.requests().into_iter().filter(is_it).count()
     };
     assert_eq!(patched(), 1);
@@ -300,6 +300,7 @@ async fn an_output_that_was_put_back_has_its_workload_restarted_once_more() {
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     let mut put_back = world.secrets().get("ci-env").await.unwrap();
     (put_back.data, put_back.metadata.annotations) = (old.data, old.metadata.annotations);
+    let before = world.requests().len();
     world.secrets().replace("ci-env", &PostParams::default(), &put_back).await.unwrap();
     let is_again = |found: Option<&Deployment>| {
         let is_new = |mark: &str| mark != noted && mark.starts_with(&format!("{hash} "));
@@ -310,6 +311,11 @@ async fn an_output_that_was_put_back_has_its_workload_restarted_once_more() {
     let again = rotation().await;
     assert!(again.published_at.clone().unwrap() > published);
     assert_eq!(again.written_anew_at, again.published_at);
+    // An operator that is killed in between leaves word.
+    let changed: Vec<_> = world.requests().into_iter().skip(before).filter(AuditEvent::is_write).collect();
+    let first =
+        changed.iter().find(|event| event.resource == "secrets" || event.subresource == "status").unwrap();
+    assert_eq!((&*first.subresource, &*first.name), ("status", "ci"));
     roll_out(&world, "builder", 2).await;
     phase(&world, Phase::SafeToRevoke, "").await;
     let patched =

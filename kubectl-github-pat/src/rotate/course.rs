@@ -120,16 +120,21 @@ pub(super) fn is_past(connection: &GithubPatConnection, begun: HashedToken) -> b
     }
 }
 
-/// Why the rotation to this token, which was begun, does not come to its end any more: the last one began later and goes to another token.
+/// Why the rotation to this token, which was begun, does not come to its end any more: the last one began later, and outputs hold another
+/// token. `None` too if the token is of no use, which says it better.
 pub(super) fn overtaken(connection: &GithubPatConnection, begun: HashedToken) -> Option<&'static str> {
-    if !connection.is_judged() || !is_past(connection, begun) {
+    let status = connection.status.as_ref().filter(|_| connection.is_judged())?;
+    let is_written = status.rotation.as_ref().is_some_and(|rotation| rotation.phase > Phase::Publishing);
+    let is_useless = status.candidates.iter().any(|candidate| {
+        let is_it = candidate.token.as_ref().is_some_and(|token| token.hashed_token == begun);
+        is_it && candidate.usable == ConditionStatus::False
+    });
+    if !is_written || is_useless || !is_past(connection, begun) {
         return None;
     }
     match is_told(connection, begun) {
         false => Some("another token has come into use since, and no Secret of the connection holds its own"),
-        true if is_replaced(connection, begun) => Some(
-            "somebody has changed spec.secretRef, and the token that is preferred now has replaced its own",
-        ),
+        true if is_replaced(connection, begun) => Some("the token that is in use again has replaced its own"),
         true => None,
     }
 }
@@ -412,29 +417,35 @@ mod tests {
                 matches!(expected, Course::Store(_)),
                 "{row}"
             );
+            connection.status.as_mut().unwrap().candidates.get_mut(1).unwrap().usable =
+                ConditionStatus::False;
+            assert_eq!(overtaken(&connection, hashed(NEW)), None, "{row}: it is of no use");
         }
     }
 
     #[test]
     fn a_rotation_whose_token_was_overwritten_is_followed_until_another_one_began_later() {
         let other = "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=";
+        let before = "2026-03-01T09:00:00Z";
         let rows = [
-            ("no token was replaced yet", 1, None, "2026-03-01T09:00:00Z", None),
-            ("the last one began before", 1, Some(OLD), "2026-03-01T11:00:00Z", None),
-            ("the operator has not looked since", 0, Some(OLD), "2026-03-01T09:00:00Z", None),
-            ("it goes to this token", 1, Some(NEW), "2026-03-01T09:00:00Z", None),
+            ("no token was replaced yet", 1, None, before, None),
+            ("the last one began before", 1, Some(("Restarting", OLD)), "2026-03-01T11:00:00Z", None),
+            ("the operator has not looked since", 0, Some(("Restarting", OLD)), before, None),
+            ("it goes to this token", 1, Some(("Restarting", NEW)), before, None),
+            ("nobody knows yet whether the other one is of use", 1, Some(("Proving", OLD)), before, None),
+            ("the other one is announced", 1, Some(("Publishing", OLD)), before, None),
             (
                 "it began later",
                 1,
-                Some(OLD),
-                "2026-03-01T09:00:00Z",
+                Some(("Restarting", OLD)),
+                before,
                 Some("no Secret of the connection holds its own"),
             ),
         ];
         for (row, observed, to, written, expected) in rows {
-            let rotation = to.map(|to| {
+            let rotation = to.map(|(phase, to)| {
                 json!({
-                    "phase": "Publishing", "startedAt": "2026-03-01T10:00:00Z", "message": "",
+                    "phase": phase, "startedAt": "2026-03-01T10:00:00Z", "message": "",
                     "oldToken": token(other), "newToken": token(to),
                 })
             });

@@ -236,7 +236,7 @@ async fn whoever_follows_a_rotation_is_told_that_another_token_has_come_into_use
         } else {
             let turned = json!({ "secretRef": { "name": secrets[0] }, "standby": [{ "name": secrets[1] }] });
             place.change(name, json!({ "spec": turned })).await;
-            "somebody has changed spec.secretRef, and the token that is preferred now has replaced its own"
+            "the token that is in use again has replaced its own"
         };
         person
             .reads(&format!(

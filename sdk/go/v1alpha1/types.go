@@ -668,8 +668,8 @@ type RotationStatus struct {
 	// Tokens that were in use before or between the two, since rotations began before earlier ones were over: they
 	// are to be revoked too. The latest last.
 	FurtherOldTokens []FurtherOldToken `json:"furtherOldTokens,omitempty"`
-	// The rotation to the last of furtherOldTokens, while every output still holds that one: it goes on if that
-	// token comes back before the new one is proven.
+	// The rotation to a token that every output held when the new one came. It goes on if that token comes back
+	// before the new one is proven, and no output has another one by then.
 	Interrupted *InterruptedRotation `json:"interrupted,omitempty"`
 	// What is awaited, or what to do with the old token.
 	Message string `json:"message"`
@@ -707,9 +707,11 @@ type FurtherOldToken struct {
 	Login string `json:"login,omitempty"`
 }
 
-// InterruptedRotation: The rotation to the last of furtherOldTokens, while every output still holds that one: it
-// goes on if that token comes back before the new one is proven.
+// InterruptedRotation: The rotation to a token that every output held when the new one came. It goes on if that
+// token comes back before the new one is proven, and no output has another one by then.
 type InterruptedRotation struct {
+	// Base64 of the SHA-256 of its new token.
+	HashedToken string `json:"hashedToken"`
 	// Its publishedAt.
 	PublishedAt metav1.Time `json:"publishedAt"`
 	// Its startedAt.

@@ -79,8 +79,8 @@ pub struct RotationStatus {
     /// workloads of spec.restart are restarted once more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written_anew_at: Option<Time>,
-    /// The rotation to the last of furtherOldTokens, while every output still holds that one: it goes on if that token comes back before
-    /// the new one is proven.
+    /// The rotation to a token that every output held when the new one came. It goes on if that token comes back before the new one is
+    /// proven, and no output has another one by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<InterruptedRotation>,
     /// How many other connections still hold the old token in an output or have not ended their own rotation from it, once that is
@@ -114,6 +114,8 @@ impl RotationStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InterruptedRotation {
+    /// Base64 of the SHA-256 of its new token.
+    pub hashed_token: HashedToken,
     /// Its startedAt.
     pub started_at: Time,
     /// Its publishedAt.

@@ -1,11 +1,14 @@
 //! How large a status gets, and what stands in it when there is no room for everything.
 
 use super::{
-    super::room::{LONGEST, size},
+    super::room::{LONGEST, fitted, size},
     *,
 };
 use crate::{
-    api::{FurtherOldToken, Phase, RequirementStatus, RotatedToken, RotationStatus, StatusDigest},
+    api::{
+        FurtherOldToken, InterruptedRotation, Phase, RequirementStatus, RotatedToken, RotationStatus,
+        StatusDigest,
+    },
     domain::{
         answer::{Account, Grant},
         candidate::{Candidate, Considered, Standing},
@@ -176,18 +179,36 @@ fn long_rotation() -> RotationStatus {
         phase: Phase::SafeToRevoke,
         old_token: token.clone(),
         further_old_tokens: vec![FurtherOldToken::from(&token); 3],
-        // In the place of a page, which is longer.
         old_host: None,
         new_token: token,
         started_at: crate::api::time(at(T)),
         published_at: Some(crate::api::time(at(T))),
         written_anew_at: Some(crate::api::time(at(T))),
-        // Only while the new token is not proven, which has no page then.
         interrupted: None,
         message: "m".repeat(256),
         other_connections: Some(i64::MAX),
         old_token_ended: None,
         revoke_at: Some(format!("https://{}/settings/personal-access-tokens", "h".repeat(253))),
+    }
+}
+
+/// A rotation to another host that interrupts another one, with names as long as they can be.
+fn moved_rotation() -> RotationStatus {
+    let over = long_rotation();
+    let instant = || crate::api::time(at(T));
+    RotationStatus {
+        phase: Phase::Proving,
+        old_host: Some("h".repeat(253)),
+        published_at: None,
+        other_connections: None,
+        revoke_at: None,
+        interrupted: Some(InterruptedRotation {
+            hashed_token: over.new_token.hashed_token,
+            started_at: instant(),
+            published_at: instant(),
+            written_anew_at: Some(instant()),
+        }),
+        ..over
     }
 }
 
@@ -286,6 +307,9 @@ fn a_status_stays_below_8_kib_whatever_is_demanded_and_said_and_forgets_nothing(
                         let sum = size(status);
                         assert!(bytes <= LONGEST && sum <= LONGEST, "{name}: {bytes} {sum}");
                     }
+                    let moved = fitted(Status { rotation: Some(moved_rotation()), ..full.clone() });
+                    assert!(size(&moved) <= LONGEST, "{name}: {}", size(&moved));
+                    assert_eq!(fitted(moved.clone()), moved, "{name}");
                     tells_first_what_is_not_met(&name, &seen, &full);
                     asks_nothing_again(&name, beside, &seen, &full);
                 }

@@ -108,9 +108,10 @@ fn outputs_that_had_to_be_written_anew_are_published_anew() {
     let seen = holding("b", T + 60).at(T + 61).finds(&[ours("out", Holds::Wanted)]);
     let again = told(&open, &seen, &[], rewritten);
     assert_eq!(again.published_at.unwrap().0, at(T + 61));
+    let hash = |letter: &str| token(letter).describe().hashed;
     // It is said before, so that an operator knows that was killed in between.
-    let said = undone(&open, at(T + 200)).unwrap();
-    assert_eq!((instant(&said), undone(&said, at(T + 201))), ((Phase::Publishing, None), None));
+    let said = undone(&open, hash("b"), at(T + 200)).unwrap();
+    assert_eq!((instant(&said), undone(&said, hash("b"), at(T + 201))), ((Phase::Publishing, None), None));
     let begun = |status: &Status| status.rotation.as_ref().unwrap().written_anew_at.as_ref().map(|at| at.0);
     assert_eq!(begun(&said), Some(at(T + 200)));
     let killed = told_at(&said, T + 300, Holds::Wanted, &[]);
@@ -118,7 +119,7 @@ fn outputs_that_had_to_be_written_anew_are_published_anew() {
         (instant(&killed), begun(&killed)),
         ((Phase::Restarting, Some(at(T + 300))), Some(at(T + 300)))
     );
-    assert_eq!(undone(&first, at(T + 200)), None, "nothing is rotated");
+    assert_eq!(undone(&first, hash("a"), at(T + 200)), None, "nothing is rotated");
 }
 
 #[test]
@@ -201,16 +202,28 @@ fn a_rotation_goes_on_where_its_token_is_back_after_one_that_no_output_held() {
     // What is not proven is written nowhere, however often it changes.
     let third = next(&second, &others(storing("c", T + 120)));
     assert_eq!(instants(&third), (hash("c"), at(T + 120), None, true));
-    let fourth = next(&third, &others(storing("d", T + 180)));
-    assert_eq!(instants(&fourth), (hash("d"), at(T + 180), None, true));
-    for proving in [&third, &fourth] {
+    let unfit = next(&third, &others(holding("d", T + 150)).lacks_a_scope());
+    let fourth = next(&unfit, &others(storing("e", T + 180)));
+    assert_eq!(instants(&fourth), (hash("e"), at(T + 180), None, true));
+    let fit = next(&fourth, &holding("d", T + 240).finds(&[]));
+    assert_eq!(instants(&fit).1, at(T + 240), "no output held it, whether they were read or not");
+    for proving in [&third, &unfit, &fourth] {
         let back = next(proving, &holding("b", T + 240));
         assert_eq!(
             instants(&back),
             (hash("b"), at(T + 60), Some(at(T + 60)), false),
             "nobody is restarted again"
         );
-        assert_eq!(back.rotation.unwrap().further_old_tokens, Vec::new());
+        let further = back.rotation.unwrap().further_old_tokens;
+        assert!(further.iter().all(|token| token.hashed_token != hash("b")), "{further:?}");
+        // It stands by as well, and takes over.
+        let taken = announced(proving, &["pat", "next"], "next", at(T + 240), &holding("b", T + 240), false);
+        let is_known = proving.token.as_ref().unwrap().first_proven_at.is_some();
+        let started_at = taken.rotation.unwrap().started_at.0;
+        assert_eq!(started_at == at(T + 60), is_known, "{started_at}");
+        // An output has another one meanwhile; it is said before that is mended.
+        let undone = undone(proving, hash("b"), at(T + 240)).unwrap();
+        assert!(!instants(&undone).3 && instants(&undone).1 == instants(proving).1);
         let moved = next(proving, &others(holding("b", T + 240)));
         assert_eq!(instants(&moved).1, at(T + 240), "an output had another one in between");
     }
@@ -226,15 +239,17 @@ fn a_token_that_was_written_to_no_output_is_not_the_old_one_of_the_standby_that_
     let first = status(None, &holding("a", T));
     let unfit = status(Some(&first), &holding("b", T + 60).finds(&[ours("out", OTHER)]).lacks_a_scope());
     assert!(unfit.token.as_ref().unwrap().first_proven_at.is_some(), "GitHub accepts it");
-    let taken = |before: &Status| {
-        let status = announced(before, &["pat", "next"], "next", at(T + 120), &holding("c", T + 120));
+    let taken = |before: &Status, is_held: bool| {
+        let status =
+            announced(before, &["pat", "next"], "next", at(T + 120), &holding("c", T + 120), is_held);
         let rotation = status.rotation.unwrap();
         let further: Vec<_> = rotation.further_old_tokens.iter().map(|token| token.hashed_token).collect();
         (rotation.old_token.hashed_token, rotation.new_token.hashed_token, further)
     };
-    assert_eq!(taken(&unfit), (hash("a"), hash("c"), vec![hash("b")]));
+    assert_eq!(taken(&unfit, false), (hash("a"), hash("c"), vec![hash("b")]));
+    assert_eq!(taken(&unfit, true).0, hash("b"), "an output has it all the same");
     let fit = status(Some(&first), &holding("b", T + 60));
-    assert_eq!((taken(&fit).0, taken(&fit).1), (hash("b"), hash("c")), "it was in use");
+    assert_eq!(taken(&fit, false).0, hash("b"), "it was in use");
 }
 
 #[test]
@@ -309,8 +324,14 @@ fn a_token_of_another_host_takes_the_place_of_the_one_in_use_which_is_to_be_revo
         assert_eq!(status(Some(&proving), &holding("a", T + 240)).rotation, None);
     }
     // A standby takes over.
-    let taken =
-        announced(&first, &["pat", "next"], "next", at(T + 120), &holding("c", T + 120).with(elsewhere));
+    let taken = announced(
+        &first,
+        &["pat", "next"],
+        "next",
+        at(T + 120),
+        &holding("c", T + 120).with(elsewhere),
+        true,
+    );
     assert_eq!(of(&taken.rotation.unwrap()), (hash("a"), hash("c"), Some(here)));
     // The same token is that of another host from now on.
     let rotated = status(Some(&first), &holding("b", T + 60));
@@ -322,7 +343,7 @@ fn an_old_token_that_is_accepted_again_has_not_ended() {
     let first = status(None, &holding("a", T));
     let refused = status(Some(&first), &holding("a", T + 60).refused(T + 60).refused(T + 120).at(T + 120));
     let used = |second: i64| holding("b", T + 180).at(second);
-    let open = announced(&refused, &["pat", "next"], "next", at(T + 180), &used(T + 180));
+    let open = announced(&refused, &["pat", "next"], "next", at(T + 180), &used(T + 180), true);
     assert_eq!(open.rotation.as_ref().unwrap().old_token_ended.as_deref(), Some("BadCredentials"));
     let holders = Holders { beside: vec!["x".to_owned()], ..Holders::default() };
     let pass = |before: &Status, second: i64, old: Observation, holders: &Holders| {
@@ -360,7 +381,7 @@ fn an_old_token_that_is_accepted_again_has_not_ended() {
 fn a_change_that_was_announced_and_never_came_to_be_ends() {
     let hash = |letter: &str| token(letter).describe().hashed;
     let first = status(None, &holding("a", T));
-    let announced = announced(&first, &["pat", "next"], "next", at(T + 60), &holding("b", T + 60));
+    let announced = announced(&first, &["pat", "next"], "next", at(T + 60), &holding("b", T + 60), true);
     assert_eq!(announced.rotation.as_ref().unwrap().phase, Phase::Publishing);
     let back = |finds| {
         let seen = holding("a", T + 120).finds(&[ours("out", finds)]);
@@ -416,7 +437,7 @@ fn no_token_that_an_output_may_have_held_is_forgotten_when_rotations_overlap() {
         "of the first all was told"
     );
     // A standby takes over before the outputs' consumers have left the first one.
-    let standing = announced(&second, &["pat", "next"], "next", at(T + 120), &holding("c", T + 120));
+    let standing = announced(&second, &["pat", "next"], "next", at(T + 120), &holding("c", T + 120), true);
     let standing = standing.rotation.unwrap();
     assert_eq!((standing.old_token.hashed_token, further(&standing)), (hash("b"), vec![hash("a")]));
 }
@@ -467,7 +488,7 @@ fn only_secrets_that_the_spec_names_are_announced() {
     };
     let before = Status { candidates: (0..5).map(candidate).collect(), ..status(None, &holding("a", T)) };
     let named = ["pat-0", "pat-1", "pat-2", "pat-3", "another"];
-    let after = announced(&before, &named, "another", at(T + 60), &holding("b", T + 60));
+    let after = announced(&before, &named, "another", at(T + 60), &holding("b", T + 60), true);
     let secrets: Vec<_> = after.candidates.iter().map(|candidate| &*candidate.secret_name).collect();
     assert_eq!(secrets, named, "the schema takes five");
     let used: Vec<_> = after.candidates.iter().filter(|candidate| candidate.in_use).collect();
