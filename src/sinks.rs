@@ -61,6 +61,8 @@ struct Wrong {
 
 /// How near an end is, and when it is.
 type Stage = (Option<SignedDuration>, Option<Timestamp>);
+/// Nobody knows whether the end was near.
+const UNKNOWN: Stage = (None, None);
 
 /// An incident that is not over.
 #[derive(Clone, Debug)]
@@ -144,7 +146,8 @@ impl Sinks {
         for mut notice in notices {
             let known = self.known(named, notice.about);
             if let Some(known) = known.as_ref().filter(|known| !known.is_over && !known.is_derived) {
-                if notice.about == About::NotExpiring && notice.state == State::Opened {
+                let is_end = notice.about == About::NotExpiring && known.stage != UNKNOWN;
+                if is_end && notice.state == State::Opened {
                     // For a while nobody could tell, and it is as it was.
                     if known.stage == stage(&notice) {
                         continue;
@@ -198,13 +201,7 @@ impl Sinks {
         let Wrong { open, reads, ended, is_known } = &mut *wrong;
         let key = (named.namespace.clone(), named.name.clone());
         if notice.state != State::Resolved {
-            return Some(insert(
-                open,
-                key,
-                notice.about,
-                self.begun(named, notice, false),
-                notice.state == State::Changed,
-            ));
+            return Some(insert(open, key, notice.about, self.begun(named, notice, false)));
         }
         if *reads > 0 {
             ended.insert((key.0.clone(), key.1.clone(), notice.about), notice.at);
@@ -238,7 +235,7 @@ impl Sinks {
         let was_told = !*is_known;
         let begun = Open { is_derived: !was_told, ..self.begun(named, notice, was_told) };
         if ended.get(&of).is_none_or(|ended| *ended < notice.at) {
-            insert(open, key, notice.about, begun, true);
+            insert(open, key, notice.about, begun);
         }
     }
 
@@ -326,10 +323,9 @@ fn insert(
     key: (String, String),
     about: About,
     mut now: Open,
-    goes_on: bool,
 ) -> Level {
     let of = open.entry(key).or_default();
-    let is_same = |before: &&Open| goes_on && !before.is_over && before.named.uid == now.named.uid;
+    let is_same = |before: &&Open| !before.is_over && before.named.uid == now.named.uid;
     if let Some(before) = of.get(&about).filter(is_same) {
         now.gravest = now.gravest.max(before.gravest);
         now.was_recalled |= before.was_recalled;

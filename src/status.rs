@@ -33,7 +33,7 @@ use crate::{
 pub use announced::{announced, undone};
 pub use events::events;
 use judges::{authenticated, not_expiring, published, requirements_met, secret_resolved};
-pub use notices::{Warned, notices, notices_open, notices_since};
+pub use notices::{Warned, end_in_doubt, notices, notices_open, notices_since};
 pub use standby::Standbys;
 
 /// All that a status is made of.

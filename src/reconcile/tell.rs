@@ -156,6 +156,8 @@ async fn read(
     let settings = ctx.settings();
     let since: Vec<_> = ctx.sinks.each().map(|sink| told.get(sink.name()).copied()).collect();
     let mut all = vec![Vec::new(); since.len()];
+    // Only the process before can have told what no status says any more.
+    let is_start = begun.is_none() && !told.is_empty();
     let derive: Derive = |status, since, warned| match since {
         Some(since) => status::notices_since(status, since, warned),
         None => status::notices_open(status, warned),
@@ -168,7 +170,8 @@ async fn read(
             let (named, spec) = (named(&connection, ctx), connection.spec.read().ok());
             with_warned(spec.as_ref(), |warned| {
                 let open = derive(&status, None, warned);
-                open.iter().for_each(|notice| ctx.sinks.recall(&named, notice));
+                let doubted = status::end_in_doubt(&status).filter(|_| is_start);
+                open.iter().chain(&doubted).for_each(|notice| ctx.sinks.recall(&named, notice));
                 for (derived, since) in all.iter_mut().zip(&since) {
                     let notices = derive(&status, *since, warned);
                     let begun = begun.filter(|_| since.is_none());

@@ -141,6 +141,25 @@ fn whoever_may_have_been_told_by_the_process_before_is_told_that_it_is_over() {
 }
 
 #[test]
+fn that_an_end_is_not_near_any_more_is_told_though_nobody_could_tell_when_the_process_started() {
+    let sinks = sinks("{ name: all, url: 'http://a' }, { name: grave, url: 'http://a', severity: critical }");
+    let unknown = Notice { status: "Unknown", ..notice(State::Opened, Level::Info, 2) };
+    let unknown = Notice { about: About::NotExpiring, ..unknown };
+    for name in ["renewed", "deleted", "near-again"] {
+        sinks.recall(&named(name, &[]), &unknown);
+    }
+    sinks.recalled();
+    let ends = |state, second| Notice { ends: Timestamp::from_second(9).ok(), ..of_end(state, second) };
+    let over = |second| Notice { gravest: Level::Critical, ..of_end(State::Resolved, second) };
+    sinks.tell(&named("renewed", &[]), vec![over(3)]);
+    sinks.gone("team-a", "deleted");
+    assert_eq!(waiting(&sinks), [["Resolved", "Resolved"]; 2]);
+    // It may be near for the first time.
+    sinks.tell(&named("near-again", &[]), vec![ends(State::Opened, 3), over(4)]);
+    assert_eq!(waiting(&sinks), [vec!["Opened", "Resolved"], vec!["Resolved"]]);
+}
+
+#[test]
 fn a_status_of_which_nobody_knows_whether_it_was_written_before_others_were_read_is_derived_again() {
     let sinks = sinks("{ name: all, url: 'http://a' }");
     let at = |second| Timestamp::from_second(second).unwrap();

@@ -68,6 +68,25 @@ pub fn notices_open(status: &Status, warned: Warned<'_>) -> Vec<Notice> {
     ready.into_iter().chain(of_end(status, warned)).collect()
 }
 
+/// That nobody can tell whether the end of the token is near, if there was one before: it may have been told that it is.
+pub fn end_in_doubt(status: &Status) -> Option<Notice> {
+    let condition = status.condition("NotExpiring").filter(|_| ends_unknown(status))?;
+    let doubted = Notice {
+        about: About::NotExpiring,
+        state: State::Opened,
+        level: Level::Info,
+        gravest: Level::Info,
+        before: None,
+        at: condition.last_transition_time.0,
+        status: condition.status.as_str(),
+        reason: condition.reason.clone(),
+        message: None,
+        within: None,
+        ends: None,
+    };
+    Some(doubted).filter(|notice| had_a_token_before(status, notice.at))
+}
+
 fn ready_changed(before: Option<&Status>, after: &Status) -> Option<Notice> {
     let was = before.and_then(|before| before.condition("Ready"));
     let now = after.condition("Ready")?;

@@ -186,6 +186,37 @@ async fn each_stage_of_the_end_of_a_token_is_told_and_that_another_token_came() 
 }
 
 #[tokio::test]
+async fn that_the_end_is_not_near_any_more_is_told_though_nobody_could_tell_while_another_process_started() {
+    let world = World::start().await;
+    let receiver = Receiver::start().await;
+    let sinks = json!([{ "name": "ops", "url": receiver.url("/"), "severity": "warning" }]);
+    let first = operator(&world, &sinks).await;
+    let token = |name: &str| NewToken::classic(name, "acme-ci").scopes(&["repo"]);
+    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(30);
+    world.secret("ci", &world.github.token(token("soon").expires(soon))).await;
+    world.connection("ci", json!({ "warnBefore": ["24h", "168h"] })).await;
+    world.condition("ci", "NotExpiring", "False", "ExpiresSoon").await;
+    // Of what happens within one second no status says what came first.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.secret("ci", "").await;
+    world.ready("ci", "False", "TokenEmpty").await;
+    receiver.until("/", |messages| messages.len() == 2).await;
+    first.stop().await;
+
+    let _second = operator(&world, &sinks).await;
+    // What it tells shows that it has read what the first one may have told.
+    world.connection("other", json!({})).await;
+    receiver.until("/", |messages| messages.len() == 3).await;
+    world.secret("ci", &world.github.token(token("late"))).await;
+    world.ready("ci", "True", "Ready").await;
+    let told = receiver.until("/", |messages| messages.len() >= 5).await;
+    assert_eq!(words(&told[..2]), ["ci NotExpiring Opened ExpiresSoon", "ci Ready Opened TokenEmpty"]);
+    let over: BTreeSet<_> = words(&told[3..]).into_iter().collect();
+    let expected = ["ci NotExpiring Resolved NeverExpires", "ci Ready Resolved Ready"];
+    assert_eq!(over, expected.map(str::to_owned).into());
+}
+
+#[tokio::test]
 async fn a_sink_that_fails_stalls_or_redirects_delays_no_other_and_gets_everything_in_its_order_in_the_end() {
     let world = World::start().await;
     let receiver = Receiver::start().await;

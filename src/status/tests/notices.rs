@@ -145,6 +145,25 @@ fn of_an_end_that_may_have_been_near_it_is_derived_that_it_is_near_no_more() {
     }
 }
 
+#[test]
+fn of_a_token_of_which_nobody_can_tell_whether_it_ends_soon_it_may_have_been_told() {
+    let missing = |by| seen().has_no_token(Reason::SecretNotFound).at(T + by);
+    let soon = || ends_at(T + 5 * DAY, T);
+    let rows = [
+        ("ends soon and is gone", vec![soon(), missing(60)], Some(T + 60)),
+        ("ends soon, is gone and still is", vec![soon(), missing(60), missing(600)], Some(T + 60)),
+        ("was never there", vec![missing(0), missing(60)], None),
+        ("ends soon", vec![soon()], None),
+        ("is well", vec![good()], None),
+    ];
+    for (name, states, expected) in rows {
+        let doubted = end_in_doubt(&told(&states).1);
+        let at = doubted.as_ref().map(|notice| notice.at.as_second());
+        assert_eq!(at, expected, "{name}");
+        assert!(doubted.is_none_or(|notice| notice.about == About::NotExpiring), "{name}");
+    }
+}
+
 fn ends_at(end: i64, now: i64) -> Observation {
     let seen = seen().accepted(T, Expiry::At(at(end))).finds(&[ours("out", Holds::Wanted)]).with(|seen| {
         seen.demand.warn_before = WARN.to_vec();
