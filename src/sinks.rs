@@ -297,7 +297,7 @@ impl Sinks {
                 before: None,
                 at: Timestamp::now(),
                 status: "Unknown",
-                reason: "Deleted".to_owned(),
+                reason: Notice::DELETED.to_owned(),
                 message: Some("the connection was deleted".to_owned()),
                 within: None,
                 ends: None,

@@ -107,6 +107,9 @@ pub struct Notice {
 }
 
 impl Notice {
+    /// The reason of the last one of a connection that was deleted: no status says it any more.
+    pub const DELETED: &str = "Deleted";
+
     /// What goes on of it, if it was wrong already and so grave.
     #[must_use]
     pub fn after(self, before: Option<Level>) -> Notice {

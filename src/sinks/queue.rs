@@ -11,10 +11,12 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::{LAG, message::Message};
-use crate::domain::notice::State;
+use crate::domain::notice::{Notice, State};
 
 /// So many wait at most, so that a sink that is down costs no memory; the others are derived again once these are told.
 const LONGEST: usize = 1000;
+/// So many wait at most with those of deleted connections, which nobody could derive again.
+const LONGEST_WITH_DELETED: usize = 10_000;
 
 /// The messages for one sink.
 #[derive(Debug, Default)]
@@ -50,7 +52,8 @@ impl Queue {
         if self.derived.contains(&moment(&message)) {
             return;
         }
-        if self.waiting.len() >= LONGEST {
+        let longest = if is_deleted(&message) { LONGEST_WITH_DELETED } else { LONGEST };
+        if self.waiting.len() >= longest {
             self.leave_out(message.notice.at);
         } else {
             self.waiting.push_back(Entry { message, is_first: false, since: Instant::now() });
@@ -93,11 +96,12 @@ impl Queue {
         // In the order in which it happened, which is the order for each connection.
         let mut all: Vec<_> = news.chain(waiting).collect();
         all.sort_by_key(|entry| entry.message.notice.at);
-        self.is_new = is_first && all.len() > LONGEST;
-        if all.len() > LONGEST {
-            all.split_off(LONGEST).iter().for_each(|entry| self.leave_out(entry.message.notice.at));
-        }
-        self.waiting = all.into();
+        let more = all.split_off(all.len().min(LONGEST));
+        let (deleted, more): (Vec<_>, Vec<_>) =
+            more.into_iter().partition(|entry| is_deleted(&entry.message));
+        self.is_new = is_first && !more.is_empty();
+        more.iter().for_each(|entry| self.leave_out(entry.message.notice.at));
+        self.waiting = all.into_iter().chain(deleted).collect();
         if self.left_out.is_none() {
             self.told.clear();
             self.latest_of.clear();
@@ -150,6 +154,10 @@ impl Queue {
     }
 }
 
+fn is_deleted(message: &Message) -> bool {
+    message.notice.reason == Notice::DELETED
+}
+
 fn sum(message: &Message) -> u64 {
     let mut hasher = DefaultHasher::new();
     message.id.hash(&mut hasher);
@@ -178,7 +186,6 @@ fn before(at: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::{super::tests::message, *};
-    use crate::domain::notice::Notice;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -359,6 +366,28 @@ mod tests {
         }
         let once: HashSet<_> = told.iter().collect();
         assert_eq!((once.len(), told.len(), queue.told_until()), (2500, 2500, Some(at(120))));
+    }
+
+    #[test]
+    fn that_a_connection_was_deleted_finds_room_where_others_find_none() {
+        let deleted = |number: usize| {
+            let opened = message(&format!("c{number}"), 130);
+            let reason = Notice::DELETED.to_owned();
+            let notice = Notice { state: State::Resolved, reason, ..opened.notice.clone() };
+            Arc::new(Message::new(opened.named.clone(), notice))
+        };
+        let mut queue = queue(100);
+        let all: Vec<_> = (0..1500).map(|number| message(&format!("c{number}"), 120)).collect();
+        all.iter().for_each(|message| queue.push(message.clone()));
+        (0..500).for_each(|number| queue.push(deleted(number)));
+        assert_eq!(queue.waiting().0, 1500);
+        // Another reading finds no more room for others, and those stay.
+        queue.fill(all[1400..].to_vec(), Some(at(99)), at(200));
+        assert_eq!(queue.waiting().0, 1500);
+        let told = std::iter::from_fn(|| queue.next().inspect(|next| queue.done(next)));
+        assert_eq!(told.filter(|message| is_deleted(message)).count(), 500);
+        (0..20_000).for_each(|number| queue.push(deleted(number)));
+        assert_eq!(queue.waiting().0, LONGEST_WITH_DELETED, "they cost no more memory either");
     }
 
     #[test]
