@@ -53,8 +53,8 @@ struct Wrong {
     open: HashMap<(String, String), BTreeMap<About, Open>>,
     /// How many read the statuses at the moment, to derive what is wrong.
     reads: usize,
-    /// What ended meanwhile, and when.
-    ended: HashMap<(String, String, About), Timestamp>,
+    /// What ended meanwhile, by the uids of connections, and when.
+    ended: HashMap<(String, About), Timestamp>,
     /// False until it is known what the process before has told.
     is_known: bool,
 }
@@ -204,7 +204,7 @@ impl Sinks {
             return Some(insert(open, key, notice.about, self.begun(named, notice, false)));
         }
         if *reads > 0 {
-            ended.insert((key.0.clone(), key.1.clone(), notice.about), notice.at);
+            ended.insert((named.uid.clone(), notice.about), notice.at);
         }
         // Whatever the process before has told, whoever was told of it is told that it is over.
         let before = (!*is_known).then_some(Level::Critical);
@@ -227,14 +227,13 @@ impl Sinks {
     pub fn recall(&self, named: &Arc<Named>, notice: &Notice) {
         let mut wrong = lock(&self.wrong);
         let Wrong { open, ended, is_known, .. } = &mut *wrong;
-        let of = (named.namespace.clone(), named.name.clone(), notice.about);
-        let key = (of.0.clone(), of.1.clone());
+        let key = (named.namespace.clone(), named.name.clone());
         if *is_known && open.get(&key).is_some_and(|of| of.contains_key(&notice.about)) {
             return;
         }
         let was_told = !*is_known;
         let begun = Open { is_derived: !was_told, ..self.begun(named, notice, was_told) };
-        if ended.get(&of).is_none_or(|ended| *ended < notice.at) {
+        if ended.get(&(named.uid.clone(), notice.about)).is_none_or(|ended| *ended < notice.at) {
             insert(open, key, notice.about, begun);
         }
     }
@@ -261,8 +260,10 @@ impl Sinks {
 
     /// True if what this notice tells has ended since the statuses are read, so that it is told no more.
     pub fn has_ended(&self, named: &Named, notice: &Notice) -> bool {
-        let of = (named.namespace.clone(), named.name.clone(), notice.about);
-        lock(&self.wrong).ended.get(&of).is_some_and(|ended| *ended >= notice.at)
+        lock(&self.wrong)
+            .ended
+            .get(&(named.uid.clone(), notice.about))
+            .is_some_and(|ended| *ended >= notice.at)
     }
 
     /// Nobody knows whether something came to stand in a status at this instant or later, which no sink was told: it is derived again.
@@ -288,6 +289,8 @@ impl Sinks {
     /// The connection is gone, and what was wrong with it is over.
     pub fn gone(&self, namespace: &str, name: &str) {
         let over = lock(&self.wrong).open.remove(&(namespace.to_owned(), name.to_owned()));
+        let now = Timestamp::now();
+        let at = Timestamp::from_second(now.as_second()).unwrap_or(now);
         for (about, open) in over.into_iter().flatten().filter(|(_, open)| !open.is_over) {
             let notice = Notice {
                 about,
@@ -295,7 +298,7 @@ impl Sinks {
                 level: Level::Info,
                 gravest: open.told(),
                 before: None,
-                at: Timestamp::now(),
+                at,
                 status: "Unknown",
                 reason: Notice::DELETED.to_owned(),
                 message: Some("the connection was deleted".to_owned()),

@@ -379,6 +379,18 @@ fn what_was_wrong_with_a_connection_that_is_gone_is_not_recalled_from_a_status_o
     assert_eq!(sinks.open("team-a", "a"), None);
     sinks.gone("team-a", "a");
     assert_eq!(waiting(&sinks), [["Opened", "Resolved"]], "that it is over is told once");
+    let again = Arc::new(Named { uid: "u-2".to_owned(), ..(*named("a", &[])).clone() });
+    sinks.recall(&again, &opened);
+    assert_eq!(sinks.open("team-a", "a"), Some("u-2".to_owned()), "another one of its name is");
+}
+
+#[test]
+fn that_a_connection_was_deleted_happened_in_a_whole_second() {
+    let sinks = sinks("{ name: all, url: 'http://a' }");
+    sinks.recall(&named("a", &[]), &notice(State::Opened, Level::Warning, 1));
+    sinks.gone("team-a", "a");
+    let told = sinks.each().next().unwrap().queue().next().unwrap();
+    assert_eq!((told.notice.at.subsec_nanosecond(), &*told.notice.reason), (0, "Deleted"));
 }
 
 #[test]
