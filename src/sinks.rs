@@ -365,9 +365,16 @@ impl Sink {
         self.queue().told_until()
     }
 
-    /// From when on it is to be derived again what it is to be told, if something was left out.
-    pub fn left_out(&self) -> Option<Timestamp> {
-        self.queue().left_out()
+    /// From when on it is to be derived again what it is to be told, once something was left out and nothing else waits.
+    pub async fn left_out(&self) -> Timestamp {
+        let mut progress = self.progress();
+        loop {
+            if let Some(since) = self.queue().left_out() {
+                return since;
+            }
+            // The sender lives as long as the sink.
+            let _ = progress.changed().await;
+        }
     }
 
     /// Changes whenever a message is told or given up.

@@ -188,10 +188,8 @@ async fn read(
 
 /// Derives anew what found no room, once there is, for ever.
 async fn derive_again(sink: &Sink, ctx: &Context) {
-    let mut progress = sink.progress();
-    // The sender lives as long as the sink.
-    while progress.changed().await.is_ok() {
-        let Some(since) = sink.left_out() else { continue };
+    loop {
+        let since = sink.left_out().await;
         time::sleep(LAG.unsigned_abs()).await;
         let begun = Timestamp::now();
         let left_out = Some(since);

@@ -1,3 +1,5 @@
+use futures::FutureExt;
+
 use super::*;
 use crate::settings::{Settings, SettingsInput, from_yaml};
 
@@ -170,12 +172,12 @@ fn a_status_of_which_nobody_knows_whether_it_was_written_before_others_were_read
     sinks.doubt(at(228));
     sink.fill(Vec::new(), Some(at(199)), at(231));
     assert_eq!(
-        sink.left_out(),
+        sink.queue().left_out(),
         Some(at(200)),
         "once more, from the reading on which the others may have missed"
     );
     sink.fill(Vec::new(), Some(at(200)), at(261));
-    assert_eq!(sink.left_out(), None);
+    assert_eq!(sink.queue().left_out(), None);
 }
 
 #[test]
@@ -391,6 +393,17 @@ fn that_a_connection_was_deleted_happened_in_a_whole_second() {
     sinks.gone("team-a", "a");
     let told = sinks.each().next().unwrap().queue().next().unwrap();
     assert_eq!((told.notice.at.subsec_nanosecond(), &*told.notice.reason), (0, "Deleted"));
+}
+
+#[tokio::test]
+async fn what_was_left_out_before_anybody_waited_for_it_is_derived_again() {
+    let sinks = sinks("{ name: all, url: 'http://a' }");
+    let at = |second| Timestamp::from_second(second).unwrap();
+    sinks.doubt(at(200));
+    let sink = sinks.each().next().unwrap();
+    assert_eq!(sink.left_out().now_or_never(), Some(at(199)));
+    sink.fill(Vec::new(), Some(at(199)), at(300));
+    assert_eq!(sink.left_out().now_or_never(), None);
 }
 
 #[test]

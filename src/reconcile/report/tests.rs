@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use arcstr::ArcStr;
+use futures::FutureExt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -34,7 +35,7 @@ async fn what_a_status_says_is_derived_again_unless_the_api_server_told_what_bec
         // A reconcile that takes too long is cut wherever it is.
         let _ = tokio::time::timeout(Duration::from_secs(1), written).await;
         let sink = ctx.sinks.each().next().unwrap();
-        assert_eq!(sink.left_out().is_some(), expected, "{answer:?}");
+        assert_eq!(sink.left_out().now_or_never().is_some(), expected, "{answer:?}");
     }
 }
 
