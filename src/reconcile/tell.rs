@@ -3,11 +3,11 @@
 //! Nothing of it is kept in statuses, which have what is to be told in their history: after a start it is derived from them from the
 //! instant on until which the sink had been told.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 
 use futures::future::{join_all, select_all};
 use jiff::{SignedDuration, Timestamp};
-use tokio::time;
+use tokio::{sync::watch, time};
 
 use super::{Context, kept_labels};
 use crate::{
@@ -218,13 +218,28 @@ async fn keep(receipts: &Receipts, told: &mut BTreeMap<String, Timestamp>, ctx: 
             insist(|| receipts.write(&now, &gone), "what sinks were told was not written").await;
             *told = now;
         }
-        let _ = select_all(progress.iter_mut().map(|progress| Box::pin(progress.changed()))).await;
-        // What is to be told of before counts at once, and what was told some time later.
         let is_less = |(name, at): (&String, &Timestamp)| told.get(name).is_some_and(|told| at < told);
-        if !told_now(ctx, told, LAG).iter().any(is_less) {
-            time::sleep(LAG.unsigned_abs()).await;
+        due(&mut progress, || told_now(ctx, told, LAG).iter().any(is_less)).await;
+    }
+}
+
+/// Waits until it is to be written anew what was told: some time after that, and at once what is to be told of before.
+async fn due(progress: &mut [watch::Receiver<()>], is_less: impl Fn() -> bool) {
+    changed(progress).await;
+    // What is told meanwhile is to be written after a pause of its own.
+    let mut meanwhile = progress.to_vec();
+    let mut pause = pin!(time::sleep(LAG.unsigned_abs()));
+    while !is_less() {
+        tokio::select! {
+            () = &mut pause => break,
+            () = changed(&mut meanwhile) => {}
         }
     }
+}
+
+/// Waits until a message was told or given up.
+async fn changed(progress: &mut [watch::Receiver<()>]) {
+    let _ = select_all(progress.iter_mut().map(|progress| Box::pin(progress.changed()))).await;
 }
 
 /// Until when each sink has been told everything, no later than so long ago; what was written before stays if nothing is known.
@@ -286,6 +301,45 @@ async fn insist<T, F: Future<Output = Result<T, Fault>>>(call: impl Fn() -> F, w
                 time::sleep(spread(backoff(PAUSES, failures), fastrand::f64())).await;
                 failures = failures.saturating_add(1);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_to_be_told_of_before_is_written_at_once_and_the_rest_half_a_minute_later() {
+        let rows = [("more was told", None, [30, 60]), ("less was told", Some(7), [7, 7])];
+        for (name, less_after, expected) in rows {
+            let (sender, receiver) = watch::channel(());
+            let begun = time::Instant::now();
+            let is_less = Cell::new(false);
+            let tell = async {
+                for second in 0..10 {
+                    is_less.set(less_after.is_some_and(|after| second >= after));
+                    sender.send_replace(());
+                    time::sleep(Duration::from_secs(1)).await;
+                }
+                std::future::pending().await
+            };
+            let mut progress = [receiver];
+            let write = async {
+                let mut written = [0; 2];
+                for second in &mut written {
+                    due(&mut progress, || is_less.get()).await;
+                    *second = begun.elapsed().as_secs();
+                }
+                written
+            };
+            let written = tokio::select! {
+                written = write => written,
+                () = tell => unreachable!("it tells for ever"),
+            };
+            assert_eq!(written, expected, "{name}");
         }
     }
 }
