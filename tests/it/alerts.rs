@@ -100,6 +100,8 @@ fn a_test_of_an_alert_fails_where_what_it_leaves_out_is_another() {
         ("a token that ends", "GithubPatTokenExpiresCritical", "AccountSuspended", "None"),
         ("what is not proven", "GithubPatProofTooOld", "breaker_open == 1", "breaker_open == 2"),
         ("what is not proven", "GithubPatProofTooOld", "breaker_open == 1", "breaker_open < 2"),
+        ("what is not proven", "GithubPatOutputsUnproven", "breaker_open == 1", "breaker_open == 2"),
+        ("what is not proven", "GithubPatOutputsUnproven", "breaker_open == 1", "breaker_open < 2"),
     ];
     for (test, name, from, to) in rows {
         let mut changed = rules.clone();
