@@ -205,25 +205,34 @@ fn a_test_of_an_alert_fails_where_its_threshold_or_its_switch_is_another() {
 #[test]
 #[ignore = "runs helm and promtool for each stage; .ci/long runs it"]
 fn a_stage_of_expiry_that_is_switched_off_is_told_by_the_stage_before() {
-    let days = "github_pat_token_expiration_timestamp_seconds{namespace=\"ci\", name=\"days\"}";
+    let series = |of: &str, days: i32| {
+        let series =
+            format!("github_pat_{of}_expiration_timestamp_seconds{{namespace=\"ci\", name=\"days\"}}");
+        json!({ "series": series, "values": format!("{}x100", days * 86_400) })
+    };
     let rows = [
-        ("GithubPatTokenExpiresWarning.enabled=false", 10, "GithubPatTokenExpiresNotice"),
-        ("GithubPatTokenExpiresWarning.enabled=false", 2, "GithubPatTokenExpiresCritical"),
-        ("GithubPatTokenExpiresWarning=null", 10, "GithubPatTokenExpiresNotice"),
-        ("GithubPatTokenExpiresCritical.enabled=false", 2, "GithubPatTokenExpiresWarning"),
-        ("GithubPatTokenExpiresCritical=null", 20, "GithubPatTokenExpiresNotice"),
+        ("GithubPatTokenExpiresWarning.enabled=false", 10, None, "GithubPatTokenExpiresNotice"),
+        ("GithubPatTokenExpiresWarning.enabled=false", 2, None, "GithubPatTokenExpiresCritical"),
+        ("GithubPatTokenExpiresWarning.enabled=false", 2, Some(2), "GithubPatTokenExpiresCritical"),
+        ("GithubPatTokenExpiresWarning.enabled=false", 2, Some(10), "GithubPatTokenExpiresNotice"),
+        ("GithubPatTokenExpiresWarning=null", 10, None, "GithubPatTokenExpiresNotice"),
+        ("GithubPatTokenExpiresWarning=null", 2, Some(10), "GithubPatTokenExpiresNotice"),
+        ("GithubPatTokenExpiresCritical.enabled=false", 2, None, "GithubPatTokenExpiresWarning"),
+        ("GithubPatTokenExpiresCritical=null", 20, None, "GithubPatTokenExpiresNotice"),
     ];
-    for (flag, left, told) in rows {
+    for (flag, left, standby, told) in rows {
         let rules = rules(&["--set", &format!("metrics.alerts.{flag}")]);
         let expected = json!([{ "labels": format!("{{alertname=\"{told}\"}}"), "value": 1 }]);
         let query = "count by (alertname) (ALERTS{name=\"days\", alertstate=\"firing\"})";
+        let input = [Some(("token", left)), standby.map(|days| ("candidates", days))];
+        let input: Vec<_> = input.into_iter().flatten().map(|(of, days)| series(of, days)).collect();
         let test = json!({
-            "interval": "4m", "input_series": [{ "series": days, "values": format!("{}x100", left * 86_400) }],
+            "interval": "4m", "input_series": input,
             "promql_expr_test": [{ "expr": query, "eval_time": "4h", "exp_samples": expected }],
         });
         let tests = json!({ "rule_files": ["rules.yaml"], "evaluation_interval": "4m", "tests": [test] });
         let (succeeded, said) = promtool_with(&rules, &tests.to_string(), &["test", "rules", "tests.yaml"]);
-        assert!(succeeded, "{flag}, {left} days: {said}");
+        assert!(succeeded, "{flag}, {left} days, standby {standby:?}: {said}");
     }
 }
 

@@ -15,6 +15,10 @@
 {{- end }}
 {{- $_ := set $thresholds "$ends" (include "github-pat-operator.ends" (dict)) }}
 {{- $_ := set $thresholds "$unlessRefused" "unless on (namespace, name) github_pat_connection_condition{condition=\"Ready\", status=\"False\", reason=~\"BadCredentials|AccountSuspended\"}" }}
+{{- $withStandby := "$ends <= $GithubPatTokenExpiresCritical * 86400 and $ends > 0 and on (namespace, name) max by (namespace, name) (github_pat_candidates_expiration_timestamp_seconds - time()) > $GithubPatTokenExpiresCritical * 86400" }}
+{{- $withStandby = include "github-pat-operator.filled" (list $withStandby $thresholds) }}
+{{- $_ := set $thresholds "$withStandby" $withStandby }}
+{{- $_ := set $thresholds "$orWithStandby" (empty (default dict $values.alerts.GithubPatTokenExpiresWarning).enabled | ternary (printf "or %s" $withStandby) "") }}
 {{- $tellsHost := (default dict $values.alerts.GithubPatHostUnreachable).enabled }}
 {{- $ofHost := "unless on (namespace, name) (github_pat_connection_info and on (host) (github_pat_host_breaker_open == 1))" }}
 {{- $_ := set $thresholds "$unlessUnreachable" (ternary $ofHost "" (eq (toString $tellsHost) "true")) }}
