@@ -116,7 +116,10 @@ impl Queue {
 
     /// That one is told, or given up.
     pub(super) fn done(&mut self, message: &Message) {
-        self.waiting.retain(|entry| entry.message.id != message.id);
+        // Another one that waits has the same id if all was as before within one second.
+        if let Some(place) = self.waiting.iter().position(|entry| entry.message.id == message.id) {
+            self.waiting.remove(place);
+        }
         if self.left_out.is_some() {
             self.told.insert(sum(message));
             let latest = self.latest_of.entry(incident(message)).or_insert(message.notice.at);
@@ -366,6 +369,19 @@ mod tests {
         }
         let once: HashSet<_> = told.iter().collect();
         assert_eq!((once.len(), told.len(), queue.told_until()), (2500, 2500, Some(at(120))));
+    }
+
+    #[test]
+    fn what_breaks_twice_within_a_second_is_told_to_be_broken_in_the_end() {
+        let mut queue = queue(100);
+        let opened = message("a", 120);
+        let reason = "Ready".to_owned();
+        let ends = Notice { state: State::Resolved, reason, ..opened.notice.clone() };
+        let ends = Arc::new(Message::new(opened.named.clone(), ends));
+        [opened.clone(), ends, opened].into_iter().for_each(|message| queue.push(message));
+        let told = std::iter::from_fn(|| queue.next().inspect(|next| queue.done(next)));
+        let told: Vec<_> = told.map(|message| message.notice.state).collect();
+        assert_eq!(told, [State::Opened, State::Resolved, State::Opened]);
     }
 
     #[test]
