@@ -144,7 +144,7 @@ fn each_alert_fires_after_its_time_and_not_a_minute_before_or_after() {
 }
 
 #[test]
-#[ignore = "runs promtool for each of 21 expressions; .ci/long runs it"]
+#[ignore = "runs promtool for each of 24 expressions; .ci/long runs it"]
 fn a_test_of_an_alert_fails_where_its_expression_is_another() {
     let rules = rules(&[]);
     let rows = [
@@ -169,6 +169,9 @@ fn a_test_of_an_alert_fails_where_its_expression_is_another() {
         ("GithubPatNoProgress", "> 30", ">= 30"),
         ("GithubPatWatchStale", "> 180", ">= 180"),
         ("GithubPatSinkBehind", "> 600", ">= 600"),
+        ("GithubPatNotificationsRefused", "> 0", ">= 0"),
+        ("GithubPatNotificationsRefused", "[1h]", "[2h]"),
+        ("GithubPatNotificationsRefused", "result=\"Refused\"", "result!=\"None\""),
     ];
     for (name, from, to) in rows {
         let is_seen = says_otherwise(&rules, name, |rule| {
@@ -247,6 +250,7 @@ fn what_could_never_fire_by_the_settings_is_no_alert() {
         "GithubPatHostUnreachable",
         "GithubPatNoLeader",
         "GithubPatNoProgress",
+        "GithubPatNotificationsRefused",
         "GithubPatOperatorDown",
         "GithubPatSettingsRefused",
         "GithubPatSinkBehind",
