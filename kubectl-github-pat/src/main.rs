@@ -64,6 +64,7 @@ fn main() -> ExitCode {
     for error in dumps::forbid() {
         screen::say(&format!("warning: {error}"));
     }
+    let _as_it_was = terminal::AsItWas;
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
             let code = runtime.block_on(start());

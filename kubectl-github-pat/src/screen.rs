@@ -24,6 +24,12 @@ pub(crate) fn say(sentence: &str) {
     write_above(&format!("kubectl github-pat: {}\n", plain(unless_a_token(sentence))));
 }
 
+/// The same in place of what is going on, which nobody is told any more.
+pub(crate) fn say_last(sentence: &str) {
+    clear();
+    say(sentence);
+}
+
 /// Says several lines on standard error, which may repeat what somebody has typed.
 pub(crate) fn say_lines(text: &str) {
     for line in text.trim_end().lines() {
@@ -152,6 +158,13 @@ fn told() -> MutexGuard<'static, Option<String>> {
     TOLD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Takes away the line on what is going on, if one is told.
+fn clear() {
+    if let Some(line) = told().take() {
+        let _ = write!(io::stderr(), "{}", cleared(&line));
+    }
+}
+
 /// Tells what is going on by a line that is gone once this is dropped.
 struct Told {
     _turn: Turn,
@@ -169,9 +182,7 @@ impl Told {
 
 impl Drop for Told {
     fn drop(&mut self) {
-        if let Some(line) = told().take() {
-            let _ = write!(io::stderr(), "{}", cleared(&line));
-        }
+        clear();
     }
 }
 

@@ -1,7 +1,8 @@
 //! Questions to a person at a terminal, and a token that is typed or pasted without being shown.
 //!
 //! It is read by the plugin's own few lines on top of termios, in place of a crate such as rpassword: rustix is in the tree anyway, what
-//! is read is wiped, and the terminal is left as it was, whether the person gives up by Ctrl-C or a signal ends the process.
+//! is read is wiped, and the terminal is left as it was, whether the person gives up by Ctrl-C or a signal ends the process. From the first
+//! token on it shows nothing until then, and what nobody has read is dropped: people paste twice, and a shell would keep the second one.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -46,16 +47,16 @@ pub(crate) fn ask(question: &str) -> Result<String, Error> {
     Ok(line.trim().to_owned())
 }
 
-/// What the person types or pastes, which nobody sees. The end of the input gives up, as at a question.
+/// What the person types or pastes, which nobody sees, as nobody sees what is typed later. The end of the input gives up, as at a question.
 ///
 /// # Errors
 ///
 /// If the person gives up, or the terminal is gone.
 pub(crate) fn hidden(question: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let silent = Silent::begin()?;
+    let asking = Asking::begin()?;
     prompt(question)?;
     let read = line();
-    drop(silent);
+    drop(asking);
     // The line end was not shown either.
     writeln!(io::stderr())?;
     read
@@ -95,48 +96,78 @@ fn ended(typed: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, Error> {
     if typed.is_empty() { Err(Error::Interrupted) } else { Ok(typed) }
 }
 
-/// A terminal that shows nothing of what is typed and hands on each byte; as before once this is dropped, or a signal ends the process.
-struct Silent;
+/// A terminal that shows nothing of what is typed.
+struct Silent {
+    /// How it was before.
+    before: Termios,
+    /// Whether a token is being read, so that each byte is handed on; else Ctrl-C ends the process.
+    is_asked: bool,
+}
 
-/// How the terminal was before it was silent, while it is.
-static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+/// The terminal, while it is silent.
+static SILENT: Mutex<Option<Silent>> = Mutex::new(None);
 
 impl Silent {
+    fn set(&self) -> rustix::io::Result<()> {
+        let mut silent = self.before.clone();
+        silent.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON);
+        if self.is_asked {
+            silent.local_modes.remove(LocalModes::ISIG);
+        }
+        silent.special_codes[SpecialCodeIndex::VMIN] = 1;
+        silent.special_codes[SpecialCodeIndex::VTIME] = 0;
+        tcsetattr(io::stdin(), OptionalActions::Flush, &silent)
+    }
+}
+
+/// While there is one a token is read, of which each byte is handed on. The terminal stays silent afterwards.
+struct Asking;
+
+impl Asking {
     fn begin() -> Result<Self, Error> {
         static GUARDED: Once = Once::new();
         let mut guarded = Ok(());
         GUARDED.call_once(|| guarded = guard());
         guarded.map_err(Error::Terminal)?;
-        let now = tcgetattr(io::stdin()).map_err(unread)?;
-        let mut silent = now.clone();
-        silent
-            .local_modes
-            .remove(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG);
-        silent.special_codes[SpecialCodeIndex::VMIN] = 1;
-        silent.special_codes[SpecialCodeIndex::VTIME] = 0;
-        *before() = Some(now);
-        let begun = Silent;
-        tcsetattr(io::stdin(), OptionalActions::Drain, &silent).map_err(unread)?;
-        Ok(begun)
+        let mut terminal = silent();
+        let before = match terminal.take() {
+            Some(silent) => silent.before,
+            None => tcgetattr(io::stdin()).map_err(unread)?,
+        };
+        terminal.insert(Silent { before, is_asked: true }).set().map_err(unread)?;
+        Ok(Asking)
     }
 }
 
-impl Drop for Silent {
+impl Drop for Asking {
     fn drop(&mut self) {
-        restore(&mut before());
+        if let Some(silent) = silent().as_mut() {
+            silent.is_asked = false;
+            // A terminal that is gone needs nothing.
+            let _ = silent.set();
+        }
     }
 }
 
-fn before() -> MutexGuard<'static, Option<Termios>> {
-    BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
+/// Once this is dropped the terminal is as it was.
+pub(crate) struct AsItWas;
+
+impl Drop for AsItWas {
+    fn drop(&mut self) {
+        restore(&mut silent());
+    }
 }
 
-/// True if the terminal was silent.
-fn restore(before: &mut Option<Termios>) -> bool {
-    let Some(termios) = before.take() else { return false };
+fn silent() -> MutexGuard<'static, Option<Silent>> {
+    SILENT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives how it was silent, if it was.
+fn restore(terminal: &mut Option<Silent>) -> Option<Silent> {
+    let silent = terminal.take()?;
     // A terminal that is gone needs nothing.
-    let _ = tcsetattr(io::stdin(), OptionalActions::Drain, &termios);
-    true
+    let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &silent.before);
+    Some(silent)
 }
 
 /// From now on a signal that ends the process does so once the terminal is as it was. It is waited for in a thread of its own, since the one
@@ -178,11 +209,15 @@ fn guard() -> io::Result<()> {
 
 /// Ends the process as a shell has it for a program that the signal has ended.
 fn end(kind: SignalKind) -> ! {
-    let mut before = before();
-    if restore(&mut before) {
-        // The line end was not shown.
-        let _ = writeln!(io::stderr());
-        screen::say(&Error::Interrupted.to_string());
+    let mut terminal = silent();
+    match restore(&mut terminal) {
+        Some(Silent { is_asked: true, .. }) => {
+            // The line end was not shown.
+            let _ = writeln!(io::stderr());
+            screen::say(&Error::Interrupted.to_string());
+        }
+        Some(_) => screen::say_last("interrupted; the same command goes on, or says what is there already"),
+        None => {}
     }
     std::process::exit(kind.as_raw_value().saturating_add(128))
 }

@@ -16,6 +16,7 @@ mod hostile;
 mod krew;
 mod looks;
 mod page;
+mod paste;
 mod rights;
 mod rotate;
 mod rotate_anew;

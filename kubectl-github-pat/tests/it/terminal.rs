@@ -15,6 +15,11 @@ use tokio::{
 
 use crate::world::{PLUGIN, Place, SOON, holds_no, processes_hold_no};
 
+/// The plugin in the namespace, with these arguments.
+fn plugin<'a>(place: &Place, arguments: &[&'a str]) -> Vec<&'a str> {
+    [&[PLUGIN], arguments, &["-n", place.namespace]].concat()
+}
+
 /// A person at a terminal in which the plugin runs.
 pub(crate) struct Person {
     pty: Pty,
@@ -40,20 +45,27 @@ impl Person {
         arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> Person {
-        Person::of(place, kubeconfig, &[arguments, &["-n", place.namespace]].concat(), variables)
+        Person::of(place, kubeconfig, &plugin(place, arguments), variables)
+    }
+
+    /// Runs it as a shell does, which then shows between angle brackets what is left for it to read, and ends as the plugin did.
+    pub(crate) fn in_a_shell(place: &Place, kubeconfig: &Path, arguments: &[&str]) -> Person {
+        let script = "\"$@\"; code=$?; stty -icanon min 0 time 5; echo \"left <$(dd bs=4096 count=1 2>/dev/null)>\"; exit $code";
+        let words = [&["/bin/sh", "-c", script, "sh"], plugin(place, arguments).as_slice()].concat();
+        Person::of(place, kubeconfig, &words, &[("PATH", "/usr/bin:/bin")])
     }
 
     /// Runs it without a cluster.
     pub(crate) fn without_a_cluster(place: &Place, arguments: &[&str]) -> Person {
-        Person::of(place, Path::new("/no/such"), arguments, &[])
+        Person::of(place, Path::new("/no/such"), &[&[PLUGIN], arguments].concat(), &[])
     }
 
-    fn of(place: &Place, kubeconfig: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Person {
+    fn of(place: &Place, kubeconfig: &Path, words: &[&str], variables: &[(&str, &str)]) -> Person {
         let (pty, pts) = pty_process::open().unwrap();
         pty.resize(Size::new(50, 200)).unwrap();
         let home = place.world.folder.path().join(format!("home-{}", fastrand::u64(..)));
         std::fs::create_dir(&home).unwrap();
-        let command = Command::new(PLUGIN).args(arguments).env_clear().env("TERM", "xterm");
+        let command = Command::new(words[0]).args(&words[1..]).env_clear().env("TERM", "xterm");
         let places = ["HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"].map(|name| (name, &home));
         let command = command.envs(places);
         let command =
