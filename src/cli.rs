@@ -4,7 +4,11 @@ mod check;
 pub mod manifest;
 pub mod usage;
 
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, Read, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use crate::{
     api,
@@ -68,7 +72,7 @@ pub enum Error {
     Run(#[from] crate::run::Error),
     /// Output cannot be written.
     #[error("cannot write: {0}")]
-    Write(#[from] std::io::Error),
+    Write(#[from] io::Error),
     /// A token could not be judged.
     #[error(transparent)]
     Check(Box<Error>),
@@ -101,17 +105,18 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
         Command::Run(run) => operate(*run).await.map(|()| ExitCode::SUCCESS),
         Command::Crds => print(&yaml(&api::definition())?).map(|()| ExitCode::SUCCESS),
-        Command::Check(check) => self::check(*check).await,
+        Command::Check(check) => self::check(*check, || Ok(io::stdin())).await,
     }
 }
 
-/// Judges one token without Kubernetes, prints the judgement, and gives it as the exit code.
+/// Judges one token without Kubernetes, prints the judgement, and gives it as the exit code. `handed` gives what stands on standard input, and
+/// is called if nothing else has the token.
 ///
 /// # Errors
 ///
 /// What kept it from a judgement.
-pub async fn check(check: Check) -> Result<ExitCode, Error> {
-    check::run(check).await.map_err(|error| Error::Check(Box::new(error)))
+pub async fn check<R: Read>(check: Check, handed: impl FnOnce() -> io::Result<R>) -> Result<ExitCode, Error> {
+    check::run(check, handed).await.map_err(|error| Error::Check(Box::new(error)))
 }
 
 async fn operate(run: Run) -> Result<(), Error> {
@@ -180,8 +185,8 @@ pub fn unless_a_token(sentence: &str) -> &str {
 
 /// A reader that hangs up early is no failure of ours.
 fn print(text: &str) -> Result<(), Error> {
-    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+    match writeln!(io::stdout(), "{}", text.trim_end()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
     }
 }

@@ -1,6 +1,9 @@
 //! The subcommands.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Read},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 use github_pat_operator::cli::{self as operator, Check};
@@ -15,10 +18,12 @@ use crate::{
     link::{self, Link},
     list::{self, List},
     manual::{self, Manual},
+    offer,
     plain::{is_harmless, plain_json},
     rotate::{self, Rotate},
     screen,
     status::{self, Status},
+    terminal,
     ui::{self, Ui},
     wait::{self, Wait},
 };
@@ -77,9 +82,27 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Manual(manual) => manual::run(&manual),
         Command::Link(link) => link::run(link),
         Command::Complete(complete) => completion::complete(complete).await,
-        Command::Check(check) => {
-            Ok(screen::before_output("asking GitHub about the token", operator::check(*check)).await?)
+        Command::Check(check) => checked(*check).await,
+    }
+}
+
+/// The operator's own check, but that a person at a terminal is asked for the token without its being shown.
+async fn checked(check: Check) -> Result<ExitCode, Error> {
+    let mut unread = None;
+    let handed = || -> io::Result<Box<dyn Read>> {
+        if !terminal::is_there() {
+            return Ok(Box::new(io::stdin()));
         }
+        match terminal::hidden(offer::QUESTION) {
+            Ok(bytes) => Ok(Box::new(io::Cursor::new(bytes))),
+            Err(error) => Err(io::Error::other(unread.insert(error).to_string())),
+        }
+    };
+    let checking = operator::check(check, handed);
+    let checked = screen::before_output("asking GitHub about the token", checking).await;
+    match unread {
+        Some(error) => Err(error),
+        None => Ok(checked?),
     }
 }
 

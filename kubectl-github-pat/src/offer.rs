@@ -14,6 +14,8 @@ use zeroize::Zeroizing;
 
 use crate::{error::Error, screen, terminal};
 
+/// What a person at a terminal is asked.
+pub(crate) const QUESTION: &str = "Paste the token, which is not shown, and press Enter:";
 /// Longer than any token with what people put around it.
 const LONGEST: u64 = 64 * 1024;
 
@@ -47,7 +49,7 @@ pub(crate) fn take(file: Option<&Path>) -> Result<Offer, Error> {
         return read(|| fs::File::open(path), name);
     }
     if terminal::is_there() {
-        let bytes = terminal::hidden("Paste the token, which is not shown, and press Enter:")?;
+        let bytes = terminal::hidden(QUESTION)?;
         return Ok(Offer { source: "what was pasted".to_owned(), bytes });
     }
     read(|| Ok(io::stdin()), "standard input".to_owned())

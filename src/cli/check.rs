@@ -3,7 +3,7 @@
 use std::{
     fmt::Write,
     fs,
-    io::Read,
+    io::{self, Read},
     os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -79,8 +79,11 @@ enum Output {
     Json,
 }
 
-/// Asks GitHub about the token and prints the conditions.
-pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
+/// Asks GitHub about the token and prints the conditions. `handed` is standard input, where nothing else has the token.
+pub(super) async fn run<R: Read>(
+    check: Check,
+    handed: impl FnOnce() -> io::Result<R>,
+) -> Result<ExitCode, Error> {
     let given = SettingsInput { confirm_after: Some(check.confirm_after), ..SettingsInput::default() };
     let settings = Settings::new(given, file(check.config)?)?;
     telemetry::start(settings.log_format, &check.log_filter, None)?;
@@ -105,7 +108,7 @@ pub(super) async fn run(check: Check) -> Result<ExitCode, Error> {
             (source, Err(Finding::new(Reason::KeyNotFound, message)))
         }
         None => {
-            let (source, bytes) = input(check.secret_file.as_deref(), is_taken)?;
+            let (source, bytes) = input(check.secret_file.as_deref(), is_taken, handed)?;
             (source, parsed(&bytes))
         }
     };
@@ -128,7 +131,11 @@ fn without_demands() -> Result<Spec, Error> {
 
 /// The bytes of the token and where they stood: in the file that is named, on standard input if a file or a pipe hands some over,
 /// in the variable, or typed. Standard input has no token if the manifest was taken from it.
-fn input(secret_file: Option<&Path>, is_taken: bool) -> Result<(String, Vec<u8>), Error> {
+fn input<R: Read>(
+    secret_file: Option<&Path>,
+    is_taken: bool,
+    handed: impl FnOnce() -> io::Result<R>,
+) -> Result<(String, Vec<u8>), Error> {
     if let Some(path) = secret_file {
         let name = shown(&path.display().to_string());
         return read(fs::File::open(path), &name).map(|bytes| (name, bytes));
@@ -147,7 +154,7 @@ fn input(secret_file: Option<&Path>, is_taken: bool) -> Result<(String, Vec<u8>)
             Some(bytes) => (STANDARD_INPUT.to_owned(), bytes),
             None => ("GITHUB_TOKEN".to_owned(), token.into_encoded_bytes()),
         }),
-        None => read(Ok(std::io::stdin()), STANDARD_INPUT).map(|bytes| (STANDARD_INPUT.to_owned(), bytes)),
+        None => read(handed(), STANDARD_INPUT).map(|bytes| (STANDARD_INPUT.to_owned(), bytes)),
     }
 }
 
@@ -158,11 +165,11 @@ fn handed_over() -> Option<Vec<u8>> {
         return None;
     }
     let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || sender.send(read(Ok(std::io::stdin()), STANDARD_INPUT)));
+    std::thread::spawn(move || sender.send(read(Ok(io::stdin()), STANDARD_INPUT)));
     receiver.recv_timeout(PIPE_DEADLINE).ok()?.ok().filter(|bytes| !bytes.is_empty())
 }
 
-fn read(source: std::io::Result<impl Read>, name: &str) -> Result<Vec<u8>, Error> {
+fn read(source: io::Result<impl Read>, name: &str) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let read = source.and_then(|source| source.take(LONGEST_INPUT).read_to_end(&mut bytes));
     read.map(|_| bytes).map_err(|error| Error::Usage(format!("cannot read {name}: {}", unread(&error))))

@@ -52,3 +52,27 @@ async fn whoever_gives_up_after_the_paste_gets_the_terminal_back_and_hears_what_
     assert_eq!(ending, said, "{}", person.seen);
     holds_no(&person.seen, &token);
 }
+
+#[tokio::test]
+async fn check_asks_for_a_token_that_nothing_else_has_and_does_not_show_it() {
+    let place = World::place(UNWATCHED);
+    let token = place.world.github.token(NewToken::classic("check-typed", "acme-ci"));
+    let flags = ["check", "--host", "simulated"];
+    let mut person = Person::without_a_cluster(&place, &flags);
+    person.reads("Paste the token, which is not shown, and press Enter:").await;
+    assert!(!person.is_shown());
+    person.types(&format!("{token}\n")).await;
+    assert_eq!(person.ends().await, 0, "{}", person.seen);
+    assert!(person.seen.contains("Authenticated    True"), "{}", person.seen);
+    holds_no(&person.seen, &token);
+
+    let mut person = Person::without_a_cluster(&place, &flags);
+    person.reads("press Enter:").await;
+    person.types("\u{3}").await;
+    assert_eq!(person.ends().await, 130, "{}", person.seen);
+    assert!(
+        person.seen.ends_with("kubectl github-pat: interrupted; nothing was written\r\n"),
+        "{}",
+        person.seen
+    );
+}
