@@ -113,10 +113,40 @@ fn of_line(line: &RequirementStatus) -> Demand {
     }
 }
 
-/// Those that have no line of their own, as one.
+/// Those that have no line of their own, as one. The operator writes lines of what is told first, so that behind one that is met are no others.
 fn further(status: &Status) -> Option<Demand> {
     let further = status.further_requirements.as_ref()?;
-    let state = if further.not_met > 0 { State::NotMet } else { State::Unproven };
+    let state = match status.requirements.last() {
+        _ if further.not_met > 0 => State::NotMet,
+        Some(last) if last.state == State::Met => State::Met,
+        _ => State::Unknown,
+    };
     let demand = format!("{} more, of which {} are not met", further.count, further.not_met);
     Some(Demand { demand, state, reason: None, message: None, on: None, at: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn demands_without_lines_are_as_well_met_as_the_last_line_says() {
+        let line = |state: &str| json!({ "kind": "Repository", "name": "acme/app", "state": state, "reason": "Accessible" });
+        for (last, not_met, expected) in [
+            (Some("Met"), 0, State::Met),
+            (Some("Unproven"), 0, State::Unknown),
+            (Some("NotMet"), 0, State::Unknown),
+            (Some("NotMet"), 2, State::NotMet),
+            (None, 0, State::Unknown),
+        ] {
+            let lines: Vec<_> = last.into_iter().flat_map(|last| [line("NotMet"), line(last)]).collect();
+            let further = json!({ "count": 37, "notMet": not_met, "proofs": "", "at": "" });
+            let status = json!({ "requirements": lines, "furtherRequirements": further });
+            let further = super::further(&serde_json::from_value(status).unwrap()).unwrap();
+            assert_eq!(further.state, expected, "{last:?}, {not_met}");
+            assert_eq!(further.demand, format!("37 more, of which {not_met} are not met"));
+        }
+    }
 }
