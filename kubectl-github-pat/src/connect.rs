@@ -112,7 +112,7 @@ pub(crate) async fn run(connect: Connect) -> Result<ExitCode, Error> {
         None => {
             let secret = secret.unwrap_or_else(|| secret_of(&name));
             let plan = |demands: &Demands| {
-                Plan::made(name.clone(), demands.spec(&secret, key.as_deref()), "by --secret")
+                Plan::made(name.clone(), demands.spec(&secret, key.as_deref())?, "by --secret")
             };
             if demands.are_asked_for() {
                 opened = plan(&demands)?.before_questions(&trial, &way, dry_run).await?;

@@ -1,6 +1,6 @@
 //! What a connection demands, by flags or by answers of a person.
 
-use std::str::FromStr;
+use std::{collections::BTreeMap, str::FromStr};
 
 use clap::{Args, FromArgMatches};
 use github_pat_operator::{
@@ -112,7 +112,10 @@ impl Demands {
         } else {
             let question =
                 "Which permissions must it have, as in contents=write,issues=read? Nothing for none:";
-            self.permissions = until(trial, question, |answer| words(answer).map(permission).collect())?;
+            self.permissions = until(trial, question, |answer| {
+                let all: Vec<_> = words(answer).map(permission).collect::<Result<_, _>>()?;
+                each_once(&all).map(|()| all)
+            })?;
             self.repositories = until(
                 trial,
                 "On which repositories, as in acme/app,acme/lib? Nothing for none:",
@@ -128,7 +131,12 @@ impl Demands {
     }
 
     /// The spec, with the Secret under this key as the source.
-    pub(crate) fn spec(&self, secret: &str, key: Option<&str>) -> Value {
+    ///
+    /// # Errors
+    ///
+    /// If a permission is demanded with two levels.
+    pub(crate) fn spec(&self, secret: &str, key: Option<&str>) -> Result<Value, Error> {
+        each_once(&self.permissions).map_err(Error::Usage)?;
         let named = |names: &[String]| names.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>();
         let permissions = self.permissions.iter().map(|(key, level)| (key.clone(), json!(level)));
         let pushes = self.pushes.iter().map(|name| json!({ "name": name, "access": "Push" }));
@@ -143,7 +151,7 @@ impl Demands {
             ("repositories", named(&seen).into_iter().chain(pushes).collect()),
             ("packages", json!(named(&self.packages))),
         ]);
-        filled([
+        Ok(filled([
             ("host", json!(self.host)),
             ("secretRef", filled([("name", json!(secret)), ("key", json!(key))])),
             ("expect", filled([("login", json!(self.account))])),
@@ -154,7 +162,7 @@ impl Demands {
                     .map(|output| json!({ "secretName": output.secret, "format": output.format }))
                     .collect(),
             ),
-        ])
+        ]))
     }
 }
 
@@ -202,9 +210,23 @@ fn kind(text: &str) -> Result<TokenKind, String> {
 }
 
 fn permission(text: &str) -> Result<(String, String), String> {
-    let parts = text.split_once(['=', ':']).filter(|(key, level)| !key.is_empty() && !level.is_empty());
+    let parts =
+        text.split_once(['=', ':']).filter(|(key, level)| !key.is_empty() && !level.is_empty());
     let parts = parts.map(|(key, level)| (key.to_owned(), level.to_ascii_lowercase()));
     parts.ok_or_else(|| "no permission with a level: write it as in contents=write".to_owned())
+}
+
+/// Finds out whether each permission has one level: of two a spec would have the last one alone.
+fn each_once(permissions: &[(String, String)]) -> Result<(), String> {
+    let mut levels = BTreeMap::new();
+    for (key, level) in permissions {
+        if let Some(other) = levels.insert(key, level).filter(|other| *other != level) {
+            return Err(format!(
+                "the permission {key} is demanded with {other} and with {level}: name one level"
+            ));
+        }
+    }
+    Ok(())
 }
 
 impl FromStr for Output {
@@ -226,7 +248,7 @@ mod tests {
 
     #[test]
     fn the_spec_has_what_was_said_and_nothing_else() {
-        let of = |demands: Demands| demands.spec("pat", None);
+        let of = |demands: Demands| demands.spec("pat", None).unwrap();
         assert_eq!(of(Demands::default()), json!({ "secretRef": { "name": "pat" } }));
         let demands = Demands {
             host: Some("ghe".to_owned()),
@@ -240,7 +262,7 @@ mod tests {
             ..Demands::default()
         };
         assert_eq!(
-            demands.spec("pat", Some("pat.txt")),
+            demands.spec("pat", Some("pat.txt")).unwrap(),
             json!({
                 "host": "ghe", "secretRef": { "name": "pat", "key": "pat.txt" }, "expect": { "login": "acme-ci" },
                 "require": {
@@ -259,5 +281,15 @@ mod tests {
         assert!(kind("oauth").is_err() && permission("contents").is_err() && permission("=write").is_err());
         assert!("a".parse::<Output>().is_err());
         assert!("a:xml".parse::<Output>().unwrap_err().contains("BasicAuth"));
+    }
+    #[test]
+    fn a_permission_with_two_levels_is_refused_and_not_weakened() {
+        let of = |permissions: &str| Demands::of([("permission", permissions.to_owned())])?.spec("pat", None);
+        let spec = of("contents=write,issues=read,contents=write").unwrap();
+        assert_eq!(spec["require"]["permissions"], json!({ "contents": "write", "issues": "read" }));
+        assert_eq!(
+            of("contents=write,contents=read").unwrap_err().to_string(),
+            "the permission contents is demanded with write and with read: name one level"
+        );
     }
 }

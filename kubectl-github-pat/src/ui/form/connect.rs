@@ -164,7 +164,7 @@ fn plan(posted: &Posted) -> Result<Plan, Error> {
     let single = ["host", "kind"].map(|flag| (flag, posted.text(flag).to_owned()));
     let demands = Demands::of(flags.chain(single))?;
     let key = Some(posted.text("key")).filter(|key| !key.is_empty());
-    Plan::made(connection, demands.spec(&secret, key), "under Secret of the token")
+    Plan::made(connection, demands.spec(&secret, key)?, "under Secret of the token")
 }
 
 /// As a flag has several words.
