@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 pub(crate) use self::demand::Demands;
 use self::{
     dry::{as_applied, dry},
-    output::may_be_output,
+    output::{are_names, may_be_output},
 };
 use crate::{
     apply::{Basis, Effect, Present, are_ours, is_ours},
@@ -187,6 +187,7 @@ impl Plan {
                 "the connection in the manifest has what looks like a token, which belongs into a Secret alone (not repeated here)".to_owned(),
             ));
         }
+        are_names(&spec)?;
         Ok(Plan { name, object, spec, offer, elsewhere: "in spec.secretRef of the manifest" })
     }
 
@@ -197,6 +198,7 @@ impl Plan {
     /// If the spec cannot be read.
     pub(crate) fn made(name: String, spec: Value, elsewhere: &'static str) -> Result<Plan, Error> {
         let read: Spec = from_value("spec", &spec).map_err(Error::Usage)?;
+        are_names(&read)?;
         let object = json!({
             "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection", "metadata": { "name": name }, "spec": spec,
         });

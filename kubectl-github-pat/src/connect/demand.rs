@@ -10,6 +10,7 @@ use github_pat_operator::{
 use serde_json::{Map, Value, json};
 
 use crate::{
+    cluster::object_name,
     error::Error,
     screen,
     terminal::{self, ask},
@@ -27,25 +28,25 @@ pub(crate) struct Demands {
     #[arg(long = "kind", value_name = "KIND", value_delimiter = ',', value_parser = kind)]
     kinds: Vec<TokenKind>,
     /// A scope that a classic token must have, as in repo; several are separated by commas
-    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]
+    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', value_parser = word)]
     scopes: Vec<String>,
     /// A permission that a fine-grained token must have, as in contents=write
     #[arg(long = "permission", value_name = "KEY=LEVEL", value_delimiter = ',', value_parser = permission)]
     permissions: Vec<(String, String)>,
     /// An organization that must let the token in
-    #[arg(long = "organization", value_name = "NAME", value_delimiter = ',')]
+    #[arg(long = "organization", value_name = "NAME", value_delimiter = ',', value_parser = word)]
     organizations: Vec<String>,
     /// A repository that the token must see
-    #[arg(long = "repository", value_name = "OWNER/NAME", value_delimiter = ',')]
+    #[arg(long = "repository", value_name = "OWNER/NAME", value_delimiter = ',', value_parser = word)]
     repositories: Vec<String>,
     /// A repository to which git must take its pushes
-    #[arg(long = "push", value_name = "OWNER/NAME", value_delimiter = ',')]
+    #[arg(long = "push", value_name = "OWNER/NAME", value_delimiter = ',', value_parser = word)]
     pushes: Vec<String>,
     /// A container image that the token must be able to pull, as in acme/app
-    #[arg(long = "package", value_name = "NAME", value_delimiter = ',')]
+    #[arg(long = "package", value_name = "NAME", value_delimiter = ',', value_parser = word)]
     packages: Vec<String>,
     /// The login of the account whose token it must be
-    #[arg(long, value_name = "LOGIN")]
+    #[arg(long, value_name = "LOGIN", value_parser = word)]
     account: Option<String>,
     /// A Secret that workloads read the token from, and its format, as in ci-bot-git:BasicAuth
     #[arg(long = "output", id = "publish", value_name = "SECRET:FORMAT", value_delimiter = ',')]
@@ -199,6 +200,14 @@ fn words(answer: &str) -> impl Iterator<Item = &str> {
     answer.split([',', ' ']).filter(|word| !word.is_empty())
 }
 
+/// A name without the blanks that people write behind a comma.
+fn word(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("no name: one is missing before or behind a comma"),
+        word => Ok(word.to_owned()),
+    }
+}
+
 /// A kind of token as people write it.
 fn kind(text: &str) -> Result<TokenKind, String> {
     let letters: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -211,7 +220,7 @@ fn kind(text: &str) -> Result<TokenKind, String> {
 
 fn permission(text: &str) -> Result<(String, String), String> {
     let parts =
-        text.split_once(['=', ':']).filter(|(key, level)| !key.is_empty() && !level.is_empty());
+        text.trim().split_once(['=', ':']).filter(|(key, level)| !key.is_empty() && !level.is_empty());
     let parts = parts.map(|(key, level)| (key.to_owned(), level.to_ascii_lowercase()));
     parts.ok_or_else(|| "no permission with a level: write it as in contents=write".to_owned())
 }
@@ -233,12 +242,14 @@ impl FromStr for Output {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (secret, word) = text.split_once(':').ok_or("no output: write it as in ci-bot-git:BasicAuth")?;
+        let (secret, word) =
+            text.trim().split_once(':').ok_or("no output: write it as in ci-bot-git:BasicAuth")?;
+        let secret = object_name(secret).map_err(|error| format!("the Secret is {error}"))?;
         let format = Format::ALL.iter().find(|format| format.as_str().eq_ignore_ascii_case(word));
         let all = || Format::ALL.iter().map(|format| format.as_str()).collect::<Vec<_>>().join(", ");
         let format =
             format.copied().ok_or_else(|| format!("no format of an output: write one of {}", all()))?;
-        Ok(Output { secret: secret.to_owned(), format })
+        Ok(Output { secret, format })
     }
 }
 
@@ -291,5 +302,24 @@ mod tests {
             of("contents=write,contents=read").unwrap_err().to_string(),
             "the permission contents is demanded with write and with read: name one level"
         );
+    }
+
+    #[test]
+    fn blanks_around_words_are_dropped_and_what_no_secret_can_be_called_is_refused() {
+        let of = |flag, value: &str| Demands::of([(flag, value.to_owned())])?.spec("pat", None);
+        assert_eq!(
+            of("scope", "repo, read:packages").unwrap()["require"]["scopes"],
+            json!(["repo", "read:packages"])
+        );
+        assert_eq!(of("output", "a:BasicAuth, b:Env").unwrap()["publish"][1]["secretName"], "b");
+        assert_eq!(
+            of("permission", "contents=write, issues=read").unwrap()["require"]["permissions"]["issues"],
+            "read"
+        );
+        for (flag, value) in
+            [("output", ":BasicAuth"), ("output", "Foo Bar:BasicAuth"), ("scope", "repo,"), ("scope", " ")]
+        {
+            assert!(of(flag, value).is_err(), "{flag} {value:?}");
+        }
     }
 }

@@ -1,9 +1,29 @@
-//! What stands under the name of an output before there is a connection.
+//! Whether there can be Secrets of these names, and what stands under that of an output before there is a connection.
 
-use github_pat_operator::cluster::secrets::{ADOPT, CONNECTION};
+use github_pat_operator::{
+    api::GithubPatConnectionSpec as Spec,
+    cluster::secrets::{ADOPT, CONNECTION},
+};
 use kube::ResourceExt;
 
-use crate::{apply::Present, cluster::Cluster, error::Error};
+use crate::{
+    apply::Present,
+    cluster::{Cluster, object_name},
+    error::Error,
+};
+
+/// Finds out whether there can be the Secrets that the spec names.
+///
+/// # Errors
+///
+/// If no Secret can have one of the names.
+pub(super) fn are_names(spec: &Spec) -> Result<(), Error> {
+    let mut named = spec.sources().chain(spec.publish.iter().map(|output| output.secret_name.as_str()));
+    named.try_for_each(|name| {
+        let named = object_name(name).map(drop);
+        named.map_err(|error| Error::Usage(format!("the spec names a Secret {name:?}, which is {error}")))
+    })
+}
 
 /// Finds out whether the operator would leave this output of a new connection alone, as far as the user may read what is there.
 ///

@@ -106,3 +106,25 @@ async fn a_dry_run_without_a_cluster_judges_the_token_that_is_handed_over() {
     }
     std::fs::remove_file(file).unwrap();
 }
+
+#[tokio::test]
+async fn a_dry_run_without_a_cluster_refuses_names_that_no_secret_can_have() {
+    let place = World::place("connect");
+    let manifest = |spec: Value| {
+        let manifest = json!({
+            "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection", "metadata": { "name": "dry-named" }, "spec": spec,
+        });
+        place.world.file("dry-named.json", &manifest.to_string())
+    };
+    let source = manifest(json!({ "secretRef": { "name": "Foo Bar" } }));
+    let standby = manifest(json!({ "secretRef": { "name": "a" }, "standby": [{ "name": "Foo Bar" }] }));
+    let output = manifest(
+        json!({ "secretRef": { "name": "a" }, "publish": [{ "secretName": "Foo Bar", "format": "BasicAuth" }] }),
+    );
+    for flags in [["--output", "Foo Bar:BasicAuth"], ["-f", &source], ["-f", &standby], ["-f", &output]] {
+        let flags = [&["connect", "dry-named", "--dry-run", "client"][..], &flags].concat();
+        let ended = run_with(&flags, &[], b"").await;
+        assert_eq!((ended.code, ended.out.as_str()), (3, ""), "{flags:?}: {ended:?}");
+        assert!(ended.err.contains("no name of a Kubernetes object"), "{flags:?}: {ended:?}");
+    }
+}
