@@ -82,7 +82,7 @@ impl Overview {
             events: format!("/events?version={}", snapshot.version),
             total: all.len(),
             tallies: Health::ALL.map(|health| Tally::new(health, &counts)).into(),
-            timeline: timeline(now, drawn),
+            timeline: timeline(now, &filter, drawn),
             page: Page {
                 items: page.items.into_iter().map(|summary| Row::new(summary, now)).collect(),
                 number: page.number,

@@ -53,8 +53,12 @@ pub(super) fn day(summary: &Summary) -> Option<Date> {
     summary.expires_at.as_ref().map(|at| at.0.to_zoned(TimeZone::UTC).date())
 }
 
-/// The drawing of these connections.
-pub(super) fn timeline<'a>(now: Timestamp, connections: impl Iterator<Item = &'a Summary>) -> Timeline {
+/// The drawing of these connections, which the filter asks for.
+pub(super) fn timeline<'a>(
+    now: Timestamp,
+    filter: &Filter,
+    connections: impl Iterator<Item = &'a Summary>,
+) -> Timeline {
     let today = now.to_zoned(TimeZone::UTC).date();
     let end = today.saturating_add(12.months());
     let mut days: BTreeMap<Date, Vec<&Summary>> = BTreeMap::new();
@@ -71,11 +75,16 @@ pub(super) fn timeline<'a>(now: Timestamp, connections: impl Iterator<Item = &'a
         };
         *other = other.saturating_add(1);
     }
-    timeline.marks = days.into_iter().map(|(day, ending)| mark((today, now), end, day, &ending)).collect();
+    let marks = days.into_iter().map(|(day, ending)| {
+        let there = Filter { expires: Some(day), page: None, ..filter.clone() };
+        mark((today, now), end, day, &ending, &there)
+    });
+    timeline.marks = marks.collect();
     timeline
 }
 
-fn mark((today, now): (Date, Timestamp), end: Date, day: Date, ending: &[&Summary]) -> Mark {
+/// The mark of this day, which leads to the connections that the filter asks for.
+fn mark((today, now): (Date, Timestamp), end: Date, day: Date, ending: &[&Summary], filter: &Filter) -> Mark {
     let mut names: Vec<_> = ending
         .iter()
         .take(MOST_NAMES)
@@ -90,7 +99,7 @@ fn mark((today, now): (Date, Timestamp), end: Date, day: Date, ending: &[&Summar
     let first = first.map(|at| format!(", {}", distance(at, now))).unwrap_or_default();
     let address = match ending {
         [only] => format!("/connections/{}/{}", only.namespace, only.name),
-        _ => Filter { expires: Some(day), ..Filter::default() }.address(),
+        _ => filter.address(),
     };
     Mark {
         x: place(today, end, day),
@@ -150,7 +159,7 @@ mod tests {
             ending("ended", Some("2026-03-14T23:59:59Z")),
             ending("endless", None),
         ];
-        let drawn = timeline(now, rows.iter());
+        let drawn = timeline(now, &Filter::default(), rows.iter());
         assert_eq!((drawn.later, drawn.ended, drawn.endless), (1, 1, 1));
         let marks: Vec<_> = drawn
             .marks
@@ -174,10 +183,20 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_leads_to_what_is_drawn_and_to_no_more() {
+        let rows = ["one", "other"].map(|name| ending(name, Some("2026-04-01T00:00:00Z")));
+        let filter = Filter { namespace: "a".to_owned(), limit: Some(7), page: Some(2), ..Filter::default() };
+        let drawn = timeline("2026-03-15T10:00:00Z".parse().unwrap(), &filter, rows.iter());
+        let addresses: Vec<_> = drawn.marks.iter().map(|mark| mark.address.as_str()).collect();
+        assert_eq!(addresses, ["/?expires=2026-04-01&limit=7&namespace=a"]);
+    }
+
+    #[test]
     fn a_day_on_which_thousands_end_is_one_mark() {
         let rows: Vec<_> =
             (0..10_000).map(|number| ending(&format!("c{number}"), Some("2026-05-01T00:00:00Z"))).collect();
-        let drawn = timeline("2026-03-15T10:00:00Z".parse().unwrap(), rows.iter());
+        let now = "2026-03-15T10:00:00Z".parse().unwrap();
+        let drawn = timeline(now, &Filter::default(), rows.iter());
         let [mark] = drawn.marks.as_slice() else { panic!("{drawn:?}") };
         assert!(mark.title.ends_with("a/c11, 9988 more") && mark.radius == 18, "{mark:?}");
     }
