@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Router,
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
@@ -93,6 +93,12 @@ pub(super) fn router() -> Router<Arc<Site>> {
         .route("/api/v1/connections/{namespace}/{name}", get(one))
         .route("/api/v1/overview", get(overview))
         .route("/api/v1/openapi.json", get(description))
+        .method_not_allowed_fallback(|| async {
+            failed(&Failure::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "what is at this address can be read alone, by GET",
+            ))
+        })
 }
 
 async fn list(State(site): State<Arc<Site>>, Address(filter): Address<Filter>) -> Response {
@@ -126,7 +132,11 @@ async fn overview(State(site): State<Arc<Site>>) -> Response {
     )
 }
 
-async fn one(State(site): State<Arc<Site>>, Path((namespace, name)): Path<(String, String)>) -> Response {
+async fn one(State(site): State<Arc<Site>>, path: Result<Path<(String, String)>, PathRejection>) -> Response {
+    let (namespace, name) = match path {
+        Ok(Path(names)) => names,
+        Err(rejection) => return failed(&Failure::new(rejection.status(), rejection.body_text())),
+    };
     match site.connection(&namespace, &name).await {
         Ok(connection) => answer(StatusCode::OK, &report(&connection, Timestamp::now())),
         Err(failure) => failed(&failure),

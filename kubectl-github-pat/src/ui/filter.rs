@@ -15,10 +15,10 @@ const LONGEST_PAGE: usize = 500;
 
 /// What is asked for. An empty text asks for nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Filter {
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(super) health: String,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "unless_empty")]
+    pub(super) health: Option<Health>,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) namespace: String,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -56,7 +56,7 @@ impl Filter {
         let is = |wanted: &String, has: Option<&String>| {
             wanted.is_empty() || has.is_some_and(|has| has.eq_ignore_ascii_case(wanted))
         };
-        (self.health.is_empty() || Health::of(summary).word() == self.health)
+        self.health.is_none_or(|health| Health::of(summary) == health)
             && is(&self.namespace, Some(&summary.namespace))
             && is(&self.host, summary.host.as_ref())
             && is(&self.login, summary.login.as_ref())
@@ -94,7 +94,7 @@ impl Filter {
 
     /// What a person reads first: the broken ones.
     pub(super) fn of_health(health: Health) -> Self {
-        Filter { health: health.word().to_owned(), ..Filter::default() }
+        Filter { health: Some(health), ..Filter::default() }
     }
 }
 
@@ -152,7 +152,7 @@ mod tests {
             (filter.expires, filter.page, filter.limit),
             ("2026-03-01".parse().ok(), Some(2), Some(7))
         );
-        for wrong in ["/?expires=soon", "/?page=x", "/?limit=-1"] {
+        for wrong in ["/?expires=soon", "/?page=x", "/?limit=-1", "/?health=ready", "/?namspace=x"] {
             assert!(
                 axum::extract::Query::<Filter>::try_from_uri(&wrong.parse().unwrap()).is_err(),
                 "{wrong}"

@@ -1,5 +1,7 @@
 //! Whether a connection is fine, warned or broken, as a page counts them.
 
+use std::str::FromStr;
+
 use serde::Serialize;
 
 use crate::{sheet::Colour, summary::Summary};
@@ -35,6 +37,15 @@ impl Health {
             Health::Warned => "!",
             Health::Broken => "✗",
         }
+    }
+}
+
+impl FromStr for Health {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let health = Health::ALL.into_iter().find(|health| health.word() == text);
+        health.ok_or("health is one of broken, warned, fine")
     }
 }
 

@@ -41,6 +41,9 @@ async fn the_json_is_as_its_description_says_and_the_same_as_the_page() {
         ("/api/v1/connections", "/api/v1/connections?name=json&health=broken&limit=1&page=1", 200),
         ("/api/v1/connections", "/api/v1/connections?name=none", 200),
         ("/api/v1/connections", "/api/v1/connections?page=x", 400),
+        ("/api/v1/connections", "/api/v1/connections?health=ready", 400),
+        ("/api/v1/connections", "/api/v1/connections?namspace=x", 400),
+        ("/api/v1/connections/{namespace}/{name}", "/api/v1/connections/%ff/json", 400),
         ("/api/v1/overview", "/api/v1/overview", 200),
         ("/api/v1/connections/{namespace}/{name}", "/api/v1/connections/ui/json", 200),
         ("/api/v1/connections/{namespace}/{name}", "/api/v1/connections/unwatched/ui-json", 200),
@@ -86,7 +89,7 @@ async fn the_json_is_as_its_description_says_and_the_same_as_the_page() {
 async fn an_address_that_leads_nowhere_is_answered_as_what_is_around_it() {
     let place = World::place("ui");
     let page = Page::open(&place, place.world.plane.admin_kubeconfig(), &[]).await;
-    let (html, json) = ("text/html; charset=utf-8", "application/json");
+    let (html, of_json) = ("text/html; charset=utf-8", "application/json");
     for (path, status, kind, said) in [
         ("/?page=abc", StatusCode::BAD_REQUEST, html, "The address asks for what cannot be: "),
         ("/?expires=tomorrow", StatusCode::BAD_REQUEST, html, "The address asks for what cannot be: "),
@@ -94,11 +97,16 @@ async fn an_address_that_leads_nowhere_is_answered_as_what_is_around_it() {
         (
             "/api/v1/connections?page=abc",
             StatusCode::BAD_REQUEST,
-            json,
+            of_json,
             "The address asks for what cannot be: ",
         ),
-        ("/api/v1/nope", StatusCode::NOT_FOUND, json, "/api/v1/openapi.json describes those that there are"),
-        ("/api/nope", StatusCode::NOT_FOUND, json, "/api/v1/openapi.json describes those that there are"),
+        (
+            "/api/v1/nope",
+            StatusCode::NOT_FOUND,
+            of_json,
+            "/api/v1/openapi.json describes those that there are",
+        ),
+        ("/api/nope", StatusCode::NOT_FOUND, of_json, "/api/v1/openapi.json describes those that there are"),
     ] {
         let answer = page.get(path).await;
         assert_eq!(
@@ -107,9 +115,16 @@ async fn an_address_that_leads_nowhere_is_answered_as_what_is_around_it() {
             "{path}"
         );
         let text = match serde_json::from_str::<Value>(&answer.text) {
-            Ok(value) if kind == json => value["error"].as_str().unwrap().to_owned(),
+            Ok(value) if kind == of_json => value["error"].as_str().unwrap().to_owned(),
             _ => answer.text,
         };
         assert!(text.contains(said), "{path}: {text}");
     }
+    let answer = page.post("/api/v1/overview", &[]).await;
+    let value: Value = serde_json::from_str(&answer.text).unwrap();
+    assert_eq!(
+        (answer.status, &answer.headers["content-type"], &answer.headers["allow"]),
+        (StatusCode::METHOD_NOT_ALLOWED, &of_json.parse().unwrap(), &"GET,HEAD".parse().unwrap())
+    );
+    assert_eq!(value, json!({ "error": "what is at this address can be read alone, by GET" }));
 }
