@@ -53,10 +53,16 @@ impl Way {
         let equal = |flag: &str| {
             words.iter().find_map(|word| word.strip_prefix(&format!("{flag}=")).map(str::to_owned))
         };
+        // As clap reads it: -nteam-a and -n=team-a.
+        let joined = || {
+            let mut flags = words.iter().filter(|word| !word.starts_with("--"));
+            let value = flags.find_map(|word| word.strip_prefix("-n").filter(|value| !value.is_empty()))?;
+            Some(value.strip_prefix('=').unwrap_or(value).to_owned())
+        };
         Way {
             kubeconfig: after(&["--kubeconfig"]).or_else(|| equal("--kubeconfig")).map(PathBuf::from),
             context: after(&["--context"]).or_else(|| equal("--context")),
-            namespace: after(&["-n", "--namespace"]).or_else(|| equal("--namespace")),
+            namespace: after(&["-n", "--namespace"]).or_else(|| equal("--namespace")).or_else(joined),
         }
     }
 
@@ -290,6 +296,15 @@ pub(crate) fn object_name(text: &str) -> Result<String, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_namespace_is_read_as_people_write_it() {
+        for words in [&["-n", "a"][..], &["--namespace", "a"], &["--namespace=a"], &["-na"], &["-n=a"]] {
+            let words: Vec<_> = ["status"].iter().chain(words).map(|word| (*word).to_owned()).collect();
+            assert_eq!(Way::among(&words).named_namespace(), Some("a"), "{words:?}");
+        }
+        assert_eq!(Way::among(&["--not-ready".to_owned()]).named_namespace(), None);
+    }
 
     #[tokio::test]
     async fn a_next_command_names_the_cluster_and_the_namespace_as_the_person_did() {

@@ -39,11 +39,11 @@ pub(super) fn wanted(root: &Command, words: &[String]) -> Wanted {
         }
     }
     if let Some(arg) = open {
-        return value(arg, last, "");
+        return value(command, arg, last, "");
     }
     if let Some((name, begin)) = last.split_once('=').filter(|_| last.starts_with("--")) {
         return flag(command, name)
-            .map_or(Wanted::Words(Vec::new()), |arg| value(arg, begin, &format!("{name}=")));
+            .map_or(Wanted::Words(Vec::new()), |arg| value(command, arg, begin, &format!("{name}=")));
     }
     if last.starts_with('-') {
         return Wanted::Words(flags(command, last));
@@ -54,7 +54,7 @@ pub(super) fn wanted(root: &Command, words: &[String]) -> Wanted {
         return Wanted::Words(beginning(inner, last));
     }
     let positional = command.get_positionals().nth(given);
-    positional.map_or(Wanted::Words(Vec::new()), |arg| value(arg, last, ""))
+    positional.map_or(Wanted::Words(Vec::new()), |arg| value(command, arg, last, ""))
 }
 
 /// The flag that the word is, if there is such a flag.
@@ -77,7 +77,7 @@ fn flags(command: &Command, begin: &str) -> Vec<Word> {
 }
 
 /// What the value of an argument may be; the words begin so.
-fn value(arg: &Arg, begin: &str, prefix: &str) -> Wanted {
+fn value(command: &Command, arg: &Arg, begin: &str, prefix: &str) -> Wanted {
     let possible = arg.get_possible_values();
     if !possible.is_empty() {
         let words = possible.iter().filter(|value| !value.is_hide_set());
@@ -86,7 +86,10 @@ fn value(arg: &Arg, begin: &str, prefix: &str) -> Wanted {
         return Wanted::Words(words.map(|(word, meaning)| (format!("{prefix}{word}"), meaning)).collect());
     }
     match arg.get_id().as_str() {
-        "name" if arg.is_positional() => Wanted::Connections(begin.to_owned()),
+        // Those that there are cannot be made.
+        "name" if arg.is_positional() && command.get_name() != "connect" => {
+            Wanted::Connections(begin.to_owned())
+        }
         "namespace" => Wanted::Namespaces(begin.to_owned()),
         _ if arg.get_value_names().is_some_and(|names| names.iter().any(|name| name == "FILE")) => {
             Wanted::Files
@@ -142,6 +145,7 @@ mod tests {
         assert_eq!(at("status c"), Wanted::Connections("c".to_owned()));
         assert_eq!(at("rotate --in-place "), Wanted::Connections(String::new()));
         assert_eq!(at("rotate -n team"), Wanted::Namespaces("team".to_owned()));
+        assert_eq!(words("connect "), [""; 0], "what there is cannot be made");
         assert_eq!(at("rotate -n team ci"), Wanted::Connections("ci".to_owned()));
         assert_eq!(at("connect ci --token-file "), Wanted::Files);
         assert_eq!(at("nonsense --what "), at(""), "as if nothing had been said");
