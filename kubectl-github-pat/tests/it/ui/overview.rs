@@ -48,7 +48,7 @@ async fn the_overview_counts_draws_sorts_filters_and_follows_the_cluster() {
     let page = Page::open(&place, place.world.plane.admin_kubeconfig(), &[]).await;
     let all = page.until("/?name=over-", "over-broken").await.text;
     for expected in [
-        "<h1>Connections</h1>",
+        "<h1 id=\"title\" data-live>Connections</h1>",
         "</span> broken</a>",
         "</span> warned</a>",
         "</span> fine</a>",
