@@ -71,7 +71,7 @@ async fn a_token_is_judged_before_anything_is_written_and_shown_nowhere() {
         );
         assert!(
             answer.text.contains(
-                "<input type=\"password\" name=\"token\" autocomplete=\"off\" spellcheck=\"false\" required"
+                "<input type=\"password\" name=\"token\" autocomplete=\"one-time-code\" spellcheck=\"false\" required"
             ),
             "{row}"
         );
@@ -195,7 +195,7 @@ async fn the_next_token_goes_through_the_form_to_safe_to_revoke() {
     assert!(
         form.contains("The next token goes to Secret turn-pat-next")
             && form.contains("/settings/tokens/new?scopes=repo")
-            && form.contains("name=\"token\" autocomplete=\"off\" spellcheck=\"false\" required"),
+            && form.contains("name=\"token\" autocomplete=\"one-time-code\" spellcheck=\"false\" required"),
         "{form}"
     );
     let bad = github.token(NewToken::classic("turn-bad", "acme-ci").scopes(&["gist"]));
