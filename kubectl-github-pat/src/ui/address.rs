@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     api,
-    site::{Failure, Notice},
+    site::{Failure, Html, Notice},
 };
 
 /// Where the answers are JSON.
@@ -41,6 +41,17 @@ pub(super) async fn nowhere(address: Uri) -> Response {
             "there is no such address: /api/v1/openapi.json describes those that there are",
         )),
         false => Notice::missing().into_response(),
+    }
+}
+
+/// A token stands in this address, which is not repeated.
+pub(super) fn token_in(address: &Uri) -> Response {
+    let title = "A token is no part of an address";
+    let message = "What looks like a token stands in the address, where it does not belong. The page keeps it nowhere; the browser may have \
+                   kept the address in its history: delete it there, or revoke the token.";
+    match is_of_the_api(address) {
+        true => api::failed(&Failure::new(StatusCode::BAD_REQUEST, format!("{title}. {message}"))),
+        false => Html(StatusCode::BAD_REQUEST, Notice::new(title, message)).into_response(),
     }
 }
 

@@ -28,7 +28,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    address::{Address, nowhere},
+    address::{Address, nowhere, token_in},
     api,
     detail::{Detail, EVENTS},
     door::{Door, Visitor, close},
@@ -135,7 +135,7 @@ async fn guard(State(site): State<Arc<Site>>, request: Request, next: Next) -> R
     let mut response = match admitted {
         Ok(Visitor::Known) => {
             let mut response = match has_a_token(request.uri(), &site.trial) {
-                true => Notice::token_in_the_address().into_response(),
+                true => token_in(request.uri()),
                 false => next.run(request).await,
             };
             site.door.sign(response.headers_mut());
@@ -305,12 +305,6 @@ impl IntoResponse for Failure {
 impl Notice {
     pub(super) fn new(title: &'static str, message: impl Into<String>) -> Self {
         Notice { events: EVENTS, title, message: message.into() }
-    }
-
-    fn token_in_the_address() -> Html<Self> {
-        let message = "What looks like a token stands in the address, where it does not belong. The page keeps it nowhere; the browser may have \
-                       kept the address in its history: delete it there, or revoke the token.";
-        Html(StatusCode::BAD_REQUEST, Notice::new("A token is no part of an address", message))
     }
 
     pub(super) fn missing() -> Html<Self> {

@@ -166,6 +166,9 @@ async fn a_token_in_an_address_is_refused_and_repeated_nowhere() {
             let path = path.replace(&token, "TOKEN").replace(&encoded, "TOKEN");
             assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}: {}", answer.text);
             assert!(answer.text.contains("A token is no part of an address"), "{path}: {}", answer.text);
+            let kind =
+                if path.starts_with("/api/") { "application/json" } else { "text/html; charset=utf-8" };
+            assert_eq!(answer.headers["content-type"], kind, "{path}");
             holds_no(&format!("{answer:?}"), &token);
         }
     }
