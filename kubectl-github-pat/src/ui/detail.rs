@@ -133,6 +133,11 @@ impl Detail {
             name,
         })
     }
+
+    /// As the id of an element has it, which is the same wherever the element comes to stand.
+    fn id(text: &str) -> String {
+        form_urlencoded::byte_serialize(text.as_bytes()).collect()
+    }
 }
 
 /// The conditions in the order in which one rests on the other, Ready last, then those that are there only while true.

@@ -11,6 +11,7 @@
 mod browser;
 mod choices;
 mod flows;
+mod kept;
 mod keys;
 mod looks;
 mod many;
@@ -71,6 +72,11 @@ async fn a_page_whose_program_has_ended_believes_nobody_else() {
     truth::ended_while_it_is_asked(&place).await;
     truth::ended_behind_the_back(&place).await;
     truth::loaded_anew_after_the_end(&place).await;
+}
+
+#[tokio::test]
+async fn what_a_person_has_opened_focused_and_scrolled_stays_so_while_the_page_is_live() {
+    kept::all().await;
 }
 
 #[tokio::test]

@@ -79,7 +79,7 @@ function end() {
   doubt(SERVED_NO_MORE);
 }
 
-// Puts the sections of another rendering of this page in the place of those that are there.
+// Puts the sections of another rendering of this page in the place of those that are there. What a person has opened and scrolled stays so.
 function take(page) {
   const parts = (root) => [...root.querySelectorAll("[data-live]")].map((part) => part.id).join();
   if (parts(document) !== parts(page)) {
@@ -93,11 +93,15 @@ function take(page) {
   const section = focused && focused.closest("[data-live]");
   for (const old of document.querySelectorAll("[data-live]")) {
     const next = page.getElementById(old.id);
-    if (!next || next.innerHTML === old.innerHTML) continue;
-    const open = new Set([...old.querySelectorAll("details[open][id]")].map((details) => details.id));
+    if (!next) continue;
     const imported = document.importNode(next, true);
-    for (const details of imported.querySelectorAll("details[id]")) details.open = open.has(details.id);
+    for (const details of imported.querySelectorAll("details[id]")) {
+      details.open = document.getElementById(details.id)?.open === true;
+    }
+    if (imported.innerHTML === old.innerHTML) continue;
+    const scrolled = [...old.querySelectorAll(".scroll[id], pre[id]")].map(({ id, scrollLeft, scrollTop }) => [id, { scrollLeft, scrollTop }]);
     old.replaceWith(imported);
+    for (const [id, place] of scrolled) Object.assign(document.getElementById(id) ?? {}, place);
     if (mark && section === old) imported.querySelector(mark)?.focus({ preventScroll: true });
   }
   document.title = page.title;

@@ -149,7 +149,10 @@ async fn a_right_that_is_taken_away_is_told_and_what_it_showed_of_other_namespac
     bindings.create(&PostParams::default(), &from(binding)).await.unwrap();
     page.until(ALL, path).await;
     let again = until(&page, ALL, false).await;
-    assert!(again.contains("<h1 id=\"title\" data-live>Connections</h1>") && !again.contains("You may not list"), "{again}");
+    assert!(
+        again.contains("<h1 id=\"title\" data-live>Connections</h1>") && !again.contains("You may not list"),
+        "{again}"
+    );
 }
 
 #[tokio::test]
