@@ -15,7 +15,7 @@ use github_pat_operator::{
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-pub(crate) use self::demand::Demands;
+pub(crate) use self::{demand::Demands, output::secret_of};
 use self::{
     dry::{as_applied, dry},
     output::{are_names, may_be_output},
@@ -23,7 +23,7 @@ use self::{
 use crate::{
     apply::{Basis, Effect, Present, are_ours, is_ours},
     cli,
-    cluster::{Cluster, Way, fitting, object_name, quoted},
+    cluster::{Cluster, Way, object_name, quoted},
     error::Error,
     form::Form,
     left::Left,
@@ -158,11 +158,6 @@ pub(crate) async fn run(connect: Connect) -> Result<ExitCode, Error> {
     ));
     let limit = timeout.get().unsigned_abs();
     plan.agreed(&cluster, &token, limit, output).await
-}
-
-/// The Secret of a connection for which nobody has named one: a name of an object has 253 characters at most.
-pub(crate) fn secret_of(connection: &str) -> String {
-    fitting(connection, "-pat")
 }
 
 impl Plan {

@@ -1,4 +1,4 @@
-//! Whether there can be Secrets of these names, and what stands under that of an output before there is a connection.
+//! The names of Secrets: that of the token, whether there can be such, and what stands under that of an output before there is a connection.
 
 use github_pat_operator::{
     api::GithubPatConnectionSpec as Spec,
@@ -8,9 +8,14 @@ use kube::ResourceExt;
 
 use crate::{
     apply::Present,
-    cluster::{Cluster, object_name},
+    cluster::{Cluster, fitting, object_name},
     error::Error,
 };
+
+/// The Secret of a connection for which nobody has named one: a name of an object has 253 characters at most.
+pub(crate) fn secret_of(connection: &str) -> String {
+    fitting(connection, "-pat")
+}
 
 /// Finds out whether there can be the Secrets that the spec names.
 ///
