@@ -402,8 +402,9 @@ fn shown(connection: Option<&GithubPatConnection>) -> String {
     let conditions = connection.status.iter().flat_map(|status| &status.conditions);
     let lines =
         conditions.map(|seen| format!("{} {:?} {}: {}", seen.type_, seen.status, seen.reason, seen.message));
+    let rotation = connection.status.as_ref().and_then(|status| status.rotation.as_ref());
     format!(
-        "{} at {:?}\n{}",
+        "{} at {:?}\n{}\n{rotation:?}",
         connection.name_any(),
         connection.metadata.generation,
         lines.collect::<Vec<_>>().join("\n")
