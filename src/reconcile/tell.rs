@@ -157,7 +157,7 @@ async fn read(
     let since: Vec<_> = ctx.sinks.each().map(|sink| told.get(sink.name()).copied()).collect();
     let mut all = vec![Vec::new(); since.len()];
     // Only the process before can have told what no status says any more.
-    let is_start = begun.is_none() && !told.is_empty();
+    let is_start = begun.is_none() && since.iter().any(Option::is_some);
     let derive: Derive = |status, since, warned| match since {
         Some(since) => status::notices_since(status, since, warned),
         None => status::notices_open(status, warned),

@@ -20,7 +20,7 @@
 {{- $_ := set $thresholds "$withStandby" $withStandby }}
 {{- $_ := set $thresholds "$orWithStandby" (empty (default dict $values.alerts.GithubPatTokenExpiresWarning).enabled | ternary (printf "or %s" $withStandby) "") }}
 {{- $tellsHost := (default dict $values.alerts.GithubPatHostUnreachable).enabled }}
-{{- $ofHost := "unless on (namespace, name) (github_pat_connection_info and on (host) (github_pat_host_breaker_open == 1))" }}
+{{- $ofHost := "unless on (namespace, name) (github_pat_connection_info and on (host, instance) (github_pat_host_breaker_open == 1))" }}
 {{- $_ := set $thresholds "$unlessUnreachable" (ternary $ofHost "" (eq (toString $tellsHost) "true")) }}
 {{- $lacks := list }}
 {{- range $setting := list "metricsPerConnection" "leaderElection" }}
