@@ -112,7 +112,7 @@ async fn phases(stage: &mut Stage) -> Result<(), Failed> {
         )
         .await?;
     roll_out(stage).await?;
-    let waits = "every output holds the new token, and these other connections are not done with the old one: beside; they are waited for: give each another token";
+    let waits = "every output holds the new token, and these other connections are not done with the old one: beside; they are waited for: give each another token, or do what its status asks";
     stage
         .step(
             "its Pods are new (the demo says so in the place of the controller of Deployments)",
