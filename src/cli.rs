@@ -2,6 +2,7 @@
 
 mod check;
 pub mod manifest;
+pub mod plain;
 pub mod usage;
 
 use std::{

@@ -6,7 +6,10 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use github_pat_operator::cli::{self as operator, Check};
+use github_pat_operator::cli::{
+    self as operator, Check,
+    plain::{is_harmless, plain_json},
+};
 use serde::Serialize;
 
 use crate::{
@@ -19,7 +22,6 @@ use crate::{
     list::{self, List},
     manual::{self, Manual},
     offer,
-    plain::{is_harmless, plain_json},
     rotate::{self, Rotate},
     screen,
     status::{self, Status},

@@ -6,15 +6,14 @@ mod engine;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
+use github_pat_operator::cli::plain::plain;
 
 use self::engine::{Wanted, wanted};
 use crate::{
     cli::Cli,
     cluster::{Cluster, Way},
     error::Error,
-    list,
-    plain::plain,
-    screen,
+    list, screen,
 };
 
 /// Prints a script that completes the command line, with the names of connections from the cluster.

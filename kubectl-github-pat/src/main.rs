@@ -3,7 +3,6 @@
 //! It acts with the kubeconfig and the rights of whoever runs it. What a token is worth, what a reason means and where GitHub's
 //! forms are it knows from the operator's library alone. The modules in reading order:
 
-mod plain;
 mod sheet;
 mod when;
 
@@ -48,6 +47,7 @@ use clap::{
 use github_pat_operator::{
     cli::{
         holds_a_token,
+        plain::plain,
         usage::{names_a_word, repeats_a_token},
     },
     domain::token::Token,
@@ -130,7 +130,7 @@ fn in_parts(word: &str, is_so: fn(&str) -> bool) -> bool {
 /// The text of clap, in which a word of the command line ends no line.
 fn with_plain_words(text: String, error: &clap::Error) -> String {
     error.context().fold(text, |text, (_, value)| match value {
-        ContextValue::String(word) => text.replace(word.as_str(), &plain::plain(word)),
+        ContextValue::String(word) => text.replace(word.as_str(), &plain(word)),
         _ => text,
     })
 }

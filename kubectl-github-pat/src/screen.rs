@@ -11,10 +11,10 @@ use std::{
     time::Duration,
 };
 
-use github_pat_operator::cli::unless_a_token;
+use github_pat_operator::cli::{plain::plain, unless_a_token};
 use rustix::termios::tcgetwinsize;
 
-use crate::{plain::plain, sheet::Sheet};
+use crate::sheet::Sheet;
 
 /// Whatever takes longer is told.
 const UNTOLD: Duration = Duration::from_secs(1);

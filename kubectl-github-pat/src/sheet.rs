@@ -2,7 +2,7 @@
 //!
 //! Every text gets in through [`Cell`], which makes it [plain].
 
-use crate::plain::plain;
+use github_pat_operator::cli::plain::plain;
 
 /// What a colour means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,10 @@ use std::{
 };
 
 use futures::future::select_all;
-use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+use rustix::{
+    process::getpgrp,
+    termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr},
+};
 use tokio::{
     runtime,
     signal::unix::{SignalKind, signal},
@@ -27,6 +30,8 @@ const CTRL_D: u8 = 4;
 const CTRL_U: u8 = 21;
 const BACKSPACE: u8 = 8;
 const DELETE: u8 = 127;
+/// The code of a character that there is not: `_POSIX_VDISABLE` of termios.h.
+const NONE: u8 = if cfg!(target_os = "linux") { 0 } else { u8::MAX };
 
 /// True if a person can be asked.
 pub(crate) fn is_there() -> bool {
@@ -114,6 +119,8 @@ impl Silent {
         if self.is_asked {
             silent.local_modes.remove(LocalModes::ISIG);
         }
+        // Ctrl-Z would hand a silent terminal to the shell.
+        silent.special_codes[SpecialCodeIndex::VSUSP] = NONE;
         silent.special_codes[SpecialCodeIndex::VMIN] = 1;
         silent.special_codes[SpecialCodeIndex::VTIME] = 0;
         tcsetattr(io::stdin(), OptionalActions::Flush, &silent)
@@ -165,8 +172,10 @@ fn silent() -> MutexGuard<'static, Option<Silent>> {
 /// Gives how it was silent, if it was.
 fn restore(terminal: &mut Option<Silent>) -> Option<Silent> {
     let silent = terminal.take()?;
-    // A terminal that is gone needs nothing.
-    let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &silent.before);
+    // Whoever is in the background does not have the terminal, and is stopped if it changes it. One that is gone needs nothing.
+    if tcgetpgrp(io::stdin()).is_ok_and(|group| group == getpgrp()) {
+        let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &silent.before);
+    }
     Some(silent)
 }
 
@@ -216,7 +225,9 @@ fn end(kind: SignalKind) -> ! {
             let _ = writeln!(io::stderr());
             screen::say(&Error::Interrupted.to_string());
         }
-        Some(_) => screen::say_last("interrupted; the same command goes on, or says what is there already"),
+        Some(_) => {
+            screen::say_last("interrupted; the same command begins again, or goes on from what was written")
+        }
         None => {}
     }
     std::process::exit(kind.as_raw_value().saturating_add(128))

@@ -14,6 +14,7 @@ use std::{
 use super::{
     Error, STANDARD_INPUT, file, host,
     manifest::{self, Manifest, SecretValue},
+    plain::{plain, plain_json},
     print, shown,
 };
 use crate::{
@@ -117,7 +118,8 @@ pub(super) async fn run<R: Read>(
     print(&match check.output {
         Output::Text => text(status, &judged.lines),
         Output::Json => {
-            serde_json::to_string_pretty(status).map_err(|error| Error::Print(error.to_string()))?
+            let json = serde_json::to_string_pretty(status);
+            plain_json(&json.map_err(|error| Error::Print(error.to_string()))?)
         }
     })?;
     Ok(ExitCode::from(status.usability().exit_code()))
@@ -186,19 +188,19 @@ fn text(status: &Status, lines: &[Line]) -> String {
             condition.type_,
             condition.status.as_str(),
             condition.reason,
-            condition.message
+            plain(&condition.message)
         );
     }
     for Line { kind, name, on, state, finding, .. } in lines {
-        let (name, state) = (format!("{kind:?} {name}"), format!("{state:?}"));
-        let on = on.as_deref().filter(|on| !on.is_empty()).map(|on| format!("on {on}: "));
+        let (name, state) = (plain(&format!("{kind:?} {name}")), format!("{state:?}"));
+        let on = on.as_deref().filter(|on| !on.is_empty()).map(|on| plain(&format!("on {on}: ")));
         let (on, reason) = (on.unwrap_or_default(), finding.reason.as_str());
-        let _ = writeln!(text, "{name:<40} {state:<9} {reason:<22} {on}{}", finding.message);
+        let _ = writeln!(text, "{name:<40} {state:<9} {reason:<22} {on}{}", plain(&finding.message));
     }
     let ready = status.condition("Ready").map(|ready| ready.status);
     if let Some(links) = status.links.as_ref().filter(|_| ready == Some(ConditionStatus::False)) {
-        let _ = writeln!(text, "\nA new token: {}", links.create_token);
-        let _ = links.fill_in.iter().try_for_each(|fill_in| writeln!(text, "{fill_in}"));
+        let _ = writeln!(text, "\nA new token: {}", plain(&links.create_token));
+        let _ = links.fill_in.iter().try_for_each(|fill_in| writeln!(text, "{}", plain(fill_in)));
     }
     text
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use github_pat_operator::cli::plain::plain;
 use serde_json::{Map, Value, json};
 
 use super::finding::{Audit, Named, Possible, Uncovered};
-use crate::{cli, error::Error, plain::plain};
+use crate::{cli, error::Error};
 
 /// The longest name of an object that is also a label.
 const LONGEST: usize = 63;

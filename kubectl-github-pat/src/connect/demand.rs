@@ -221,7 +221,7 @@ fn kind(text: &str) -> Result<TokenKind, String> {
 fn permission(text: &str) -> Result<(String, String), String> {
     let parts =
         text.trim().split_once(['=', ':']).filter(|(key, level)| !key.is_empty() && !level.is_empty());
-    let parts = parts.map(|(key, level)| (key.to_owned(), level.to_ascii_lowercase()));
+    let parts = parts.map(|(key, level)| (key.trim().to_owned(), level.trim().to_ascii_lowercase()));
     parts.ok_or_else(|| "no permission with a level: write it as in contents=write".to_owned())
 }
 

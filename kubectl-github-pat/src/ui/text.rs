@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use askama::filters::{Escaper, Html};
 
-use crate::plain::plain;
+use github_pat_operator::cli::plain::plain;
 
 /// What the templates put every text through, by askama.toml.
 #[derive(Clone, Copy, Debug)]

@@ -225,6 +225,32 @@ async fn a_terminal_gets_colours_unless_it_wants_none_and_is_told_what_takes_lon
 }
 
 #[tokio::test]
+async fn what_a_manifest_says_is_shown_as_text_by_check() {
+    let place = World::place(UNWATCHED);
+    let token = place.world.github.token(NewToken::classic("hostile-check", "acme-ci"));
+    let manifest = json!({
+        "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection", "metadata": { "name": "ci" },
+        "spec": {
+            "secretRef": { "name": "pat" }, "host": "simulated", "expect": { "login": "a\u{1b}]0;owned\u{7}b\u{202e}" },
+            "require": { "repositories": [{ "name": "acme/app\u{1b}[2J\u{9b}owned" }] },
+        },
+    });
+    // YAML takes these as escapes alone.
+    let manifest = manifest.to_string().replace('\u{9b}', "\\u009b").replace('\u{202e}', "\\u202e");
+    let file = place.world.file("hostile.json", &manifest);
+    let secret = place.world.file("hostile-token", &token);
+    let settings = place.world.settings.to_str().unwrap();
+    for output in ["text", "json"] {
+        let words = ["check", "-f", &file, "--secret-file", &secret, "--config", settings, "-o", output];
+        let ended = run(&words, &[]).await;
+        assert!(ended.code == 1 && ended.out.contains("owned"), "{ended:?}");
+        let acts = |letter: char| letter != '\n' && (letter.is_control() || letter == '\u{202e}');
+        assert!(!ended.out.contains(acts) && !ended.err.contains(acts), "{ended:?}");
+    }
+    std::fs::remove_file(secret).unwrap();
+}
+
+#[tokio::test]
 async fn a_whole_operation_that_takes_long_is_told_once() {
     let place = World::place(UNWATCHED);
     let (kubeconfig, hold) = wire(&place).await;

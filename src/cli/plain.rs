@@ -1,7 +1,7 @@
 //! Makes texts of others plain: whatever stands in a name, a login or a message, a terminal shows it and does nothing else.
 
 /// The text with every character that a terminal acts upon, or that is not seen, in the notation of Rust: `\n`, `\u{202e}`.
-pub(crate) fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
         if is_harmless(letter) {
@@ -14,7 +14,7 @@ pub(crate) fn plain(text: &str) -> String {
 }
 
 /// The text of JSON with every such character as JSON escapes it, so that it stays the same value. They can stand within texts only.
-pub(crate) fn plain_json(json: &str) -> String {
+pub fn plain_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for letter in json.chars() {
         if letter == '\n' || is_harmless(letter) {
@@ -31,7 +31,7 @@ pub(crate) fn plain_json(json: &str) -> String {
 
 /// True if it takes a place of its own, in the order in which it stands: no control character, none that turns the direction of what
 /// follows, none without width. Those of the category Cf are listed in <https://www.unicode.org/Public/UCD/latest/ucd/extracted/DerivedGeneralCategory.txt>.
-pub(crate) fn is_harmless(letter: char) -> bool {
+pub fn is_harmless(letter: char) -> bool {
     !letter.is_control()
         && !matches!(letter,
             '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
