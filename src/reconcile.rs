@@ -375,7 +375,7 @@ async fn contained(
         Err(_) => {
             tracing::warn!(connection = %connection.key, "the reconcile took too long and was cut; it comes again");
             ctx.counted.count_timeout();
-            Next::After(PAUSES.1)
+            Next::Failed
         }
     }
 }

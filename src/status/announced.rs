@@ -54,11 +54,13 @@ pub fn announced(
             login: account.map(|account| account.login.to_string()),
         };
         // What the outputs hold is older than a token that none of them has.
-        let is_unwritten = |open: &&RotationStatus| {
-            let [from, to] = [&open.old_token, &open.new_token].map(|token| token.hashed_token);
-            !is_held && open.is_proving() && to == old.hashed_token && from != new.hashed
-        };
-        let rotation = match before.rotation.as_ref().filter(is_unwritten) {
+        let unwritten = before
+            .rotation
+            .as_ref()
+            .filter(|open| !is_held && open.is_proving() && open.new_token.hashed_token == old.hashed_token);
+        let rotation = match unwritten {
+            // They hold this one already.
+            Some(open) if open.old_token.hashed_token == new.hashed => return status,
             Some(open) => instead(open, Some(old), new_token, seen.now, seen.finds_another_token()),
             None => after(before.rotation.as_ref(), old, new_token, seen),
         };

@@ -174,8 +174,16 @@ pub(super) fn next(
             if open.old_token.hashed_token == token.hashed_token
                 && (!may_be_held(open, last) || open.is_proving() && !finds_others(pass)) =>
         {
-            // One that is not proven takes the place of another in the same Secret only.
-            resumed(open, &open.new_token.secret_name, token.into(), pass.seen.now)?
+            match taken_up(open, last, &token.into(), pass.seen.now, finds_others(pass)) {
+                Some(same) => same,
+                // It was held and put back, and an output had another one in between.
+                None if open.interrupted.as_ref().is_some_and(|it| it.hashed_token == token.hashed_token) => {
+                    let rotation = begun(open.new_token.clone(), token.into(), pass.seen.now);
+                    RotationStatus { further_old_tokens: unrevoked(open, last, &rotation), ..rotation }
+                }
+                // One that is not proven takes the place of another in the same Secret only.
+                None => resumed(open, &open.new_token.secret_name, token.into(), pass.seen.now)?,
+            }
         }
         // It was announced, and the old token is in use still: the status names no other one.
         Some(open)
@@ -234,31 +242,54 @@ pub(super) fn instead(
     now: Timestamp,
     finds_others: bool,
 ) -> RotationStatus {
-    let hashed = new_token.hashed_token;
+    if let Some(same) = taken_up(open, last, &new_token, now, finds_others) {
+        return same;
+    }
     let rotation = begun(open.old_token.clone(), new_token, now);
-    let rotation = RotationStatus {
+    RotationStatus {
         old_token_ended: open.old_token_ended.clone(),
         further_old_tokens: unrevoked(open, last, &rotation),
+        interrupted: interrupted(open),
         ..rotation
-    };
-    let interrupted = open.interrupted.as_ref().filter(|_| open.is_proving());
-    match (interrupted.filter(|before| before.hashed_token == hashed && !finds_others), &open.published_at) {
-        (Some(before), _) => RotationStatus {
-            started_at: before.started_at.clone(),
-            published_at: Some(before.published_at.clone()),
-            written_anew_at: before.written_anew_at.clone(),
-            ..rotation
-        },
-        (None, Some(published_at)) => {
-            let interrupted = Some(InterruptedRotation {
-                hashed_token: open.new_token.hashed_token,
-                started_at: open.started_at.clone(),
-                published_at: published_at.clone(),
-                written_anew_at: open.written_anew_at.clone(),
-            });
-            RotationStatus { interrupted, ..rotation }
-        }
-        (None, None) => RotationStatus { interrupted: interrupted.cloned(), ..rotation },
+    }
+}
+
+/// The rotation to this token that was interrupted, if every output has held the token all the time.
+fn taken_up(
+    open: &RotationStatus,
+    last: Option<&TokenStatus>,
+    new_token: &RotatedToken,
+    now: Timestamp,
+    finds_others: bool,
+) -> Option<RotationStatus> {
+    let before = open.interrupted.as_ref().filter(|_| open.is_proving() && !finds_others)?;
+    if before.hashed_token != new_token.hashed_token {
+        return None;
+    }
+    // The old token may have been put back, so that the two have changed places.
+    let is_turned = open.old_token.hashed_token == new_token.hashed_token;
+    let old_token = if is_turned { &open.new_token } else { &open.old_token };
+    let rotation = begun(old_token.clone(), new_token.clone(), now);
+    Some(RotationStatus {
+        old_token_ended: open.old_token_ended.clone().filter(|_| !is_turned),
+        further_old_tokens: unrevoked(open, last, &rotation),
+        started_at: before.started_at.clone(),
+        published_at: Some(before.published_at.clone()),
+        written_anew_at: before.written_anew_at.clone(),
+        ..rotation
+    })
+}
+
+/// What the next rotation remembers of this one, if every output holds its new token or still holds that of the one before.
+fn interrupted(open: &RotationStatus) -> Option<InterruptedRotation> {
+    match &open.published_at {
+        Some(published_at) => Some(InterruptedRotation {
+            hashed_token: open.new_token.hashed_token,
+            started_at: open.started_at.clone(),
+            published_at: published_at.clone(),
+            written_anew_at: open.written_anew_at.clone(),
+        }),
+        None => open.interrupted.clone().filter(|_| open.is_proving()),
     }
 }
 
@@ -294,7 +325,8 @@ fn resumed(
     let FurtherOldToken { kind, hashed_token, login } = further_old_tokens.pop()?;
     let secret_name = secret.to_owned();
     let old_token = RotatedToken { secret_name, kind, hashed_token, login };
-    Some(RotationStatus { further_old_tokens, ..begun(old_token, new_token, now) })
+    let interrupted = interrupted(open).filter(|interrupted| interrupted.hashed_token == hashed_token);
+    Some(RotationStatus { further_old_tokens, interrupted, ..begun(old_token, new_token, now) })
 }
 
 /// True unless no output can have the new token. One that was proven and does not do any more may be in some of them.
@@ -337,7 +369,14 @@ pub(super) fn after(
     let old_token_ended = ended.map(|reason| reason.as_str().to_owned());
     let rotation = begun(old.into(), new_token, seen.now);
     let further_old_tokens = before.map(|open| unrevoked(open, Some(old), &rotation)).unwrap_or_default();
-    RotationStatus { old_token_ended, further_old_tokens, ..rotation }
+    // The old token of one that is open was put back.
+    let is_turned = |open: &&RotationStatus| {
+        open.phase != Phase::SafeToRevoke
+            && open.old_token.hashed_token == rotation.new_token.hashed_token
+            && open.new_token.hashed_token == rotation.old_token.hashed_token
+    };
+    let interrupted = before.filter(is_turned).and_then(interrupted);
+    RotationStatus { old_token_ended, further_old_tokens, interrupted, ..rotation }
 }
 
 /// The rotation in the phase in which it is now, with what to do next.

@@ -227,6 +227,16 @@ fn a_rotation_goes_on_where_its_token_is_back_after_one_that_no_output_held() {
         let moved = next(proving, &others(holding("b", T + 240)));
         assert_eq!(instants(&moved).1, at(T + 240), "an output had another one in between");
     }
+    // The old token is put back, at once or after another one, and is of no use.
+    for before in [&second, &third] {
+        let turned = next(before, &others(storing("a", T + 200)));
+        assert_eq!(instants(&turned), (hash("a"), at(T + 200), None, true));
+        let back = next(&turned, &holding("b", T + 240));
+        assert_eq!(instants(&back), (hash("b"), at(T + 60), Some(at(T + 60)), false));
+        assert_eq!(back.rotation.unwrap().old_token.hashed_token, hash("a"));
+        let moved = next(&turned, &others(holding("b", T + 240))).rotation;
+        assert_eq!(moved.map(|moved| moved.started_at.0), Some(at(T + 240)), "an output had another one");
+    }
     let proven = next(&third, &holding("c", T + 240));
     assert_eq!(instants(&proven), (hash("c"), at(T + 120), Some(at(T + 240)), false));
     let back = next(&proven, &others(holding("b", T + 300)));
@@ -248,6 +258,10 @@ fn a_token_that_was_written_to_no_output_is_not_the_old_one_of_the_standby_that_
     };
     assert_eq!(taken(&unfit, false), (hash("a"), hash("c"), vec![hash("b")]));
     assert_eq!(taken(&unfit, true).0, hash("b"), "an output has it all the same");
+    // A copy of the token that the outputs hold stands by.
+    let same = announced(&unfit, &["pat", "next"], "next", at(T + 120), &holding("a", T + 120), false);
+    assert_eq!(same.rotation, unfit.rotation);
+    assert_eq!(status(Some(&same), &holding("a", T + 120)).rotation, None, "no output changes");
     let fit = status(Some(&first), &holding("b", T + 60));
     assert_eq!(taken(&fit, false).0, hash("b"), "it was in use");
 }
