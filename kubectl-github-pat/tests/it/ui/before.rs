@@ -24,6 +24,12 @@ async fn a_rotation_that_was_begun_is_left_for_another_token_by_the_form_too() {
     assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.text);
     page.until("/connections/ui/left", "SafeToRevoke, begun ").await;
     page.until(path, "The next token goes to Secret left-pat,").await;
+    // The page takes its mark away a moment after the end.
+    let is_forgotten = |seen: Option<&github_pat_operator::api::GithubPatConnection>| {
+        seen.is_some_and(|seen| !kube::ResourceExt::annotations(seen).contains_key(crate::rotate::MARKER))
+    };
+    let forgotten = kube::runtime::wait::await_condition(place.connections(), "left", is_forgotten);
+    tokio::time::timeout(crate::world::SOON, forgotten).await.unwrap().unwrap();
     let begun = page.post(path, &[("token", &first)]).await;
     assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.text);
     let shown = page.until(path, "A rotation was begun and is not over").await.text;
