@@ -224,17 +224,40 @@ struct Whole {
 
 /// Names of field managers are no longer: <https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers>.
 const LONGEST_MANAGER: usize = 128;
+/// What says whose an output is, in the fields of a manager.
+const MARKS: [&str; 3] =
+    ["/f:metadata/f:labels", "/f:metadata/f:annotations", "/f:metadata/f:ownerReferences"];
 
-/// The field manager whose change of data is the latest, unless it is ours.
-fn changed_by(managed: Option<Vec<ManagedFieldsEntry>>) -> Option<String> {
-    let of_data = managed
-        .into_iter()
-        .flatten()
-        .filter(|entry| entry.fields_v1.as_ref().is_some_and(|fields| fields.0.get("f:data").is_some()));
-    let others =
-        of_data.filter(|entry| entry.manager.as_deref().is_some_and(|manager| manager != FIELD_MANAGER));
-    let latest = others.max_by(|one, other| one.time.cmp(&other.time))?;
-    latest.manager.map(|manager| manager.chars().filter(|c| !c.is_control()).take(LONGEST_MANAGER).collect())
+/// The field managers that changed a Secret last, each if it is another one than ours and the API server names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChangedBy {
+    /// Who changed its data.
+    pub data: Option<String>,
+    /// Who changed a label, an annotation or an owner after our last write.
+    pub marks: Option<String>,
+}
+
+impl ChangedBy {
+    fn of(managed: &[ManagedFieldsEntry]) -> ChangedBy {
+        let is_ours = |entry: &&ManagedFieldsEntry| entry.manager.as_deref() == Some(FIELD_MANAGER);
+        let written = managed.iter().filter(is_ours).map(|entry| &entry.time).max();
+        let fields = |entry: &ManagedFieldsEntry, path: &str| {
+            entry.fields_v1.as_ref().is_some_and(|fields| fields.0.pointer(path).is_some())
+        };
+        let latest = |is_meant: &dyn Fn(&ManagedFieldsEntry) -> bool| {
+            let others = managed.iter().filter(|entry| entry.manager.is_some() && !is_ours(entry));
+            let entry =
+                others.filter(|entry| is_meant(entry)).max_by(|one, other| one.time.cmp(&other.time))?;
+            let name = entry.manager.iter().flat_map(|manager| manager.chars());
+            Some(name.filter(|c| !c.is_control()).take(LONGEST_MANAGER).collect())
+        };
+        // Whoever marked it before us has not undone what we wrote.
+        let is_later = |entry: &ManagedFieldsEntry| written.is_none_or(|written| entry.time >= *written);
+        ChangedBy {
+            data: latest(&|entry| fields(entry, "/f:data")),
+            marks: latest(&|entry| is_later(entry) && MARKS.iter().any(|path| fields(entry, path))),
+        }
+    }
 }
 
 /// A Secret with its bytes, read a moment ago.
@@ -248,8 +271,8 @@ pub struct Read {
     pub marks: Marks,
     /// Whether it is marked `immutable`, so that it can only be made anew.
     pub immutable: bool,
-    /// The field manager that changed its data last, if that was not ours and the API server names it.
-    pub changed_by: Option<String>,
+    /// Who changed it last.
+    pub changed_by: ChangedBy,
 }
 
 /// The Secret as it stands now, past every cache; `None` if there is none.
@@ -267,7 +290,7 @@ pub async fn read(client: &Client, key: &ObjectKey) -> Result<Option<Read>, Faul
         let ObjectMeta { labels, annotations, managed_fields, .. } = metadata;
         let marks =
             Marks { labels: labels.unwrap_or_default(), annotations: annotations.unwrap_or_default() };
-        let changed_by = changed_by(managed_fields);
+        let changed_by = ChangedBy::of(&managed_fields.unwrap_or_default());
         Read { entry, payload, marks, immutable: immutable == Some(true), changed_by }
     }))
 }
@@ -341,31 +364,39 @@ mod tests {
     }
 
     #[test]
-    fn who_changed_the_data_last_is_told_unless_it_was_ours() {
+    fn who_changed_the_data_or_the_marks_last_is_told_unless_it_was_ours() {
         let entry = |manager: &str, time: &str, fields: serde_json::Value| serde_json::json!({ "manager": manager, "operation": "Update", "time": time, "fieldsV1": fields });
-        let (data, labels) =
-            (serde_json::json!({ "f:data": { "f:token": {} } }), serde_json::json!({ "f:metadata": {} }));
-        let ours = entry(FIELD_MANAGER, "2026-01-01T00:00:09Z", data.clone());
+        let data = serde_json::json!({ "f:data": { "f:token": {} } });
+        let labels = serde_json::json!({ "f:metadata": { "f:labels": { "f:team": {} } } });
+        let name = serde_json::json!({ "f:metadata": { "f:name": {} } });
+        let ours = entry(FIELD_MANAGER, "2026-01-01T00:00:06Z", data.clone());
         let early = entry("kubectl-create", "2026-01-01T00:00:00Z", data.clone());
         let late = entry("kubectl-edit", "2026-01-01T00:00:05Z", data.clone());
-        let of_labels = entry("argocd-controller", "2026-01-01T00:00:07Z", labels);
+        let marked = entry("argocd-controller", "2026-01-01T00:00:07Z", labels.clone());
+        let at_once = entry("kubectl-label", "2026-01-01T00:00:06Z", labels.clone());
+        let marked_before = entry("helm", "2026-01-01T00:00:05Z", labels);
+        let neither = entry("kubectl-patch", "2026-01-01T00:00:08Z", name);
         let long = entry(&"x".repeat(300), "2026-01-01T00:00:08Z", data);
+        let edit = Some("kubectl-edit");
         let rows = [
-            ("nobody", vec![], None),
-            ("ours alone", vec![&ours], None),
-            ("the latest of others", vec![&late, &ours, &early], Some("kubectl-edit")),
-            ("labels are no data", vec![&of_labels, &late, &early], Some("kubectl-edit")),
-            ("labels alone", vec![&of_labels, &ours], None),
-            ("a long name", vec![&long], Some(&*"x".repeat(128))),
+            ("nobody", vec![], None, None),
+            ("ours alone", vec![&ours], None, None),
+            ("the latest of others", vec![&late, &ours, &early], edit, None),
+            ("labels are no data", vec![&marked, &late, &early], edit, Some("argocd-controller")),
+            ("labels alone", vec![&marked, &ours], None, Some("argocd-controller")),
+            ("in the same second", vec![&at_once, &ours], None, Some("kubectl-label")),
+            ("labels before ours", vec![&marked_before, &ours], None, None),
+            ("the latest after ours", vec![&marked, &at_once, &ours], None, Some("argocd-controller")),
+            ("neither", vec![&neither, &ours], None, None),
+            ("a long name", vec![&long], Some(&*"x".repeat(128)), None),
         ];
-        for (name, managed, expected) in rows {
+        for (name, managed, of_data, of_marks) in rows {
             let secret = serde_json::json!({ "metadata": { "name": "out", "managedFields": managed } });
             let read: Whole = serde_json::from_value(secret).unwrap();
             assert_eq!(read.metadata.name.as_deref(), Some("out"), "{name}");
-            assert_eq!(changed_by(read.metadata.managed_fields).as_deref(), expected, "{name}");
+            let found = ChangedBy::of(&read.metadata.managed_fields.unwrap());
+            assert_eq!((found.data.as_deref(), found.marks.as_deref()), (of_data, of_marks), "{name}");
         }
-        let bare: Whole =
-            serde_json::from_value(serde_json::json!({ "metadata": { "name": "out" } })).unwrap();
-        assert_eq!(changed_by(bare.metadata.managed_fields), None);
+        assert_eq!(ChangedBy::of(&[]), ChangedBy::default());
     }
 }

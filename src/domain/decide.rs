@@ -27,7 +27,7 @@ pub use found::{Circle, Found, Holds, holds};
 pub use observation::{Acceptances, Demand, Heard, Host, Observation, OnInvalid};
 pub use outputs::{Missing, Stand, contended, foreign};
 pub use versions::unnamed;
-pub use withdrawal::Withdrawal;
+pub use withdrawal::{Withdrawal, is_gone};
 
 /// What holds of the token, step by step.
 #[derive(Clone, Debug)]
@@ -177,11 +177,14 @@ fn is_heard_condemned(seen: &Observation, judgement: &Judgement<'_>) -> bool {
         || fails(judgement) && seen.heard.acceptances == Acceptances::Many && would_be_useless(seen, &proofs)
 }
 
-/// True if these refusals condemn it: three of them, or one after its end.
+/// True if these refusals condemn it.
 fn is_condemned_by(seen: &Observation, refused: Option<Refused>) -> bool {
-    let is_refused = refused.is_some_and(|refused| refused.withdraws());
-    let has_expired = refused.zip(seen.ends()).is_some_and(|(refused, ends)| ends <= refused.last);
-    seen.token.yes().is_some() && (is_refused || has_expired)
+    seen.token.yes().is_some() && refused.is_some_and(|refused| condemns(&refused, seen.ends()))
+}
+
+/// True if these refusals condemn a token that ends then by the clock of this process: three of them, or one after its end.
+pub fn condemns(refused: &Refused, ends: Option<Timestamp>) -> bool {
+    refused.withdraws() || ends.is_some_and(|ends| ends <= refused.last)
 }
 
 /// True if GitHub accepts the token and it does not meet the requirements.

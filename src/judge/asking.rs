@@ -60,6 +60,7 @@ pub(super) async fn ask(
         not_before: None,
         withdrawing_since: None,
         withdrawing_missing: false,
+        condemned_before: None,
         found: Vec::new(),
         serving: Vec::new(),
         rotates: false,

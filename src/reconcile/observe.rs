@@ -105,6 +105,7 @@ impl<'a> Observer<'a> {
         // An answer may have come meanwhile, also one to somebody else's question.
         observed.seen.name_versions();
         observed.seen.found = self.found(&observed.seen);
+        observed.seen.condemned_before = self.condemned_before(&observed.seen);
         observed
     }
 
@@ -137,6 +138,7 @@ impl<'a> Observer<'a> {
                 not_before: None,
                 withdrawing_since: self.connection.status.as_ref().and_then(StatusDigest::withdrawing_since),
                 withdrawing_missing: self.connection.status.as_ref().is_some_and(StatusDigest::misses_source),
+                condemned_before: None,
                 rests: false,
                 demand: self.spec.demand(),
                 timing,

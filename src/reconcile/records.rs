@@ -64,6 +64,8 @@ pub(super) struct Verified {
 pub(super) struct Written {
     pub(super) fingerprint: u64,
     pub(super) generation: i64,
+    /// No answer to a later write has come, so what stands may be that one.
+    pub(super) is_unsure: bool,
 }
 
 impl Record {

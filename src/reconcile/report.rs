@@ -257,7 +257,8 @@ async fn say_it(
         None => {
             record.is_judged = true;
             let generation = connection.generation.unwrap_or_default();
-            record.written = Some(Written { fingerprint: stands.fingerprint(), generation });
+            let fingerprint = now.status.as_ref().unwrap_or(stands).fingerprint();
+            record.written = Some(Written { fingerprint, generation, is_unsure: false });
             record.said = Some(sum(&same));
             Next::Wait
         }
@@ -327,6 +328,8 @@ async fn write(
         return Next::After(pause);
     }
     let doubt = Doubt::of(connection, before, status, ctx);
+    let known = record.written;
+    record.written.iter_mut().for_each(|written| written.is_unsure = true);
     match connections::write_status(&ctx.client, connection, status).await {
         Ok(written) => {
             doubt.ends();
@@ -336,6 +339,7 @@ async fn write(
             record.written = written.status.as_ref().map(|status| Written {
                 fingerprint: status.fingerprint(),
                 generation: connection.generation.unwrap_or_default(),
+                is_unsure: false,
             });
             let is_taken = record.has_taken_memory();
             ctx.index.wrote_connection(if is_taken { written.without_memory() } else { written });
@@ -344,12 +348,14 @@ async fn write(
         }
         Err(fault) if fault.is_conflict() => {
             doubt.ends();
+            record.written = known;
             conflict(connection, record, ctx).await
         }
         Err(fault) => {
             // An answer that was lost may have been one that it was written.
             if fault.code().is_some_and(|code| code < 500) {
                 doubt.ends();
+                record.written = known;
             }
             failed(connection, &fault)
         }
@@ -380,7 +386,8 @@ fn release(connection: &Connection, before: Option<&Status>, status: &Status, ct
 fn may_write(connection: &Connection, record: &mut Record) -> Result<(), Duration> {
     let now = Instant::now();
     let stands = connection.status.as_ref().map(|status| status.fingerprint());
-    let ours = record.written.filter(|written| Some(written.generation) == connection.generation);
+    let ours = record.written.filter(|written| !written.is_unsure);
+    let ours = ours.filter(|written| Some(written.generation) == connection.generation);
     let is_contended = ours.is_some_and(|written| Some(written.fingerprint) != stands);
     if !is_contended {
         return match record.rare.contentions.blocked(STATUS, now) {

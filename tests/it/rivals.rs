@@ -17,17 +17,18 @@ use tokio::task::JoinHandle;
 
 use crate::world::{SOON, World};
 
-/// Changes the output as soon as it holds what it shall, for ever.
-fn rival(secrets: Api<Secret>, manager: &'static str) -> JoinHandle<()> {
+/// Changes the output as soon as it is what it shall be, for ever.
+fn rival(secrets: Api<Secret>, manager: &'static str, patch: Value) -> JoinHandle<()> {
     tokio::spawn(async move {
         let config = watcher::Config::default().fields("metadata.name=out");
         let events = watcher(secrets.clone(), config).default_backoff().applied_objects();
         pin_mut!(events);
         let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
-        let spoilt = Patch::Merge(json!({ "data": { "token": "eA==" } }));
+        let spoilt = Patch::Merge(patch);
         while let Some(event) = events.next().await {
-            let data = event.ok().and_then(|secret| secret.data).unwrap_or_default();
-            if data.get("token").is_some_and(|value| value.0 != b"x") {
+            let Ok(secret) = event else { continue };
+            let is_labelled = secret.labels().get("team").is_some_and(|team| team == "a");
+            if is_labelled && secret.data.is_some_and(|data| data["token"].0 != b"x") {
                 let _ = secrets.patch("out", &params, &spoilt).await;
             }
         }
@@ -37,19 +38,33 @@ fn rival(secrets: Api<Secret>, manager: &'static str) -> JoinHandle<()> {
 #[tokio::test]
 #[ignore = "waits for pauses that grow; .ci/long runs it"]
 async fn who_keeps_changing_an_output_is_named_until_it_ceases_and_answered_ever_more_slowly() {
+    is_named_and_answered_ever_more_slowly("kubectl-edit", json!({ "data": { "token": "eA==" } })).await;
+}
+
+#[tokio::test]
+#[ignore = "waits for pauses that grow; .ci/long runs it"]
+async fn who_keeps_changing_a_label_of_an_output_is_named_as_well() {
+    let labels = json!({ "team": "b" });
+    is_named_and_answered_ever_more_slowly("kubectl-label", json!({ "metadata": { "labels": labels } }))
+        .await;
+}
+
+async fn is_named_and_answered_ever_more_slowly(manager: &'static str, patch: Value) {
     let world = World::audited().await;
     let _operator = world.operator().await;
     let text = world.github.token(NewToken::classic("ci", "acme-ci"));
     world.secret("ci", &text).await;
-    let publish =
-        json!([{ "secretName": "out", "format": "Opaque" }, { "secretName": "calm", "format": "Opaque" }]);
+    let publish = json!([
+        { "secretName": "out", "format": "Opaque", "labels": { "team": "a" } },
+        { "secretName": "calm", "format": "Opaque" },
+    ]);
     world.connection("ci", json!({ "interval": "24h", "publish": publish })).await;
     world.ready("ci", "True", "Ready").await;
     let begun = world.requests().len();
-    let rival = rival(world.secrets(), "kubectl-edit");
+    let rival = rival(world.secrets(), manager, patch);
     let said = world.condition("ci", "Published", "False", "Contended").await;
     assert!(
-        said.message.contains("field manager kubectl-edit keeps changing Secret out"),
+        said.message.contains(&format!("field manager {manager} keeps changing Secret out")),
         "{}",
         said.message
     );

@@ -37,3 +37,61 @@ async fn what_argo_cd_and_flux_poll_with_goes_without_the_grace_that_the_others_
     ours.condition("ci", "Published", "False", "WithdrawalPending").await;
     assert_eq!(ours.uids().await.get("env"), before.get("env"), "its grace has only begun");
 }
+
+#[tokio::test]
+async fn what_holds_a_dead_token_goes_also_where_another_connection_has_deleted_its_source_before() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let operator = world.operator().await;
+    ours.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci").expires(in_(15)))).await;
+    let first = [json!({ "secretName": "between", "format": "Opaque" })];
+    ours.connection(
+        "first",
+        json!({ "secretRef": { "name": "ci" }, "warnBefore": [], "interval": "24h", "onInvalid": "Withdraw", "publish": first }),
+    )
+    .await;
+    let next = ["second", "later", "well"];
+    for name in next {
+        let publish = json!([
+            { "secretName": format!("{name}-flux"), "format": "FluxGit" },
+            { "secretName": format!("{name}-env"), "format": "Opaque" },
+        ]);
+        let spec = json!({ "secretRef": { "name": "between" }, "warnBefore": [], "interval": "24h", "publish": publish });
+        ours.connection(name, spec).await;
+        ours.ready(name, "True", "Ready").await;
+    }
+    // As long as they retain, the first one withdraws before them.
+    ours.ready("first", "False", "Expired").await;
+    ours.secret_until("between", |secret| secret.is_none()).await;
+    for name in next {
+        ours.ready(name, "False", "SecretNotFound").await;
+    }
+    let standing = async |name: &str| {
+        let all = ours.uids().await;
+        ["flux", "env"].map(|output| all.contains_key(&format!("{name}-{output}")))
+    };
+    for name in next {
+        assert_eq!(standing(name).await, [true, true], "{name}");
+    }
+    ours.change("second", json!({ "onInvalid": "Withdraw" })).await;
+    let said = ours.condition("second", "Published", "False", "Withdrawn").await;
+    assert!(said.contains("GitHub had refused the token for good"), "{said}");
+    assert_eq!(standing("second").await, [false, false]);
+
+    // The next process knows from the status what was there, and deletes nothing before it has heard that it is dead.
+    operator.stop().await;
+    let _operator = world.operator().await;
+    ours.change("later", json!({ "onInvalid": "Withdraw", "withdrawAfter": "1h" })).await;
+    ours.condition("later", "Published", "False", "WithdrawalPending").await;
+    assert_eq!(standing("later").await, [true, true]);
+    ours.request("first", "1").await;
+    ours.secret_until("later-flux", |secret| secret.is_none()).await;
+    assert_eq!(standing("later").await, [false, true], "what is not polled with has its grace");
+    assert_eq!(standing("well").await, [true, true]);
+    // A good token comes in the end.
+    ours.secret("ci", &world.github.token(NewToken::classic("next", "acme-ci"))).await;
+    for name in next {
+        ours.ready(name, "True", "Ready").await;
+        assert_eq!(standing(name).await, [true, true], "{name}");
+    }
+}

@@ -101,6 +101,9 @@ pub struct Observation {
     pub withdrawing_since: Option<Timestamp>,
     /// Whether that is a missing source Secret, by the status.
     pub withdrawing_missing: bool,
+    /// The outputs that hold the token which the source held before it was gone, if this process heard GitHub refuse that for good; `None` if it
+    /// did not, or the source is there.
+    pub condemned_before: Option<Vec<String>>,
     /// Before which instant no question is taken, because of the host or of what was spent.
     pub not_before: Option<Timestamp>,
     /// Whether the questions beside identity wait until that is due: a status remembers their answers as a whole.

@@ -8,7 +8,7 @@ use super::super::{
 use super::{
     Change, Circle, Found, Holds, Judgement, Observation, Plan, Withdrawal, is_heard_condemned,
     versions::{is_behind, outdated},
-    withdrawal::{self, is_vanished},
+    withdrawal::{self, is_vanished, was_condemned},
 };
 
 /// What stands under the name of an output.
@@ -82,7 +82,8 @@ pub(super) fn outputs<'a>(
         Plan::Write => outputs.write(seen, judgement),
         // What a status remembers deletes nothing: the next question decides.
         Plan::Withdraw if is_heard_condemned(seen, judgement) => outputs.withdraw(seen, |_| true),
-        Plan::Withdraw if is_vanished(seen) => outputs.changes.extend(all(seen)),
+        Plan::Withdraw if withdrawal.is_some() && is_vanished(seen) => outputs.changes.extend(all(seen)),
+        Plan::Withdraw if was_condemned(seen) => outputs.changes.extend(condemned(seen, |_| true)),
         Plan::Withdraw => {}
         // What somebody polls with has no grace once the token is dead: the account would be locked for it.
         Plan::WithdrawAt(_) if judgement.identity.is_no() && is_heard_condemned(seen, judgement) => {
@@ -90,6 +91,9 @@ pub(super) fn outputs<'a>(
             outputs.withdraw(seen, |name| is_polled_with(seen, name));
             outputs.missing.outputs.sort_unstable();
             outputs.missing.outputs.dedup();
+        }
+        Plan::WithdrawAt(_) if was_condemned(seen) => {
+            outputs.changes.extend(condemned(seen, |name| is_polled_with(seen, name)));
         }
         Plan::Keep | Plan::WithdrawAt(_) => outputs.keep(seen),
         Plan::NothingRequested => {}
@@ -215,6 +219,14 @@ impl<'a> Outputs<'a> {
             }
         }
     }
+}
+
+/// The deletions of what holds the token that was condemned before the source was gone.
+fn condemned(seen: &Observation, goes: impl Fn(&str) -> bool) -> impl Iterator<Item = Change> {
+    let holders = seen.condemned_before.iter().flatten();
+    let holds = move |found: &&Found| holders.clone().any(|name| name == found.name());
+    let found = seen.found.iter().filter(|found| found.is_ours() && !is_read(seen, found.name()));
+    found.filter(holds).filter(move |found| goes(found.name())).filter_map(Change::deletion)
 }
 
 /// True if a program asks GitHub again and again with what this output holds.

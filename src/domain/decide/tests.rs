@@ -62,6 +62,7 @@ pub(crate) fn seen() -> Observation {
         not_before: None,
         withdrawing_since: None,
         withdrawing_missing: false,
+        condemned_before: None,
         past: Past::unasked(at(T - DAY)),
         pending: false,
         pending_proofs: Vec::new(),

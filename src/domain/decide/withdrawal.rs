@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::{
     Reason, Verdict,
     probing::schedule::{earlier, later},
+    token::Description,
 };
 use super::{Judgement, Observation, OnInvalid, Plan, is_condemned, judge};
 
@@ -31,7 +32,11 @@ impl Observation {
 
     /// Why outputs are withdrawn, if they are.
     pub fn cause_of_withdrawal(&self) -> &'static str {
-        if is_vanished(self) { "its source Secret is missing" } else { "the token is of no use" }
+        match (is_vanished(self), &self.condemned_before) {
+            (true, Some(_)) => "its source Secret is missing and GitHub had refused the token for good",
+            (true, None) => "its source Secret is missing",
+            (false, _) => "the token is of no use",
+        }
     }
 }
 
@@ -62,7 +67,7 @@ pub(super) fn plan(
 ) -> Option<Plan> {
     let vanished = withdrawal.is_some() && is_vanished(seen);
     let withdraws = seen.demand.withdraws();
-    let is_wanted = vanished || withdraws && is_condemned(seen, judgement);
+    let is_wanted = vanished || withdraws && (is_condemned(seen, judgement) || was_condemned(seen));
     if !is_wanted {
         return None;
     }
@@ -75,7 +80,17 @@ pub(super) fn plan(
 
 /// True if there is no source Secret.
 pub(super) fn is_vanished(seen: &Observation) -> bool {
-    matches!(&seen.token, Verdict::No(findings) if findings.iter().any(|finding| finding.reason == Reason::SecretNotFound))
+    is_gone(&seen.token)
+}
+
+/// The same of what was found in its place.
+pub fn is_gone(token: &Verdict<Description>) -> bool {
+    matches!(token, Verdict::No(findings) if findings.iter().any(|finding| finding.reason == Reason::SecretNotFound))
+}
+
+/// True if the source is gone, and GitHub had refused the token in it for good: whoever made the source may have deleted it for that.
+pub(super) fn was_condemned(seen: &Observation) -> bool {
+    is_vanished(seen) && seen.condemned_before.is_some()
 }
 
 /// True if nobody can tell what the source holds.

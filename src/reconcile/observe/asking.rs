@@ -9,13 +9,13 @@ use crate::{
     domain::{
         Verdict,
         answer::Deferral,
-        decide::{Acceptances, Heard, Host, Observation},
+        decide::{Acceptances, Heard, Host, Observation, OnInvalid, is_gone},
         knowledge::{Deferred, Knowledge, Proven},
         probe::Probe,
         probing::{Subject, Urgency, schedule::later},
         requirement::Requirement,
         second::Second,
-        token::{Description, Flaw, Token},
+        token::{Description, Flaw, HashedToken, Token},
     },
     prober::{Asked, Asker},
 };
@@ -29,8 +29,8 @@ const BETWEEN_REQUESTS: SignedDuration = SignedDuration::from_secs(5);
 impl Observer<'_> {
     /// Keeps track of which token on which host this connection uses.
     pub(super) fn subject(&mut self, token: &Verdict<Description>, host: &Verdict<Host>, now: Timestamp) {
-        let subject =
-            token.yes().zip(host.yes()).map(|(token, host)| self.ctx.subject(&host.name, token.hashed));
+        let hashed = token.yes().map(|token| token.hashed).or_else(|| self.was_there(token));
+        let subject = hashed.zip(host.yes()).map(|(token, host)| self.ctx.subject(&host.name, token));
         let is_written = self.record.written.is_some();
         let (ctx, key, watched) = (self.ctx, &self.connection.key, self.record.watched_mut(self.place));
         let moved = subject.as_ref().and_then(|subject| ctx.prober.moved(&subject.host));
@@ -61,6 +61,14 @@ impl Observer<'_> {
             ctx.prober.remember_deferral(&subject, deferred.deferral);
         }
         watched.subject = Some(subject);
+    }
+
+    /// The token that the status names, if the source is gone since before this process began: others may hear it refused, for which the
+    /// outputs that hold it are withdrawn.
+    fn was_there(&self, token: &Verdict<Description>) -> Option<HashedToken> {
+        let withdraws = self.spec.on_invalid == OnInvalid::Withdraw && self.spec.standby.is_empty();
+        let is_unknown = self.watched().subject.is_none();
+        self.connection.status.as_ref().filter(|_| is_gone(token) && withdraws && is_unknown)?.token
     }
 
     /// What this process has heard of the token, and before that what the connection's own status remembers.

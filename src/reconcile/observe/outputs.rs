@@ -9,10 +9,11 @@ use crate::{
         secrets::{self, SecretEntry},
     },
     domain::{
-        answer::Grant,
-        decide::{Found, Holds, Observation, holds},
+        answer::{Expiry, Grant},
+        decide::{Found, Holds, Observation, condemns, holds},
         format::Addresses,
         output::{Output, Payload, Stamp},
+        probing::schedule::earlier,
         token::Token,
     },
 };
@@ -62,6 +63,28 @@ impl Observer<'_> {
         Found::Ours { name, version: entry.version.clone(), holds, format: entry.format }
     }
 
+    /// The outputs that hold the token which the source held before it was gone, by their marks, if this process heard GitHub refuse that
+    /// token on this host for good.
+    pub(super) fn condemned_before(&self, seen: &Observation) -> Option<Vec<String>> {
+        let (subject, host) = (self.watched().subject.as_ref()?, seen.host.yes()?);
+        if seen.token.yes().is_some() || subject.host != host.name {
+            return None;
+        }
+        let heard = self.ctx.prober.snapshot(subject)?.knowledge;
+        heard.refused?;
+        let known =
+            self.watched().remembered.as_deref().map_or(heard.clone(), |known| known.overlaid(&heard));
+        let declared = seen.demand.requirement.expiry.expires_at;
+        let ends = match known.grant.as_ref().map(|(grant, _)| grant.expiry.no_later_than(declared)) {
+            Some(Expiry::At(at)) => Some(earlier(at, seen.skew)),
+            _ => None,
+        };
+        known.refused.filter(|refused| condemns(refused, ends))?;
+        let token = Some(subject.token.leading());
+        let holds = |name: &str| self.entry(name).is_some_and(|entry| entry.token == token);
+        Some(seen.found.iter().map(Found::name).filter(|name| holds(name)).map(str::to_owned).collect())
+    }
+
     /// Reads one output and compares it with what it shall hold.
     pub(super) async fn output(&mut self, seen: &mut Observation, name: &str) -> Result<(), Fault> {
         let key = self.connection.key.beside(name);
@@ -78,13 +101,13 @@ impl Observer<'_> {
             let owner = Owner { key: &self.connection.key, uid: &self.connection.uid };
             let is_described =
                 |output| outputs::describe(&read.marks, owner, output, &read.payload, token.hashed());
-            let compared = if compared == Holds::Wanted && !output.is_some_and(is_described) {
-                Holds::Other { same_token: true, fixed: false }
-            } else {
-                compared
-            };
+            let is_marked_otherwise = compared == Holds::Wanted && !output.is_some_and(is_described);
+            let compared =
+                if is_marked_otherwise { Holds::Other { same_token: true, fixed: false } } else { compared };
             if compared != Holds::Wanted && self.record.wrote(name, stamp) {
-                self.record.rare.contentions.of(name).was_changed_by(read.changed_by.clone());
+                let by = &read.changed_by;
+                let rival = if is_marked_otherwise { &by.marks } else { &by.data };
+                self.record.rare.contentions.of(name).was_changed_by(rival.clone());
             }
             self.record.verify(name, &read.entry.version, stamp, compared, false);
         }

@@ -40,6 +40,31 @@ async fn what_a_status_says_is_derived_again_unless_the_api_server_told_what_bec
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_status_whose_answer_was_lost_is_no_change_by_somebody_else() {
+    let key = ObjectKey::new("team-a", "ci");
+    let (known, before) = connection(&key, &ready("True", "Ready"));
+    let (changed, next) = connection(&key, &ready("False", "BadCredentials"));
+    // What came of the write before, where that is not known either, stays unknown whatever becomes of this one.
+    let rows =
+        [(None, false, false), (Some(500), false, false), (Some(422), false, true), (Some(429), true, false)];
+    for (answer, is_unsure, is_of_others) in rows {
+        let ctx = telling(move |_, _| async move {
+            match answer {
+                Some(code) => failed(code),
+                None => std::future::pending().await,
+            }
+        });
+        let (mut record, _) = ctx.records.take(&key, &ArcStr::from("u"), Timestamp::now(), |_| {});
+        let fingerprint = known.status.as_ref().unwrap().fingerprint();
+        record.written = Some(Written { fingerprint, generation: 1, is_unsure });
+        let written = write(&known, Some(&before), &next, &mut record, &ctx);
+        let _ = tokio::time::timeout(Duration::from_secs(1), written).await;
+        may_write(&changed, &mut record).unwrap();
+        assert_eq!(record.rare.contentions.get(STATUS).is_some(), is_of_others, "{answer:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_incident_of_a_connection_that_was_deleted_meanwhile_ends() {
     let key = ObjectKey::new("team-a", "ci");
     let (first, before) = connection(&key, &ready("True", "Ready"));

@@ -256,6 +256,50 @@ fn vanished(seen: Observation) -> Observation {
     })
 }
 
+fn condemned_before(outputs: &[&str]) -> impl Fn(&mut Observation) {
+    let outputs: Vec<_> = outputs.iter().map(|&name| name.to_owned()).collect();
+    move |seen| seen.condemned_before = Some(outputs.clone())
+}
+
+#[test]
+fn what_was_condemned_before_its_source_was_gone_is_withdrawn_all_the_same() {
+    use Plan::{Keep, Withdraw, WithdrawAt};
+    let retains = |seen: &mut Observation| seen.demand.on_invalid = OnInvalid::Retain;
+    let suspended = |seen: &mut Observation| seen.demand.suspend = true;
+    let replaced = |seen: &mut Observation| seen.demand.may_be_replaced = true;
+    let back = |seen: &mut Observation| seen.token = proven().token.clone();
+    let bad = |seen: &mut Observation| seen.token = Verdict::no(Reason::TokenMalformed, "bad");
+    fn proven() -> Observation {
+        seen().accepted(T - 2 * HOUR, Expiry::Never).accepted(T - HOUR, Expiry::Never).at(T)
+    }
+    let found = || [ours("one", Holds::Unread), ours("two", Holds::Unread), ours("source", OTHER)];
+    let gone =
+        || vanished(proven()).finds(&found()).with(withdraw).with(condemned_before(&["one", "source"]));
+    let none = || gone().with(condemned_before(&[]));
+    let released = "release source";
+    let rows = [
+        ("those that hold it go", gone(), "delete one, release source", Withdraw),
+        ("once they are gone", none(), released, Withdraw),
+        ("not so", gone().with(|seen| seen.condemned_before = None), released, Keep),
+        ("Retain", gone().with(retains), released, Keep),
+        ("suspended", gone().with(suspended), released, Withdraw),
+        ("another may take over", gone().with(replaced), released, Keep),
+        ("within a grace", gone().with(graced(None)), released, WithdrawAt(at(T + HOUR))),
+        (
+            "after a grace",
+            gone().with(graced(Some(T - HOUR))),
+            "delete one, delete two, release source",
+            Withdraw,
+        ),
+        ("the token is back", gone().with(back), released, Keep),
+        ("a bad paste", gone().with(bad), released, Keep),
+    ];
+    for (name, seen, expected, plan) in rows {
+        let decision = decide(&seen);
+        assert_eq!((changes(&decision).as_str(), decision.plan), (expected, plan), "{name}");
+    }
+}
+
 #[test]
 fn a_grace_begins_when_something_speaks_for_the_withdrawal_and_is_counted_from_the_status() {
     use Plan::{Keep, Withdraw, WithdrawAt, Write};
@@ -332,6 +376,16 @@ fn what_somebody_polls_with_has_no_grace_once_the_token_is_dead() {
         ("refused twice", proven().refused(T - 60).refused(T), ""),
         ("condemned", proven().condemned(T), "delete one"),
         ("no source", vanished(proven()), ""),
+        (
+            "no source, and refused before",
+            vanished(proven()).with(condemned_before(&["one", "two"])),
+            "delete one",
+        ),
+        (
+            "no source, and refused before it was written",
+            vanished(proven()).with(condemned_before(&["two"])),
+            "",
+        ),
         ("a requirement that fails", proven().with(lacks), ""),
     ];
     for (name, seen, expected) in rows {
