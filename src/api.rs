@@ -16,11 +16,11 @@ pub use digest::StatusDigest;
 pub use outlook::Usability;
 pub(crate) use status::time;
 pub use status::{
-    CONDITION_TYPES, CandidateStatus, Condition, ConditionStatus, ConsumerStatus, ConsumersStatus,
-    DeferralStatus, FurtherOldToken, FurtherRequirements, GithubPatConnectionStatus, InterruptedRotation,
-    Links, OutputStatus, PermissionProofs, Phase, PreviousAccount, RECONCILING, ReadyChange, RefusedStatus,
-    RequirementStatus, RotatedToken, RotationStatus, SEE_READY, STALLED, TokenStatus, WithdrawalStatus,
-    WithdrawnOutput,
+    AcceptedBefore, CONDITION_TYPES, CandidateStatus, Condition, ConditionStatus, ConsumerStatus,
+    ConsumersStatus, DeferralStatus, FurtherOldToken, FurtherRequirements, GithubPatConnectionStatus,
+    InterruptedRotation, Links, OutputStatus, PermissionProofs, Phase, PreviousAccount, RECONCILING,
+    ReadyChange, RefusedStatus, RequirementStatus, RotatedToken, RotationStatus, SEE_READY, STALLED,
+    TokenStatus, WithdrawalStatus, WithdrawnOutput,
 };
 pub use summary::{StatusSummary, Transition};
 

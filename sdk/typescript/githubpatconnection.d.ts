@@ -472,6 +472,8 @@ export interface CandidateStatus {
 
 /** What is known of its token; of the one in use only what tells it apart, and its expiry. */
 export interface TokenStatus {
+  /** Who accepted it before, so that outputs may hold it; as long as `host` has not accepted it. */
+  acceptedBefore?: AcceptedBefore;
   /**
    * GitHub accepted it at this instant or later: refreshed when something changed or when it is older than the
    * heartbeat of the settings, not at each check.
@@ -526,6 +528,14 @@ export interface TokenStatus {
   secretName: string;
   /** The numeric id of its account, which stays when the login is renamed. */
   userId?: number;
+}
+
+/** Who accepted it before, so that outputs may hold it; as long as `host` has not accepted it. */
+export interface AcceptedBefore {
+  /** The name of the host. */
+  host: string;
+  /** The login of its account there. */
+  login?: string;
 }
 
 /** Why a token may have been cut or mistyped: said, never judged, since GitHub asks to treat tokens as opaque. */

@@ -23,7 +23,7 @@ pub use consumers::{ConsumerStatus, ConsumersStatus};
 pub(super) use memory::{Purposes, knowledge};
 pub use output::{OutputStatus, WithdrawnOutput};
 pub use requirement::{FurtherRequirements, PermissionProofs, RequirementStatus};
-pub use token::{PreviousAccount, RefusedStatus, TokenStatus};
+pub use token::{AcceptedBefore, PreviousAccount, RefusedStatus, TokenStatus};
 pub use withdrawal::WithdrawalStatus;
 
 /// What is known of the connection. Every instant says when something happened.

@@ -43,7 +43,7 @@ pub fn announced(
             token: None,
         }),
     }
-    let old = before.token.as_ref().filter(|old| old.first_proven_at.is_some());
+    let old = before.token.as_ref().filter(|old| old.accepted_by().is_some());
     let new = seen.token.yes().filter(|new| old.is_some_and(|old| old.hashed_token != new.hashed));
     if let Some((old, new)) = old.zip(new) {
         let account = seen.knowledge.grant.as_ref().and_then(|(grant, _)| grant.account.as_ref());
@@ -66,7 +66,7 @@ pub fn announced(
         };
         let (phase, message) = (Phase::Publishing, short(publishing(secret)));
         let host = seen.host.yes().map_or(&*old.host, |host| &*host.name);
-        let old_host = old_host(&rotation, before.rotation.as_ref(), Some(&old.host), host);
+        let old_host = old_host(&rotation, before.rotation.as_ref(), old.accepted_by(), host);
         status.rotation = Some(RotationStatus { phase, message, old_host, interrupted: None, ..rotation });
     }
     status

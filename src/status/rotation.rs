@@ -203,14 +203,15 @@ pub(super) fn next(
         }
         _ => {
             let last = last.filter(|last| last.hashed_token != token.hashed_token);
-            match last.filter(|last| last.first_proven_at.is_some()) {
+            match last.filter(|last| last.accepted_by().is_some()) {
                 Some(last) => after(before, last, token.into(), pass.seen),
                 None if is_elsewhere => return None,
                 None => return before.cloned(),
             }
         }
     };
-    let old_host = old_host(&rotation, before, last.map(|last| &*last.host), &token.host);
+    let last_host = last.map(|last| last.accepted_by().unwrap_or(&last.host));
+    let old_host = old_host(&rotation, before, last_host, &token.host);
     let rotation = RotationStatus { old_host, ..rotation };
     let is_over = rotation.phase == Phase::SafeToRevoke && !lives_again(&rotation, pass);
     Some(if is_over { rotation } else { advanced(rotation, token, pass) })
@@ -332,7 +333,7 @@ fn resumed(
 /// True unless no output can have the new token. One that was proven and does not do any more may be in some of them.
 fn may_be_held(open: &RotationStatus, last: Option<&TokenStatus>) -> bool {
     let new = open.new_token.hashed_token;
-    !open.is_proving() || last.is_some_and(|last| last.hashed_token == new && last.first_proven_at.is_some())
+    !open.is_proving() || last.is_some_and(|last| last.hashed_token == new && last.accepted_by().is_some())
 }
 
 /// The tokens that outputs may have held since an open rotation began, and of which nobody was told yet that they can be revoked, but
@@ -361,10 +362,13 @@ pub(super) fn after(
     new_token: RotatedToken,
     seen: &Observation,
 ) -> RotationStatus {
-    let refused = old.refused.as_ref().filter(|refused| refused.count >= refused.needed);
+    // A host that never accepted it does not speak for the one that did.
+    let told = Some(old).filter(|old| old.accepted_before.is_none());
+    let refused = told.and_then(|old| old.refused.as_ref()).filter(|refused| refused.count >= refused.needed);
     let is_gone = refused.is_some_and(|refused| refused.reason == Reason::BadCredentials.as_str());
     // Its Secret may be gone, so that nothing else tells of it. GitHub goes on accepting one whose end a person declared.
-    let has_ended = old.ends(None).is_some_and(|ends| ends <= seen.github_now());
+    let ends = told.and_then(|old| old.ends(None));
+    let has_ended = ends.is_some_and(|ends| ends <= seen.github_now());
     let ended = is_gone.then_some(Reason::BadCredentials).or(has_ended.then_some(Reason::Expired));
     let old_token_ended = ended.map(|reason| reason.as_str().to_owned());
     let rotation = begun(old.into(), new_token, seen.now);

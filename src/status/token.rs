@@ -2,7 +2,7 @@
 
 use super::{Pass, account, suspended};
 use crate::{
-    api::{RefusedStatus, StatusSummary, TokenStatus, time},
+    api::{AcceptedBefore, Phase, RefusedStatus, StatusSummary, TokenStatus, time},
     domain::{
         answer::Expiry,
         decide::{Host, Judgement, Observation},
@@ -17,11 +17,30 @@ pub(super) fn token(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Option<
             let known = known(token, host, pass.secret_name, pass.seen, &pass.decision.judgement);
             let expectation = &pass.seen.demand.expectation;
             let previous_account = account::previous(summary, &known, expectation, pass.seen.now);
-            Some(TokenStatus { previous_account, ..known })
+            Some(TokenStatus { previous_account, accepted_before: accepted_before(summary, &known), ..known })
         }
         _ if pass.seen.demand.suspend => suspended::token(summary?, pass.seen),
         _ => summary.and_then(|summary| summary.token.as_deref().cloned()),
     }
+}
+
+/// Who accepted this token before, if the present host has not: it was in use, or outputs held it before one that is not proven.
+fn accepted_before(summary: Option<&StatusSummary>, known: &TokenStatus) -> Option<Box<AcceptedBefore>> {
+    let summary = summary.filter(|_| known.first_proven_at.is_none())?;
+    let last = summary.token.as_deref()?;
+    let before = |host: &str, login: Option<&String>| {
+        Some(Box::new(AcceptedBefore { host: host.to_owned(), login: login.cloned() }))
+    };
+    if last.hashed_token == known.hashed_token {
+        return before(last.accepted_by()?, last.known_login());
+    }
+    let open = summary.rotation.as_deref().filter(|open| open.phase != Phase::SafeToRevoke)?;
+    let (old, host) = (&open.old_token, open.old_host.as_ref().unwrap_or(&last.host));
+    if old.hashed_token == known.hashed_token {
+        return before(host, old.login.as_ref());
+    }
+    let mut further = open.further_old_tokens.iter();
+    before(&last.host, further.find(|token| token.hashed_token == known.hashed_token)?.login.as_ref())
 }
 
 /// What is known of a token, as a status says and remembers it.
@@ -59,6 +78,7 @@ pub(super) fn known(
         excess: judgement.excess.iter().map(|scope| (*scope).to_owned()).collect(),
         hidden_organizations: knowledge.hidden.numbers(),
         first_proven_at: knowledge.first_proven.map(time),
+        accepted_before: None,
         checked_at: knowledge.grant.as_ref().map(|(_, at)| time(*at)),
         refused: knowledge.refused.map(RefusedStatus::from),
     }

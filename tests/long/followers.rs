@@ -265,6 +265,15 @@ async fn bytes_that_outputs_kept_restart_nothing_again_and_those_of_another_host
     let host = world.connections().get("ci").await.unwrap().status.unwrap().token.unwrap().host;
     let moved = Patch::Merge(json!({ "spec": { "host": "two" } }));
     world.connections().patch("ci", &PatchParams::default(), &moved).await.unwrap();
+    // What the outputs hold is judged by the other host first, which does not know it.
+    let judged = world
+        .until("ci", |seen| {
+            let token = seen.status.as_ref().and_then(|status| status.token.as_ref());
+            token.is_some_and(|token| token.host == "two" && token.refused.is_some())
+        })
+        .await;
+    let before = judged.status.unwrap().token.unwrap().accepted_before.unwrap();
+    assert_eq!((&before.host, before.login.as_deref()), (&host, Some("acme-ci")));
     world.secret("ci", &elsewhere).await;
     let hash = phase(&world, Phase::Restarting, waiting).await;
     until_restarted(&world, "builder", &hash).await;

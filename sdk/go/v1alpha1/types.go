@@ -400,6 +400,8 @@ type CandidateStatus struct {
 
 // TokenStatus: What is known of its token; of the one in use only what tells it apart, and its expiry.
 type TokenStatus struct {
+	// Who accepted it before, so that outputs may hold it; as long as `host` has not accepted it.
+	AcceptedBefore *AcceptedBefore `json:"acceptedBefore,omitempty"`
 	// GitHub accepted it at this instant or later: refreshed when something changed or when it is older than the
 	// heartbeat of the settings, not at each check.
 	CheckedAt *metav1.Time `json:"checkedAt,omitempty"`
@@ -442,6 +444,14 @@ type TokenStatus struct {
 	SecretName string `json:"secretName"`
 	// The numeric id of its account, which stays when the login is renamed.
 	UserID *int64 `json:"userId,omitempty"`
+}
+
+// AcceptedBefore: Who accepted it before, so that outputs may hold it; as long as `host` has not accepted it.
+type AcceptedBefore struct {
+	// The name of the host.
+	Host string `json:"host"`
+	// The login of its account there.
+	Login string `json:"login,omitempty"`
 }
 
 // Flaw: Why a token may have been cut or mistyped: said, never judged, since GitHub asks to treat tokens as

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::super::{
-    CandidateStatus, Condition, ConsumersStatus, DeferralStatus, FurtherRequirements,
+    AcceptedBefore, CandidateStatus, Condition, ConsumersStatus, DeferralStatus, FurtherRequirements,
     GithubPatConnectionStatus as Status, PermissionProofs, Phase, PreviousAccount, RefusedStatus,
     RequirementStatus, RotationStatus, TokenStatus, WithdrawalStatus,
 };
@@ -134,6 +134,7 @@ fn hash_token(token: Option<&TokenStatus>, hasher: &mut DefaultHasher) {
             excess,
             hidden_organizations,
             first_proven_at,
+            accepted_before,
             checked_at: _,
             refused,
         } = token;
@@ -144,8 +145,9 @@ fn hash_token(token: Option<&TokenStatus>, hasher: &mut DefaultHasher) {
             .hash(hasher);
         let (expires_at, first_proven_at) =
             (expires_at.as_ref().map(second), first_proven_at.as_ref().map(second));
-        (expires_at, expiry_unreadable, expiry_implausible, first_proven_at, excess, hidden_organizations)
-            .hash(hasher);
+        (expires_at, expiry_unreadable, expiry_implausible, first_proven_at).hash(hasher);
+        let before = accepted_before.as_deref().map(|AcceptedBefore { host, login }| (host, login));
+        (before, excess, hidden_organizations).hash(hasher);
         let refused = refused.as_ref();
         refused
             .map(|RefusedStatus { reason, count, needed, first, last }| {

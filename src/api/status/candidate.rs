@@ -181,7 +181,7 @@ impl From<&TokenStatus> for RotatedToken {
             secret_name: token.secret_name.clone(),
             kind: token.kind,
             hashed_token: token.hashed_token,
-            login: token.login.clone(),
+            login: token.known_login().cloned(),
         }
     }
 }

@@ -176,6 +176,7 @@ mod tests {
             excess: Vec::new(),
             hidden_organizations: Vec::new(),
             first_proven_at: accepted.map(|accepted| time(at(accepted))),
+            accepted_before: None,
             checked_at: accepted.map(|accepted| time(at(accepted))),
             refused,
         }

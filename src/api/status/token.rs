@@ -63,6 +63,9 @@ pub struct TokenStatus {
     /// When GitHub was first seen to accept it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_proven_at: Option<Time>,
+    /// Who accepted it before, so that outputs may hold it; as long as `host` has not accepted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_before: Option<Box<AcceptedBefore>>,
     /// GitHub accepted it at this instant or later: refreshed when something changed or when it is older than the heartbeat of
     /// the settings, not at each check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,6 +76,17 @@ pub struct TokenStatus {
 }
 
 impl TokenStatus {
+    /// The host that accepted it, if any did: outputs may hold it then.
+    pub(crate) fn accepted_by(&self) -> Option<&str> {
+        let before = self.accepted_before.as_deref().map(|before| &*before.host);
+        before.or(self.first_proven_at.as_ref().map(|_| &*self.host))
+    }
+
+    /// The login of its account, as the host says that accepted it.
+    pub(crate) fn known_login(&self) -> Option<&String> {
+        self.login.as_ref().or_else(|| self.accepted_before.as_ref()?.login.as_ref())
+    }
+
     /// What tells it apart, and its expiry.
     pub(crate) fn brief(&self) -> TokenStatus {
         TokenStatus {
@@ -92,10 +106,22 @@ impl TokenStatus {
             excess: Vec::new(),
             hidden_organizations: Vec::new(),
             first_proven_at: None,
+            accepted_before: None,
             checked_at: None,
             refused: None,
         }
     }
+}
+
+/// What is known of a token by the host that accepted it before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AcceptedBefore {
+    /// The name of the host.
+    pub host: String,
+    /// The login of its account there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
 }
 
 /// An account whose token a connection had before.

@@ -30,6 +30,7 @@ const NAMES: &[(&str, &str)] = &[
     ("status.candidates", "CandidateStatus"),
     ("status.candidates.token", "TokenStatus"),
     ("status.candidates.token.flaw", "Flaw"),
+    ("status.candidates.token.acceptedBefore", "AcceptedBefore"),
     ("status.candidates.token.previousAccount", "PreviousAccount"),
     ("status.candidates.token.refused", "Refusals"),
     ("status.candidates.usable", "ConditionStatus"),
