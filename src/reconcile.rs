@@ -396,7 +396,7 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
         return Next::Wait;
     }
     let started = Instant::now();
-    let mut observer = Observer { connection, spec, ctx, record, place: 0, used: 0, read_at: None };
+    let mut observer = Observer { connection, spec, ctx, record, place: 0, used: 0, read: None };
     let mut observed = observer.observe().await;
     // Before all connections are known, nobody knows whether an output leads back to its source.
     if !spec.publish.is_empty() && !ctx.index.has_listed().borrow().connections {

@@ -123,6 +123,11 @@ impl Index {
         self.lock().scopes.access(key.namespace())
     }
 
+    /// True while a watch tells what becomes of the Secrets in the namespace of this object, after a list.
+    pub fn is_told(&self, key: &ObjectKey) -> bool {
+        self.lock().scopes.is_told(key.namespace())
+    }
+
     /// True if the connection was judged before and nothing is known yet of the Secrets of its namespace: it is woken once there is,
     /// since before that nobody knows which outputs stand.
     pub fn awaits_secrets(&self, connection: &Connection) -> bool {
@@ -422,6 +427,11 @@ impl Index {
         }
         self.tell_listed(inner);
         woken
+    }
+
+    /// The watch of the Secrets of the scope has ended: until they are listed anew, nobody tells what becomes of them.
+    pub fn secrets_untold(&self, scope: &Scope) {
+        self.lock().scopes.untold(scope);
     }
 
     /// The API server does not let this user list and watch the Secrets of the scope; gives whom it concerns, if that is news. What is

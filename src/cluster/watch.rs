@@ -89,6 +89,7 @@ pub async fn connections(
                     index.connections_refused(scope);
                     Vec::new()
                 }
+                Told::Ended => Vec::new(),
             };
             woken.into_iter().for_each(&wake);
         };
@@ -146,7 +147,7 @@ pub async fn pods(client: Client, scopes: &[Scope], gates: &Gates, relist: &Reli
             Told::Event(watcher::Event::InitDone) => gates.listed(scope),
             Told::Event(watcher::Event::Delete(pod)) => gates.lost(&pod.key, &pod.uid),
             // The log tells it.
-            Told::Refused(_) => {}
+            Told::Refused(_) | Told::Ended => {}
         };
         shared.follow(&client, scope, true, relist.requests.subscribe(), take)
     });
@@ -163,6 +164,10 @@ fn secret_told(index: &Index, scope: &Scope, told: Told<'_, SecretMeta>) -> Vec<
             index.listed_secret(scope, &key, entry)
         }
         Told::Event(watcher::Event::InitDone) => index.secrets_listed(scope),
+        Told::Ended => {
+            index.secrets_untold(scope);
+            Vec::new()
+        }
         Told::Event(watcher::Event::Apply(SecretMeta { key, entry, .. })) => index.saw_secret(&key, entry),
         Told::Event(watcher::Event::Delete(SecretMeta { key, entry, .. })) => {
             index.lost_secret(&key, &entry.version.uid)

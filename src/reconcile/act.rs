@@ -28,6 +28,8 @@ use crate::{
 
 /// After so long a Secret of others is looked at again, as long as the Secrets of its namespace are not listed.
 const WHILE_UNLISTED: Duration = Duration::from_secs(1);
+/// Whoever told that the source is another one has woken the connection as well; if nobody does, it is looked at again after so long.
+const WHEN_OUTDATED: Duration = Duration::from_secs(1);
 
 /// What became of the changes.
 pub(super) struct Outcomes<'a> {
@@ -152,7 +154,15 @@ pub(super) async fn retire<'a>(
 impl Acting<'_, '_> {
     async fn make(&mut self, change: &Change) {
         let contention = self.record.rare.contentions.get(change.name());
-        if self.outcomes.terminating || self.ctx.has_let_go(self.connection) || !self.may_write(change) {
+        if self.outcomes.terminating || self.ctx.has_let_go(self.connection) {
+            return;
+        }
+        // Another change may have taken seconds.
+        if change.writes() && self.is_outdated() {
+            self.comes_again_after(WHEN_OUTDATED);
+            return;
+        }
+        if !self.may_write(change) {
             return;
         }
         let owner = Owner { key: &self.connection.key, uid: &self.connection.uid };
@@ -185,6 +195,17 @@ impl Acting<'_, '_> {
         }
     }
 
+    fn comes_again_after(&mut self, pause: Duration) {
+        self.outcomes.pause = Some(self.outcomes.pause.map_or(pause, |before| before.min(pause)));
+    }
+
+    /// True if the source is in another state by now than when its bytes were read: they may not be in it any more.
+    fn is_outdated(&self) -> bool {
+        self.observed.read.as_ref().is_some_and(|(source, version)| {
+            self.ctx.index.secret(source).is_none_or(|now| now.version != *version)
+        })
+    }
+
     /// Says of each output that somebody else keeps changing that it is so, also in the moments in which it is as it shall be.
     fn tell_of_rivals(&mut self) {
         let told = self.record.rare.contentions.told(Instant::now());
@@ -194,7 +215,7 @@ impl Acting<'_, '_> {
             .collect();
         for (name, stand, left) in told {
             self.outcomes.others.push((name, stand));
-            self.outcomes.pause = Some(self.outcomes.pause.map_or(left, |before| before.min(left)));
+            self.comes_again_after(left);
         }
     }
 
@@ -225,7 +246,7 @@ impl Acting<'_, '_> {
             }
             Ok(_) => true,
             Err(pause) => {
-                self.outcomes.pause = Some(self.outcomes.pause.map_or(pause, |before| before.min(pause)));
+                self.comes_again_after(pause);
                 false
             }
         }
@@ -400,3 +421,6 @@ fn event(change: &Change, deletes: Deletes) -> Event {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

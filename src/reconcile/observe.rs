@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     api::{GithubPatConnectionSpec as Spec, SecretKeyRef, StatusDigest},
-    cluster::{connections::Connection, secrets::SecretEntry},
+    cluster::{connections::Connection, object::ObjectKey, secrets::SecretEntry},
     domain::{
         Reason, Verdict,
         candidate::Considered,
@@ -38,6 +38,8 @@ use crate::{
 pub(super) struct Observed {
     /// The ground of the decision.
     pub(super) seen: Observation,
+    /// The source, and the state of it in which it held the bytes, if they were read.
+    pub(super) read: Option<(ObjectKey, Version)>,
     /// What could not be read.
     pub(super) failures: Vec<Failure>,
     /// The source held another token than a moment ago: reconcile again.
@@ -75,8 +77,8 @@ pub(super) struct Observer<'a> {
     pub(super) place: usize,
     /// The place of the one that is in use.
     pub(super) used: usize,
-    /// When the bytes were read that it has, if it has them.
-    pub(super) read_at: Option<Instant>,
+    /// When the bytes were read that it has, and in which state of the Secret, if it has them.
+    pub(super) read: Option<(Instant, Option<Version>)>,
 }
 
 impl<'a> Observer<'a> {
@@ -114,7 +116,7 @@ impl<'a> Observer<'a> {
     async fn look(&mut self) -> Observed {
         let now = Timestamp::now();
         self.watched_mut().not_ahead_of(now);
-        self.read_at = None;
+        self.read = None;
         let (token, bytes, failure) = self.source().await;
         let host = host(self.ctx, &self.spec.host);
         self.subject(&token, &host, now);
@@ -153,6 +155,7 @@ impl<'a> Observer<'a> {
                 rotates,
                 circles: self.record.rare.circles.to_vec(),
             },
+            read: self.state_read(),
             failures: failure.into_iter().collect(),
             conflict: false,
             requested_at: None,
@@ -232,6 +235,11 @@ impl<'a> Observer<'a> {
     /// The Secret that is looked at.
     fn reference(&self) -> &'a SecretKeyRef {
         self.spec.candidates().nth(self.place).unwrap_or(&self.spec.secret_ref)
+    }
+
+    fn state_read(&self) -> Option<(ObjectKey, Version)> {
+        let (_, version) = self.read.as_ref()?;
+        Some((self.connection.key.beside(&self.reference().name), version.clone()?))
     }
 
     fn is_in_use(&self) -> bool {

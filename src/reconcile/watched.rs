@@ -20,7 +20,7 @@ use crate::{
 
 /// The bytes of a token are used no longer than this after they were read, and only while the Secret is in the same state.
 pub(super) const BYTES_HELD: Duration = Duration::from_secs(2);
-/// The same while nobody tells of changes of the Secret, since those of the namespace are not listed yet. The list of a namespace with large
+/// The same while nobody tells of changes of the Secret, since those of the namespace are not listed yet, or their watch is broken. The list of a namespace with large
 /// Secrets takes longer than a question does, so that the bytes of most questions are read within this.
 pub(super) const UNTOLD: Duration = Duration::from_millis(500);
 

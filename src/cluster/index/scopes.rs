@@ -66,6 +66,8 @@ struct Connections {
 #[derive(Debug, Default)]
 struct Watched {
     access: Access,
+    /// Whether a watch goes on from the last list.
+    is_told: bool,
     /// Whether a list is under way that has not brought anything yet.
     is_asked: bool,
     /// What a list that is under way has not brought yet.
@@ -159,6 +161,23 @@ impl Scopes {
         }
     }
 
+    /// True while a watch tells what becomes of the Secrets of the namespace, after a list.
+    pub(super) fn is_told(&self, namespace: &str) -> bool {
+        match self.secrets {
+            SecretScope::Cluster => self.all.is_told,
+            SecretScope::Namespaced => {
+                self.namespaces.get(namespace).is_some_and(|known| known.watched.is_told)
+            }
+        }
+    }
+
+    /// The watch of the Secrets of the scope has ended.
+    pub(super) fn untold(&mut self, scope: &Scope) {
+        if let Some(watched) = self.watched(scope) {
+            watched.is_told = false;
+        }
+    }
+
     /// True if the Secrets of every namespace with connections were listed.
     pub(super) fn are_all_granted(&self) -> bool {
         match self.secrets {
@@ -201,6 +220,7 @@ impl Scopes {
     /// Keeps what the API server has said; gives what it has said before, and which Secrets a list has not brought.
     pub(super) fn settle(&mut self, scope: &Scope, access: Access) -> Option<(Access, HashSet<ObjectKey>)> {
         let watched = self.watched(scope)?;
+        watched.is_told = access == Access::Granted;
         let before = (mem::replace(&mut watched.access, access), mem::take(&mut watched.unlisted));
         watched.is_asked = false;
         if let Scope::Namespace(name) = scope {

@@ -76,6 +76,8 @@ pub(super) struct Shared {
 pub(super) enum Told<'a, K> {
     /// An event.
     Event(watcher::Event<K>),
+    /// The watch has ended, and begins anew with a list.
+    Ended,
     /// The API server does not let this user watch.
     Refused(Option<&'a str>),
 }
@@ -200,6 +202,7 @@ impl Shared {
                 }
             };
             drop(listing);
+            take(Told::Ended);
             let Some(error) = failed else { continue };
             let refused = error.as_ref().and_then(status).filter(|status| status.code == 403);
             if let Some(status) = refused {

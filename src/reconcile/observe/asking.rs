@@ -1,7 +1,6 @@
 //! What is known of the token, and the question about it if one is due.
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::Instant;
 
 use super::{Observed, Observer};
 use crate::{
@@ -317,9 +316,10 @@ impl Observer<'_> {
 
     /// Keeps the bytes while the question about them is on its way.
     fn hold(&mut self, token: Token) {
-        let (reading, version) = (self.reading(), self.version(&self.reference().name));
-        let read_at = self.read_at.unwrap_or_else(Instant::now);
-        self.watched_mut().hold(reading, version.as_ref(), token, read_at);
+        let reading = self.reading();
+        if let Some((at, version)) = self.read.clone() {
+            self.watched_mut().hold(reading, version.as_ref(), token, at);
+        }
     }
 
     fn urgency(&self, seen: &Observation) -> Urgency {

@@ -75,7 +75,7 @@ impl Observer<'_> {
             Verdict::Unknown(finding) => (Verdict::Unknown(finding), None),
         };
         self.watched_mut().read_source(reading, version.as_ref(), token.clone());
-        self.read_at = Some(Instant::now());
+        self.read = Some((Instant::now(), version));
         (token, bytes, None)
     }
 
@@ -101,14 +101,18 @@ impl Observer<'_> {
         }
         let version = self.version(&self.reference().name);
         let reading = self.reading();
-        let is_awaited = self.ctx.index.access(&self.connection.key) == Access::Awaited;
-        let within = if is_awaited { UNTOLD } else { BYTES_HELD };
-        if let Some((token, read_at)) = self.watched_mut().release(reading, version.as_ref(), within) {
+        let is_told = self.ctx.index.is_told(&self.connection.key);
+        let within = if is_told { BYTES_HELD } else { UNTOLD };
+        let expected = observed.seen.token.yes().map(|token| token.hashed);
+        let held = self.watched_mut().release(reading, version.as_ref(), within);
+        if let Some((token, read_at)) = held.filter(|(token, _)| Some(token.hashed()) == expected) {
             observed.seen.bytes = Some(token);
-            self.read_at = Some(read_at);
+            self.read = Some((read_at, version));
+            observed.read = self.state_read();
             return;
         }
         let (token, bytes, failure) = self.read_source().await;
+        observed.read = self.state_read();
         observed.conflict = failure.is_none() && token != observed.seen.token;
         observed.seen.bytes = bytes.filter(|_| !observed.conflict);
         observed.failures.extend(failure);

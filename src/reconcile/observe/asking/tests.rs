@@ -119,7 +119,7 @@ impl World {
             serde_json::from_value(json!({ "secretRef": { "name": "pat" }, "require": require })).unwrap();
         let (connection, record) = (&of.0, &mut *of.1);
         let ctx = &self.ctx;
-        Observer { connection, spec: &spec, ctx, record, place: 0, used: 0, read_at: None }.observe().await
+        Observer { connection, spec: &spec, ctx, record, place: 0, used: 0, read: None }.observe().await
     }
 
     fn ask(&self, number: usize, namespace: &str) -> Asked {
@@ -184,33 +184,41 @@ async fn a_token_for_which_the_queue_has_no_room_is_due_when_it_is_tried_again()
 }
 
 #[tokio::test(start_paused = true)]
-async fn until_the_secrets_are_listed_bytes_that_were_read_a_while_ago_are_read_anew() {
+async fn bytes_that_nobody_vouches_for_are_read_anew() {
     let rows = [
-        ("at once", false, 100, 0),
-        ("a while later", false, 600, 1),
-        ("a while later, and listed", true, 600, 0),
+        ("at once", "", 100, 0),
+        ("a while later", "", 600, 1),
+        ("a while later, and listed", "listed", 600, 0),
+        ("the watch has ended since", "listed, ended", 600, 1),
+        ("it was listed anew", "listed, ended, listed", 600, 0),
+        ("another one had come while it was read", "listed, changed", 0, 1),
     ];
-    for (name, is_listed, pause, expected) in rows {
+    for (name, told, pause, expected) in rows {
         let world = World::unlisted();
         let mut of = world.connect("team-a");
         let spec: Spec = serde_json::from_value(json!({ "secretRef": { "name": "pat" } })).unwrap();
         let (connection, record) = (&of.0, &mut *of.1);
         let ctx = &world.ctx;
-        let mut observer =
-            Observer { connection, spec: &spec, ctx, record, place: 0, used: 0, read_at: None };
+        let mut observer = Observer { connection, spec: &spec, ctx, record, place: 0, used: 0, read: None };
         let mut observed = observer.observe().await;
+        assert_eq!(world.reads(), 1, "{name}");
+        let (key, mut entry) = (connection.key.beside("pat"), observer.entry("pat").unwrap());
+        for told in told.split(", ").filter(|told| !told.is_empty()) {
+            match told {
+                "listed" => {
+                    ctx.index.list_secrets(&Scope::All);
+                    ctx.index.listed_secret(&Scope::All, &key, entry.clone());
+                    ctx.index.secrets_listed(&Scope::All);
+                }
+                "ended" => ctx.index.secrets_untold(&Scope::All),
+                _ => {
+                    entry.version.resource_version = "2".into();
+                    ctx.index.saw_secret(&key, entry.clone());
+                }
+            }
+        }
         observer.hold(world.token.clone());
         observed.seen.bytes = None;
-        assert_eq!(world.reads(), 1, "{name}");
-        if is_listed {
-            ctx.index.list_secrets(&Scope::All);
-            ctx.index.listed_secret(
-                &Scope::All,
-                &connection.key.beside("pat"),
-                observer.entry("pat").unwrap(),
-            );
-            ctx.index.secrets_listed(&Scope::All);
-        }
         tokio::time::advance(Duration::from_millis(pause)).await;
         observer.bytes(&mut observed).await;
         assert_eq!((world.reads(), observed.seen.bytes), (expected, Some(world.token.clone())), "{name}");
