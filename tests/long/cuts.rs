@@ -12,12 +12,14 @@ use std::{
     time::Duration,
 };
 
-use github_pat_operator::api::GithubPatConnection;
+use github_pat_operator::api::{GithubPatConnection, Phase};
 use github_simulator::NewToken;
+use kube::api::PostParams;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::{
+    followers::{connected, deployment, deployments, mark, phase, roll_out, until_restarted},
     release::is_account,
     standby::{has, held, in_use, is_rotated_to, is_usable, knows, spec},
     tenant::Tenant,
@@ -222,4 +224,72 @@ async fn whichever_write_of_a_rotation_is_the_last_of_an_operator_the_next_one_e
     assert!(kills.iter().all(|kills| *kills >= 3), "{kills:?}");
     assert!(halves.iter().all(|halves| *halves >= 1), "no operator ended between two outputs: {halves:?}");
     assert!(uids.keys().map(String::as_str).eq(["ci", "ci-env", "ci-git", "ci-next"]), "{uids:?}");
+}
+
+/// A foreign hand puts the old token into an output of which the rotation was published. Pods may start with it, so the workload is restarted
+/// once more, whichever of the writes that follow is the last one of an operator.
+#[tokio::test]
+async fn whichever_write_after_an_output_was_put_back_is_the_last_its_workload_is_restarted_once_more() {
+    let world = World::audited().await;
+    deployment(&world, "builder", false).await;
+    world.rights.add("restartWorkloads=true");
+    let mut operator = world.operator().await;
+    connected(&world, json!([{ "kind": "Deployment", "name": "builder" }])).await;
+    let mut changes = Changes::of(&world);
+    let rotation = async || {
+        let seen = world.connections().get("ci").await.unwrap();
+        seen.status.unwrap().rotation.unwrap()
+    };
+    let marked = async || mark(&deployments(&world).get("builder").await.unwrap()).map(str::to_owned);
+    let mut killed_after = Vec::new();
+    // The status that says so, the output, the status again, and the workload.
+    for step in 1..=4 {
+        let old = world.secrets().get("ci-env").await.unwrap();
+        let text = world.github.token(NewToken::classic(&format!("put-back-{step}"), "acme-ci"));
+        world.secret("ci", &text).await;
+        let hash = phase(&world, Phase::Restarting, "Deployment builder (0 of 2 Pods are new)").await;
+        until_restarted(&world, "builder", &hash).await;
+        let (published, noted) = (rotation().await.published_at.unwrap(), marked().await);
+        let before = changes.at_rest().await;
+        // The instants have whole seconds.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let mut put_back = world.secrets().get("ci-env").await.unwrap();
+        (put_back.data, put_back.metadata.annotations) = (old.data, old.metadata.annotations);
+        let (process, is_over) = (operator.id(), Arc::new(AtomicBool::new(false)));
+        let killer = std::thread::spawn({
+            let is_over = is_over.clone();
+            move || (changes.kill_at(before + step, process, &is_over), changes)
+        });
+        world.secrets().replace("ci-env", &PostParams::default(), &put_back).await.unwrap();
+        let killed = tokio::time::timeout(Duration::from_secs(30), async {
+            while !killer.is_finished() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        let _ = killed.await;
+        is_over.store(true, Relaxed);
+        let is_killed;
+        (is_killed, changes) = killer.join().unwrap();
+        assert!(is_killed, "there were fewer than {step} writes");
+        drop(operator);
+        killed_after.push(changes.at_rest().await - before);
+        operator = world.operator().await;
+        let is_again = async || {
+            let held = world.value("ci-env", "token").await;
+            held.as_ref() == Some(&text) && marked().await.is_some_and(|mark| Some(&mark) != noted.as_ref())
+        };
+        let again = tokio::time::timeout(Duration::from_secs(60), async {
+            while !is_again().await {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
+        assert!(again.await.is_ok(), "after write {step}: {:?}", rotation().await);
+        assert!(marked().await.unwrap().starts_with(&format!("{hash} ")), "it is for the same token");
+        roll_out(&world, "builder", 2).await;
+        phase(&world, Phase::SafeToRevoke, "").await;
+        let over = rotation().await;
+        assert!(over.published_at.unwrap() > published, "after write {step}");
+        assert!(over.written_anew_at.is_some(), "after write {step}");
+    }
+    eprintln!("operators ended after {killed_after:?} writes");
 }

@@ -31,7 +31,7 @@ use crate::world::{NAMESPACE, SOON, World, from};
 const CONSUMERS: [&str; 2] = ["--consumers", "true"];
 const RESTARTED: &str = "restart.githubpat.dev/ci";
 
-fn deployments(world: &World) -> Api<Deployment> {
+pub(crate) fn deployments(world: &World) -> Api<Deployment> {
     Api::namespaced(world.client.clone(), NAMESPACE)
 }
 
@@ -45,7 +45,7 @@ fn template() -> Value {
     })
 }
 
-async fn deployment(world: &World, name: &str, paused: bool) {
+pub(crate) async fn deployment(world: &World, name: &str, paused: bool) {
     let spec = json!({
         "replicas": 2, "paused": paused, "selector": { "matchLabels": { "app": "builder" } }, "template": template(),
     });
@@ -55,7 +55,7 @@ async fn deployment(world: &World, name: &str, paused: bool) {
 }
 
 /// What its controller writes when so many Pods are new; none runs here.
-async fn roll_out(world: &World, name: &str, updated: i32) {
+pub(crate) async fn roll_out(world: &World, name: &str, updated: i32) {
     let generation = deployments(world).get(name).await.unwrap().metadata.generation;
     let status = json!({ "status": {
         "observedGeneration": generation, "replicas": 2, "updatedReplicas": updated, "readyReplicas": 2, "availableReplicas": 2,
@@ -64,7 +64,7 @@ async fn roll_out(world: &World, name: &str, updated: i32) {
 }
 
 /// What is noted of its restart.
-fn mark(deployment: &Deployment) -> Option<&str> {
+pub(crate) fn mark(deployment: &Deployment) -> Option<&str> {
     let meta = deployment.spec.as_ref()?.template.metadata.as_ref()?;
     meta.annotations.as_ref()?.get(RESTARTED).map(String::as_str)
 }
@@ -76,7 +76,7 @@ fn restarted(deployment: &Deployment) -> Option<&str> {
     Some(token)
 }
 
-async fn until_restarted(world: &World, name: &str, hash: &str) {
+pub(crate) async fn until_restarted(world: &World, name: &str, hash: &str) {
     let is_restarted =
         |found: Option<&Deployment>| found.and_then(restarted).is_some_and(|value| value == hash);
     let condition = await_condition(deployments(world), name, is_restarted);
@@ -84,7 +84,7 @@ async fn until_restarted(world: &World, name: &str, hash: &str) {
 }
 
 /// The connection once its rotation is in this phase, and its message has the words.
-async fn phase(world: &World, phase: Phase, words: &str) -> String {
+pub(crate) async fn phase(world: &World, phase: Phase, words: &str) -> String {
     let seen = world
         .until("ci", |seen| {
             let rotation = seen.status.as_ref().and_then(|status| status.rotation.as_ref());
@@ -94,7 +94,7 @@ async fn phase(world: &World, phase: Phase, words: &str) -> String {
     seen.status.unwrap().token.unwrap().hashed_token.to_string()
 }
 
-async fn connected(world: &World, restart: Value) {
+pub(crate) async fn connected(world: &World, restart: Value) {
     world.secret("ci", &world.github.token(NewToken::classic("old", "acme-ci"))).await;
     let publish = json!([
         { "secretName": "ci-env", "format": "Opaque" }, { "secretName": "ci-git", "format": "BasicAuth" },
