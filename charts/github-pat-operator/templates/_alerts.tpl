@@ -2,6 +2,7 @@
 {{- define "github-pat-operator.alertRules" -}}
 {{- $values := .Values.metrics }}
 {{- $thresholds := dict }}
+{{- $held := dict }}
 {{- $more := list }}
 {{- range $.Values.settings.connectionLabels }}
 {{- $more = append $more (printf "label_%s" (regexReplaceAll "[^a-zA-Z0-9_]" . "_")) }}
@@ -12,15 +13,24 @@
 {{- range $file.alerts }}
 {{- $of := default dict (get $values.alerts .alert) }}
 {{- $_ := set $thresholds (printf "$%s" .alert) (empty $of.enabled | ternary "0" (toString $of.threshold)) }}
+{{- $_ := set $held .alert (include "github-pat-operator.held" $of) }}
 {{- end }}
 {{- $_ := set $thresholds "$ends" (include "github-pat-operator.ends" (dict)) }}
-{{- $_ := set $thresholds "$unlessRefused" "unless on (namespace, name) github_pat_connection_condition{condition=\"Ready\", status=\"False\", reason=~\"BadCredentials|AccountSuspended\"}" }}
-{{- $withStandby := "$ends <= $GithubPatTokenExpiresCritical * 86400 and $ends > 0 and on (namespace, name) max by (namespace, name) (github_pat_candidates_expiration_timestamp_seconds - time()) > $GithubPatTokenExpiresCritical * 86400" }}
+{{- $refused := include "github-pat-operator.stayed" (list "reason=~\"BadCredentials|AccountSuspended\"" "reason!~\"BadCredentials|AccountSuspended\"" $held.GithubPatTokenRefused) }}
+{{- $_ := set $thresholds "$unlessRefused" (printf "unless on (namespace, name) (%s)" $refused) }}
+{{- $notReady := list }}
+{{- range $file.alerts }}
+{{- if .notReady }}
+{{- $notReady = append $notReady (include "github-pat-operator.stayed" (list .notReady "status!=\"False\"" (get $held .alert))) }}
+{{- end }}
+{{- end }}
+{{- $_ := set $thresholds "$unlessNotReady" (printf "unless on (namespace, name) (%s)" (join " or " $notReady)) }}
+{{- $withStandby := "$ends <= $GithubPatTokenExpiresCritical * 86400 and $ends > 0 and on (namespace, name) max by (namespace, name) (last_over_time(github_pat_candidates_expiration_timestamp_seconds[$held]) - time()) > $GithubPatTokenExpiresCritical * 86400" | replace "$held" $held.GithubPatTokenExpiresCritical }}
 {{- $withStandby = include "github-pat-operator.filled" (list $withStandby $thresholds) }}
 {{- $_ := set $thresholds "$withStandby" $withStandby }}
 {{- $_ := set $thresholds "$orWithStandby" (empty (default dict $values.alerts.GithubPatTokenExpiresWarning).enabled | ternary (printf "or %s" $withStandby) "") }}
 {{- $tellsHost := (default dict $values.alerts.GithubPatHostUnreachable).enabled }}
-{{- $ofHost := "unless on (namespace, name) (github_pat_connection_info and on (host, instance) (github_pat_host_breaker_open == 1))" }}
+{{- $ofHost := "unless on (namespace, name) (github_pat_connection_info and on (host, instance) (github_pat_host_breaker_open == 1 unless on (host, instance) min_over_time(github_pat_host_breaker_open[$held]) == 0))" | replace "$held" $held.GithubPatHostUnreachable }}
 {{- $_ := set $thresholds "$unlessUnreachable" (ternary $ofHost "" (eq (toString $tellsHost) "true")) }}
 {{- $lacks := list }}
 {{- range $setting := list "metricsPerConnection" "leaderElection" }}
@@ -34,11 +44,15 @@
 {{- $ofOne := include "github-pat-operator.notReady" (dict "info" "{organization!=\"\"}") }}
 {{- $ofOne = printf "%s unless on (host, reason) (%s)" $ofOne $many }}
 {{- $manyOfOne := printf "count by (host, organization) (%s) >= %s" $ofOne $least }}
+{{- $ofMany := default dict $values.alerts.GithubPatManyNotReady }}
+{{- /* Left out is what the alert for many tells, and what it may come to tell: connections that have failed for less than its for. */}}
 {{- $told := list }}
 {{- range $shared, $failing := dict "reason" $of "organization" $ofOne }}
-{{- $told = append $told (printf "unless on (namespace, host, %s) (%s)" $shared (include "github-pat-operator.manyHere" (list $shared $failing $least))) }}
+{{- $firing := printf "$one and on (host, %s) ALERTS{alertname=\"GithubPatManyNotReady\", alertstate=\"firing\"}" $shared }}
+{{- $new := printf "$one unless on (namespace, name) github_pat_connection_condition{condition=\"Ready\", status=\"False\"} offset %s" $ofMany.for }}
+{{- $here := include "github-pat-operator.manyHere" (list $shared $failing $least) }}
+{{- $told = append $told (printf "(%s or %s) and on (namespace, host, %s) (%s)" $firing $new $shared $here) }}
 {{- end }}
-{{- $hasMany := (default dict $values.alerts.GithubPatManyNotReady).enabled }}
 {{- $words := dict "$trustFor" (default "24h" $.Values.settings.trustFor) "$incidentHold" (default "30m" $.Values.settings.incidentHold) }}
 {{- range $file.alerts }}
 {{- $of := default dict (get $values.alerts .alert) }}
@@ -51,8 +65,8 @@
 {{- $expr := "" }}
 {{- if .notReady }}
 {{- $expr = include "github-pat-operator.notReady" (dict "condition" (printf ", %s" .notReady)) }}
-{{- if $hasMany }}
-{{- $expr = printf "%s %s" $expr (join " " $told) }}
+{{- if $ofMany.enabled }}
+{{- $expr = printf "%s unless (%s)" $expr (join " or " $told | replace "$one" $expr) }}
 {{- end }}
 {{- else }}
 {{- $expr = include "github-pat-operator.filled" (list .expr (set (deepCopy $thresholds) "$manyNotReady" (printf "%s or %s" $many $manyOfOne))) }}
@@ -65,6 +79,19 @@
 {{- end }}
 {{- end }}
 {{- toYaml $rules }}
+{{- end }}
+
+{{/* How long what an alert tells of has lasted once the alert fires for certain: its for, and the time between two scrapes and two
+evaluations, of a minute at most each. */}}
+{{- define "github-pat-operator.held" -}}
+{{- $for := default "0s" .for }}
+{{- $unit := get (dict "s" 1 "m" 60 "h" 3600 "d" 86400) (trimAll "0123456789" $for) }}
+{{- printf "%ds" (add 120 (mul $unit (trimSuffix (trimAll "0123456789" $for) $for | int))) }}
+{{- end }}
+
+{{/* Connections that are not Ready with the first matchers, and had no condition Ready with the second ones within this time. */}}
+{{- define "github-pat-operator.stayed" -}}
+github_pat_connection_condition{condition="Ready", status="False", {{ index . 0 }}} unless on (namespace, name) present_over_time(github_pat_connection_condition{condition="Ready", {{ index . 1 }}}[{{ index . 2 }}])
 {{- end }}
 
 {{/* Why a connection is not Ready, with its host and organization: with one of them while replicas with other settings tell another. */}}
