@@ -225,3 +225,27 @@ fn what_leaves_an_alert_out_now_and_then_silences_nothing() {
     ];
     holds(&[], &[refused.as_slice(), &others].concat());
 }
+
+/// A replica that has refused three notifications, first scraped in this minute, of a process that started in that one.
+fn refusals(scraped: impl Fn(u32) -> bool + Copy, started: i64) -> Series {
+    let of_sink = "github_pat_notifications_total{instance=\"one\", sink=\"strict\", result=\"Refused\"}";
+    let other = "process_start_time_seconds{instance=\"other\"}";
+    vec![
+        series(of_sink, 3, scraped),
+        series("process_start_time_seconds{instance=\"one\"}", started * 60, scraped),
+        always(other, 100 * 60),
+    ]
+}
+
+#[test]
+#[ignore = "runs promtool for many rows; .ci/long runs it"]
+fn what_a_sink_refused_long_ago_is_not_told_as_of_the_last_hour() {
+    let told: Fires<'_> = &[("GithubPatNotificationsRefused", "", 1)];
+    let tests = [
+        ("a Prometheus that was away", refusals(|minute| !(100..110).contains(&minute), -600), [].as_slice()),
+        ("a new Prometheus", refusals(from(100), -600), &[]),
+        ("an operator that has started", refusals(from(100), 99), told),
+        ("an operator that started 50 minutes ago", refusals(from(100), 50), told),
+    ];
+    holds(&[], &tests.map(|(name, series, ever)| test(name, series, &[], ever)));
+}
