@@ -422,7 +422,7 @@ impl Sink {
         let (mut progress, mut fails) = (self.progress(), self.fails.subscribe());
         // The senders live as long as the sink.
         tokio::select! {
-            _ = progress.wait_for(|()| self.queue().next().is_none()) => true,
+            _ = progress.wait_for(|()| self.queue().waiting().0 == 0) => true,
             _ = fails.wait_for(|fails| *fails) => false,
         }
     }

@@ -29,8 +29,11 @@ pub(super) struct Queue {
     left_out: Option<(Timestamp, Timestamp)>,
     /// What was told since then, as sums of the ids: it is not told again when the others are derived.
     told: HashSet<u64>,
-    /// When that had happened which was told last since then, by sums of the incidents: what was before is not told after that.
-    latest_of: HashMap<u64, Timestamp>,
+    /// What was told last since then, by sums of the incidents: when it had happened, and the sum of its id. What was before is not told
+    /// after that.
+    latest_of: HashMap<u64, (Timestamp, u64)>,
+    /// True while the sink is told the first of those that wait: nothing comes before it any more.
+    is_sending: bool,
     /// True while there was no room for all that is wrong when the sink came.
     is_new: bool,
     /// What was derived last and has happened so lately that its writer may tell it yet, as sums of ids and instants.
@@ -68,34 +71,35 @@ impl Queue {
 
     /// Adds what was derived from the statuses; what waits already is not told twice. Nothing else is left to tell that happened before
     /// `until`; `since` is from when on it was derived. For what finds no room, it is derived once more.
-    pub(super) fn fill(&mut self, derived: Vec<Arc<Message>>, since: Option<Timestamp>, until: Timestamp) {
+    pub(super) fn fill(
+        &mut self,
+        mut derived: Vec<Arc<Message>>,
+        since: Option<Timestamp>,
+        until: Timestamp,
+    ) {
         self.left_out =
             self.left_out.filter(|(_, last)| *last >= until).map(|(first, last)| (first.max(until), last));
-        let waits: HashSet<u64> = self.waiting.iter().map(|entry| sum(&entry.message)).collect();
-        let is_first = since.is_none();
-        let open: HashSet<u64> = self.waiting.iter().map(|entry| incident(&entry.message)).collect();
-        let is_past = |message: &Message| match self.latest_of.get(&incident(message)) {
-            Some(latest) => message.notice.at < *latest,
-            // A new sink hears no end of what it never heard of.
-            None => is_first && message.notice.state == State::Resolved && !open.contains(&incident(message)),
-        };
-        let is_known = |message: &Message| {
-            waits.contains(&sum(message)) || self.told.contains(&sum(message)) || is_past(message)
-        };
+        derived.sort_by_key(|message| message.notice.at);
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let open: HashSet<u64> = waiting.iter().map(|entry| incident(&entry.message)).collect();
+        let sent = if self.is_sending { waiting.pop_front() } else { None };
+        if let Some(sent) = &sent {
+            self.hear(&sent.message);
+        }
         let lately = until.checked_sub(LAG).unwrap_or(until);
         self.derived = derived
             .iter()
             .filter(|message| message.notice.at >= lately)
             .map(|message| moment(message))
             .collect();
-        let mut news: Vec<_> = derived.into_iter().filter(|message| !is_known(message)).collect();
-        news.sort_by_key(|message| message.notice.at);
-        let waiting = std::mem::take(&mut self.waiting);
+        let is_first = since.is_none();
         let now = Instant::now();
-        let news = news.into_iter().map(|message| Entry { message, is_first, since: now });
-        // In the order in which it happened, which is the order for each connection.
-        let mut all: Vec<_> = news.chain(waiting).collect();
-        all.sort_by_key(|entry| entry.message.notice.at);
+        let news = self.news(derived, |message| {
+            // A new sink hears no end of what it never heard of.
+            is_first && message.notice.state == State::Resolved && !open.contains(&incident(message))
+        });
+        let news = news.into_iter().map(|message| Entry { message, is_first, since: now }).collect();
+        let mut all: Vec<_> = sent.into_iter().chain(merge(news, waiting)).collect();
         let more = all.split_off(all.len().min(LONGEST));
         let (deleted, more): (Vec<_>, Vec<_>) =
             more.into_iter().partition(|entry| is_deleted(&entry.message));
@@ -109,9 +113,33 @@ impl Queue {
         self.latest = self.latest.max(Some(since.unwrap_or(until)));
     }
 
-    /// The next one to be told.
-    pub(super) fn next(&self) -> Option<Arc<Message>> {
-        self.waiting.front().map(|entry| entry.message.clone())
+    /// Of what was derived, in the order in which it happened, what comes after all that the sink has heard of the same incident.
+    fn news(
+        &self,
+        derived: Vec<Arc<Message>>,
+        is_unheard_of: impl Fn(&Message) -> bool,
+    ) -> Vec<Arc<Message>> {
+        let latest = |message: &Message| self.latest_of.get(&incident(message));
+        let places: HashMap<u64, usize> = (0..)
+            .zip(&derived)
+            .filter(|(_, message)| latest(message).is_some_and(|(_, last)| *last == sum(message)))
+            .map(|(place, message)| (incident(message), place))
+            .collect();
+        let is_past =
+            |place: usize, message: &Message| match (latest(message), places.get(&incident(message))) {
+                (None, _) => is_unheard_of(message),
+                (Some(_), Some(last)) => place <= *last,
+                (Some((at, _)), None) => message.notice.at < *at || self.told.contains(&sum(message)),
+            };
+        let news = (0..).zip(derived).filter(|(place, message)| !is_past(*place, message));
+        news.map(|(_, message)| message).collect()
+    }
+
+    /// The next one to be told. It stays the next one until it is [`done`](Self::done).
+    pub(super) fn next(&mut self) -> Option<Arc<Message>> {
+        let next = self.waiting.front().map(|entry| entry.message.clone());
+        self.is_sending = next.is_some();
+        next
     }
 
     /// That one is told, or given up.
@@ -120,12 +148,21 @@ impl Queue {
         if let Some(place) = self.waiting.iter().position(|entry| entry.message.id == message.id) {
             self.waiting.remove(place);
         }
+        self.is_sending = false;
         if self.left_out.is_some() {
-            self.told.insert(sum(message));
-            let latest = self.latest_of.entry(incident(message)).or_insert(message.notice.at);
-            *latest = message.notice.at.max(*latest);
+            self.hear(message);
         }
         self.latest = self.latest.max(Some(message.notice.at));
+    }
+
+    /// Keeps that the sink has heard it, or hears it now.
+    fn hear(&mut self, message: &Message) {
+        self.told.insert(sum(message));
+        let now = (message.notice.at, sum(message));
+        let latest = self.latest_of.entry(incident(message)).or_insert(now);
+        if latest.0 <= now.0 {
+            *latest = now;
+        }
     }
 
     /// From when on what was left out is to be derived again, once nothing waits.
@@ -155,6 +192,25 @@ impl Queue {
         let untold = waiting.chain(left_out).min().map(before);
         self.latest.map(|latest| untold.map_or(latest, |untold| untold.min(latest)))
     }
+}
+
+/// Both in the order in which it happened, which is the order for each connection. What waits already is not told twice.
+fn merge(mut news: Vec<Entry>, waiting: VecDeque<Entry>) -> Vec<Entry> {
+    let mut places: HashMap<u64, VecDeque<usize>> = HashMap::new();
+    for (place, entry) in news.iter().enumerate() {
+        places.entry(sum(&entry.message)).or_default().push_back(place);
+    }
+    let mut others = Vec::new();
+    for entry in waiting {
+        let place = places.get_mut(&sum(&entry.message)).and_then(VecDeque::pop_front);
+        match place.and_then(|place| news.get_mut(place)) {
+            Some(same) => *same = entry,
+            None => others.push(entry),
+        }
+    }
+    news.append(&mut others);
+    news.sort_by_key(|entry| entry.message.notice.at);
+    news
 }
 
 fn is_deleted(message: &Message) -> bool {
@@ -192,6 +248,12 @@ mod tests {
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
+    }
+
+    fn ends(name: &str, second: i64) -> Arc<Message> {
+        let opened = message(name, second);
+        let notice = Notice { state: State::Resolved, reason: "Ready".to_owned(), ..opened.notice.clone() };
+        Arc::new(Message::new(opened.named.clone(), notice))
     }
 
     fn queue(second: i64) -> Queue {
@@ -254,11 +316,6 @@ mod tests {
     fn what_is_told_to_be_over_is_not_opened_after_that() {
         let mut queue = queue(100);
         queue.leave_out(at(120));
-        let ends = |name, second| {
-            let opened = message(name, second);
-            let notice = Notice { state: State::Resolved, ..opened.notice.clone() };
-            Arc::new(Message::new(opened.named.clone(), notice))
-        };
         queue.push(ends("a", 130));
         queue.done(&ends("a", 130));
         // One that has begun anew is not closed by the end of the one before.
@@ -271,6 +328,49 @@ mod tests {
         let told = std::iter::from_fn(|| queue.next().inspect(|next| queue.done(next)));
         let told: Vec<_> = told.map(|message| (message.named.name.clone(), message.notice.at)).collect();
         assert_eq!(told, [("b".to_owned(), at(120)), ("a".to_owned(), at(140))]);
+    }
+
+    #[test]
+    fn what_is_derived_does_not_come_after_what_is_sent_or_told_and_happened_later() {
+        let (opened, ends) = (|second| message("a", second), |second| ends("a", second));
+        let rows: [(_, Vec<_>, Vec<_>, &[_]); 7] = [
+            ("derived before", vec![ends(149)], vec![opened(120), ends(149)], &[]),
+            ("within the same second", vec![ends(149)], vec![opened(149), ends(149)], &[]),
+            ("not derived itself", vec![ends(149)], vec![opened(120)], &[]),
+            ("it ends", vec![opened(149)], vec![opened(149), ends(149)], &[State::Resolved]),
+            ("it ends later", vec![opened(120)], vec![opened(120), ends(149)], &[State::Resolved]),
+            (
+                "it waits while another one is sent",
+                vec![message("b", 100), opened(149)],
+                vec![opened(149), ends(149)],
+                &[State::Opened, State::Resolved],
+            ),
+            (
+                "it breaks twice",
+                vec![message("b", 100), opened(149), ends(149)],
+                vec![opened(149), ends(149), opened(149)],
+                &[State::Opened, State::Resolved, State::Opened],
+            ),
+        ];
+        for (name, pushed, derived, expected) in rows {
+            for is_told_by_then in [false, true] {
+                let mut queue = queue(90);
+                queue.leave_out(at(120));
+                pushed.iter().for_each(|message| queue.push(message.clone()));
+                let sent = queue.next().unwrap();
+                if is_told_by_then {
+                    queue.done(&sent);
+                }
+                queue.fill(derived.clone(), Some(at(119)), at(160));
+                if !is_told_by_then {
+                    assert_eq!(queue.next().unwrap().id, sent.id, "{name}: it is sent until it is taken");
+                    queue.done(&sent);
+                }
+                let told = std::iter::from_fn(|| queue.next().inspect(|next| queue.done(next)));
+                let told: Vec<_> = told.map(|message| message.notice.state).collect();
+                assert_eq!(told, expected, "{name}, told by then: {is_told_by_then}");
+            }
+        }
     }
 
     #[test]
