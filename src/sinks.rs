@@ -75,8 +75,8 @@ struct Open {
     stage: Stage,
     /// When it became as it is.
     at: Timestamp,
-    /// True if the process before may have told of graver.
-    was_recalled: bool,
+    /// The gravest of which the process before may have told, or of which is told what was derived.
+    recalled: Level,
     /// True if a sink is told of it that was to be told anew, and whoever writes the status may be about to tell all of them.
     is_derived: bool,
     /// True if it is over by the status, and whoever has written that may be about to tell so.
@@ -85,8 +85,8 @@ struct Open {
 
 impl Open {
     /// The gravest that somebody may have been told.
-    const fn told(&self) -> Level {
-        if self.was_recalled { Level::Critical } else { self.gravest }
+    fn told(&self) -> Level {
+        self.gravest.max(self.recalled)
     }
 }
 
@@ -169,6 +169,23 @@ impl Sinks {
         }
     }
 
+    /// Adds for the sink at this place what was derived from the statuses, which were read from `begun` on: what happened after `since`, or
+    /// what is wrong, if it is new. Of what happened shortly before, some may stand in no status yet.
+    pub fn fill(
+        &self,
+        place: usize,
+        derived: Vec<(Arc<Named>, Notice)>,
+        since: Option<Timestamp>,
+        begun: Timestamp,
+    ) {
+        let Some(sink) = self.each.get(place) else { return };
+        let until = begun.checked_sub(LAG).unwrap_or(begun);
+        let messages = derived.into_iter().map(|(named, notice)| Arc::new(Message::new(named, notice)));
+        let wanted = messages.filter_map(|message| sink.wanted(&message, None)).collect();
+        sink.queue().fill(wanted, since, until);
+        sink.wake.notify_one();
+    }
+
     /// What is known to be wrong with the connection.
     fn known(&self, named: &Named, about: About) -> Option<Open> {
         let wrong = lock(&self.wrong);
@@ -177,12 +194,12 @@ impl Sinks {
     }
 
     /// What is wrong now, as far as this notice tells.
-    fn begun(&self, named: &Arc<Named>, notice: &Notice, was_recalled: bool) -> Open {
+    fn begun(&self, named: &Arc<Named>, notice: &Notice, recalled: Level) -> Open {
         let each = self.each.iter().enumerate();
         let heard = each.filter(|(_, sink)| sink.fits(named)).map(|(place, _)| place).collect();
         let (gravest, stage, at) = (notice.gravest, stage(notice), notice.at);
         let named = named.clone();
-        Open { named, heard, gravest, stage, at, was_recalled, is_derived: false, is_over: false }
+        Open { named, heard, gravest, stage, at, recalled, is_derived: false, is_over: false }
     }
 
     fn push(&self, named: &Arc<Named>, notice: Notice, heard: Option<&BTreeSet<usize>>) {
@@ -201,7 +218,7 @@ impl Sinks {
         let Wrong { open, reads, ended, is_known } = &mut *wrong;
         let key = (named.namespace.clone(), named.name.clone());
         if notice.state != State::Resolved {
-            return Some(insert(open, key, notice.about, self.begun(named, notice, false)));
+            return Some(insert(open, key, notice.about, self.begun(named, notice, Level::Info)));
         }
         if *reads > 0 {
             ended.insert((named.uid.clone(), notice.about), notice.at);
@@ -227,15 +244,26 @@ impl Sinks {
     pub fn recall(&self, named: &Arc<Named>, notice: &Notice) {
         let mut wrong = lock(&self.wrong);
         let Wrong { open, ended, is_known, .. } = &mut *wrong;
-        let key = (named.namespace.clone(), named.name.clone());
-        if *is_known && open.get(&key).is_some_and(|of| of.contains_key(&notice.about)) {
+        if ended.get(&(named.uid.clone(), notice.about)).is_some_and(|ended| *ended >= notice.at) {
             return;
         }
-        let was_told = !*is_known;
-        let begun = Open { is_derived: !was_told, ..self.begun(named, notice, was_told) };
-        if ended.get(&(named.uid.clone(), notice.about)).is_none_or(|ended| *ended < notice.at) {
-            insert(open, key, notice.about, begun);
+        let key = (named.namespace.clone(), named.name.clone());
+        let recalled = if *is_known { Level::Info } else { Level::Critical };
+        let mut begun = Open { is_derived: *is_known, ..self.begun(named, notice, recalled) };
+        let known = open.get_mut(&key).and_then(|of| of.get_mut(&notice.about));
+        if let Some(known) = known.filter(|_| *is_known) {
+            if known.named.uid != named.uid || known.at >= notice.at {
+                return;
+            }
+            if !known.is_over {
+                // An end before this one is not its end.
+                known.at = notice.at;
+                known.recalled = known.recalled.max(notice.gravest);
+                return;
+            }
+            begun.heard.extend(&known.heard);
         }
+        insert(open, key, notice.about, begun);
     }
 
     /// The statuses are read.
@@ -331,7 +359,7 @@ fn insert(
     let is_same = |before: &&Open| !before.is_over && before.named.uid == now.named.uid;
     if let Some(before) = of.get(&about).filter(is_same) {
         now.gravest = now.gravest.max(before.gravest);
-        now.was_recalled |= before.was_recalled;
+        now.recalled = now.recalled.max(before.recalled);
         now.heard.extend(&before.heard);
     }
     let gravest = now.gravest;
@@ -343,16 +371,6 @@ impl Sink {
     /// By which the settings call it.
     pub fn name(&self) -> &str {
         &self.settings.name
-    }
-
-    /// Adds what was derived from the statuses, which were read from `begun` on: what happened after `since`, or what is wrong, if it is
-    /// new. Of what happened shortly before, some may stand in no status yet.
-    pub fn fill(&self, derived: Vec<(Arc<Named>, Notice)>, since: Option<Timestamp>, begun: Timestamp) {
-        let until = begun.checked_sub(LAG).unwrap_or(begun);
-        let messages = derived.into_iter().map(|(named, notice)| Arc::new(Message::new(named, notice)));
-        let wanted = messages.filter_map(|message| self.wanted(&message, None)).collect();
-        self.queue().fill(wanted, since, until);
-        self.wake.notify_one();
     }
 
     /// True while it has not heard all that was wrong when it came.

@@ -114,12 +114,12 @@ pub async fn tell_sinks(ctx: &Context) {
     let begun = Timestamp::now();
     let all = insist(|| read(ctx, &told, None), "connections were not read for the sinks").await;
     ctx.sinks.recalled();
-    for (sink, derived) in ctx.sinks.each().zip(all) {
+    for (place, (sink, derived)) in ctx.sinks.each().zip(all).enumerate() {
         let since = told.get(sink.name()).copied();
-        sink.fill(derived, since, begun);
+        ctx.sinks.fill(place, derived, since, begun);
     }
     let serve = ctx.sinks.each().map(|sink| sink.serve());
-    let again = ctx.sinks.each().map(|sink| derive_again(sink, ctx));
+    let again = (0..).zip(ctx.sinks.each()).map(|(place, sink)| derive_again(place, sink, ctx));
     let keep = keep(&receipts, &mut told, ctx);
     futures::join!(join_all(serve), join_all(again), keep);
 }
@@ -186,8 +186,8 @@ async fn read(
     Ok(all)
 }
 
-/// Derives anew what found no room, once there is, for ever.
-async fn derive_again(sink: &Sink, ctx: &Context) {
+/// Derives anew what found no room in the sink at this place, once there is, for ever.
+async fn derive_again(place: usize, sink: &Sink, ctx: &Context) {
     loop {
         let since = sink.left_out().await;
         time::sleep(LAG.unsigned_abs()).await;
@@ -197,14 +197,13 @@ async fn derive_again(sink: &Sink, ctx: &Context) {
         let told = since.map(|since| (sink.name().to_owned(), since)).into_iter().collect();
         ctx.sinks.recalls();
         let all = insist(|| read(ctx, &told, left_out), "connections were not read for a sink").await;
-        let derived = ctx.sinks.each().zip(all).find(|(other, _)| other.name() == sink.name());
-        let mut derived = derived.map(|(_, derived)| derived).unwrap_or_default();
+        let mut derived = all.into_iter().nth(place).unwrap_or_default();
         derived
             .retain(|(named, notice)| notice.state == State::Resolved || !ctx.sinks.has_ended(named, notice));
         let over = derived.iter().filter(|(_, notice)| notice.state == State::Resolved);
         over.for_each(|(named, notice)| ctx.sinks.ended(named, notice));
         ctx.sinks.recalled();
-        sink.fill(derived, since, begun);
+        ctx.sinks.fill(place, derived, since, begun);
     }
 }
 

@@ -1,3 +1,5 @@
+mod derived;
+
 use futures::FutureExt;
 
 use super::*;
@@ -166,17 +168,17 @@ fn a_status_of_which_nobody_knows_whether_it_was_written_before_others_were_read
     let sinks = sinks("{ name: all, url: 'http://a' }");
     let at = |second| Timestamp::from_second(second).unwrap();
     let sink = sinks.each().next().unwrap();
-    sink.fill(Vec::new(), Some(at(50)), at(100));
+    sinks.fill(0, Vec::new(), Some(at(50)), at(100));
     sinks.doubt(at(200));
     // Its pass began before the statuses were read, and ended after that.
     sinks.doubt(at(228));
-    sink.fill(Vec::new(), Some(at(199)), at(231));
+    sinks.fill(0, Vec::new(), Some(at(199)), at(231));
     assert_eq!(
         sink.queue().left_out(),
         Some(at(200)),
         "once more, from the reading on which the others may have missed"
     );
-    sink.fill(Vec::new(), Some(at(200)), at(261));
+    sinks.fill(0, Vec::new(), Some(at(200)), at(261));
     assert_eq!(sink.queue().left_out(), None);
 }
 
@@ -361,7 +363,7 @@ fn an_end_that_is_near_again_after_nobody_could_tell_opens_nothing_anew() {
 fn what_happened_before_it_was_told_everything_is_kept_to_be_told() {
     let sinks = sinks("{ name: all, url: 'http://a' }");
     let sink = sinks.each().next().unwrap();
-    sink.fill(Vec::new(), Timestamp::from_second(100).ok(), Timestamp::from_second(100).unwrap());
+    sinks.fill(0, Vec::new(), Timestamp::from_second(100).ok(), Timestamp::from_second(100).unwrap());
     let mut progress = sink.progress();
     sinks.tell(&named("a", &[]), vec![notice(State::Opened, Level::Warning, 150)]);
     assert!(!progress.has_changed().unwrap());
@@ -402,7 +404,7 @@ async fn what_was_left_out_before_anybody_waited_for_it_is_derived_again() {
     sinks.doubt(at(200));
     let sink = sinks.each().next().unwrap();
     assert_eq!(sink.left_out().now_or_never(), Some(at(199)));
-    sink.fill(Vec::new(), Some(at(199)), at(300));
+    sinks.fill(0, Vec::new(), Some(at(199)), at(300));
     assert_eq!(sink.left_out().now_or_never(), None);
 }
 

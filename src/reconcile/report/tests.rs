@@ -100,7 +100,7 @@ async fn while_something_is_under_way_at_the_end_nobody_says_that_all_is_told() 
             async move { (200, json!({ "data": { "all": before.to_string() } })) }
         });
         // It has been told everything by now, but for what is under way.
-        ctx.sinks.each().next().unwrap().fill(Vec::new(), Some(now), now);
+        ctx.sinks.fill(0, Vec::new(), Some(now), now);
         ctx.lead();
         if is_under_way {
             ctx.queue.wake(&ObjectKey::new("team-a", "ci"), super::super::Priority::Changed);
