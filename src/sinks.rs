@@ -180,8 +180,37 @@ impl Sinks {
     ) {
         let Some(sink) = self.each.get(place) else { return };
         let until = begun.checked_sub(LAG).unwrap_or(begun);
-        let messages = derived.into_iter().map(|(named, notice)| Arc::new(Message::new(named, notice)));
-        let wanted = messages.filter_map(|message| sink.wanted(&message, None)).collect();
+        let mut wrong = lock(&self.wrong);
+        // Whether each incident was of this sink so far, if that is known.
+        let mut heard: HashMap<(String, About), Option<bool>> = HashMap::new();
+        let mut wanted = Vec::new();
+        for (named, notice) in derived {
+            let (about, state, fits) = (notice.about, notice.state, sink.fits(&named));
+            let open = wrong.open.get_mut(&(named.namespace.clone(), named.name.clone()));
+            let mut open = open.and_then(|of| of.get_mut(&about)).filter(|open| open.named.uid == named.uid);
+            let key = (named.uid.clone(), about);
+            let message = Arc::new(Message::new(named, notice));
+            let was_its = heard.entry(key).or_insert_with(|| {
+                let known = open.as_ref().map(|open| open.heard.contains(&place));
+                if sink.queue().has_left_out(&message) { Some(true) } else { known }
+            });
+            let message = sink.wanted(&message, *was_its);
+            *was_its = match state {
+                State::Opened => Some(fits),
+                State::Changed => was_its.map(|was_its| was_its || fits),
+                State::Resolved => None,
+            };
+            if let (Some(open), Some(message)) = (&mut open, &message) {
+                if state != State::Resolved {
+                    open.heard.insert(place);
+                } else if message.notice.at < open.at {
+                    // It is the end of the incident before, and whether the sink hears of this one follows.
+                    open.heard.remove(&place);
+                }
+            }
+            wanted.extend(message);
+        }
+        drop(wrong);
         sink.queue().fill(wanted, since, until);
         sink.wake.notify_one();
     }

@@ -32,6 +32,8 @@ pub(super) struct Queue {
     /// What was told last since then, by sums of the incidents: when it had happened, and the sum of its id. What was before is not told
     /// after that.
     latest_of: HashMap<u64, (Timestamp, u64)>,
+    /// The incidents of what found no room since then, as sums; true if the sink had heard of it. Holds `LONGEST_WITH_DELETED` at most.
+    without_room: HashMap<u64, bool>,
     /// True while the sink is told the first of those that wait: nothing comes before it any more.
     is_sending: bool,
     /// True while there was no room for all that is wrong when the sink came.
@@ -57,7 +59,7 @@ impl Queue {
         }
         let longest = if is_deleted(&message) { LONGEST_WITH_DELETED } else { LONGEST };
         if self.waiting.len() >= longest {
-            self.leave_out(message.notice.at);
+            self.lacks_room(&message);
         } else {
             self.waiting.push_back(Entry { message, is_first: false, since: Instant::now() });
         }
@@ -67,6 +69,19 @@ impl Queue {
     pub(super) fn leave_out(&mut self, at: Timestamp) {
         let (first, last) = self.left_out.unwrap_or((at, at));
         self.left_out = Some((first.min(at), last.max(at)));
+    }
+
+    fn lacks_room(&mut self, message: &Message) {
+        self.leave_out(message.notice.at);
+        if self.without_room.len() < LONGEST_WITH_DELETED {
+            let had_heard = message.notice.state != State::Opened;
+            self.without_room.entry(incident(message)).or_insert(had_heard);
+        }
+    }
+
+    /// True if more of this incident was to be told to the sink, which has heard of it, and found no room.
+    pub(super) fn has_left_out(&self, message: &Message) -> bool {
+        self.without_room.get(&incident(message)) == Some(&true)
     }
 
     /// Adds what was derived from the statuses; what waits already is not told twice. Nothing else is left to tell that happened before
@@ -104,11 +119,12 @@ impl Queue {
         let (deleted, more): (Vec<_>, Vec<_>) =
             more.into_iter().partition(|entry| is_deleted(&entry.message));
         self.is_new = is_first && !more.is_empty();
-        more.iter().for_each(|entry| self.leave_out(entry.message.notice.at));
+        more.iter().for_each(|entry| self.lacks_room(&entry.message));
         self.waiting = all.into_iter().chain(deleted).collect();
         if self.left_out.is_none() {
             self.told.clear();
             self.latest_of.clear();
+            self.without_room.clear();
         }
         self.latest = self.latest.max(Some(since.unwrap_or(until)));
     }
@@ -504,6 +520,7 @@ mod tests {
         assert_eq!(told.filter(|message| is_deleted(message)).count(), 500);
         (0..20_000).for_each(|number| queue.push(deleted(number)));
         assert_eq!(queue.waiting().0, LONGEST_WITH_DELETED, "they cost no more memory either");
+        assert!(queue.without_room.len() <= LONGEST_WITH_DELETED, "nor do those that find no room");
     }
 
     #[test]

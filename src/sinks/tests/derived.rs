@@ -33,3 +33,71 @@ fn what_broke_anew_is_over_when_the_connection_is_gone_though_two_answers_were_l
         assert_eq!(waiting(&sinks), expected, "{is_derived_one_by_one}");
     }
 }
+
+#[test]
+fn what_is_derived_is_told_to_those_who_heard_of_the_incident() {
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let of = "url: 'http://a', labels: { team:";
+    let (infra, web) = (named("a", &[("team", "infra")]), named("a", &[("team", "web")]));
+    let opened = notice(State::Opened, Level::Warning, 1);
+    let changed = Notice { before: Some(Level::Warning), ..notice(State::Changed, Level::Warning, 2) };
+    let over = |second| notice(State::Resolved, Level::Warning, second);
+    let again = notice(State::Opened, Level::Warning, 4);
+    type Told = [Vec<&'static str>; 2];
+    let rows: [(_, Vec<_>, Vec<_>, Told); 4] = [
+        ("its end", vec![over(3)], vec![], [vec!["Opened", "Resolved"], vec![]]),
+        (
+            "a change, and its end is not derived",
+            vec![changed.clone()],
+            vec![over(3)],
+            [vec!["Opened", "Changed", "Resolved"], vec!["Opened", "Resolved"]],
+        ),
+        (
+            "a change and its end",
+            vec![changed, over(3)],
+            vec![],
+            [vec!["Opened", "Changed", "Resolved"], vec!["Opened", "Resolved"]],
+        ),
+        (
+            "its end, and that it breaks again",
+            vec![over(3), again],
+            vec![over(5)],
+            [vec!["Opened", "Resolved"], vec!["Opened", "Resolved"]],
+        ),
+    ];
+    for (name, derived, then, expected) in rows {
+        let both = sinks(&format!("{{ name: infra, {of} infra }} }}, {{ name: web, {of} web }} }}"));
+        both.recalled();
+        both.tell(&infra, vec![opened.clone()]);
+        let derived: Vec<_> = derived.into_iter().map(|notice| (web.clone(), notice)).collect();
+        both.recalls();
+        let (over, open): (Vec<_>, Vec<_>) =
+            derived.iter().partition(|(_, notice)| notice.state == State::Resolved);
+        open.iter().for_each(|(named, notice)| both.recall(named, notice));
+        over.iter().for_each(|(named, notice)| both.ended(named, notice));
+        both.recalled();
+        (0..2).for_each(|place| both.fill(place, derived.clone(), Some(at(1)), at(50)));
+        both.tell(&web, then);
+        assert_eq!(waiting(&both), expected, "{name}");
+    }
+}
+
+#[test]
+fn the_end_that_found_no_room_is_told_to_who_heard_of_the_incident() {
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let of = "url: 'http://a', labels: { team:";
+    let both = sinks(&format!("{{ name: infra, {of} infra }} }}, {{ name: web, {of} web }} }}"));
+    both.recalled();
+    let (infra, web) = (named("a", &[("team", "infra")]), named("a", &[("team", "web")]));
+    both.tell(&infra, vec![notice(State::Opened, Level::Warning, 1)]);
+    for number in 1..1000 {
+        let other = named(&format!("c{number}"), &[("team", "infra")]);
+        both.tell(&other, vec![notice(State::Opened, Level::Warning, 2)]);
+    }
+    both.tell(&web, vec![notice(State::Resolved, Level::Warning, 3)]);
+    let told = waiting(&both);
+    assert_eq!((told[0].len(), told[0].contains(&"Resolved"), told[1].len()), (1000, false, 0));
+    let derived = vec![(web, notice(State::Resolved, Level::Warning, 3))];
+    both.fill(0, derived, Some(at(2)), at(50));
+    assert_eq!(waiting(&both), [vec!["Resolved"], vec![]]);
+}
