@@ -50,7 +50,7 @@ struct Payload<'a> {
     /// The version of this form.
     #[schemars(extend("const" = "1"))]
     version: &'static str,
-    /// The same whenever this message is repeated, and that of no other message.
+    /// The same whenever this message is repeated, and whenever the same happens again within a second. What to leave out follows from at.
     id: &'a str,
     /// The same for everything that opens, changes or resolves one incident.
     incident: String,
@@ -60,7 +60,7 @@ struct Payload<'a> {
     /// How grave it is now.
     #[schemars(with = "String", extend("enum" = ["info", "warning", "critical"]))]
     severity: Level,
-    /// When it changed, in whole seconds.
+    /// When it changed, in whole seconds. Leave out a message that is older than the last one taken of its incident.
     #[schemars(with = "String", extend("format" = "date-time"))]
     at: Timestamp,
     /// The GithubPatConnection.

@@ -2,6 +2,76 @@
 
 use super::*;
 
+/// A receiver that follows `docs/notifications.md`: what it took last of each incident.
+#[derive(Default)]
+struct Receiver(HashMap<String, Notice>);
+
+impl Receiver {
+    fn take(&mut self, message: &Message) {
+        let incident = message.notice.incident(&message.named.uid);
+        if self.0.get(&incident).is_none_or(|last| message.notice.at >= last.at) {
+            self.0.insert(incident, message.notice.clone());
+        }
+    }
+
+    /// Takes the next message, and gives where the incident stands then.
+    fn hear(&mut self, sink: &Sink) -> Option<State> {
+        let next = sink.queue().next()?;
+        self.take(&next);
+        sink.queue().done(&next);
+        self.0.get(&next.notice.incident(&next.named.uid)).map(|last| last.state)
+    }
+}
+
+#[test]
+fn a_receiver_that_follows_the_page_ends_where_the_connection_stands() {
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let opened = |second| notice(State::Opened, Level::Critical, second);
+    let ends =
+        |second| Notice { reason: "Ready".to_owned(), ..notice(State::Resolved, Level::Critical, second) };
+    let rows = [
+        ("it breaks and heals", vec![opened(100), ends(110)]),
+        ("within a second", vec![opened(100), ends(100)]),
+        ("it breaks twice within a second", vec![opened(100), ends(100), opened(100)]),
+        ("and heals later", vec![opened(100), ends(100), opened(100), ends(101)]),
+    ];
+    let connection = named("a", &[]);
+    for (name, all) in rows {
+        let last = all.last().map(|last| last.state);
+        let is_in_seconds_of_its_own = all.is_sorted_by(|one, next| one.at < next.at);
+        for told in 0..=all.len() {
+            let mut receiver = Receiver::default();
+            let crashed = sinks("{ name: all, url: 'http://a' }");
+            crashed.recalled();
+            crashed.tell(&connection, all[..told].to_vec());
+            let sink = crashed.each().next().unwrap();
+            while receiver.hear(sink).is_some() {}
+            // The process after it derives all that happened since the receipt of before.
+            let next = sinks("{ name: all, url: 'http://a' }");
+            let sink = next.each().next().unwrap();
+            let derived = all.iter().map(|notice| (connection.clone(), notice.clone())).collect();
+            next.fill(0, derived, Some(at(99)), at(200));
+            let heard: Vec<_> = std::iter::from_fn(|| receiver.hear(sink)).collect();
+            assert_eq!(heard.last().copied(), last, "{name}, {told} were told before");
+            if told == all.len() && is_in_seconds_of_its_own {
+                assert!(!heard.contains(&State::Opened), "{name}: what comes again opens nothing");
+            }
+        }
+    }
+    // The answer to the status of the first was lost, and it is derived while the second is sent.
+    let (sinks, mut receiver) = (sinks("{ name: all, url: 'http://a' }"), Receiver::default());
+    let sink = sinks.each().next().unwrap();
+    sinks.fill(0, Vec::new(), Some(at(99)), at(100));
+    sinks.recalled();
+    sinks.doubt(at(120));
+    sinks.tell(&connection, vec![ends(149)]);
+    receiver.take(&sink.queue().next().unwrap());
+    let derived = [opened(120), ends(149)].map(|notice| (connection.clone(), notice));
+    sinks.fill(0, derived.into(), Some(at(119)), at(151));
+    let heard: Vec<_> = std::iter::from_fn(|| receiver.hear(sink)).collect();
+    assert_eq!(heard, [State::Resolved]);
+}
+
 #[test]
 fn what_broke_anew_is_over_when_the_connection_is_gone_though_two_answers_were_lost() {
     let at = |second| Timestamp::from_second(second).unwrap();
