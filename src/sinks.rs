@@ -150,6 +150,7 @@ impl Sinks {
                 if is_end && notice.state == State::Opened {
                     // For a while nobody could tell, and it is as it was.
                     if known.stage == stage(&notice) {
+                        self.each.iter().for_each(|sink| sink.queue().pass(notice.at));
                         continue;
                     }
                     (notice.state, notice.before) = (State::Changed, Some(known.gravest));

@@ -84,6 +84,11 @@ impl Queue {
         self.without_room.get(&incident(message)) == Some(&true)
     }
 
+    /// Of what happened at this instant, nothing is to be told.
+    pub(super) fn pass(&mut self, at: Timestamp) {
+        self.latest = self.latest.map(|latest| latest.max(at));
+    }
+
     /// Adds what was derived from the statuses; what waits already is not told twice. Nothing else is left to tell that happened before
     /// `until`; `since` is from when on it was derived. For what finds no room, it is derived once more.
     pub(super) fn fill(

@@ -171,3 +171,23 @@ fn the_end_that_found_no_room_is_told_to_who_heard_of_the_incident() {
     both.fill(0, derived, Some(at(2)), at(50));
     assert_eq!(waiting(&both), [vec!["Resolved"], vec![]]);
 }
+
+#[test]
+fn what_is_as_it_was_after_nobody_could_tell_is_not_derived_as_news_by_the_next_process() {
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let sinks = sinks("{ name: grave, url: 'http://a', severity: critical }");
+    sinks.fill(0, Vec::new(), Some(at(100)), at(100));
+    sinks.recalled();
+    let ends = |second| {
+        let of_end =
+            Notice { level: Level::Critical, gravest: Level::Critical, ..of_end(State::Opened, second) };
+        Notice { ends: Some(at(900)), ..of_end }
+    };
+    let connection = named("a", &[]);
+    sinks.tell(&connection, vec![ends(150)]);
+    sinks.tell(&connection, vec![ends(200)]);
+    let sink = sinks.each().next().unwrap();
+    assert_eq!(sink.told_until(), Some(at(149)), "the first one waits");
+    assert_eq!(waiting(&sinks), [["Opened"]]);
+    assert_eq!(sink.told_until(), Some(at(200)));
+}
