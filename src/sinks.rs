@@ -339,6 +339,13 @@ impl Sinks {
         of.values().find(|open| !open.is_over).map(|open| open.named.uid.clone())
     }
 
+    /// Each connection with which something is wrong.
+    pub fn all_open(&self) -> Vec<Arc<Named>> {
+        let wrong = lock(&self.wrong);
+        let open = wrong.open.values().filter_map(|of| of.values().find(|open| !open.is_over));
+        open.map(|open| open.named.clone()).collect()
+    }
+
     /// Somebody else tells what becomes of the connection: what is wrong with it is not over.
     pub fn leave(&self, namespace: &str, name: &str) {
         lock(&self.wrong).open.remove(&(namespace.to_owned(), name.to_owned()));

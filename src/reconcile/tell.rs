@@ -9,12 +9,13 @@ use futures::future::{join_all, select_all};
 use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::watch, time};
 
-use super::{Context, kept_labels};
+use super::{Context, Priority, kept_labels};
 use crate::{
     api::{GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status},
     cluster::{
         Fault,
         connections::{self, Connection},
+        object::ObjectKey,
         receipts::Receipts,
         scope::Scope,
     },
@@ -118,6 +119,7 @@ pub async fn tell_sinks(ctx: &Context) {
         let since = told.get(sink.name()).copied();
         ctx.sinks.fill(place, derived, since, begun);
     }
+    look_after_gone(ctx);
     let serve = ctx.sinks.each().map(|sink| sink.serve());
     let again = (0..).zip(ctx.sinks.each()).map(|(place, sink)| derive_again(place, sink, ctx));
     let keep = keep(&receipts, &mut told, ctx);
@@ -204,6 +206,18 @@ async fn derive_again(place: usize, sink: &Sink, ctx: &Context) {
         over.for_each(|(named, notice)| ctx.sinks.ended(named, notice));
         ctx.sinks.recalled();
         ctx.sinks.fill(place, derived, since, begun);
+        look_after_gone(ctx);
+    }
+}
+
+/// Has those looked after that were deleted while the statuses were read: whoever heard of that found nothing wrong with them yet.
+fn look_after_gone(ctx: &Context) {
+    for named in ctx.sinks.all_open() {
+        let key = ObjectKey::new(&named.namespace, &named.name);
+        if ctx.index.connection(&key).is_none_or(|now| *now.uid != *named.uid) {
+            ctx.moves.left(&key);
+            ctx.queue.wake(&key, Priority::Changed);
+        }
     }
 }
 
@@ -308,7 +322,50 @@ async fn insist<T, F: Future<Output = Result<T, Fault>>>(call: impl Fn() -> F, w
 mod tests {
     use std::cell::Cell;
 
-    use super::*;
+    use serde_json::json;
+
+    use super::{
+        super::{
+            moved,
+            tests::{ready, telling},
+        },
+        *,
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_is_deleted_while_the_statuses_are_read_leaves_nothing_open() {
+        let ctx = telling(|_, path| async move {
+            // The list is one of before.
+            let listed = path.ends_with("/githubpatconnections");
+            let metadata = json!({ "namespace": "team-a", "name": "ci", "uid": "u", "resourceVersion": "1" });
+            let spec = json!({ "secretRef": { "name": "pat" } });
+            let item =
+                json!({ "metadata": metadata, "spec": spec, "status": ready("False", "BadCredentials") });
+            match listed {
+                true => (200, json!({ "metadata": {}, "items": [item] })),
+                false => (
+                    404,
+                    json!({ "kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404, "message": "" }),
+                ),
+            }
+        });
+        let settings = ctx.settings();
+        for scope in Scope::of(&settings.watch.namespaces, settings.shard) {
+            ctx.index.list_connections(&scope);
+            ctx.index.connections_listed(&scope);
+        }
+        ctx.queue.open();
+        let woken = async {
+            tokio::select! {
+                key = ctx.queue.next() => key,
+                () = tell_sinks(&ctx) => unreachable!("it tells for ever"),
+            }
+        };
+        let woken = time::timeout(Duration::from_secs(1), woken).await;
+        assert_eq!(woken.ok(), Some(ObjectKey::new("team-a", "ci")), "it is looked after");
+        moved::tell(&ObjectKey::new("team-a", "ci"), &ctx).await.unwrap();
+        assert_eq!(ctx.sinks.each().next().unwrap().waiting().0, 2, "that it opened, and that it is over");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_to_be_told_of_before_is_written_at_once_and_the_rest_half_a_minute_later() {
