@@ -272,6 +272,10 @@ impl Sinks {
     /// Keeps what the status of the connection says, which was told before or is told now: that something is wrong. What has ended since
     /// then is not wrong any more, though the status was read before that.
     pub fn recall(&self, named: &Arc<Named>, notice: &Notice) {
+        self.recall_of(named, notice, |_| true);
+    }
+
+    fn recall_of(&self, named: &Arc<Named>, notice: &Notice, was_told: impl Fn(usize) -> bool) {
         let mut wrong = lock(&self.wrong);
         let Wrong { open, ended, is_known, .. } = &mut *wrong;
         if ended.get(&(named.uid.clone(), notice.about)).is_some_and(|ended| *ended >= notice.at) {
@@ -280,6 +284,7 @@ impl Sinks {
         let key = (named.namespace.clone(), named.name.clone());
         let recalled = if *is_known { Level::Info } else { Level::Critical };
         let mut begun = Open { is_derived: *is_known, ..self.begun(named, notice, recalled) };
+        begun.heard.retain(|place| was_told(*place));
         let known = open.get_mut(&key).and_then(|of| of.get_mut(&notice.about));
         if let Some(known) = known.filter(|_| *is_known) {
             if known.named.uid != named.uid || known.at >= notice.at {
@@ -294,6 +299,12 @@ impl Sinks {
             begun.heard.extend(&known.heard);
         }
         insert(open, key, notice.about, begun);
+    }
+
+    /// Keeps that nobody can tell whether the token of the connection ends soon. The process before may have told so to those sinks, by
+    /// their places, of which `was_told` is true.
+    pub fn recall_doubted(&self, named: &Arc<Named>, notice: &Notice, was_told: impl Fn(usize) -> bool) {
+        self.recall_of(named, notice, was_told);
     }
 
     /// The statuses are read.

@@ -173,7 +173,9 @@ async fn read(
             with_warned(spec.as_ref(), |warned| {
                 let open = derive(&status, None, warned);
                 let doubted = status::end_in_doubt(&status).filter(|_| is_start);
-                open.iter().chain(&doubted).for_each(|notice| ctx.sinks.recall(&named, notice));
+                open.iter().for_each(|notice| ctx.sinks.recall(&named, notice));
+                let was_told = |place: usize| since.get(place).is_some_and(Option::is_some);
+                doubted.iter().for_each(|notice| ctx.sinks.recall_doubted(&named, notice, was_told));
                 for (derived, since) in all.iter_mut().zip(&since) {
                     let notices = derive(&status, *since, warned);
                     let begun = begun.filter(|_| since.is_none());

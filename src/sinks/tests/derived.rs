@@ -191,3 +191,20 @@ fn what_is_as_it_was_after_nobody_could_tell_is_not_derived_as_news_by_the_next_
     assert_eq!(waiting(&sinks), [["Opened"]]);
     assert_eq!(sink.told_until(), Some(at(200)));
 }
+
+#[test]
+fn of_an_end_that_may_have_been_near_a_new_sink_hears_nothing() {
+    let sinks = sinks("{ name: old, url: 'http://a' }, { name: new, url: 'http://a' }");
+    let unknown = Notice { status: "Unknown", level: Level::Info, ..of_end(State::Opened, 2) };
+    for name in ["renewed", "deleted", "near"] {
+        sinks.recall_doubted(&named(name, &[]), &unknown, |place| place == 0);
+    }
+    sinks.recalled();
+    let over = |second| Notice { gravest: Level::Critical, ..of_end(State::Resolved, second) };
+    sinks.tell(&named("renewed", &[]), vec![over(3)]);
+    sinks.gone("team-a", "deleted");
+    assert_eq!(waiting(&sinks), [vec!["Resolved", "Resolved"], vec![]]);
+    let ends = Notice { ends: Timestamp::from_second(9).ok(), ..of_end(State::Opened, 3) };
+    sinks.tell(&named("near", &[]), vec![ends, over(4)]);
+    assert_eq!(waiting(&sinks), [["Opened", "Resolved"]; 2]);
+}
