@@ -139,7 +139,8 @@ impl Elector {
                 self.renew().await
             };
             due = match time::timeout_at(gives_up_at, renewal).await {
-                Ok(Ok(())) => {
+                // An answer that is there counts also where its time is over. Workers that saw the fence closed do not go on.
+                Ok(Ok(())) if Instant::now() < gives_up_at => {
                     self.told = None;
                     self.next_renewal()
                 }
@@ -148,7 +149,7 @@ impl Elector {
                     after(Instant::now(), self.terms.retry_period)
                 }
                 Ok(Err(Trouble::Taken(holder))) => return self.lost(Lost::Taken(holder)),
-                Err(_) => return self.lost(Lost::NotRenewed(self.terms.renew_deadline)),
+                Ok(Ok(())) | Err(_) => return self.lost(Lost::NotRenewed(self.terms.renew_deadline)),
             };
         }
     }

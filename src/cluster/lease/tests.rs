@@ -59,6 +59,8 @@ struct Server {
     mute: AtomicUsize,
     /// Whether reads are not answered.
     is_unread: AtomicBool,
+    /// Whether the process is stopped until the next write is answered, and for how long.
+    stop: Mutex<Option<Duration>>,
 }
 
 impl Server {
@@ -107,6 +109,10 @@ impl Server {
             self.mute.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |mute| mute.checked_sub(1));
         if is_muted.is_ok() {
             std::future::pending::<()>().await;
+        }
+        let stop = self.stop.lock().unwrap().take();
+        if let Some(stop) = stop {
+            time::advance(stop).await;
         }
         answered(200, &lease)
     }
@@ -201,4 +207,23 @@ async fn the_lease_is_not_taken_before_everything_is_listed() {
     let begun = Instant::now();
     elector.acquire(time::sleep(Duration::from_secs(20))).await;
     assert!(begun.elapsed() >= Duration::from_secs(20), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_is_heard_of_too_late_does_not_go_on_with_a_fence_that_was_closed() {
+    let server = Arc::new(Server::default());
+    let (mut elector, fence) = server.elector();
+    elector.acquire(std::future::ready(())).await;
+    // The renewal is due two seconds after the last one. As after SIGSTOP and SIGCONT, the answer and the deadline are there at once.
+    *server.stop.lock().unwrap() = Some(Duration::from_millis(8_001));
+    let (kept, worked) = tokio::join!(
+        time::timeout(Duration::from_secs(600), elector.keep()),
+        fence.while_open(async {
+            loop {
+                time::sleep(Duration::from_secs(1)).await
+            }
+        }),
+    );
+    assert_eq!((kept, worked), (Ok(Lost::NotRenewed(TERMS.renew_deadline)), None::<()>));
+    assert!(!fence.is_open(), "it writes nothing more");
 }
