@@ -3,7 +3,10 @@
 //! Each shard takes its Lease first, looks at those of the others then, and gives it back if one that counts other shards leads. So of
 //! two that begin at once, at least one sees the other.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::{
@@ -85,16 +88,21 @@ impl Peers {
     async fn leading(&mut self) -> Result<Option<String>, Fault> {
         let leases = within(self.leases.list(&ListParams::default())).await?;
         let now = Instant::now();
-        let mut first = None;
+        // The leader of one that somebody deleted may not have heard of it yet.
+        let mut others: BTreeMap<_, _> = self.seen.keys().map(|name| (name.clone(), None)).collect();
         for lease in &leases.items {
-            if !self.is_of_another_count(lease) {
-                continue;
+            if self.is_of_another_count(lease) {
+                others.insert(lease.name_any(), Some(record(lease)));
+            } else {
+                others.remove(&lease.name_any());
             }
-            let name = lease.name_any();
+        }
+        let mut first = None;
+        for (name, record) in others {
             let terms = self.terms;
             let new = || Waiting::new(String::new(), terms);
             let waiting = self.seen.entry(name.clone()).or_insert_with(new);
-            waiting.see(Some(&record(lease)), now);
+            waiting.see(record.as_ref(), now);
             if waiting.free_at().is_none_or(|at| at > now) {
                 first.get_or_insert(name);
             }
@@ -112,3 +120,6 @@ impl Peers {
         rest.is_empty() || is_shard && *count != self.shard.count().to_string()
     }
 }
+
+#[cfg(test)]
+mod tests;
