@@ -1,20 +1,11 @@
-{{/* Refuses settings that the operator would not start with, in its words: what is out of bounds, and what contradicts something else.
-     The bounds are those of src/settings.rs, of which a test makes files/bounds.yaml. */}}
+{{/* Refuses settings that the operator would not start with, in its words: numbers out of bounds, and what contradicts something else.
+     The bounds are those of src/settings.rs, of which a test makes files/bounds.yaml. Durations the operator alone checks. */}}
 {{- define "github-pat-operator.checkSettings" -}}
 {{- $bounds := .Files.Get "files/bounds.yaml" | fromYaml }}
 {{- $given := .Values.settings }}
 {{- $is := include "github-pat-operator.amounts" (list "settings" $bounds.settings $given) | fromYaml }}
-{{- if lt (int64 $is.trustFor) (int64 $is.heartbeat) }}
-{{- fail "settings.trustFor is wrong: it is below heartbeat: raise it, or lower heartbeat" }}
-{{- end }}
 {{- if gt (int64 $is.failedLoginsPerNamespace) (int64 $is.failedLoginsPerHour) }}
 {{- fail "settings.failedLoginsPerNamespace is wrong: it is above failedLoginsPerHour, of which it is a share: lower it, or raise failedLoginsPerHour" }}
-{{- end }}
-{{- if ge (int64 $is.renewDeadline) (int64 $is.leaseDuration) }}
-{{- fail "settings.renewDeadline is wrong: it is not below leaseDuration: lower it, or raise leaseDuration" }}
-{{- end }}
-{{- if gt (mul 2 (int64 $is.retryPeriod)) (int64 $is.renewDeadline) }}
-{{- fail "settings.retryPeriod is wrong: it is above half of renewDeadline: lower it, or raise renewDeadline" }}
 {{- end }}
 {{- if and (has "consumers" (default list $given.metricsDetails)) (not $given.consumers) }}
 {{- fail "settings.metricsDetails is wrong: it has consumers, which are known with settings.consumers alone: set that, or leave it out" }}
@@ -60,7 +51,6 @@
 {{- end }}
 {{- range $sink := include "github-pat-operator.sinks" . | fromYamlArray }}
 {{- $at := printf "settings.sinks.%s" $sink.name }}
-{{- $_ := include "github-pat-operator.amounts" (list $at $bounds.sinks $sink) }}
 {{- include "github-pat-operator.checkUrl" (list (printf "%s.url" $at) $sink.url) }}
 {{- if and $sink.caBundle $sink.caBundleFrom }}
 {{- printf "%s: give caBundle or caBundleFrom, and set the other one to null" $at | fail }}
@@ -71,10 +61,7 @@
 {{- define "github-pat-operator.checkHost" -}}
 {{- $at := index . 0 }}
 {{- $host := index . 2 }}
-{{- $is := include "github-pat-operator.amounts" . | fromYaml }}
-{{- if and $host.connectTimeout (gt (int64 $is.connectTimeout) (int64 $is.timeout)) }}
-{{- printf "%s.connectTimeout is wrong: it is above timeout, which includes it: lower it, or raise timeout" $at | fail }}
-{{- end }}
+{{- $_ := include "github-pat-operator.amounts" . }}
 {{- if and $host.caBundle $host.caBundleFrom }}
 {{- printf "%s: give caBundle or caBundleFrom, and set the other one to null" $at | fail }}
 {{- end }}
@@ -124,16 +111,14 @@
 {{- if regexMatch (printf "^(%s)$" $pattern) . }}yes{{ end }}
 {{- end }}
 
-{{/* What these settings with bounds are, in seconds or as numbers: as given, else by default. */}}
+{{/* What these numbers with bounds are: as given, else by default. */}}
 {{- define "github-pat-operator.amounts" -}}
 {{- $at := index . 0 }}
 {{- $given := index . 2 }}
 {{- range $name, $range := index . 1 }}
 {{- $value := hasKey $given $name | ternary (get $given $name) nil }}
 {{- $amount := $range.default }}
-{{- if kindIs "string" $value }}
-{{- $amount = include "github-pat-operator.seconds" $value | atoi }}
-{{- else if not (kindIs "invalid" $value) }}
+{{- if not (kindIs "invalid" $value) }}
 {{- $amount = $value }}
 {{- end }}
 {{- if or (lt (int64 $amount) (int64 $range.least)) (gt (int64 $amount) (int64 $range.most)) }}
@@ -141,12 +126,4 @@
 {{- end }}
 {{ $name }}: {{ int64 $amount }}
 {{- end }}
-{{- end }}
-
-{{/* The seconds of a length of time such as 1h30m. */}}
-{{- define "github-pat-operator.seconds" -}}
-{{- $hours := regexFind "[0-9]+h" . | trimSuffix "h" | default "0" | atoi }}
-{{- $minutes := regexFind "[0-9]+m" . | trimSuffix "m" | default "0" | atoi }}
-{{- $seconds := regexFind "[0-9]+s" . | trimSuffix "s" | default "0" | atoi }}
-{{- add (mul $hours 3600) (mul $minutes 60) $seconds }}
 {{- end }}

@@ -98,6 +98,35 @@ async fn wrong_usage_is_one_sentence_that_names_what_is_wrong() {
             words("run --minimum-interval 1s"),
             "the setting minimumInterval is wrong",
         ),
+        // Helm leaves these to the operator, and this is what its log says.
+        (
+            "run with trust below the heartbeat",
+            words(&format!("run --config {}", file("trustFor: 59m"))),
+            "the setting trustFor is wrong: it is below heartbeat",
+        ),
+        (
+            "run with a short Lease",
+            words(&format!("run --config {}", file("leaseDuration: 10s"))),
+            "the setting renewDeadline is wrong: it is not below leaseDuration",
+        ),
+        (
+            "run with rare renewals",
+            words(&format!("run --config {}", file("renewDeadline: 3s"))),
+            "the setting retryPeriod is wrong: it is above half of renewDeadline",
+        ),
+        (
+            "run with a long handshake",
+            words(&format!(
+                "run --config {}",
+                file("hosts: [{ name: github.com, timeout: 2s, connectTimeout: 3s }]")
+            )),
+            "the setting hosts[0].connectTimeout is wrong: it is above timeout",
+        ),
+        (
+            "run with an impatient sink",
+            words(&format!("run --config {}", file("sinks: [{ name: a, url: 'https://a', timeout: 0s }]"))),
+            "the setting sinks[0].timeout is wrong: 0s is not between",
+        ),
     ];
     for (name, arguments, expected) in rows {
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
