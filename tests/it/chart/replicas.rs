@@ -61,6 +61,10 @@ fn replicas_prefer_nodes_of_their_own_and_one_is_evicted_at_a_time() {
     let manifests = rendered(&[]);
     let budget = &of_kind(&manifests, "PodDisruptionBudget")["spec"];
     assert_eq!(budget["maxUnavailable"], 1);
+    assert_eq!(
+        budget["unhealthyPodEvictionPolicy"], "AlwaysAllow",
+        "two that are not ready hold up no drain"
+    );
     assert_eq!(budget["selector"], of_kind(&manifests, "Deployment")["spec"]["selector"]);
     let without = rendered(&["--set", "podDisruptionBudget=null"]);
     assert_eq!(without.len(), manifests.len() - 1);
