@@ -52,6 +52,13 @@ fn who_builds_the_program_without_docker_builds_it_as_the_dockerfile_does() {
     let (_, version) = script.split_once("auditable_version=").unwrap();
     let version = version.lines().next().unwrap();
     assert!(dockerfile.contains(&format!("cargo install cargo-auditable --version {version} --locked")));
+    let of_image = fs::read_to_string(root().join(".ci/image")).unwrap();
+    for part in [
+        format!("auditable_version={version}\n"),
+        "cargo install cargo-auditable --version \"$auditable_version\" --locked\n".to_owned(),
+    ] {
+        assert!(of_image.contains(&part) && script.contains(&part), "{part}");
+    }
     for part in [
         "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs",
         "cargo auditable build --release --locked --target \"$triple\" --bin github-pat-operator",
