@@ -28,7 +28,10 @@ fn cargo_reads_the_workspace_from_what_the_build_of_the_image_gets() {
     for path in rules().1 {
         copy(&root().join(&path), &context.path().join(&path));
     }
-    let read = metadata(context.path());
+    // `cargo metadata` does not miss the file of a target.
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let arguments = ["fetch", "--locked", "--offline", "--target", &target];
+    let read = Command::new(env!("CARGO")).args(arguments).current_dir(context.path()).output().unwrap();
     assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
 }
 
