@@ -47,11 +47,30 @@ async fn taken_over(world: &World, settings: &str, names: &[&str]) -> usize {
     assert!(held(world).await == before, "what workloads read has changed");
     let asked = world.github.calls().split_off(asked);
     assert!(asked.is_empty(), "{asked:?}");
-    let mut counts = BTreeMap::<_, usize>::new();
-    let written = writes(world).split_off(written);
-    written.iter().for_each(|write| *counts.entry(write.clone()).or_default() += 1);
-    assert!(counts.values().all(|count| *count == 1), "{counts:?}");
+    let written = counted(writes(world).split_off(written));
+    assert!(written.values().all(|count| *count == 1), "{written:?}");
     written.len()
+}
+
+/// How often each object was written.
+fn counted(writes: Vec<(String, String)>) -> BTreeMap<(String, String), usize> {
+    let mut counts = BTreeMap::new();
+    writes.into_iter().for_each(|write| *counts.entry(write).or_default() += 1);
+    counts
+}
+
+/// The first operator has changed these Secrets, each of them once, and the statuses. docs/upgrading.md tells of it.
+fn assert_written(written: &BTreeMap<(String, String), usize>, secrets: &[(&str, &str, usize)]) {
+    let once = ["classic", "strict", "later", "versioned", "of-env", "during"].map(|name| (name, 1));
+    // The status of `turned` before and after its new token, and that of `short` before and after it was mended, each time with a write more
+    // that is to take `Stalled` off and changes nothing.
+    let statuses = once.into_iter().chain([("turned", 2), ("short", 4)]);
+    let mut most: Vec<_> = statuses.map(|(name, most)| ("githubpatconnections", name, most)).collect();
+    most.extend(secrets);
+    most.sort_unstable();
+    let names = written.keys().map(|(resource, name)| (resource.as_str(), name.as_str()));
+    assert!(names.eq(most.iter().map(|(resource, name, _)| (*resource, *name))), "{written:?}");
+    assert!(written.values().zip(most).all(|(count, (.., most))| *count <= most), "{written:?}");
 }
 
 /// What the release's ServiceAccount has written.
@@ -134,6 +153,7 @@ async fn the_first_operator_takes_over_after_a_rollback_and_gives_back_after_an_
     operator.stop().await;
 
     let stood = held(&world).await;
+    let (asked, written) = (world.github.calls().len(), writes(&world).len());
     helm(&world, &["rollback"], None, &["1"]);
     world.program = first;
     let operator = started(&world, &known, &[]).await;
@@ -149,7 +169,15 @@ async fn the_first_operator_takes_over_after_a_rollback_and_gives_back_after_an_
     }
     // One of a format that it does not know says so, and its outputs stay.
     world.ready("of-env", "False", "SpecUnreadable").await;
+    // It knows of no `Stalled`, which stays also once a person has helped; docs/upgrading.md tells of it.
+    world.change("short", json!({ "require": null })).await;
+    let mended = world.ready("short", "True", "Ready").await;
+    assert!(is_stalled(&mended), "{:?}", mended.status);
     operator.stop().await;
+    let asked = world.github.calls().split_off(asked);
+    let asked: Vec<_> = asked.iter().map(|call| (call.token.as_deref(), call.path.as_str())).collect();
+    assert_eq!(asked, [(Some("turned-3"), "/user"), (Some("during"), "/user")], "only what is new");
+    let written = counted(writes(&world).split_off(written));
     let now = held(&world).await;
     let others =
         stood.iter().filter(|(name, held)| now.get(*name) != Some(held)).map(|(name, _)| name.as_str());
@@ -157,13 +185,16 @@ async fn the_first_operator_takes_over_after_a_rollback_and_gives_back_after_an_
     // docs/upgrading.md tells of it: the first one knows no versions.
     assert!(matches!(others[..], [version] if version.starts_with("versioned-out-")), "{others:?}");
     assert_eq!(now["versioned-out"].1, stood[others[0]].1, "the same token under the plain name");
+    let secrets = ["versioned-out", "turned-opaque", "during-opaque", "short-opaque", others[0]];
+    assert_written(&written, &secrets.map(|name| ("secrets", name, 1)));
 
     helm(&world, &["upgrade"], Some(chart()), &upgrade);
     world.program = ours;
     let all: Vec<_> = names.iter().copied().chain(["versioned", "of-env", "later", "during"]).collect();
     taken_over(&world, &settings, &all).await;
-    for name in ["versioned", "of-env", "later", "during"] {
-        world.ready(name, "True", "Ready").await;
+    for name in ["versioned", "of-env", "later", "during", "short"] {
+        let taken = world.ready(name, "True", "Ready").await;
+        assert!(!is_stalled(&taken), "{name}: {:?}", taken.status);
     }
     assert_eq!(taken_over(&world, &settings, &all).await, 0, "the second start writes nothing");
 }
@@ -171,4 +202,8 @@ async fn the_first_operator_takes_over_after_a_rollback_and_gives_back_after_an_
 fn has(secret: Option<&k8s_openapi::api::core::v1::Secret>, text: &str) -> bool {
     let value = secret.and_then(|secret| secret.data.as_ref()?.get("token"));
     value.is_some_and(|value| value.0 == text.as_bytes())
+}
+
+fn is_stalled(connection: &GithubPatConnection) -> bool {
+    connection.status.as_ref().is_some_and(|status| status.condition("Stalled").is_some())
 }
