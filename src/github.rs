@@ -457,7 +457,11 @@ fn client(host: &Host) -> reqwest::Result<ClientBuilder> {
     }
     let authorities: Vec<_> =
         host.ca_bundle.iter().map(|der| Certificate::from_der(der)).collect::<Result<_, _>>()?;
-    let builder = builder.https_only(true).tls_certs_merge(authorities);
+    let builder = builder.https_only(true);
+    let builder = match host.only_ca_bundle {
+        true => builder.tls_certs_only(authorities),
+        false => builder.tls_certs_merge(authorities),
+    };
     let builder = match &host.client_certificate {
         Some(certificate) => builder.identity(certificate.for_client()?),
         None => builder,

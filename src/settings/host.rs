@@ -35,6 +35,8 @@ pub struct Host {
     pub concurrency: u16,
     /// Authorities to trust beside those of the machine.
     pub ca_bundle: Vec<CertificateDer<'static>>,
+    /// Whether to trust no others.
+    pub only_ca_bundle: bool,
     /// By which the operator proves to it who it is.
     pub client_certificate: Option<ClientCertificate>,
     /// The proxy on the way to it.
@@ -63,6 +65,8 @@ pub struct HostInput {
     pub concurrency: Option<i64>,
     /// The path of a PEM file with authorities to trust beside those of the machine.
     pub ca_bundle: Option<PathBuf>,
+    /// Whether to trust no others than these authorities.
+    pub only_ca_bundle: Option<bool>,
     /// By which the operator proves to it who it is.
     pub client_certificate: Option<ClientCertificateInput>,
     /// The proxy on the way to it.
@@ -174,6 +178,12 @@ impl HostInput {
                 .map_err(|message| wrong("caBundle", format!("{}: {message}", path.display())))?,
             None => Vec::new(),
         };
+        let only_ca_bundle = self.only_ca_bundle.unwrap_or_default();
+        if only_ca_bundle && ca_bundle.is_empty() {
+            let message =
+                "there is no caBundle whose authorities would be the only ones: give that, or leave it out";
+            return Err(wrong("onlyCaBundle", message.to_owned()));
+        }
         let client_certificate = self.client_certificate.as_ref().map(ClientCertificateInput::checked);
         let client_certificate =
             client_certificate.transpose().map_err(|(field, message)| wrong(field, message))?;
@@ -212,6 +222,7 @@ impl HostInput {
             addresses: Arc::new(addresses),
             concurrency,
             ca_bundle,
+            only_ca_bundle,
             client_certificate,
             proxy,
             connect_timeout: connect_timeout.min(timeout),

@@ -121,6 +121,11 @@ fn a_wrong_setting_is_named_with_what_would_be_right() {
             "/no/such",
         ),
         (
+            "hosts: [{ name: a, apiUrl: 'https://a.example.com', onlyCaBundle: true }]",
+            "hosts[0].onlyCaBundle",
+            "no caBundle",
+        ),
+        (
             "hosts: [{ name: a, apiUrl: 'https://a.example.com' }, { name: a, apiUrl: 'https://b.example.com' }]",
             "hosts[1].name",
             "twice",

@@ -279,6 +279,7 @@ async fn every_value() -> tempfile::NamedTempFile {
             "registry": "containers.ghe.example.com:5000",
             "concurrency": 4,
             "caBundle": github.ca_pem().unwrap(),
+            "onlyCaBundle": true,
             "connectTimeout": "5s",
             "timeout": "20s",
             "legacyTokens": true,

@@ -1,5 +1,6 @@
 //! The binary from outside: what it exits with, what it prints, and what it never prints.
 
+mod authorities;
 mod manifests;
 mod purposes;
 mod usage;

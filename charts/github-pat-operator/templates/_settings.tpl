@@ -65,6 +65,9 @@
 {{- if and $host.caBundle $host.caBundleFrom }}
 {{- printf "%s: give caBundle or caBundleFrom, and set the other one to null" $at | fail }}
 {{- end }}
+{{- if and $host.onlyCaBundle (not (or $host.caBundle $host.caBundleFrom)) }}
+{{- printf "%s.onlyCaBundle is wrong: there is no caBundle whose authorities would be the only ones: give that, or leave it out" $at | fail }}
+{{- end }}
 {{- range $name := list "apiUrl" "webUrl" }}
 {{- include "github-pat-operator.checkUrl" (list (printf "%s.%s" $at $name) (get $host $name)) }}
 {{- end }}

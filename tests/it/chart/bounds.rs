@@ -156,6 +156,11 @@ fn helm_and_the_operator_agree_on_settings_that_contradict_each_other() {
         (host(json!({ "apiUrl": ghe, "timeout": "2s" })), None),
         (host(json!({})), Some("apiUrl")),
         (
+            host(json!({ "apiUrl": ghe, "onlyCaBundle": true })),
+            Some("onlyCaBundle is wrong: there is no caBundle"),
+        ),
+        (host(json!({ "apiUrl": ghe, "onlyCaBundle": false })), None),
+        (
             host(json!({ "apiUrl": "https://github.com" })),
             Some("github.com has no API: it is at https://api.github.com"),
         ),
