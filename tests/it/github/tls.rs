@@ -90,6 +90,19 @@ async fn only_a_certificate_of_a_trusted_authority_for_that_name_and_time_is_acc
         assert_eq!((deferred(&heard), login(&heard).is_some()), (reason, reason.is_none()), "{name}");
     }
     assert_eq!(tls.calls().len(), 3);
+    // The same where no other authorities are trusted.
+    for (bundle, reason) in [(&authority, None), (&of_other, Some(Reason::CertificateUnknownAuthority))] {
+        let host = json!({ "name": "github", "apiUrl": tls.url(), "caBundle": bundle, "onlyCaBundle": true });
+        let github = from_settings(&json!({ "hosts": [host] }).to_string());
+        let token = made(&tls, NewToken::classic("alone", "acme-ci"));
+        let heard = github.ask(&token, Probe::Identity, "github", Line::Kept).await;
+        assert_eq!(
+            (deferred(&heard), login(&heard).is_some()),
+            (reason, reason.is_none()),
+            "{bundle:?} alone"
+        );
+    }
+    assert_eq!(tls.calls().len(), 4);
     assert!([&other, &misnamed, &plain].iter().all(|host| host.calls().is_empty()));
 }
 
