@@ -4,11 +4,12 @@ use std::{process::Command, time::Duration};
 
 use control_plane::{Guarded, Launch, Program};
 use github_simulator::{NewToken, Outage};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::{
-    tenant::{Tenant, questions, until_asked},
+    tenant::{Tenant, questions, until_asked, within},
     world::{NAMESPACE, World},
 };
 
@@ -39,7 +40,7 @@ async fn a_silent_api_server_and_a_silent_host_are_no_reason_to_be_restarted() {
     world.plane.freeze(Program::KubeApiserver).await.unwrap();
     // All are due again and again meanwhile, and none can read its source.
     let until = std::time::Instant::now() + Duration::from_secs(45);
-    crate::tenant::within(Duration::from_secs(60), "45 s pass", async || {
+    within(Duration::from_secs(60), "45 s pass", async || {
         assert_eq!(livez(&operator.url).await, 200);
         std::time::Instant::now() >= until
     })
@@ -85,4 +86,50 @@ async fn a_process_that_cannot_move_fails_its_probe() {
     assert!(answer.is_err(), "a kubelet takes this for a failure");
     stop("-CONT");
     assert_eq!(livez(&operator.url).await, 200);
+}
+
+/// A field of `/proc/PID/status`: a number, or KiB.
+fn field(process: u32, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// Names are resolved in a thread of their own, and a process that can have no further thread panics where one is wanted, inside of a
+/// question: <https://docs.rs/tokio/latest/tokio/task/fn.spawn_blocking.html>. Here it may not have the memory for its stack.
+#[tokio::test]
+async fn a_panic_inside_a_question_defers_that_question_alone() {
+    let mut world = World::start().await;
+    world.another_host("named").await;
+    let url = world.host("named").url().to_owned();
+    let settings = world.settings().replace(&url, &url.replace("127.0.0.1", "localhost"));
+    let ours = Tenant::of(&world, NAMESPACE);
+    let operator = world.operator_with_settings(&settings).await;
+    let process = operator.id();
+    let limit = |memory: Option<u64>| {
+        let id = Pid::from_raw(i32::try_from(process).unwrap());
+        prlimit(id, Resource::As, Rlimit { current: memory, maximum: None }).unwrap();
+    };
+    let named = async |name: &str, host: &str| {
+        let github = if host == "named" { world.host("named") } else { &world.github };
+        ours.secret(name, &github.token(NewToken::classic(name, name))).await;
+        ours.connection(name, json!({ "host": host, "interval": "10s" })).await;
+    };
+    named("before", "simulated").await;
+    ours.ready("before", "True", "Ready").await;
+    within(Duration::from_secs(60), "no thread waits for work", async || field(process, "Threads:") == 1)
+        .await;
+    limit(Some((field(process, "VmSize:") + 1536) * 1024));
+    named("unresolved", "named").await;
+    operator.until_logged("a question panicked").await;
+    ours.ready("unresolved", "Unknown", "QuestionFailed").await;
+    // All others are asked about meanwhile, new ones too.
+    named("meanwhile", "simulated").await;
+    ours.ready("meanwhile", "True", "Ready").await;
+    until_asked(&world.github, "before", questions(&world.github, "before").len() + 2).await;
+    assert_eq!(livez(&operator.url).await, 200);
+    limit(None);
+    ours.ready("unresolved", "True", "Ready").await;
+    assert_eq!(operator.id(), process);
+    operator.stop().await;
 }
