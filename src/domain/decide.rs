@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Finding, Reason, Verdict,
-    answer::{Expiry, Grant},
+    answer::{Expiry, Grant, Refusal},
     knowledge::{Knowledge, Proofs, Proven, Refused},
     output::Output,
     probe::Probe,
@@ -177,14 +177,20 @@ fn is_heard_condemned(seen: &Observation, judgement: &Judgement<'_>) -> bool {
         || fails(judgement) && seen.heard.acceptances == Acceptances::Many && would_be_useless(seen, &proofs)
 }
 
-/// True if these refusals condemn it.
+/// True if these refusals condemn it: three of them, or one after its end.
 fn is_condemned_by(seen: &Observation, refused: Option<Refused>) -> bool {
-    seen.token.yes().is_some() && refused.is_some_and(|refused| condemns(&refused, seen.ends()))
+    let is_refused = |refused: Refused| refused.withdraws() || has_ended_by(&refused, seen.ends());
+    seen.token.yes().is_some() && refused.is_some_and(is_refused)
 }
 
-/// True if these refusals condemn a token that ends then by the clock of this process: three of them, or one after its end.
-pub fn condemns(refused: &Refused, ends: Option<Timestamp>) -> bool {
-    refused.withdraws() || ends.is_some_and(|ends| ends <= refused.last)
+/// True if GitHub never accepts a token again after these refusals, which ends then by the clock of this process: a suspended account may come
+/// back.
+pub fn is_over(refused: &Refused, ends: Option<Timestamp>) -> bool {
+    refused.withdraws() && refused.refusal == Refusal::BadCredentials || has_ended_by(refused, ends)
+}
+
+fn has_ended_by(refused: &Refused, ends: Option<Timestamp>) -> bool {
+    ends.is_some_and(|ends| ends <= refused.last)
 }
 
 /// True if GitHub accepts the token and it does not meet the requirements.

@@ -61,6 +61,7 @@ pub(super) async fn ask(
         withdrawing_since: None,
         withdrawing_missing: false,
         condemned_before: None,
+        wanted_by_others: false,
         found: Vec::new(),
         serving: Vec::new(),
         rotates: false,

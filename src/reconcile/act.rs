@@ -6,14 +6,18 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::{Context, Failure, observe::Observed, records::Record};
+use super::{
+    Context, Failure,
+    observe::{Observed, SourceRead},
+    records::Record,
+};
 use crate::{
     cluster::{
         connections::Connection,
         index::Access,
         object::ObjectKey,
         outputs::{self, Outcome, Owner, Proof},
-        secrets::SecretEntry,
+        secrets::{self, SecretEntry},
     },
     domain::{
         Finding, Reason,
@@ -60,6 +64,8 @@ struct Acting<'a, 'b> {
     /// Whether the change is one of many against another writer, of which no Event is told.
     is_repeated: bool,
     observed: &'b Observed,
+    /// The source as it was last read.
+    read: Option<SourceRead>,
     connection: &'b Connection,
     record: &'b mut Record,
     ctx: &'b Context,
@@ -99,12 +105,23 @@ pub(super) async fn act<'a>(
     // Former versions come and go with each token.
     let named = observed.seen.demand.outputs.iter().map(|output| &*output.secret_name);
     record.retain_outputs(named.chain(observed.seen.found.iter().map(Found::name)));
-    let withdraws = (decision.plan == Plan::Withdraw).then(|| observed.seen.cause_of_withdrawal());
-    let mut acting =
-        Acting { outcomes, withdraws, retires: false, is_repeated: false, observed, connection, record, ctx };
+    let withdraws = matches!(decision.plan, Plan::Withdraw | Plan::WithdrawAt(_));
+    let withdraws = withdraws.then(|| observed.seen.cause_of_withdrawal());
+    let mut acting = Acting {
+        outcomes,
+        withdraws,
+        retires: false,
+        is_repeated: false,
+        observed,
+        read: observed.read.clone(),
+        connection,
+        record,
+        ctx,
+    };
     for change in &decision.changes {
         acting.make(change).await;
     }
+    acting.withdraws = acting.withdraws.filter(|_| decision.plan == Plan::Withdraw);
     if acting.outcomes.stands.iter().all(|(_, stand)| stand.is_ours()) {
         for change in &decision.leftovers {
             acting.make(change).await;
@@ -141,6 +158,7 @@ pub(super) async fn retire<'a>(
         retires: true,
         is_repeated: false,
         observed,
+        read: observed.read.clone(),
         connection,
         record,
         ctx,
@@ -158,7 +176,7 @@ impl Acting<'_, '_> {
             return;
         }
         // Another change may have taken seconds.
-        if change.writes() && self.is_outdated() {
+        if change.writes() && self.is_outdated().await {
             self.comes_again_after(WHEN_OUTDATED);
             return;
         }
@@ -199,11 +217,21 @@ impl Acting<'_, '_> {
         self.outcomes.pause = Some(self.outcomes.pause.map_or(pause, |before| before.min(pause)));
     }
 
-    /// True if the source is in another state by now than when its bytes were read: they may not be in it any more.
-    fn is_outdated(&self) -> bool {
-        self.observed.read.as_ref().is_some_and(|(source, version)| {
-            self.ctx.index.secret(source).is_none_or(|now| now.version != *version)
-        })
+    /// True if the source holds other bytes by now than those that were read, or may hold them.
+    async fn is_outdated(&mut self) -> bool {
+        let (Some(read), Some(token)) = (&self.read, &self.observed.seen.bytes) else { return false };
+        let now = self.ctx.index.secret(&read.secret).map(|entry| entry.version);
+        if now.as_ref() == Some(&read.version) {
+            return false;
+        }
+        // A label or an annotation of it may be all that has changed.
+        let Ok(Some(source)) = secrets::read(&self.ctx.client, &read.secret).await else { return true };
+        let value = source.payload.data.get(&read.key);
+        let holds = value.is_some_and(|value| value.trim_ascii() == token.expose().as_bytes());
+        if holds {
+            self.read = Some(SourceRead { version: source.entry.version, ..read.clone() });
+        }
+        !holds
     }
 
     /// Says of each output that somebody else keeps changing that it is so, also in the moments in which it is as it shall be.

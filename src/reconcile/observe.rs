@@ -38,8 +38,8 @@ use crate::{
 pub(super) struct Observed {
     /// The ground of the decision.
     pub(super) seen: Observation,
-    /// The source, and the state of it in which it held the bytes, if they were read.
-    pub(super) read: Option<(ObjectKey, Version)>,
+    /// The source as it held the bytes, if they were read.
+    pub(super) read: Option<SourceRead>,
     /// What could not be read.
     pub(super) failures: Vec<Failure>,
     /// The source held another token than a moment ago: reconcile again.
@@ -48,6 +48,17 @@ pub(super) struct Observed {
     pub(super) requested_at: Option<Timestamp>,
     /// The Secrets that the token may come from, if the spec names standbys.
     pub(super) standbys: Option<Standbys>,
+}
+
+/// The source in the state in which its bytes were read.
+#[derive(Clone, Debug)]
+pub(super) struct SourceRead {
+    /// The Secret.
+    pub(super) secret: ObjectKey,
+    /// The key of the token in it.
+    pub(super) key: String,
+    /// Its state.
+    pub(super) version: Version,
 }
 
 /// The Secrets that the token may come from, in order of preference.
@@ -107,7 +118,7 @@ impl<'a> Observer<'a> {
         // An answer may have come meanwhile, also one to somebody else's question.
         observed.seen.name_versions();
         observed.seen.found = self.found(&observed.seen);
-        observed.seen.condemned_before = self.condemned_before(&observed.seen);
+        observed.seen.condemned_before = self.condemned_before(&observed.seen).await;
         observed
     }
 
@@ -141,6 +152,11 @@ impl<'a> Observer<'a> {
                 withdrawing_since: self.connection.status.as_ref().and_then(StatusDigest::withdrawing_since),
                 withdrawing_missing: self.connection.status.as_ref().is_some_and(StatusDigest::misses_source),
                 condemned_before: None,
+                wanted_by_others: self
+                    .watched()
+                    .subject
+                    .as_ref()
+                    .is_some_and(|of| self.ctx.records.is_wanted(of)),
                 rests: false,
                 demand: self.spec.demand(),
                 timing,
@@ -155,7 +171,7 @@ impl<'a> Observer<'a> {
                 rotates,
                 circles: self.record.rare.circles.to_vec(),
             },
-            read: self.state_read(),
+            read: self.source_read(),
             failures: failure.into_iter().collect(),
             conflict: false,
             requested_at: None,
@@ -237,9 +253,13 @@ impl<'a> Observer<'a> {
         self.spec.candidates().nth(self.place).unwrap_or(&self.spec.secret_ref)
     }
 
-    fn state_read(&self) -> Option<(ObjectKey, Version)> {
-        let (_, version) = self.read.as_ref()?;
-        Some((self.connection.key.beside(&self.reference().name), version.clone()?))
+    fn source_read(&self) -> Option<SourceRead> {
+        let (SecretKeyRef { name, key }, (_, version)) = (self.reference(), self.read.as_ref()?);
+        Some(SourceRead {
+            secret: self.connection.key.beside(name),
+            key: key.clone(),
+            version: version.clone()?,
+        })
     }
 
     fn is_in_use(&self) -> bool {

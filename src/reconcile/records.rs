@@ -1,7 +1,7 @@
 //! What the process remembers of each connection beside its status; always safe to lose.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     num::NonZeroU32,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -185,6 +185,8 @@ struct Inner {
     sharing: HashMap<Sum, Sharers>,
     /// When the tokens were refused last that a status of the first list remembers as refused.
     refused: HashMap<Subject, Second>,
+    /// The tokens that this process has yet to hear refused, for outputs that hold them and whose connection has lost the source.
+    wanted: HashSet<Subject>,
 }
 
 /// Who shares a token. A connection may have it in several Secrets.
@@ -278,6 +280,16 @@ impl Records {
         *last = Timestamp::from(*last).max(at).into();
     }
 
+    /// Keeps that whoever has the token is to have it asked about once; true if that is news.
+    pub(super) fn want(&self, subject: &Subject) -> bool {
+        self.lock().wanted.insert(subject.clone())
+    }
+
+    /// True if the token is to be asked about for another connection.
+    pub(super) fn is_wanted(&self, subject: &Subject) -> bool {
+        self.lock().wanted.contains(subject)
+    }
+
     /// True if some status remembers that the token was refused after this instant.
     pub(super) fn is_refused_since(&self, subject: &Subject, accepted: Timestamp) -> bool {
         self.lock().refused.get(subject).is_some_and(|at| Timestamp::from(*at) > accepted)
@@ -340,6 +352,7 @@ impl Inner {
         if sharing.is_empty() {
             self.sharing.remove(&of);
             self.refused.remove(subject);
+            self.wanted.remove(subject);
             forget(subject);
         }
     }

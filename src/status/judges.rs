@@ -210,7 +210,7 @@ fn retained(pass: &Pass<'_>, wanted: usize) -> Draft {
 fn withdrawn_at(pass: &Pass<'_>, wanted: usize, at: Timestamp) -> Draft {
     match standing(pass) {
         // Those went at once.
-        0 if pass.decision.judgement.identity.is_no() && is_all_polled(pass) => withdrawn(pass, wanted),
+        0 if is_dead(pass) && is_all_polled(pass) => withdrawn(pass, wanted),
         0 => retained(pass, wanted),
         standing => {
             let cause = pass.seen.cause_of_withdrawal();
@@ -239,6 +239,11 @@ fn withdrawn(pass: &Pass<'_>, wanted: usize) -> Draft {
         // They hold an earlier token, against which nobody has said anything.
         _ => retained(pass, wanted),
     }
+}
+
+/// True if the token is of no use, or was before its source was gone.
+fn is_dead(pass: &Pass<'_>) -> bool {
+    pass.decision.judgement.identity.is_no() || pass.seen.condemned_before.is_some()
 }
 
 /// True if a program would poll with each of the outputs.

@@ -40,7 +40,7 @@ fn accepted_before(summary: Option<&StatusSummary>, known: &TokenStatus) -> Opti
         return before(host, old.login.as_ref());
     }
     let mut further = open.further_old_tokens.iter();
-    before(&last.host, further.find(|token| token.hashed_token == known.hashed_token)?.login.as_ref())
+    before(host, further.find(|token| token.hashed_token == known.hashed_token)?.login.as_ref())
 }
 
 /// What is known of a token, as a status says and remembers it.

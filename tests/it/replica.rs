@@ -252,7 +252,10 @@ fn one_writer(writes: impl Iterator<Item = Write>) -> Result<(), String> {
     for write in &others {
         let before = leases.iter().rposition(|lease| lease.answered <= write.received);
         let Some(before) = before.filter(|before| leases[*before].user == write.user) else {
-            return Err(format!("somebody else, or nobody, held the Lease before {write:?}: {leases:?}"));
+            return Err(format!(
+                "somebody else, or nobody, held the Lease before {} was written, {write:?}: {leases:?}",
+                write.name
+            ));
         };
         let later = leases.iter().skip(before);
         let meanwhile =

@@ -1,6 +1,7 @@
 //! Outputs that are withdrawn when the token ends.
 
 use github_simulator::NewToken;
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use crate::{
@@ -50,7 +51,7 @@ async fn what_holds_a_dead_token_goes_also_where_another_connection_has_deleted_
         json!({ "secretRef": { "name": "ci" }, "warnBefore": [], "interval": "24h", "onInvalid": "Withdraw", "publish": first }),
     )
     .await;
-    let next = ["second", "later", "well"];
+    let next = ["second", "mended", "later", "well"];
     for name in next {
         let publish = json!([
             { "secretName": format!("{name}-flux"), "format": "FluxGit" },
@@ -78,13 +79,20 @@ async fn what_holds_a_dead_token_goes_also_where_another_connection_has_deleted_
     assert!(said.contains("GitHub had refused the token for good"), "{said}");
     assert_eq!(standing("second").await, [false, false]);
 
+    // Somebody has put another token into one of them by hand, whose mark is still that of the dead one.
+    let by_hand = PatchParams { field_manager: Some("kubectl-patch".to_owned()), ..PatchParams::default() };
+    let another = Patch::Merge(json!({ "stringData": { "token": "another" } }));
+    ours.secrets().patch("mended-env", &by_hand, &another).await.unwrap();
+    ours.change("mended", json!({ "onInvalid": "Withdraw" })).await;
+    ours.secret_until("mended-flux", |secret| secret.is_none()).await;
+    assert_eq!(standing("mended").await, [false, true]);
+    assert_eq!(ours.value("mended-env", "token").await.as_deref(), Some("another"));
+
     // The next process knows from the status what was there, and deletes nothing before it has heard that it is dead.
     operator.stop().await;
     let _operator = world.operator().await;
     ours.change("later", json!({ "onInvalid": "Withdraw", "withdrawAfter": "1h" })).await;
-    ours.condition("later", "Published", "False", "WithdrawalPending").await;
-    assert_eq!(standing("later").await, [true, true]);
-    ours.request("first", "1").await;
+    // The first one has the token, and has it asked about once for the other.
     ours.secret_until("later-flux", |secret| secret.is_none()).await;
     assert_eq!(standing("later").await, [false, true], "what is not polled with has its grace");
     assert_eq!(standing("well").await, [true, true]);

@@ -104,6 +104,8 @@ pub struct Observation {
     /// The outputs that hold the token which the source held before it was gone, if this process heard GitHub refuse that for good; `None` if it
     /// did not, or the source is there.
     pub condemned_before: Option<Vec<String>>,
+    /// Whether another connection withdraws outputs once this process has heard the token refused, and cannot ask itself.
+    pub wanted_by_others: bool,
     /// Before which instant no question is taken, because of the host or of what was spent.
     pub not_before: Option<Timestamp>,
     /// Whether the questions beside identity wait until that is due: a status remembers their answers as a whole.
@@ -186,6 +188,9 @@ impl Observation {
         }
         // A status may come from a backup, and is not enough to call the old token of no use.
         if self.rotates && !self.has_heard() && self.past.asked.is_none() {
+            return Some(self.past.since);
+        }
+        if self.wanted_by_others && !self.heard.refusal && self.past.asked.is_none() {
             return Some(self.past.since);
         }
         if !self.may_withdraw() {

@@ -92,7 +92,7 @@ pub(super) fn outputs<'a>(
             outputs.missing.outputs.sort_unstable();
             outputs.missing.outputs.dedup();
         }
-        Plan::WithdrawAt(_) if was_condemned(seen) => {
+        Plan::WithdrawAt(_) if was_condemned(seen) && seen.demand.withdraws() => {
             outputs.changes.extend(condemned(seen, |name| is_polled_with(seen, name)));
         }
         Plan::Keep | Plan::WithdrawAt(_) => outputs.keep(seen),

@@ -63,6 +63,7 @@ pub(crate) fn seen() -> Observation {
         withdrawing_since: None,
         withdrawing_missing: false,
         condemned_before: None,
+        wanted_by_others: false,
         past: Past::unasked(at(T - DAY)),
         pending: false,
         pending_proofs: Vec::new(),

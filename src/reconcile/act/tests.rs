@@ -23,7 +23,8 @@ fn source(token: &Token) -> Value {
 
 #[tokio::test]
 async fn what_the_source_holds_no_more_is_written_to_no_further_output() {
-    for is_changed in [false, true] {
+    // Nothing, a label of the source, or its token.
+    for (is_changed, is_other) in [(false, false), (true, false), (true, true)] {
         let token = Token::try_from(format!("{}_{:036}", "ghp", 1).as_bytes()).unwrap();
         let (index, created) = (Arc::new(OnceLock::<Arc<Index>>::new()), Arc::new(Mutex::new(0)));
         let (known, counted, text) = (index.clone(), created.clone(), source(&token));
@@ -44,7 +45,16 @@ async fn what_the_source_holds_no_more_is_written_to_no_further_output() {
                         json!({ "name": name, "namespace": "team-a", "uid": name, "resourceVersion": "9" });
                     (201, json!({ "metadata": metadata }))
                 }
-                _ if path.ends_with("/pat") => (200, text.clone()),
+                _ if path.ends_with("/pat") => {
+                    let (mut now, created) = (text.clone(), *counted.lock().unwrap());
+                    if is_changed && created > 0 {
+                        now["metadata"]["resourceVersion"] = "2".into();
+                    }
+                    if is_other && created > 0 {
+                        now["data"]["token"] = BASE64_STANDARD.encode("another").into();
+                    }
+                    (200, now)
+                }
                 _ => (
                     404,
                     json!({ "kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404, "message": "" }),
@@ -77,7 +87,7 @@ async fn what_the_source_holds_no_more_is_written_to_no_further_output() {
         assert_eq!(decision.changes.len(), 3);
         let outcomes = act(&decision, &observed, connection, &mut record, ctx).await;
         let wanted = outcomes.stands.iter().filter(|(_, stand)| *stand == Stand::Wanted).count();
-        let expected = if is_changed { (1, 1, Some(WHEN_OUTDATED)) } else { (3, 3, None) };
+        let expected = if is_other { (1, 1, Some(WHEN_OUTDATED)) } else { (3, 3, None) };
         assert_eq!((*created.lock().unwrap(), wanted, outcomes.pause), expected);
     }
 }

@@ -45,7 +45,7 @@ impl Observer<'_> {
         watched.since = now.into();
         (watched.not_now, watched.proofs_not_now) = (None, None);
         // What this process wrote into the status, it has heard itself.
-        let is_ours = is_written && ctx.prober.snapshot(&subject).is_some();
+        let is_ours = is_written && token.yes().is_some() && ctx.prober.snapshot(&subject).is_some();
         let status = self.connection.status.as_ref().filter(|_| !is_ours);
         let remembered = remembered(status, &subject, &self.spec.require);
         watched.remembered = remembered.filter(|known| moved.is_none_or(|moved| known.is_since(moved)));
@@ -65,7 +65,7 @@ impl Observer<'_> {
     /// The token that the status names, if the source is gone since before this process began: others may hear it refused, for which the
     /// outputs that hold it are withdrawn.
     fn was_there(&self, token: &Verdict<Description>) -> Option<HashedToken> {
-        let withdraws = self.spec.on_invalid == OnInvalid::Withdraw && self.spec.standby.is_empty();
+        let withdraws = self.spec.on_invalid == OnInvalid::Withdraw && self.is_in_use();
         let is_unknown = self.watched().subject.is_none();
         self.connection.status.as_ref().filter(|_| is_gone(token) && withdraws && is_unknown)?.token
     }

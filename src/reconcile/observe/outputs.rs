@@ -1,16 +1,20 @@
 //! What stands under the names of the outputs.
 
+use jiff::Timestamp;
+
 use super::Observer;
 use crate::{
+    api::StatusDigest,
     cluster::{
         Fault,
+        index::Woken,
         object::ObjectKey,
         outputs::{self, Owner},
-        secrets::{self, SecretEntry},
+        secrets::{self, Read, SecretEntry},
     },
     domain::{
         answer::{Expiry, Grant},
-        decide::{Found, Holds, Observation, condemns, holds},
+        decide::{Found, Holds, Observation, OnInvalid, holds, is_gone, is_over},
         format::Addresses,
         output::{Output, Payload, Stamp},
         probing::schedule::earlier,
@@ -63,15 +67,15 @@ impl Observer<'_> {
         Found::Ours { name, version: entry.version.clone(), holds, format: entry.format }
     }
 
-    /// The outputs that hold the token which the source held before it was gone, by their marks, if this process heard GitHub refuse that
-    /// token on this host for good.
-    pub(super) fn condemned_before(&self, seen: &Observation) -> Option<Vec<String>> {
+    /// The outputs that hold the token which the source held before it was gone, if GitHub does not know that any more, or it has expired. Each is
+    /// read: its mark tells the token, as long as nobody else has written its data. What only a status remembers deletes none.
+    pub(super) async fn condemned_before(&self, seen: &Observation) -> Option<Vec<String>> {
         let (subject, host) = (self.watched().subject.as_ref()?, seen.host.yes()?);
-        if seen.token.yes().is_some() || subject.host != host.name {
+        let withdraws = seen.demand.on_invalid == OnInvalid::Withdraw && !seen.demand.suspend;
+        if !withdraws || !is_gone(&seen.token) || subject.host != host.name {
             return None;
         }
-        let heard = self.ctx.prober.snapshot(subject)?.knowledge;
-        heard.refused?;
+        let heard = self.ctx.prober.snapshot(subject).map(|snapshot| snapshot.knowledge).unwrap_or_default();
         let known =
             self.watched().remembered.as_deref().map_or(heard.clone(), |known| known.overlaid(&heard));
         let declared = seen.demand.requirement.expiry.expires_at;
@@ -79,10 +83,37 @@ impl Observer<'_> {
             Some(Expiry::At(at)) => Some(earlier(at, seen.skew)),
             _ => None,
         };
-        known.refused.filter(|refused| condemns(refused, ends))?;
         let token = Some(subject.token.leading());
-        let holds = |name: &str| self.entry(name).is_some_and(|entry| entry.token == token);
-        Some(seen.found.iter().map(Found::name).filter(|name| holds(name)).map(str::to_owned).collect())
+        let names = seen.found.iter().filter(|found| found.is_ours()).map(Found::name);
+        let marked =
+            names.filter_map(|name| Some((name, self.entry(name).filter(|entry| entry.token == token)?)));
+        let marked: Vec<_> = marked.collect();
+        if heard.refused.is_none() {
+            let accepted = known.grant.as_ref().map_or(Timestamp::UNIX_EPOCH, |(_, at)| *at);
+            let is_told = known.refused.is_some() || self.ctx.records.is_refused_since(subject, accepted);
+            if is_told && !marked.is_empty() && self.ctx.records.want(subject) {
+                // Those that nothing is due for yet have not read their source since this process began.
+                let all = self.ctx.index.connections();
+                let has_it = |status: &StatusDigest| status.token == Some(subject.token);
+                let sharing = all.iter().filter(|other| other.status.as_ref().is_some_and(has_it));
+                let woken = sharing.map(|other| Woken::Changed(other.key.clone())).collect();
+                self.ctx.wake_others(&self.connection.key, woken);
+            }
+        }
+        known.refused.filter(|refused| is_over(refused, ends))?;
+        if heard.refused.is_none() {
+            return Some(Vec::new());
+        }
+        let mut holders = Vec::new();
+        for (name, entry) in marked {
+            let read = secrets::read(&self.ctx.client, &self.connection.key.beside(name)).await;
+            let is_as_written =
+                |read: &Read| read.entry.version == entry.version && read.changed_by.data.is_none();
+            if read.is_ok_and(|read| read.as_ref().is_some_and(is_as_written)) {
+                holders.push(name.to_owned());
+            }
+        }
+        Some(holders)
     }
 
     /// Reads one output and compares it with what it shall hold.

@@ -108,11 +108,11 @@ impl Observer<'_> {
         if let Some((token, read_at)) = held.filter(|(token, _)| Some(token.hashed()) == expected) {
             observed.seen.bytes = Some(token);
             self.read = Some((read_at, version));
-            observed.read = self.state_read();
+            observed.read = self.source_read();
             return;
         }
         let (token, bytes, failure) = self.read_source().await;
-        observed.read = self.state_read();
+        observed.read = self.source_read();
         observed.conflict = failure.is_none() && token != observed.seen.token;
         observed.seen.bytes = bytes.filter(|_| !observed.conflict);
         observed.failures.extend(failure);

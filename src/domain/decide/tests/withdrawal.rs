@@ -404,6 +404,22 @@ fn what_somebody_polls_with_has_no_grace_once_the_token_is_dead() {
 }
 
 #[test]
+fn a_refused_token_is_asked_about_once_for_a_connection_that_has_lost_it() {
+    let ended = || seen().accepted(T - HOUR, Expiry::At(at(T - 60))).refused(T).at(T + DAY);
+    let remembered = |seen: &mut Observation| seen.heard.refusal = false;
+    let started = |seen: &mut Observation| seen.past = Past::unasked(at(T + DAY));
+    let wanted = |seen: &mut Observation| seen.wanted_by_others = true;
+    let rows = [
+        ("by nobody", ended().with(remembered).with(started), false),
+        ("by another one", ended().with(remembered).with(started).with(wanted), true),
+        ("heard already", ended().with(wanted), false),
+    ];
+    for (name, seen, expected) in rows {
+        assert_eq!(seen.due().is_some_and(|due| due <= seen.now), expected, "{name}");
+    }
+}
+
+#[test]
 fn a_missing_source_is_counted_by_itself() {
     let paste =
         || seen().accepted(T - 2 * HOUR, Expiry::Never).accepted(T - HOUR, Expiry::Never).at(T).condemned(T);
