@@ -139,7 +139,7 @@ impl Elector {
                 self.renew().await
             };
             due = match time::timeout_at(gives_up_at, renewal).await {
-                // An answer that is there counts also where its time is over. Workers that saw the fence closed do not go on.
+                // An answer that is there is given also where its time is over. It is too late: workers that saw the fence closed do not go on.
                 Ok(Ok(())) if Instant::now() < gives_up_at => {
                     self.told = None;
                     self.next_renewal()
