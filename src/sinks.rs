@@ -204,8 +204,8 @@ impl Sinks {
             if let (Some(open), Some(message)) = (&mut open, &message) {
                 if state != State::Resolved {
                     open.heard.insert(place);
-                } else if message.notice.at < open.at {
-                    // It is the end of the incident before, and whether the sink hears of this one follows.
+                } else if message.notice.at < open.at && !fits {
+                    // It is the end of the incident before. Whether the sink hears of this one follows; one that it fits was told.
                     open.heard.remove(&place);
                 }
             }

@@ -105,6 +105,28 @@ fn what_broke_anew_is_over_when_the_connection_is_gone_though_two_answers_were_l
 }
 
 #[test]
+fn what_broke_while_an_end_before_it_was_derived_is_over_for_whoever_heard_of_it() {
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let connection = named("a", &[]);
+    let (before, again) =
+        (notice(State::Resolved, Level::Warning, 3), notice(State::Opened, Level::Warning, 5));
+    let over = notice(State::Resolved, Level::Warning, 9);
+    for is_deleted in [false, true] {
+        let sinks = sinks("{ name: all, url: 'http://a' }");
+        sinks.recalled();
+        // The statuses were listed before this.
+        sinks.tell(&connection, vec![again.clone()]);
+        sinks.fill(0, vec![(connection.clone(), before.clone())], Some(at(1)), at(50));
+        if is_deleted {
+            sinks.gone("team-a", "a")
+        } else {
+            sinks.tell(&connection, vec![over.clone()])
+        }
+        assert_eq!(waiting(&sinks), [["Resolved", "Opened", "Resolved"]], "{is_deleted}");
+    }
+}
+
+#[test]
 fn what_is_derived_is_told_to_those_who_heard_of_the_incident() {
     let at = |second| Timestamp::from_second(second).unwrap();
     let of = "url: 'http://a', labels: { team:";
