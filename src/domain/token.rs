@@ -121,6 +121,12 @@ impl HashedToken {
         &self.0
     }
 
+    /// True if a token with this hash stands in the text. Tokens are made of letters, digits and underscores.
+    pub fn is_in(&self, text: &[u8]) -> bool {
+        let mut words = text.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
+        words.any(|word| word.len() >= SHORTEST_BODY && <[u8; 32]>::from(Sha256::digest(word)) == self.0)
+    }
+
     /// The first eight of them, which tell tokens apart where room is scarce.
     pub fn leading(&self) -> NonZeroU64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;

@@ -118,7 +118,7 @@ impl<'a> Observer<'a> {
         // An answer may have come meanwhile, also one to somebody else's question.
         observed.seen.name_versions();
         observed.seen.found = self.found(&observed.seen);
-        observed.seen.condemned_before = self.condemned_before(&observed.seen).await;
+        observed.seen.condemned_before = self.condemned_before(&observed.seen, &mut observed.failures).await;
         observed
     }
 

@@ -51,7 +51,7 @@ async fn what_holds_a_dead_token_goes_also_where_another_connection_has_deleted_
         json!({ "secretRef": { "name": "ci" }, "warnBefore": [], "interval": "24h", "onInvalid": "Withdraw", "publish": first }),
     )
     .await;
-    let next = ["second", "mended", "later", "well"];
+    let next = ["second", "mended", "applied", "later", "well"];
     for name in next {
         let publish = json!([
             { "secretName": format!("{name}-flux"), "format": "FluxGit" },
@@ -83,10 +83,19 @@ async fn what_holds_a_dead_token_goes_also_where_another_connection_has_deleted_
     let by_hand = PatchParams { field_manager: Some("kubectl-patch".to_owned()), ..PatchParams::default() };
     let another = Patch::Merge(json!({ "stringData": { "token": "another" } }));
     ours.secrets().patch("mended-env", &by_hand, &another).await.unwrap();
-    ours.change("mended", json!({ "onInvalid": "Withdraw" })).await;
-    ours.secret_until("mended-flux", |secret| secret.is_none()).await;
-    assert_eq!(standing("mended").await, [false, true]);
-    assert_eq!(ours.value("mended-env", "token").await.as_deref(), Some("another"));
+    let applied = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "applied-env" }, "stringData": { "token": "another" },
+    });
+    ours.secrets()
+        .patch("applied-env", &PatchParams::apply("kubectl").force(), &Patch::Apply(applied))
+        .await
+        .unwrap();
+    for name in ["mended", "applied"] {
+        ours.change(name, json!({ "onInvalid": "Withdraw" })).await;
+        ours.secret_until(&format!("{name}-flux"), |secret| secret.is_none()).await;
+        assert_eq!(standing(name).await, [false, true], "{name}");
+        assert_eq!(ours.value(&format!("{name}-env"), "token").await.as_deref(), Some("another"), "{name}");
+    }
 
     // The next process knows from the status what was there, and deletes nothing before it has heard that it is dead.
     operator.stop().await;

@@ -2,6 +2,7 @@ use super::*;
 use crate::domain::{
     Reason,
     answer::{Account, Expiry},
+    token::HashedToken,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::json;
@@ -281,6 +282,17 @@ fn a_field_that_is_needed_is_missed_by_name() {
     for format in Format::ALL {
         let suits = full(*format).suits(TokenKind::Classic, &grant(None), &Addresses::of_github());
         assert_eq!(suits, Ok(()), "{format:?}");
+    }
+}
+
+#[test]
+fn whether_an_output_holds_a_token_is_told_by_its_hash_whatever_the_layout() {
+    let (held, other) = (token("ghp_"), token("ghu_"));
+    for format in Format::ALL {
+        let payload = full(*format).payload(&held, &grant(Some("acme-ci")), &Addresses::of_github());
+        let payload = payload.unwrap_or_else(|finding| panic!("{format:?}: {finding:?}"));
+        let holds = |hashed: HashedToken| payload.data.values().any(|value| hashed.is_in(value));
+        assert_eq!((holds(held.hashed()), holds(other.hashed())), (true, false), "{format:?}");
     }
 }
 

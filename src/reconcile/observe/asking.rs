@@ -67,7 +67,12 @@ impl Observer<'_> {
     fn was_there(&self, token: &Verdict<Description>) -> Option<HashedToken> {
         let withdraws = self.spec.on_invalid == OnInvalid::Withdraw && self.is_in_use();
         let is_unknown = self.watched().subject.is_none();
-        self.connection.status.as_ref().filter(|_| is_gone(token) && withdraws && is_unknown)?.token
+        let status = self.connection.status.as_ref().filter(|_| is_gone(token) && withdraws && is_unknown)?;
+        // Of that of another host it remembers nothing.
+        let remembers = |token: &HashedToken| {
+            status.knowledge(*token, &self.spec.host, &self.spec.require) != Knowledge::default()
+        };
+        status.token.filter(remembers)
     }
 
     /// What this process has heard of the token, and before that what the connection's own status remembers.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::Observer;
+use super::{super::Failure, Observer};
 use crate::{
     api::StatusDigest,
     cluster::{
@@ -67,9 +67,13 @@ impl Observer<'_> {
         Found::Ours { name, version: entry.version.clone(), holds, format: entry.format }
     }
 
-    /// The outputs that hold the token which the source held before it was gone, if GitHub does not know that any more, or it has expired. Each is
-    /// read: its mark tells the token, as long as nobody else has written its data. What only a status remembers deletes none.
-    pub(super) async fn condemned_before(&self, seen: &Observation) -> Option<Vec<String>> {
+    /// The outputs that hold the token which the source held before it was gone, if GitHub does not know that any more, or it has expired. Each
+    /// that has its mark is read. What only a status remembers deletes none.
+    pub(super) async fn condemned_before(
+        &self,
+        seen: &Observation,
+        failures: &mut Vec<Failure>,
+    ) -> Option<Vec<String>> {
         let (subject, host) = (self.watched().subject.as_ref()?, seen.host.yes()?);
         let withdraws = seen.demand.on_invalid == OnInvalid::Withdraw && !seen.demand.suspend;
         if !withdraws || !is_gone(&seen.token) || subject.host != host.name {
@@ -78,8 +82,8 @@ impl Observer<'_> {
         let heard = self.ctx.prober.snapshot(subject).map(|snapshot| snapshot.knowledge).unwrap_or_default();
         let known =
             self.watched().remembered.as_deref().map_or(heard.clone(), |known| known.overlaid(&heard));
-        let declared = seen.demand.requirement.expiry.expires_at;
-        let ends = match known.grant.as_ref().map(|(grant, _)| grant.expiry.no_later_than(declared)) {
+        // The end that a person declared is not GitHub's word.
+        let ends = match known.grant.as_ref().map(|(grant, _)| grant.expiry) {
             Some(Expiry::At(at)) => Some(earlier(at, seen.skew)),
             _ => None,
         };
@@ -106,11 +110,15 @@ impl Observer<'_> {
         }
         let mut holders = Vec::new();
         for (name, entry) in marked {
-            let read = secrets::read(&self.ctx.client, &self.connection.key.beside(name)).await;
-            let is_as_written =
-                |read: &Read| read.entry.version == entry.version && read.changed_by.data.is_none();
-            if read.is_ok_and(|read| read.as_ref().is_some_and(is_as_written)) {
-                holders.push(name.to_owned());
+            let holds = |read: &Read| {
+                let mut values = read.payload.data.values();
+                read.entry.version == entry.version && values.any(|value| subject.token.is_in(value))
+            };
+            match secrets::read(&self.ctx.client, &self.connection.key.beside(name)).await {
+                Ok(read) => holders.extend(read.as_ref().filter(|read| holds(read)).map(|_| name.to_owned())),
+                Err(fault) => {
+                    failures.push(Failure { doing: "read", secret: name.to_owned(), verbs: "get", fault });
+                }
             }
         }
         Some(holders)
