@@ -227,7 +227,7 @@ impl Acting<'_, '_> {
         // A label or an annotation of it may be all that has changed.
         let Ok(Some(source)) = secrets::read(&self.ctx.client, &read.secret).await else { return true };
         let value = source.payload.data.get(&read.key);
-        let holds = value.is_some_and(|value| value.trim_ascii() == token.expose().as_bytes());
+        let holds = value.is_some_and(|value| token.hashed().is_in(value));
         if holds {
             self.read = Some(SourceRead { version: source.entry.version, ..read.clone() });
         }
