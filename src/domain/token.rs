@@ -121,10 +121,15 @@ impl HashedToken {
         &self.0
     }
 
-    /// True if a token with this hash stands in the text. Tokens are made of letters, digits and underscores.
+    /// True if a token with this hash stands in the text.
     pub fn is_in(&self, text: &[u8]) -> bool {
-        let mut words = text.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
-        words.any(|word| word.len() >= SHORTEST_BODY && <[u8; 32]>::from(Sha256::digest(word)) == self.0)
+        words(text)
+            .any(|word| word.len() >= SHORTEST_BODY && <[u8; 32]>::from(Sha256::digest(word)) == self.0)
+    }
+
+    /// True if another token than the one with this hash stands in the text.
+    pub fn is_beside_another_in(&self, text: &[u8]) -> bool {
+        words(text).filter_map(|word| Token::try_from(word).ok()).any(|token| token.hashed() != *self)
     }
 
     /// The first eight of them, which tell tokens apart where room is scarce.
@@ -132,6 +137,16 @@ impl HashedToken {
         let [a, b, c, d, e, f, g, h, ..] = self.0;
         NonZeroU64::new(u64::from_be_bytes([a, b, c, d, e, f, g, h])).unwrap_or(NonZeroU64::MAX)
     }
+}
+
+/// The words of a text that may be tokens: letters, digits and underscores. Those of apps may have dots and dashes too.
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let parts = text.split(move |byte| !is_part(byte) && !b".-".contains(byte));
+    parts.flat_map(move |part| {
+        let is_whole = Token::try_from(part).is_ok();
+        part.split(move |byte| !is_whole && !is_part(byte))
+    })
 }
 
 /// The 44 characters of base64, as GitHub's audit log has them.

@@ -111,8 +111,10 @@ impl Observer<'_> {
         let mut holders = Vec::new();
         for (name, entry) in marked {
             let holds = |read: &Read| {
-                let mut values = read.payload.data.values();
-                read.entry.version == entry.version && values.any(|value| subject.token.is_in(value))
+                let (is_same, values) = (read.entry.version == entry.version, read.payload.data.values());
+                // What somebody has put beside it may be of use.
+                let is_alone = !values.clone().any(|value| subject.token.is_beside_another_in(value));
+                is_same && is_alone && values.clone().any(|value| subject.token.is_in(value))
             };
             match secrets::read(&self.ctx.client, &self.connection.key.beside(name)).await {
                 Ok(read) => holders.extend(read.as_ref().filter(|read| holds(read)).map(|_| name.to_owned())),
