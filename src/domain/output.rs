@@ -35,10 +35,10 @@ impl std::fmt::Debug for Payload {
 }
 
 impl Payload {
-    /// True if a value of it has the token in it, whatever the layout.
-    pub fn holds(&self, token: &Token) -> bool {
-        let text = token.expose().as_bytes();
-        self.data.values().any(|value| value.windows(text.len()).any(|part| part == text))
+    /// True if a value of it has the token with this hash in it, whatever the layout. A longer token of which that one is a part is another
+    /// one.
+    pub fn holds(&self, token: HashedToken) -> bool {
+        self.data.values().any(|value| token.is_in(value))
     }
 
     /// The other tokens in a pull secret than this one, by their hashes: those in the entries that it has from another Secret. Each

@@ -127,11 +127,6 @@ impl HashedToken {
             .any(|word| word.len() >= SHORTEST_BODY && <[u8; 32]>::from(Sha256::digest(word)) == self.0)
     }
 
-    /// True if another token than the one with this hash stands in the text.
-    pub fn is_beside_another_in(&self, text: &[u8]) -> bool {
-        words(text).filter_map(|word| Token::try_from(word).ok()).any(|token| token.hashed() != *self)
-    }
-
     /// The first eight of them, which tell tokens apart where room is scarce.
     pub fn leading(&self) -> NonZeroU64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;

@@ -25,6 +25,7 @@ use crate::{
         decide::{Change, Decision, Found, Holds, Plan, Stand, contended, foreign},
         event::{Event, EventType, OUTPUT_DELETED, OUTPUT_RELEASED, OUTPUT_WRITTEN},
         output::Stamp,
+        token::Token,
         workload::Following,
     },
     traces::TARGET,
@@ -227,7 +228,8 @@ impl Acting<'_, '_> {
         // A label or an annotation of it may be all that has changed.
         let Ok(Some(source)) = secrets::read(&self.ctx.client, &read.secret).await else { return true };
         let value = source.payload.data.get(&read.key);
-        let holds = value.is_some_and(|value| token.hashed().is_in(value));
+        let holds =
+            value.is_some_and(|value| Token::parse(value, read.legacy).is_ok_and(|held| held == *token));
         if holds {
             self.read = Some(SourceRead { version: source.entry.version, ..read.clone() });
         }

@@ -29,7 +29,7 @@ use crate::{
             Subject,
             schedule::{Past, later},
         },
-        token::Description,
+        token::{Description, LegacyTokens},
         version::Version,
     },
 };
@@ -57,6 +57,8 @@ pub(super) struct SourceRead {
     pub(super) secret: ObjectKey,
     /// The key of the token in it.
     pub(super) key: String,
+    /// What the host lets be taken for a token.
+    pub(super) legacy: LegacyTokens,
     /// Its state.
     pub(super) version: Version,
 }
@@ -254,10 +256,12 @@ impl<'a> Observer<'a> {
     }
 
     fn source_read(&self) -> Option<SourceRead> {
-        let (SecretKeyRef { name, key }, (_, version)) = (self.reference(), self.read.as_ref()?);
+        let Reading { reference: SecretKeyRef { name, key }, legacy } = self.reading();
+        let (_, version) = self.read.as_ref()?;
         Some(SourceRead {
             secret: self.connection.key.beside(name),
             key: key.clone(),
+            legacy,
             version: version.clone()?,
         })
     }

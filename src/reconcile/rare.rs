@@ -41,6 +41,8 @@ pub(super) struct Memory {
     /// The entries that outputs take from other Secrets, by their digests or why there are none, each with a sum of the state in which
     /// somebody looked.
     pub(super) entries: Vec<(Sum, Result<u64, Finding>)>,
+    /// Whether outputs hold the token that was condemned before the source was gone, each with a sum of the state in which somebody looked.
+    pub(super) held: Vec<(Sum, bool)>,
     /// The labels and annotations of outputs that are gone, for when they are made again.
     pub(super) others: Others,
     /// The workloads that were restarted in the rotation that goes on.

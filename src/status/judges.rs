@@ -199,6 +199,10 @@ fn retained(pass: &Pass<'_>, wanted: usize) -> Draft {
     }
     let message = match standing(pass) {
         0 => "the token is not written to the outputs until it is good".to_owned(),
+        standing if pass.seen.condemned_before.as_ref().is_some_and(Vec::is_empty) => format!(
+            "{standing} of {wanted} outputs stand: they hold an earlier token, or the operator waits until GitHub refuses \
+             theirs again, for a connection that has it, before it deletes them"
+        ),
         earlier => format!(
             "the token is not written to the outputs until it is good; {earlier} of {wanted} keep the one that was \
              proven before"
@@ -236,7 +240,6 @@ fn withdrawn(pass: &Pass<'_>, wanted: usize) -> Draft {
             let message = format!("no output stands, since spec.onInvalid is Withdraw and {cause}");
             says(ConditionStatus::False, Reason::Withdrawn, message)
         }
-        // They hold an earlier token, against which nobody has said anything.
         _ => retained(pass, wanted),
     }
 }

@@ -1,7 +1,7 @@
 //! Outputs that are withdrawn when the token ends.
 
 use github_simulator::NewToken;
-use kube::api::{Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 
 use crate::{
@@ -51,7 +51,7 @@ async fn what_holds_a_dead_token_goes_also_where_another_connection_has_deleted_
         json!({ "secretRef": { "name": "ci" }, "warnBefore": [], "interval": "24h", "onInvalid": "Withdraw", "publish": first }),
     )
     .await;
-    let next = ["second", "mended", "applied", "later", "well"];
+    let next = ["second", "bare", "mended", "applied", "later", "well"];
     for name in next {
         let publish = json!([
             { "secretName": format!("{name}-flux"), "format": "FluxGit" },
@@ -78,6 +78,15 @@ async fn what_holds_a_dead_token_goes_also_where_another_connection_has_deleted_
     let said = ours.condition("second", "Published", "False", "Withdrawn").await;
     assert!(said.contains("GitHub had refused the token for good"), "{said}");
     assert_eq!(standing("second").await, [false, false]);
+
+    // Without a mark it is the bytes that tell.
+    let without = json!({ "metadata": { "annotations": { "githubpat.dev/token-hash": null } } });
+    for output in ["bare-flux", "bare-env"] {
+        ours.secrets().patch(output, &PatchParams::default(), &Patch::Merge(&without)).await.unwrap();
+    }
+    ours.change("bare", json!({ "onInvalid": "Withdraw" })).await;
+    ours.condition("bare", "Published", "False", "Withdrawn").await;
+    assert_eq!(standing("bare").await, [false, false]);
 
     // Somebody has put another token into one of them by hand, whose mark is still that of the dead one.
     let by_hand = PatchParams { field_manager: Some("kubectl-patch".to_owned()), ..PatchParams::default() };
@@ -111,4 +120,38 @@ async fn what_holds_a_dead_token_goes_also_where_another_connection_has_deleted_
         ours.ready(name, "True", "Ready").await;
         assert_eq!(standing(name).await, [true, true], "{name}");
     }
+}
+
+#[tokio::test]
+async fn refusals_from_before_another_connection_saw_the_token_accepted_condemn_nothing() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let operator = world.operator().await;
+    let token = world.github.token(NewToken::classic("ci", "acme-ci"));
+    for name in ["kept", "lost"] {
+        ours.secret(name, &token).await;
+        let publish = json!([{ "secretName": format!("{name}-out"), "format": "Opaque" }]);
+        ours.connection(
+            name,
+            json!({ "secretRef": { "name": name }, "onInvalid": "Withdraw", "publish": publish }),
+        )
+        .await;
+        ours.ready(name, "True", "Ready").await;
+    }
+    ours.secrets().delete("lost", &DeleteParams::default()).await.unwrap();
+    ours.ready("lost", "False", "SecretNotFound").await;
+    operator.stop().await;
+    // The source went between the second refusal and the acceptance.
+    let refused = json!({
+        "reason": "BadCredentials", "count": 2, "needed": 2, "first": in_(-3600), "last": in_(-3000),
+    });
+    let frozen = json!({ "status": { "token": { "checkedAt": in_(-7200), "refused": refused } } });
+    ours.connections().patch_status("lost", &PatchParams::default(), &Patch::Merge(frozen)).await.unwrap();
+    world.github.revoke("ci");
+    let _operator = world.operator().await;
+    ours.ready("kept", "False", "BadCredentials").await;
+    let standing = ours.uids().await;
+    assert!(standing.contains_key("lost-out"), "GitHub has refused its token twice, and not three times");
+    let said = ours.condition("lost", "Published", "False", "Withheld").await;
+    assert!(said.contains("of 1"), "{said}");
 }

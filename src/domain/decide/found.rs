@@ -146,5 +146,5 @@ pub fn holds(payload: &Payload, immutable: bool, token: &Token, wanted: Option<(
     }
     let wanted = wanted.map(|(wanted, _)| wanted);
     let fixed = immutable || wanted.is_some_and(|wanted| wanted.type_ != payload.type_);
-    Holds::Other { same_token: payload.holds(token), fixed }
+    Holds::Other { same_token: payload.holds(token.hashed()), fixed }
 }

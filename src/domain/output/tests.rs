@@ -25,10 +25,18 @@ fn a_payload_does_not_show_its_bytes() {
 
 #[test]
 fn a_payload_of_another_token_does_not_hold_this_one() {
-    assert!(made("a").holds(&token("ghp_", "a")));
-    assert!(!made("a").holds(&token("ghp_", "b")));
+    assert!(made("a").holds(token("ghp_", "a").hashed()));
+    assert!(!made("a").holds(token("ghp_", "b").hashed()));
     let data = BTreeMap::from([("token".to_owned(), Vec::new().into())]);
-    assert!(!Payload { type_: "Opaque".to_owned(), data }.holds(&token("ghp_", "b")));
+    assert!(!Payload { type_: "Opaque".to_owned(), data }.holds(token("ghp_", "b").hashed()));
+}
+
+#[test]
+fn a_payload_does_not_hold_a_copy_of_its_token_that_was_cut() {
+    for cut in [35, 30, 20] {
+        let cut = ["ghp_", &"a".repeat(cut)].concat();
+        assert!(!made("a").holds(Token::try_from(cut.as_bytes()).unwrap().hashed()), "{}", cut.len());
+    }
 }
 
 #[test]

@@ -1,24 +1,31 @@
 //! What stands under the names of the outputs.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
-use super::{super::Failure, Observer};
+use super::{
+    super::{Failure, sum::sum},
+    Observer,
+};
 use crate::{
-    api::StatusDigest,
     cluster::{
         Fault,
+        connections::Connection,
         index::Woken,
         object::ObjectKey,
         outputs::{self, Owner},
-        secrets::{self, Read, SecretEntry},
+        secrets::{self, SecretEntry},
     },
     domain::{
         answer::{Expiry, Grant},
         decide::{Found, Holds, Observation, OnInvalid, holds, is_gone, is_over},
         format::Addresses,
+        knowledge::Knowledge,
         output::{Output, Payload, Stamp},
-        probing::schedule::earlier,
+        probing::{Subject, schedule::earlier},
         token::Token,
+        version::Version,
     },
 };
 
@@ -68,62 +75,92 @@ impl Observer<'_> {
     }
 
     /// The outputs that hold the token which the source held before it was gone, if GitHub does not know that any more, or it has expired. Each
-    /// that has its mark is read. What only a status remembers deletes none.
+    /// that has its mark, or none, is read once in each of its states. What only a status remembers deletes none.
     pub(super) async fn condemned_before(
-        &self,
+        &mut self,
         seen: &Observation,
         failures: &mut Vec<Failure>,
     ) -> Option<Vec<String>> {
-        let (subject, host) = (self.watched().subject.as_ref()?, seen.host.yes()?);
+        let (subject, host) = (self.watched().subject.clone()?, seen.host.yes()?);
         let withdraws = seen.demand.on_invalid == OnInvalid::Withdraw && !seen.demand.suspend;
         if !withdraws || !is_gone(&seen.token) || subject.host != host.name {
             return None;
         }
-        let heard = self.ctx.prober.snapshot(subject).map(|snapshot| snapshot.knowledge).unwrap_or_default();
-        let known =
-            self.watched().remembered.as_deref().map_or(heard.clone(), |known| known.overlaid(&heard));
+        let may_hold = |entry: &SecretEntry| entry.token.is_none_or(|token| token == subject.token.leading());
+        let names = seen.found.iter().filter(|found| found.is_ours()).map(Found::name);
+        let marked: Vec<_> = names
+            .filter_map(|name| Some((name, self.entry(name).filter(may_hold)?.version.clone())))
+            .collect();
+        let heard = self.ctx.prober.snapshot(&subject).map(|snapshot| snapshot.knowledge).unwrap_or_default();
+        let mut known = self.watched().remembered.as_deref().cloned().unwrap_or_default();
+        if !marked.is_empty() {
+            self.hear_again(&subject, &mut known, heard.refused.is_some());
+        }
+        let known = known.overlaid(&heard);
         // The end that a person declared is not GitHub's word.
         let ends = match known.grant.as_ref().map(|(grant, _)| grant.expiry) {
             Some(Expiry::At(at)) => Some(earlier(at, seen.skew)),
             _ => None,
         };
-        let token = Some(subject.token.leading());
-        let names = seen.found.iter().filter(|found| found.is_ours()).map(Found::name);
-        let marked =
-            names.filter_map(|name| Some((name, self.entry(name).filter(|entry| entry.token == token)?)));
-        let marked: Vec<_> = marked.collect();
-        if heard.refused.is_none() {
-            let accepted = known.grant.as_ref().map_or(Timestamp::UNIX_EPOCH, |(_, at)| *at);
-            let is_told = known.refused.is_some() || self.ctx.records.is_refused_since(subject, accepted);
-            if is_told && !marked.is_empty() && self.ctx.records.want(subject) {
-                // Those that nothing is due for yet have not read their source since this process began.
-                let all = self.ctx.index.connections();
-                let has_it = |status: &StatusDigest| status.token == Some(subject.token);
-                let sharing = all.iter().filter(|other| other.status.as_ref().is_some_and(has_it));
-                let woken = sharing.map(|other| Woken::Changed(other.key.clone())).collect();
-                self.ctx.wake_others(&self.connection.key, woken);
-            }
-        }
         known.refused.filter(|refused| is_over(refused, ends))?;
         if heard.refused.is_none() {
             return Some(Vec::new());
         }
         let mut holders = Vec::new();
-        for (name, entry) in marked {
-            let holds = |read: &Read| {
-                let (is_same, values) = (read.entry.version == entry.version, read.payload.data.values());
-                // What somebody has put beside it may be of use.
-                let is_alone = !values.clone().any(|value| subject.token.is_beside_another_in(value));
-                is_same && is_alone && values.clone().any(|value| subject.token.is_in(value))
+        let mut held = std::mem::take(&mut self.record.rare.held);
+        let of = |(name, version): &(&str, Version)| sum(&(name, version, subject.token.leading()));
+        held.retain(|(known, _)| marked.iter().any(|marked| of(marked) == *known));
+        for marked in &marked {
+            let (name, version) = marked;
+            let known = held.iter().find(|(known, _)| *known == of(marked)).map(|(_, holds)| *holds);
+            let holds = match known {
+                Some(holds) => holds,
+                None => match secrets::read(&self.ctx.client, &self.connection.key.beside(name)).await {
+                    Ok(Some(read)) if read.entry.version == *version => {
+                        let holds = read.payload.holds(subject.token);
+                        held.push((of(marked), holds));
+                        holds
+                    }
+                    // Another state of it is seen in the next pass.
+                    Ok(_) => false,
+                    Err(fault) => {
+                        let secret = (*name).to_owned();
+                        failures.push(Failure { doing: "read", secret, verbs: "get", fault });
+                        false
+                    }
+                },
             };
-            match secrets::read(&self.ctx.client, &self.connection.key.beside(name)).await {
-                Ok(read) => holders.extend(read.as_ref().filter(|read| holds(read)).map(|_| name.to_owned())),
-                Err(fault) => {
-                    failures.push(Failure { doing: "read", secret: name.to_owned(), verbs: "get", fault });
-                }
-            }
+            holders.extend(holds.then(|| (*name).to_owned()));
         }
+        self.record.rare.held = held;
         Some(holders)
+    }
+
+    /// Has whoever has the token ask about it once, if `known` or another status says that it was refused and this process has not heard
+    /// so. What is known of refusals is void where another connection saw the token accepted after them.
+    fn hear_again(&self, subject: &Subject, known: &mut Knowledge, is_heard: bool) {
+        let accepted = known.grant.as_ref().map_or(Timestamp::UNIX_EPOCH, |(_, at)| *at);
+        let is_told =
+            known.refused.is_some() || !is_heard && self.ctx.records.is_refused_since(subject, accepted);
+        if !is_told {
+            return;
+        }
+        let all = self.ctx.index.connections();
+        let has_it = |other: &&Arc<Connection>| {
+            other.status.as_ref().is_some_and(|status| status.token == Some(subject.token))
+                && other.spec.host().is_some_and(|host| *host == *subject.host)
+                && other.key != self.connection.key
+        };
+        let sharing = || all.iter().filter(has_it);
+        let accepted_there = sharing().filter_map(|other| other.status.as_ref()?.checked_at());
+        let accepted = accepted_there.max().unwrap_or(accepted).max(accepted);
+        known.refused = known.refused.filter(|refused| refused.last > accepted);
+        let is_told = known.refused.is_some() || self.ctx.records.is_refused_since(subject, accepted);
+        if !is_heard && is_told && self.ctx.records.want(subject) {
+            // Those that nothing is due for yet have not read their source since this process began.
+            let woken = sharing().map(|other| Woken::Changed(other.key.clone())).collect();
+            self.ctx.wake_others(&self.connection.key, woken);
+        }
     }
 
     /// Reads one output and compares it with what it shall hold.
