@@ -335,10 +335,11 @@ impl Sinks {
             .is_some_and(|ended| *ended >= notice.at)
     }
 
-    /// Nobody knows whether something came to stand in a status at this instant or later, which no sink was told: it is derived again.
-    pub fn doubt(&self, at: Timestamp) {
+    /// Nobody knows whether something came to stand in a status by now that no sink was told, and happened at this instant or later: it is
+    /// derived again.
+    pub fn doubt(&self, at: Timestamp, now: Timestamp) {
         for sink in &self.each {
-            sink.queue().leave_out(at);
+            sink.queue().leave_out(at, now);
             sink.done.send_replace(());
         }
     }
@@ -525,7 +526,7 @@ impl Sink {
         let at = message.notice.at;
         let mut queue = self.queue();
         let is_late = queue.told_until().is_some_and(|told| at <= told);
-        queue.push(message);
+        queue.push(message, Timestamp::now());
         drop(queue);
         if is_late {
             // Less has been told than it was.

@@ -94,7 +94,7 @@ impl Drop for Doubt<'_> {
         let Doubt { connection, before, status, ctx, is_over } = *self;
         let notices = if is_over { Vec::new() } else { notices(connection, before, status, ctx) };
         if let Some(first) = notices.iter().map(|notice| notice.at).min() {
-            ctx.sinks.doubt(first);
+            ctx.sinks.doubt(first, Timestamp::now());
         }
     }
 }

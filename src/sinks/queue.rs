@@ -27,6 +27,9 @@ pub(super) struct Queue {
     latest: Option<Timestamp>,
     /// When the first of those happened that were left out, and when the last.
     left_out: Option<(Timestamp, Timestamp)>,
+    /// Of those that were left out and came long after they had happened, such as stages of an end that began while no operator ran:
+    /// when the first happened, and when the last came.
+    left_out_late: Option<(Timestamp, Timestamp)>,
     /// What was told since then, as sums of the ids: it is not told again when the others are derived.
     told: HashSet<u64>,
     /// What was told last since then, by sums of the incidents: when it had happened, and the sum of its id. What was before is not told
@@ -52,27 +55,30 @@ struct Entry {
 }
 
 impl Queue {
-    /// Adds a message that was not derived meanwhile, or remembers that there was no room for it.
-    pub(super) fn push(&mut self, message: Arc<Message>) {
+    /// Adds a message that comes now and was not derived meanwhile, or remembers that there was no room for it.
+    pub(super) fn push(&mut self, message: Arc<Message>, now: Timestamp) {
         if self.derived.contains(&moment(&message)) {
             return;
         }
         let longest = if is_deleted(&message) { LONGEST_WITH_DELETED } else { LONGEST };
         if self.waiting.len() >= longest {
-            self.lacks_room(&message);
+            self.lacks_room(&message, now);
         } else {
             self.waiting.push_back(Entry { message, is_first: false, since: Instant::now() });
         }
     }
 
-    /// Remembers that something may be left out which happened at this instant or later.
-    pub(super) fn leave_out(&mut self, at: Timestamp) {
-        let (first, last) = self.left_out.unwrap_or((at, at));
-        self.left_out = Some((first.min(at), last.max(at)));
+    /// Remembers that something may be left out which happened at this instant or later, and came to stand in a status by now.
+    pub(super) fn leave_out(&mut self, at: Timestamp, now: Timestamp) {
+        let is_late = at.checked_add(LAG).is_ok_and(|latest| latest < now);
+        let (left_out, last) =
+            if is_late { (&mut self.left_out_late, now) } else { (&mut self.left_out, at) };
+        let (first, latest) = left_out.unwrap_or((at, last));
+        *left_out = Some((first.min(at), latest.max(last)));
     }
 
-    fn lacks_room(&mut self, message: &Message) {
-        self.leave_out(message.notice.at);
+    fn lacks_room(&mut self, message: &Message, now: Timestamp) {
+        self.leave_out(message.notice.at, now);
         if self.without_room.len() < LONGEST_WITH_DELETED {
             let had_heard = message.notice.state != State::Opened;
             self.without_room.entry(incident(message)).or_insert(had_heard);
@@ -99,6 +105,7 @@ impl Queue {
     ) {
         self.left_out =
             self.left_out.filter(|(_, last)| *last >= until).map(|(first, last)| (first.max(until), last));
+        self.left_out_late = self.left_out_late.filter(|(_, last)| *last >= until);
         derived.sort_by_key(|message| message.notice.at);
         let mut waiting = std::mem::take(&mut self.waiting);
         let open: HashSet<u64> = waiting.iter().map(|entry| incident(&entry.message)).collect();
@@ -124,9 +131,9 @@ impl Queue {
         let (deleted, more): (Vec<_>, Vec<_>) =
             more.into_iter().partition(|entry| is_deleted(&entry.message));
         self.is_new = is_first && !more.is_empty();
-        more.iter().for_each(|entry| self.lacks_room(&entry.message));
+        more.iter().for_each(|entry| self.lacks_room(&entry.message, entry.message.notice.at));
         self.waiting = all.into_iter().chain(deleted).collect();
-        if self.left_out.is_none() {
+        if self.left_out.or(self.left_out_late).is_none() {
             self.told.clear();
             self.latest_of.clear();
             self.without_room.clear();
@@ -170,7 +177,7 @@ impl Queue {
             self.waiting.remove(place);
         }
         self.is_sending = false;
-        if self.left_out.is_some() {
+        if self.left_out.or(self.left_out_late).is_some() {
             self.hear(message);
         }
         self.latest = self.latest.max(Some(message.notice.at));
@@ -188,7 +195,11 @@ impl Queue {
 
     /// From when on what was left out is to be derived again, once nothing waits.
     pub(super) fn left_out(&self) -> Option<Timestamp> {
-        self.left_out.filter(|_| self.waiting.is_empty()).map(|(first, _)| before(first))
+        self.first_left_out().filter(|_| self.waiting.is_empty()).map(before)
+    }
+
+    fn first_left_out(&self) -> Option<Timestamp> {
+        self.left_out.into_iter().chain(self.left_out_late).map(|(first, _)| first).min()
     }
 
     /// True while there was no room for all that is wrong when the sink came.
@@ -208,7 +219,7 @@ impl Queue {
         if self.is_new || self.waiting.iter().any(|entry| entry.is_first) {
             return None;
         }
-        let left_out = self.left_out.map(|(first, _)| first);
+        let left_out = self.first_left_out();
         let waiting = self.waiting.iter().map(|entry| entry.message.notice.at);
         let untold = waiting.chain(left_out).min().map(before);
         self.latest.map(|latest| untold.map_or(latest, |untold| untold.min(latest)))
@@ -277,6 +288,16 @@ mod tests {
         Arc::new(Message::new(opened.named.clone(), notice))
     }
 
+    /// It comes as it happens.
+    fn push(queue: &mut Queue, message: Arc<Message>) {
+        let at = message.notice.at;
+        queue.push(message, at);
+    }
+
+    fn leave_out(queue: &mut Queue, second: i64) {
+        queue.leave_out(at(second), at(second));
+    }
+
     fn queue(second: i64) -> Queue {
         let mut queue = Queue::default();
         assert_eq!(queue.told_until(), None, "nobody knows yet");
@@ -289,7 +310,7 @@ mod tests {
         let mut queue = queue(100);
         assert_eq!(queue.told_until(), Some(at(100)));
         let all: Vec<_> = [120, 110, 130].map(|second| message("a", second)).into();
-        all.iter().for_each(|message| queue.push(message.clone()));
+        all.iter().for_each(|message| push(&mut queue, message.clone()));
         assert_eq!(queue.told_until(), Some(at(100)));
         queue.done(&all[0]);
         assert_eq!(queue.told_until(), Some(at(109)), "one that happened earlier waits");
@@ -302,7 +323,7 @@ mod tests {
     #[test]
     fn what_is_derived_comes_before_what_happened_since_and_nothing_comes_twice() {
         let mut queue = Queue::default();
-        queue.push(message("a", 130));
+        push(&mut queue, message("a", 130));
         queue.fill(vec![message("a", 130), message("b", 120), message("a", 110)], Some(at(100)), at(140));
         let told = std::iter::from_fn(|| {
             let next = queue.next()?;
@@ -321,8 +342,8 @@ mod tests {
             if is_told_by_then {
                 queue.done(&message("a", 120));
             }
-            queue.push(message("a", 120));
-            queue.push(message("b", 120));
+            push(&mut queue, message("a", 120));
+            push(&mut queue, message("b", 120));
             let told = std::iter::from_fn(|| queue.next().inspect(|next| queue.done(next)));
             let told: Vec<_> = told.map(|message| message.named.name.clone()).collect();
             let expected: &[&str] = if is_told_by_then { &["b"] } else { &["a", "b"] };
@@ -336,11 +357,11 @@ mod tests {
     #[test]
     fn what_is_told_to_be_over_is_not_opened_after_that() {
         let mut queue = queue(100);
-        queue.leave_out(at(120));
-        queue.push(ends("a", 130));
+        leave_out(&mut queue, 120);
+        push(&mut queue, ends("a", 130));
         queue.done(&ends("a", 130));
         // One that has begun anew is not closed by the end of the one before.
-        queue.push(message("c", 135));
+        push(&mut queue, message("c", 135));
         queue.done(&message("c", 135));
         let mut derived: Vec<_> =
             [("a", 120), ("a", 140), ("b", 120)].map(|(name, at)| message(name, at)).into();
@@ -376,8 +397,8 @@ mod tests {
         for (name, pushed, derived, expected) in rows {
             for is_told_by_then in [false, true] {
                 let mut queue = queue(90);
-                queue.leave_out(at(120));
-                pushed.iter().for_each(|message| queue.push(message.clone()));
+                leave_out(&mut queue, 120);
+                pushed.iter().for_each(|message| push(&mut queue, message.clone()));
                 let sent = queue.next().unwrap();
                 if is_told_by_then {
                     queue.done(&sent);
@@ -423,7 +444,7 @@ mod tests {
         };
         let mut queue = Queue::default();
         // It ends while the statuses are read.
-        queue.push(ends("c0"));
+        push(&mut queue, ends("c0"));
         queue.fill(all.clone(), None, at(125));
         let told = std::iter::from_fn(|| queue.next().inspect(|next| queue.done(next))).count();
         assert_eq!((told, queue.is_new()), (1000, true));
@@ -447,8 +468,8 @@ mod tests {
     #[test]
     fn of_what_nobody_knows_whether_it_is_told_nobody_says_that_it_is() {
         let mut queue = queue(100);
-        queue.leave_out(at(120));
-        queue.push(message("b", 150));
+        leave_out(&mut queue, 120);
+        push(&mut queue, message("b", 150));
         assert_eq!(queue.left_out(), None, "first what is known");
         queue.done(&message("b", 150));
         assert_eq!((queue.left_out(), queue.told_until()), (Some(at(119)), Some(at(119))));
@@ -461,8 +482,8 @@ mod tests {
     #[test]
     fn what_is_doubted_while_others_are_derived_is_derived_next() {
         let mut queue = queue(100);
-        queue.leave_out(at(120));
-        queue.leave_out(at(150));
+        leave_out(&mut queue, 120);
+        leave_out(&mut queue, 150);
         queue.fill(vec![message("a", 120)], Some(at(119)), at(140));
         queue.done(&message("a", 120));
         assert_eq!((queue.left_out(), queue.told_until()), (Some(at(139)), Some(at(120))));
@@ -475,7 +496,7 @@ mod tests {
     fn of_many_that_happen_at_once_each_is_told_once_and_a_thousand_wait_at_most() {
         let mut queue = queue(100);
         let all: Vec<_> = (0..2500).map(|number| message(&format!("c{number}"), 120)).collect();
-        all.iter().for_each(|message| queue.push(message.clone()));
+        all.iter().for_each(|message| push(&mut queue, message.clone()));
         let mut told = Vec::new();
         loop {
             while let Some(next) = queue.next() {
@@ -499,7 +520,7 @@ mod tests {
         let reason = "Ready".to_owned();
         let ends = Notice { state: State::Resolved, reason, ..opened.notice.clone() };
         let ends = Arc::new(Message::new(opened.named.clone(), ends));
-        [opened.clone(), ends, opened].into_iter().for_each(|message| queue.push(message));
+        [opened.clone(), ends, opened].into_iter().for_each(|message| push(&mut queue, message));
         let told = std::iter::from_fn(|| queue.next().inspect(|next| queue.done(next)));
         let told: Vec<_> = told.map(|message| message.notice.state).collect();
         assert_eq!(told, [State::Opened, State::Resolved, State::Opened]);
@@ -515,24 +536,39 @@ mod tests {
         };
         let mut queue = queue(100);
         let all: Vec<_> = (0..1500).map(|number| message(&format!("c{number}"), 120)).collect();
-        all.iter().for_each(|message| queue.push(message.clone()));
-        (0..500).for_each(|number| queue.push(deleted(number)));
+        all.iter().for_each(|message| push(&mut queue, message.clone()));
+        (0..500).for_each(|number| push(&mut queue, deleted(number)));
         assert_eq!(queue.waiting().0, 1500);
         // Another reading finds no more room for others, and those stay.
         queue.fill(all[1400..].to_vec(), Some(at(99)), at(200));
         assert_eq!(queue.waiting().0, 1500);
         let told = std::iter::from_fn(|| queue.next().inspect(|next| queue.done(next)));
         assert_eq!(told.filter(|message| is_deleted(message)).count(), 500);
-        (0..20_000).for_each(|number| queue.push(deleted(number)));
+        (0..20_000).for_each(|number| push(&mut queue, deleted(number)));
         assert_eq!(queue.waiting().0, LONGEST_WITH_DELETED, "they cost no more memory either");
         assert!(queue.without_room.len() <= LONGEST_WITH_DELETED, "nor do those that find no room");
+    }
+
+    #[test]
+    fn what_had_happened_long_before_it_came_and_found_no_room_is_derived_again() {
+        let mut queue = queue(1000);
+        (0..1000).for_each(|number| push(&mut queue, message(&format!("c{number}"), 1010)));
+        // Stages of ends that began while no operator ran: they come to stand in statuses while others are read.
+        queue.push(message("a", 500), at(1015));
+        queue.push(message("b", 400), at(1020));
+        let read_before = 1018;
+        for (until, expected) in [(read_before, Some(at(399))), (1050, None)] {
+            queue.fill(Vec::new(), Some(at(399)), at(until));
+            std::iter::from_fn(|| queue.next().inspect(|next| queue.done(next))).for_each(drop);
+            assert_eq!(queue.left_out(), expected, "read until {until}");
+        }
     }
 
     #[test]
     fn what_finds_no_room_is_derived_again_once_there_is() {
         let mut queue = queue(100);
         let all: Vec<_> = (101..1104).map(|second| message("a", second)).collect();
-        all.iter().for_each(|message| queue.push(message.clone()));
+        all.iter().for_each(|message| push(&mut queue, message.clone()));
         assert_eq!((queue.waiting().0, queue.left_out()), (1000, None));
         all.iter().take(1000).for_each(|message| queue.done(message));
         assert_eq!((queue.left_out(), queue.told_until()), (Some(at(1100)), Some(at(1100))));

@@ -169,9 +169,9 @@ fn a_status_of_which_nobody_knows_whether_it_was_written_before_others_were_read
     let at = |second| Timestamp::from_second(second).unwrap();
     let sink = sinks.each().next().unwrap();
     sinks.fill(0, Vec::new(), Some(at(50)), at(100));
-    sinks.doubt(at(200));
+    sinks.doubt(at(200), at(200));
     // Its pass began before the statuses were read, and ended after that.
-    sinks.doubt(at(228));
+    sinks.doubt(at(228), at(228));
     sinks.fill(0, Vec::new(), Some(at(199)), at(231));
     assert_eq!(
         sink.queue().left_out(),
@@ -401,7 +401,7 @@ fn that_a_connection_was_deleted_happened_in_a_whole_second() {
 async fn what_was_left_out_before_anybody_waited_for_it_is_derived_again() {
     let sinks = sinks("{ name: all, url: 'http://a' }");
     let at = |second| Timestamp::from_second(second).unwrap();
-    sinks.doubt(at(200));
+    sinks.doubt(at(200), at(200));
     let sink = sinks.each().next().unwrap();
     assert_eq!(sink.left_out().now_or_never(), Some(at(199)));
     sinks.fill(0, Vec::new(), Some(at(199)), at(300));

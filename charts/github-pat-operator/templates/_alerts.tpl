@@ -54,6 +54,8 @@
 {{- $told = append $told (printf "(%s or %s) and on (namespace, host, %s) (%s)" $firing $new $shared $here) }}
 {{- end }}
 {{- $words := dict "$trustFor" (default "24h" $.Values.settings.trustFor) "$incidentHold" (default "30m" $.Values.settings.incidentHold) }}
+{{- $reason := "max by (reason) (github_pat_connection_condition{namespace=%q, name=%q, condition=\"Ready\", status=\"False\"})" }}
+{{- $reason = printf "{{ range printf `%s` $labels.namespace $labels.name | query }}: {{ .Labels.reason }}{{ end }}" $reason }}
 {{- range $file.alerts }}
 {{- $of := default dict (get $values.alerts .alert) }}
 {{- if and $of.enabled (not (has .needs $lacks)) }}
@@ -61,13 +63,14 @@
 {{- $labels := mustMergeOverwrite (deepCopy $values.alertLabels) $own }}
 {{- $runbook := printf "%s#%s" $values.runbookUrl (lower .alert) }}
 {{- $description := include "github-pat-operator.filled" (list .description $words) }}
-{{- $annotations := dict "summary" .summary "description" $description "remedy" .remedy "runbook_url" $runbook }}
+{{- $annotations := dict "summary" (replace "$reason" $reason .summary) "description" $description "remedy" .remedy "runbook_url" $runbook }}
 {{- $expr := "" }}
 {{- if .notReady }}
 {{- $expr = include "github-pat-operator.notReady" (dict "condition" (printf ", %s" .notReady)) }}
 {{- if $ofMany.enabled }}
 {{- $expr = printf "%s unless (%s)" $expr (join " or " $told | replace "$one" $expr) }}
 {{- end }}
+{{- $expr = printf "max without (reason) (%s)" $expr }}
 {{- else }}
 {{- $expr = include "github-pat-operator.filled" (list .expr (set (deepCopy $thresholds) "$manyNotReady" (printf "%s or %s" $many $manyOfOne))) }}
 {{- end }}
@@ -75,7 +78,11 @@
 {{- $info := printf "topk by (namespace, name) (1, max by (namespace, name, %s) (github_pat_connection_info))" $more }}
 {{- $expr = printf "(%s) * on (namespace, name) group_left (%s) %s" $expr $more $info }}
 {{- end }}
-{{- $rules = append $rules (dict "alert" .alert "expr" $expr "for" $of.for "labels" $labels "annotations" $annotations) }}
+{{- $rule := dict "alert" .alert "expr" $expr "for" $of.for "labels" $labels "annotations" $annotations }}
+{{- if $of.keepFiringFor }}
+{{- $_ := set $rule "keep_firing_for" $of.keepFiringFor }}
+{{- end }}
+{{- $rules = append $rules $rule }}
 {{- end }}
 {{- end }}
 {{- toYaml $rules }}

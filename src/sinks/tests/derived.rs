@@ -63,7 +63,7 @@ fn a_receiver_that_follows_the_page_ends_where_the_connection_stands() {
     let sink = sinks.each().next().unwrap();
     sinks.fill(0, Vec::new(), Some(at(99)), at(100));
     sinks.recalled();
-    sinks.doubt(at(120));
+    sinks.doubt(at(120), at(120));
     sinks.tell(&connection, vec![ends(149)]);
     receiver.take(&sink.queue().next().unwrap());
     let derived = [opened(120), ends(149)].map(|notice| (connection.clone(), notice));

@@ -127,7 +127,10 @@ fn dead_tokens_are_told_though_one_more_that_fails_now_and_then_makes_them_many(
     let mut tests = tests.map(|(name, series, fires)| test(name, series, fires, fires)).to_vec();
     // Where they are many for long enough, that is told.
     let many: Fires<'_> = &[("GithubPatManyNotReady", "", 1)];
-    tests.push(test("many fire now and then", dead("SecretNotFound", 8, 12), &[], many));
+    tests.push(test("many now and then", dead("SecretNotFound", 8, 12), many, many));
+    // Once they have not been many for its keepFiringFor, each is told by itself.
+    let rarely: Fires<'_> = &[("GithubPatManyNotReady", "", 1), ("GithubPatConnectionNotUsable", "a", 4)];
+    tests.push(test("many rarely", dead("SecretNotFound", 8, 60), &rarely[1..], rarely));
     holds(&[], &tests);
 }
 
@@ -224,6 +227,34 @@ fn what_leaves_an_alert_out_now_and_then_silences_nothing() {
         test("a standby that is usable now and then", standby, warning, warning),
     ];
     holds(&[], &[refused.as_slice(), &others].concat());
+}
+
+#[test]
+#[ignore = "runs promtool for many rows; .ci/long runs it"]
+fn what_fails_now_for_one_reason_and_now_for_another_is_one_alert() {
+    let turns = |reasons: [&str; 2], of_one: u32| {
+        let named = |reason: &str| {
+            format!(
+                "github_pat_connection_condition{{namespace=\"ci\", name=\"bot\", condition=\"Ready\", status=\"False\", reason=\"{reason}\"}}"
+            )
+        };
+        let info = "github_pat_connection_info{namespace=\"ci\", name=\"bot\", host=\"github.com\", kind=\"Classic\", organization=\"\"}";
+        let [first, second] = reasons.map(named);
+        let is_first = of_each(of_one, 2 * of_one);
+        vec![
+            series(&first, 1, is_first),
+            series(&second, 1, move |minute| !is_first(minute)),
+            always(info, 1),
+        ]
+    };
+    let not_usable: Fires<'_> = &[("GithubPatConnectionNotUsable", "ci", 1)];
+    let refused: Fires<'_> = &[("GithubPatTokenRefused", "ci", 1)];
+    let tests = [
+        ("a scope and SSO in turn", turns(["ScopeMissing", "SsoRequired"], 4), not_usable),
+        ("each minute", turns(["ScopeMissing", "SecretNotFound"], 1), not_usable),
+        ("refused and suspended in turn", turns(["BadCredentials", "AccountSuspended"], 3), refused),
+    ];
+    holds(&[], &tests.map(|(name, series, fires)| test(name, series, fires, fires)));
 }
 
 /// A replica that has refused three notifications, first scraped in this minute, of a process that started in that one.
