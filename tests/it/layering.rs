@@ -457,7 +457,7 @@ fn only_the_request_and_the_outputs_see_the_text_of_a_token() {
     let sources = Sources::of_the_product();
     let seen = sources.texts.iter().filter(|(_, text)| text.contains("expose()"));
     let seen: Vec<_> = seen.map(|(module, _)| module.join("::")).collect();
-    assert_eq!(seen, ["domain::format", "domain::output", "domain::token", "github"]);
+    assert_eq!(seen, ["domain::format", "domain::token", "github"]);
 }
 
 #[test]

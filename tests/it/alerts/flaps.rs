@@ -130,7 +130,7 @@ fn dead_tokens_are_told_though_one_more_that_fails_now_and_then_makes_them_many(
     tests.push(test("many now and then", dead("SecretNotFound", 8, 12), many, many));
     // Once they have not been many for its keepFiringFor, each is told by itself.
     let rarely: Fires<'_> = &[("GithubPatManyNotReady", "", 1), ("GithubPatConnectionNotUsable", "a", 4)];
-    tests.push(test("many rarely", dead("SecretNotFound", 8, 60), &rarely[1..], rarely));
+    tests.push(test("many rarely", dead("SecretNotFound", 8, 120), &rarely[1..], rarely));
     holds(&[], &tests);
 }
 
