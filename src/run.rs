@@ -7,16 +7,19 @@ mod metrics;
 mod reload;
 mod replica;
 
-use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{future::Future, panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
 
-use futures::future::{self, BoxFuture};
+use futures::{
+    FutureExt,
+    future::{self, BoxFuture},
+};
 use jiff::Timestamp;
 use kube::{Client, config::Kubeconfig};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
-    task::{JoinError, JoinSet},
+    task::JoinSet,
 };
 
 use crate::{
@@ -64,9 +67,9 @@ pub enum Error {
     /// The signals to stop cannot be caught.
     #[error("cannot catch signals: {0}")]
     Signal(#[from] std::io::Error),
-    /// A task panicked.
+    /// A task panicked; what it panicked over is on standard error already.
     #[error("a task of the operator panicked ({0}); please report this")]
-    Panic(#[source] JoinError),
+    Panic(&'static str),
     /// This replica led, and leads no more.
     #[error(
         "this replica lost the Lease {lease}: {why}; it ends, so that it is started anew and waits for the Lease"
@@ -138,16 +141,13 @@ pub async fn operate(
     let metrics = metrics::of(&ctx, &requests, reload.as_ref().map(Reload::reloads));
     let mut tasks = following(&ctx);
     let serving = ctx.clone();
-    tasks.spawn(async move {
+    tasks.spawn(named("serving the probes", async move {
         match serve::serve(listening, move || health_of(&serving), metrics, readers).await {}
-    });
-    tasks.spawn(async { match heap::give_back().await {} });
+    }));
+    tasks.spawn(named("giving back memory", async { match heap::give_back().await {} }));
     if let Some(reload) = reload {
         let taking = ctx.clone();
-        tasks.spawn(async move {
-            reload.follow(&taking, &github).await;
-            Err(Error::Task("following the settings"))
-        });
+        tasks.spawn(named("following the settings", async move { reload.follow(&taking, &github).await }));
     }
     let ended = lead(&ctx, &mut tasks, asking, replica.as_mut(), stop).await;
     tasks.shutdown().await;
@@ -164,7 +164,7 @@ pub async fn operate(
 /// Waits until this replica leads, which it does from the start if there is one only, and works until it is told to stop.
 async fn lead(
     ctx: &Arc<Context>,
-    tasks: &mut JoinSet<Result<(), Error>>,
+    tasks: &mut JoinSet<Error>,
     asking: Workers,
     mut replica: Option<&mut Replica>,
     stop: impl Future<Output = ()>,
@@ -172,7 +172,7 @@ async fn lead(
     let mut stop = pin!(stop);
     if let Some(replica) = &mut replica {
         tokio::select! {
-            ended = first_end(tasks) => return ended,
+            ended = first_end(tasks) => return Err(ended),
             () = stop.as_mut() => return Ok(()),
             () = replica.leads(ctx) => ctx.lead(),
         }
@@ -193,53 +193,51 @@ async fn lead(
         reconcile::finish(ctx).await;
     };
     tokio::select! {
-        ended = first_end(tasks) => ended,
+        ended = first_end(tasks) => Err(ended),
         lost = kept => Err(lost),
         () = finished => Ok(()),
     }
 }
 
 /// Waits until any of the tasks ends, and gives why.
-async fn first_end(tasks: &mut JoinSet<Result<(), Error>>) -> Result<(), Error> {
-    match tasks.join_next().await {
-        Some(Ok(ended)) => ended,
-        Some(Err(panicked)) => Err(Error::Panic(panicked)),
-        None => Ok(()),
+async fn first_end(tasks: &mut JoinSet<Error>) -> Error {
+    // There always are some, and nobody aborts one before the first has ended.
+    tasks.join_next().await.and_then(Result::ok).unwrap_or(Error::Task("it has no name"))
+}
+
+/// A task that does this for ever; gives why it has ended all the same.
+async fn named(task: &'static str, work: impl Future<Output = ()>) -> Error {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(()) => Error::Task(task),
+        Err(_) => Error::Panic(task),
     }
 }
 
 /// What every replica does, whether it leads or not.
-fn following(ctx: &Arc<Context>) -> JoinSet<Result<(), Error>> {
+fn following(ctx: &Arc<Context>) -> JoinSet<Error> {
     let mut tasks = JoinSet::new();
     let watched = ctx.clone();
-    tasks.spawn(async move {
+    tasks.spawn(named("watching connections", async move {
         let wake = |woken| watched.wake(woken);
         let settings = watched.settings();
         let scopes = Scope::of(&settings.watch.namespaces, settings.shard);
         let (client, selector) = (watched.client.clone(), settings.selector.as_ref());
         cluster::watch::connections(client, &scopes, selector, &watched.index, &watched.relist, wake).await;
-        Err(Error::Task("watching connections"))
-    });
+    }));
     let watched = ctx.clone();
-    tasks.spawn(async move {
+    tasks.spawn(named("watching Secrets", async move {
         let wake = |woken| watched.wake(woken);
         let all = watched.settings().shard.map_or(Scope::All, Scope::Part);
         cluster::watch::secrets(watched.client.clone(), all, &watched.index, &watched.relist, wake).await;
-        Err(Error::Task("watching Secrets"))
-    });
+    }));
     tasks
 }
 
 /// What the one replica does that leads, and only while the fence is open, if there is one.
-fn working(
-    tasks: &mut JoinSet<Result<(), Error>>,
-    ctx: &Arc<Context>,
-    asking: Workers,
-    fence: Option<&Arc<Fence>>,
-) {
+fn working(tasks: &mut JoinSet<Error>, ctx: &Arc<Context>, asking: Workers, fence: Option<&Arc<Fence>>) {
     let mut spawn = |task: &'static str, work: BoxFuture<'static, ()>| {
         let fence = fence.cloned();
-        tasks.spawn(async move {
+        tasks.spawn(named(task, async move {
             let is_over = match fence {
                 Some(fence) => fence.while_open(work).await.is_none(),
                 None => {
@@ -248,8 +246,10 @@ fn working(
                 }
             };
             // Why it is over is told by the elector.
-            if is_over { future::pending().await } else { Err(Error::Task(task)) }
-        });
+            if is_over {
+                future::pending().await
+            }
+        }));
     };
     spawn("asking GitHub", Box::pin(asking.run()));
     let following = ctx.clone();
@@ -370,19 +370,19 @@ mod tests {
         let with_others = || {
             let mut tasks = JoinSet::new();
             let held = kept.clone();
-            tasks.spawn(async move {
+            tasks.spawn(named("another", async move {
                 let _held = held;
                 future::pending().await
-            });
+            }));
             tasks
         };
         let mut tasks = with_others();
-        tasks.spawn(async { Err(Error::Task("watching Secrets")) });
-        assert!(matches!(first_end(&mut tasks).await, Err(Error::Task("watching Secrets"))));
+        tasks.spawn(named("watching Secrets", async {}));
+        assert!(matches!(first_end(&mut tasks).await, Error::Task("watching Secrets")));
         tasks.shutdown().await;
         let mut tasks = with_others();
-        tasks.spawn(async { panic!("a fault of the program") });
-        assert!(matches!(first_end(&mut tasks).await, Err(Error::Panic(_))));
+        tasks.spawn(named("watching Secrets", async { panic!("a fault of the program") }));
+        assert!(matches!(first_end(&mut tasks).await, Error::Panic("watching Secrets")));
         tasks.shutdown().await;
         assert_eq!(Arc::strong_count(&kept), 1, "nothing goes on");
     }

@@ -1,8 +1,17 @@
 //! Whether the process is alive: it says so while work moves, and ends when a part of it ends.
 
-use std::{process::Command, time::Duration};
+use std::{
+    future,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use control_plane::{Guarded, Launch, Program};
+use github_pat_operator::{
+    cluster::transport,
+    run::operate,
+    settings::{Settings, SettingsInput},
+};
 use github_simulator::{NewToken, Outage};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::json;
@@ -10,11 +19,11 @@ use tokio::net::TcpListener;
 
 use crate::{
     tenant::{Tenant, questions, until_asked, within},
-    world::{NAMESPACE, World},
+    world::{NAMESPACE, World, free_address},
 };
 
 /// What `/livez` says.
-async fn livez(url: &str) -> u16 {
+pub(crate) async fn livez(url: &str) -> u16 {
     let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(Duration::from_secs(5));
     client.build().unwrap().get(format!("{url}/livez")).send().await.unwrap().status().as_u16()
 }
@@ -95,8 +104,20 @@ fn field(process: u32, name: &str) -> u64 {
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
+fn limit(process: u32, memory: Option<u64>) {
+    let id = Pid::from_raw(i32::try_from(process).unwrap());
+    prlimit(id, Resource::As, Rlimit { current: memory, maximum: None }).unwrap();
+}
+
+/// Leaves the process no memory for the stack of a further thread.
+async fn forbid_threads(process: u32) {
+    within(Duration::from_secs(60), "no thread waits for work", async || field(process, "Threads:") == 1)
+        .await;
+    limit(process, Some((field(process, "VmSize:") + 1536) * 1024));
+}
+
 /// Names are resolved in a thread of their own, and a process that can have no further thread panics where one is wanted, inside of a
-/// question: <https://docs.rs/tokio/latest/tokio/task/fn.spawn_blocking.html>. Here it may not have the memory for its stack.
+/// question: <https://docs.rs/tokio/latest/tokio/task/fn.spawn_blocking.html>.
 #[tokio::test]
 async fn a_panic_inside_a_question_defers_that_question_alone() {
     let mut world = World::start().await;
@@ -106,10 +127,6 @@ async fn a_panic_inside_a_question_defers_that_question_alone() {
     let ours = Tenant::of(&world, NAMESPACE);
     let operator = world.operator_with_settings(&settings).await;
     let process = operator.id();
-    let limit = |memory: Option<u64>| {
-        let id = Pid::from_raw(i32::try_from(process).unwrap());
-        prlimit(id, Resource::As, Rlimit { current: memory, maximum: None }).unwrap();
-    };
     let named = async |name: &str, host: &str| {
         let github = if host == "named" { world.host("named") } else { &world.github };
         ours.secret(name, &github.token(NewToken::classic(name, name))).await;
@@ -117,9 +134,7 @@ async fn a_panic_inside_a_question_defers_that_question_alone() {
     };
     named("before", "simulated").await;
     ours.ready("before", "True", "Ready").await;
-    within(Duration::from_secs(60), "no thread waits for work", async || field(process, "Threads:") == 1)
-        .await;
-    limit(Some((field(process, "VmSize:") + 1536) * 1024));
+    forbid_threads(process).await;
     named("unresolved", "named").await;
     operator.until_logged("a question panicked").await;
     ours.ready("unresolved", "Unknown", "QuestionFailed").await;
@@ -128,8 +143,53 @@ async fn a_panic_inside_a_question_defers_that_question_alone() {
     ours.ready("meanwhile", "True", "Ready").await;
     until_asked(&world.github, "before", questions(&world.github, "before").len() + 2).await;
     assert_eq!(livez(&operator.url).await, 200);
-    limit(None);
+    limit(process, None);
     ours.ready("unresolved", "True", "Ready").await;
     assert_eq!(operator.id(), process);
     operator.stop().await;
+}
+
+/// The name of a sink is resolved by the task that tells the sinks, and nothing contains a panic there.
+#[tokio::test]
+async fn a_task_that_panics_ends_the_process_which_says_which_one_it_was() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let receiver = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://localhost:{}", receiver.local_addr().unwrap().port());
+    let settings =
+        format!("{}leaseNamespace: {NAMESPACE}\nsinks: [{{ name: ops, url: '{url}' }}]\n", world.settings());
+    let mut operator = world.operator_with_settings(&settings).await;
+    forbid_threads(operator.id()).await;
+    ours.connection("missing", json!({})).await;
+    let status = operator.process().wait(Duration::from_secs(30)).await.unwrap();
+    let said = operator.log();
+    assert_eq!(status.code(), Some(1), "{status}: {said}");
+    assert!(said.contains("a task of the operator panicked (telling the sinks)"), "{said}");
+}
+
+/// The same program in this process, since from outside nobody can take its workers away: here it has none.
+#[tokio::test]
+async fn work_that_waits_and_does_not_move_fails_the_probe_within_30_s() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let listen = free_address();
+    let text = format!("{}listen: '{listen}'\n", world.settings());
+    let kubeconfig = world.account(&text, &[]).await;
+    let transport = transport::of(world.plane.client_of(&kubeconfig).await.unwrap());
+    let input = SettingsInput::read(&world.file("settings.yaml", &text)).unwrap();
+    let settings = Settings { concurrency: 0, ..Settings::new(input, SettingsInput::default()).unwrap() };
+    let running = operate(transport, NAMESPACE.to_owned(), settings, None, future::pending());
+    let operator = tokio::spawn(running);
+    let url = format!("http://{listen}");
+    let says = async |path: &str| {
+        let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+        client.get(format!("{url}/{path}")).send().await.ok().map(|answer| answer.status().as_u16())
+    };
+    within(Duration::from_secs(30), "everything is listed", async || says("readyz").await == Some(200)).await;
+    assert_eq!(livez(&url).await, 200, "nothing waits");
+    ours.connection("ci", json!({})).await;
+    let began = Instant::now();
+    within(Duration::from_secs(31), "the probe fails", async || says("livez").await == Some(503)).await;
+    assert!(began.elapsed() > Duration::from_secs(28), "{:?}", began.elapsed());
+    operator.abort();
 }
