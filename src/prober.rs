@@ -334,8 +334,8 @@ impl Prober {
     }
 
     /// For how long work that may go has waited for a worker; `None` if none has.
-    pub fn stalled(&self, now: Timestamp) -> Option<Duration> {
-        self.hosts().values().filter_map(|host| host.stalled(now)).max()
+    pub fn stalled(&self) -> Option<Duration> {
+        self.hosts().values().filter_map(|host| host.stalled()).max()
     }
 }
 

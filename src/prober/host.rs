@@ -12,7 +12,7 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered}
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
     sync::{Notify, watch},
-    time,
+    time::{self, Instant},
 };
 use tracing::{Instrument, Span, field::Empty};
 
@@ -163,10 +163,11 @@ impl Host {
     }
 
     /// For how long work that may go has waited for the worker.
-    pub(super) fn stalled(&self, now: Timestamp) -> Option<Duration> {
+    pub(super) fn stalled(&self) -> Option<Duration> {
         let state = self.lock();
+        let now = Instant::now();
         let since = state.unseen.into_iter().chain(state.wakes_at.filter(|at| *at < now)).min()?;
-        Some(now.duration_since(since).try_into().unwrap_or_default())
+        Some(now.duration_since(since))
     }
 
     /// Goes on with these limits. Over another way it is asked anew, also if it gave no answers over the one before.
@@ -329,6 +330,7 @@ impl Host {
     }
 }
 
+/// For how long the worker sleeps that has nothing to do before this instant.
 fn until(at: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(at.duration_since(now)).unwrap_or_default().min(LONGEST_SLEEP)
 }

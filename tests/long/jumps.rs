@@ -7,15 +7,17 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use github_simulator::NewToken;
 use serde_json::json;
 
 use crate::{
+    progress::livez,
     replica::{Replica, lease, one_writer_at_a_time},
     tenant::{Tenant, in_},
-    world::{NAMESPACE, World},
+    world::{NAMESPACE, SOON, World},
 };
 
 const DAY: i64 = 24 * 3600;
@@ -119,4 +121,28 @@ async fn a_clock_that_jumps_takes_the_lease_from_nobody_and_moves_no_verdict() {
     let condemned: Vec<_> = history.seen().into_iter().filter(|(_, status, _)| status == "False").collect();
     assert!(condemned.is_empty(), "{condemned:?}");
     one_writer_at_a_time(&world);
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_while_questions_wait_for_their_turn_fails_no_probe() {
+    let Some(library) = library() else { return };
+    let mut world = World::start().await;
+    let clock = Clock::new(&world, "clock");
+    world.environment = clock.environment(&library);
+    let operator = world.operator_with_settings(&(world.settings() + "questionsPerMinute: 6\n")).await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let bots = (0..30).map(|number| format!("bot-{number}"));
+    let bots = bots.map(|name| (name.clone(), world.github.token(NewToken::classic(&name, &name))));
+    ours.many(bots, &json!({ "interval": "24h" })).await;
+    for offset in ["+1h", "-1h", "+1d"] {
+        let before = world.github.calls().len();
+        clock.jumps(offset);
+        // The worker of the host looks at the clock every ten seconds at least.
+        for _ in 0..120 {
+            assert_eq!(livez(&operator.url).await, 200, "{offset}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert!(world.github.wait_until(SOON, |calls| calls.len() > before).await, "{offset}");
+    }
+    assert!(world.github.calls().len() < 30, "some have waited all the while");
 }

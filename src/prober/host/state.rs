@@ -1,8 +1,12 @@
 //! What is known of one host under its lock: the questions that wait, and what was heard.
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
-use super::super::{Asked, Snapshot, ledger::Ledger};
+use super::{
+    super::{Asked, Snapshot, ledger::Ledger},
+    until,
+};
 use crate::{
     domain::{
         Reason,
@@ -25,9 +29,9 @@ pub(super) struct State {
     pub(super) admission: Admission,
     pub(super) ledger: Ledger,
     /// Since when a question waits that the worker has not looked at.
-    pub(super) unseen: Option<Timestamp>,
-    /// When the worker wakes at the latest.
-    pub(super) wakes_at: Option<Timestamp>,
+    pub(super) unseen: Option<Instant>,
+    /// When the worker wakes at the latest, if it then may have something to do. No clock that is set moves that.
+    pub(super) wakes_at: Option<Instant>,
     /// What the clock said last.
     told_time: Timestamp,
     /// Whether nothing is asked any more.
@@ -81,7 +85,7 @@ impl State {
         question.account = entry.account().or(question.account);
         let why = match self.admission.push(question, now) {
             Ok(pushed_out) => {
-                self.unseen.get_or_insert(now);
+                self.unseen.get_or_insert_with(Instant::now);
                 return (Asked::Pending, pushed_out.into_iter().map(|out| out.hashed).collect());
             }
             Err(why) => why,
@@ -147,12 +151,12 @@ impl State {
         self.unseen = None;
         let todo = match next.step {
             Step::Ask(question) => {
-                self.wakes_at = Some(now);
+                self.wakes_at = Some(Instant::now());
                 let line = self.line(&question);
                 Step::Ask(Due { question, line })
             }
             Step::Wait(at) => {
-                self.wakes_at = at;
+                self.wakes_at = at.and_then(|at| Instant::now().checked_add(until(at, now)));
                 Step::Wait(at)
             }
         };

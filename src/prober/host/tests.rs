@@ -287,17 +287,45 @@ fn an_entry_is_small() {
     assert!(Ledger::bytes_of_an_entry() <= 192, "{} bytes", Ledger::bytes_of_an_entry());
 }
 
-#[test]
-fn a_stall_is_work_that_the_worker_does_not_look_at() {
+#[tokio::test(start_paused = true)]
+async fn a_stall_is_work_that_the_worker_does_not_look_at() {
     let (changes, second) = (Changes::default(), Duration::from_secs(1));
     let host = Host::new("a".into(), LIMITS_OF_TESTS, changes, Counted::default());
-    assert_eq!(host.stalled(at(0)), None);
+    assert_eq!(host.stalled(), None);
     host.ask(question_of(1, "a"), at(0));
-    assert_eq!(host.stalled(at(31)), Some(31 * second));
+    time::advance(31 * second).await;
+    assert_eq!(host.stalled(), Some(31 * second));
     let Step::Ask(_) = host.step(at(31)) else { panic!("it is asked") };
-    assert_eq!(host.stalled(at(62)), Some(31 * second), "the next step comes at once");
+    time::advance(31 * second).await;
+    assert_eq!(host.stalled(), Some(31 * second), "the next step comes at once");
     let Step::Wait(None) = host.step(at(62)) else { panic!("there is nothing to do") };
-    assert_eq!(host.stalled(at(1000)), None, "a question on its way has a deadline of its own");
+    time::advance(1000 * second).await;
+    assert_eq!(host.stalled(), None, "a question on its way has a deadline of its own");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_neither_makes_a_stall_nor_hides_one() {
+    let second = Duration::from_secs(1);
+    for set in [HOUR, -HOUR] {
+        let limits = Limits { points_per_minute: 1, ..LIMITS_OF_TESTS };
+        let host = Host::new("a".into(), limits, Changes::default(), Counted::default());
+        for number in 0..3 {
+            host.ask(question_of(number, "a"), at(0));
+        }
+        let Step::Ask(_) = host.step(at(0)) else { panic!("the first is asked") };
+        let Step::Wait(Some(turn)) = host.step(at(0)) else { panic!("the others wait for their turn") };
+        assert!(turn > at(10), "the worker sleeps less");
+        time::advance(10 * second).await;
+        assert_eq!(host.stalled(), None);
+        time::advance(30 * second).await;
+        assert_eq!(host.stalled(), Some(30 * second));
+        host.step(at(set));
+        host.ask(question_of(3, "a"), at(set));
+        time::advance(20 * second).await;
+        host.ask(question_of(4, "a"), at(0));
+        time::advance(10 * second).await;
+        assert_eq!(host.stalled(), Some(30 * second), "set by {set} s");
+    }
 }
 
 #[test]
