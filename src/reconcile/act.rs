@@ -10,6 +10,7 @@ use super::{
     Context, Failure,
     observe::{Observed, SourceRead},
     records::Record,
+    watched::UNTOLD,
 };
 use crate::{
     cluster::{
@@ -222,16 +223,19 @@ impl Acting<'_, '_> {
     async fn is_outdated(&mut self) -> bool {
         let (Some(read), Some(token)) = (&self.read, &self.observed.seen.bytes) else { return false };
         let now = self.ctx.index.secret(&read.secret).map(|entry| entry.version);
-        if now.as_ref() == Some(&read.version) {
+        // Where nobody tells of a change, it is known for a moment only that there was none.
+        let is_known = read.at.elapsed() <= UNTOLD || self.ctx.index.is_told(&read.secret);
+        if is_known && now.as_ref() == Some(&read.version) {
             return false;
         }
         // A label or an annotation of it may be all that has changed.
+        let at = Instant::now();
         let Ok(Some(source)) = secrets::read(&self.ctx.client, &read.secret).await else { return true };
         let value = source.payload.data.get(&read.key);
         let holds =
             value.is_some_and(|value| Token::parse(value, read.legacy).is_ok_and(|held| held == *token));
         if holds {
-            self.read = Some(SourceRead { version: source.entry.version, ..read.clone() });
+            self.read = Some(SourceRead { version: source.entry.version, at, ..read.clone() });
         }
         !holds
     }

@@ -61,6 +61,8 @@ pub(super) struct SourceRead {
     pub(super) legacy: LegacyTokens,
     /// Its state.
     pub(super) version: Version,
+    /// When they were read.
+    pub(super) at: Instant,
 }
 
 /// The Secrets that the token may come from, in order of preference.
@@ -257,12 +259,13 @@ impl<'a> Observer<'a> {
 
     fn source_read(&self) -> Option<SourceRead> {
         let Reading { reference: SecretKeyRef { name, key }, legacy } = self.reading();
-        let (_, version) = self.read.as_ref()?;
+        let (at, version) = self.read.as_ref()?;
         Some(SourceRead {
             secret: self.connection.key.beside(name),
             key: key.clone(),
             legacy,
             version: version.clone()?,
+            at: *at,
         })
     }
 
