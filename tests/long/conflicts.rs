@@ -1,11 +1,14 @@
 //! Other writers, and a cluster that goes back in time.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
+    time::Duration,
+};
 
 use control_plane::AuditEvent;
 use futures::{StreamExt, pin_mut};
 use github_simulator::NewToken;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::{
     ResourceExt,
     api::{DeleteParams, Patch, PatchParams, PostParams},
@@ -17,6 +20,9 @@ use crate::{
     tenant::{self, Tenant, questions, until_asked, within},
     world::{NAMESPACE, World, is_so},
 };
+
+/// What is logged of each conflict.
+const LOGGED: &str = "it is reconciled again";
 
 fn spec(name: &str) -> Value {
     json!({
@@ -114,7 +120,56 @@ async fn after_etcd_went_back_to_an_earlier_state_the_operator_follows_what_stan
     let conflicts = requests[restored.min(requests.len())..].iter().filter(|event| event.code == 409).count();
     eprintln!("{conflicts} conflicts after the restore");
     assert!(conflicts <= 12, "conflicts back off: {conflicts}");
-    assert!(conflicts == 0 || operator.log().contains("it is reconciled again"), "conflicts are logged");
+    let logged = operator.log().matches(LOGGED).count();
+    assert!(logged >= conflicts, "{logged} of {conflicts} conflicts are logged");
+}
+
+/// What follows this field in a line of the log.
+fn logged<'a>(line: &'a str, field: &str) -> &'a str {
+    let (_, after) = line.split_once(&format!(" {field}=")).unwrap_or_else(|| panic!("no {field}: {line}"));
+    after.split(' ').next().unwrap()
+}
+
+#[tokio::test]
+async fn each_conflict_is_logged_with_how_many_there_were_and_each_write_after_it_waits_longer() {
+    let world = World::audited().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let operator = world.operator().await;
+    ours.secret("ci", &world.github.token(NewToken::classic("ci", "acme-ci"))).await;
+    ours.connection("ci", spec("ci")).await;
+    ours.ready("ci", "True", "Ready").await;
+    // What it writes over was mostly changed since it was read.
+    let connections = ours.connections();
+    let rival = tokio::spawn(async move {
+        for number in 0_u64.. {
+            let touch = json!({ "metadata": { "annotations": { "touched": number.to_string() } } });
+            let _ = connections.patch("ci", &PatchParams::default(), &Patch::Merge(touch)).await;
+        }
+    });
+    let conflicts = || {
+        let refused = writes_to(&world, "ci").into_iter().filter(|event| event.code == 409);
+        refused.map(|event| event.answered).collect::<Vec<_>>()
+    };
+    let hours = AtomicU32::new(1);
+    within(Duration::from_secs(90), "three conflicts", async || {
+        let warned = format!("{}h", hours.fetch_add(1, Relaxed));
+        ours.change("ci", json!({ "warnBefore": [warned] })).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        conflicts().len() >= 3
+    })
+    .await;
+    rival.abort();
+    ours.ready("ci", "True", "Ready").await;
+    let (log, conflicts) = (operator.log(), conflicts());
+    let lines: Vec<_> = log.lines().filter(|line| line.contains(LOGGED)).collect();
+    let told: Vec<_> =
+        lines.iter().map(|line| (logged(line, "count"), logged(line, "requeue_after"))).collect();
+    let expected = [("1", "1s"), ("2", "2s"), ("3", "4s"), ("4", "8s"), ("5", "16s")];
+    assert_eq!(told, expected[..conflicts.len()], "{conflicts:?}");
+    for (pair, pause) in conflicts.windows(2).zip([1, 2, 4, 8]) {
+        let apart = pair[1].duration_since(pair[0]);
+        assert!(apart >= SignedDuration::from_secs(pause), "{apart} after a conflict: {told:?}");
+    }
 }
 
 #[tokio::test]
