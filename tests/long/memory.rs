@@ -35,6 +35,8 @@ async fn connections_that_come_and_go_leave_nothing_behind() {
     let (ours, theirs) = (Tenant::of(&world, NAMESPACE), Tenant::new(&world, "team-b").await);
     let operator = world.operator().await;
     let counts: [usize; 2] = if std::env::var_os("CI").is_some() { [1000, 2000] } else { [300, 900] };
+    let start = usage(operator.id()).unwrap().rss;
+    eprintln!("at the start: {} KiB resident", start / 1024);
     let mut resident = Vec::new();
     for (from, to) in [(0, counts[0]), (counts[0], counts[1])] {
         let middle = from.midpoint(to);
@@ -49,6 +51,7 @@ async fn connections_that_come_and_go_leave_nothing_behind() {
     }
     let grown = resident[1].saturating_sub(resident[0]);
     assert!(resident[1] * 10 <= resident[0] * 12, "grown by {grown} bytes: {resident:?}");
+    assert!(resident[1] * 10 <= start * 12, "{resident:?} after {start} at the start");
     let each = grown / u64::try_from(counts[1] - counts[0]).unwrap();
     eprintln!("{each} bytes for each that came and went");
 }
