@@ -199,9 +199,13 @@ fn retained(pass: &Pass<'_>, wanted: usize) -> Draft {
     }
     let message = match standing(pass) {
         0 => "the token is not written to the outputs until it is good".to_owned(),
+        standing if pass.seen.condemned_before.is_some() && pass.seen.demand.may_be_replaced => format!(
+            "{standing} of {wanted} outputs stand: those that hold the token which GitHub had refused keep it until a token \
+             that stands by takes over, or none can"
+        ),
         standing if pass.seen.condemned_before.as_ref().is_some_and(Vec::is_empty) => format!(
-            "{standing} of {wanted} outputs stand: they hold an earlier token, or the operator waits until GitHub refuses \
-             theirs again, for a connection that has it, before it deletes them"
+            "{standing} of {wanted} outputs stand: they hold an earlier token, or the operator deletes them once GitHub refuses \
+             theirs again, for a connection that has it in use"
         ),
         earlier => format!(
             "the token is not written to the outputs until it is good; {earlier} of {wanted} keep the one that was \

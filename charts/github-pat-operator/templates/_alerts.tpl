@@ -71,6 +71,17 @@
 {{- $expr = printf "%s unless (%s)" $expr (join " or " $told | replace "$one" $expr) }}
 {{- end }}
 {{- $expr = printf "max without (reason) (%s)" $expr }}
+{{- range $exact := .unlessFires }}
+{{- if (default dict (get $values.alerts $exact)).enabled }}
+{{- $expr = printf "%s unless on (namespace, name) ALERTS{alertname=\"%s\", alertstate=\"firing\"}" $expr $exact }}
+{{- else }}
+{{- range $file.alerts }}
+{{- if eq .alert $exact }}
+{{- $expr = printf "%s unless on (namespace, name) github_pat_connection_condition{condition=\"Ready\", status=\"False\", %s}" $expr .notReady }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- else }}
 {{- $expr = include "github-pat-operator.filled" (list .expr (set (deepCopy $thresholds) "$manyNotReady" (printf "%s or %s" $many $manyOfOne))) }}
 {{- end }}

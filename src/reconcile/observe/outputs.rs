@@ -21,7 +21,6 @@ use crate::{
         answer::{Expiry, Grant},
         decide::{Found, Holds, Observation, OnInvalid, holds, is_gone, is_over},
         format::Addresses,
-        knowledge::Knowledge,
         output::{Output, Payload, Stamp},
         probing::{Subject, schedule::earlier},
         token::Token,
@@ -92,11 +91,9 @@ impl Observer<'_> {
             .filter_map(|name| Some((name, self.entry(name).filter(may_hold)?.version.clone())))
             .collect();
         let heard = self.ctx.prober.snapshot(&subject).map(|snapshot| snapshot.knowledge).unwrap_or_default();
-        let mut known = self.watched().remembered.as_deref().cloned().unwrap_or_default();
-        if !marked.is_empty() {
-            self.hear_again(&subject, &mut known, heard.refused.is_some());
-        }
-        let known = known.overlaid(&heard);
+        self.hear_again(&subject, heard.refused.is_some() || marked.is_empty());
+        let known =
+            self.watched().remembered.as_deref().map_or(heard.clone(), |known| known.overlaid(&heard));
         // The end that a person declared is not GitHub's word.
         let ends = match known.grant.as_ref().map(|(grant, _)| grant.expiry) {
             Some(Expiry::At(at)) => Some(earlier(at, seen.skew)),
@@ -136,12 +133,14 @@ impl Observer<'_> {
         Some(holders)
     }
 
-    /// Has whoever has the token ask about it once, if `known` or another status says that it was refused and this process has not heard
-    /// so. What is known of refusals is void where another connection saw the token accepted after them.
-    fn hear_again(&self, subject: &Subject, known: &mut Knowledge, is_heard: bool) {
-        let accepted = known.grant.as_ref().map_or(Timestamp::UNIX_EPOCH, |(_, at)| *at);
-        let is_told =
-            known.refused.is_some() || !is_heard && self.ctx.records.is_refused_since(subject, accepted);
+    /// Has whoever has the token in use ask about it once, unless `is_heard`, if a status says that it was refused. What this connection
+    /// remembers of refusals is void where another one saw the token accepted after them.
+    fn hear_again(&mut self, subject: &Subject, is_heard: bool) {
+        let known = self.watched().remembered.as_deref();
+        let accepted = known.and_then(|known| known.grant.as_ref()).map(|(_, at)| *at);
+        let accepted = accepted.unwrap_or(Timestamp::UNIX_EPOCH);
+        let is_told = known.is_some_and(|known| known.refused.is_some())
+            || !is_heard && self.ctx.records.is_refused_since(subject, accepted);
         if !is_told {
             return;
         }
@@ -151,14 +150,17 @@ impl Observer<'_> {
                 && other.spec.host().is_some_and(|host| *host == *subject.host)
                 && other.key != self.connection.key
         };
-        let sharing = || all.iter().filter(has_it);
-        let accepted_there = sharing().filter_map(|other| other.status.as_ref()?.checked_at());
+        let sharing: Vec<_> = all.iter().filter(has_it).collect();
+        let accepted_there = sharing.iter().filter_map(|other| other.status.as_ref()?.checked_at());
         let accepted = accepted_there.max().unwrap_or(accepted).max(accepted);
-        known.refused = known.refused.filter(|refused| refused.last > accepted);
-        let is_told = known.refused.is_some() || self.ctx.records.is_refused_since(subject, accepted);
+        let mut is_told = self.ctx.records.is_refused_since(subject, accepted);
+        if let Some(known) = &mut self.watched_mut().remembered {
+            known.refused = known.refused.filter(|refused| refused.last > accepted);
+            is_told |= known.refused.is_some();
+        }
         if !is_heard && is_told && self.ctx.records.want(subject) {
             // Those that nothing is due for yet have not read their source since this process began.
-            let woken = sharing().map(|other| Woken::Changed(other.key.clone())).collect();
+            let woken = sharing.iter().map(|other| Woken::Changed(other.key.clone())).collect();
             self.ctx.wake_others(&self.connection.key, woken);
         }
     }

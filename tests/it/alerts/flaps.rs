@@ -252,9 +252,15 @@ fn what_fails_now_for_one_reason_and_now_for_another_is_one_alert() {
     let tests = [
         ("a scope and SSO in turn", turns(["ScopeMissing", "SsoRequired"], 4), not_usable),
         ("each minute", turns(["ScopeMissing", "SecretNotFound"], 1), not_usable),
+        ("refused and gone in turn", turns(["BadCredentials", "SecretNotFound"], 4), not_usable),
+        ("expired and refused in turn", turns(["Expired", "BadCredentials"], 4), not_usable),
         ("refused and suspended in turn", turns(["BadCredentials", "AccountSuspended"], 3), refused),
     ];
     holds(&[], &tests.map(|(name, series, fires)| test(name, series, fires, fires)));
+    // What is switched off is told by no other alert.
+    let expired = failing("ci", &["bot"], ["Expired", ""], |_| true);
+    let off = "metrics.alerts.GithubPatTokenExpired.enabled=false";
+    holds(&["--set", off], &[test("switched off", expired, &[], &[])]);
 }
 
 /// A replica that has refused three notifications, first scraped in this minute, of a process that started in that one.
