@@ -1,5 +1,5 @@
 {{/* Refuses settings that the operator would not start with, in its words: numbers out of bounds, and what contradicts something else.
-     The bounds are those of src/settings.rs, of which a test makes files/bounds.yaml. Durations the operator alone checks. */}}
+     The bounds are those of src/settings.rs, of which a test makes files/bounds.yaml. Those of durations are patterns in values.schema.json. */}}
 {{- define "github-pat-operator.checkSettings" -}}
 {{- $bounds := .Files.Get "files/bounds.yaml" | fromYaml }}
 {{- $given := .Values.settings }}
