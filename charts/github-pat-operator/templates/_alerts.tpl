@@ -53,7 +53,8 @@
 {{- $here := include "github-pat-operator.manyHere" (list $shared $failing $least) }}
 {{- $told = append $told (printf "(%s or %s) and on (namespace, host, %s) (%s)" $firing $new $shared $here) }}
 {{- end }}
-{{- $words := dict "$trustFor" (default "24h" $.Values.settings.trustFor) "$incidentHold" (default "30m" $.Values.settings.incidentHold) }}
+{{- $defaults := (.Files.Get "files/bounds.yaml" | fromYaml).defaults }}
+{{- $words := dict "$trustFor" (default $defaults.trustFor $.Values.settings.trustFor) "$incidentHold" (default $defaults.incidentHold $.Values.settings.incidentHold) }}
 {{- $reason := "max by (reason) (github_pat_connection_condition{namespace=%q, name=%q, condition=\"Ready\", status=\"False\"})" }}
 {{- $reason = printf "{{ range printf `%s` $labels.namespace $labels.name | query }}: {{ .Labels.reason }}{{ end }}" $reason }}
 {{- range $file.alerts }}

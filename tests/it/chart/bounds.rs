@@ -10,8 +10,8 @@ use github_pat_operator::settings::{RANGES, Range};
 use super::*;
 
 /// What stands before the bounds.
-const HEAD: &str =
-    "# The bounds of the settings that are numbers. A test makes this file of src/settings.rs.\n";
+const HEAD: &str = "# The bounds of the settings that are numbers, and the defaults of those that are durations. A test makes this file of \
+                    src/settings.rs.\n";
 
 /// Where a setting stands: below `settings`, or in each entry of `hosts` or `sinks`.
 pub(super) fn place(range: &Range) -> (&'static str, &'static str) {
@@ -30,6 +30,10 @@ fn the_bounds_of_the_chart_are_those_of_the_operator() {
                 format!("{{ default: {default}, least: {least}, most: {most}, between: {between} }}");
             writeln!(written, "  {name}: {bounds}").unwrap();
         }
+    }
+    writeln!(written, "defaults:").unwrap();
+    for range in RANGES.iter().filter(|range| place(range).0 == "settings" && range.is_duration()) {
+        writeln!(written, "  {}: {}", range.name, range.default()).unwrap();
     }
     let path = chart().join("files/bounds.yaml");
     if std::env::var_os("WRITE_BOUNDS").is_some() {
