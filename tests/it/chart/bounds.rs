@@ -432,3 +432,15 @@ fn helm_and_the_operator_agree_on_which_days_there_are() {
         }
     }
 }
+
+#[test]
+fn helm_and_the_operator_agree_on_how_long_the_name_of_a_registry_may_be() {
+    for (length, good) in [(253, true), (254, false)] {
+        let host = json!({ "apiUrl": "https://a", "registry": format!("{}:5000", "r".repeat(length)) });
+        let (values, file) = of_host(host);
+        for (who, sentence) in ["Helm", "the operator"].into_iter().zip(refusals(&values, &file)) {
+            assert_eq!(sentence.is_none(), good, "{who}, {length}: {sentence:?}");
+            assert!(good || sentence.unwrap().contains("registry"), "{who}, {length}");
+        }
+    }
+}
