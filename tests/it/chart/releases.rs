@@ -33,6 +33,15 @@ impl Cluster {
         cluster
     }
 
+    /// Collects garbage, as a cluster does.
+    pub(super) async fn collect_garbage(&mut self) {
+        self.plane.start_controller_manager().await.unwrap();
+    }
+
+    pub(super) fn kubeconfig(&self) -> &Path {
+        self.plane.admin_kubeconfig()
+    }
+
     pub(super) fn upgrade(&self, flags: &[&str]) -> Output {
         self.helm(&["upgrade"], Some(&chart()), flags)
     }
@@ -52,7 +61,7 @@ impl Cluster {
     }
 
     /// As `kubectl scale` does it.
-    async fn scale(&self, replicas: i32) {
+    pub(super) async fn scale(&self, replicas: i32) {
         let scale = Patch::Merge(json!({ "spec": { "replicas": replicas } }));
         let params = PatchParams { field_manager: Some("kubectl".to_owned()), ..PatchParams::default() };
         self.api::<Deployment>().patch_scale(RELEASE, &params, &scale).await.unwrap();

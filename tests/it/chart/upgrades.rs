@@ -2,12 +2,17 @@
 
 use github_pat_operator::api::GithubPatConnection;
 use k8s_openapi::api::{
-    apps::v1::Deployment,
+    apps::v1::{Deployment, ReplicaSet},
     rbac::v1::{ClusterRole, ClusterRoleBinding},
 };
-use kube::{api::ListParams, runtime::wait::conditions::is_deleted};
+use kube::{
+    ResourceExt,
+    api::{DeleteParams, ListParams},
+    runtime::wait::conditions::is_deleted,
+};
 
 use super::{releases::Cluster, *};
+use crate::programs::{built, command};
 
 /// The chart of that commit.
 fn first() -> PathBuf {
@@ -80,4 +85,67 @@ async fn a_release_of_the_first_chart_is_upgraded_rolled_back_uninstalled_and_in
     succeeds("uninstall", cluster.helm(&["uninstall"], None, &[]));
     let is_gone = await_condition(definitions, name, is_deleted(&uid));
     tokio::time::timeout(SOON, is_gone).await.unwrap().unwrap();
+}
+
+/// The ReplicaSet and the Pod that a cluster makes of the Deployment; the Pod stays until its kubelet has ended it.
+async fn running(cluster: &Cluster) -> Pod {
+    let owned = |kind: &str, owner: &kube::core::ObjectMeta| {
+        json!([{
+            "apiVersion": "apps/v1", "kind": kind, "name": owner.name, "uid": owner.uid,
+            "controller": true, "blockOwnerDeletion": true,
+        }])
+    };
+    let deployment = cluster.api::<Deployment>().get(RELEASE).await.unwrap();
+    let template = serde_json::to_value(&deployment.spec.as_ref().unwrap().template).unwrap();
+    let labels = template["metadata"]["labels"].clone();
+    let set: ReplicaSet = from(json!({
+        "metadata": { "name": RELEASE, "labels": labels, "ownerReferences": owned("Deployment", &deployment.metadata) },
+        "spec": { "replicas": 1, "selector": { "matchLabels": labels }, "template": template },
+    }));
+    let set = cluster.api::<ReplicaSet>().create(&PostParams::default(), &set).await.unwrap();
+    let mut pod = json!({
+        "metadata": { "name": RELEASE, "labels": labels, "ownerReferences": owned("ReplicaSet", &set.metadata) },
+        "spec": template["spec"],
+    });
+    pod["spec"]["nodeName"] = json!("node");
+    cluster.api::<Pod>().create(&PostParams::default(), &from(pod)).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "runs kubectl, and releases by helm; .ci/long runs it"]
+async fn who_goes_forward_by_a_rollback_ends_the_first_operator_before_by_the_command_of_the_page() {
+    let Some(kubectl) = built("kubectl", ".") else { return };
+    let mut cluster = Cluster::with_release_of(&first(), &[]).await;
+    cluster.collect_garbage().await;
+    let succeeds = |what: &str, output: Output| assert!(output.status.success(), "{what}: {}", said(&output));
+    succeeds("upgrade", cluster.upgrade(&["--reset-then-reuse-values"]));
+    succeeds("rollback", cluster.helm(&["rollback"], None, &["1"]));
+    let first = cluster.api::<Deployment>().get(RELEASE).await.unwrap();
+    cluster.scale(3).await;
+    let refused = cluster.helm(&["rollback"], None, &["2"]);
+    assert!(!refused.status.success() && said(&refused).contains("conflict"), "{}", said(&refused));
+
+    let pod = running(&cluster).await;
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/upgrading.md")).unwrap();
+    let line = page.lines().find(|line| line.starts_with("kubectl delete deployment ")).unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let mut deleting = command(&kubectl, home.path());
+    deleting.env("KUBECONFIG", cluster.kubeconfig()).args(line.split(' ').skip(1));
+    let mut deleting = deleting.spawn().unwrap();
+    let pods = cluster.api::<Pod>();
+    let is_ending = |pod: Option<&Pod>| pod.is_some_and(|pod| pod.metadata.deletion_timestamp.is_some());
+    let ends = await_condition(pods.clone(), RELEASE, is_ending);
+    tokio::time::timeout(SOON, ends).await.unwrap().unwrap();
+    assert!(deleting.try_wait().unwrap().is_none(), "it waits for the operator");
+    assert_eq!(cluster.api::<Deployment>().get(RELEASE).await.unwrap().uid(), first.uid());
+    // What the kubelet does once the containers have ended.
+    pods.delete(&pod.name_any(), &DeleteParams::default().grace_period(0)).await.unwrap();
+    let ended = tokio::task::spawn_blocking(move || deleting.wait().unwrap()).await.unwrap();
+    assert!(ended.success(), "{line}: {ended}");
+    assert!(cluster.api::<Deployment>().get_opt(RELEASE).await.unwrap().is_none(), "{line}");
+
+    succeeds("rollback", cluster.helm(&["rollback"], None, &["2"]));
+    let forward = cluster.api::<Deployment>().get(RELEASE).await.unwrap();
+    assert_ne!(forward.uid(), first.uid());
+    assert_eq!(forward.spec.unwrap().replicas, Some(2), "the chart of today");
 }
