@@ -312,7 +312,8 @@ impl Deferral {
             Reason::CertificateUnknownAuthority => {
                 "the host's certificate comes from an authority that is not trusted: name the file of that authority as \
                  the host's caBundle, or replace the one that is named, and let the host send its intermediate certificates; \
-                 if the host has a public certificate, find out who intercepts the connection"
+                 if the host has a public certificate, set onlyCaBundle to false where it is true, or find out who intercepts \
+                 the connection"
             }
             Reason::CertificateNameMismatch => {
                 "the host's certificate is not for the host name in apiUrl: use a name that the certificate has, or get one \
@@ -426,6 +427,11 @@ mod tests {
         let of_a_proxy =
             causes.iter().filter(|reason| Deferral::new(**reason).sentence().contains("HTTPS_PROXY"));
         assert_eq!(of_a_proxy.count(), 5, "as long as nothing is connected");
+        let of_authorities = Deferral::new(Reason::CertificateUnknownAuthority).sentence();
+        assert!(
+            of_authorities.contains("caBundle") && of_authorities.contains("onlyCaBundle"),
+            "{of_authorities}"
+        );
     }
 
     #[test]
