@@ -7,6 +7,7 @@ mod durations;
 mod forged;
 mod golden;
 mod hub;
+mod jailed;
 mod missed;
 mod networks;
 mod oldest;
