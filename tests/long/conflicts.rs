@@ -161,6 +161,10 @@ async fn each_conflict_is_logged_with_how_many_there_were_and_each_write_after_i
     rival.abort();
     ours.ready("ci", "True", "Ready").await;
     let (log, conflicts) = (operator.log(), conflicts());
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+    let scraped = client.get(format!("{}/metrics", operator.url)).send().await.unwrap().text().await.unwrap();
+    let counted = format!("rest_client_requests_total{{code=\"409\",method=\"PUT\"}} {}", conflicts.len());
+    assert!(scraped.lines().any(|line| line == counted), "{counted}: {scraped}");
     let lines: Vec<_> = log.lines().filter(|line| line.contains(LOGGED)).collect();
     let told: Vec<_> =
         lines.iter().map(|line| (logged(line, "count"), logged(line, "requeue_after"))).collect();
