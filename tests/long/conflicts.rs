@@ -7,10 +7,12 @@ use std::{
 
 use control_plane::AuditEvent;
 use futures::{StreamExt, pin_mut};
+use github_pat_operator::api::GithubPatConnection;
 use github_simulator::NewToken;
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::{
-    ResourceExt,
+    Api, ResourceExt,
     api::{DeleteParams, Patch, PatchParams, PostParams},
     runtime::{WatchStreamExt, watcher},
 };
@@ -23,6 +25,8 @@ use crate::{
 
 /// What is logged of each conflict.
 const LOGGED: &str = "it is reconciled again";
+/// The rights of operators on everything but Secrets.
+const ROLE: &str = "github-pat-operator";
 
 fn spec(name: &str) -> Value {
     json!({
@@ -122,6 +126,47 @@ async fn after_etcd_went_back_to_an_earlier_state_the_operator_follows_what_stan
     assert!(conflicts <= 12, "conflicts back off: {conflicts}");
     let logged = operator.log().matches(LOGGED).count();
     assert!(logged >= conflicts, "{logged} of {conflicts} conflicts are logged");
+}
+
+/// Whether the operators may list and watch the connections from now on.
+async fn may_list(world: &World, may: bool) {
+    let roles = Api::<ClusterRole>::all(world.client.clone());
+    let mut role = roles.get(ROLE).await.unwrap();
+    let verbs: &[&str] = if may { &["get", "list", "watch"] } else { &["get"] };
+    for rule in role.rules.iter_mut().flatten() {
+        if rule.resources.iter().flatten().any(|resource| resource == "githubpatconnections") {
+            rule.verbs = verbs.iter().map(|verb| (*verb).to_owned()).collect();
+        }
+    }
+    roles.replace(ROLE, &PostParams::default(), &role).await.unwrap();
+}
+
+#[tokio::test]
+async fn that_etcd_went_back_is_logged_also_where_a_connection_tells_it_before_any_list() {
+    let mut world = World::audited().await;
+    let operator = world.operator().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    ours.secret("ci", &world.github.token(NewToken::classic("early", "early"))).await;
+    ours.connection("ci", spec("ci")).await;
+    ours.ready("ci", "True", "Ready").await;
+    world.may_be_refused("");
+    // In the state to which the cluster goes back nobody may list connections, so the operator goes by what it knew.
+    may_list(&world, false).await;
+    let saved = world.plane.save().await.unwrap();
+    may_list(&world, true).await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    ours.change("ci", json!({ "warnBefore": ["24h", "48h"] })).await;
+    ours.secret("ci", &world.github.token(NewToken::classic("late", "late"))).await;
+    let is_of = |seen: &GithubPatConnection, login: &str| {
+        let token = seen.status.as_ref().and_then(|status| status.token.as_ref());
+        is_so(seen, "Ready", "True", "Ready")
+            && token.is_some_and(|token| token.login.as_deref() == Some(login))
+    };
+    ours.until("ci", |seen| is_of(seen, "late")).await;
+    world.plane.restore(&saved).await.unwrap();
+    operator.until_logged("the cluster went back to an earlier state; everything is listed anew").await;
+    may_list(&world, true).await;
+    Tenant::of(&world, NAMESPACE).until("ci", |seen| is_of(seen, "early")).await;
 }
 
 /// What follows this field in a line of the log.
