@@ -84,7 +84,7 @@ struct Subject<'a> {
     uid: &'a str,
     /// The GitHub host that it names.
     host: &'a str,
-    /// Those of its labels that the setting connectionLabels names.
+    /// Those of its labels that the setting connectionLabels names, or by which a sink is chosen.
     labels: &'a BTreeMap<String, String>,
 }
 

@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 
 use crate::{
     chart::{RELEASE, apply, of_kind, rendered},
+    release::{said, template},
     world::{SOON, World, free_address},
 };
 
@@ -334,11 +335,11 @@ fn labels_of_connections_reach_their_alerts() {
         json!({ "series": series, "values": format!("{value}x100") })
     };
     let info = ", host=\"github.com\", kind=\"Classic\", label_team=\"infra\", label_example_com_owner=\"me\", account=\"bot\", consumers=\"Deployment/a\"";
+    let scaled = info.replace("Deployment/a", "Deployment/a, Deployment/b");
     let rolled_out = "{pod=\"b\", namespace=\"ci\", name=\"other\", label_team=\"web\"}";
     let not_yet = "{pod=\"a\", namespace=\"ci\", name=\"other\"}";
     let bad = ", condition=\"Ready\", status=\"False\", reason=\"BadCredentials\"";
-    let told =
-        ", label_team=\"infra\", label_example_com_owner=\"me\", account=\"bot\", consumers=\"Deployment/a\"";
+    let told = ", label_team=\"infra\", label_example_com_owner=\"me\", account=\"bot\"";
     let by = "name, label_team, label_example_com_owner, account, consumers";
     let alerts = [
         ("GithubPatTokenRefused", "bot"),
@@ -351,13 +352,19 @@ fn labels_of_connections_reach_their_alerts() {
         let expected = json!([{ "labels": format!("{{name=\"{name}\"{told}}}"), "value": 1 }]);
         json!({ "expr": query, "eval_time": "90m", "exp_samples": expected })
     });
+    let rule = alert_of(&rules, "GithubPatTokenExpiresCritical");
+    let mut annotations = rule["annotations"].clone();
+    annotations["summary"] = json!("The token of ci/late ends in 1d 0h 8m 0s");
+    annotations["consumers"] = json!("Deployment/a, Deployment/b");
     let tests = json!({
         "rule_files": ["rules.yaml"], "evaluation_interval": "1m",
         "tests": [{
             "interval": "1m",
             "input_series": [
                 series("github_pat_connection_info", "bot", info, "1"),
-                series("github_pat_connection_info", "late", info, "1"),
+                // Its consumers change, and the alert goes on.
+                json!({ "series": format!("github_pat_connection_info{{namespace=\"ci\", name=\"late\"{info}}}"), "values": "1x50 _x50" }),
+                json!({ "series": format!("github_pat_connection_info{{namespace=\"ci\", name=\"late\"{scaled}}}"), "values": "_x50 1x50" }),
                 // While the setting is rolled out, the replicas tell other labels of a connection.
                 json!({ "series": format!("github_pat_connection_info{rolled_out}"), "values": "1x100" }),
                 json!({ "series": format!("github_pat_connection_info{not_yet}"), "values": "1x100" }),
@@ -367,6 +374,13 @@ fn labels_of_connections_reach_their_alerts() {
                 series("github_pat_connection_candidates", "bot", ", usable=\"True\"", "1"),
             ],
             "promql_expr_test": asked,
+            "alert_rule_test": [{ "eval_time": "52m", "alertname": "GithubPatTokenExpiresCritical", "exp_alerts": [{
+                "exp_labels": {
+                    "severity": "critical", "namespace": "ci", "name": "late", "label_team": "infra",
+                    "label_example_com_owner": "me", "account": "bot",
+                },
+                "exp_annotations": annotations,
+            }] }],
         }],
     });
     fs::write(folder.path().join("rules.yaml"), rules.to_string()).unwrap();
@@ -376,6 +390,38 @@ fn labels_of_connections_reach_their_alerts() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     let joined = alerts_of_connections(&rules);
     assert_eq!(joined.len(), 9, "{joined:?}");
+}
+
+#[test]
+fn a_field_of_an_alert_that_is_null_is_refused_unless_nothing_needs_it() {
+    let rows = [
+        ("GithubPatProofTooOld.threshold", false),
+        ("GithubPatManyNotReady.for", false),
+        ("GithubPatNoStandby.severity", false),
+        ("GithubPatManyNotReady.keepFiringFor", true),
+        ("GithubPatNoStandby.enabled", true),
+        ("GithubPatNoStandby", true),
+    ];
+    for (field, good) in rows {
+        let value = format!("metrics.alerts.{field}=null");
+        let output = template(&["--set", "metrics.prometheusRule=true", "--set", &value]);
+        let name = field.rsplit('.').next().unwrap();
+        let is_named = said(&output).contains(&format!("missing property '{name}'"));
+        assert_eq!((output.status.success(), is_named), (good, !good), "{field}: {}", said(&output));
+    }
+    // By these the rules find what belongs together.
+    let output = template(&[
+        "--set",
+        "metrics.prometheusRule=true",
+        "--set",
+        "metrics.alertLabels.namespace=monitoring",
+    ]);
+    assert!(!output.status.success() && said(&output).contains("alertLabels"), "{}", said(&output));
+}
+
+/// The alert of this name.
+fn alert_of<'a>(rules: &'a Value, name: &str) -> &'a Value {
+    alerts(rules).into_iter().find(|alert| alert["alert"] == name).unwrap()
 }
 
 /// The alerts that have the labels of connections.

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::{
     tenant::{self, Tenant, questions, until_asked, within},
-    world::{NAMESPACE, World, is_so},
+    world::{NAMESPACE, Operator, World, is_so},
 };
 
 /// What is logged of each conflict.
@@ -81,6 +81,8 @@ async fn after_etcd_went_back_to_an_earlier_state_the_operator_follows_what_stan
     world.may_be_refused("");
     world.plane.restore(&saved).await.unwrap();
     let restored = world.requests().len();
+    let logged = |operator: &Operator| operator.log().matches(LOGGED).count();
+    let logged_before = logged(&operator);
 
     // Everything that is changed from now on has versions that were given out before.
     let mut third = Vec::new();
@@ -121,11 +123,15 @@ async fn after_etcd_went_back_to_an_earlier_state_the_operator_follows_what_stan
     until_asked(&world.github, "team-b-third", questions(&world.github, "team-b-third").len() + 3).await;
     assert!(questions(&world.github, "team-b-lost").len() <= lost + 1);
     let requests = world.requests();
-    let conflicts = requests[restored.min(requests.len())..].iter().filter(|event| event.code == 409).count();
+    let after = &requests[restored.min(requests.len())..];
+    let conflicts = after.iter().filter(|event| event.code == 409).count();
     eprintln!("{conflicts} conflicts after the restore");
     assert!(conflicts <= 12, "conflicts back off: {conflicts}");
-    let logged = operator.log().matches(LOGGED).count();
-    assert!(logged >= conflicts, "{logged} of {conflicts} conflicts are logged");
+    let updates = after.iter().filter(|event| event.code == 409 && event.verb != "create").count();
+    within(Duration::from_secs(10), "the conflicts are logged", async || {
+        logged(&operator) >= logged_before + updates
+    })
+    .await;
 }
 
 /// Whether the operators may list and watch the connections from now on.
@@ -205,7 +211,9 @@ async fn each_conflict_is_logged_with_how_many_there_were_and_each_write_after_i
     .await;
     rival.abort();
     ours.ready("ci", "True", "Ready").await;
-    let (log, conflicts) = (operator.log(), conflicts());
+    let conflicts = conflicts();
+    operator.until_logged(&format!(" count={} ", conflicts.len())).await;
+    let log = operator.log();
     let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
     let scraped = client.get(format!("{}/metrics", operator.url)).send().await.unwrap().text().await.unwrap();
     let counted = format!("rest_client_requests_total{{code=\"409\",method=\"PUT\"}} {}", conflicts.len());

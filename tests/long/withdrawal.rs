@@ -123,7 +123,7 @@ async fn what_holds_a_dead_token_goes_also_where_another_connection_has_deleted_
 }
 
 #[tokio::test]
-async fn refusals_from_before_another_connection_saw_the_token_accepted_condemn_nothing() {
+async fn refusals_from_before_a_restart_delete_nothing_where_the_source_is_gone() {
     let world = World::start().await;
     let ours = Tenant::of(&world, NAMESPACE);
     let operator = world.operator().await;
@@ -141,9 +141,9 @@ async fn refusals_from_before_another_connection_saw_the_token_accepted_condemn_
     ours.secrets().delete("lost", &DeleteParams::default()).await.unwrap();
     ours.ready("lost", "False", "SecretNotFound").await;
     operator.stop().await;
-    // The source went between the second refusal and the acceptance.
+    // The source went between the last refusal and the acceptance.
     let refused = json!({
-        "reason": "BadCredentials", "count": 2, "needed": 2, "first": in_(-3600), "last": in_(-3000),
+        "reason": "BadCredentials", "count": 3, "needed": 2, "first": in_(-3600), "last": in_(-3000),
     });
     let frozen = json!({ "status": { "token": { "checkedAt": in_(-7200), "refused": refused } } });
     ours.connections().patch_status("lost", &PatchParams::default(), &Patch::Merge(frozen)).await.unwrap();
@@ -152,4 +152,6 @@ async fn refusals_from_before_another_connection_saw_the_token_accepted_condemn_
     ours.ready("kept", "False", "BadCredentials").await;
     let standing = ours.uids().await;
     assert!(standing.contains_key("lost-out"), "GitHub has refused its token twice, and not three times");
+    let said = ours.condition("lost", "Published", "False", "Withheld").await;
+    assert!(said.contains("for a connection that has it in use"), "{said}");
 }

@@ -7,7 +7,8 @@
 {{- range $.Values.settings.connectionLabels }}
 {{- $more = append $more (printf "label_%s" (regexReplaceAll "[^a-zA-Z0-9_]" . "_")) }}
 {{- end }}
-{{- $more = concat $more (default list $.Values.settings.metricsDetails) | join ", " }}
+{{- $details := default list $.Values.settings.metricsDetails }}
+{{- $more = concat $more (without $details "consumers") | join ", " }}
 {{- $rules := list }}
 {{- $file := .Files.Get "files/alerts.yaml" | fromYaml }}
 {{- range $file.alerts }}
@@ -56,6 +57,8 @@
 {{- $defaults := (.Files.Get "files/bounds.yaml" | fromYaml).defaults }}
 {{- $words := dict "$trustFor" (default $defaults.trustFor $.Values.settings.trustFor) "$incidentHold" (default $defaults.incidentHold $.Values.settings.incidentHold) }}
 {{- $reason := "max by (reason) (github_pat_connection_condition{namespace=%q, name=%q, condition=\"Ready\", status=\"False\"})" }}
+{{- $consumers := "topk(1, max by (consumers) (github_pat_connection_info{namespace=%q, name=%q, consumers!=\"\"}))" }}
+{{- $consumers = printf "{{ range printf `%s` $labels.namespace $labels.name | query }}{{ .Labels.consumers }}{{ end }}" $consumers }}
 {{- $reason = printf "{{ range printf `%s` $labels.namespace $labels.name | query }}: {{ .Labels.reason }}{{ end }}" $reason }}
 {{- range $file.alerts }}
 {{- $of := default dict (get $values.alerts .alert) }}
@@ -65,6 +68,9 @@
 {{- $runbook := printf "%s#%s" $values.runbookUrl (lower .alert) }}
 {{- $description := include "github-pat-operator.filled" (list .description $words) }}
 {{- $annotations := dict "summary" (replace "$reason" $reason .summary) "description" $description "remedy" .remedy "runbook_url" $runbook }}
+{{- if and .ofConnection (has "consumers" $details) }}
+{{- $_ := set $annotations "consumers" $consumers }}
+{{- end }}
 {{- $expr := "" }}
 {{- if .notReady }}
 {{- $expr = include "github-pat-operator.notReady" (dict "condition" (printf ", %s" .notReady)) }}

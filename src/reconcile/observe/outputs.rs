@@ -1,7 +1,5 @@
 //! What stands under the names of the outputs.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 
 use super::{
@@ -9,9 +7,9 @@ use super::{
     Observer,
 };
 use crate::{
+    api::StatusDigest,
     cluster::{
         Fault,
-        connections::Connection,
         index::Woken,
         object::ObjectKey,
         outputs::{self, Owner},
@@ -21,6 +19,7 @@ use crate::{
         answer::{Expiry, Grant},
         decide::{Found, Holds, Observation, OnInvalid, holds, is_gone, is_over},
         format::Addresses,
+        knowledge::Knowledge,
         output::{Output, Payload, Stamp},
         probing::{Subject, schedule::earlier},
         token::Token,
@@ -99,8 +98,12 @@ impl Observer<'_> {
             Some(Expiry::At(at)) => Some(earlier(at, seen.skew)),
             _ => None,
         };
+        if heard.refused.is_none() && !marked.is_empty() {
+            self.hear_again(&subject, &known);
+        }
         known.refused.filter(|refused| is_over(refused, ends))?;
-        if heard.refused.is_none() {
+        // The source may have gone before an acceptance of the same token that another status remembers.
+        if !heard.refused.is_some_and(|refused| is_over(&refused, ends)) {
             return Some(Vec::new());
         }
         let mut holders = Vec::new();
@@ -133,34 +136,16 @@ impl Observer<'_> {
         Some(holders)
     }
 
-    /// Has whoever has the token in use ask about it once, unless `is_heard`, if a status says that it was refused. What this connection
-    /// remembers of refusals is void where another one saw the token accepted after them.
-    fn hear_again(&mut self, subject: &Subject, is_heard: bool) {
-        let known = self.watched().remembered.as_deref();
-        let accepted = known.and_then(|known| known.grant.as_ref()).map(|(_, at)| *at);
-        let accepted = accepted.unwrap_or(Timestamp::UNIX_EPOCH);
-        let is_told = known.is_some_and(|known| known.refused.is_some())
-            || !is_heard && self.ctx.records.is_refused_since(subject, accepted);
-        if !is_told {
-            return;
-        }
-        let all = self.ctx.index.connections();
-        let has_it = |other: &&Arc<Connection>| {
-            other.status.as_ref().is_some_and(|status| status.token == Some(subject.token))
-                && other.spec.host().is_some_and(|host| *host == *subject.host)
-                && other.key != self.connection.key
-        };
-        let sharing: Vec<_> = all.iter().filter(has_it).collect();
-        let accepted_there = sharing.iter().filter_map(|other| other.status.as_ref()?.checked_at());
-        let accepted = accepted_there.max().unwrap_or(accepted).max(accepted);
-        let mut is_told = self.ctx.records.is_refused_since(subject, accepted);
-        if let Some(known) = &mut self.watched_mut().remembered {
-            known.refused = known.refused.filter(|refused| refused.last > accepted);
-            is_told |= known.refused.is_some();
-        }
-        if !is_heard && is_told && self.ctx.records.want(subject) {
+    /// Has whoever has the token in use ask about it once, if this or another status says that it was refused.
+    fn hear_again(&self, subject: &Subject, known: &Knowledge) {
+        let accepted = known.grant.as_ref().map_or(Timestamp::UNIX_EPOCH, |(_, at)| *at);
+        let is_told = known.refused.is_some() || self.ctx.records.is_refused_since(subject, accepted);
+        if is_told && self.ctx.records.want(subject) {
             // Those that nothing is due for yet have not read their source since this process began.
-            let woken = sharing.iter().map(|other| Woken::Changed(other.key.clone())).collect();
+            let all = self.ctx.index.connections();
+            let has_it = |status: &StatusDigest| status.token == Some(subject.token);
+            let sharing = all.iter().filter(|other| other.status.as_ref().is_some_and(has_it));
+            let woken = sharing.map(|other| Woken::Changed(other.key.clone())).collect();
             self.ctx.wake_others(&self.connection.key, woken);
         }
     }

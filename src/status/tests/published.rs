@@ -187,6 +187,30 @@ fn an_output_that_changed_while_it_was_written_is_looked_at_again() {
 }
 
 #[test]
+fn outputs_that_may_hold_a_token_that_was_refused_before_its_source_went_are_said_to_do_so() {
+    let none = Some(Vec::new());
+    let held = Some(vec!["out".to_owned()]);
+    let rows = [
+        (None, false, "keep the one that was proven before"),
+        (none.clone(), false, "once GitHub has refused theirs for good since it started"),
+        (none, true, "keep it until a token that stands by takes over"),
+        (held, true, "keep it until a token that stands by takes over"),
+    ];
+    for (condemned, may_be_replaced, expected) in rows {
+        let gone = good().has_no_token(Reason::SecretNotFound).finds(&[ours("out", Holds::Unread)]);
+        let seen = gone.with(|seen| {
+            seen.demand.on_invalid = OnInvalid::Withdraw;
+            seen.demand.may_be_replaced = may_be_replaced;
+            seen.condemned_before.clone_from(&condemned);
+        });
+        let status = status(None, &seen);
+        assert_eq!(said(&status, "Published"), ("False", "Withheld"), "{expected}");
+        let message = status.message("Published").unwrap();
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
 fn a_grace_stands_in_the_status_until_there_is_a_good_token_again() {
     let gone = good().has_no_token(Reason::SecretNotFound).graced();
     let first = status(None, &gone);
