@@ -37,13 +37,25 @@ pub(crate) fn clones_and_pushes(git: &Path, home: &Path, configuration: &[(&str,
         for (name, value) in configuration {
             command.args(["-c", &format!("{name}={value}")]);
         }
-        printed(command.args(["-c", "user.name=a", "-c", "user.email=a@example.com"]).args(arguments))
+        command.args(["-c", "user.name=a", "-c", "user.email=a@example.com"]).args(arguments);
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !said.contains("fatal"), "{command:?}: {}\n{said}", output.status);
+        String::from_utf8_lossy(&output.stdout).into_owned()
     };
     run(&["clone", "--quiet", url, "app"], work.path());
     run(&["commit", "--quiet", "--allow-empty", "--message", "one"], &folder);
     run(&["push", "--quiet", "origin", "HEAD:main"], &folder);
     let refs = run(&["ls-remote", "origin", "refs/heads/main"], &folder);
     assert!(refs.contains("refs/heads/main"), "{refs}");
+}
+
+/// The helper of `docs/consumers/git.md`, for a file in this folder.
+fn helper(folder: &Path) -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/consumers/git.md");
+    let page = fs::read_to_string(page).unwrap();
+    let rest = page.split("GIT_CONFIG_VALUE_0, value: '").nth(1).unwrap();
+    rest.split('\'').next().unwrap().replace("/etc/git", &folder.display().to_string())
 }
 
 /// A program for `GIT_ASKPASS` that answers with the files of a mounted Secret.
@@ -78,9 +90,12 @@ async fn git_clones_and_pushes_with_every_format_that_is_for_it() {
         let fields = if format.starts_with("ArgoCD") { argocd(&server.authority) } else { json!({}) };
         let folder = mounted(&output(format, fields), &token, &addresses(&server.authority));
         let home = tempfile::tempdir().unwrap();
-        let store = format!("store --file={}", folder.path().join(".git-credentials").display());
         let configuration: Vec<(&str, String)> = match format {
-            "GitCredentials" => vec![("credential.helper", store)],
+            "GitCredentials" => {
+                // Nobody can write to the store while its lock is taken, not even root, as in the volume of a Secret.
+                fs::write(folder.path().join(".git-credentials.lock"), "").unwrap();
+                vec![("credential.helper", helper(folder.path()))]
+            }
             "Netrc" => {
                 fs::copy(folder.path().join(".netrc"), home.path().join(".netrc")).unwrap();
                 vec![]
