@@ -90,9 +90,8 @@ impl Observer<'_> {
             .filter_map(|name| Some((name, self.entry(name).filter(may_hold)?.version.clone())))
             .collect();
         let heard = self.ctx.prober.snapshot(&subject).map(|snapshot| snapshot.knowledge).unwrap_or_default();
-        self.hear_again(&subject, heard.refused.is_some() || marked.is_empty());
-        let known =
-            self.watched().remembered.as_deref().map_or(heard.clone(), |known| known.overlaid(&heard));
+        let remembered = self.watched().remembered.as_deref();
+        let known = remembered.map_or_else(|| heard.clone(), |known| known.overlaid(&heard));
         // The end that a person declared is not GitHub's word.
         let ends = match known.grant.as_ref().map(|(grant, _)| grant.expiry) {
             Some(Expiry::At(at)) => Some(earlier(at, seen.skew)),
