@@ -100,6 +100,15 @@ pub enum Restart {
     Unmarked,
     /// Its Pods are being replaced: so many of the wanted ones are new.
     Rolling(i64, i64),
+    /// Its new Pods are there, and so many of all Pods serve, or so many old ones have not gone.
+    Settling {
+        /// How many Pods serve.
+        available: i64,
+        /// How many are to serve, old ones included.
+        total: i64,
+        /// How many old ones there are.
+        old: i64,
+    },
     /// Its Pods must be deleted by hand: so many of the wanted ones are new.
     ByHand(i64, i64),
     /// The API server does not let the operator: why, and what to do about it.
@@ -126,11 +135,18 @@ pub fn restart(workload: Option<&RollOut>, mark: &str) -> Restart {
         return if workload.halt == Some(Halt::Paused) { Restart::Paused } else { Restart::Due };
     }
     let RollOut { wanted, replaced, total, updated, available, .. } = *workload;
-    let is_done = workload.is_observed && updated >= replaced && available >= wanted && total <= wanted;
+    // Before its controller has seen the annotation, it counts Pods of the template before.
+    let updated = if workload.is_observed { updated } else { 0 };
+    let are_there = workload.is_observed && updated >= replaced;
+    let is_done = are_there && available >= wanted && total <= wanted;
     match workload.halt {
         _ if is_done && updated < wanted => Restart::Kept(wanted.saturating_sub(updated)),
         _ if is_done => Restart::Done,
         Some(Halt::Paused) => Restart::Paused,
+        _ if are_there => {
+            let old = total.saturating_sub(wanted).max(0);
+            Restart::Settling { available, total: total.max(wanted), old }
+        }
         Some(Halt::OnDelete) => Restart::ByHand(updated, replaced),
         None => Restart::Rolling(updated, replaced),
     }
@@ -182,6 +198,12 @@ impl std::fmt::Display for Restart {
                 "(restarted, but somebody took restart.githubpat.dev/… off its pod template: have them leave it)",
             ),
             Restart::Rolling(new, wanted) => write!(f, "({new} of {wanted} Pods are new)"),
+            Restart::Settling { available, total, old } => {
+                let serving = (available < total).then(|| format!("{available} of {total} Pods are available"));
+                let going = (*old > 0).then(|| format!("{old} old Pods have not gone"));
+                let awaited: Vec<_> = serving.into_iter().chain(going).collect();
+                write!(f, "(its new Pods are there: {})", awaited.join(", "))
+            }
             Restart::ByHand(new, wanted) => {
                 write!(
                     f,
@@ -228,10 +250,18 @@ mod tests {
             ("restarted for the token before", Some(old()), Restart::Due),
             ("paused before", Some(RollOut { halt: Some(Halt::Paused), ..old() }), Restart::Paused),
             ("by hand, not annotated", Some(RollOut { halt: Some(Halt::OnDelete), ..old() }), Restart::Due),
-            ("not observed", Some(RollOut { is_observed: false, ..rolled_out() }), Restart::Rolling(3, 3)),
+            ("not observed", Some(RollOut { is_observed: false, ..rolled_out() }), Restart::Rolling(0, 3)),
             ("half way", Some(RollOut { updated: 1, total: 4, ..rolled_out() }), Restart::Rolling(1, 3)),
-            ("old ones left", Some(RollOut { total: 4, ..rolled_out() }), Restart::Rolling(3, 3)),
-            ("not serving", Some(RollOut { available: 2, ..rolled_out() }), Restart::Rolling(3, 3)),
+            (
+                "old ones left",
+                Some(RollOut { total: 4, ..rolled_out() }),
+                Restart::Settling { available: 3, total: 4, old: 1 },
+            ),
+            (
+                "not serving",
+                Some(RollOut { available: 2, ..rolled_out() }),
+                Restart::Settling { available: 2, total: 3, old: 0 },
+            ),
             (
                 "paused half way",
                 Some(RollOut { updated: 1, halt: Some(Halt::Paused), ..rolled_out() }),
@@ -253,6 +283,44 @@ mod tests {
         ];
         for (name, workload, expected) in rows {
             assert_eq!(restart(workload.as_ref(), "new"), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_restart_that_is_not_over_says_what_is_awaited() {
+        let one = || RollOut { wanted: 1, replaced: 1, total: 1, updated: 1, available: 1, ..rolled_out() };
+        let kept = || RollOut { replaced: 1, updated: 1, ..rolled_out() };
+        let rows = [
+            ("not observed", RollOut { is_observed: false, ..one() }, "(0 of 1 Pods are new)"),
+            ("not begun", RollOut { updated: 0, ..one() }, "(0 of 1 Pods are new)"),
+            (
+                "the new one does not serve",
+                RollOut { available: 0, ..one() },
+                "(its new Pods are there: 0 of 1 Pods are available)",
+            ),
+            (
+                "the old one does not go",
+                RollOut { total: 2, available: 2, ..one() },
+                "(its new Pods are there: 1 old Pods have not gone)",
+            ),
+            (
+                "the old one stays until the new one serves",
+                RollOut { total: 2, ..one() },
+                "(its new Pods are there: 1 of 2 Pods are available, 1 old Pods have not gone)",
+            ),
+            (
+                "above a partition, the new one does not serve",
+                RollOut { available: 2, ..kept() },
+                "(its new Pods are there: 2 of 3 Pods are available)",
+            ),
+            (
+                "by hand, and the new ones do not serve",
+                RollOut { halt: Some(Halt::OnDelete), available: 1, ..rolled_out() },
+                "(its new Pods are there: 1 of 3 Pods are available)",
+            ),
+        ];
+        for (name, workload, expected) in rows {
+            assert_eq!(restart(Some(&workload), "new").to_string(), expected, "{name}");
         }
     }
 
