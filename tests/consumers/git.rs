@@ -1,5 +1,5 @@
 //! git itself, cloning from and pushing to a server over HTTP that takes one login and one token: GitCredentials, Netrc, BasicAuth,
-//! and the pairs of FluxGit, the formats of Argo CD, and Jenkins, which are the same two keys.
+//! Opaque, whose one key has the password, and the pairs of FluxGit, the formats of Argo CD, and Jenkins, which are the same two keys.
 
 use std::{
     fs,
@@ -11,7 +11,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
-    material::{addresses, mounted, output, token},
+    material::{LOGIN, addresses, mounted, output, token},
     programs::{command, installed, printed},
     server::{Scheme, Server, Service},
 };
@@ -59,11 +59,11 @@ fn helper(folder: &Path) -> String {
 }
 
 /// A program for `GIT_ASKPASS` that answers with the files of a mounted Secret.
-fn askpass(home: &Path, folder: &Path) -> PathBuf {
+fn askpass(home: &Path, folder: &Path, password: &str) -> PathBuf {
     let path = home.join("askpass");
     let folder = folder.display();
     let script = format!(
-        "#!/bin/sh\ncase \"$1\" in Username*) cat {folder}/username ;; *) cat {folder}/password ;; esac\n"
+        "#!/bin/sh\ncase \"$1\" in Username*) cat {folder}/username ;; *) cat {folder}/{password} ;; esac\n"
     );
     fs::write(&path, script).unwrap();
     assert!(Command::new("chmod").arg("+x").arg(&path).status().unwrap().success());
@@ -78,6 +78,7 @@ async fn git_clones_and_pushes_with_every_format_that_is_for_it() {
         "GitCredentials",
         "Netrc",
         "BasicAuth",
+        "Opaque",
         "FluxGit",
         "Jenkins",
         "ArgoCDRepoCreds",
@@ -100,7 +101,13 @@ async fn git_clones_and_pushes_with_every_format_that_is_for_it() {
                 fs::copy(folder.path().join(".netrc"), home.path().join(".netrc")).unwrap();
                 vec![]
             }
-            _ => vec![("core.askPass", askpass(home.path(), folder.path()).display().to_string())],
+            "Opaque" => vec![
+                ("core.askPass", askpass(home.path(), folder.path(), "token").display().to_string()),
+                ("credential.username", LOGIN.to_owned()),
+            ],
+            _ => {
+                vec![("core.askPass", askpass(home.path(), folder.path(), "password").display().to_string())]
+            }
         };
         let configuration: Vec<_> =
             configuration.iter().map(|(name, value)| (*name, value.as_str())).collect();
