@@ -1,7 +1,7 @@
 //! Outputs in the hands of the programs that they are for, against servers that look at the credentials.
 //!
-//! Programs that are not there are built from Go modules, or taken from Debian's archive or from npm; what cannot be had is told in one
-//! line, and its test passes without it. Which program stands for which format is said at each test.
+//! git, npm and Maven are those on the `PATH`, where `.ci/consumers` installs them if it can. The other programs are built from Go modules,
+//! or taken from Debian's archive or from npm. What cannot be had is told in one line, and its test passes without it. Which program stands for which format is said at each test.
 #![expect(
     clippy::indexing_slicing,
     clippy::panic,
