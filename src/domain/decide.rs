@@ -24,7 +24,7 @@ use super::{
 };
 pub use change::{Change, Plan};
 pub use found::{Circle, Found, Holds, holds};
-pub use observation::{Acceptances, Demand, Heard, Host, Observation, OnInvalid};
+pub use observation::{Acceptances, Condemned, Demand, Heard, Host, Observation, OnInvalid};
 pub use outputs::{Missing, Stand, contended, foreign};
 pub use versions::unnamed;
 pub use withdrawal::{Withdrawal, is_gone};
@@ -173,7 +173,7 @@ fn is_heard_condemned(seen: &Observation, judgement: &Judgement<'_>) -> bool {
     let heard = |probe: &Probe, proven: &Proven| proven.heard >= 2 || leads(probe, proven);
     let proofs = seen.knowledge.proofs.iter().filter(|(probe, proven)| heard(probe, proven));
     let proofs = proofs.map(|(probe, proven)| (probe.clone(), proven.clone())).collect();
-    is_condemned_by(seen, seen.knowledge.refused.filter(|_| seen.heard.refusal))
+    is_condemned_by(seen, seen.knowledge.refused.filter(|_| seen.heard.refusals > 0))
         || fails(judgement) && seen.heard.acceptances == Acceptances::Many && would_be_useless(seen, &proofs)
 }
 

@@ -100,14 +100,12 @@ pub enum Restart {
     Unmarked,
     /// Its Pods are being replaced: so many of the wanted ones are new.
     Rolling(i64, i64),
-    /// Its new Pods are there, and so many of all Pods serve, or so many old ones have not gone.
+    /// Its new Pods are there, and more is awaited.
     Settling {
-        /// How many Pods serve.
-        available: i64,
-        /// How many are to serve, old ones included.
-        total: i64,
-        /// How many old ones there are.
-        old: i64,
+        /// Whether as many Pods serve as are wanted.
+        is_serving: bool,
+        /// How many Pods more there are than are wanted.
+        surplus: i64,
     },
     /// Its Pods must be deleted by hand: so many of the wanted ones are new.
     ByHand(i64, i64),
@@ -143,10 +141,10 @@ pub fn restart(workload: Option<&RollOut>, mark: &str) -> Restart {
         _ if is_done && updated < wanted => Restart::Kept(wanted.saturating_sub(updated)),
         _ if is_done => Restart::Done,
         Some(Halt::Paused) => Restart::Paused,
-        _ if are_there => {
-            let old = total.saturating_sub(wanted).max(0);
-            Restart::Settling { available, total: total.max(wanted), old }
-        }
+        _ if are_there => Restart::Settling {
+            is_serving: available >= wanted,
+            surplus: total.saturating_sub(wanted).max(0),
+        },
         Some(Halt::OnDelete) => Restart::ByHand(updated, replaced),
         None => Restart::Rolling(updated, replaced),
     }
@@ -198,9 +196,9 @@ impl std::fmt::Display for Restart {
                 "(restarted, but somebody took restart.githubpat.dev/… off its pod template: have them leave it)",
             ),
             Restart::Rolling(new, wanted) => write!(f, "({new} of {wanted} Pods are new)"),
-            Restart::Settling { available, total, old } => {
-                let serving = (available < total).then(|| format!("{available} of {total} Pods are available"));
-                let going = (*old > 0).then(|| format!("{old} old Pods have not gone"));
+            Restart::Settling { is_serving, surplus } => {
+                let serving = (!is_serving).then(|| "not enough Pods are available".to_owned());
+                let going = (*surplus > 0).then(|| format!("{surplus} have still to go"));
                 let awaited: Vec<_> = serving.into_iter().chain(going).collect();
                 write!(f, "(its new Pods are there: {})", awaited.join(", "))
             }
@@ -255,12 +253,12 @@ mod tests {
             (
                 "old ones left",
                 Some(RollOut { total: 4, ..rolled_out() }),
-                Restart::Settling { available: 3, total: 4, old: 1 },
+                Restart::Settling { is_serving: true, surplus: 1 },
             ),
             (
                 "not serving",
                 Some(RollOut { available: 2, ..rolled_out() }),
-                Restart::Settling { available: 2, total: 3, old: 0 },
+                Restart::Settling { is_serving: false, surplus: 0 },
             ),
             (
                 "paused half way",
@@ -296,27 +294,27 @@ mod tests {
             (
                 "the new one does not serve",
                 RollOut { available: 0, ..one() },
-                "(its new Pods are there: 0 of 1 Pods are available)",
+                "(its new Pods are there: not enough Pods are available)",
             ),
             (
                 "the old one does not go",
                 RollOut { total: 2, available: 2, ..one() },
-                "(its new Pods are there: 1 old Pods have not gone)",
+                "(its new Pods are there: 1 have still to go)",
             ),
             (
                 "the old one stays until the new one serves",
                 RollOut { total: 2, ..one() },
-                "(its new Pods are there: 1 of 2 Pods are available, 1 old Pods have not gone)",
+                "(its new Pods are there: 1 have still to go)",
             ),
             (
                 "above a partition, the new one does not serve",
                 RollOut { available: 2, ..kept() },
-                "(its new Pods are there: 2 of 3 Pods are available)",
+                "(its new Pods are there: not enough Pods are available)",
             ),
             (
                 "by hand, and the new ones do not serve",
                 RollOut { halt: Some(Halt::OnDelete), available: 1, ..rolled_out() },
-                "(its new Pods are there: 1 of 3 Pods are available)",
+                "(its new Pods are there: not enough Pods are available)",
             ),
         ];
         for (name, workload, expected) in rows {

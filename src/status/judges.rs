@@ -203,10 +203,12 @@ fn retained(pass: &Pass<'_>, wanted: usize) -> Draft {
             "{standing} of {wanted} outputs stand: those that hold the token which GitHub had refused keep it until a token \
              that stands by takes over, or none can"
         ),
-        standing if pass.seen.condemned_before.as_ref().is_some_and(Vec::is_empty) => format!(
-            "{standing} of {wanted} outputs stand: they hold an earlier token, or the operator deletes them once GitHub has \
+        standing if pass.seen.condemned_before.as_ref().is_some_and(|known| known.heard.is_none()) => {
+            format!(
+                "{standing} of {wanted} outputs stand: they hold an earlier token, or the operator deletes them once GitHub has \
              refused theirs for good since it started, for a connection that has it in use"
-        ),
+            )
+        }
         earlier => format!(
             "the token is not written to the outputs until it is good; {earlier} of {wanted} keep the one that was \
              proven before"

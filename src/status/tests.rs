@@ -13,13 +13,13 @@ mod standby;
 use super::*;
 use crate::domain::{
     Verdict,
-    answer::{Deferral, Expiry, Reply},
+    answer::{Deferral, Expiry, Refusal, Reply},
     decide::{
-        Circle, Found, Holds, Host, OnInvalid, decide,
+        Circle, Condemned, Found, Holds, Host, OnInvalid, decide,
         tests::{leaving, others, ours},
     },
     format::Addresses,
-    knowledge::Knowledge,
+    knowledge::{Knowledge, Refused},
     output::{Format, Output},
     token::{Flaw, Token},
 };

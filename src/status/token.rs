@@ -20,8 +20,15 @@ pub(super) fn token(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Option<
             Some(TokenStatus { previous_account, accepted_before: accepted_before(summary, &known), ..known })
         }
         _ if pass.seen.demand.suspend => suspended::token(summary?, pass.seen),
-        _ => summary.and_then(|summary| summary.token.as_deref().cloned()),
+        _ => summary.and_then(|summary| summary.token.as_deref().cloned()).map(|kept| heard(kept, pass.seen)),
     }
+}
+
+/// What is kept of a token whose source is gone, with the refusals that were heard since.
+fn heard(kept: TokenStatus, seen: &Observation) -> TokenStatus {
+    let condemned = seen.condemned_before.as_ref().filter(|known| known.token == kept.hashed_token);
+    let refused = condemned.and_then(|known| known.heard).map(RefusedStatus::from);
+    TokenStatus { refused: refused.or(kept.refused), ..kept }
 }
 
 /// Who accepted this token before, if the present host has not: it was in use, or outputs held it before one that is not proven.

@@ -11,7 +11,7 @@ use super::{
         Finding, Reason, Verdict,
         answer::{Expiry, Refusal},
         format::Addresses,
-        knowledge::Knowledge,
+        knowledge::{Knowledge, Refused, WITHDRAWING},
         output::Output,
         probe::Probe,
         probing::{
@@ -19,7 +19,7 @@ use super::{
             schedule::{self, Past, Timing, earlier, later},
         },
         requirement::{Expectation, Requirement},
-        token::{Description, Token},
+        token::{Description, HashedToken, Token},
     },
     Circle, Found, Holds, doubt, evidence, would_be_useless,
 };
@@ -51,10 +51,21 @@ pub struct Host {
 pub struct Heard {
     /// How many acceptances in a row: none, one, or more.
     pub acceptances: Acceptances,
-    /// Whether a refusal was heard.
-    pub refusal: bool,
+    /// How many refusals in a row.
+    pub refusals: i32,
     /// Whether a question brought no answer.
     pub deferral: bool,
+}
+
+/// A token that GitHub has refused for good, of a source that is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condemned {
+    /// The token.
+    pub token: HashedToken,
+    /// The refusals, if this process has heard enough of them itself: what only the status remembers deletes nothing.
+    pub heard: Option<Refused>,
+    /// The outputs that hold the token, as far as the refusals were heard.
+    pub holders: Vec<String>,
 }
 
 /// How many acceptances this process has heard.
@@ -101,9 +112,9 @@ pub struct Observation {
     pub withdrawing_since: Option<Timestamp>,
     /// Whether that is a missing source Secret, by the status.
     pub withdrawing_missing: bool,
-    /// The outputs that hold the token which the source held before it was gone, if this process heard GitHub refuse that for good; `None` if it
-    /// did not, or the source is there.
-    pub condemned_before: Option<Vec<String>>,
+    /// What is known of the token which the source held before it was gone, if GitHub has refused that for good; `None` if it has not, or the
+    /// source is there.
+    pub condemned_before: Option<Condemned>,
     /// Whether another connection withdraws outputs once this process has heard the token refused, and cannot ask itself.
     pub wanted_by_others: bool,
     /// Before which instant no question is taken, because of the host or of what was spent.
@@ -190,13 +201,13 @@ impl Observation {
         if self.rotates && !self.has_heard() && self.past.asked.is_none() {
             return Some(self.past.since);
         }
-        if self.wanted_by_others && !self.heard.refusal && self.past.asked.is_none() {
-            return Some(self.past.since);
+        if let Some(at) = self.wanted_soon() {
+            return Some(at);
         }
         if !self.may_withdraw() {
             return None;
         }
-        let heard_refusal = self.heard.refusal || knowledge.refused.is_none();
+        let heard_refusal = self.heard.refusals > 0 || knowledge.refused.is_none();
         let is_violated = knowledge.refused.is_none() && would_be_useless(self, &knowledge.proofs);
         match self.heard.acceptances {
             _ if !heard_refusal && self.past.asked.is_none() => Some(self.past.since),
@@ -204,6 +215,22 @@ impl Observation {
             Acceptances::One if is_violated => {
                 let accepted = knowledge.grant.as_ref().map(|(_, at)| *at)?;
                 Some(later(self.past.exactly(accepted), self.timing.confirm_after))
+            }
+            _ => None,
+        }
+    }
+
+    /// When another connection wants to hear it: at once, and then until it is refused for good by what this process has heard.
+    fn wanted_soon(&self) -> Option<Timestamp> {
+        let last = self.knowledge.refused.filter(|_| self.heard.refusals > 0).map(|refused| refused.last);
+        match (self.past.asked, last) {
+            _ if !self.wanted_by_others => None,
+            (None, None) => Some(self.past.since),
+            (Some(asked), Some(last)) => {
+                let named = self.knowledge.grant.as_ref().map(|(grant, _)| grant.expiry);
+                let has_ended = matches!(named, Some(Expiry::At(at)) if earlier(at, self.skew) <= last);
+                let is_over = self.heard.refusals >= WITHDRAWING.0 || has_ended;
+                (!is_over).then(|| later(asked, self.timing.confirm_after.max(WITHDRAWING.1 / 2)))
             }
             _ => None,
         }
@@ -279,7 +306,7 @@ impl Observation {
         let is_deferred = self.knowledge.deferred.is_some();
         let knows_nothing = match (is_deferred, self.knowledge.refused.is_some()) {
             (true, _) => !self.heard.deferral,
-            (false, true) => !self.heard.refusal,
+            (false, true) => self.heard.refusals == 0,
             (false, false) => !self.is_fresh(),
         };
         self.pending && knows_nothing || self.awaits_first_proof()

@@ -223,7 +223,7 @@ impl<'a> Outputs<'a> {
 
 /// The deletions of what holds the token that was condemned before the source was gone.
 fn condemned(seen: &Observation, goes: impl Fn(&str) -> bool) -> impl Iterator<Item = Change> {
-    let holders = seen.condemned_before.iter().flatten();
+    let holders = seen.condemned_before.iter().flat_map(|condemned| &condemned.holders);
     let holds = move |found: &&Found| holders.clone().any(|name| name == found.name());
     let found = seen.found.iter().filter(|found| found.is_ours() && !is_read(seen, found.name()));
     found.filter(holds).filter(move |found| goes(found.name())).filter_map(Change::deletion)

@@ -160,7 +160,8 @@ fn wanted(
         knowledge.refused.map(|refused| after_refusal(refused, accepted_before, past, ends, timing));
     if let Some(deferred) = knowledge.deferred {
         let again = after_deferral(deferred, past, &Probe::Identity, timing);
-        return refused.map_or(Some(again), |due| due.map(|due| due.max(again)));
+        // Of a token that has ended somebody wanted to know more: an answer is still to come.
+        return Some(refused.flatten().map_or(again, |due| due.max(again)));
     }
     if let Some(due) = refused {
         return due;

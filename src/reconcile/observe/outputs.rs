@@ -17,7 +17,7 @@ use crate::{
     },
     domain::{
         answer::{Expiry, Grant},
-        decide::{Found, Holds, Observation, OnInvalid, holds, is_gone, is_over},
+        decide::{Condemned, Found, Holds, Observation, OnInvalid, holds, is_gone, is_over},
         format::Addresses,
         knowledge::Knowledge,
         output::{Output, Payload, Stamp},
@@ -78,10 +78,13 @@ impl Observer<'_> {
         &mut self,
         seen: &Observation,
         failures: &mut Vec<Failure>,
-    ) -> Option<Vec<String>> {
+    ) -> Option<Condemned> {
         let (subject, host) = (self.watched().subject.clone()?, seen.host.yes()?);
         let withdraws = seen.demand.on_invalid == OnInvalid::Withdraw && !seen.demand.suspend;
         if !withdraws || !is_gone(&seen.token) || subject.host != host.name {
+            if !self.record.rare.held.is_empty() {
+                self.record.rare.held = Vec::new();
+            }
             return None;
         }
         let may_hold = |entry: &SecretEntry| entry.token.is_none_or(|token| token == subject.token.leading());
@@ -102,9 +105,10 @@ impl Observer<'_> {
         }
         known.refused.filter(|refused| is_over(refused, ends))?;
         // The source may have gone before an acceptance of the same token that another status remembers.
-        if !heard.refused.is_some_and(|refused| is_over(&refused, ends)) {
-            return Some(Vec::new());
-        }
+        let token = subject.token;
+        let Some(refused) = heard.refused.filter(|refused| is_over(refused, ends)) else {
+            return Some(Condemned { token, heard: None, holders: Vec::new() });
+        };
         let mut holders = Vec::new();
         let mut held = std::mem::take(&mut self.record.rare.held);
         let of = |(name, version): &(&str, Version)| sum(&(name, version, subject.token.leading()));
@@ -132,7 +136,7 @@ impl Observer<'_> {
             holders.extend(holds.then(|| (*name).to_owned()));
         }
         self.record.rare.held = held;
-        Some(holders)
+        Some(Condemned { token, heard: Some(refused), holders })
     }
 
     /// Has whoever has the token in use ask about it once, if this or another status says that it was refused.

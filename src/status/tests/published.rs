@@ -188,13 +188,15 @@ fn an_output_that_changed_while_it_was_written_is_looked_at_again() {
 
 #[test]
 fn outputs_that_may_hold_a_token_that_was_refused_before_its_source_went_are_said_to_do_so() {
-    let none = Some(Vec::new());
-    let held = Some(vec!["out".to_owned()]);
+    let refused = Refused { count: 3, ..Refused::once(Refusal::BadCredentials, at(T)) };
+    let known = |heard| Some(Condemned { token: token("a").hashed(), heard, holders: Vec::new() });
+    let (none, held) = (known(None), known(Some(refused)));
     let rows = [
         (None, false, "keep the one that was proven before"),
         (none.clone(), false, "once GitHub has refused theirs for good since it started"),
         (none, true, "keep it until a token that stands by takes over"),
-        (held, true, "keep it until a token that stands by takes over"),
+        (held.clone(), true, "keep it until a token that stands by takes over"),
+        (held, false, "keep the one that was proven before"),
     ];
     for (condemned, may_be_replaced, expected) in rows {
         let gone = good().has_no_token(Reason::SecretNotFound).finds(&[ours("out", Holds::Unread)]);
@@ -207,6 +209,26 @@ fn outputs_that_may_hold_a_token_that_was_refused_before_its_source_went_are_sai
         assert_eq!(said(&status, "Published"), ("False", "Withheld"), "{expected}");
         let message = status.message("Published").unwrap();
         assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn refusals_that_were_heard_after_the_source_went_are_remembered() {
+    let before = status(None, &good());
+    let token_before = before.token.clone().unwrap();
+    let gone = good().has_no_token(Reason::SecretNotFound);
+    let refused = Refused { count: 3, ..Refused::once(Refusal::BadCredentials, at(T)) };
+    for (token, heard, expected) in [
+        (token_before.hashed_token, Some(refused), Some(3)),
+        (token_before.hashed_token, None, None),
+        (token("z").hashed(), Some(refused), None),
+    ] {
+        let seen = gone.clone().with(|seen| {
+            seen.condemned_before = Some(Condemned { token, heard, holders: Vec::new() });
+        });
+        let kept = status(Some(&before), &seen).token.unwrap();
+        assert_eq!(kept.refused.as_ref().map(|refused| refused.count), expected);
+        assert_eq!(crate::api::TokenStatus { refused: None, ..kept }, token_before);
     }
 }
 

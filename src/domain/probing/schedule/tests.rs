@@ -208,6 +208,9 @@ fn an_expired_token_is_asked_about_once() {
     refuse(&mut knowledge, ends + 20);
     assert_eq!(next(&knowledge, asked(ends + 20), Some(ends)), None, "not after its 401");
     assert_eq!(next(&knowledge, started(ends + DAY), Some(ends)), None, "nor after a restart");
+    defer(&mut knowledge, Reason::ServerError, None, ends + DAY);
+    let again = next(&knowledge, asked(ends + DAY), Some(ends)).unwrap();
+    assert!(again > ends + DAY, "whoever asked all the same is to have an answer");
 }
 
 #[test]
