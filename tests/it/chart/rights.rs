@@ -104,6 +104,17 @@ fn no_verb_on_secrets_holds_everywhere_unless_all_namespaces_are_granted() {
 }
 
 #[test]
+fn the_command_that_grants_a_namespace_gives_the_binding_a_name_that_the_chart_leaves_free() {
+    for flags in [[].as_slice(), &["--set", "grant.namespaces={a}"], &["--set", "waitingPods.enabled=true"]] {
+        let manifests = rendered(flags);
+        let account = &of_kind(&manifests, "ServiceAccount")["metadata"]["name"];
+        let bindings = manifests.iter().filter(|manifest| manifest["kind"] == "RoleBinding");
+        let names: Vec<_> = bindings.map(|binding| &binding["metadata"]["name"]).collect();
+        assert!(!names.is_empty() && !names.contains(&account), "{names:?}");
+    }
+}
+
+#[test]
 fn the_settings_of_the_chart_watch_what_it_grants() {
     let watch = |flags: &[&str]| {
         let directory = tempfile::tempdir().unwrap();
