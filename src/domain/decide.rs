@@ -173,7 +173,7 @@ fn is_heard_condemned(seen: &Observation, judgement: &Judgement<'_>) -> bool {
     let heard = |probe: &Probe, proven: &Proven| proven.heard >= 2 || leads(probe, proven);
     let proofs = seen.knowledge.proofs.iter().filter(|(probe, proven)| heard(probe, proven));
     let proofs = proofs.map(|(probe, proven)| (probe.clone(), proven.clone())).collect();
-    is_condemned_by(seen, seen.knowledge.refused.filter(|_| seen.heard.refusals > 0))
+    is_condemned_by(seen, seen.knowledge.refused.filter(|_| seen.heard.refusal))
         || fails(judgement) && seen.heard.acceptances == Acceptances::Many && would_be_useless(seen, &proofs)
 }
 

@@ -35,7 +35,7 @@ pub struct Knowledge {
 /// How many refusals in a row are believed.
 pub const BELIEVED: i32 = 2;
 /// So many refusals over such a time make outputs be deleted.
-pub(super) const WITHDRAWING: (i32, SignedDuration) = (3, SignedDuration::from_mins(10));
+const WITHDRAWING: (i32, SignedDuration) = (3, SignedDuration::from_mins(10));
 
 /// Refusals in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -198,7 +198,7 @@ impl std::fmt::Display for Restart {
             Restart::Rolling(new, wanted) => write!(f, "({new} of {wanted} Pods are new)"),
             Restart::Settling { is_serving, surplus } => {
                 let serving = (!is_serving).then(|| "not enough Pods are available".to_owned());
-                let going = (*surplus > 0).then(|| format!("{surplus} have still to go"));
+                let going = (*surplus > 0).then(|| format!("{surplus} of the others have still to go"));
                 let awaited: Vec<_> = serving.into_iter().chain(going).collect();
                 write!(f, "(its new Pods are there: {})", awaited.join(", "))
             }
@@ -299,12 +299,12 @@ mod tests {
             (
                 "the old one does not go",
                 RollOut { total: 2, available: 2, ..one() },
-                "(its new Pods are there: 1 have still to go)",
+                "(its new Pods are there: 1 of the others have still to go)",
             ),
             (
                 "the old one stays until the new one serves",
                 RollOut { total: 2, ..one() },
-                "(its new Pods are there: 1 have still to go)",
+                "(its new Pods are there: 1 of the others have still to go)",
             ),
             (
                 "above a partition, the new one does not serve",

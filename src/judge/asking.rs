@@ -133,7 +133,7 @@ impl Asking<'_> {
             seen.past = snapshot.past(self.since);
             seen.pending = snapshot.pending;
             seen.knowledge = snapshot.knowledge;
-            seen.heard = Heard { acceptances: Acceptances::One, refusals: 1, deferral: true };
+            seen.heard = Heard { acceptances: Acceptances::One, refusal: true, deferral: true };
         }
         let is_pending = |probe: &Probe| self.prober.is_pending(&self.subject, probe);
         seen.pending_proofs = seen.probes().into_iter().filter(is_pending).collect();

@@ -205,8 +205,8 @@ fn retained(pass: &Pass<'_>, wanted: usize) -> Draft {
         ),
         standing if pass.seen.condemned_before.as_ref().is_some_and(|known| known.heard.is_none()) => {
             format!(
-                "{standing} of {wanted} outputs stand: they hold an earlier token, or the operator deletes them once GitHub has \
-             refused theirs for good since it started, for a connection that has it in use"
+                "{standing} of {wanted} outputs stand: they hold an earlier token, or the operator deletes them once GitHub \
+             refuses theirs again, for a connection that has it in use"
             )
         }
         earlier => format!(

@@ -123,7 +123,7 @@ async fn what_holds_a_dead_token_goes_also_where_another_connection_has_deleted_
 }
 
 #[tokio::test]
-async fn refusals_from_before_a_restart_delete_nothing_where_the_source_is_gone() {
+async fn refusals_from_before_another_connection_saw_the_token_accepted_condemn_nothing() {
     let world = World::start().await;
     let ours = Tenant::of(&world, NAMESPACE);
     let operator = world.operator().await;
@@ -153,5 +153,5 @@ async fn refusals_from_before_a_restart_delete_nothing_where_the_source_is_gone(
     let standing = ours.uids().await;
     assert!(standing.contains_key("lost-out"), "GitHub has refused its token twice, and not three times");
     let said = ours.condition("lost", "Published", "False", "Withheld").await;
-    assert!(said.contains("for a connection that has it in use"), "{said}");
+    assert!(said.contains("keep the one that was proven before"), "{said}");
 }

@@ -11,7 +11,7 @@ use super::{
         Finding, Reason, Verdict,
         answer::{Expiry, Refusal},
         format::Addresses,
-        knowledge::{Knowledge, Refused, WITHDRAWING},
+        knowledge::{Knowledge, Refused},
         output::Output,
         probe::Probe,
         probing::{
@@ -51,8 +51,8 @@ pub struct Host {
 pub struct Heard {
     /// How many acceptances in a row: none, one, or more.
     pub acceptances: Acceptances,
-    /// How many refusals in a row.
-    pub refusals: i32,
+    /// Whether a refusal was heard.
+    pub refusal: bool,
     /// Whether a question brought no answer.
     pub deferral: bool,
 }
@@ -62,9 +62,9 @@ pub struct Heard {
 pub struct Condemned {
     /// The token.
     pub token: HashedToken,
-    /// The refusals, if this process has heard enough of them itself: what only the status remembers deletes nothing.
+    /// The refusals, if this process has heard one itself: what only the status remembers deletes nothing.
     pub heard: Option<Refused>,
-    /// The outputs that hold the token, as far as the refusals were heard.
+    /// The outputs that hold the token, if a refusal was heard.
     pub holders: Vec<String>,
 }
 
@@ -207,7 +207,7 @@ impl Observation {
         if !self.may_withdraw() {
             return None;
         }
-        let heard_refusal = self.heard.refusals > 0 || knowledge.refused.is_none();
+        let heard_refusal = self.heard.refusal || knowledge.refused.is_none();
         let is_violated = knowledge.refused.is_none() && would_be_useless(self, &knowledge.proofs);
         match self.heard.acceptances {
             _ if !heard_refusal && self.past.asked.is_none() => Some(self.past.since),
@@ -220,20 +220,16 @@ impl Observation {
         }
     }
 
-    /// When another connection wants to hear it: at once, and then until it is refused for good by what this process has heard.
+    /// When another connection wants to hear whether it is still refused: at once, and after a question that brought no answer as soon as
+    /// that pause is over.
     fn wanted_soon(&self) -> Option<Timestamp> {
-        let last = self.knowledge.refused.filter(|_| self.heard.refusals > 0).map(|refused| refused.last);
-        match (self.past.asked, last) {
-            _ if !self.wanted_by_others => None,
-            (None, None) => Some(self.past.since),
-            (Some(asked), Some(last)) => {
-                let named = self.knowledge.grant.as_ref().map(|(grant, _)| grant.expiry);
-                let has_ended = matches!(named, Some(Expiry::At(at)) if earlier(at, self.skew) <= last);
-                let is_over = self.heard.refusals >= WITHDRAWING.0 || has_ended;
-                (!is_over).then(|| later(asked, self.timing.confirm_after.max(WITHDRAWING.1 / 2)))
-            }
-            _ => None,
+        if !self.wanted_by_others || self.heard.refusal {
+            return None;
         }
+        let Some(asked) = self.past.asked else { return Some(self.past.since) };
+        let deferred = self.knowledge.deferred.filter(|_| self.heard.deferral)?;
+        let again = schedule::after_deferral(deferred, self.past, &Probe::Identity, &self.timing);
+        Some(again.max(later(asked, self.timing.minimum_interval)))
     }
 
     /// True if outputs that hold the token would be deleted, were it condemned.
@@ -306,7 +302,7 @@ impl Observation {
         let is_deferred = self.knowledge.deferred.is_some();
         let knows_nothing = match (is_deferred, self.knowledge.refused.is_some()) {
             (true, _) => !self.heard.deferral,
-            (false, true) => self.heard.refusals == 0,
+            (false, true) => !self.heard.refusal,
             (false, false) => !self.is_fresh(),
         };
         self.pending && knows_nothing || self.awaits_first_proof()

@@ -108,8 +108,8 @@ impl Observation {
             (_, before) => before,
         };
         self.knowledge.learn(reply, self.now);
-        let refusals = self.knowledge.refused.map_or(0, |refused| refused.count);
-        self.heard = Heard { acceptances, refusals, deferral: self.knowledge.deferred.is_some() };
+        let (refusal, deferral) = (self.knowledge.refused.is_some(), self.knowledge.deferred.is_some());
+        self.heard = Heard { acceptances, refusal, deferral };
         self
     }
 

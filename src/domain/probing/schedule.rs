@@ -262,7 +262,7 @@ fn instant_after(phase: i64, after: Timestamp, interval: SignedDuration) -> Time
 
 /// The first of the instants of a growing pause that lies behind the last question, by the first pause at least, and not
 /// before GitHub wants it; sooner if the trouble of the host is over.
-fn after_deferral(deferred: Deferred, past: Past, probe: &Probe, timing: &Timing) -> Timestamp {
+pub fn after_deferral(deferred: Deferred, past: Past, probe: &Probe, timing: &Timing) -> Timestamp {
     let last = past.last();
     let (first, longest) = pauses(deferred.deferral.reason, probe, past.unanswered, timing);
     let until = deferred.deferral.until.map(|until| later(until, SignedDuration::from_secs(1)));

@@ -92,7 +92,7 @@ impl Observer<'_> {
                     (Some(_), true) => Acceptances::One,
                     (Some(_), false) => Acceptances::Many,
                 },
-                refusals: snapshot.knowledge.refused.map_or(0, |refused| refused.count),
+                refusal: snapshot.knowledge.refused.is_some(),
                 deferral: snapshot.knowledge.deferred.is_some(),
             };
             seen.past = snapshot.past(watched.since.into()).by(seen.now);

@@ -111,8 +111,7 @@ impl Observer<'_> {
         let left = end.map(|end| end.duration_since(in_use.github_now()));
         let to_come = left.filter(SignedDuration::is_positive).map(|left| later(in_use.now, left));
         let ended = end.filter(|_| to_come.is_none());
-        let is_lost =
-            in_use.is_lost() || in_use.condemned_before.as_ref().is_some_and(|known| known.heard.is_some());
+        let is_lost = in_use.is_lost() || in_use.condemned_before.is_some();
         (candidate.given_up(ended, is_lost), to_come)
     }
 

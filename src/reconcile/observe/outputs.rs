@@ -93,8 +93,8 @@ impl Observer<'_> {
             .filter_map(|name| Some((name, self.entry(name).filter(may_hold)?.version.clone())))
             .collect();
         let heard = self.ctx.prober.snapshot(&subject).map(|snapshot| snapshot.knowledge).unwrap_or_default();
-        let remembered = self.watched().remembered.as_deref();
-        let known = remembered.map_or_else(|| heard.clone(), |known| known.overlaid(&heard));
+        let remembered = self.not_void(&subject);
+        let known = remembered.overlaid(&heard);
         // The end that a person declared is not GitHub's word.
         let ends = match known.grant.as_ref().map(|(grant, _)| grant.expiry) {
             Some(Expiry::At(at)) => Some(earlier(at, seen.skew)),
@@ -103,12 +103,10 @@ impl Observer<'_> {
         if heard.refused.is_none() && !marked.is_empty() {
             self.hear_again(&subject, &known);
         }
-        known.refused.filter(|refused| is_over(refused, ends))?;
-        // The source may have gone before an acceptance of the same token that another status remembers.
-        let token = subject.token;
-        let Some(refused) = heard.refused.filter(|refused| is_over(refused, ends)) else {
+        let (token, refused) = (subject.token, known.refused.filter(|refused| is_over(refused, ends))?);
+        if heard.refused.is_none() {
             return Some(Condemned { token, heard: None, holders: Vec::new() });
-        };
+        }
         let mut holders = Vec::new();
         let mut held = std::mem::take(&mut self.record.rare.held);
         let of = |(name, version): &(&str, Version)| sum(&(name, version, subject.token.leading()));
@@ -137,6 +135,26 @@ impl Observer<'_> {
         }
         self.record.rare.held = held;
         Some(Condemned { token, heard: Some(refused), holders })
+    }
+
+    /// What the status remembers of the token. Its refusals are void where another connection saw the token accepted after them: this one may
+    /// have lost its source in between.
+    fn not_void(&self, subject: &Subject) -> Knowledge {
+        let mut known = self.watched().remembered.as_deref().cloned().unwrap_or_default();
+        if let Some(refused) = known.refused {
+            let all = self.ctx.index.connections();
+            let is_after = |status: &StatusDigest| {
+                status.token == Some(subject.token)
+                    && status.checked_at().is_some_and(|at| at >= refused.last)
+            };
+            let others = all.iter().filter(|other| {
+                other.key != self.connection.key
+                    && other.spec.host().is_some_and(|host| *host == *subject.host)
+            });
+            let is_void = others.filter_map(|other| other.status.as_ref()).any(is_after);
+            known.refused = known.refused.filter(|_| !is_void);
+        }
+        known
     }
 
     /// Has whoever has the token in use ask about it once, if this or another status says that it was refused.

@@ -117,7 +117,6 @@ async fn ten_thousand(namespace: &str, name: &str, most: usize) {
         pieces.iter().map(|piece| piece.len()).sum::<usize>(),
         pieces.iter().map(|piece| piece.len()).max().unwrap(),
     );
-    eprintln!("{size} bytes");
     assert!(size < most, "{size}");
     assert!(largest < 64 << 10, "{largest}");
     let text = String::from_utf8(pieces.concat()).unwrap();

@@ -193,7 +193,7 @@ fn outputs_that_may_hold_a_token_that_was_refused_before_its_source_went_are_sai
     let (none, held) = (known(None), known(Some(refused)));
     let rows = [
         (None, false, "keep the one that was proven before"),
-        (none.clone(), false, "once GitHub has refused theirs for good since it started"),
+        (none.clone(), false, "once GitHub refuses theirs again"),
         (none, true, "keep it until a token that stands by takes over"),
         (held.clone(), true, "keep it until a token that stands by takes over"),
         (held, false, "keep the one that was proven before"),

@@ -112,7 +112,7 @@ fn refusals_that_only_a_status_remembers_delete_nothing() {
         .condemned(T)
         .published(Holds::Wanted)
         .with(withdraw)
-        .with(|seen| seen.heard.refusals = 0);
+        .with(|seen| seen.heard.refusal = false);
     let decision = decide(&remembered);
     assert_eq!((changes(&decision).as_str(), decision.plan), ("", Plan::Withdraw));
     let heard = remembered.clone().refused(T + 300);
@@ -409,30 +409,31 @@ fn what_somebody_polls_with_has_no_grace_once_the_token_is_dead() {
 }
 
 #[test]
-fn a_refused_token_is_asked_about_for_a_connection_that_has_lost_it_until_it_is_refused_for_good() {
+fn a_refused_token_is_asked_about_for_a_connection_that_has_lost_it_until_it_is_heard() {
     let ended = || seen().accepted(T - HOUR, Expiry::At(at(T - 60))).refused(T).at(T + DAY);
-    let remembered = |seen: &mut Observation| seen.heard.refusals = 0;
+    let remembered = |seen: &mut Observation| seen.heard.refusal = false;
     let started = |seen: &mut Observation| seen.past = Past::unasked(at(T + DAY));
     let wanted = |seen: &mut Observation| seen.wanted_by_others = true;
     // The status remembers so many refusals that the next question by the schedule is a day away.
-    let long_refused = |heard, seconds: i64| {
-        seen().accepted(T - DAY, Expiry::Never).refused(T).at(T + seconds).with(wanted).with(|seen| {
+    let deferred = |reason, seconds: i64| {
+        let long_refused = seen().accepted(T - DAY, Expiry::Never).refused(T);
+        let asked = long_refused.hears(T + HOUR, Reply::Deferral(Deferral::new(reason))).with(remembered);
+        asked.at(T + HOUR + seconds).with(wanted).with(|seen| {
             seen.knowledge.refused.as_mut().unwrap().count = 20;
-            seen.heard.refusals = heard;
-            seen.past.asked = Some(at(T));
         })
     };
-    let deferred = |seen: &mut Observation| seen.past.asked = Some(at(T + 400));
     let rows = [
         ("by nobody", ended().with(remembered).with(started), false),
         ("by another one", ended().with(remembered).with(started).with(wanted), true),
         ("heard already", ended().with(wanted), false),
-        ("not long enough", long_refused(1, 299), false),
-        ("once more", long_refused(1, 300), true),
-        ("and again", long_refused(2, 300), true),
-        ("for good", long_refused(3, 300), false),
-        ("without an answer", long_refused(1, 600).with(deferred), false),
-        ("nor for nobody", long_refused(1, 300).with(|seen| seen.wanted_by_others = false), false),
+        ("no answer, and the pause is not over", deferred(Reason::ServerError, 5), false),
+        ("no answer", deferred(Reason::ServerError, 900), true),
+        ("the account is locked", deferred(Reason::LoginLocked, 900), false),
+        (
+            "no answer, and nobody wants one",
+            deferred(Reason::ServerError, 900).with(|seen| seen.wanted_by_others = false),
+            false,
+        ),
     ];
     for (name, seen, expected) in rows {
         assert_eq!(seen.due().is_some_and(|due| due <= seen.now), expected, "{name}");
@@ -484,7 +485,7 @@ fn the_grace_of_what_only_a_status_remembers_ends_with_an_answer() {
         .condemned(T)
         .published(Holds::Wanted)
         .with(graced(Some(T - HOUR)))
-        .with(|seen| seen.heard.refusals = 0);
+        .with(|seen| seen.heard.refusal = false);
     assert_eq!((changes(&decide(&remembered)).as_str(), decide(&remembered).plan), ("", Plan::Withdraw));
     assert_eq!(changes(&decide(&remembered.refused(T + 300))), "delete one, delete two");
 }
