@@ -77,6 +77,8 @@ struct Open {
     at: Timestamp,
     /// The gravest of which the process before may have told, or of which is told what was derived.
     recalled: Level,
+    /// True if this process has told that it opens: nobody can have told of it before.
+    is_new: bool,
     /// True if a sink is told of it that was to be told anew, and whoever writes the status may be about to tell all of them.
     is_derived: bool,
     /// True if it is over by the status, and whoever has written that may be about to tell so.
@@ -229,7 +231,7 @@ impl Sinks {
         let heard = each.filter(|(_, sink)| sink.fits(named)).map(|(place, _)| place).collect();
         let (gravest, stage, at) = (notice.gravest, stage(notice), notice.at);
         let named = named.clone();
-        Open { named, heard, gravest, stage, at, recalled, is_derived: false, is_over: false }
+        Open { named, heard, gravest, stage, at, recalled, is_new: false, is_derived: false, is_over: false }
     }
 
     fn push(&self, named: &Arc<Named>, notice: Notice, heard: Option<&BTreeSet<usize>>) {
@@ -248,7 +250,10 @@ impl Sinks {
         let Wrong { open, reads, ended, is_known } = &mut *wrong;
         let key = (named.namespace.clone(), named.name.clone());
         if notice.state != State::Resolved {
-            return Some(insert(open, key, notice.about, self.begun(named, notice, Level::Info)));
+            // For a while nobody could tell how near an end is: the process before may have told of it before that.
+            let is_new = notice.state == State::Opened && notice.about == About::Ready;
+            let begun = Open { is_new, ..self.begun(named, notice, Level::Info) };
+            return Some(insert(open, key, notice.about, begun));
         }
         if *reads > 0 {
             ended.insert((named.uid.clone(), notice.about), notice.at);
@@ -286,7 +291,7 @@ impl Sinks {
         let mut begun = Open { is_derived: *is_known, ..self.begun(named, notice, recalled) };
         begun.heard.retain(|place| was_told(*place));
         let known = open.get_mut(&key).and_then(|of| of.get_mut(&notice.about));
-        if let Some(known) = known.filter(|_| *is_known) {
+        if let Some(known) = known.filter(|known| *is_known || known.is_new) {
             if known.named.uid != named.uid || known.at >= notice.at {
                 return;
             }
@@ -409,6 +414,7 @@ fn insert(
     if let Some(before) = of.get(&about).filter(is_same) {
         now.gravest = now.gravest.max(before.gravest);
         now.recalled = now.recalled.max(before.recalled);
+        now.is_new |= before.is_new;
         now.heard.extend(&before.heard);
     }
     let gravest = now.gravest;

@@ -145,6 +145,26 @@ fn whoever_may_have_been_told_by_the_process_before_is_told_that_it_is_over() {
 }
 
 #[test]
+fn of_what_opens_while_the_statuses_are_read_no_other_than_those_who_heard_of_it_hear_that_it_is_over() {
+    let sinks = sinks("{ name: all, url: 'http://a' }, { name: grave, url: 'http://a', severity: critical }");
+    let of = |state, second| notice(state, Level::Warning, second);
+    sinks.tell(&named("new", &[]), vec![of(State::Opened, 2)]);
+    sinks.tell(&named("changed", &[]), vec![of(State::Opened, 2)]);
+    sinks.tell(&named("changed", &[]), vec![of(State::Changed, 3)]);
+    // The process before may have told of something graver.
+    sinks.tell(&named("older", &[]), vec![of(State::Changed, 2)]);
+    for (name, second) in [("new", 2), ("changed", 3), ("older", 2)] {
+        sinks.recall(&named(name, &[]), &of(State::Opened, second));
+    }
+    sinks.recalled();
+    waiting(&sinks);
+    for (name, expected) in [("new", [1, 0]), ("changed", [1, 0]), ("older", [1, 1])] {
+        sinks.gone("team-a", name);
+        assert_eq!(waiting(&sinks).iter().map(Vec::len).collect::<Vec<_>>(), expected, "{name}");
+    }
+}
+
+#[test]
 fn that_an_end_is_not_near_any_more_is_told_though_nobody_could_tell_when_the_process_started() {
     let sinks = sinks("{ name: all, url: 'http://a' }, { name: grave, url: 'http://a', severity: critical }");
     let unknown = Notice { status: "Unknown", ..notice(State::Opened, Level::Info, 2) };
