@@ -143,8 +143,9 @@ pub struct GithubPatConnectionSpec {
     #[serde(default)]
     pub on_invalid: OnInvalid,
     /// How long the outputs stay before they are deleted, from 10s. Without it, an invalid token costs them at once, and a missing
-    /// source Secret never; with it, a source Secret that is missing for so long costs them too. What Argo CD or Flux polls with goes
-    /// at once in any case when the token is dead, since its account would be locked.
+    /// source Secret only those whose token GitHub has refused for good; with it, a source Secret that is missing for so long costs all of
+    /// them. Outputs in the formats of Argo CD and Flux go at once in any case when the token is dead, since polling with it would lock
+    /// its account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-kubernetes-validations" = duration::rules("withdrawAfter", "10s", "99999h")))]
     pub withdraw_after: Option<Duration>,

@@ -103,8 +103,9 @@ export interface GithubPatConnectionSpec {
   warnBefore?: string[];
   /**
    * How long the outputs stay before they are deleted, from 10s. Without it, an invalid token costs them at once,
-   * and a missing source Secret never; with it, a source Secret that is missing for so long costs them too. What
-   * Argo CD or Flux polls with goes at once in any case when the token is dead, since its account would be locked.
+   * and a missing source Secret only those whose token GitHub has refused for good; with it, a source Secret that
+   * is missing for so long costs all of them. Outputs in the formats of Argo CD and Flux go at once in any case
+   * when the token is dead, since polling with it would lock its account.
    */
   withdrawAfter?: string;
 }

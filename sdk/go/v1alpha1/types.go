@@ -75,8 +75,9 @@ type GithubPatConnectionSpec struct {
 	// The default is ["720h","336h","168h","24h"].
 	WarnBefore []string `json:"warnBefore,omitempty"`
 	// How long the outputs stay before they are deleted, from 10s. Without it, an invalid token costs them at once,
-	// and a missing source Secret never; with it, a source Secret that is missing for so long costs them too. What
-	// Argo CD or Flux polls with goes at once in any case when the token is dead, since its account would be locked.
+	// and a missing source Secret only those whose token GitHub has refused for good; with it, a source Secret that
+	// is missing for so long costs all of them. Outputs in the formats of Argo CD and Flux go at once in any case
+	// when the token is dead, since polling with it would lock its account.
 	WithdrawAfter string `json:"withdrawAfter,omitempty"`
 }
 
