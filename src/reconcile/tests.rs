@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::Context;
+use super::{Context, put_back};
 use crate::{
     api::{GithubPatConnectionStatus as Status, StatusDigest},
     cluster::{connections::Connection, object::ObjectKey},
+    domain::{probing::Subject, token::Token},
     github::Github,
     prober::Prober,
     settings::{SecretScope, Settings, SettingsInput, Sink, from_yaml},
     sinks::Sinks,
 };
+use jiff::Timestamp;
 
 /// What the API server answers: status and body.
 pub(crate) type Answer = (u16, serde_json::Value);
@@ -80,4 +82,33 @@ where
     let (prober, _) = Prober::new(github, settings.limited_hosts());
     let client = kube::Client::new(service, "default");
     Context::new(client, prober, Sinks::new(sinks).unwrap(), settings)
+}
+
+#[tokio::test]
+async fn a_reconcile_that_ends_after_its_connection_went_leaves_nothing_behind() {
+    for (what, expected) in [("stays", true), ("goes", false), ("is made anew", false)] {
+        let ctx = context(async |_, _| unreachable!("nobody asks the API server"));
+        let key = ObjectKey::new("team-a", "ci");
+        let (before, _) = connection(&key, &ready("True", "Ready"));
+        ctx.index.saw_connection(before.clone());
+        let (mut record, _) = ctx.records.take(&key, &before.uid, Timestamp::now(), |_| {});
+        let token = Token::try_from(format!("{}_{:036}", "ghp", 1).as_bytes()).unwrap();
+        let subject = Subject { host: "github.com".into(), token: token.hashed() };
+        ctx.records.share(&key, record.first.id, None, &subject, |_| {});
+        record.first.subject = Some(subject.clone());
+        match what {
+            "goes" => drop(ctx.index.lost_connection(&key, &before.uid)),
+            "is made anew" => {
+                drop(ctx.index.saw_connection(Connection { uid: "v".into(), ..before.clone() }))
+            }
+            _ => {}
+        }
+        put_back(&before, record, &ctx);
+        assert_eq!(ctx.records.has(&key, &before.uid), expected, "the connection {what}");
+        assert_eq!(
+            !ctx.records.sharing(&subject).is_empty(),
+            expected,
+            "its token, where the connection {what}"
+        );
+    }
 }
