@@ -1,12 +1,13 @@
 //! Outputs that are withdrawn when the token ends.
 
-use github_simulator::NewToken;
+use github_pat_operator::api::GithubPatConnectionStatus as Status;
+use github_simulator::{NewToken, Outage};
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 
 use crate::{
-    tenant::{Tenant, in_},
-    world::{NAMESPACE, World},
+    tenant::{Tenant, in_, questions, until_asked},
+    world::{NAMESPACE, SOON, World},
 };
 
 #[tokio::test]
@@ -154,4 +155,61 @@ async fn refusals_from_before_another_connection_saw_the_token_accepted_condemn_
     assert!(standing.contains_key("lost-out"), "GitHub has refused its token twice, and not three times");
     let said = ours.condition("lost", "Published", "False", "Withheld").await;
     assert!(said.contains("keep the one that was proven before"), "{said}");
+}
+
+#[tokio::test]
+async fn what_was_turned_away_at_the_end_of_a_token_is_answered_by_the_refusal_that_another_connection_heard()
+{
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let operator = world.operator().await;
+    // They keep the host known to be away.
+    for number in 0..4 {
+        let name = format!("other-{number}");
+        ours.secret(&name, &world.github.token(NewToken::classic(&name, "acme-ci"))).await;
+        ours.connection(&name, json!({ "interval": "10s" })).await;
+        ours.ready(&name, "True", "Ready").await;
+    }
+    let ends = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(35);
+    let token = world.github.token(NewToken::classic("ci", "acme-ci").expires(ends));
+    let names = ["one", "two", "three"];
+    for name in names {
+        ours.secret(name, &token).await;
+        let publish = json!([{ "secretName": format!("{name}-out"), "format": "Opaque" }]);
+        ours.connection(name, json!({ "warnBefore": [], "interval": "24h", "publish": publish })).await;
+        ours.ready(name, "True", "Ready").await;
+    }
+    world.github.outage(Some(Outage::Status(503)));
+    let turned_away = |status: &Status| status.deferral.is_some();
+    for name in names {
+        ours.until_within(SOON * 2, name, |it| it.status.as_ref().is_some_and(turned_away)).await;
+    }
+    world.github.outage(None);
+    for name in names {
+        let is_told = |status: &Status| {
+            status.deferral.is_none() && status.token.as_ref().is_some_and(|token| token.refused.is_some())
+        };
+        ours.until_within(SOON * 2, name, |it| it.status.as_ref().is_some_and(is_told)).await;
+        ours.ready(name, "False", "Expired").await;
+    }
+    let refused =
+        || questions(&world.github, "ci").into_iter().filter(|(_, status)| *status == Some(401)).count();
+    assert_eq!(refused(), 1, "nobody asks a second time");
+
+    // The next process asks once, and once more where that brings no answer.
+    ours.change("one", json!({ "onInvalid": "Withdraw", "withdrawAfter": "20s" })).await;
+    ours.condition("one", "Published", "False", "WithdrawalPending").await;
+    let newer = world.github.token(NewToken::classic("newer", "acme-ci"));
+    for name in ["two", "three"] {
+        ours.secret(name, &newer).await;
+        ours.ready(name, "True", "Ready").await;
+    }
+    operator.stop().await;
+    let before = questions(&world.github, "ci").len();
+    world.github.outage(Some(Outage::Status(503)));
+    let _operator = world.operator().await;
+    until_asked(&world.github, "ci", before + 1).await;
+    world.github.outage(None);
+    ours.secret_until("one-out", |secret| secret.is_none()).await;
+    assert_eq!(refused(), 2);
 }

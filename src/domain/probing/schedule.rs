@@ -160,11 +160,8 @@ fn wanted(
         knowledge.refused.map(|refused| after_refusal(refused, accepted_before, past, ends, timing));
     if let Some(deferred) = knowledge.deferred {
         let again = after_deferral(deferred, past, &Probe::Identity, timing);
-        return match refused {
-            // The token has ended, and this was deferred before its refusal. After that, somebody wanted to know more.
-            Some(None) if knowledge.refused.is_some_and(|refused| deferred.since <= refused.last) => None,
-            due => Some(due.flatten().map_or(again, |due| due.max(again))),
-        };
+        // Of a token that has ended somebody wanted to know more: an answer is still to come.
+        return Some(refused.flatten().map_or(again, |due| due.max(again)));
     }
     if let Some(due) = refused {
         return due;

@@ -19,7 +19,7 @@ use crate::{
     prober::{Asked, Asker},
 };
 
-/// So many questions about the purposes of one token wait at a time: a connection may demand hundreds, and none shall fill the queue of
+/// The most questions about the purposes of one token that wait at a time: a connection may demand hundreds, and none shall fill the queue of
 /// its host. The others follow when these are answered.
 const AT_ONCE: usize = 64;
 /// However many request it, a token is asked about no sooner after a question than this.
@@ -83,6 +83,8 @@ impl Observer<'_> {
             return;
         }
         let snapshot = ctx.prober.snapshot(&subject);
+        let refused =
+            snapshot.as_ref().and_then(|snapshot| snapshot.knowledge.refused).map(|refused| refused.last);
         (seen.past.brought_forward, seen.past.unanswered) = ctx.prober.awaited(&subject);
         if let Some(snapshot) = &snapshot {
             seen.pending = snapshot.pending;
@@ -128,9 +130,8 @@ impl Observer<'_> {
         }
         let awaited = seen.pending.then_some(&Probe::Identity).into_iter().chain(&seen.pending_proofs);
         awaited.for_each(|probe| ctx.prober.awaits(&subject, probe));
-        // An acceptance since then answers the question that was not taken.
         let accepted = seen.knowledge.grant.as_ref().map(|(_, at)| *at);
-        watched.not_now = watched.not_now.take().filter(|not_now| accepted <= Some(not_now.since));
+        watched.not_now = watched.not_now.take().filter(|not_now| waits_still(not_now, accepted, refused));
         if seen.knowledge.deferred.is_none() && !seen.pending {
             seen.knowledge.deferred = watched.not_now.as_deref().copied();
         }
@@ -342,6 +343,12 @@ impl Observer<'_> {
             urgency => urgency,
         }
     }
+}
+
+/// True unless this process has heard an answer since the question was not taken: that is an answer to it too. In the second in which it
+/// was not taken, either may have been first.
+fn waits_still(not_now: &Deferred, accepted: Option<Timestamp>, refused: Option<Timestamp>) -> bool {
+    accepted.max(refused) <= Some(not_now.since)
 }
 
 /// A question that waited for others to go first was not asked, and is as urgent as it was.

@@ -61,6 +61,25 @@ fn what_waited_for_others_to_go_first_is_as_urgent_as_it_was() {
     }
 }
 
+#[test]
+fn an_answer_that_came_since_is_the_answer_to_the_question_that_was_not_taken() {
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let not_now = Deferred::first(Deferral::new(Reason::RateLimited), at(10));
+    let rows = [
+        (None, None, true),
+        (Some(5), None, true),
+        (Some(10), Some(10), true),
+        (Some(11), None, false),
+        (None, Some(11), false),
+        (Some(5), Some(11), false),
+        (Some(11), Some(5), false),
+    ];
+    for (accepted, refused, expected) in rows {
+        let waits = waits_still(&not_now, accepted.map(at), refused.map(at));
+        assert_eq!(waits, expected, "accepted {accepted:?}, refused {refused:?}");
+    }
+}
+
 fn numbered(number: usize) -> Token {
     Token::try_from(format!("{}_{number:036}", "ghp").as_bytes()).unwrap()
 }
