@@ -15,9 +15,9 @@ use crate::{
 const LONGEST_NAME: usize = 40;
 /// A longer address of a form is told without its first values.
 const LONGEST_FORM: usize = 1024;
-/// So many characters may a list of boxes to tick have.
+/// The longest list of boxes to tick, in characters.
 const LONGEST_LIST: usize = 400;
-/// So many pages are told beside the first.
+/// The most pages that are named beside the first.
 const MOST_PAGES: usize = 7;
 
 /// Where a person mends what a demand lacks.

@@ -76,9 +76,9 @@ const DEADLINE: Duration = Duration::from_secs(25);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 /// Failed reads are retried silently this many times; the API server mostly answers the next one.
 const SILENT_RETRIES: u32 = 3;
-/// An answer of GitHub wakes the connection; if none came for so long, it is requeued.
+/// The longest wait for an answer of GitHub, which wakes the connection; after it the connection is requeued.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// While the connections are listed for the first time, those that publish wait so long.
+/// The pause of connections that publish while the connections are listed for the first time.
 const UNTIL_LISTED: Duration = Duration::from_secs(1);
 /// What may be asked in less than this is waited for as long.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);

@@ -234,7 +234,7 @@ pub fn unreadable(
     (!summary.is_some_and(|summary| summary.says_the_same(&status))).then_some(status)
 }
 
-/// So many changes of Ready are kept.
+/// The number of changes of Ready that are kept.
 const HISTORY: usize = 10;
 
 /// The last changes of Ready, and this one if it is one. What it said first is added with the first change: until then its condition

@@ -17,7 +17,7 @@ use crate::{
     when::{Span, date},
 };
 
-/// So many at once: a status has up to 8 KiB.
+/// The number that are listed at once: a status has up to 8 KiB.
 const PAGE: u32 = 500;
 /// How often a list is begun anew whose next page the API server does not know any more.
 const BEGINS: u32 = 3;

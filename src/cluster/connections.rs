@@ -25,7 +25,7 @@ use crate::{
 
 /// The annotation whose change makes the operator ask GitHub at once.
 pub const REQUESTED_AT: &str = "githubpat.dev/requestedAt";
-/// So many are held in memory at once while all are read.
+/// The number that are held in memory at once while all are read.
 const PAGE: u32 = 300;
 /// The longest value of it that is looked at, in bytes of JSON, since the status repeats it.
 const LONGEST_REQUEST: usize = 256;

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 pub const RELEASED: i32 = 1;
 /// No Lease is longer, whatever somebody writes into it: the most that the setting takes.
 pub const LONGEST: Duration = Duration::from_secs(5 * 60);
-/// A Lease that nobody has seen is created after it was missing for so many retry periods: a leader that lives creates it sooner.
+/// The number of retry periods for which a Lease that nobody has seen must be missing before it is created: a leader that lives creates it sooner.
 const MISSING: u32 = 2;
 
 /// How long a Lease lasts, and what follows from that.

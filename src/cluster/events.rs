@@ -29,7 +29,7 @@ use super::{
 use crate::{api::GithubPatConnection, domain::event::Event};
 use turns::Turns;
 
-/// So many of connections wait at most, and as many of Pods, so that an API server that does not answer costs no memory.
+/// The most Events of connections that wait, and as many of Pods, so that an API server that does not answer costs no memory.
 const LONGEST_QUEUE: usize = 1000;
 /// The longest note that the API server takes, in bytes:
 /// <https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/>

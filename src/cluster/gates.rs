@@ -22,7 +22,7 @@ use crate::domain::gate::{Readiness, Told, Wish};
 pub use refusals::NotYet;
 use refusals::Refusals;
 
-/// So long it is believed whether another operator looks after a connection: less than a Pod waits before it is told that there is none.
+/// How long an answer is believed whether another operator looks after a connection: less than a Pod waits before it is told that there is none.
 const BELIEVED: Duration = Duration::from_secs(2);
 
 /// The Pods that wait. Cheap to ask: most connections have none.

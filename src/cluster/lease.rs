@@ -32,7 +32,7 @@ use crate::domain::shard::Shard;
 
 /// A half-open watch is noticed after this many seconds, in place of five minutes.
 const WATCH_SECONDS: u32 = 60;
-/// A Lease that others keep editing is claimed so often before the next pause.
+/// The number of attempts to claim a Lease that others keep editing, before the next pause.
 const CLAIMS: usize = 3;
 /// The annotation with how many shards there are, as its holder counts them.
 pub const SHARDS: &str = "githubpat.dev/shards";

@@ -119,7 +119,7 @@ impl Marks {
     }
 }
 
-/// True if so many characters in a row may stand in a token or in base64 that it might be one.
+/// True if the value has a run of characters of tokens or of base64 that is as long as the shortest token.
 fn may_hold_a_token(value: &str) -> bool {
     let may_be_of_one = |byte: u8| byte.is_ascii_alphanumeric() || b"_+/=".contains(&byte);
     value.as_bytes().split(|byte| !may_be_of_one(*byte)).any(|run| run.len() >= SHORTEST_TOKEN)

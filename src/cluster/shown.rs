@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::{ConsumersStatus, GithubPatConnectionStatus as Status};
 
-/// So many consumers are named.
+/// The most consumers that are named.
 const NAMED: usize = 5;
 /// Kinds whose names change with each roll-out, so that they are of no use to tell what hangs on a token.
 const PASSING: [&str; 4] = ["ControllerRevision", "Job", "Pod", "ReplicaSet"];

@@ -36,7 +36,7 @@ const PAGE_OF_CONNECTIONS: u32 = 300;
 const PAGE_OF_SECRETS: u32 = 10;
 /// A Pod mostly has ten kilobytes.
 const PAGE_OF_PODS: u32 = 100;
-/// Whatever seems to have gone back in time, everything is listed anew once in so long.
+/// The shortest time between two new lists because the cluster seems to have gone back in time.
 const BETWEEN_RELISTS: Duration = Duration::from_secs(60);
 
 /// Makes every watch begin anew with a list.

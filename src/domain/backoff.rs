@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The pause after so many failures before this one: the first, then twice as long each time, up to the longest.
+/// The pause after a failure: `first`, doubled for each of the `failures` before it, `longest` at most.
 pub fn backoff((first, longest): (Duration, Duration), failures: u32) -> Duration {
     first.saturating_mul(1_u32 << failures.min(16)).min(longest)
 }

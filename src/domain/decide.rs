@@ -342,7 +342,7 @@ fn hours(length: SignedDuration) -> String {
     }
 }
 
-/// So many of them, as in "1 hour" and "2 hours".
+/// The count with its unit, as in "1 hour" and "2 hours".
 pub fn counted(count: i64, unit: &str) -> String {
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }

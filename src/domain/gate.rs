@@ -13,7 +13,7 @@ pub use told::Told;
 pub const GATE: &str = "githubpat.dev/token";
 /// The annotation of a Pod that names the connections of its namespace that it waits for, separated by commas.
 pub const WAIT_FOR: &str = "githubpat.dev/wait-for";
-/// So many connections one Pod waits for at most.
+/// The most connections that one Pod waits for.
 const MOST: usize = 16;
 /// The longest name of a connection, which is that of any object:
 /// <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names>.

@@ -34,7 +34,7 @@ pub struct Knowledge {
 
 /// How many refusals in a row are believed.
 pub const BELIEVED: i32 = 2;
-/// So many refusals over such a time make outputs be deleted.
+/// The number of refusals, and the time over which they came, from which on outputs are deleted.
 const WITHDRAWING: (i32, SignedDuration) = (3, SignedDuration::from_mins(10));
 
 /// Refusals in a row.

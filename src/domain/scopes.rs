@@ -91,7 +91,7 @@ pub fn missing<'a>(demanded: &'a [String], granted: &Scopes) -> Vec<&'a str> {
     demanded.iter().map(String::as_str).filter(|scope| !reached.contains(scope)).collect()
 }
 
-/// So many names are told in a sentence.
+/// The most names in one sentence.
 const TOLD: usize = 12;
 
 /// The first of these names for a sentence, and how many more there are.

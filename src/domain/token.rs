@@ -29,7 +29,7 @@ const SHORTEST_BODY: usize = 20;
 const CLASSIC_LENGTH: usize = 40;
 /// How long fine-grained tokens are.
 const FINE_GRAINED_LENGTH: usize = 93;
-/// So many characters of a token in a row are not shown.
+/// The length of a piece of a token from which on it is not shown, in characters.
 const QUOTED: usize = 12;
 /// A Secret for Docker has base64 in its data, which the API has in base64 again.
 const NESTED: u8 = 2;

@@ -21,11 +21,11 @@ pub(super) struct Ledger {
     unused: VecDeque<(HashedToken, Timestamp)>,
 }
 
-/// So many purposes of a token are remembered at most. One connection can demand 576: 16 repositories with as many pushes, 32 permissions
+/// The most purposes of one token that are remembered. One connection can demand 576: 16 repositories with as many pushes, 32 permissions
 /// on each of them, 8 organizations with the memberships, 8 images. What is forgotten is asked again. The share of an account is a
 /// thousand questions an hour, so with the default `proofInterval` it is spent before so many are known.
 const PURPOSES: usize = 8192;
-/// So many tokens that nobody uses are remembered at most.
+/// The most tokens that are remembered while no connection uses them.
 const UNUSED: usize = 1024;
 
 /// What was heard about a token. Most tokens are accepted and nothing else is to be said, so the rest has a place of its own.
@@ -241,7 +241,7 @@ impl Entry {
         self.suspected |= is_refused || is_denied;
     }
 
-    /// Changes what is known of one purpose. So many are kept at most; that which was asked about longest ago goes.
+    /// Changes what is known of one purpose. Beyond the limit, the one that was asked about longest ago is dropped.
     fn purpose(&mut self, probe: &Probe, change: impl FnOnce(&mut Proven)) {
         self.change(|knowledge| {
             change(knowledge.proofs.entry(probe.clone()).or_default());

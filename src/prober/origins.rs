@@ -6,7 +6,7 @@ use crate::{domain::probing::Key, traces::Origin};
 
 /// A question is linked to so many for whom it was asked; who shares a token by the thousand is told by some.
 const MOST: usize = 16;
-/// So many are kept before anybody looks which of them wait no more.
+/// The number of entries from which on those that wait no more are dropped.
 const FEW: usize = 16;
 
 /// For whom, by the question.

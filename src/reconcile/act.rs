@@ -32,10 +32,10 @@ use crate::{
     traces::TARGET,
 };
 
-/// After so long a Secret of others is looked at again, as long as the Secrets of its namespace are not listed.
+/// The pause before a Secret of others is looked at again while the Secrets of its namespace are not listed.
 const WHILE_UNLISTED: Duration = Duration::from_secs(1);
-/// Whoever told that the source is another one has woken the connection as well; if nobody does, it is looked at again after so long.
-const WHEN_OUTDATED: Duration = Duration::from_secs(1);
+/// The pause before the next look at a source that holds another token by now, where no event of the watch wakes the connection first.
+const WHEN_SOURCE_CHANGED: Duration = Duration::from_secs(1);
 
 /// What became of the changes.
 pub(super) struct Outcomes<'a> {
@@ -178,8 +178,8 @@ impl Acting<'_, '_> {
             return;
         }
         // Another change may have taken seconds.
-        if change.writes() && self.is_outdated().await {
-            self.comes_again_after(WHEN_OUTDATED);
+        if change.writes() && self.source_has_changed().await {
+            self.comes_again_after(WHEN_SOURCE_CHANGED);
             return;
         }
         if !self.may_write(change) {
@@ -220,7 +220,7 @@ impl Acting<'_, '_> {
     }
 
     /// True if the source holds other bytes by now than those that were read, or may hold them.
-    async fn is_outdated(&mut self) -> bool {
+    async fn source_has_changed(&mut self) -> bool {
         let (Some(read), Some(token)) = (&self.read, &self.observed.seen.bytes) else { return false };
         let now = self.ctx.index.secret(&read.secret).map(|entry| entry.version);
         // Where nobody tells of a change, it is known for a moment only that there was none.

@@ -8,7 +8,7 @@ use crate::domain::backoff::backoff;
 
 /// The first pause after somebody else changed what we wrote, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-/// Who has written nothing for so long is at peace with other writers.
+/// The time without a write after which the contention with other writers is over.
 const PEACE: Duration = Duration::from_secs(600);
 /// Who changed an output again and again has ceased if nothing happened for so many times the last pause between two answers, and
 /// for so long at least.

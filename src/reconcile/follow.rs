@@ -28,7 +28,7 @@ use crate::{
 /// How long after a look at workloads and consumers the next one comes, while somebody is waited for: at first, and at most.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
 
-/// So many times as long it is while only other connections are waited for: a token that many share may have a last user for months.
+/// The factor by which the pause is longer while only other connections are waited for: a token that many share may have a last user for months.
 const FOR_OTHERS: u32 = 10;
 
 /// The pause before a workload is restarted once more, since the mark of its restart is gone: half of the first, and the longest.

@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// So many Pods are looked at side by side.
+/// The number of Pods that are looked at side by side.
 const WORKERS: usize = 8;
 /// Who waits no longer than this is not told why: a connection that is applied together with its Pods is Ready by then.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -61,7 +61,7 @@ pub(super) struct Have {
     pub(super) left: Duration,
 }
 
-/// When a namespace was asked about is forgotten after so long.
+/// How long it is kept when a namespace was asked about.
 const ASKED: Duration = Duration::from_secs(3600);
 
 impl Listed {

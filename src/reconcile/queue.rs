@@ -29,11 +29,11 @@ pub enum Priority {
 
 const PRIORITIES: [Priority; 4] = [Priority::Answered, Priority::New, Priority::Changed, Priority::Known];
 
-/// So many of them are served before the Secrets are listed.
+/// The number of priorities, from the most urgent on, that are served before the Secrets are listed.
 const CLOSED: usize = 2;
-/// A line of so many keeps its memory when it is empty.
+/// The length up to which a line keeps its memory when it is empty.
 const SHORT: usize = 64;
-/// One in so many is taken from the end of the line.
+/// The interval at which one is taken from the end of the line.
 const ONE_IN: u32 = 8;
 /// The bounds of a histogram in seconds, as controller-runtime has them.
 const BUCKETS: [f64; 12] = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0];

@@ -23,7 +23,7 @@ use crate::{
 
 /// How often the files are looked at. The kubelet takes up to a minute to bring a changed ConfigMap.
 const EVERY: Duration = Duration::from_secs(2);
-/// A file that is written in place is read once it has not changed for so long.
+/// The time without a change after which a file that is written in place is read.
 const SETTLED: Duration = Duration::from_secs(1);
 /// What no reconcile reads.
 const OF_THE_PROCESS: [&str; 2] = ["logFilter", "metricsPerConnection"];

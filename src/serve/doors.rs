@@ -24,7 +24,7 @@ use tokio::{
 
 use super::tls::Tls;
 
-/// So many connections are open at once. One more ends the one that has been open for longest, so that a probe of the kubelet, which takes
+/// The most connections that are open at once. One more ends the one that has been open for longest, so that a probe of the kubelet, which takes
 /// milliseconds, is always answered.
 const MOST: usize = 64;
 /// How long the handshake of TLS may take.

@@ -27,11 +27,11 @@ use crate::cluster::reviews::{Reviews, Verdict};
 const LET_IN: Duration = Duration::from_secs(60);
 /// How long who may not is turned away so. Who has just been granted it does not wait for long.
 const TURNED_AWAY: Duration = Duration::from_secs(10);
-/// Of so many the verdicts are kept.
+/// The most readers whose verdicts are kept.
 const KEPT: usize = 64;
-/// So many reviews are asked for at once, however many come with tokens that nobody knows.
+/// The most reviews that are under way at once, however many readers come with unknown tokens.
 const AT_ONCE: usize = 4;
-/// So many tokens that were not let in before are reviewed a second, so that who makes tokens up keeps the API server from nobody; and as many
+/// The most unknown tokens that are reviewed in a second, so that made-up tokens do not load the API server; and as many
 /// from addresses from which somebody was let in, so that a renewed token finds room.
 const A_SECOND: u32 = 10;
 /// Of those so many from one address, and fewer where many addresses ask: each has its share, and so has one more, so that who was not let in

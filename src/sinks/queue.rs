@@ -13,9 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::{LAG, message::Message};
 use crate::domain::notice::{Notice, State};
 
-/// So many wait at most, so that a sink that is down costs no memory; the others are derived again once these are told.
+/// The most messages that wait, which bounds the memory that a sink costs while it is down. The others are derived again once these are told.
 const LONGEST: usize = 1000;
-/// So many wait at most with those of deleted connections, which nobody could derive again.
+/// The most messages that wait, those of deleted connections included: no status is left from which to derive them again.
 const LONGEST_WITH_DELETED: usize = 10_000;
 
 /// The messages for one sink.

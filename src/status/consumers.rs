@@ -9,9 +9,9 @@ use crate::{
     domain::consumer::{Consumer, Consumers, Use},
 };
 
-/// So many objects are named at most.
+/// The most objects that are named.
 const NAMED: usize = 20;
-/// So many names stand in a sentence at most.
+/// The most names in one sentence.
 pub(super) const FEW: usize = 3;
 /// The characters of their names together, so that the status stays small.
 const CHARACTERS: usize = 600;
@@ -84,7 +84,7 @@ pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> Option<
     Some(few(names, FEW)).filter(|listed| !listed.is_empty())
 }
 
-/// So many by name, the others by number.
+/// Names the first few, and counts the others.
 pub(super) fn few(names: impl IntoIterator<Item = impl AsRef<str>>, count: usize) -> String {
     let names: Vec<_> = names.into_iter().collect();
     let names: Vec<_> = names.iter().map(AsRef::as_ref).collect();

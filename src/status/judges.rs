@@ -86,7 +86,7 @@ pub(super) fn not_expiring(pass: &Pass<'_>) -> Draft {
     with_standbys(draft, pass)
 }
 
-/// So long after its first proof a classic token is told to be long known. GitHub removes one that nobody has used for a year, and
+/// The time after its first proof from which on a classic token is called long known. GitHub removes one that nobody has used for a year, and
 /// this operator uses it:
 /// <https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/token-expiration-and-revocation>
 const LONG: SignedDuration = SignedDuration::from_hours(335 * 24);
@@ -273,7 +273,7 @@ fn draft<T>(verdict: &Verdict<T>, good: impl FnOnce(&T) -> Finding) -> Draft {
     }
 }
 
-/// So many sentences stand in a message.
+/// The most sentences in one message.
 const SENTENCES: usize = 4;
 
 /// The first of these sentences, and how many more there are.

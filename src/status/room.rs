@@ -35,7 +35,7 @@ const MESSAGES: (usize, usize) = (1024, 512);
 const SHORT_MESSAGES: (usize, usize) = (512, 128);
 /// The same where Secrets have names of hundreds of characters too.
 const SHORTEST_MESSAGES: (usize, usize) = (256, 64);
-/// The most scopes beyond the demand take so much.
+/// The most bytes that scopes beyond the demand may take.
 const EXCESS: usize = 256;
 /// What the list of demands takes beside its items.
 const LIST: usize = 18;
@@ -154,7 +154,7 @@ fn further(
     })
 }
 
-/// So many places that no demand names are kept: where a repository has moved to, and an account in an organization.
+/// The most places that are kept though no demand names them: where a repository has moved to, and an account in an organization.
 const PLACES: usize = 4;
 
 /// The places of these demands that none of them names.

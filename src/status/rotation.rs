@@ -24,7 +24,7 @@ use crate::{
 use message::{page, proving, restarting, safe, unpublished, waiting};
 pub(super) use message::{publishing, short};
 
-/// So many further old tokens are named at most.
+/// The most further old tokens that are named.
 const FURTHER: usize = 3;
 
 /// A phase, and whether what it awaits has come to be.

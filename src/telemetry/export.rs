@@ -23,7 +23,7 @@ use tokio::runtime::Handle;
 use crate::settings::Traces;
 
 const NAME: &str = env!("CARGO_PKG_NAME");
-/// So many spans wait at most, of half a KiB each.
+/// The most spans that wait to be sent. Each takes half a KiB.
 const LONGEST_QUEUE: usize = 8192;
 /// How often they are sent.
 const EVERY: Duration = Duration::from_secs(2);

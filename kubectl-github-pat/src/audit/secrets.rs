@@ -8,7 +8,7 @@ use kube::{Api, ResourceExt, api::ListParams};
 
 use crate::{cluster::Cluster, error::Error, list::unless_expired};
 
-/// So many at once: each may have a MiB.
+/// The number that are listed at once: each may have a MiB.
 const PAGE: u32 = 50;
 /// What made an output.
 const OWNER: &str = "GithubPatConnection";

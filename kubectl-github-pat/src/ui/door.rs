@@ -203,7 +203,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a [u8
     values.next().is_none().then(|| first.as_bytes())
 }
 
-/// So many random bytes as text.
+/// Random bytes as text.
 fn random<const N: usize>() -> Result<String, Error> {
     let mut bytes = [0_u8; N];
     let filled = SystemRandom::new().fill(&mut bytes);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use super::health::Health;
 use crate::summary::Summary;
 
-/// So many connections are on a page.
+/// The number of connections on one page.
 const PAGE: usize = 50;
 /// More are not told at once.
 const LONGEST_PAGE: usize = 500;

@@ -27,7 +27,7 @@ use self::broken::Broken;
 use super::rights::may_look_everywhere;
 use crate::{cluster::Cluster, summary::Summary};
 
-/// So many are listed at once: a status has up to 8 KiB.
+/// The number that are listed at once: a status has up to 8 KiB.
 const PAGE: u32 = 500;
 /// How long a page of the list may take.
 const PATIENCE: Duration = Duration::from_secs(30);

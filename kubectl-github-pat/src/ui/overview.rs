@@ -20,7 +20,7 @@ use crate::{
     when::{date, days, distance},
 };
 
-/// So many namespaces and hosts are told; the others are found by the filter.
+/// The most namespaces and hosts that are shown; the others are found by the filter.
 const MOST_GROUPS: usize = 15;
 
 /// The page.

@@ -7,7 +7,7 @@ use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use super::{filter::Filter, health::Health};
 use crate::{summary::Summary, when::distance};
 
-/// So many names has the title of a mark.
+/// The most names in the title of a mark.
 const MOST_NAMES: usize = 12;
 /// Where the drawing begins and how wide it is, in percent of its frame, so that a mark at either end is seen whole.
 const LEFT: f64 = 2.0;

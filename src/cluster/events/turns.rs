@@ -9,9 +9,9 @@ use std::{
 
 use tokio::time::Instant;
 
-/// So many wait at most, of all namespaces together.
+/// The most that wait, of all namespaces together.
 pub(super) const LONGEST: usize = 1000;
-/// So many of one namespace are taken in such a time.
+/// The most of one namespace that are taken within this time.
 const MOST: u32 = 10;
 const IN: Duration = Duration::from_secs(10);
 

@@ -11,7 +11,7 @@ use crate::{
 
 /// The first pause after a gate could not be lifted, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
-/// So long after it may be tried again nobody did: there are no Pods any more.
+/// How long a refusal is kept after its next attempt was due. If nobody tried by then, there are no Pods any more.
 const KEPT: Duration = Duration::from_secs(600);
 
 /// What was refused, by namespace.

@@ -39,15 +39,15 @@ use crate::domain::{
 
 /// A half-open watch is noticed after this many seconds, in place of five minutes.
 const WATCH_SECONDS: u32 = 60;
-/// The same failure is logged again after so long.
+/// The pause before the same failure is logged again.
 const BETWEEN_WARNINGS: Duration = Duration::from_secs(600);
 /// The first pause after a watch has failed, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// The same where the API server does not let the operator watch one namespace: whoever grants it waits for this.
 const PAUSES_WHILE_REFUSED: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
-/// However many namespaces are refused, the API server is asked again about one of them in so long.
+/// The pause between two attempts to watch refused namespaces, however many of them there are.
 const BETWEEN_QUESTIONS: Duration = Duration::from_millis(50);
-/// So many lists are under way at a time.
+/// The most lists that are under way at once.
 const LISTS: usize = 32;
 
 /// What the watches of one kind share, so that a thousand of them cost the API server no more at a time than a few.
@@ -59,7 +59,7 @@ pub(super) struct Shared {
     selector: Option<Selector>,
     /// Which of them, by their fields.
     fields: Option<&'static str>,
-    /// So many objects come in one page.
+    /// The number of objects in one page.
     page: u32,
     /// Whether nobody but the log tells that a namespace is refused.
     logs_refusals: bool,

@@ -15,9 +15,9 @@ pub struct Hidden {
     before: Box<[i64]>,
 }
 
-/// So many are told.
+/// The most that are named.
 const MOST: usize = 10;
-/// The answers to so many questions are remembered, the last ones.
+/// The number of questions whose answers are remembered, the last ones.
 const QUESTIONS: usize = 64;
 
 impl Hidden {

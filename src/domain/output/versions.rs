@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Output, Stamp};
 
-/// So many hexadecimal digits of a digest, and a hyphen before them, end the name of a version.
+/// The number of hexadecimal digits of a digest that end the name of a version, after a hyphen.
 const DIGITS: usize = 10;
 /// How many earlier versions stay, if the spec does not say.
 const KEPT: usize = 2;

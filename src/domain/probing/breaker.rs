@@ -9,7 +9,7 @@ use super::{
     scouting::Scouting,
 };
 
-/// So many questions in a row that fail open the breaker.
+/// The number of failed questions in a row that opens the breaker.
 const IN_A_ROW: u32 = 3;
 /// The first pause between two scouts.
 const FIRST: SignedDuration = SignedDuration::from_secs(10);

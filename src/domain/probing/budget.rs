@@ -14,7 +14,7 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// What GitHub allows an account in an hour, if its answers do not say otherwise:
 /// <https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>
 const ACCOUNT_LIMIT: u32 = 5000;
-/// GitHub counts what arrives. So long may one question be on its way for longer than another.
+/// GitHub counts what arrives. This is how much longer one question may be on its way than another.
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_secs(1);
 
 /// An allowance of so many in any window of this length, of which a part may go at once.

@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-/// So many differences are kept.
+/// The number of differences that are kept.
 const KEPT: usize = 9;
-/// So many must agree before they outweigh our own clock.
+/// The number of differences that must agree before they outweigh our own clock.
 const AGREEING: usize = 3;
 /// Further away a date is wrong.
 const FARTHEST: SignedDuration = SignedDuration::from_mins(10);

@@ -14,7 +14,7 @@ use super::{
     scouting::Scouting,
 };
 
-/// So many distinct tokens make an incident.
+/// The number of distinct refused tokens that makes an incident.
 const TOKENS: usize = 3;
 /// The shortest time within which their refusals count together.
 const SHORTEST_WINDOW: SignedDuration = SignedDuration::from_mins(1);

@@ -20,11 +20,11 @@ use super::{
 use unproven::Unproven;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
-/// So long at least a token that was refused once keeps room for its confirmation.
+/// The shortest time for which a token that was refused once keeps room for its confirmation.
 const SHORTEST_PROMISE: SignedDuration = SignedDuration::from_mins(10);
-/// When to come again while others wait for their confirmation: so long after the first of those is due.
+/// The pause after the first confirmation of others is due, for what has to wait for them.
 const AFTER_CONFIRMATION: SignedDuration = SignedDuration::from_secs(10);
-/// So long it takes to see whether a token is one of a flood.
+/// The time that it takes to see whether a token is one of a flood.
 const FLOOD_SEEN: SignedDuration = SignedDuration::from_secs(20);
 
 /// The failed logins of an hour.

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{super::token::HashedToken, Key, schedule::later};
 
-/// So many of those that are turned away are told to come when the next scout may go; the rest hear of the end.
+/// The number of questions that are turned away and told to come back when the next scout may go. The rest hear of the end.
 const ON_CALL: usize = 3;
 /// When the rest come all the same.
 const REST: SignedDuration = SignedDuration::from_mins(5);

@@ -12,7 +12,7 @@ use super::{super::token::HashedToken, schedule::later};
 
 /// Doubled with each question that was brought forward in vain: how long until the next may be.
 const REST: SignedDuration = SignedDuration::from_mins(1);
-/// So often it is doubled at most.
+/// How often the pause is doubled at most.
 const DOUBLED: u32 = 6;
 
 /// The tokens of one host that wait because of such answers.

@@ -103,7 +103,7 @@ async fn what_the_source_holds_no_more_is_written_to_no_further_output() {
         assert_eq!(decision.changes.len(), 3);
         let outcomes = act(&decision, &observed, connection, &mut record, ctx).await;
         let wanted = outcomes.stands.iter().filter(|(_, stand)| *stand == Stand::Wanted).count();
-        let expected = if is_other { (1, 1, Some(WHEN_OUTDATED)) } else { (3, 3, None) };
+        let expected = if is_other { (1, 1, Some(WHEN_SOURCE_CHANGED)) } else { (3, 3, None) };
         assert_eq!((*created.lock().unwrap(), wanted, outcomes.pause), expected, "listed: {is_listed}");
     }
 }

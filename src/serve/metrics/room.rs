@@ -11,7 +11,7 @@ use tokio::{
     time::{self, Instant},
 };
 
-/// So many read at once: two Prometheus servers, and a person who looks.
+/// The number of concurrent readers: two Prometheus servers, a person, and one more.
 pub(super) const AT_ONCE: usize = 4;
 /// How long a reader has his place to himself. Ten thousand connections take a fifth of a second.
 const GRACE: Duration = Duration::from_secs(2);
