@@ -1,32 +1,27 @@
-//! The rules for Prometheus: what promtool says of them, and what a real Prometheus server makes of a running operator.
+//! The rules for Prometheus, and what promtool says of them.
 
 mod files;
 mod flaps;
+mod monitors;
+mod server;
 
 use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
 };
 
-use control_plane::{Guarded, Launch, Program, binaries, sources};
+use control_plane::{Program, binaries};
 use github_pat_operator::settings::RANGES;
-use github_simulator::{NewToken, Outage};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::{
-    Api,
-    api::PostParams,
-    runtime::wait::{await_condition, conditions::is_crd_established},
-};
 use serde_json::{Value, json};
 
 use crate::{
-    chart::{RELEASE, apply, of_kind, rendered},
+    chart::{of_kind, rendered},
     release::{said, template},
-    world::{SOON, World, free_address},
 };
+pub(crate) use monitors::define_monitors;
+pub(crate) use server::Prometheus;
 
 /// Where the rules are for those who do not use the chart.
 const RULES: &str = "examples/prometheus/rules.yaml";
@@ -439,199 +434,4 @@ fn the_plain_file_of_rules_is_what_the_chart_makes_without_values() {
     }
     let plain: Value = serde_saphyr::from_str(&read(RULES)).unwrap();
     assert_eq!(plain, rules, "write it anew with WRITE_RULES=1 cargo test --test it the_plain_file_of_rules");
-}
-
-#[test]
-fn monitors_find_the_operator_and_leave_its_labels_alone() {
-    let with = |monitor: &str| {
-        let values =
-            format!("metrics.{monitor}=true,metrics.interval=45s,metrics.monitorLabels.release=prometheus");
-        rendered(&["--set", &values])
-    };
-    let manifests = [with("serviceMonitor"), with("podMonitor")].concat();
-    let of = |kind| of_kind(&manifests, kind);
-    let pod = &of("Deployment")["spec"]["template"];
-    let container = &pod["spec"]["containers"][0]["ports"][0];
-    let includes = |labels: &Value, selector: &Value| {
-        selector.as_object().unwrap().iter().all(|(name, value)| labels[name] == *value)
-    };
-    let service = of("Service");
-    assert_eq!(service["spec"]["ports"][0]["targetPort"], container["name"]);
-    assert!(includes(&pod["metadata"]["labels"], &service["spec"]["selector"]));
-    let monitor = of("ServiceMonitor");
-    assert!(includes(&service["metadata"]["labels"], &monitor["spec"]["selector"]["matchLabels"]));
-    assert_eq!(monitor["spec"]["endpoints"][0]["port"], service["spec"]["ports"][0]["name"]);
-    let pods = of("PodMonitor");
-    assert!(includes(&pod["metadata"]["labels"], &pods["spec"]["selector"]["matchLabels"]));
-    assert_eq!(pods["spec"]["podMetricsEndpoints"][0]["port"], container["name"]);
-    for (monitor, endpoints) in [(monitor, "endpoints"), (pods, "podMetricsEndpoints")] {
-        let endpoint = &monitor["spec"][endpoints][0];
-        assert_eq!(
-            (&endpoint["path"], &endpoint["honorLabels"], &endpoint["interval"]),
-            (&json!("/metrics"), &json!(true), &json!("45s"))
-        );
-        assert_eq!(monitor["metadata"]["labels"]["release"], "prometheus");
-    }
-    let without = rendered(&[]);
-    let kinds: BTreeSet<_> = without.iter().map(|manifest| manifest["kind"].as_str().unwrap()).collect();
-    for kind in ["Service", "ServiceMonitor", "PodMonitor", "PrometheusRule"] {
-        assert!(!kinds.contains(kind), "{kind} is made unasked");
-    }
-}
-
-/// Has the API server know what the operator of Prometheus takes.
-pub(crate) async fn define_monitors(world: &World) {
-    let folder = sources::prometheus_operator_crds().unwrap();
-    let definitions = Api::<CustomResourceDefinition>::all(world.client.clone());
-    for kind in ["servicemonitors", "podmonitors", "prometheusrules"] {
-        let text = fs::read_to_string(folder.join(format!("monitoring.coreos.com_{kind}.yaml"))).unwrap();
-        let definition = serde_saphyr::from_str(&text).unwrap();
-        definitions.create(&PostParams::default(), &definition).await.unwrap();
-        let name = format!("{kind}.monitoring.coreos.com");
-        let established = await_condition(definitions.clone(), &name, is_crd_established());
-        tokio::time::timeout(SOON, established).await.unwrap().unwrap();
-    }
-}
-
-#[tokio::test]
-async fn the_operator_of_prometheus_takes_the_monitors_and_rules_by_the_letter() {
-    let world = World::start().await;
-    world.namespace(RELEASE).await;
-    define_monitors(&world).await;
-    let monitors = [
-        ["metrics.serviceMonitor=true", "metrics.prometheusRule=true"],
-        ["metrics.podMonitor=true", "metrics.prometheusRule=true"],
-    ];
-    let more = [
-        "metrics.tls.secretName=metrics-tls",
-        "metrics.authentication.enabled=true",
-        "metrics.authentication.tokenSecret.name=scraper",
-        "metrics.interval=45s",
-        "settings.connectionLabels={team}",
-        "metrics.monitorLabels.release=prometheus",
-    ];
-    for values in monitors.iter().flat_map(|monitor| [monitor.to_vec(), [monitor.as_slice(), &more].concat()])
-    {
-        let flags: Vec<&str> = values.iter().flat_map(|value| ["--set", value]).collect();
-        let manifests = rendered(&flags);
-        let of_prometheus =
-            manifests.iter().filter(|manifest| manifest["apiVersion"] == "monitoring.coreos.com/v1");
-        let applied: Vec<_> = of_prometheus.collect();
-        assert_eq!(applied.len(), 2);
-        for manifest in applied {
-            apply(&world.client, manifest, true).await;
-        }
-    }
-    let mut wrong = of_kind(&rendered(&["--set", monitors[0][0]]), "ServiceMonitor").clone();
-    wrong["spec"]["endpoints"][0]["honorLabel"] = json!(true);
-    let refused = tokio::spawn(async move { apply(&world.client, &wrong, true).await }).await;
-    assert!(refused.is_err(), "what it does not know is refused");
-}
-
-/// A Prometheus server that scrapes one operator each second and evaluates the rules.
-pub(crate) struct Prometheus {
-    _process: Guarded,
-    url: String,
-    _folder: tempfile::TempDir,
-}
-
-impl Prometheus {
-    pub(crate) fn start(operator: &str) -> Prometheus {
-        Prometheus::scraping(operator.trim_start_matches("http://"), json!({}))
-    }
-
-    /// The same of this address, with more of how to scrape it.
-    pub(crate) fn scraping(address: &str, more: Value) -> Prometheus {
-        let mut scrape = json!({
-            "job_name": "github-pat-operator", "honor_labels": true, "static_configs": [{ "targets": [address] }],
-        });
-        scrape.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let config = json!({
-            "global": { "scrape_interval": "1s", "evaluation_interval": "1s" },
-            "rule_files": ["rules.yaml"],
-            "scrape_configs": [scrape],
-        });
-        fs::write(at("prometheus.yaml"), config.to_string()).unwrap();
-        fs::write(at("rules.yaml"), rules(&[]).to_string()).unwrap();
-        let listen = free_address();
-        let launch = Launch::new(binaries::find(Program::Prometheus).unwrap())
-            .arguments([format!("--config.file={}", at("prometheus.yaml").display())])
-            .arguments([format!("--storage.tsdb.path={}", at("data").display())])
-            .arguments([format!("--web.listen-address={listen}")])
-            .output(at("log"), at("log"));
-        let process = Guarded::spawn(&launch).unwrap();
-        Prometheus { _process: process, url: format!("http://{listen}"), _folder: folder }
-    }
-
-    /// What the API answers, once this holds.
-    pub(crate) async fn until(&self, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
-        let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
-        let mut last = Value::Null;
-        let asked = async {
-            loop {
-                if let Ok(answer) = client.get(format!("{}/api/v1/{path}", self.url)).send().await
-                    && let Ok(text) = answer.text().await
-                    && let Ok(value) = serde_json::from_str::<Value>(&text)
-                {
-                    if holds(&value["data"]) {
-                        return value["data"].clone();
-                    }
-                    last = value;
-                }
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
-        };
-        let waited = tokio::time::timeout(SOON, asked).await;
-        waited.unwrap_or_else(|_| panic!("{path} did not become so; last: {last}"))
-    }
-}
-
-#[tokio::test]
-#[ignore = "waits for the scrapes of a Prometheus; .ci/long runs it"]
-async fn a_prometheus_server_reads_the_operator_and_its_alerts_come_and_go() {
-    let world = World::start().await;
-    let ends = jiff::Timestamp::now().as_second() + 10 * 86_400;
-    let good = NewToken::classic("good", "acme-ci").scopes(&["repo"]);
-    let good = good.expires(jiff::Timestamp::from_second(ends).unwrap());
-    world.secret("good", &world.github.token(good)).await;
-    world.connection("good", json!({})).await;
-    world.connection("missing", json!({})).await;
-    let operator = world.operator().await;
-    let prometheus = Prometheus::start(&operator.url);
-    let targets = prometheus.until("targets", |data| data["activeTargets"][0]["health"] == "up").await;
-    assert_eq!(targets["activeTargets"][0]["lastError"], "");
-    world.ready("missing", "False", "SecretNotFound").await;
-    let pending = |name: &'static str| {
-        move |data: &Value| {
-            let alerts = data["alerts"].as_array().cloned().unwrap_or_default();
-            alerts.iter().any(|alert| alert["labels"]["alertname"] == name)
-        }
-    };
-    let alerts = prometheus
-        .until("alerts", |data| {
-            pending("GithubPatConnectionNotUsable")(data) && pending("GithubPatTokenExpiresWarning")(data)
-        })
-        .await;
-    let of = |name: &str| {
-        let all = alerts["alerts"].as_array().unwrap();
-        all.iter().find(|alert| alert["labels"]["alertname"] == name).unwrap().clone()
-    };
-    assert_eq!(of("GithubPatConnectionNotUsable")["labels"]["name"], "missing");
-    let summary = of("GithubPatTokenExpiresWarning")["annotations"]["summary"].clone();
-    assert!(summary.as_str().unwrap().starts_with("The token of team-a/good ends in 9d 23h 5"), "{summary}");
-    world.github.outage(Some(Outage::Cut));
-    prometheus.until("alerts", pending("GithubPatHostUnreachable")).await;
-    let rules = prometheus.until("rules", |data| data["groups"][0]["rules"][0]["health"] == "ok").await;
-    for rule in rules["groups"][0]["rules"].as_array().unwrap() {
-        assert_eq!((&rule["health"], &rule["lastError"]), (&json!("ok"), &Value::Null), "{rule}");
-    }
-    world.secret("missing", &world.github.token(NewToken::classic("found", "acme-ci"))).await;
-    prometheus.until("alerts", |data| !pending("GithubPatConnectionNotUsable")(data)).await;
-    let gone = prometheus.until(
-        "query?query=github_pat_connection_condition%7Bname%3D%22missing%22,status%3D%22False%22%7D",
-        |data| data["result"].as_array().is_some_and(Vec::is_empty),
-    );
-    gone.await;
 }
