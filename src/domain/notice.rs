@@ -28,11 +28,11 @@ impl Level {
         }
     }
 
-    /// That of a token that ends within this time, by the thresholds of the alerts.
+    /// That of a token that ends within this time, by the thresholds of the alerts: 3 and 14 days.
     pub fn within(left: SignedDuration) -> Level {
-        match left.as_hours() {
-            ..=72 => Level::Critical,
-            73..=336 => Level::Warning,
+        match left.as_secs() {
+            ..=259_200 => Level::Critical,
+            259_201..=1_209_600 => Level::Warning,
             _ => Level::Info,
         }
     }
@@ -156,5 +156,7 @@ mod tests {
             [0, 24, 72, 73, 168, 336, 337, 720].map(|hours| Level::within(SignedDuration::from_hours(hours)));
         use Level::{Critical, Info, Warning};
         assert_eq!(within, [Critical, Critical, Critical, Warning, Warning, Warning, Info, Info]);
+        let beyond = [259_201, 1_209_601].map(|seconds| Level::within(SignedDuration::from_secs(seconds)));
+        assert_eq!(beyond, [Warning, Info], "a second beyond three days, and beyond fourteen");
     }
 }
