@@ -1,8 +1,10 @@
 {{/* Refuses settings that the operator would not start with, in its words: numbers out of bounds, and what contradicts something else.
-     The bounds are those of src/settings.rs, of which a test makes files/bounds.yaml. Those of durations are patterns in values.schema.json. */}}
+     The bounds are those of src/settings.rs, of which a test makes files/bounds.yaml. Those of durations are patterns in values.schema.json,
+     and _durations.tpl has those that contradict each other. */}}
 {{- define "github-pat-operator.checkSettings" -}}
 {{- $bounds := .Files.Get "files/bounds.yaml" | fromYaml }}
 {{- $given := .Values.settings }}
+{{- include "github-pat-operator.checkDurations" . }}
 {{- $is := include "github-pat-operator.amounts" (list "settings" $bounds.settings $given) | fromYaml }}
 {{- if gt (int64 $is.failedLoginsPerNamespace) (int64 $is.failedLoginsPerHour) }}
 {{- fail "settings.failedLoginsPerNamespace is wrong: it is above failedLoginsPerHour, of which it is a share: lower it, or raise failedLoginsPerHour" }}
