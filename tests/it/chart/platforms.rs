@@ -5,6 +5,16 @@ use super::*;
 /// What takes off the pinned user and group, as OpenShift wants it.
 const ANY_USER: [&str; 2] = ["--set", "podSecurityContext.runAsUser=null,podSecurityContext.runAsGroup=null"];
 
+#[test]
+fn a_pod_has_the_time_that_the_operator_takes_to_end() {
+    for (seconds, is_taken) in [(0, false), (9, false), (10, true), (3600, true)] {
+        let value = format!("terminationGracePeriodSeconds={seconds}");
+        let output = template(&["--set", &value]);
+        assert_eq!(output.status.success(), is_taken, "{value}: {}", said(&output));
+        assert!(is_taken || said(&output).contains("minimum: got"), "{value}: {}", said(&output));
+    }
+}
+
 #[tokio::test]
 async fn what_is_given_for_the_pod_stands_in_it() {
     let file = every_value().await;
