@@ -62,9 +62,13 @@ impl Cluster {
 
     /// As `kubectl scale` does it.
     pub(super) async fn scale(&self, replicas: i32) {
+        self.scale_of(RELEASE, replicas).await;
+    }
+
+    async fn scale_of(&self, deployment: &str, replicas: i32) {
         let scale = Patch::Merge(json!({ "spec": { "replicas": replicas } }));
         let params = PatchParams { field_manager: Some("kubectl".to_owned()), ..PatchParams::default() };
-        self.api::<Deployment>().patch_scale(RELEASE, &params, &scale).await.unwrap();
+        self.api::<Deployment>().patch_scale(deployment, &params, &scale).await.unwrap();
     }
 
     async fn replicas(&self) -> Option<i32> {
@@ -88,6 +92,11 @@ async fn an_upgrade_leaves_the_replicas_that_somebody_has_scaled() {
         let upgraded = cluster.upgrade(&["--set", trust_for]);
         assert!(upgraded.status.success(), "{}", said(&upgraded));
         assert_eq!(cluster.replicas().await, Some(replicas));
+        let told = said(&upgraded);
+        let stopped =
+            format!("is in the namespace {RELEASE} and does not run, since its Deployment has 0 replicas.");
+        let runs = format!("runs in the namespace {RELEASE}.");
+        assert_eq!((told.contains(&stopped), told.contains(&runs)), (replicas == 0, replicas > 0), "{told}");
     }
 
     // With a number among the values both want the field, as docs/platforms.md says.
@@ -100,6 +109,23 @@ async fn an_upgrade_leaves_the_replicas_that_somebody_has_scaled() {
     let forced = cluster.upgrade(&[&set[..], &["--force-conflicts"]].concat());
     assert!(forced.status.success(), "{}", said(&forced));
     assert_eq!(cluster.replicas().await, Some(1));
+}
+
+#[tokio::test]
+#[ignore = "installs and upgrades releases by helm; .ci/long runs it"]
+async fn the_notes_name_the_shards_that_somebody_has_stopped() {
+    let cluster = Cluster::with_release(&["--set", "shards=2"]).await;
+    for (stopped, words) in [
+        (
+            1,
+            "runs in the namespace github-pat-operator, but for github-pat-operator-1, which has 0 replicas.",
+        ),
+        (0, "does not run, since its Deployments have 0 replicas."),
+    ] {
+        cluster.scale_of(&format!("{RELEASE}-{stopped}"), 0).await;
+        let told = said(&cluster.upgrade(&["--set", "shards=2"]));
+        assert!(told.contains(words), "{told}");
+    }
 }
 
 #[tokio::test]

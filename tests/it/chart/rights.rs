@@ -178,6 +178,19 @@ fn the_notes_name_the_command_that_grants_a_namespace() {
             "{notes}"
         );
     }
+    // There, and not where kubectl happens to be.
+    for value in ["grant.namespaces={team-b,team-c}", "watchNamespaces={team-b,team-c}"] {
+        let notes = notes(&["--set", value]);
+        let lines = notes.lines().filter(|line| line.contains("kubectl "));
+        let elsewhere: Vec<_> = lines.filter(|line| !line.contains(" -n team-b")).collect();
+        assert!(elsewhere.is_empty(), "{elsewhere:?}");
+        assert!(notes.contains("store a token there, here in team-b."), "{notes}");
+    }
+    let anywhere = notes(&["--set", MODES[1].0]);
+    assert!(
+        !anywhere.contains(" there.") && anywhere.contains("store a token in any namespace"),
+        "{anywhere}"
+    );
     let command = "kubectl create rolebinding github-pat-operator --clusterrole=github-pat-operator-secrets \
                    --serviceaccount=pats:github-pat-operator\n";
     assert!(notes(&[]).contains(command), "{}", notes(&[]));
