@@ -18,9 +18,11 @@ fn every_threat_has_a_row_and_every_test_that_it_names_exists() {
     assert_eq!(ids, (1..=THREATS).map(|number| format!("T{number:02}")).collect::<Vec<_>>());
     for cells in rows {
         let [id, _, control, closed_by] = cells[..] else { panic!("{cells:?} has not four cells") };
-        let named: Vec<_> = closed_by.split('`').skip(1).step_by(2).collect();
+        let mut named = quoted(closed_by);
         let is_open = control.starts_with("**Open**: ");
         assert_eq!(named.is_empty(), is_open, "{id} is either open or closed by tests");
+        let before = cells[..3].iter().flat_map(|cell| quoted(cell));
+        named.extend(before.filter(|word| is_name_of_test(word)));
         let missing: Vec<_> = named.iter().filter(|name| !tests.contains(**name)).collect();
         assert!(missing.is_empty(), "{id} names tests that do not exist, or that nobody runs: {missing:?}");
     }
@@ -72,6 +74,24 @@ fn every_crate_is_locked_by_its_checksum_and_comes_from_crates_io() {
         assert!(builds.peek().is_some(), "{file} builds nothing");
         assert!(builds.all(|line| line.contains("--locked")), "{file}: a build that may take other crates");
     }
+}
+
+/// What stands in code in this text.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+/// True for what has the form of a sentence in small letters, as names of tests have it and settings, fields and paths have not.
+fn is_name_of_test(word: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    word.bytes().all(is_letter) && word.matches('_').count() >= 2
+}
+
+#[test]
+fn a_test_that_an_open_row_names_is_told_from_what_else_stands_there_in_code() {
+    let text = "**Open**: `status.rotation.otherConnections` of `onInvalid: Withdraw`, `/metrics`: `a_token_is_shown_nowhere`, `T1_x`";
+    let named: Vec<_> = quoted(text).into_iter().filter(|word| is_name_of_test(word)).collect();
+    assert_eq!(named, ["a_token_is_shown_nowhere"]);
 }
 
 /// The names of all functions of this repository that are marked as tests and run, those that are ignored by `.ci/long`.
