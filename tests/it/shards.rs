@@ -1,5 +1,7 @@
 //! Several operators that share the namespaces.
 
+mod lowered;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use github_pat_operator::{api::GithubPatConnection, domain::shard::Shard};
