@@ -1,7 +1,11 @@
 //! Outputs as their consumers find them: every format on a real API server, the labels and annotations that a spec asks for, and the
 //! manifests of `docs/consumers`.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use control_plane::sources;
 use github_pat_operator::domain::output::Format;
@@ -166,8 +170,9 @@ async fn the_manifests_of_every_consumer_are_taken_and_name_the_secrets_that_are
     let token = world.github.token(NewToken::classic("bot", "acme-bot").scopes(&scopes));
     let pages = consumers();
     assert!(pages.len() > 10, "{pages:?}");
-    let [.., git_repositories] = sources::gitops_crds().unwrap();
-    for file in [git_repositories, sources::task_run_crd().unwrap()] {
+    let of_sources = |file: &PathBuf| file.ends_with("source.toolkit.fluxcd.io_gitrepositories.yaml");
+    let git_repositories = sources::gitops_crds().unwrap().into_iter().find(of_sources);
+    for file in [git_repositories.unwrap(), sources::task_run_crd().unwrap()] {
         define(&world, &file).await;
     }
     let applicable = BTreeSet::from(["v1", "batch/v1", "source.toolkit.fluxcd.io/v1", "tekton.dev/v1"]);

@@ -1,5 +1,7 @@
 //! The sample repositories for Argo CD and Flux, applied to a real API server.
 
+mod released;
+
 use std::fs;
 
 use control_plane::sources;
@@ -7,7 +9,7 @@ use github_pat_operator::settings::documents;
 use github_simulator::NewToken;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
-    Api,
+    Api, Client,
     runtime::wait::{await_condition, conditions::is_crd_established},
 };
 use serde_json::Value;
@@ -17,9 +19,6 @@ use crate::{
     docs::{root, walk},
     world::{SOON, World},
 };
-
-/// The Go modules of the rest have its definition.
-const WITHOUT_DEFINITION: &str = "HelmRelease";
 
 /// The objects in a folder of the samples, in the order of the files.
 fn objects(folder: &str) -> Vec<Value> {
@@ -43,6 +42,18 @@ fn paths(object: &Value) -> Vec<&str> {
     .collect()
 }
 
+/// Has the API server know the objects of both tools.
+async fn define(client: &Client) {
+    for definition in sources::gitops_crds().unwrap() {
+        let definition: Value = serde_saphyr::from_str(&fs::read_to_string(definition).unwrap()).unwrap();
+        apply(client, &definition, false).await;
+        let all = Api::<CustomResourceDefinition>::all(client.clone());
+        let name = definition["metadata"]["name"].as_str().unwrap();
+        let established = await_condition(all, name, is_crd_established());
+        tokio::time::timeout(SOON, established).await.unwrap().unwrap();
+    }
+}
+
 #[tokio::test]
 #[ignore = "applies the samples of two tools; .ci/long runs it"]
 async fn what_argo_cd_and_flux_apply_is_taken_by_the_api_server_and_by_the_operator() {
@@ -50,22 +61,13 @@ async fn what_argo_cd_and_flux_apply_is_taken_by_the_api_server_and_by_the_opera
     for namespace in [RELEASE, "argocd", "flux-system"] {
         world.namespace(namespace).await;
     }
-    for definition in sources::gitops_crds().unwrap() {
-        let definition: Value = serde_saphyr::from_str(&fs::read_to_string(definition).unwrap()).unwrap();
-        apply(&world.client, &definition, false).await;
-        let all = Api::<CustomResourceDefinition>::all(world.client.clone());
-        let name = definition["metadata"]["name"].as_str().unwrap();
-        let established = await_condition(all, name, is_crd_established());
-        tokio::time::timeout(SOON, established).await.unwrap().unwrap();
-    }
+    define(&world.client).await;
     for object in [objects("argocd"), objects("flux")].concat() {
         for path in paths(&object) {
             let place = if path.starts_with("charts") { root() } else { root().join("examples/gitops") };
             assert!(place.join(path).is_dir(), "{path}");
         }
-        if object["kind"] != WITHOUT_DEFINITION {
-            apply(&world.client, &object, true).await;
-        }
+        apply(&world.client, &object, true).await;
     }
 
     for (tool, place) in [("argocd", "/spec/source/helm/valuesObject"), ("flux", "/spec/values")] {

@@ -36,20 +36,25 @@ pub fn prometheus_operator_crds() -> Result<PathBuf, Error> {
     Ok(folder("prometheus-operator", go_mod, module)?.join("example/prometheus-operator-crd"))
 }
 
-/// The files with the CustomResourceDefinitions of Application, Kustomization and GitRepository, of Argo CD and Flux.
+/// The files with the CustomResourceDefinitions of Argo CD's Application and of Flux: Kustomization, HelmRelease, and the sources
+/// GitRepository, HelmChart and OCIRepository.
 ///
 /// # Errors
 ///
 /// If Go cannot fetch them.
-pub fn gitops_crds() -> Result<[PathBuf; 3], Error> {
+pub fn gitops_crds() -> Result<[PathBuf; 6], Error> {
     let of = |module| folder("gitops", include_str!("../go/gitops/go.mod"), module);
     let bases = "config/crd/bases";
-    let (kustomizations, repositories) =
-        ("kustomize.toolkit.fluxcd.io_kustomizations.yaml", "source.toolkit.fluxcd.io_gitrepositories.yaml");
+    let sources = of("github.com/fluxcd/source-controller")?.join(bases);
     Ok([
         of("github.com/argoproj/argo-cd/v3")?.join("manifests/crds/application-crd.yaml"),
-        of("github.com/fluxcd/kustomize-controller")?.join(bases).join(kustomizations),
-        of("github.com/fluxcd/source-controller")?.join(bases).join(repositories),
+        of("github.com/fluxcd/kustomize-controller")?
+            .join(bases)
+            .join("kustomize.toolkit.fluxcd.io_kustomizations.yaml"),
+        of("github.com/fluxcd/helm-controller")?.join(bases).join("helm.toolkit.fluxcd.io_helmreleases.yaml"),
+        sources.join("source.toolkit.fluxcd.io_gitrepositories.yaml"),
+        sources.join("source.toolkit.fluxcd.io_helmcharts.yaml"),
+        sources.join("source.toolkit.fluxcd.io_ocirepositories.yaml"),
     ])
 }
 
