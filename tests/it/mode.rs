@@ -52,11 +52,14 @@ fn is_of(test: &str, of: &str) -> bool {
 
 /// The tests that keep the default mode where that one is wanted, or any other, and why.
 pub(crate) const EXEMPT: &[(Option<Mode>, &str, &str)] = &[
+    (Some(Mode::All), "chart::forged", "grants the Secrets of one namespace"),
+    (Some(Mode::All), "chart::jailed", "grants the Secrets of one namespace"),
     (None, "chart::missed", "has values of its own, of each mode"),
     (None, "chart::rights", "has values of its own, of each mode"),
     (None, "chart::taken", "has values of its own, of each mode"),
     (None, "chart::oldest", "has values of its own"),
     (None, "chart::readers", "has values of its own"),
+    (Some(Mode::All), "chart::releasing", "grants the Secrets of one namespace"),
     (None, "chart::sinks", "has values of its own"),
     (None, "chart::waiting", "has values of its own"),
     (None, "gitops", "applies the chart of the samples, with their values"),
