@@ -14,10 +14,10 @@ const FEW: usize = 16;
 pub(super) struct Origins(HashMap<Key, Vec<Origin>>);
 
 impl Origins {
-    /// Keeps for whom a question is asked that waits or is on its way, as `pending` questions do.
+    /// Keeps for whom a question is asked. `pending` is the number of questions that wait or are on their way.
     ///
-    /// What was never asked after all is known by nobody. It is looked for only when it may be more than half of all that is kept, so
-    /// that each question costs the same however many wait.
+    /// Nobody removes the entry of a question that was dropped without being asked. Such entries are looked for only when they may be more
+    /// than half of all entries, so that the cost of one question does not grow with the number that wait.
     pub(super) fn add(
         &mut self,
         origin: Origin,

@@ -1,4 +1,4 @@
-//! Who else still has the token of before.
+//! Which other connections still have the token that this one has replaced.
 
 use std::{iter, mem, time::Duration};
 

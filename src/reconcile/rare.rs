@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Rare(Option<Box<Memory>>);
 
-/// What is in it.
+/// All that is remembered of one such connection.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Memory {
     /// The outputs that lead back to the connection.

@@ -53,8 +53,7 @@ pub(super) struct Inner {
     pub(super) outputs_by_token: ByToken,
     /// The connections that change from one token to the next, by the old one.
     pub(super) rotating_by_token: ByToken,
-    /// The connections of which an output has taken another token in the place of the one that their status names still, by that one: what
-    /// they have to do yet, the status is to tell.
+    /// The connections that have begun to publish another token while their status still names the one before, by the one before.
     moving_by_token: ByToken,
     /// Secrets of others that have the name of a version.
     pub(super) strangers: BTreeSet<ObjectKey>,
