@@ -1,4 +1,4 @@
-//! Who consumes the outputs of a connection, and who still runs with the bytes of before.
+//! Who consumes the outputs of a connection, and who still runs with the earlier bytes.
 
 use std::collections::BTreeSet;
 
@@ -57,7 +57,7 @@ pub struct Consumers {
 }
 
 impl Consumer {
-    /// True if it has the bytes of before an output that was written at this instant, as far as the time tells.
+    /// True if it has the bytes that an output held before it was written at this instant, as far as the time tells.
     pub fn is_behind(&self, written: Timestamp, now: Timestamp) -> bool {
         let was_there = self.taken_on.is_some_and(|taken_on| taken_on < written);
         // Until then the kubelet may give a container that it starts anew what it had before.

@@ -35,7 +35,7 @@ const FOR_OTHERS: u32 = 10;
 const RESTART_AGAIN: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(3600));
 
 /// Restarts and looks, if the status says that a rotation has come so far, and looks at the consumers once a heartbeat else; `None` if
-/// nothing was to be done. `holders` are those that have the token of before.
+/// nothing was to be done. `holders` are those that have the earlier token.
 pub(super) async fn follow(
     connection: &Connection,
     spec: &Spec,

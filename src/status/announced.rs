@@ -14,7 +14,7 @@ use crate::{
 /// The status that stands with another token in use, before that is written anywhere: who starts anew goes on with it.
 ///
 /// `named` are the Secrets of the spec: those of an earlier one leave no room for another in the schema. `is_held` is whether an output has,
-/// or may have, the token of before.
+/// or may have, the earlier token.
 pub fn announced(
     before: &Status,
     named: &[&str],

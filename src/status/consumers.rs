@@ -57,7 +57,7 @@ fn named(objects: &BTreeMap<(&str, &str), bool>) -> Vec<ConsumerStatus> {
         .collect()
 }
 
-/// The Pods that run with the bytes of before, each with whether it keeps them until it is restarted: a volume follows by itself. `None`
+/// The Pods that run with the earlier bytes, each with whether it keeps them until it is restarted: a volume follows by itself. `None`
 /// if there are none.
 pub(super) fn behind(
     found: &Consumers,

@@ -43,7 +43,7 @@ impl<'a> Standbys<'a> {
     }
 }
 
-/// One entry for each Secret that the token may come from; those of before while the connection is suspended.
+/// One entry for each Secret that the token may come from; the earlier ones while the connection is suspended.
 pub(super) fn candidates(
     summary: Option<&StatusSummary>,
     used: Option<&TokenStatus>,

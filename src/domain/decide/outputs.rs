@@ -148,7 +148,7 @@ impl<'a> Outputs<'a> {
             if is_out_of_reach || circle(seen, output).is_some() {
                 continue;
             }
-            // What stands keeps the entries of before.
+            // What stands keeps the earlier entries.
             if let Some(finding) = output.unusable_entries() {
                 *stand = Stand::Refused(finding.clone());
                 continue;
@@ -333,7 +333,7 @@ fn circle<'a>(seen: &'a Observation, output: &Output) -> Option<&'a Circle> {
     seen.circles.iter().find(|circle| circle.output == output.base())
 }
 
-/// True for an output of before that the spec does not name any more. One that is now read is released instead.
+/// True for a former output, which the spec does not name any more. One that is now read is released instead.
 fn is_leftover(seen: &Observation, found: &Found) -> bool {
     let Found::Ours { name, .. } = found else { return false };
     !is_read(seen, name) && !is_named(seen, name) && !seen.is_version(name)

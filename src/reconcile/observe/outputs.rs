@@ -28,7 +28,7 @@ use crate::{
 };
 
 impl Observer<'_> {
-    /// What stands under the names of the outputs, and which outputs of before are not named any more.
+    /// What stands under the names of the outputs, and which former outputs are not named any more.
     pub(super) fn found(&self, seen: &Observation) -> Vec<Found> {
         let is_bound = |entry: &SecretEntry| entry.bound_to.as_ref() == Some(&self.connection.uid);
         let bound = self.spec.candidates().filter_map(|source| {
