@@ -108,17 +108,6 @@ impl Queue {
         self.left_out_late = self.left_out_late.filter(|(_, last)| *last >= until);
         derived.sort_by_key(|message| message.notice.at);
         let mut waiting = std::mem::take(&mut self.waiting);
-        if since.is_none() && self.latest.is_none() {
-            // What came before it was known that the sink is new may be the end of what only others were told.
-            let mut open: HashSet<u64> = derived.iter().map(|message| incident(message)).collect();
-            waiting.retain(|Entry { message, .. }| match message.notice.state {
-                State::Resolved => open.remove(&incident(message)),
-                State::Opened | State::Changed => {
-                    open.insert(incident(message));
-                    true
-                }
-            });
-        }
         let open: HashSet<u64> = waiting.iter().map(|entry| incident(&entry.message)).collect();
         let sent = if self.is_sending { waiting.pop_front() } else { None };
         if let Some(sent) = &sent {

@@ -178,22 +178,6 @@ fn a_new_sink_hears_the_end_of_what_it_was_told_and_of_nothing_else() {
 }
 
 #[test]
-fn a_new_sink_hears_no_end_of_what_may_have_been_told_before_it_came() {
-    for (since, expected) in [(None, ["b", "b", "a", "a"]), (Some(at(90)), ["c", "b", "a", "a"])] {
-        let mut queue = Queue::default();
-        // All of it comes before the statuses are read; that b is wrong they say.
-        for message in [ends("c", 101), ends("b", 102), message("a", 103), ends("a", 104)] {
-            push(&mut queue, message);
-        }
-        let derived = if since.is_none() { vec![message("b", 100)] } else { Vec::new() };
-        queue.fill(derived, since, at(105));
-        let told = std::iter::from_fn(|| queue.next().inspect(|next| queue.done(next)));
-        let told: Vec<_> = told.map(|message| message.named.name.clone()).collect();
-        assert_eq!(told, expected, "{since:?}");
-    }
-}
-
-#[test]
 fn a_new_sink_stays_new_until_it_knows_what_is_wrong() {
     let mut queue = Queue::default();
     queue.fill(vec![message("a", 7)], None, at(200));
