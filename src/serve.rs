@@ -33,9 +33,9 @@ use tls::Tls;
 const BACKLOG: u32 = 128;
 /// Where the metrics are.
 const METRICS: &str = "/metrics";
-/// Work that waits for this long while nothing moves means that this process is stuck: longer than a reconcile may take, and short enough that
-/// `/livez` fails within 30 s.
-const STUCK: Duration = Duration::from_secs(28);
+/// Work that waits for this long while nothing moves means that this process is stuck: longer than the pass of a connection may take (25 s), and
+/// short enough that `/livez` fails within 30 s.
+const STUCK: Duration = Duration::from_secs(27);
 
 /// The probes cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -191,7 +191,7 @@ fn without_ipv6(address: SocketAddr, error: &io::Error) -> Option<SocketAddr> {
 
 fn alive(health: Health) -> (StatusCode, &'static str) {
     if health.stalled_for.is_some_and(|stalled| stalled >= STUCK) {
-        (StatusCode::SERVICE_UNAVAILABLE, "work waits, and nothing has moved for 28 s")
+        (StatusCode::SERVICE_UNAVAILABLE, "work waits, and nothing has moved for 27 s")
     } else {
         (StatusCode::OK, "ok")
     }
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn alive_is_said_while_work_moves_or_none_waits() {
-        let rows = [(None, 200), (Some(0), 200), (Some(27), 200), (Some(28), 503), (Some(3600), 503)];
+        let rows = [(None, 200), (Some(0), 200), (Some(26), 200), (Some(27), 503), (Some(3600), 503)];
         for (seconds, expected) in rows {
             let health = Health { listed: true, stalled_for: seconds.map(Duration::from_secs) };
             assert_eq!(alive(health).0.as_u16(), expected, "{seconds:?}");

@@ -346,6 +346,29 @@ mod tests {
         .unwrap()
     }
 
+    #[tokio::test]
+    async fn secrets_are_listed_and_watched_without_their_data() {
+        let asked = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let kept = asked.clone();
+        let server = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+            let accept = request.headers()[http::header::ACCEPT].to_str().unwrap().to_owned();
+            let is_watch = request.uri().query().unwrap_or_default().contains("watch=");
+            kept.lock().unwrap().push((is_watch, accept));
+            let list = r#"{ "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "items": [] }"#;
+            let body = if is_watch { Vec::new() } else { list.as_bytes().to_vec() };
+            async { Ok::<_, std::io::Error>(http::Response::new(kube::client::Body::from(body))) }
+        });
+        let api: kube::Api<SecretMeta> = kube::Api::all(kube::Client::new(server, "ns"));
+        assert!(api.list(&kube::api::ListParams::default()).await.unwrap().items.is_empty());
+        drop(api.watch(&kube::api::WatchParams::default(), "0").await.unwrap());
+        let asked = std::mem::take(&mut *asked.lock().unwrap());
+        assert_eq!(asked.iter().map(|(is_watch, _)| *is_watch).collect::<Vec<_>>(), [false, true]);
+        for (_, accept) in asked {
+            let alone = |form: &str| form.contains("as=PartialObjectMetadata");
+            assert!(accept.split(',').all(alone), "the API server may answer with whole Secrets: {accept}");
+        }
+    }
+
     #[test]
     fn an_output_has_the_label_and_the_owner_reference() {
         let rows = [

@@ -120,6 +120,12 @@ pub async fn tell_sinks(ctx: &Context) {
         ctx.sinks.fill(place, derived, since, begun);
     }
     look_after_gone(ctx);
+    let new: Vec<_> =
+        ctx.sinks.each().map(|sink| sink.name()).filter(|name| !told.contains_key(*name)).collect();
+    tracing::info!(
+        ?new,
+        "the sinks are told what changes from now on, and the new ones what is wrong already"
+    );
     let serve = ctx.sinks.each().map(|sink| sink.serve());
     let again = (0..).zip(ctx.sinks.each()).map(|(place, sink)| derive_again(place, sink, ctx));
     let keep = keep(&receipts, &mut told, ctx);

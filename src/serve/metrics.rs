@@ -1,7 +1,7 @@
 //! `/metrics`: what is known of connections and hosts, and what was done, for Prometheus.
 //!
-//! What is known is read at each scrape, so nothing is told of what is gone. Labels come from closed sets, but for the namespace
-//! and the name of a connection. No byte of a token is at hand here.
+//! What is known is read at each scrape, so nothing is told of what is gone. Labels come from closed sets, but for the namespace, the name
+//! and the organization of a connection, and what settings ask for. No byte of a token is at hand here.
 
 mod connections;
 mod exposition;

@@ -31,6 +31,13 @@ async fn operator(world: &World, sinks: &Value) -> Operator {
     world.operator_with_settings(&settings(world, sinks)).await
 }
 
+/// The same once it has read what is wrong and what was told: an end that comes before that may be one of which nobody was told.
+async fn operator_that_tells(world: &World, sinks: &Value) -> Operator {
+    let operator = operator(world, sinks).await;
+    operator.until_logged("the sinks are told what changes from now on").await;
+    operator
+}
+
 /// A connection whose token GitHub accepts.
 async fn good(world: &World, name: &str) -> String {
     let token = world.github.token(NewToken::classic(name, "acme-ci").scopes(&["repo"]));
@@ -72,7 +79,7 @@ async fn a_receiver_is_told_what_breaks_and_that_it_is_well_again_as_one_inciden
         { "name": "warned", "url": receiver.url("/warned"), "severity": "warning" },
         { "name": "elsewhere", "url": receiver.url("/elsewhere"), "namespaces": ["team-b"] },
     ]);
-    let _operator = operator(&world, &sinks).await;
+    let _operator = operator_that_tells(&world, &sinks).await;
     good(&world, "ci").await;
     world.connection("missing", json!({})).await;
     world.ready("ci", "True", "Ready").await;
@@ -162,7 +169,7 @@ fn the_schema_in_the_docs_is_that_of_the_messages() {
 async fn each_stage_of_the_end_of_a_token_is_told_and_that_another_token_came() {
     let world = World::start().await;
     let receiver = Receiver::start().await;
-    let _operator = operator(&world, &json!([{ "name": "ops", "url": receiver.url("/") }])).await;
+    let _operator = operator_that_tells(&world, &json!([{ "name": "ops", "url": receiver.url("/") }])).await;
     let ends = |hours: i64| jiff::Timestamp::now() + jiff::SignedDuration::from_hours(hours);
     let token = |name: &str, hours| {
         world.github.token(NewToken::classic(name, "acme-ci").scopes(&["repo"]).expires(ends(hours)))
@@ -190,7 +197,7 @@ async fn that_the_end_is_not_near_any_more_is_told_though_nobody_could_tell_whil
     let world = World::start().await;
     let receiver = Receiver::start().await;
     let sinks = json!([{ "name": "ops", "url": receiver.url("/"), "severity": "warning" }]);
-    let first = operator(&world, &sinks).await;
+    let first = operator_that_tells(&world, &sinks).await;
     let token = |name: &str| NewToken::classic(name, "acme-ci").scopes(&["repo"]);
     let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(30);
     world.secret("ci", &world.github.token(token("soon").expires(soon))).await;
@@ -231,7 +238,7 @@ async fn a_sink_that_fails_stalls_or_redirects_delays_no_other_and_gets_everythi
     let timeout = |path| if ["/dead", "/stalls"].contains(&path) { "2s" } else { "10s" };
     let sinks =
         paths.map(|path| json!({ "name": &path[1..], "url": receiver.url(path), "timeout": timeout(path) }));
-    let operator = operator(&world, &json!(sinks)).await;
+    let operator = operator_that_tells(&world, &json!(sinks)).await;
     world.connection("ci", json!({})).await;
     world.ready("ci", "False", "SecretNotFound").await;
     let token = world.github.token(NewToken::classic("ci", "acme-ci").scopes(&["repo"]));
@@ -286,7 +293,7 @@ async fn a_restart_tells_and_writes_nothing_and_a_crash_loses_nothing() {
     let world = World::audited().await;
     let receiver = Receiver::start().await;
     let sinks = json!([{ "name": "ops", "url": receiver.url("/"), "timeout": "5s" }]);
-    let mut first = operator(&world, &sinks).await;
+    let mut first = operator_that_tells(&world, &sinks).await;
     // The stop comes before its answer.
     receiver.behave("/", [Behaviour::TakeLate]);
     world.connection("ci", json!({})).await;

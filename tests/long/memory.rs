@@ -54,7 +54,7 @@ async fn connections_that_come_and_go_leave_nothing_behind() {
     assert!(resident[1] * 10 <= start * 12, "{resident:?} after {start} at the start");
     let each = grown / u64::try_from(counts[1] - counts[0]).unwrap();
     eprintln!("{each} bytes for each that came and went");
-    assert!(each <= 512, "what is kept of one takes more: {resident:?}");
+    assert!(each <= 1024, "one that is kept takes about twice as much: {resident:?}");
 }
 
 #[tokio::test]

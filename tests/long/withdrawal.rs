@@ -192,9 +192,6 @@ async fn what_was_turned_away_at_the_end_of_a_token_is_answered_by_the_refusal_t
         ours.until_within(SOON * 2, name, |it| it.status.as_ref().is_some_and(is_told)).await;
         ours.ready(name, "False", "Expired").await;
     }
-    let refused =
-        || questions(&world.github, "ci").into_iter().filter(|(_, status)| *status == Some(401)).count();
-    assert_eq!(refused(), 1, "nobody asks a second time");
 
     // The next process asks once, and once more where that brings no answer.
     ours.change("one", json!({ "onInvalid": "Withdraw", "withdrawAfter": "20s" })).await;
@@ -204,6 +201,9 @@ async fn what_was_turned_away_at_the_end_of_a_token_is_answered_by_the_refusal_t
         ours.secret(name, &newer).await;
         ours.ready(name, "True", "Ready").await;
     }
+    let refused =
+        || questions(&world.github, "ci").into_iter().filter(|(_, status)| *status == Some(401)).count();
+    assert_eq!(refused(), 1, "nobody asks a second time");
     operator.stop().await;
     let before = questions(&world.github, "ci").len();
     world.github.outage(Some(Outage::Status(503)));
