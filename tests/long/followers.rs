@@ -406,7 +406,7 @@ async fn argo_cd_counts_as_a_consumer_of_what_it_finds_by_its_label() {
 #[tokio::test]
 async fn a_git_repository_of_flux_counts_as_a_consumer_of_the_secret_that_it_names() {
     let world = World::start().await;
-    let [.., file] = sources::gitops_crds().unwrap();
+    let [_, _, _, file, ..] = sources::gitops_crds().unwrap();
     let definition: CustomResourceDefinition =
         serde_saphyr::from_str(&fs::read_to_string(file).unwrap()).unwrap();
     let all = Api::<CustomResourceDefinition>::all(world.client.clone());
