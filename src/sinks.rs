@@ -77,7 +77,7 @@ struct Open {
     at: Timestamp,
     /// The gravest of which the process before may have told, or of which is told what was derived.
     recalled: Level,
-    /// True if this process has told that it opens: nobody can have told of it before.
+    /// True if this process has told that it opens. Only another operator that looked after the connection can have told of it before.
     is_new: bool,
     /// True if a sink is told of it that was to be told anew, and whoever writes the status may be about to tell all of them.
     is_derived: bool,
@@ -250,7 +250,7 @@ impl Sinks {
         let Wrong { open, reads, ended, is_known } = &mut *wrong;
         let key = (named.namespace.clone(), named.name.clone());
         if notice.state != State::Resolved {
-            // For a while nobody could tell how near an end is: the process before may have told of it before that.
+            // Not so of an end: for a while nobody could tell how near it is, and the process before may have told of it before that.
             let is_new = notice.state == State::Opened && notice.about == About::Ready;
             let begun = Open { is_new, ..self.begun(named, notice, Level::Info) };
             return Some(insert(open, key, notice.about, begun));
