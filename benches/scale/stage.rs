@@ -12,13 +12,10 @@ use crate::{
 use control_plane::{ControlPlane, Options as PlaneOptions, Port};
 use github_pat_operator::api;
 use github_simulator::Simulator;
-use k8s_openapi::{
-    api::core::v1::Namespace, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
-};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client,
     api::{ObjectMeta, PostParams},
-    runtime::wait::{await_condition, conditions::is_crd_established},
 };
 
 /// Where the connections live.
@@ -70,7 +67,7 @@ impl Stage {
         let plane_options = PlaneOptions { audit: audit == Audit::Kept, ..PlaneOptions::default() };
         let plane = ControlPlane::start(plane_options).await?;
         let client = plane.admin_client()?;
-        install(&client).await?;
+        plane.define(&api::definition()).await?;
         for name in [NAMESPACE, BARE_NAMESPACE] {
             let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
             let namespace = Namespace { metadata, ..Namespace::default() };
@@ -138,11 +135,4 @@ impl Stage {
             progress(&format!("{name} is process {id}"));
         }
     }
-}
-
-async fn install(client: &Client) -> Result<(), Failed> {
-    let definitions = Api::<CustomResourceDefinition>::all(client.clone());
-    definitions.create(&PostParams::default(), &api::definition()).await?;
-    await_condition(definitions, "githubpatconnections.githubpat.dev", is_crd_established()).await?;
-    Ok(())
 }

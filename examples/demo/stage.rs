@@ -17,16 +17,13 @@ use github_pat_operator::{
     settings::{Settings, SettingsInput},
 };
 use github_simulator::Simulator;
-use k8s_openapi::{
-    api::core::v1::Secret, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
-};
+use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, Client, ResourceExt,
-    api::{DynamicObject, Patch, PatchParams, PostParams},
+    api::{DynamicObject, Patch, PatchParams},
     core::gvk::GroupVersionKind,
     runtime::{
         WatchStreamExt,
-        wait::{await_condition, conditions::is_crd_established},
         watcher::{self, Event, watcher},
     },
 };
@@ -154,7 +151,7 @@ impl Stage {
         )?;
         let plane = ControlPlane::start(Options::default()).await?;
         let client = plane.admin_client()?;
-        install(&client).await?;
+        plane.define(&api::definition()).await?;
         let github = Simulator::start().await?;
         operate(&plane, &client, &github)?;
         let (sender, changed) = watch::channel(());
@@ -392,14 +389,6 @@ async fn follow(client: Client, seen: Arc<Mutex<Seen>>, changed: watch::Sender<(
         }
         changed.send_replace(());
     }
-}
-
-async fn install(client: &Client) -> Result<(), Failed> {
-    let definitions = Api::<CustomResourceDefinition>::all(client.clone());
-    definitions.create(&PostParams::default(), &api::definition()).await?;
-    let name = "githubpatconnections.githubpat.dev";
-    await_condition(definitions, name, is_crd_established()).await?;
-    Ok(())
 }
 
 /// Runs the operator in this process, its log in a file beside those of the control plane.

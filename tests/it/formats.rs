@@ -10,15 +10,12 @@ use std::{
 use control_plane::sources;
 use github_pat_operator::domain::output::Format;
 use github_simulator::NewToken;
-use k8s_openapi::{
-    api::core::v1::{Namespace, Secret, ServiceAccount},
-    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
-};
+use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
 use kube::{
     Api, ResourceExt,
     api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams},
     core::GroupVersionKind,
-    runtime::wait::{await_condition, conditions::is_crd_established},
+    runtime::wait::await_condition,
 };
 use serde_json::{Value, json};
 
@@ -207,13 +204,8 @@ async fn the_manifests_of_every_consumer_are_taken_and_name_the_secrets_that_are
 
 /// Defines a resource of Flux or Tekton as its own module has it. No module that can be had defines Flux's Provider.
 async fn define(world: &World, file: &Path) {
-    let definition: CustomResourceDefinition =
-        serde_saphyr::from_str(&fs::read_to_string(file).unwrap()).unwrap();
-    let all = Api::<CustomResourceDefinition>::all(world.client.clone());
-    all.create(&PostParams::default(), &definition).await.unwrap();
-    let name = definition.name_any();
-    let established = await_condition(all, &name, is_crd_established());
-    tokio::time::timeout(SOON, established).await.unwrap().unwrap();
+    let definition = serde_saphyr::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    world.plane.define(&definition).await.unwrap();
 }
 
 /// Applies the connection, and gives the Secrets that it writes.

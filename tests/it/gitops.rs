@@ -4,14 +4,10 @@ mod released;
 
 use std::fs;
 
-use control_plane::sources;
+use control_plane::{ControlPlane, sources};
 use github_pat_operator::settings::documents;
 use github_simulator::NewToken;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::{
-    Api, Client,
-    runtime::wait::{await_condition, conditions::is_crd_established},
-};
+use kube::{Api, Client, runtime::wait::await_condition};
 use serde_json::Value;
 
 use crate::{
@@ -43,14 +39,10 @@ fn paths(object: &Value) -> Vec<&str> {
 }
 
 /// Has the API server know the objects of both tools.
-async fn define(client: &Client) {
+async fn define(plane: &ControlPlane) {
     for definition in sources::gitops_crds().unwrap() {
-        let definition: Value = serde_saphyr::from_str(&fs::read_to_string(definition).unwrap()).unwrap();
-        apply(client, &definition, false).await;
-        let all = Api::<CustomResourceDefinition>::all(client.clone());
-        let name = definition["metadata"]["name"].as_str().unwrap();
-        let established = await_condition(all, name, is_crd_established());
-        tokio::time::timeout(SOON, established).await.unwrap().unwrap();
+        let definition = serde_saphyr::from_str(&fs::read_to_string(definition).unwrap()).unwrap();
+        plane.define(&definition).await.unwrap();
     }
 }
 
@@ -61,7 +53,7 @@ async fn what_argo_cd_and_flux_apply_is_taken_by_the_api_server_and_by_the_opera
     for namespace in [RELEASE, "argocd", "flux-system"] {
         world.namespace(namespace).await;
     }
-    define(&world.client).await;
+    define(&world.plane).await;
     for object in [objects("argocd"), objects("flux")].concat() {
         for path in paths(&object) {
             let place = if path.starts_with("charts") { root() } else { root().join("examples/gitops") };

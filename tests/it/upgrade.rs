@@ -33,12 +33,7 @@ async fn define(world: &World, mut definition: CustomResourceDefinition) {
     definition.metadata.resource_version = stands.resource_version();
     definitions.replace(&definition.name_any(), &PostParams::default(), &definition).await.unwrap();
     // The API server reads what it has stored by the new definition.
-    let listed = async || world.connections().list(&ListParams::default()).await.is_ok();
-    let deadline = tokio::time::Instant::now() + SOON;
-    while !listed().await {
-        assert!(tokio::time::Instant::now() < deadline, "the API server does not list connections");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    world.plane.serves(&definition.name_any()).await.unwrap();
 }
 
 #[tokio::test]

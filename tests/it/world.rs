@@ -6,18 +6,11 @@ use control_plane::{AuditEvent, Guarded, Launch, Options, Pool, Pooled, Port};
 use futures::{StreamExt, pin_mut};
 use github_pat_operator::api::{self, Condition, GithubPatConnection};
 use github_simulator::Simulator;
-use k8s_openapi::{
-    api::core::v1::{Namespace, Secret},
-    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
-};
+use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::{
     Api, Client, ResourceExt,
     api::{Patch, PatchParams, PostParams},
-    runtime::{
-        WatchStreamExt,
-        wait::{await_condition, conditions::is_crd_established},
-        watcher,
-    },
+    runtime::{WatchStreamExt, wait::await_condition, watcher},
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -80,7 +73,7 @@ impl World {
         let collector = options.controller_manager;
         // What is refused must be known.
         let options = Options { controller_manager: false, audit: true, ..options };
-        let taken = PLANES.take(options, async |plane| install(&plane.admin_client().unwrap()).await).await;
+        let taken = PLANES.take(options, async |plane| plane.define(&api::definition()).await.unwrap()).await;
         let mut plane = taken.unwrap();
         let client = plane.admin_client().unwrap();
         if collector {
@@ -377,14 +370,6 @@ impl Operator {
         let waited = tokio::time::timeout(SOON, answered).await;
         assert!(waited.is_ok(), "the operator did not become ready: {}", self.log());
     }
-}
-
-async fn install(client: &Client) {
-    let definitions = Api::<CustomResourceDefinition>::all(client.clone());
-    definitions.create(&PostParams::default(), &api::definition()).await.unwrap();
-    let name = "githubpatconnections.githubpat.dev";
-    let established = await_condition(definitions, name, is_crd_established());
-    tokio::time::timeout(SOON, established).await.unwrap().unwrap();
 }
 
 pub(crate) fn is_so(seen: &GithubPatConnection, type_: &str, status: &str, reason: &str) -> bool {

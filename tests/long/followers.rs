@@ -9,20 +9,17 @@ use github_pat_operator::{
 };
 use github_simulator::NewToken;
 use jiff::Timestamp;
-use k8s_openapi::{
-    api::{
-        apps::v1::{Deployment, ReplicaSet, StatefulSet},
-        batch::v1::Job,
-        core::v1::{Pod, ServiceAccount},
-        rbac::v1::{ClusterRole, ClusterRoleBinding},
-    },
-    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+use k8s_openapi::api::{
+    apps::v1::{Deployment, ReplicaSet, StatefulSet},
+    batch::v1::Job,
+    core::v1::{Pod, ServiceAccount},
+    rbac::v1::{ClusterRole, ClusterRoleBinding},
 };
 use kube::{
     Api, ResourceExt,
     api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
     core::GroupVersionKind,
-    runtime::wait::{await_condition, conditions::is_crd_established},
+    runtime::wait::await_condition,
 };
 use serde_json::{Value, json};
 
@@ -407,13 +404,8 @@ async fn argo_cd_counts_as_a_consumer_of_what_it_finds_by_its_label() {
 async fn a_git_repository_of_flux_counts_as_a_consumer_of_the_secret_that_it_names() {
     let world = World::start().await;
     let [_, _, _, file, ..] = sources::gitops_crds().unwrap();
-    let definition: CustomResourceDefinition =
-        serde_saphyr::from_str(&fs::read_to_string(file).unwrap()).unwrap();
-    let all = Api::<CustomResourceDefinition>::all(world.client.clone());
-    all.create(&PostParams::default(), &definition).await.unwrap();
-    let name = definition.name_any();
-    let established = await_condition(all, &name, is_crd_established());
-    tokio::time::timeout(SOON, established).await.unwrap().unwrap();
+    let definition = serde_saphyr::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    world.plane.define(&definition).await.unwrap();
     let kind =
         ApiResource::from_gvk(&GroupVersionKind::gvk("source.toolkit.fluxcd.io", "v1", "GitRepository"));
     let repositories = Api::<DynamicObject>::namespaced_with(world.client.clone(), NAMESPACE, &kind);

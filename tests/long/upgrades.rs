@@ -18,10 +18,7 @@ use k8s_openapi::{
 use kube::{
     Api, ResourceExt,
     api::{DeleteParams, ListParams},
-    runtime::wait::{
-        await_condition,
-        conditions::{is_crd_established, is_deleted},
-    },
+    runtime::wait::{await_condition, conditions::is_deleted},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -79,9 +76,7 @@ impl Cluster {
     }
 
     async fn serves(&self) {
-        let definitions = Api::<CustomResourceDefinition>::all(self.world.client.clone());
-        let established = await_condition(definitions, DEFINITION, is_crd_established());
-        tokio::time::timeout(SOON, established).await.unwrap().unwrap();
+        self.world.plane.serves(DEFINITION).await.unwrap();
         statuses_of(&self.world).await;
     }
 

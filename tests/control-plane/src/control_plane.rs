@@ -1,6 +1,7 @@
 //! One control plane: its processes, its folder, and ways in.
 
 mod access;
+mod definitions;
 mod error;
 mod pool;
 mod processes;

@@ -3,17 +3,11 @@
 use std::{collections::BTreeSet, fs};
 
 use control_plane::sources;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::{
-    Api,
-    api::PostParams,
-    runtime::wait::{await_condition, conditions::is_crd_established},
-};
 use serde_json::{Value, json};
 
 use crate::{
     chart::{RELEASE, apply, of_kind, rendered},
-    world::{SOON, World},
+    world::World,
 };
 
 #[test]
@@ -57,14 +51,9 @@ fn monitors_find_the_operator_and_leave_its_labels_alone() {
 /// Has the API server know what the operator of Prometheus takes.
 pub(crate) async fn define_monitors(world: &World) {
     let folder = sources::prometheus_operator_crds().unwrap();
-    let definitions = Api::<CustomResourceDefinition>::all(world.client.clone());
     for kind in ["servicemonitors", "podmonitors", "prometheusrules"] {
         let text = fs::read_to_string(folder.join(format!("monitoring.coreos.com_{kind}.yaml"))).unwrap();
-        let definition = serde_saphyr::from_str(&text).unwrap();
-        definitions.create(&PostParams::default(), &definition).await.unwrap();
-        let name = format!("{kind}.monitoring.coreos.com");
-        let established = await_condition(definitions.clone(), &name, is_crd_established());
-        tokio::time::timeout(SOON, established).await.unwrap().unwrap();
+        world.plane.define(&serde_saphyr::from_str(&text).unwrap()).await.unwrap();
     }
 }
 

@@ -1,6 +1,6 @@
 //! The release of the sample, as Flux's own helm-controller makes it. Source-controller, which clones the repository, is played by the test.
 
-use control_plane::{ControlPlane, Guarded, Launch, Options};
+use control_plane::{Guarded, Launch, Options};
 use k8s_openapi::api::{
     apps::v1::{Deployment, ReplicaSet},
     core::v1::Namespace,
@@ -106,7 +106,7 @@ async fn the_helm_controller_of_flux_installs_the_release_of_the_sample_and_says
     let client = plane.admin_client().unwrap();
     let namespace: Namespace = from(json!({ "metadata": { "name": FLUX } }));
     Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &namespace).await.unwrap();
-    define(&client).await;
+    define(&plane).await;
     let directory = tempfile::tempdir().unwrap();
     let log = directory.path().join("log");
     let launch = Launch::new(program)

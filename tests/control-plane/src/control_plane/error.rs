@@ -89,6 +89,14 @@ pub enum Error {
         /// Why.
         source: Box<kube::Error>,
     },
+    /// The API server does not serve a resource.
+    #[error("the API server does not serve {name}: {source}")]
+    Definition {
+        /// The name of the definition.
+        name: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The audit log holds something else than events.
     #[error("the audit log holds a line that is no event: {cause}: {line}")]
     Audit {

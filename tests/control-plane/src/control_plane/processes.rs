@@ -15,11 +15,11 @@ use std::{
 };
 
 /// Far more than a start takes, as several may share few cores.
-const READY_DEADLINE: Duration = Duration::from_secs(180);
+pub(super) const READY_DEADLINE: Duration = Duration::from_secs(180);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A signal goes by way of a shell, and takes milliseconds.
 const SIGNAL_DEADLINE: Duration = Duration::from_secs(20);
-const POLL: Duration = Duration::from_millis(10);
+pub(super) const POLL: Duration = Duration::from_millis(10);
 const LOG_LINES: usize = 10;
 
 impl ControlPlane {

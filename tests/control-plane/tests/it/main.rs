@@ -5,6 +5,7 @@
 mod access;
 mod again;
 mod binaries;
+mod definitions;
 mod effects;
 mod faults;
 mod guard;
