@@ -135,6 +135,22 @@ impl Observer<'_> {
         if seen.knowledge.deferred.is_none() && !seen.pending {
             seen.knowledge.deferred = watched.not_now.as_deref().copied();
         }
+        self.forget_unasked_request(seen);
+    }
+
+    /// A requested question may be turned away while it waits, without having been asked: then the request is still to be acted on.
+    /// That of a token which was replaced meanwhile is not: the new one is asked anyway.
+    fn forget_unasked_request(&mut self, seen: &Observation) {
+        let since = Timestamp::from(self.watched().since);
+        let requested = self.record.rare.asked_on_request.map(Timestamp::from);
+        let requested = requested.filter(|requested| since <= *requested && *requested <= seen.now);
+        let Some(requested) = requested else { return };
+        let accepted = seen.knowledge.grant.as_ref().map(|(_, at)| *at);
+        let refused = seen.knowledge.refused.map(|refused| refused.last);
+        let is_asked = accepted.max(refused).max(seen.past.asked) >= Some(requested);
+        if !is_asked && !seen.pending && self.is_in_use() && self.is_current(seen) {
+            self.record.rare.handled_request = None;
+        }
     }
 
     /// True if the annotation asks for a question that was not asked yet, and there is a token to ask its host about. What was

@@ -202,6 +202,36 @@ async fn a_token_for_which_the_queue_has_no_room_is_due_when_it_is_tried_again()
     }
 }
 
+#[tokio::test]
+async fn a_request_whose_question_was_turned_away_while_it_waited_is_still_to_be_acted_on() {
+    // Whether the question still waits, and in seconds after the request: when the token was accepted, when it was first seen, and now.
+    let rows = [
+        ("it waits", true, -60, 0, 2, true),
+        ("turned away", false, -60, 0, 2, false),
+        ("turned away within the second", false, -60, 0, 0, false),
+        ("answered", false, 1, 0, 2, true),
+        ("the token was replaced", false, -60, 1, 2, true),
+        ("the clock was set back", false, -60, 0, -2, true),
+    ];
+    for (name, waits, accepted, since, now, is_handled) in rows {
+        let world = World::new();
+        let requested = Timestamp::now() - SignedDuration::from_secs(now);
+        let at = |seconds| requested + SignedDuration::from_secs(seconds);
+        let mut of = world.connected("team-a", at(accepted));
+        of.0.requested = Some("now".into());
+        world.observe(&mut of, json!({})).await;
+        let asked = world.ctx.prober.is_pending(of.1.first.subject.as_ref().unwrap(), &Probe::Identity);
+        assert!(asked && of.1.rare.handled_request.is_some(), "{name}");
+        of.1.rare.asked_on_request = Some(requested.into());
+        of.1.first.since = at(since).into();
+        // A prober that holds no question is as one that has turned it away.
+        let other = if waits { world } else { World::new() };
+        let seen = other.observe(&mut of, json!({})).await.seen;
+        assert_eq!(seen.pending, waits, "{name}");
+        assert_eq!(of.1.rare.handled_request.is_some(), is_handled, "{name}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn bytes_that_nobody_vouches_for_are_read_anew() {
     let rows = [
