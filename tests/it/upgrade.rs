@@ -12,13 +12,10 @@ use github_pat_operator::{
 use github_simulator::NewToken;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::{
-    Api, ResourceExt,
-    api::{ListParams, PostParams},
-};
+use kube::{Api, ResourceExt, api::PostParams};
 use serde_json::json;
 
-use crate::world::{SOON, World};
+use crate::world::World;
 use stored::{COUNTS, held, statuses_of, store, stored};
 
 /// The resource as the chart of that commit had it.
