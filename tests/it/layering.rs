@@ -211,23 +211,46 @@ fn files(root: &Path) -> Vec<PathBuf> {
 fn product(text: &str) -> String {
     let text = text.split("#[cfg(test)]\nmod").next().unwrap_or_default();
     let text = text.split("#[cfg(test)]\npub(crate) mod").next().unwrap_or_default();
-    let (mut kept, mut quoted, mut letters) = (String::new(), false, text.chars().peekable());
-    while let Some(letter) = letters.next() {
-        match letter {
-            '\\' if quoted => {
-                letters.next();
-            }
+    let (mut kept, mut quoted, mut rest) = (String::new(), false, text);
+    while let Some(letter) = rest.chars().next() {
+        let after = &rest[letter.len_utf8()..];
+        let skipped = match letter {
+            '\\' if quoted => after.chars().next().map_or(0, char::len_utf8),
             // A quote as a character.
-            '"' if !quoted && kept.ends_with('\'') && letters.peek() == Some(&'\'') => {}
-            '"' => quoted = !quoted,
-            '/' if !quoted && letters.peek() == Some(&'/') => {
-                while letters.next_if(|letter| *letter != '\n').is_some() {}
+            '"' if !quoted && kept.ends_with('\'') && after.starts_with('\'') => 0,
+            '"' if !quoted => match raw(&kept) {
+                Some(end) => after.find(&end).map_or(after.len(), |at| at + end.len()),
+                None => {
+                    quoted = true;
+                    0
+                }
+            },
+            '"' => {
+                quoted = false;
+                0
             }
-            _ if !quoted => kept.push(letter),
-            _ => {}
-        }
+            '/' if !quoted && after.starts_with('/') => after.find('\n').unwrap_or(after.len()),
+            _ => {
+                if !quoted {
+                    kept.push(letter);
+                }
+                0
+            }
+        };
+        rest = &after[skipped..];
     }
     kept
+}
+
+/// How the raw string ends that begins with a quote after this, if that is how one begins.
+fn raw(before: &str) -> Option<String> {
+    let name = before.trim_end_matches('#');
+    let hashes = before.len() - name.len();
+    let is_prefix = |prefix: &str| {
+        name.strip_suffix(prefix)
+            .is_some_and(|code| !code.ends_with(|letter: char| letter.is_alphanumeric() || letter == '_'))
+    };
+    ["r", "br"].into_iter().any(is_prefix).then(|| format!("\"{}", "#".repeat(hashes)))
 }
 
 /// Every path with more than one part, and everything that a `use` names.
@@ -466,15 +489,21 @@ fn what_would_be_wrong_is_seen() {
     let b = "pub use crate::a::inner::Y as Z; // crate::c\nfn f(s: &str) { s == \"crate::c\" }";
     let c = "use crate::b::Z;\n#[cfg(test)]\nmod tests { use crate::d; }";
     let d = "use super::a::Y;";
-    let rows = [("a", a), ("a::inner", "use super::X;"), ("b", b), ("c", c), ("d", d)];
+    let f = "fn f() { r#\"<a b=\"crate::c\"> //\"#; crate::b::f(r\"crate::d\"); br\"\\\"; '\"' }";
+    let rows = [("a", a), ("a::inner", "use super::X;"), ("b", b), ("c", c), ("d", d), ("f", f)];
     let sources = Sources::new(rows.map(|(path, text)| (module(path), text.to_owned())));
     let arrows = sources.arrows_below(&Module::new());
     let told: Vec<_> = arrows.iter().map(|(one, other)| format!("{one}{other}")).collect();
-    assert_eq!(told, ["ab", "ac", "ad", "ba", "ca", "da"], "what is handed on counts where it stands");
+    assert_eq!(told, ["ab", "ac", "ad", "ba", "ca", "da", "fb"], "what is handed on counts where it stands");
     assert!(circle(&arrows).is_some_and(|circle| circle.contains("a names b; ")));
     let straight = arrows.iter().filter(|(one, _)| one == "a").cloned().collect();
     assert_eq!(circle(&straight), None);
     let table: &[(&str, &[&str])] = &[("a", &["b", "c"]), ("c", &["a"]), ("d", &["a"]), ("e", &[])];
-    let wrong = ["b is not in the table", "e is in the table and does not exist", "a names d"];
+    let wrong = [
+        "b is not in the table",
+        "f is not in the table",
+        "e is in the table and does not exist",
+        "a names d",
+    ];
     assert_eq!(against(table, &sources.below(&Module::new()), &arrows), wrong);
 }
