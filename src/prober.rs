@@ -310,6 +310,13 @@ impl Prober {
         }
     }
 
+    /// Whether a connection that uses the token has it asked about: none does that is suspended, has lost the Secret or cannot be read.
+    pub fn has_asker(&self, subject: &Subject, has: bool) {
+        if let Some(host) = self.host(&subject.host) {
+            host.has_asker(&subject.token, has);
+        }
+    }
+
     /// No connection uses the token any more: what is known of it is dropped after a while.
     pub fn forget(&self, subject: &Subject) {
         if let Some(host) = self.host(&subject.host) {

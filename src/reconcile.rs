@@ -299,7 +299,9 @@ async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
         return Some(pause);
     }
     let connection = ctx.index.connection(key)?;
+    let has_asker = |subject: &Subject, has| ctx.prober.has_asker(subject, has);
     if connection.deleting {
+        ctx.records.rest(key, None, has_asker);
         gates::changed(key, ctx);
         return None;
     }
@@ -313,12 +315,16 @@ async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
         record.rare.others = status.withdrawn_outputs().into();
     }
     let spec = connection.spec.read();
+    let is_active = spec.as_ref().is_ok_and(|spec| !spec.suspend);
+    if !is_active {
+        ctx.records.rest(key, Some(&record), has_asker);
+    }
     follow_circles(&connection, &mut record, ctx);
     let started = Instant::now();
     let next = contained(&connection, &spec, &mut record, ctx).await;
     ctx.counted.count(&next, started.elapsed());
     record.rare.tidy();
-    record.drop_bytes(spec.is_ok_and(|spec| !spec.suspend));
+    record.drop_bytes(is_active);
     let retry = spread(backoff(PAUSES, record.failures), fastrand::f64());
     let requeue_after = match next {
         Next::Wait => None,

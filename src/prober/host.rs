@@ -149,6 +149,11 @@ impl Host {
         self.lock().ledger.keep(token);
     }
 
+    /// Whether a connection has the token asked about.
+    pub(super) fn has_asker(&self, token: &HashedToken, has: bool) {
+        self.lock().has_asker(token, has);
+    }
+
     /// Nobody uses the token any more.
     pub(super) fn forget(&self, token: &HashedToken, now: Timestamp) {
         let mut state = self.lock();

@@ -44,6 +44,8 @@ pub(super) struct Entry {
     pub(super) suspected: bool,
     /// Since when nobody uses it, if nobody does.
     unused: Option<Second>,
+    /// True while no connection that uses it has it asked about: each is suspended, has lost the Secret, or cannot be read.
+    unasked: bool,
     /// True if an incident held its refusals back, and it was not accepted since.
     pub(super) was_held: bool,
 }
@@ -91,6 +93,13 @@ impl Ledger {
         }
     }
 
+    /// Whether a connection has the token asked about.
+    pub(super) fn has_asker(&mut self, token: &HashedToken, has: bool) {
+        if let Some(entry) = self.get_mut(token) {
+            entry.unasked = !has;
+        }
+    }
+
     /// Nobody uses the token any more. It is remembered for a while all the same: who takes it out and puts it back again and again
     /// has it asked about no more often for that.
     pub(super) fn leave(&mut self, token: &HashedToken, now: Timestamp) {
@@ -134,13 +143,14 @@ impl Ledger {
         size_of::<(HashedToken, Box<Entry>, Entry)>()
     }
 
-    /// A token that shows whether the host still accepts tokens at all: one that nothing speaks against, that was not asked about since
-    /// then, and that belongs to another account if possible; of those the one that was asked about longest ago.
+    /// A token that shows whether the host still accepts tokens at all: one that somebody has asked about, that nothing speaks against,
+    /// that was not asked about since then, and that belongs to another account if possible; of those the one that was asked about
+    /// longest ago.
     pub(super) fn witness(&self, beside: &HashedToken, since: Timestamp) -> Option<HashedToken> {
         let account = self.get(beside).and_then(Entry::account);
         let is_good = |entry: &Entry| {
             let in_doubt = entry.awaits_confirmation() || entry.is_deferred() || entry.suspected;
-            entry.grant.is_some() && !in_doubt && entry.unused.is_none()
+            entry.grant.is_some() && !in_doubt && entry.unused.is_none() && !entry.unasked
         };
         let witnesses = self.of.iter().filter(|(token, entry)| *token != beside && is_good(entry));
         let asked = witnesses.filter_map(|(token, entry)| {

@@ -187,10 +187,13 @@ impl<'a> Observer<'a> {
 
     /// Keeps how often this connection has the token asked about, and learns whether another one has it asked about more often.
     fn follow(&mut self, seen: &mut Observation) {
-        let interval = seen.token.yes().filter(|_| !self.spec.suspend).map(|_| seen.timing.interval);
+        let can_ask = seen.token.yes().is_some() && seen.host.yes().is_some() && !self.spec.suspend;
+        let interval = can_ask.then_some(seen.timing.interval);
         let Watched { id, subject, .. } = self.watched();
+        let Context { records, prober, .. } = self.ctx;
+        let has_asker = |subject: &Subject, has| prober.has_asker(subject, has);
         let follows =
-            |subject: &Subject| self.ctx.records.follows(&self.connection.key, *id, subject, interval);
+            |subject: &Subject| records.follows(&self.connection.key, *id, subject, interval, has_asker);
         seen.timing.follows = subject.as_ref().is_some_and(follows);
     }
 

@@ -296,28 +296,29 @@ impl Records {
     }
 
     /// Keeps how often this connection has the token asked about; `None` if it does not. True if another one has it asked about more
-    /// often.
+    /// often. `has_asker` is told whether any of them has it asked about, before that can change.
     pub(super) fn follows(
         &self,
         key: &ObjectKey,
         id: u8,
         subject: &Subject,
         interval: Option<SignedDuration>,
+        has_asker: impl Fn(&Subject, bool),
     ) -> bool {
-        let seconds =
-            interval.and_then(|interval| u32::try_from(interval.as_secs()).ok()).and_then(NonZeroU32::new);
+        self.lock().follows(key, id, subject, interval, has_asker)
+    }
+
+    /// The connection has none of its tokens asked about for the time being. The record is the one that is kept, unless one is given.
+    /// `has_asker` is told whether any other connection has them asked about.
+    pub(super) fn rest(&self, key: &ObjectKey, record: Option<&Record>, has_asker: impl Fn(&Subject, bool)) {
         let mut inner = self.lock();
-        let Some(sharing) = inner.sharing.get_mut(&sum(subject)) else { return false };
-        let mut follows = false;
-        for sharer in sharing {
-            if sharer.is(key, id) {
-                sharer.interval = seconds;
-            } else {
-                let is_shorter = |interval| seconds.is_some_and(|seconds| interval < seconds);
-                follows |= sharer.interval.is_some_and(is_shorter);
-            }
+        let kept = inner.records.get(key).map(|kept| &**kept);
+        let watched = record.or(kept).into_iter().flat_map(Record::all_watched);
+        let used: Vec<_> =
+            watched.filter_map(|watched| Some((watched.id, watched.subject.clone()?))).collect();
+        for (id, subject) in used {
+            inner.follows(key, id, &subject, None, &has_asker);
         }
-        follows
     }
 
     /// Forgets a connection, and its token if nobody else uses it.
@@ -335,6 +336,36 @@ impl Records {
 }
 
 impl Inner {
+    fn follows(
+        &mut self,
+        key: &ObjectKey,
+        id: u8,
+        subject: &Subject,
+        interval: Option<SignedDuration>,
+        has_asker: impl Fn(&Subject, bool),
+    ) -> bool {
+        let seconds =
+            interval.and_then(|interval| u32::try_from(interval.as_secs()).ok()).and_then(NonZeroU32::new);
+        let Some(sharing) = self.sharing.get_mut(&sum(subject)) else { return false };
+        let is_asked = |sharers: &Sharers| sharers.iter().any(|sharer| sharer.interval.is_some());
+        let was_asked = is_asked(sharing);
+        let mut follows = false;
+        for sharer in sharing.iter_mut() {
+            if sharer.is(key, id) {
+                sharer.interval = seconds;
+            } else {
+                let is_shorter = |interval| seconds.is_some_and(|seconds| interval < seconds);
+                follows |= sharer.interval.is_some_and(is_shorter);
+            }
+        }
+        // Of what nobody asks about it is told each time: an answer may have come since.
+        let is_asked = is_asked(sharing);
+        if !is_asked || !was_asked {
+            has_asker(subject, is_asked);
+        }
+        follows
+    }
+
     fn leave(&mut self, key: &ObjectKey, record: &Record, forget: impl Fn(&Subject)) {
         record.all_watched().for_each(|watched| self.unwatch(key, watched, &forget));
     }

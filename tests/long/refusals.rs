@@ -5,10 +5,11 @@ use std::time::Duration;
 use github_pat_operator::api::GithubPatConnection;
 use github_simulator::{NewToken, Reply, Whom};
 use jiff::{SignedDuration, Timestamp};
+use kube::api::DeleteParams;
 use serde_json::json;
 
 use crate::{
-    tenant::{Tenant, questions, until_asked},
+    tenant::{Tenant, eventually, questions, until_asked},
     world::{NAMESPACE, World, is_so},
 };
 
@@ -58,6 +59,46 @@ async fn a_host_that_refuses_everyone_for_half_a_minute_condemns_nobody() {
     assert!(
         !seen.iter().any(|(name, _, reason)| name == "calm" && reason != "Ready"),
         "the other host is calm"
+    );
+}
+
+#[tokio::test]
+async fn an_incident_is_seen_by_the_tokens_that_can_be_asked_about() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let operator = world.operator().await;
+    // Nobody asks about the first ones any more, and they were asked about longest ago.
+    let (left, active) = (["suspended", "lost", "elsewhere"], ["a", "b", "c"]);
+    for name in left.into_iter().chain(active) {
+        ours.secret(name, &world.github.token(NewToken::classic(name, name))).await;
+        ours.connection(name, json!({ "interval": "12h" })).await;
+        ours.ready(name, "True", "Ready").await;
+    }
+    ours.change("suspended", json!({ "suspend": true })).await;
+    ours.secrets().delete("lost", &DeleteParams::default()).await.unwrap();
+    ours.change("elsewhere", json!({ "host": "unknown" })).await;
+    for (name, reason) in left.into_iter().zip(["Suspended", "SecretNotFound", "HostUnknown"]) {
+        ours.until(name, |seen| {
+            ["True", "False", "Unknown"].iter().any(|status| is_so(seen, "Ready", status, reason))
+        })
+        .await;
+    }
+    let asked = questions(&world.github, "c")[0].0;
+    let has_rested = async || Timestamp::now().duration_since(asked) > SignedDuration::from_secs(11);
+    eventually("the shortest interval is over", has_rested).await;
+    let history = ours.history();
+
+    world.github.refuse(Whom::Everyone);
+    ours.request("a", "now").await;
+    operator.until_logged("the host refuses tokens that it accepted before").await;
+    for name in active {
+        ours.until(name, |seen| is_so(seen, "Ready", "True", "HostRefusesMany")).await;
+        assert_eq!(questions(&world.github, name).len(), 2, "{name}: one acceptance, one refusal");
+    }
+    let seen = history.seen();
+    assert!(
+        !seen.iter().any(|(name, status, _)| active.contains(&name.as_str()) && status != "True"),
+        "{seen:?}"
     );
 }
 

@@ -187,6 +187,11 @@ impl Admission {
         }
     }
 
+    /// Nobody has the token asked about for the time being.
+    pub fn rest(&mut self, token: &HashedToken) {
+        self.unanswered.forget(token);
+    }
+
     /// What to do now. What is given to ask counts as on its way.
     pub fn next(&mut self, now: Timestamp) -> Turn {
         let wait = |at| Turn { turned_away: Vec::new(), step: Step::Wait(at) };

@@ -117,7 +117,7 @@ impl Unanswered {
         self.of.get(token)?.brought_forward
     }
 
-    /// Nobody wants to know about the token any more.
+    /// Nobody wants to know about the token any more, or not for the time being.
     pub fn forget(&mut self, token: &HashedToken) {
         self.remove(token);
     }

@@ -105,6 +105,16 @@ impl State {
         }
     }
 
+    /// Whether a connection has the token asked about. One that nobody asks about is no witness, and makes nobody else wait.
+    pub(super) fn has_asker(&mut self, token: &HashedToken, has: bool) {
+        self.ledger.has_asker(token, has);
+        match self.ledger.get(token).and_then(|entry| entry.deferred()) {
+            Some(deferral) if has => self.admission.remember_deferral(*token, deferral),
+            _ if has => {}
+            _ => self.admission.rest(token),
+        }
+    }
+
     pub(super) fn is_pending(&self, token: &HashedToken, probe: &Probe) -> bool {
         self.admission.is_pending(&(*token, probe.clone()))
     }

@@ -70,6 +70,7 @@ struct Connection {
     dubious: bool,
     not_before: i64,
     told: Option<Deferral>,
+    is_suspended: bool,
 }
 
 impl World {
@@ -101,9 +102,24 @@ impl World {
                 dubious,
                 not_before: since,
                 told: None,
+                is_suspended: false,
             };
             self.connections.push(connection);
         }
+    }
+
+    /// The connection has its token asked about no more.
+    fn suspend(&mut self, index: usize) {
+        let connection = &mut self.connections[index];
+        connection.is_suspended = true;
+        self.state.has_asker(&connection.question.hashed, false);
+    }
+
+    /// It has its token asked about again.
+    fn resume(&mut self, index: usize, second: i64) {
+        let connection = &mut self.connections[index];
+        (connection.is_suspended, connection.not_before) = (false, second);
+        self.state.has_asker(&connection.question.hashed, true);
     }
 
     fn run(&mut self, seconds: std::ops::Range<i64>) {
@@ -136,7 +152,7 @@ impl World {
 
     fn look(&mut self, index: usize, second: i64) {
         let connection = &self.connections[index];
-        if connection.not_before > second {
+        if connection.not_before > second || connection.is_suspended {
             return;
         }
         self.looks += 1;

@@ -55,6 +55,38 @@ fn a_refusal_that_a_status_remembers_contests_what_was_accepted_before() {
 }
 
 #[test]
+fn a_token_has_an_asker_as_long_as_one_connection_has_it_asked_about() {
+    let records = Records::default();
+    let (a, b, one) = (ObjectKey::new("x", "a"), ObjectKey::new("y", "b"), subject("h", "a"));
+    let of_a = Record { first: Watched { subject: Some(one.clone()), ..record().first }, ..record() };
+    for key in [&a, &b] {
+        records.share(key, 0, None, &one, |_| {});
+    }
+    let told = std::cell::RefCell::new(Vec::new());
+    let has_asker = |subject: &Subject, has| {
+        assert_eq!(*subject, one);
+        told.borrow_mut().push(has);
+    };
+    let interval = Some(SignedDuration::from_mins(5));
+    records.follows(&a, 0, &one, interval, has_asker);
+    assert_eq!(told.take(), [true]);
+    records.follows(&b, 0, &one, interval, has_asker);
+    records.rest(&a, Some(&of_a), has_asker);
+    assert_eq!(told.take(), [false; 0], "the other one has it asked about");
+    records.follows(&b, 0, &one, None, has_asker);
+    assert_eq!(told.take(), [false]);
+    // An answer that was on its way may have come since.
+    records.rest(&a, Some(&of_a), has_asker);
+    assert_eq!(told.take(), [false]);
+    records.follows(&a, 0, &one, interval, has_asker);
+    assert_eq!(told.take(), [true]);
+    // As of a connection that is being deleted.
+    records.put(&a, Box::new(of_a));
+    records.rest(&a, None, has_asker);
+    assert_eq!(told.take(), [false]);
+}
+
+#[test]
 fn a_token_is_given_back_when_the_last_connection_leaves_it() {
     let records = Records::default();
     let (a, b) = (ObjectKey::new("x", "a"), ObjectKey::new("y", "b"));

@@ -86,6 +86,30 @@ fn a_revoked_token_has_one_other_asked_about_and_is_condemned_no_later_for_that(
 }
 
 #[test]
+fn only_what_somebody_asks_about_is_a_witness() {
+    // Those of suspended connections were asked about longest ago.
+    for suspended in [0, 1, 2, 7] {
+        let mut world =
+            World::new(
+                LIMITS_OF_TESTS,
+                |token, second| {
+                    if second >= SETTLED { refuses() } else { accepts(token as i64) }
+                },
+            );
+        world.connect((0..suspended).map(|token| 100 + token), "b", 0);
+        world.connect((0..3).map(|token| token * 2), "a", 0);
+        world.run(0..HOUR);
+        (0..suspended).for_each(|index| world.suspend(index));
+        world.run(HOUR..SETTLED);
+        for minute in 0..20 {
+            world.run(SETTLED + minute * MINUTE..SETTLED + (minute + 1) * MINUTE);
+            assert_eq!(world.condemned(), [0; 0], "{suspended} suspended, minute {minute}");
+        }
+        assert!(world.state.admission.incident().since().is_some(), "{suspended} suspended");
+    }
+}
+
+#[test]
 fn tokens_that_are_really_revoked_at_once_are_condemned_after_the_hold() {
     let refusing = |token, second| {
         if token < 20 && second >= SETTLED { refuses() } else { accepts(token as i64) }

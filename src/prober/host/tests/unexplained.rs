@@ -67,6 +67,25 @@ fn however_few_wait_for_a_host_that_answers_nobody_it_is_asked_every_minute() {
 }
 
 #[test]
+fn tokens_that_nobody_asks_about_make_no_other_wait() {
+    let mut world = World::new(LIMITS_OF_TESTS, as_it_should);
+    world.connect(0..40, "a", 0);
+    world.run(0..HOUR);
+    world.host = in_the_way;
+    world.run(HOUR..HOUR + 31 * MINUTE);
+    (1..40).for_each(|index| world.suspend(index));
+    world.run(HOUR + 31 * MINUTE..3 * HOUR);
+    let asked = instants(&world, 0).into_iter().filter(|second| *second >= 2 * HOUR).count();
+    assert!(asked >= 55, "{asked} in an hour");
+    world.host = as_it_should;
+    (1..40).for_each(|index| world.resume(index, 3 * HOUR));
+    world.run(3 * HOUR..3 * HOUR + 3 * MINUTE);
+    let late: Vec<_> =
+        (0..40).filter(|token| !world.is_accepted(*token, 3 * HOUR..3 * HOUR + 2 * MINUTE)).collect();
+    assert!(late.is_empty(), "{late:?}");
+}
+
+#[test]
 fn a_token_that_brings_them_on_a_host_that_answers_others_is_soon_asked_about_at_its_interval_only() {
     let asked = |others: std::ops::Range<usize>| {
         let mut world = World::new(LIMITS_OF_TESTS, but_for_one);
