@@ -1,5 +1,7 @@
 //! A release for the connections with some labels.
 
+use github_pat_operator::api::GithubPatConnection;
+
 use super::*;
 
 #[test]
@@ -60,5 +62,32 @@ fn a_selector_that_the_operator_would_not_take_is_refused() {
     for (selector, words) in rows {
         let output = template(&["--set-json", &format!("selector={selector}")]);
         assert!(!output.status.success() && said(&output).contains(words), "{selector}: {}", said(&output));
+    }
+}
+
+#[test]
+fn the_notes_have_a_connection_with_the_labels_that_this_release_looks_after() {
+    let labels = json!({ "example.com/own": "true", "tier": "x" });
+    let demands =
+        json!([{ "key": "stage", "operator": "Exists" }, { "key": "old", "operator": "DoesNotExist" }]);
+    let rows = [
+        (json!({}), None),
+        (json!({ "matchLabels": labels }), Some("match example.com/own=true,tier=x.")),
+        (json!({ "matchExpressions": demands }), Some("match stage,!old: give ci-bot such labels.")),
+        (
+            json!({ "matchLabels": labels, "matchExpressions": demands }),
+            Some("tier=x,stage,!old: give ci-bot such labels beside those below."),
+        ),
+    ];
+    for (selector, words) in rows {
+        let (chart, flag) = (chart(), format!("selector={selector}"));
+        let install = ["install", RELEASE, chart.to_str().unwrap(), "--dry-run=client", "--set-json", &flag];
+        let output = said(&helm(&install));
+        let notes = output.split("NOTES:").nth(1).unwrap();
+        let manifest = notes.split("<<END\n").nth(1).unwrap().split("END\n").next().unwrap();
+        let connection: GithubPatConnection = from_yaml(manifest).unwrap();
+        assert_eq!(json!(connection.metadata.labels), selector["matchLabels"], "{notes}");
+        assert_eq!(notes.contains("whose labels"), words.is_some(), "{notes}");
+        assert!(notes.contains(words.unwrap_or_default()), "{notes}");
     }
 }
