@@ -10,6 +10,7 @@ mod golden;
 mod hub;
 mod jailed;
 mod missed;
+mod names;
 mod networks;
 mod oldest;
 mod page;
@@ -96,6 +97,7 @@ async fn the_api_server_takes_every_manifest_whatever_the_release_is_called() {
         (&*longest, "metrics.service=true"),
         ("pats.of.team-a", "metrics.service=true"),
         ("1st", "metrics.service=true"),
+        ("123", "metrics.service=true"),
         (RELEASE, &with_full),
     ];
     for (release, values) in rows {

@@ -333,7 +333,7 @@ pub(crate) fn rendered_as(release: &str, flags: &[&str]) -> Vec<Value> {
     ))
 }
 
-fn documents(output: &Output) -> Vec<Value> {
+pub(crate) fn documents(output: &Output) -> Vec<Value> {
     assert!(output.status.success(), "{}", said(output));
     let text = String::from_utf8(output.stdout.clone()).unwrap();
     let lines: Vec<&str> = text.lines().collect();

@@ -18,8 +18,8 @@
 {{- end }}
 
 {{- define "github-pat-operator.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "github-pat-operator.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "github-pat-operator.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- with .shard }}
 githubpat.dev/shard: {{ . | quote }}
 {{- end }}

@@ -43,7 +43,7 @@
 {{- define "github-pat-operator.volumes" -}}
 - name: settings
   configMap:
-    name: {{ include "github-pat-operator.fullname" . }}
+    name: {{ include "github-pat-operator.fullname" . | quote }}
 {{- with (default dict .Values.metrics.tls).secretName }}
 - name: metrics-tls
   secret:
