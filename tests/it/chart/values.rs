@@ -191,6 +191,8 @@ fn a_value_that_would_do_nothing_or_harm_is_refused_by_name() {
         ("settings.nosuch=1".to_owned(), "'nosuch' not allowed"),
         ("settings.listen=\"127.0.0.1:80\"".to_owned(), "'listen' not allowed"),
         ("image.tag=\"a/b\"".to_owned(), "/image/tag"),
+        ("image.repository=\"op:v1\"".to_owned(), "/image/repository"),
+        ("image.repository=\"a//b\"".to_owned(), "/image/repository"),
         ("podLabels={\"a\": 1}".to_owned(), "/podLabels/a"),
         (host(json!({ "name": "GHE" })), "/settings/hosts/0/name"),
         (host(json!({ "apiUrl": "http://ghe.example.com" })), "/settings/hosts/0/apiUrl"),
@@ -240,6 +242,31 @@ fn a_value_that_would_do_nothing_or_harm_is_refused_by_name() {
     for (value, words) in rows {
         let output = template(&["--set-json", &value]);
         assert!(!output.status.success() && said(&output).contains(words), "{value}: {}", said(&output));
+    }
+}
+
+#[test]
+fn the_repository_of_the_image_has_no_tag_and_no_empty_part() {
+    let rows = [
+        ("op", true),
+        ("team/my_op.x/y--z", true),
+        ("host:5000/path", true),
+        ("registry.example.com:443/team/operator", true),
+        ("op:v1", false),
+        ("host:5000", false),
+        ("registry.example.com/op:v1", false),
+        ("host:5000/op:v1", false),
+        ("op@sha256", false),
+        ("a//b", false),
+        ("host:/b", false),
+        ("a/b/", false),
+        ("a/.b", false),
+        ("a..b/c", false),
+    ];
+    for (repository, good) in rows {
+        let output = template(&["--set", &format!("image.repository={repository}")]);
+        assert_eq!(output.status.success(), good, "{repository}: {}", said(&output));
+        assert!(good || said(&output).contains("/image/repository"), "{repository}: {}", said(&output));
     }
 }
 
