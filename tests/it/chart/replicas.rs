@@ -57,6 +57,16 @@ fn replicas_prefer_nodes_of_their_own_and_one_is_evicted_at_a_time() {
         assert_eq!(labels[name], *value, "it selects the Pods of the chart");
     }
     assert_eq!(spread(&["--set-json", "topologySpreadConstraints=[]"]).0, Value::Null);
+    let own = constraints[0]["labelSelector"].clone();
+    let given = |selector: Value| {
+        let zones = json!({ "maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule" });
+        crate::world::merged(zones, selector)
+    };
+    let some = json!({ "labelSelector": { "matchExpressions": [{ "key": "a", "operator": "Exists" }] } });
+    let all = [given(json!({})), given(json!({ "labelSelector": null })), given(some.clone())];
+    let flag = format!("topologySpreadConstraints={}", json!(all));
+    let ours = given(json!({ "labelSelector": own }));
+    assert_eq!(spread(&["--set-json", &flag]).0, json!([ours, ours, given(some)]));
 
     let manifests = rendered(&[]);
     let budget = &of_kind(&manifests, "PodDisruptionBudget")["spec"];
@@ -92,6 +102,12 @@ fn each_shard_has_a_deployment_a_lease_and_a_disruption_budget_of_its_own() {
         assert!(confined.contains(&format!("\\\"{name}\\\"")), "{name}: {confined}");
     }
     let directory = tempfile::tempdir().unwrap();
+    let zone = r#"topologySpreadConstraints=[{"maxSkew":1,"topologyKey":"zone","whenUnsatisfiable":"DoNotSchedule"}]"#;
+    for deployment in rendered(&["--set", "shards=2", "--set-json", zone]) {
+        let pod = &deployment["spec"]["template"];
+        let spread = &pod["spec"]["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"];
+        assert!(pod.is_null() || *spread == pod["metadata"]["labels"], "{deployment}");
+    }
     for (index, (deployment, budget)) in deployments.iter().zip(budgets).enumerate() {
         let selector = &deployment["spec"]["selector"]["matchLabels"];
         assert_eq!(selector["githubpat.dev/shard"], index.to_string());
