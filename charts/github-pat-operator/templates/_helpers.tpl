@@ -57,7 +57,11 @@ annotations: {{- toYaml . | nindent 2 }}
 {{- end }}
 
 {{- define "github-pat-operator.serviceAccountName" -}}
-{{- default (include "github-pat-operator.fullname" .) .Values.serviceAccount.name }}
+{{- $name := default (include "github-pat-operator.fullname" .) .Values.serviceAccount.name }}
+{{- if eq $name "default" }}
+{{- fail "serviceAccount.name: default is that of all Pods of the namespace that name none, which would have the rights of the operator and be held to what it does: name one that nothing else uses" }}
+{{- end }}
+{{- $name }}
 {{- end }}
 
 {{- define "github-pat-operator.image" -}}

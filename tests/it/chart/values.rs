@@ -161,6 +161,12 @@ fn a_value_that_would_do_nothing_or_harm_is_refused_by_name() {
         ),
         ("settings.leaseName=\"a\"".to_owned(), "'leaseName' not allowed"),
         ("serviceAccount={\"create\": false}".to_owned(), "/serviceAccount/name"),
+        ("serviceAccount.name=\"default\"".to_owned(), "name one that nothing else uses"),
+        (
+            "serviceAccount={\"create\": false, \"name\": \"default\"}".to_owned(),
+            "serviceAccount.name: default is that of all Pods of the namespace that name none",
+        ),
+        ("fullnameOverride=\"default\"".to_owned(), "name one that nothing else uses"),
         ("serviceAccount=null".to_owned(), "missing property 'serviceAccount'"),
         (
             "commonLabels={\"rbac.authorization.k8s.io/aggregate-to-edit\": \"true\"}".to_owned(),
