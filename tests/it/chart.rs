@@ -314,7 +314,7 @@ async fn every_value() -> tempfile::NamedTempFile {
         "from": [{ "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": "monitoring" } } }],
         "dns": [{ "podSelector": { "matchLabels": { "k8s-app": "kube-dns" } }, "namespaceSelector": {} }],
         "apiServer": { "cidrs": ["10.0.0.1/32"], "ports": [6443] },
-        "hosts": { "cidrs": ["192.0.2.0/24", "2001:db8::/32"] },
+        "hosts": { "cidrs": ["192.0.2.0/24", "2001:db8::/32"], "ports": [9443] },
         "traces": { "to": [{ "podSelector": { "matchLabels": { "app": "collector" } } }], "ports": [14318] },
     });
     let more = json!([

@@ -21,7 +21,7 @@ to:
 {{- regexFind ":[0-9]+$" $parts.host | trimPrefix ":" | default $default }}
 {{- end }}
 
-{{/* The ports of github.com, of the hosts of the settings, of the proxies on the way to them, and of the sinks. */}}
+{{/* The ports of github.com, of the hosts of the settings, of the proxies on the way to them, and of the sinks, and behind their Services. */}}
 {{- define "github-pat-operator.hostPorts" -}}
 {{- $ports := list 443 }}
 {{- range $host := include "github-pat-operator.hosts" . | fromYamlArray }}
@@ -36,6 +36,9 @@ to:
 {{- end }}
 {{- range include "github-pat-operator.sinks" . | fromYamlArray }}
 {{- $ports = append $ports (include "github-pat-operator.port" .url | int) }}
+{{- end }}
+{{- range .Values.networkPolicy.hosts.ports }}
+{{- $ports = append $ports (int .) }}
 {{- end }}
 {{- $ports | uniq | toYaml }}
 {{- end }}

@@ -35,6 +35,18 @@ fn the_network_policy_lets_through_the_ports_that_the_settings_need_and_no_other
             vec![443, 9443],
         ),
         (hosts(through_80), vec![443, 80]),
+        // Behind the Service of a sink or proxy.
+        (
+            [
+                "--set",
+                "settings.sinks.a.url=https://a.example",
+                "--set",
+                "networkPolicy.hosts.ports={8443,443}",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            vec![443, 8443],
+        ),
     ];
     for (flags, ports) in rows {
         let flags: Vec<&str> =
@@ -59,7 +71,7 @@ async fn the_network_policy_keeps_to_the_addresses_that_are_given() {
     let expected = [
         (vec![53, 53, 5353, 5353], values["networkPolicy"]["dns"].clone()),
         (vec![6443], json!([block("10.0.0.1/32")])),
-        (vec![443, 8443, 3128, 5000, 80], json!([block("192.0.2.0/24"), block("2001:db8::/32")])),
+        (vec![443, 8443, 3128, 5000, 80, 9443], json!([block("192.0.2.0/24"), block("2001:db8::/32")])),
         (vec![4318, 14318], values["networkPolicy"]["traces"]["to"].clone()),
     ];
     assert_eq!(egress(&manifests), expected);
