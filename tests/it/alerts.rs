@@ -400,18 +400,36 @@ fn a_field_of_an_alert_that_is_null_is_refused_unless_nothing_needs_it() {
         let is_named = said(&output).contains(&format!("missing property '{name}'"));
         assert_eq!((output.status.success(), is_named), (good, !good), "{field}: {}", said(&output));
     }
-    // By these the rules find what belongs together.
-    let output = template(&[
-        "--set",
-        "metrics.prometheusRule=true",
-        "--set",
-        "metrics.alertLabels.namespace=monitoring",
-    ]);
-    assert!(
-        !output.status.success() && said(&output).contains("invalid propertyName 'namespace'"),
-        "{}",
-        said(&output)
-    );
+}
+
+#[test]
+fn labels_for_which_prometheus_would_refuse_the_rules_or_that_the_rules_set_are_refused() {
+    let names = [
+        // By these the rules find what belongs together.
+        "namespace",
+        "name",
+        "host",
+        "reason",
+        "organization",
+        "alertname",
+        "severity",
+        "__name__",
+        "__team",
+        "cost-centre",
+        "1st",
+        "",
+    ];
+    let of_names = names.map(|name| (json!({ name: "a" }), format!("invalid propertyName '{name}'")));
+    let values =
+        ["{{ nosuch }}", "a {{"].map(|value| (json!({ "team": value }), "/alertLabels/team".to_owned()));
+    for (labels, words) in of_names.into_iter().chain(values) {
+        let flag = format!("metrics.alertLabels={labels}");
+        let output = template(&["--set", "metrics.prometheusRule=true", "--set-json", &flag]);
+        assert!(!output.status.success() && said(&output).contains(&words), "{labels}: {}", said(&output));
+    }
+    for name in ["team", "_team", "T1"] {
+        rules(&["--set-json", &format!("metrics.alertLabels={}", json!({ name: "{ok}" }))]);
+    }
 }
 
 /// The alert of this name.
