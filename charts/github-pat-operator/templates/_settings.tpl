@@ -48,6 +48,7 @@
 {{- printf "%s.concurrency is wrong: it is below the number of shards, which share it: raise it" $at | fail }}
 {{- end }}
 {{- end }}
+{{- include "github-pat-operator.checkRoots" . }}
 {{- if and (lt (int64 $atOnce) $shards) (not (has "github.com" $names)) }}
 {{- fail "settings.hosts.github.com.concurrency is wrong: it is below the number of shards, which share it: raise it" }}
 {{- end }}
@@ -57,6 +58,25 @@
 {{- if and $sink.caBundle $sink.caBundleFrom }}
 {{- printf "%s: give caBundle or caBundleFrom, and set the other one to null" $at | fail }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Refuses two names for one API. The operator takes them, and counts and remembers by name. */}}
+{{- define "github-pat-operator.checkRoots" -}}
+{{- $roots := dict "api.github.com" "github.com" }}
+{{- $hosts := include "github-pat-operator.hosts" . | fromYamlArray }}
+{{- range $hosts }}
+{{- if eq .name "github.com" }}
+{{- $roots = dict }}
+{{- end }}
+{{- end }}
+{{- range $hosts }}
+{{- $url := urlParse (default "https://api.github.com" .apiUrl) }}
+{{- $root := printf "%s%s" ($url.host | lower | trimSuffix ":443" | trimSuffix ".") ($url.path | trimSuffix "/") }}
+{{- if hasKey $roots $root }}
+{{- printf "settings.hosts.%s.apiUrl is wrong: it is that of %s too, and budgets go by name, so it would get twice the requests: leave one of them out, and name the other one in spec.host" .name (get $roots $root) | fail }}
+{{- end }}
+{{- $_ := set $roots $root .name }}
 {{- end }}
 {{- end }}
 

@@ -76,6 +76,29 @@ fn null_takes_off_a_host_or_one_of_its_fields() {
 }
 
 #[test]
+fn two_names_for_one_api_are_refused() {
+    let at = |url: &str| json!({ "apiUrl": url });
+    let ghe = "https://ghe.example.com/api/v3";
+    let rows = [
+        (json!({ "a": at(ghe), "b": at("https://GHE.example.com:443/api/v3/") }), Some(("b", "a"))),
+        (json!({ "gh": at("https://api.github.com") }), Some(("gh", "github.com"))),
+        (json!({ "github.com": {}, "gh": at("https://api.github.com/") }), Some(("github.com", "gh"))),
+        (json!([{ "name": "a", "apiUrl": ghe }, { "name": "b", "apiUrl": ghe }]), Some(("b", "a"))),
+        (json!({ "a": at(ghe), "b": at("https://ghe.example.com:8443/api/v3") }), None),
+        (json!({ "a": at(ghe), "b": at("https://ghe.example.com/API/v3") }), None),
+        (json!({ "github.com": at(ghe), "gh": at("https://api.github.com") }), None),
+        (json!({ "github.com": at(ghe), "a": null }), None),
+    ];
+    for (hosts, words) in rows {
+        let output = template(&["--set-json", &format!("settings.hosts={hosts}")]);
+        assert_eq!(output.status.success(), words.is_none(), "{hosts}: {}", said(&output));
+        let words = words
+            .map(|(one, other)| format!("settings.hosts.{one}.apiUrl is wrong: it is that of {other} too"));
+        assert!(said(&output).contains(&words.unwrap_or_default()), "{hosts}: {}", said(&output));
+    }
+}
+
+#[test]
 fn helm_and_the_operator_agree_on_how_a_setting_is_written() {
     let rows = [
         ("minimumInterval", ["1h0m60s", "24h"], ["10", "1d"]),
