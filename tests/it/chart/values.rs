@@ -165,6 +165,11 @@ fn a_value_that_would_do_nothing_or_harm_is_refused_by_name() {
             "commonAnnotations={\"helm.sh/hook\": \"pre-install\"}".to_owned(),
             "/commonAnnotations/helm.sh~1hook",
         ),
+        (
+            "serviceAccount.annotations={\"helm.sh/hook\": \"pre-install\"}".to_owned(),
+            "/serviceAccount/annotations/helm.sh~1hook",
+        ),
+        ("podAnnotations={\"helm.sh/hook\": \"pre-install\"}".to_owned(), "/podAnnotations/helm.sh~1hook"),
         ("networkPolicy.hosts.cidrs=[\"github.com\"]".to_owned(), "/networkPolicy/hosts/cidrs/0"),
         ("networkPolicy.hosts.cidrs=[\"10.0.0.0/33\"]".to_owned(), "/networkPolicy/hosts/cidrs/0"),
         ("networkPolicy.hosts.cidrs=[\"10.0.0.256/8\"]".to_owned(), "/networkPolicy/hosts/cidrs/0"),
