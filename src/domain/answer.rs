@@ -299,7 +299,7 @@ impl Deferral {
             }
             Reason::ProxyAuthenticationRequired => {
                 "the host's proxy wants credentials (407): name a file with user:password as the proxy's credentialsFile, or \
-                 correct that file and restart the operator"
+                 correct that file, which is read again when it changes"
             }
             Reason::ConnectionBroken => {
                 "the connection to the host broke before the answer was complete: look at the host, and for a firewall, \
