@@ -105,6 +105,11 @@ impl Fault {
         self.api_status().is_some_and(|status| !matches!(cause(status), Cause::Busy | Cause::Other))
     }
 
+    /// True if it passes by itself: the API server was too slow or too busy, or could not be reached.
+    pub fn is_passing(&self) -> bool {
+        self.api_status().is_none_or(|status| cause(status) == Cause::Busy)
+    }
+
     /// True if the namespace is being deleted, which is no fault at all.
     pub fn is_terminating(&self) -> bool {
         self.api_status().is_some_and(|status| cause(status) == Cause::NamespaceTerminating)

@@ -74,7 +74,7 @@ use turns::Turns;
 const DEADLINE: Duration = Duration::from_secs(25);
 /// The first pause after a failure, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
-/// Failed reads are retried silently this many times; the API server mostly answers the next one.
+/// A status says nothing of this many failures in a row that pass by themselves; the API server mostly answers the next call.
 const SILENT_RETRIES: u32 = 3;
 /// The longest wait for an answer of GitHub, which wakes the connection; after it the connection is requeued.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -446,8 +446,13 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     let unread = standbys.into_iter().flat_map(|standbys| &standbys.failures);
     let failures = || observed.failures.iter().chain(&outcomes.failures).chain(unread.clone());
     tell(connection, failures(), observed.seen.bytes.as_ref());
-    let reported = report::report(connection, spec, &observed, &decision, &outcomes, record, ctx);
-    let reported = reported.instrument(tracing::info_span!(target: TARGET, "report")).await;
+    let mut writes = outcomes.failures.iter();
+    let reported = if record.failures < SILENT_RETRIES && writes.any(|failure| failure.fault.is_passing()) {
+        Next::Failed
+    } else {
+        let reported = report::report(connection, spec, &observed, &decision, &outcomes, record, ctx);
+        reported.instrument(tracing::info_span!(target: TARGET, "report")).await
+    };
     // The bytes of the token are kept no longer than its question is on its way.
     let considered = standbys.into_iter().flat_map(|standbys| &standbys.all);
     let others = considered.filter_map(|(_, seen)| seen.as_deref());
@@ -485,10 +490,11 @@ impl Failure {
     /// The finding that stands for it in the status.
     fn finding(&self) -> Finding {
         let Failure { doing, secret, verbs, fault } = self;
-        let reason = if fault.is_forbidden() && *doing == "read" {
-            Reason::SecretForbidden
-        } else {
-            Reason::WriteFailed
+        let reason = match *doing {
+            "read" if fault.is_forbidden() => Reason::SecretForbidden,
+            "read" => Reason::ApiServerUnavailable,
+            _ if fault.is_passing() => Reason::ApiServerUnavailable,
+            _ => Reason::WriteFailed,
         };
         let message = format!("cannot {doing} Secret {secret}: {fault}; {}", fault.advice(verbs));
         Finding::new(reason, message)

@@ -1,5 +1,7 @@
 //! An operator with a selector that knows of nothing yet, for the tests of its parts.
 
+mod writes;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -24,6 +26,14 @@ pub(crate) fn context<F>(answer: impl Fn(String, String) -> F + Send + Sync + 's
 where
     F: Future<Output = Answer> + Send + 'static,
 {
+    context_of(move |method, path, _| answer(method, path), &[])
+}
+
+/// The same, by what it is sent too.
+pub(super) fn hearing<F>(answer: impl Fn(String, String, Value) -> F + Send + Sync + 'static) -> Context
+where
+    F: Future<Output = Answer> + Send + 'static,
+{
     context_of(answer, &[])
 }
 
@@ -34,7 +44,10 @@ where
 {
     let sinks = "sinks: [{ name: all, url: 'http://127.0.0.1:9' }]";
     let input = from_yaml::<SettingsInput>(sinks).unwrap();
-    context_of(answer, &Settings::new(input, SettingsInput::default()).unwrap().sinks.all)
+    context_of(
+        move |method, path, _| answer(method, path),
+        &Settings::new(input, SettingsInput::default()).unwrap().sinks.all,
+    )
 }
 
 /// A connection with this status, as the index keeps it.
@@ -61,16 +74,22 @@ pub(super) fn ready(status: &str, reason: &str) -> Value {
     }] })
 }
 
-fn context_of<F>(answer: impl Fn(String, String) -> F + Send + Sync + 'static, sinks: &[Sink]) -> Context
+fn context_of<F>(
+    answer: impl Fn(String, String, Value) -> F + Send + Sync + 'static,
+    sinks: &[Sink],
+) -> Context
 where
     F: Future<Output = Answer> + Send + 'static,
 {
     // Several TLS users in one process: the first one installs the provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let answer = Arc::new(answer);
     let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
-        let answer = answer(request.method().to_string(), request.uri().path().to_owned());
+        let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+        let answer = answer.clone();
         async move {
-            let (code, body) = answer.await;
+            let sent = request.into_body().collect_bytes().await.unwrap();
+            let (code, body) = answer(method, path, serde_json::from_slice(&sent).unwrap_or_default()).await;
             let body = kube::client::Body::from(body.to_string().into_bytes());
             Ok::<_, std::io::Error>(http::Response::builder().status(code).body(body).unwrap())
         }

@@ -108,10 +108,15 @@ pub(super) fn published(pass: &Pass<'_>) -> Draft {
     let others = pass.others.iter().map(|(name, stand)| (name.as_str(), stand));
     let all = pass.stands.iter().map(|(name, stand)| (*name, stand)).chain(others);
     let mut against: Vec<Finding> = all.filter_map(|(name, stand)| speaks_against(name, stand)).collect();
-    // What a circle keeps from being written may be what another output lacks.
-    against.sort_by_key(|finding| finding.reason != Reason::PublishCycle);
-    if !against.is_empty() {
-        return fails(ConditionStatus::False, against);
+    // What a circle keeps from being written may be what another output lacks; what passes by itself is told after what a person must mend.
+    against.sort_by_key(|finding| match finding.reason {
+        Reason::PublishCycle => 0,
+        Reason::ApiServerUnavailable => 2,
+        _ => 1,
+    });
+    if let Some(first) = against.first() {
+        let passes = first.reason == Reason::ApiServerUnavailable;
+        return fails(if passes { ConditionStatus::Unknown } else { ConditionStatus::False }, against);
     }
     if let Some(finding) = pass.seen.not_granted().filter(|_| pass.decision.plan != Plan::NothingRequested) {
         return fails(ConditionStatus::Unknown, vec![finding.clone()]);
