@@ -4,6 +4,7 @@
 //! table, which a test holds against this file.
 
 mod client_certificate;
+mod consistent;
 mod host;
 mod lease;
 mod no_proxy;
@@ -458,44 +459,6 @@ impl Settings {
     /// The host of this name.
     pub fn host(&self, name: &str) -> Option<&Host> {
         self.hosts.iter().find(|host| host.name == name)
-    }
-
-    /// The settings, if those that bound each other do.
-    fn consistent(self) -> Result<Self, Error> {
-        if self.trust_for < self.heartbeat {
-            let message = "it is below heartbeat, and after a restart an acceptance may seem that old: raise it, or lower heartbeat";
-            return Err(Error::value(TRUST_FOR.name, message));
-        }
-        let (share, all) = (self.failed_logins_per_namespace, self.failed_logins_per_hour);
-        if share > all {
-            let message = format!(
-                "{share} is above failedLoginsPerHour, {all}, of which it is a share: lower it, or raise failedLoginsPerHour"
-            );
-            return Err(Error::value(FAILED_LOGINS_PER_NAMESPACE.name, message));
-        }
-        if self.metrics_details.contains(&MetricsDetail::Consumers) && !self.consumers {
-            let message = "it has consumers, which are known with the setting consumers alone: set that, or leave it out";
-            return Err(Error::value("metricsDetails", message));
-        }
-        let shards = self.shards();
-        if self.shard.is_some() && !self.watch.namespaces.is_empty() {
-            let message =
-                "watchNamespaces says already which namespaces this operator has: leave one of both out";
-            return Err(Error::value("shard", message));
-        }
-        let of_each = [
-            (FAILED_LOGINS_PER_HOUR.name.to_owned(), self.failed_logins_per_hour),
-            (QUESTIONS_PER_MINUTE.name.to_owned(), self.questions_per_minute),
-        ];
-        let of_hosts = self
-            .hosts
-            .iter()
-            .map(|host| (format!("hosts.{}.concurrency", host.name), host.concurrency.into()));
-        if let Some((name, all)) = of_each.into_iter().chain(of_hosts).find(|(_, all)| *all < shards) {
-            let message = format!("{all} is below the number of shards, {shards}, which share it: raise it");
-            return Err(Error::value(name, message));
-        }
-        Ok(self)
     }
 }
 

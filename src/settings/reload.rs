@@ -90,7 +90,7 @@ fn traces_differ<T: PartialEq>(a: &Settings, b: &Settings, of: fn(&Traces) -> &T
 }
 
 impl Settings {
-    /// Takes of new settings what can change while the operator runs.
+    /// Takes of new settings what can change while the operator runs, and goes together with what stays.
     ///
     /// # Errors
     ///
@@ -98,7 +98,6 @@ impl Settings {
     pub fn take(&self, new: Settings) -> Result<Taken, Error> {
         let differing: Vec<_> =
             DIFFER.iter().filter(|(_, differ)| differ(self, &new)).map(|(name, _)| *name).collect();
-        let (waiting, changed) = differing.into_iter().partition(|name| NEED_A_RESTART.contains(name));
         let mut settings = Settings {
             shard: self.shard,
             selector: self.selector.clone(),
@@ -116,6 +115,9 @@ impl Settings {
         };
         settings.watch.secret_scope = self.watch.secret_scope;
         settings.watch.namespaces.clone_from(&self.watch.namespaces);
+        let bound = settings.go_together(self);
+        let waits = |name: &&str| NEED_A_RESTART.contains(name) || bound.contains(name);
+        let (waiting, changed) = differing.into_iter().partition(waits);
         Ok(Taken { settings: settings.consistent()?, changed, waiting })
     }
 }
@@ -218,5 +220,44 @@ mod tests {
         let both = before.take(settings("{ trustFor: 48h, listen: '127.0.0.1:1', concurrency: 8 }")).unwrap();
         assert_eq!(both.changed, ["hosts", "trustFor"]);
         assert_eq!(both.waiting, ["concurrency", "listen"]);
+    }
+
+    #[test]
+    fn what_goes_together_with_a_setting_that_waits_waits_with_it() {
+        let (consumers, shards) = ("{ consumers: true, metricsDetails: [consumers] }", "{ shard: 0/4 }");
+        let details = vec!["consumers", "metricsDetails"];
+        let hosts =
+            "{ hosts: [{ name: a, apiUrl: 'https://a.example.com', concurrency: 3 }], trustFor: 48h }";
+        // What runs, what is in the file then, and what of it waits.
+        let rows = [
+            (consumers, "{ trustFor: 48h }", details.clone()),
+            (consumers, "{ trustFor: 48h, metricsDetails: [account] }", details),
+            (consumers, "{ trustFor: 48h, consumers: true }", vec!["metricsDetails"]),
+            (
+                shards,
+                "{ trustFor: 48h, failedLoginsPerHour: 3, failedLoginsPerNamespace: 3 }",
+                vec!["shard", "failedLoginsPerHour", "leaseName"],
+            ),
+            (
+                shards,
+                "{ trustFor: 48h, questionsPerMinute: 3 }",
+                vec!["shard", "questionsPerMinute", "leaseName"],
+            ),
+            (shards, hosts, vec!["shard", "hosts", "leaseName"]),
+            (shards, "{ trustFor: 48h, questionsPerMinute: 4 }", vec!["shard", "leaseName"]),
+        ];
+        for (before, file, expected) in rows {
+            let Taken { settings: after, changed, waiting } = settings(before).take(settings(file)).unwrap();
+            assert_eq!(waiting, expected, "{file}");
+            assert!(
+                changed.contains(&"trustFor") && !changed.iter().any(|name| waiting.contains(name)),
+                "{changed:?}"
+            );
+            assert_eq!(after.trust_for, settings(file).trust_for, "{file}");
+            let same = after.take(settings(file)).unwrap();
+            assert_eq!((same.changed, same.waiting), (vec![], expected), "{file}: they go on waiting");
+            let back = after.take(settings(before)).unwrap();
+            assert_eq!(back.waiting, Vec::<&str>::new(), "{file}: nothing waits that is as it was");
+        }
     }
 }
