@@ -288,7 +288,8 @@ impl Admission {
     pub fn set_back(&mut self, now: Timestamp) {
         self.points = Spent::default();
         self.accounts = Accounts::default();
-        self.logins.set_back(now);
+        self.queue.set_back(now);
+        self.logins.set_back(self.incident.first_suspected(), now);
         self.breaker.set_back(now);
         self.incident.set_back(now);
         self.unanswered.set_back(now);
@@ -436,7 +437,7 @@ impl Admission {
         let token = &key.0;
         self.logins.settle(token);
         let first = self.incident.first();
-        if self.incident.accepted(token, now).is_some() {
+        if self.incident.accepted(token).is_some() {
             effect.ends_incident = true;
             effect.ends_trouble = true;
             // The host refused good tokens, so those were no failed logins.
@@ -464,3 +465,6 @@ fn account(reply: &Reply) -> Option<i64> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

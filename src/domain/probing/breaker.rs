@@ -54,6 +54,8 @@ impl Breaker {
     pub fn set_back(&mut self, now: Timestamp) {
         if let Some(open) = &mut self.open {
             open.since = open.since.min(now);
+            let latest = later(now, longest(open.deferral));
+            open.deferral.until = open.deferral.until.map(|until| until.min(latest));
             open.scouting.set_back(now);
         }
     }

@@ -25,11 +25,17 @@ const PAUSES: (SignedDuration, SignedDuration) =
 /// The refusals of one host that may be the host's fault.
 #[derive(Debug, Default)]
 pub struct Incident {
-    /// Tokens that were accepted before, and when each was refused last.
-    refused: VecDeque<(HashedToken, Timestamp)>,
-    /// The last acceptance of any token.
-    accepted: Option<Timestamp>,
+    /// Tokens that were accepted before, in the order of their last refusals.
+    refused: VecDeque<Refused>,
     open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Refused {
+    token: HashedToken,
+    at: Timestamp,
+    /// Whether the host has accepted any token since.
+    accepts_others: bool,
 }
 
 #[derive(Debug)]
@@ -37,6 +43,8 @@ struct Open {
     started: Timestamp,
     /// The first refusal that belongs to it.
     first: Timestamp,
+    /// Whether the host has accepted any token since that one.
+    accepts_others: bool,
     held: HashSet<HashedToken>,
     /// Asks about the held ones, one at a time.
     scouting: Scouting,
@@ -58,8 +66,10 @@ pub enum Meaning {
 impl Incident {
     /// The clock was set back.
     pub fn set_back(&mut self, now: Timestamp) {
+        self.refused.iter_mut().for_each(|refused| refused.at = refused.at.min(now));
         if let Some(open) = &mut self.open {
             open.started = open.started.min(now);
+            open.first = open.first.min(now);
             open.scouting.set_back(now);
             open.witness.set_back(now);
         }
@@ -73,6 +83,11 @@ impl Incident {
     /// The first refusal of the incident.
     pub fn first(&self) -> Option<Timestamp> {
         self.open.as_ref().map(|open| open.first)
+    }
+
+    /// The same, or that of the incident that may begin.
+    pub fn first_suspected(&self) -> Option<Timestamp> {
+        self.first().or_else(|| self.refused.front().map(|refused| refused.at))
     }
 
     /// When the incident ends at the latest.
@@ -93,24 +108,29 @@ impl Incident {
             return Meaning::Refused;
         }
         let window = limits.confirm_after.saturating_mul(2).max(SHORTEST_WINDOW);
-        self.refused.retain(|(other, at)| *other != token && *at >= earlier(now, window) && *at <= now);
-        self.refused.push_back((token, now));
+        let counts = |at: Timestamp| at >= earlier(now, window) && at <= now;
+        self.refused.retain(|other| other.token != token && counts(other.at));
+        self.refused.push_back(Refused { token, at: now, accepts_others: false });
         if self.refused.len() < TOKENS {
             return Meaning::Refused;
         }
-        let first = self.refused.front().map_or(now, |(_, at)| *at);
-        let held: Vec<_> = std::mem::take(&mut self.refused).into_iter().map(|(token, _)| token).collect();
+        let first = self.refused.front();
+        let (first, accepts_others) =
+            first.map_or((now, false), |refused| (refused.at, refused.accepts_others));
+        let refused = std::mem::take(&mut self.refused).into_iter();
+        let held: Vec<_> = refused.map(|refused| refused.token).collect();
         let scouting = Scouting::new(later(now, PAUSES.0), PAUSES.0, PAUSES.1);
         let of = held.iter().copied().collect();
-        self.open =
-            Some(Open { started: now, first, held: of, scouting: scouting.clone(), witness: scouting });
+        let witness = scouting.clone();
+        self.open = Some(Open { started: now, first, accepts_others, held: of, scouting, witness });
         Meaning::Begins(held)
     }
 
     /// A token was accepted. Gives those that are held no longer, if that ends the incident.
-    pub fn accepted(&mut self, token: &HashedToken, now: Timestamp) -> Option<HashSet<HashedToken>> {
-        self.accepted = Some(now);
-        self.refused.retain(|(other, _)| other != token);
+    pub fn accepted(&mut self, token: &HashedToken) -> Option<HashSet<HashedToken>> {
+        self.refused.retain(|refused| refused.token != *token);
+        self.refused.iter_mut().for_each(|refused| refused.accepts_others = true);
+        self.open.iter_mut().for_each(|open| open.accepts_others = true);
         self.open.take_if(|open| open.held.contains(token)).map(|open| open.held)
     }
 
@@ -139,7 +159,7 @@ impl Incident {
         if open.held.contains(&key.0) {
             return open.scouting.may(key, now);
         }
-        self.accepts_others(open) || open.witness.may(key, now)
+        open.accepts_others || open.witness.may(key, now)
     }
 
     /// The question goes.
@@ -165,7 +185,7 @@ impl Incident {
             open.witness.forget(token);
             open.held.remove(token);
         }
-        self.refused.retain(|(other, _)| other != token);
+        self.refused.retain(|refused| refused.token != *token);
     }
 
     /// When one that is turned away may come again.
@@ -173,10 +193,6 @@ impl Incident {
         let open = self.open.as_mut()?;
         let scouting = if open.held.contains(token) { &mut open.scouting } else { &mut open.witness };
         Some(scouting.turn_away(*token, now))
-    }
-
-    fn accepts_others(&self, open: &Open) -> bool {
-        self.accepted.is_some_and(|accepted| accepted >= open.first)
     }
 }
 

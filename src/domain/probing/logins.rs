@@ -241,10 +241,13 @@ impl FailedLogins {
         }
     }
 
-    /// The clock was set back: no failed login lies ahead.
-    pub fn set_back(&mut self, now: Timestamp) {
-        let known = self.failed.iter_mut().chain(self.unconfirmed.values_mut());
-        known.for_each(|failed| failed.at = failed.at.min(now));
+    /// The clock was set back: no failed login lies ahead. Those before the first one of an incident still lie before that.
+    pub fn set_back(&mut self, incident: Option<Timestamp>, now: Timestamp) {
+        let before = earlier(now, SignedDuration::from_nanos(1));
+        for failed in self.failed.iter_mut().chain(self.unconfirmed.values_mut()) {
+            let is_before = incident.is_some_and(|first| failed.at < first);
+            failed.at = failed.at.min(if is_before { before } else { now });
+        }
         self.unproven.set_back(now);
     }
 

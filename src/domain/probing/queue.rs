@@ -119,6 +119,11 @@ impl Queue {
         })
     }
 
+    /// The clock was set back: none waits since an instant that lies ahead.
+    pub fn set_back(&mut self, now: Timestamp) {
+        self.waiting.values_mut().for_each(|(_, since)| *since = (*since).min(now));
+    }
+
     /// Lets the question wait. One that waits already stays, unless the new one is more urgent.
     pub fn push(&mut self, question: Question, now: Timestamp) {
         let (key, urgency) = (question.key(), question.urgency);

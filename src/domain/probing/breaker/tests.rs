@@ -175,3 +175,13 @@ fn a_host_that_limits_everyone_is_asked_ever_more_rarely_and_one_that_is_down_th
     }
     assert_eq!(pauses[..10], [10, 20, 40, 80, 160, 300, 300, 30, 30, 30]);
 }
+
+#[test]
+fn nobody_is_told_to_wait_for_an_instant_that_only_a_clock_of_before_would_have_reached() {
+    let mut breaker = Breaker::default();
+    (0..3).for_each(|_| fail(&mut breaker, Reason::SecondaryRateLimited, Some(7260), 7200));
+    breaker.set_back(at(0));
+    let (deferral, next) = breaker.turn_away(&token(1), at(0)).unwrap();
+    assert!(next <= at(300), "{next}");
+    assert!(deferral.until.is_some_and(|until| until <= at(300)), "{deferral:?}");
+}

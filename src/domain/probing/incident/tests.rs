@@ -61,9 +61,9 @@ fn an_acceptance_of_a_held_token_ends_it_and_one_of_another_lets_the_others_go()
     assert!(incident.lets(&key(9), at(19)), "but for one at a time");
     incident.send(key(9));
     assert!(!incident.lets(&key(8), at(30)));
-    assert_eq!(incident.accepted(&token(9), at(31)), None);
+    assert_eq!(incident.accepted(&token(9)), None);
     assert!(incident.lets(&key(8), at(31)) && incident.lets(&key(7), at(31)), "others are free");
-    let released = incident.accepted(&token(2), at(40)).unwrap();
+    let released = incident.accepted(&token(2)).unwrap();
     assert_eq!(released.len(), 4);
     assert_eq!(incident.since(), None);
 }
@@ -112,7 +112,7 @@ fn a_forgotten_token_does_not_keep_the_scouts_waiting() {
     assert!(!incident.lets(&key(2), at(20)));
     incident.forget(&token(1));
     assert!(incident.lets(&key(2), at(20)));
-    assert_eq!(incident.accepted(&token(1), at(21)), None, "it is held no longer");
+    assert_eq!(incident.accepted(&token(1)), None, "it is held no longer");
 }
 
 #[test]
@@ -121,4 +121,30 @@ fn an_incident_ends_when_nobody_uses_the_tokens_any_more_that_it_holds() {
     assert!(incident.lapse(&LIMITS, at(1)).is_none());
     (1..=3).for_each(|number| incident.forget(&token(number)));
     assert!(incident.lapse(&LIMITS, at(2)).is_some() && incident.since().is_none());
+}
+
+#[test]
+fn an_acceptance_of_before_lets_no_other_go_also_where_the_clock_was_set_back() {
+    // After how many refusals the clock is set back, if it is, and after how many a token is accepted that is not held.
+    for set_back in [None, Some(0), Some(1), Some(2), Some(3)] {
+        for accepted in 0..4 {
+            let (mut incident, mut second) = (Incident::default(), 3600);
+            for refused in 0..4 {
+                if accepted == refused {
+                    incident.accepted(&token(9));
+                }
+                if set_back == Some(refused) {
+                    second = 0;
+                    incident.set_back(at(second));
+                }
+                second += 1;
+                if refused < 3 {
+                    refuse(&mut incident, &[(refused, second, true)]);
+                }
+            }
+            let row = format!("set back after {set_back:?}, accepted after {accepted}");
+            assert!(incident.first().is_some_and(|first| first <= at(second)), "{row}");
+            assert_eq!(incident.lets(&key(8), at(second)), accepted > 0, "{row}");
+        }
+    }
 }

@@ -85,7 +85,7 @@ fn the_last_sixth_of_the_address_is_left_to_namespaces_with_a_few_new_tokens() {
 fn a_clock_that_was_set_back_leaves_no_failure_ahead() {
     let (mut logins, a) = (FailedLogins::default(), question("a", false));
     (0..6).for_each(|_| logins.failed(&a, &LIMITS, at(T + 7200)));
-    logins.set_back(at(T));
+    logins.set_back(None, at(T));
     assert_eq!(logins.left(&a, &LIMITS, at(T)), Left::Nothing(at(T + 3600)), "an hour from now, not three");
 }
 
