@@ -138,7 +138,7 @@ pub async fn operate(
     let ctx = Arc::new(Context::new(client, prober, sinks, settings));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), %listen, "started");
     let metrics = metrics::of(&ctx, &requests, reload.as_ref().map(Reload::reloads));
-    let mut tasks = following(&ctx);
+    let mut tasks = following(&ctx, &requests);
     let serving = ctx.clone();
     tasks.spawn(named("serving the probes", async move {
         match serve::serve(listening, move || health_of(&serving), metrics, readers).await {}
@@ -213,7 +213,7 @@ async fn named(task: &'static str, work: impl Future<Output = ()>) -> Error {
 }
 
 /// What every replica does, whether it leads or not.
-fn following(ctx: &Arc<Context>) -> JoinSet<Error> {
+fn following(ctx: &Arc<Context>, requests: &Requests) -> JoinSet<Error> {
     let mut tasks = JoinSet::new();
     let watched = ctx.clone();
     tasks.spawn(named("watching connections", async move {
@@ -223,11 +223,13 @@ fn following(ctx: &Arc<Context>) -> JoinSet<Error> {
         let (client, selector) = (watched.client.clone(), settings.selector.as_ref());
         cluster::watch::connections(client, &scopes, selector, &watched.index, &watched.relist, wake).await;
     }));
-    let watched = ctx.clone();
+    let (watched, requests) = (ctx.clone(), requests.clone());
     tasks.spawn(named("watching Secrets", async move {
         let wake = |woken| watched.wake(woken);
         let all = watched.settings().shard.map_or(Scope::All, Scope::Part);
-        cluster::watch::secrets(watched.client.clone(), all, &watched.index, &watched.relist, wake).await;
+        let (client, index) = (watched.client.clone(), &watched.index);
+        let ended = |namespace: &str| requests.forget(cluster::requests::SECRETS, namespace);
+        cluster::watch::secrets(client, all, index, &watched.relist, wake, ended).await;
     }));
     tasks
 }

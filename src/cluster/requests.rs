@@ -108,6 +108,11 @@ impl Requests {
         oldest
     }
 
+    /// The resource is watched no more in this namespace.
+    pub fn forget(&self, resource: &'static str, namespace: &str) {
+        self.lock().remove(&Watch { resource, namespace: Some(namespace.to_owned()) });
+    }
+
     /// Nothing that runs under the lock leaves it half changed, so one that a panicking holder left is as good as any.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Watch, Timestamp>> {
         self.watches.lock().unwrap_or_else(PoisonError::into_inner)

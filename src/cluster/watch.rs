@@ -99,9 +99,16 @@ pub async fn connections(
 }
 
 /// Follows the metadata of Secrets for ever: of `all` namespaces, or of each that has connections, by a watch that begins with its
-/// first one and ends with its last. Of Secrets only those are kept that a connection names or has made, so the connections are listed
-/// first.
-pub async fn secrets(client: Client, all: Scope, index: &Index, relist: &Relist, wake: impl Fn(Woken)) {
+/// first one and ends with its last, which `ended` is told. Of Secrets only those are kept that a connection names or has made, so the
+/// connections are listed first.
+pub async fn secrets(
+    client: Client,
+    all: Scope,
+    index: &Index,
+    relist: &Relist,
+    wake: impl Fn(Woken),
+    ended: impl Fn(&str),
+) {
     // The connections of a namespace tell that its Secrets are refused.
     let is_cluster = index.secret_scope() == SecretScope::Cluster;
     let shared = Shared::new("secrets", PAGE_OF_SECRETS, is_cluster);
@@ -128,6 +135,7 @@ pub async fn secrets(client: Client, all: Scope, index: &Index, relist: &Relist,
                 }
                 Some(Change::Ended(namespace)) => {
                     watched.remove(&namespace).iter().for_each(AbortHandle::abort);
+                    ended(&namespace);
                 }
                 // The sender lives as long as the index.
                 None => return,
@@ -175,5 +183,68 @@ fn secret_told(index: &Index, scope: &Scope, told: Told<'_, SecretMeta>) -> Vec<
         // By one watch for all namespaces, the log tells it: no namespace can mend it.
         Told::Refused(_) if scope.is_of_cluster() => Vec::new(),
         Told::Refused(user) => index.secrets_refused(scope, user),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Request, Response};
+    use kube::client::Body;
+    use serde_json::json;
+    use tower::{BoxError, service_fn};
+
+    use super::{
+        super::{
+            object::ObjectKey,
+            requests::{Requests, SECRETS},
+            transport::transport,
+        },
+        *,
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_kept_of_the_watch_of_a_namespace_that_has_no_connection_any_more() {
+        let requests = Requests::default();
+        // Its lists are empty, and its watches tell nothing.
+        let server = |request: Request<Body>| async move {
+            if request.uri().query().is_some_and(|query| query.contains("watch=")) {
+                std::future::pending::<()>().await;
+            }
+            let list = json!({ "apiVersion": "v1", "kind": "SecretList", "metadata": { "resourceVersion": "1" }, "items": [] });
+            Ok::<_, BoxError>(Response::new(Body::from(list.to_string().into_bytes())))
+        };
+        let client = Client::new(requests.around(transport(service_fn(server))), "default");
+        let (index, relist) = (Index::new(vec![Scope::All], SecretScope::Namespaced), Relist::default());
+        index.connections_listed(&Scope::All);
+        let comes = |namespace: &str| {
+            let connection = json!({
+                "metadata": { "name": "ci", "namespace": namespace, "uid": "u", "resourceVersion": "1" },
+                "spec": { "secretRef": { "name": "pat" } },
+            });
+            index.received(serde_json::from_value(connection).unwrap());
+        };
+        let is_watched =
+            |namespace: &str| requests.oldest(|_, of| Some(of == Some(namespace))).contains_key(SECRETS);
+        let watched = || ["a", "b"].map(is_watched);
+        let come_and_go = async {
+            let mut seen = Vec::new();
+            comes("a");
+            comes("b");
+            for _ in 0..2 {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                seen.push(watched());
+                index.lost_connection(&ObjectKey::new("a", "ci"), "u");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                seen.push(watched());
+                comes("a");
+            }
+            seen
+        };
+        let ended = |namespace: &str| requests.forget(SECRETS, namespace);
+        let seen = tokio::select! {
+            () = secrets(client, Scope::All, &index, &relist, |_| {}, ended) => unreachable!("it follows for ever"),
+            seen = come_and_go => seen,
+        };
+        assert_eq!(seen, [[true, true], [false, true], [true, true], [false, true]]);
     }
 }
