@@ -43,9 +43,9 @@ pub const DEADLINE: Duration = Duration::from_secs(5);
 /// Why a call brought nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
-    /// No answer within the deadline.
-    #[error("the API server did not answer within {} s", DEADLINE.as_secs())]
-    Late,
+    /// No answer within this time.
+    #[error("the API server did not answer within {} s", .0.as_secs_f64())]
+    Late(Duration),
     /// The API server refused, or could not be reached.
     #[error("{}", plain(.0))]
     Kube(#[from] kube::Error),
@@ -160,7 +160,7 @@ impl Fault {
     /// The API server's own sentence, for the log, unless it shows the token.
     pub fn said(&self, token: Option<&Token>) -> String {
         let said = match self {
-            Fault::Late => return String::new(),
+            Fault::Late(_) => return String::new(),
             // A webhook may quote what it refused, in an encoding of its own.
             Fault::Kube(kube::Error::Api(status)) => match quoted(&status.message, WEBHOOK) {
                 Some(name) => format!("refused by {name}"),
@@ -255,7 +255,7 @@ fn word(text: &str) -> Option<String> {
 pub async fn within<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, Fault> {
     match tokio::time::timeout(DEADLINE, call).await {
         Ok(answer) => Ok(answer?),
-        Err(_) => Err(Fault::Late),
+        Err(_) => Err(Fault::Late(DEADLINE)),
     }
 }
 
@@ -301,7 +301,7 @@ mod tests {
     async fn a_call_without_an_answer_ends_after_five_seconds() {
         let started = tokio::time::Instant::now();
         let answer = within(std::future::pending::<kube::Result<()>>()).await;
-        assert!(matches!(answer, Err(Fault::Late)));
+        assert!(matches!(answer, Err(Fault::Late(DEADLINE))));
         assert_eq!(started.elapsed(), Duration::from_secs(5));
     }
 
@@ -362,7 +362,7 @@ mod tests {
                 "could not ask the admission webhook guard.example.com",
             ),
             (refused(503, "ServiceUnavailable", "not ready"), "busy"),
-            (Fault::Late, "tries again soon"),
+            (Fault::Late(DEADLINE), "tries again soon"),
         ];
         for (fault, words) in rows {
             let advice = fault.advice("create");

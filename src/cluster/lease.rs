@@ -268,7 +268,7 @@ impl Elector {
                 }
             }
         }
-        Err(Trouble::Fault(last.unwrap_or(Fault::Late)))
+        Err(Trouble::Fault(last.unwrap_or(Fault::Late(self.request_deadline()))))
     }
 
     /// Makes the Lease this replica's, from the instant at which the request begins, and this too.
@@ -325,10 +325,15 @@ impl Elector {
     }
 
     async fn within<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, Fault> {
-        match time::timeout(self.terms.request_deadline(DEADLINE), call).await {
+        let deadline = self.request_deadline();
+        match time::timeout(deadline, call).await {
             Ok(answer) => Ok(answer?),
-            Err(_) => Err(Fault::Late),
+            Err(_) => Err(Fault::Late(deadline)),
         }
+    }
+
+    fn request_deadline(&self) -> Duration {
+        self.terms.request_deadline(DEADLINE)
     }
 
     fn next_renewal(&self) -> Instant {

@@ -227,3 +227,15 @@ async fn a_renewal_that_is_heard_of_too_late_does_not_go_on_with_a_fence_that_wa
     assert_eq!((kept, worked), (Ok(Lost::NotRenewed(TERMS.renew_deadline)), None::<()>));
     assert!(!fence.is_open(), "it writes nothing more");
 }
+
+#[tokio::test(start_paused = true)]
+async fn how_long_the_api_server_had_is_told_as_it_was() {
+    let server = Arc::new(Server::default());
+    server.is_unread.store(true, Ordering::Relaxed);
+    for (renew_deadline, expected) in [(3, "1.5 s"), (4, "2 s"), (10, "5 s"), (60, "5 s")] {
+        let (mut elector, _) = server.elector();
+        elector.terms.renew_deadline = Duration::from_secs(renew_deadline);
+        let told = elector.look().await.unwrap_err().to_string();
+        assert_eq!(told, format!("the API server did not answer within {expected}"));
+    }
+}

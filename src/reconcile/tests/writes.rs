@@ -12,7 +12,7 @@ use super::{
     connection, hearing, ready,
 };
 use crate::{
-    cluster::{Fault, object::ObjectKey, scope::Scope},
+    cluster::{self, Fault, object::ObjectKey, scope::Scope},
     domain::{Reason, token::Token},
 };
 
@@ -172,11 +172,11 @@ async fn what_a_person_has_to_mend_is_told_beside_what_passes_by_itself() {
 fn what_could_not_be_read_is_never_told_as_a_write() {
     let refused = |code| Fault::from(kube::Error::Api(Box::new(Status::failure("x", "x").with_code(code))));
     let rows = [
-        ("read", Fault::Late, Reason::ApiServerUnavailable),
+        ("read", Fault::Late(cluster::DEADLINE), Reason::ApiServerUnavailable),
         ("read", refused(503), Reason::ApiServerUnavailable),
         ("read", refused(401), Reason::ApiServerUnavailable),
         ("read", refused(403), Reason::SecretForbidden),
-        ("update", Fault::Late, Reason::ApiServerUnavailable),
+        ("update", Fault::Late(cluster::DEADLINE), Reason::ApiServerUnavailable),
         ("update", refused(401), Reason::WriteFailed),
         ("update", refused(403), Reason::WriteFailed),
     ];
