@@ -106,7 +106,8 @@ impl<'a> Observer<'a> {
         self.observe_candidates().await
     }
 
-    /// Sees the token in use, and what stands under the names of the outputs.
+    /// Sees the token in use, and what stands under the names of the outputs. A question that is due is handed to the prober, which
+    /// nobody waits for.
     async fn observe_in_use(&mut self) -> Observed {
         let mut observed = self.look().await;
         self.entries(&mut observed).await;
@@ -126,8 +127,8 @@ impl<'a> Observer<'a> {
         observed
     }
 
-    /// What is known of the token in one Secret. The only place of a reconcile that reads the clock. A question that is due is handed
-    /// to the prober, which nobody waits for.
+    /// What is known of the token in one Secret at one instant, by which all of it is judged. What is changed and told later has instants
+    /// of its own.
     async fn look(&mut self) -> Observed {
         let now = Timestamp::now();
         self.watched_mut().not_ahead_of(now);
