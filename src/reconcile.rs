@@ -23,13 +23,13 @@ mod watched;
 use std::{
     panic::AssertUnwindSafe,
     sync::{Arc, atomic::AtomicBool},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures::FutureExt;
 use jiff::Timestamp;
 use kube::Client;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tracing::Instrument;
 
 use crate::{
@@ -71,7 +71,7 @@ pub use tell::tell_sinks;
 use turns::Turns;
 
 /// How long one reconcile may take: several calls to the API server, each with a deadline of its own.
-const DEADLINE: Duration = Duration::from_secs(25);
+pub const DEADLINE: Duration = Duration::from_secs(25);
 /// The first pause after a failure, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 /// A status says nothing of this many failures in a row that pass by themselves; the API server mostly answers the next call.
@@ -295,6 +295,7 @@ pub async fn work(ctx: &Context) {
 }
 
 async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
+    let started = Instant::now();
     if let Err(pause) = moved::tell(key, ctx).await {
         return Some(pause);
     }
@@ -320,8 +321,8 @@ async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
         ctx.records.rest(key, Some(&record), has_asker);
     }
     follow_circles(&connection, &mut record, ctx);
-    let started = Instant::now();
-    let next = contained(&connection, &spec, &mut record, ctx).await;
+    let left = DEADLINE.saturating_sub(started.elapsed());
+    let next = contained(&connection, &spec, &mut record, left, ctx).await;
     ctx.counted.count(&next, started.elapsed());
     record.rare.tidy();
     record.drop_bytes(is_active);
@@ -355,11 +356,13 @@ fn follow_circles(connection: &Connection, record: &mut Record, ctx: &Context) {
     ctx.wake_others(&connection.key, woken);
 }
 
-/// Keeps what goes wrong with one connection from the others: a panic, or a call that never ends. What is remembered stays.
+/// Keeps what goes wrong with one connection from the others: a panic, or what takes longer than what is left of the time. What is
+/// remembered stays.
 async fn contained(
     connection: &Connection,
     spec: &Result<Spec, String>,
     record: &mut Record,
+    left: Duration,
     ctx: &Context,
 ) -> Next {
     // Boxed: it takes many KiB, which each layer around it would hold and move once more.
@@ -371,7 +374,7 @@ async fn contained(
         }
     };
     let reconciled = Box::pin(reconciled.instrument(span));
-    match tokio::time::timeout(DEADLINE, AssertUnwindSafe(reconciled).catch_unwind()).await {
+    match tokio::time::timeout(left, AssertUnwindSafe(reconciled).catch_unwind()).await {
         Ok(Ok(next)) => next,
         Ok(Err(_)) => {
             tracing::error!(connection = %connection.key, "the reconcile panicked; please report this");

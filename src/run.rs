@@ -39,6 +39,9 @@ use replica::Replica;
 /// How long giving back the Lease may take; the Pod is killed 30 s after it was told to stop.
 const GIVING_BACK: Duration = Duration::from_secs(3);
 
+// While every worker has a reconcile that takes as long as it may, nothing moves and nothing is stuck.
+const _: () = assert!(reconcile::DEADLINE.as_secs() < serve::STUCK.as_secs());
+
 /// What ends the operator early.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

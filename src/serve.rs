@@ -33,9 +33,9 @@ use tls::Tls;
 const BACKLOG: u32 = 128;
 /// Where the metrics are.
 const METRICS: &str = "/metrics";
-/// Work that waits for this long while nothing moves means that this process is stuck: longer than the pass of a connection may take (25 s), and
-/// short enough that `/livez` fails within 30 s.
-const STUCK: Duration = Duration::from_secs(27);
+/// Work that waits for this long while nothing moves means that this process is stuck: longer than the reconcile of a connection may
+/// take (25 s), and short enough that `/livez` fails within 30 s.
+pub const STUCK: Duration = Duration::from_secs(27);
 
 /// The probes cannot be served.
 #[derive(Debug, thiserror::Error)]

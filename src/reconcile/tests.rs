@@ -2,14 +2,14 @@
 
 mod writes;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{Context, put_back};
+use super::{Context, DEADLINE, put_back, reconcile};
 use crate::{
     api::{GithubPatConnectionStatus as Status, StatusDigest},
-    cluster::{connections::Connection, object::ObjectKey},
+    cluster::{connections::Connection, object::ObjectKey, scope::Scope},
     domain::{probing::Subject, token::Token},
     github::Github,
     prober::Prober,
@@ -128,6 +128,39 @@ async fn a_reconcile_that_ends_after_its_connection_went_leaves_nothing_behind()
             !ctx.records.sharing(&subject).is_empty(),
             expected,
             "its token, where the connection {what}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_reconcile_takes_longer_than_its_deadline_also_where_it_first_tells_of_a_move() {
+    let key = ObjectKey::new("team-a", "ci");
+    let ctx = telling(|_, path| async move {
+        if path.ends_with("/ci") {
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            return (
+                404,
+                json!({ "kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404 }),
+            );
+        }
+        std::future::pending().await
+    });
+    ctx.index.connections_listed(&Scope::All);
+    ctx.index.secrets_listed(&Scope::All);
+    let (mut known, _) = connection(&key, &ready("True", "Ready"));
+    let standby: Vec<_> = (0..9).map(|number| json!({ "name": format!("standby-{number}") })).collect();
+    known.spec = json!({ "secretRef": { "name": "pat" }, "standby": standby }).into();
+    ctx.index.saw_connection(known);
+    for is_moved in [false, true] {
+        if is_moved {
+            ctx.moves.came(&key);
+        }
+        let begun = tokio::time::Instant::now();
+        assert!(reconcile(&key, &ctx).await.is_some());
+        let took = begun.elapsed();
+        assert!(
+            took >= DEADLINE && took < DEADLINE.saturating_add(Duration::from_millis(10)),
+            "{is_moved}: {took:?}"
         );
     }
 }
