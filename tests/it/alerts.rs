@@ -160,6 +160,7 @@ fn a_test_of_an_alert_fails_where_its_expression_is_another() {
         ("GithubPatProofTooOld", "> 48 *", ">= 48 *"),
         ("GithubPatProofTooOld", "status=\"False\"", "status=\"None\""),
         ("GithubPatOutputsUnproven", "> 0", ">= 0"),
+        ("GithubPatOutputsUnproven", "ApiServerUnavailable", "NotDetermined"),
         ("GithubPatOutputsUnproven", "Ready\", status=\"False\"", "Ready\", status=\"None\""),
         ("GithubPatNoStandby", "< 2", "< 3"),
         ("GithubPatHostBudgetLow", "< 10 /", "< 49 /"),
