@@ -93,6 +93,8 @@ pub struct Snapshot {
     pub knowledge: Knowledge,
     /// When the host was asked last.
     pub asked: Option<Timestamp>,
+    /// When the answer to that came, or that there is none.
+    pub answered: Option<Timestamp>,
     /// When a breaker of the host closed or an incident of it ended last.
     pub released: Option<Timestamp>,
     /// When the next question about the token was brought forward last, because the host answered another one.

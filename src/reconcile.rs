@@ -48,7 +48,7 @@ use crate::{
     domain::{
         Finding, Reason,
         backoff::{backoff, spread},
-        decide::{Observation, decide},
+        decide::{Observation, Plan, decide},
         probing::Subject,
         token::{HashedToken, Token},
     },
@@ -66,7 +66,7 @@ use moved::Moves;
 use observe::Observer;
 use others::Others;
 pub use queue::{Priority, Queue};
-use records::{Record, Records};
+use records::{Record, Records, Usage};
 pub use tell::tell_sinks;
 use turns::Turns;
 
@@ -188,6 +188,15 @@ impl Context {
         }
     }
 
+    /// Has the prober know who uses a token.
+    fn tells_usage(&self) -> impl Fn(&Subject, Usage) + '_ {
+        |subject, usage| match usage {
+            Usage::Unused => self.prober.forget(subject),
+            Usage::Unasked => self.prober.has_asker(subject, false),
+            Usage::Asked => self.prober.has_asker(subject, true),
+        }
+    }
+
     /// Queues whom an event concerns.
     pub fn wake(&self, woken: Woken) {
         if !self.leads() {
@@ -207,7 +216,7 @@ impl Context {
             Woken::Gone(key) => {
                 self.queue.forget(&key);
                 self.end_incidents(&key);
-                self.records.forget(&key, |unused| self.prober.forget(unused));
+                self.records.forget(&key, self.tells_usage());
                 gates::changed(&key, self);
             }
         }
@@ -300,9 +309,8 @@ async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
         return Some(pause);
     }
     let connection = ctx.index.connection(key)?;
-    let has_asker = |subject: &Subject, has| ctx.prober.has_asker(subject, has);
     if connection.deleting {
-        ctx.records.rest(key, None, has_asker);
+        ctx.records.rest(key, None, ctx.tells_usage());
         gates::changed(key, ctx);
         return None;
     }
@@ -310,15 +318,14 @@ async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
     if ctx.index.awaits_secrets(&connection) && !ctx.records.has(key, &connection.uid) {
         return None;
     }
-    let forget = |unused: &Subject| ctx.prober.forget(unused);
-    let (mut record, is_new) = ctx.records.take(key, &connection.uid, Timestamp::now(), forget);
+    let (mut record, is_new) = ctx.records.take(key, &connection.uid, Timestamp::now(), ctx.tells_usage());
     if let Some(status) = connection.status.as_ref().filter(|_| is_new) {
         record.rare.others = status.withdrawn_outputs().into();
     }
     let spec = connection.spec.read();
     let is_active = spec.as_ref().is_ok_and(|spec| !spec.suspend);
     if !is_active {
-        ctx.records.rest(key, Some(&record), has_asker);
+        ctx.records.rest(key, Some(&record), ctx.tells_usage());
     }
     follow_circles(&connection, &mut record, ctx);
     let left = DEADLINE.saturating_sub(started.elapsed());
@@ -395,7 +402,7 @@ fn put_back(connection: &Connection, record: Box<Record>, ctx: &Context) {
     ctx.records.put(key, record);
     let is_there = ctx.index.connection(key).is_some_and(|now| now.uid == connection.uid);
     if !is_there {
-        ctx.records.forget(key, |unused| ctx.prober.forget(unused));
+        ctx.records.forget(key, ctx.tells_usage());
     }
 }
 
@@ -439,6 +446,7 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
         ctx.events.post(connection, observed.seen.now, outcomes.events.drain(..));
     }
     let holders = holding::holders(connection, &observed, ctx);
+    let looked = record.rare.looked;
     outcomes.following = follow::follow(connection, spec, &observed, &outcomes, &holders, record, ctx).await;
     let unnamed = follow::unnamed(connection, &observed, &decision, &outcomes, ctx);
     if !unnamed.is_empty() {
@@ -450,7 +458,12 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     let failures = || observed.failures.iter().chain(&outcomes.failures).chain(unread.clone());
     tell(connection, failures(), observed.seen.bytes.as_ref());
     let mut writes = outcomes.failures.iter();
-    let reported = if record.failures < SILENT_RETRIES && writes.any(|failure| failure.fault.is_passing()) {
+    let may_pass = record.failures < SILENT_RETRIES && writes.any(|failure| failure.fault.is_passing());
+    // What whoever leads next must know is told at once: what was condemned, and the labels of what was deleted.
+    let told = connection.status.as_ref().map(|status| status.withdrawn_outputs()).unwrap_or_default();
+    let reported = if may_pass && decision.plan == Plan::Write && record.rare.others.told() == told {
+        // What was found is told by the next one, which looks again.
+        record.rare.looked = looked;
         Next::Failed
     } else {
         let reported = report::report(connection, spec, &observed, &decision, &outcomes, record, ctx);

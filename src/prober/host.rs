@@ -214,7 +214,7 @@ impl Host {
                     tokio::select! {
                         Some((question, exchange, span)) = asking.next() => {
                             self.link(&span, &question);
-                            self.answered(question, exchange);
+                            self.answered(question, exchange, now());
                         }
                         () = self.wake.notified() => {}
                         () = time::sleep(sleep) => {}
@@ -289,11 +289,11 @@ impl Host {
         todo
     }
 
-    fn answered(&self, question: Question, exchange: Exchange) {
+    fn answered(&self, question: Question, exchange: Exchange, now: Timestamp) {
         self.counted.count(&self.name, &question.probe, &exchange);
         let mut state = self.lock();
         let before = state.trouble();
-        let changed = state.answered(&question, exchange);
+        let changed = state.hear(&question, exchange, now);
         self.log(before, state.trouble());
         drop(state);
         self.tell(changed);

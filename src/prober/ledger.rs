@@ -36,6 +36,8 @@ pub(super) struct Entry {
     rest: Option<Box<Rest>>,
     /// When it was asked about last.
     pub(super) asked: Option<Timestamp>,
+    /// When the answer to that came, or that there is none.
+    pub(super) answered: Option<Second>,
     /// True if it was accepted before, by what this process or a connection's status knows.
     pub(super) accepted_before: bool,
     /// True if the last question confirmed something, sooner after the one before than `minimum_interval`.

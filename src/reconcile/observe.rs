@@ -191,10 +191,8 @@ impl<'a> Observer<'a> {
         let can_ask = seen.token.yes().is_some() && seen.host.yes().is_some() && !self.spec.suspend;
         let interval = can_ask.then_some(seen.timing.interval);
         let Watched { id, subject, .. } = self.watched();
-        let Context { records, prober, .. } = self.ctx;
-        let has_asker = |subject: &Subject, has| prober.has_asker(subject, has);
-        let follows =
-            |subject: &Subject| records.follows(&self.connection.key, *id, subject, interval, has_asker);
+        let (ctx, key) = (self.ctx, &self.connection.key);
+        let follows = |subject: &Subject| ctx.records.follows(key, *id, subject, interval, ctx.tells_usage());
         seen.timing.follows = subject.as_ref().is_some_and(follows);
     }
 

@@ -189,6 +189,17 @@ struct Inner {
     wanted: HashSet<Subject>,
 }
 
+/// Who uses a token, after one connection has changed how it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Usage {
+    /// No connection.
+    Unused,
+    /// Connections that do not have it asked about: each is suspended, has lost the Secret or cannot be read.
+    Unasked,
+    /// Connections of which at least one has it asked about.
+    Asked,
+}
+
 /// Who shares a token. A connection may have it in several Secrets.
 type Sharers = SmallVec<[Sharer; 1]>;
 
@@ -208,19 +219,18 @@ impl Sharer {
 }
 
 impl Records {
-    /// Takes the record of a connection out; a new one if there is none of this uid. `forget` is told of a token that nobody uses
-    /// any more.
+    /// Takes the record of a connection out; a new one if there is none of this uid. `tell` is told who uses the tokens of another one.
     pub(super) fn take(
         &self,
         key: &ObjectKey,
         uid: &ArcStr,
         now: Timestamp,
-        forget: impl Fn(&Subject),
+        tell: impl Fn(&Subject, Usage),
     ) -> (Box<Record>, bool) {
         let mut inner = self.lock();
         match inner.records.remove(key) {
             Some(record) if record.uid == *uid => return (record, false),
-            Some(other) => inner.leave(key, &other, forget),
+            Some(other) => inner.leave(key, &other, tell),
             None => {}
         }
         (Box::new(Record::new(uid.clone(), now)), true)
@@ -247,15 +257,15 @@ impl Records {
         inner.sharing.get(&sum(subject)).into_iter().flatten().map(|sharer| sharer.key.clone()).collect()
     }
 
-    /// The connection uses this token now, in place of the one before. `forget` is told of that one if nobody uses it any more,
-    /// before anybody else can use it again.
+    /// The connection uses this token now, in place of the one before. `tell` is told who uses that one, before anybody else can use it
+    /// again.
     pub(super) fn share(
         &self,
         key: &ObjectKey,
         id: u8,
         before: Option<&Subject>,
         after: &Subject,
-        forget: impl Fn(&Subject),
+        tell: impl Fn(&Subject, Usage),
     ) {
         let mut inner = self.lock();
         let sharing = inner.sharing.entry(sum(after)).or_default();
@@ -263,14 +273,14 @@ impl Records {
             sharing.push(Sharer { key: key.clone(), id, interval: None });
         }
         if let Some(before) = before.filter(|before| *before != after) {
-            inner.unshare(key, id, before, forget);
+            inner.unshare(key, id, before, tell);
         }
     }
 
     /// The connection watches these Secrets no more.
-    pub(super) fn leave(&self, key: &ObjectKey, watched: &[Watched], forget: impl Fn(&Subject)) {
+    pub(super) fn leave(&self, key: &ObjectKey, watched: &[Watched], tell: impl Fn(&Subject, Usage)) {
         let mut inner = self.lock();
-        watched.iter().for_each(|watched| inner.unwatch(key, watched, &forget));
+        watched.iter().for_each(|watched| inner.unwatch(key, watched, &tell));
     }
 
     /// Keeps that a status remembers a refusal of the token.
@@ -296,36 +306,36 @@ impl Records {
     }
 
     /// Keeps how often this connection has the token asked about; `None` if it does not. True if another one has it asked about more
-    /// often. `has_asker` is told whether any of them has it asked about, before that can change.
+    /// often. `tell` is told who uses it, before that can change.
     pub(super) fn follows(
         &self,
         key: &ObjectKey,
         id: u8,
         subject: &Subject,
         interval: Option<SignedDuration>,
-        has_asker: impl Fn(&Subject, bool),
+        tell: impl Fn(&Subject, Usage),
     ) -> bool {
-        self.lock().follows(key, id, subject, interval, has_asker)
+        self.lock().follows(key, id, subject, interval, tell)
     }
 
     /// The connection has none of its tokens asked about for the time being. The record is the one that is kept, unless one is given.
-    /// `has_asker` is told whether any other connection has them asked about.
-    pub(super) fn rest(&self, key: &ObjectKey, record: Option<&Record>, has_asker: impl Fn(&Subject, bool)) {
+    /// `tell` is told who uses them.
+    pub(super) fn rest(&self, key: &ObjectKey, record: Option<&Record>, tell: impl Fn(&Subject, Usage)) {
         let mut inner = self.lock();
         let kept = inner.records.get(key).map(|kept| &**kept);
         let watched = record.or(kept).into_iter().flat_map(Record::all_watched);
         let used: Vec<_> =
             watched.filter_map(|watched| Some((watched.id, watched.subject.clone()?))).collect();
         for (id, subject) in used {
-            inner.follows(key, id, &subject, None, &has_asker);
+            inner.follows(key, id, &subject, None, &tell);
         }
     }
 
     /// Forgets a connection, and its token if nobody else uses it.
-    pub(super) fn forget(&self, key: &ObjectKey, forget: impl Fn(&Subject)) {
+    pub(super) fn forget(&self, key: &ObjectKey, tell: impl Fn(&Subject, Usage)) {
         let mut inner = self.lock();
         if let Some(record) = inner.records.remove(key) {
-            inner.leave(key, &record, forget);
+            inner.leave(key, &record, tell);
         }
     }
 
@@ -342,13 +352,12 @@ impl Inner {
         id: u8,
         subject: &Subject,
         interval: Option<SignedDuration>,
-        has_asker: impl Fn(&Subject, bool),
+        tell: impl Fn(&Subject, Usage),
     ) -> bool {
         let seconds =
             interval.and_then(|interval| u32::try_from(interval.as_secs()).ok()).and_then(NonZeroU32::new);
         let Some(sharing) = self.sharing.get_mut(&sum(subject)) else { return false };
-        let is_asked = |sharers: &Sharers| sharers.iter().any(|sharer| sharer.interval.is_some());
-        let was_asked = is_asked(sharing);
+        let before = usage(sharing);
         let mut follows = false;
         for sharer in sharing.iter_mut() {
             if sharer.is(key, id) {
@@ -358,34 +367,47 @@ impl Inner {
                 follows |= sharer.interval.is_some_and(is_shorter);
             }
         }
-        // Of what nobody asks about it is told each time: an answer may have come since.
-        let is_asked = is_asked(sharing);
-        if !is_asked || !was_asked {
-            has_asker(subject, is_asked);
+        let after = usage(sharing);
+        // That nobody asks about it is told each time: an answer may have come since.
+        if after != before || after == Usage::Unasked {
+            tell(subject, after);
         }
         follows
     }
 
-    fn leave(&mut self, key: &ObjectKey, record: &Record, forget: impl Fn(&Subject)) {
-        record.all_watched().for_each(|watched| self.unwatch(key, watched, &forget));
+    fn leave(&mut self, key: &ObjectKey, record: &Record, tell: impl Fn(&Subject, Usage)) {
+        record.all_watched().for_each(|watched| self.unwatch(key, watched, &tell));
     }
 
-    fn unwatch(&mut self, key: &ObjectKey, watched: &Watched, forget: impl Fn(&Subject)) {
+    fn unwatch(&mut self, key: &ObjectKey, watched: &Watched, tell: impl Fn(&Subject, Usage)) {
         if let Some(subject) = &watched.subject {
-            self.unshare(key, watched.id, subject, forget);
+            self.unshare(key, watched.id, subject, tell);
         }
     }
 
-    fn unshare(&mut self, key: &ObjectKey, id: u8, subject: &Subject, forget: impl Fn(&Subject)) {
+    fn unshare(&mut self, key: &ObjectKey, id: u8, subject: &Subject, tell: impl Fn(&Subject, Usage)) {
         let of = sum(subject);
         let Some(sharing) = self.sharing.get_mut(&of) else { return };
         sharing.retain(|sharer| !sharer.is(key, id));
-        if sharing.is_empty() {
+        let left = usage(sharing);
+        if left == Usage::Unused {
             self.sharing.remove(&of);
             self.refused.remove(subject);
             self.wanted.remove(subject);
-            forget(subject);
         }
+        if left != Usage::Asked {
+            tell(subject, left);
+        }
+    }
+}
+
+fn usage(sharers: &Sharers) -> Usage {
+    if sharers.is_empty() {
+        Usage::Unused
+    } else if sharers.iter().all(|sharer| sharer.interval.is_none()) {
+        Usage::Unasked
+    } else {
+        Usage::Asked
     }
 }
 

@@ -110,10 +110,10 @@ async fn a_reconcile_that_ends_after_its_connection_went_leaves_nothing_behind()
         let key = ObjectKey::new("team-a", "ci");
         let (before, _) = connection(&key, &ready("True", "Ready"));
         ctx.index.saw_connection(before.clone());
-        let (mut record, _) = ctx.records.take(&key, &before.uid, Timestamp::now(), |_| {});
+        let (mut record, _) = ctx.records.take(&key, &before.uid, Timestamp::now(), |_, _| {});
         let token = Token::try_from(format!("{}_{:036}", "ghp", 1).as_bytes()).unwrap();
         let subject = Subject { host: "github.com".into(), token: token.hashed() };
-        ctx.records.share(&key, record.first.id, None, &subject, |_| {});
+        ctx.records.share(&key, record.first.id, None, &subject, |_, _| {});
         record.first.subject = Some(subject.clone());
         match what {
             "goes" => drop(ctx.index.lost_connection(&key, &before.uid)),

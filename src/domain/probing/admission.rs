@@ -189,7 +189,7 @@ impl Admission {
 
     /// Nobody has the token asked about for the time being.
     pub fn rest(&mut self, token: &HashedToken) {
-        self.unanswered.forget(token);
+        self.unanswered.rest(token);
     }
 
     /// What to do now. What is given to ask counts as on its way.

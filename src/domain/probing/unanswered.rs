@@ -117,7 +117,14 @@ impl Unanswered {
         self.of.get(token)?.brought_forward
     }
 
-    /// Nobody wants to know about the token any more, or not for the time being.
+    /// Nobody asks about the token for the time being, so it takes no turn. What it brought before is kept.
+    pub fn rest(&mut self, token: &HashedToken) {
+        if let Some(waiting) = self.of.get_mut(token) {
+            self.turns = self.turns.saturating_sub(std::mem::take(&mut waiting.takes_turn).into());
+        }
+    }
+
+    /// Nobody wants to know about the token any more.
     pub fn forget(&mut self, token: &HashedToken) {
         self.remove(token);
     }

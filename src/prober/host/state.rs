@@ -124,6 +124,7 @@ impl State {
         Some(Snapshot {
             knowledge: entry.knowledge(),
             asked: entry.asked,
+            answered: entry.answered.map(Timestamp::from),
             released: self.admission.released(),
             brought_forward: self.admission.brought_forward(token),
             unanswered: self.admission.unanswered(),
@@ -201,7 +202,17 @@ impl State {
         if in_doubt || question.urgency == Urgency::Confirm { Line::Fresh } else { Line::Kept }
     }
 
-    /// Takes in what came of a question; gives the tokens of which something changed.
+    /// Takes in what came of a question, at this instant; gives the tokens of which something changed.
+    pub(super) fn hear(
+        &mut self,
+        question: &Question,
+        exchange: Exchange,
+        now: Timestamp,
+    ) -> Vec<HashedToken> {
+        self.tell_time(now);
+        self.answered(question, exchange)
+    }
+
     pub(super) fn answered(&mut self, question: &Question, mut exchange: Exchange) -> Vec<HashedToken> {
         let token = question.hashed;
         let entry = self.ledger.get(&token);
@@ -235,6 +246,7 @@ impl State {
             // What somebody requested comes soon too, and is confirmed like any other.
             entry.hurried = is_soon && entry.awaits_confirmation();
             entry.asked = Some(exchange.at);
+            entry.answered = Some(exchange.answered.into());
             entry.suspected = false;
             let needed = if question.urgency == Urgency::Dubious && !entry.accepted_before {
                 1

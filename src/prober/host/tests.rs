@@ -354,7 +354,7 @@ fn hosts_know_nothing_of_each_other() {
     for _ in 0..3 {
         let Step::Ask(due) = one.step(at(0)) else { panic!("it is asked") };
         let reply = defers(Reason::TimedOut);
-        one.answered(due.question, Exchange::of(at(0), at(10), reply));
+        one.answered(due.question, Exchange::of(at(0), at(10), reply), at(10));
     }
     let is_silent = |host: &Host| host.lock().admission.breaker().open().is_some();
     assert!(is_silent(&one) && !is_silent(&other));

@@ -93,7 +93,7 @@ async fn what_the_source_holds_no_more_is_written_to_no_further_output() {
             [1, 2, 3].map(|number| json!({ "secretName": format!("out-{number}"), "format": "Opaque" }));
         let spec: Spec =
             serde_json::from_value(json!({ "secretRef": { "name": "pat" }, "publish": outputs })).unwrap();
-        let (mut record, _) = ctx.records.take(&connection.key, &connection.uid, Timestamp::now(), |_| {});
+        let (mut record, _) = ctx.records.take(&connection.key, &connection.uid, Timestamp::now(), |_, _| {});
         let (connection, spec, ctx) = (&connection, &spec, &ctx);
         let mut observer =
             Observer { connection, spec, ctx, record: &mut record, place: 0, used: 0, read: None };

@@ -39,7 +39,7 @@ impl Observer<'_> {
             return;
         };
         let before = watched.subject.as_ref();
-        ctx.records.share(key, watched.id, before, &subject, |unused| ctx.prober.forget(unused));
+        ctx.records.share(key, watched.id, before, &subject, ctx.tells_usage());
         ctx.prober.keep(&subject);
         let watched = self.record.watched_mut(self.place);
         watched.since = now.into();
@@ -85,6 +85,7 @@ impl Observer<'_> {
         let snapshot = ctx.prober.snapshot(&subject);
         let refused =
             snapshot.as_ref().and_then(|snapshot| snapshot.knowledge.refused).map(|refused| refused.last);
+        let answered = snapshot.as_ref().and_then(|snapshot| snapshot.answered);
         (seen.past.brought_forward, seen.past.unanswered) = ctx.prober.awaited(&subject);
         if let Some(snapshot) = &snapshot {
             seen.pending = snapshot.pending;
@@ -135,19 +136,20 @@ impl Observer<'_> {
         if seen.knowledge.deferred.is_none() && !seen.pending {
             seen.knowledge.deferred = watched.not_now.as_deref().copied();
         }
-        self.forget_unasked_request(seen);
+        self.forget_unasked_request(seen, answered);
     }
 
     /// A requested question may be turned away while it waits, without having been asked: then the request is still to be acted on.
     /// That of a token which was replaced meanwhile is not: the new one is asked anyway.
-    fn forget_unasked_request(&mut self, seen: &Observation) {
+    fn forget_unasked_request(&mut self, seen: &Observation, answered: Option<Timestamp>) {
         let since = Timestamp::from(self.watched().since);
         let requested = self.record.rare.asked_on_request.map(Timestamp::from);
         let requested = requested.filter(|requested| since <= *requested && *requested <= seen.now);
         let Some(requested) = requested else { return };
         let accepted = seen.knowledge.grant.as_ref().map(|(_, at)| *at);
         let refused = seen.knowledge.refused.map(|refused| refused.last);
-        let is_asked = accepted.max(refused).max(seen.past.asked) >= Some(requested);
+        // One that was on its way already serves the request, too.
+        let is_asked = accepted.max(refused).max(seen.past.asked).max(answered) >= Some(requested);
         if !is_asked && !seen.pending && self.is_in_use() && self.is_current(seen) {
             self.record.rare.handled_request = None;
         }

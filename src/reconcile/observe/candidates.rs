@@ -19,7 +19,7 @@ impl Observer<'_> {
     pub(super) fn align(&mut self) {
         let (ctx, spec, key) = (self.ctx, self.spec, &self.connection.key);
         let left = self.record.align(&spec.secret_ref, &spec.standby, Timestamp::now());
-        ctx.records.leave(key, &left, |unused| ctx.prober.forget(unused));
+        ctx.records.leave(key, &left, ctx.tells_usage());
         let status = self.connection.status.as_ref();
         let Some(standby) = self.record.standby.as_deref_mut() else { return };
         if standby.in_use.is_none() {

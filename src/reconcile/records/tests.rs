@@ -49,8 +49,8 @@ fn a_refusal_that_a_status_remembers_contests_what_was_accepted_before() {
     assert_eq!([8, 9].map(|second| records.is_refused_since(&one, at(second))), [true, false]);
     assert!(!records.is_refused_since(&subject("i", "a"), at(1)), "another host");
     let key = ObjectKey::new("x", "a");
-    records.share(&key, 0, None, &one, |_| {});
-    records.share(&key, 0, Some(&one), &subject("i", "a"), |_| {});
+    records.share(&key, 0, None, &one, |_, _| {});
+    records.share(&key, 0, Some(&one), &subject("i", "a"), |_, _| {});
     assert!(!records.is_refused_since(&one, at(1)), "nobody uses it any more");
 }
 
@@ -60,30 +60,38 @@ fn a_token_has_an_asker_as_long_as_one_connection_has_it_asked_about() {
     let (a, b, one) = (ObjectKey::new("x", "a"), ObjectKey::new("y", "b"), subject("h", "a"));
     let of_a = Record { first: Watched { subject: Some(one.clone()), ..record().first }, ..record() };
     for key in [&a, &b] {
-        records.share(key, 0, None, &one, |_| {});
+        records.share(key, 0, None, &one, |_, _| {});
     }
     let told = std::cell::RefCell::new(Vec::new());
-    let has_asker = |subject: &Subject, has| {
+    let tell = |subject: &Subject, usage| {
         assert_eq!(*subject, one);
-        told.borrow_mut().push(has);
+        told.borrow_mut().push(usage);
     };
     let interval = Some(SignedDuration::from_mins(5));
-    records.follows(&a, 0, &one, interval, has_asker);
-    assert_eq!(told.take(), [true]);
-    records.follows(&b, 0, &one, interval, has_asker);
-    records.rest(&a, Some(&of_a), has_asker);
-    assert_eq!(told.take(), [false; 0], "the other one has it asked about");
-    records.follows(&b, 0, &one, None, has_asker);
-    assert_eq!(told.take(), [false]);
+    records.follows(&a, 0, &one, interval, tell);
+    assert_eq!(told.take(), [Usage::Asked]);
+    records.follows(&b, 0, &one, interval, tell);
+    records.rest(&a, Some(&of_a), tell);
+    assert_eq!(told.take(), [], "the other one has it asked about");
+    records.follows(&b, 0, &one, None, tell);
+    assert_eq!(told.take(), [Usage::Unasked]);
     // An answer that was on its way may have come since.
-    records.rest(&a, Some(&of_a), has_asker);
-    assert_eq!(told.take(), [false]);
-    records.follows(&a, 0, &one, interval, has_asker);
-    assert_eq!(told.take(), [true]);
+    records.rest(&a, Some(&of_a), tell);
+    assert_eq!(told.take(), [Usage::Unasked]);
+    records.follows(&a, 0, &one, interval, tell);
+    assert_eq!(told.take(), [Usage::Asked]);
     // As of a connection that is being deleted.
     records.put(&a, Box::new(of_a));
-    records.rest(&a, None, has_asker);
-    assert_eq!(told.take(), [false]);
+    records.rest(&a, None, tell);
+    assert_eq!(told.take(), [Usage::Unasked]);
+    // The one that has it asked about leaves it, or is gone.
+    records.follows(&a, 0, &one, interval, tell);
+    records.share(&a, 0, Some(&one), &subject("h", "b"), tell);
+    assert_eq!(told.take(), [Usage::Asked, Usage::Unasked]);
+    records.share(&a, 0, Some(&subject("h", "b")), &one, |_, _| {});
+    records.follows(&a, 0, &one, interval, tell);
+    records.forget(&a, tell);
+    assert_eq!(told.take(), [Usage::Asked, Usage::Unasked]);
 }
 
 #[test]
@@ -92,7 +100,11 @@ fn a_token_is_given_back_when_the_last_connection_leaves_it() {
     let (a, b) = (ObjectKey::new("x", "a"), ObjectKey::new("y", "b"));
     let (one, two) = (subject("h", "a"), subject("i", "a"));
     let given_back = std::cell::RefCell::new(Vec::new());
-    let forget = |subject: &Subject| given_back.borrow_mut().push(subject.clone());
+    let forget = |subject: &Subject, usage| {
+        if usage == Usage::Unused {
+            given_back.borrow_mut().push(subject.clone());
+        }
+    };
     records.share(&a, 0, None, &one, forget);
     records.share(&b, 0, None, &one, forget);
     assert_eq!(records.sharing(&one).as_slice(), [a.clone(), b.clone()]);

@@ -30,7 +30,7 @@ async fn what_a_status_says_is_derived_again_unless_the_api_server_told_what_bec
                 None => std::future::pending().await,
             }
         });
-        let (mut record, _) = ctx.records.take(&key, &ArcStr::from("u"), Timestamp::now(), |_| {});
+        let (mut record, _) = ctx.records.take(&key, &ArcStr::from("u"), Timestamp::now(), |_, _| {});
         let written = write(&known, Some(&before), &next, &mut record, &ctx);
         // A reconcile that takes too long is cut wherever it is.
         let _ = tokio::time::timeout(Duration::from_secs(1), written).await;
@@ -54,7 +54,7 @@ async fn a_status_whose_answer_was_lost_is_no_change_by_somebody_else() {
                 None => std::future::pending().await,
             }
         });
-        let (mut record, _) = ctx.records.take(&key, &ArcStr::from("u"), Timestamp::now(), |_| {});
+        let (mut record, _) = ctx.records.take(&key, &ArcStr::from("u"), Timestamp::now(), |_, _| {});
         let fingerprint = known.status.as_ref().unwrap().fingerprint();
         record.written = Some(Written { fingerprint, generation: 1, is_unsure });
         let written = write(&known, Some(&before), &next, &mut record, &ctx);

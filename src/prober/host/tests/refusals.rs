@@ -110,6 +110,25 @@ fn only_what_somebody_asks_about_is_a_witness() {
 }
 
 #[test]
+fn an_answer_that_comes_after_the_clock_was_set_back_counts_with_those_before() {
+    for ahead in [0, HOUR] {
+        let mut world = World::new(LIMITS_OF_TESTS, |token, _| accepts(token as i64));
+        let mut due = Vec::new();
+        for token in 0..3 {
+            let question = Question { accepted_before: true, ..question_of(token, "a") };
+            world.state.ask(question, at(ahead));
+            let Step::Ask(asked) = world.state.step(at(ahead)).0 else { panic!("it is asked") };
+            due.push(asked.question);
+        }
+        for (token, second) in [(0, ahead), (1, ahead + 1), (2, 2)] {
+            let exchange = Exchange::of(at(ahead), at(second), refuses());
+            world.state.hear(&due[token], exchange, at(second));
+        }
+        assert!(world.state.admission.incident().since().is_some(), "{ahead} s ahead");
+    }
+}
+
+#[test]
 fn tokens_that_are_really_revoked_at_once_are_condemned_after_the_hold() {
     let refusing = |token, second| {
         if token < 20 && second >= SETTLED { refuses() } else { accepts(token as i64) }

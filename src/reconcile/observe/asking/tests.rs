@@ -128,7 +128,7 @@ impl World {
         let (mut connection, _) = connection(&key, &status);
         connection.uid = namespace.into();
         self.ctx.index.saw_connection(connection.clone());
-        let (record, _) = self.ctx.records.take(&key, &connection.uid, Timestamp::now(), |_| {});
+        let (record, _) = self.ctx.records.take(&key, &connection.uid, Timestamp::now(), |_, _| {});
         (connection, record)
     }
 

@@ -28,7 +28,8 @@ impl ControlPlane {
     }
 
     /// Waits until the API server lists the objects of this definition, in each version that it serves. To be established is not
-    /// enough: until its cache has started, a list or watch gets 429, "storage is (re)initializing".
+    /// enough: until its cache has started, a list or watch gets 429, "storage is (re)initializing". Of a definition that was replaced a
+    /// moment ago it may list by the one before.
     ///
     /// # Errors
     ///
