@@ -40,8 +40,10 @@ async fn main() -> Result<ExitCode, Failed> {
         }
     };
     tokio::select! {
-        played = play(end) => played,
+        biased;
+        // First: the page ends by it too, with 0.
         _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(130)),
+        played = play(end) => played,
     }
 }
 
