@@ -25,7 +25,7 @@ to:
 {{- define "github-pat-operator.hostPorts" -}}
 {{- $ports := list 443 }}
 {{- range $host := include "github-pat-operator.hosts" . | fromYamlArray }}
-{{- range $url := list $host.apiUrl (default dict $host.proxy).url }}
+{{- range $url := list $host.apiUrl $host.webUrl (default dict $host.proxy).url }}
 {{- if $url }}
 {{- $ports = append $ports (include "github-pat-operator.port" $url | int) }}
 {{- end }}

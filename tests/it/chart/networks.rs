@@ -35,6 +35,12 @@ fn the_network_policy_lets_through_the_ports_that_the_settings_need_and_no_other
             vec![443, 9443],
         ),
         (hosts(through_80), vec![443, 80]),
+        (
+            hosts(
+                json!({ "a": { "apiUrl": "https://a.example.com", "webUrl": "https://b.example.com:8444" } }),
+            ),
+            vec![443, 8444],
+        ),
         // Behind the Service of a sink or proxy.
         (
             [

@@ -65,7 +65,7 @@ fn replicas_prefer_nodes_of_their_own_and_one_is_evicted_at_a_time() {
     let some = json!({ "labelSelector": { "matchExpressions": [{ "key": "a", "operator": "Exists" }] } });
     let all = [given(json!({})), given(json!({ "labelSelector": null })), given(some.clone())];
     let flag = format!("topologySpreadConstraints={}", json!(all));
-    let ours = given(json!({ "labelSelector": own }));
+    let ours = given(json!({ "labelSelector": own, "matchLabelKeys": ["pod-template-hash"] }));
     assert_eq!(spread(&["--set-json", &flag]).0, json!([ours, ours, given(some)]));
 
     let manifests = rendered(&[]);
@@ -76,6 +76,8 @@ fn replicas_prefer_nodes_of_their_own_and_one_is_evicted_at_a_time() {
         "two that are not ready hold up no drain"
     );
     assert_eq!(budget["selector"], of_kind(&manifests, "Deployment")["spec"]["selector"]);
+    let refused = template(&["--set", "podDisruptionBudget.maxUnavailable=null"]);
+    assert!(!refused.status.success() && said(&refused).contains("give minAvailable"), "{}", said(&refused));
     let without = rendered(&["--set", "podDisruptionBudget=null"]);
     assert_eq!(without.len(), manifests.len() - 1);
 }
