@@ -50,9 +50,11 @@ impl Observer<'_> {
             let (Some(from), Extra::Seen(digest)) = (output.extra_entries_from.clone(), &output.extra) else {
                 continue;
             };
-            let digest = *digest;
+            let (digest, failures) = (*digest, observed.failures.len());
             output.extra = self.read_entries(output, &from, &mut observed.failures).await;
-            observed.conflict |= output.extra.digest() != Some(digest);
+            // What cannot be read is told, and tried again after a pause.
+            let is_read = observed.failures.len() == failures;
+            observed.conflict |= is_read && output.extra.digest() != Some(digest);
         }
         observed.seen.demand.outputs = outputs;
     }
@@ -95,3 +97,6 @@ impl Observer<'_> {
 fn state(output: &Output, from: &EntriesFrom, version: &Version) -> Sum {
     sum(&(output.base(), from, version))
 }
+
+#[cfg(test)]
+mod tests;
