@@ -178,10 +178,16 @@ pub(super) async fn announce_anew(
     }
 }
 
-/// The connection as it stands in the cluster, with its status, if it is of this generation still; else what comes next.
+/// What somebody wants of the connection, beside what its status says.
+fn asks_for(connection: &Connection) -> (&str, Option<i64>, Option<&str>, bool) {
+    (&connection.uid, connection.generation, connection.requested.as_deref(), connection.deleting)
+}
+
+/// The connection as it stands in the cluster, with its status, if it asks for the same still; else what comes next.
 async fn live(connection: &Connection, ctx: &Context) -> Result<(Connection, Status), Next> {
     match connections::live(&ctx.client, &connection.key).await {
-        Ok(Some((now, _))) if now.uid != connection.uid || now.generation != connection.generation => {
+        // An event of what is written here after it wakes nobody, so what was asked for meanwhile is to be learned first.
+        Ok(Some((now, _))) if asks_for(&now) != asks_for(connection) => {
             learn(&connection.resource_version, now, ctx);
             Err(Next::After(Duration::ZERO))
         }

@@ -39,6 +39,41 @@ async fn what_a_status_says_is_derived_again_unless_the_api_server_told_what_bec
     }
 }
 
+#[tokio::test]
+async fn what_was_asked_for_meanwhile_is_learned_before_the_status_is_written() {
+    let key = ObjectKey::new("team-a", "ci");
+    let status = ready("True", "Ready");
+    let (known, _) = connection(&key, &status);
+    let rows = [
+        (json!({}), false),
+        (json!({ "annotations": { "githubpat.dev/requestedAt": "now" } }), true),
+        (json!({ "deletionTimestamp": "2026-03-01T12:00:00Z", "finalizers": ["foregroundDeletion"] }), true),
+        (json!({ "generation": 2 }), true),
+    ];
+    for (change, is_news) in rows {
+        let mut metadata = json!({
+            "name": "ci", "namespace": "team-a", "uid": "u", "generation": 1, "resourceVersion": "2",
+            "labels": { "team": "infra" },
+        });
+        change.as_object().unwrap().iter().for_each(|(field, value)| metadata[field] = value.clone());
+        let spec = json!({ "secretRef": { "name": "pat" } });
+        let object = json!({
+            "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection", "metadata": metadata,
+            "spec": spec, "status": status,
+        });
+        let ctx = telling(move |_, _| {
+            let object = object.clone();
+            async move { (200, object) }
+        });
+        ctx.index.saw_connection(known.clone());
+        let seen = live(&known, &ctx).await;
+        let is_again = matches!(seen, Err(Next::After(Duration::ZERO)));
+        assert_eq!((seen.is_ok(), is_again), (!is_news, is_news), "{change}");
+        let now = ctx.index.connection(&key).unwrap();
+        assert_eq!(now.resource_version == known.resource_version, !is_news, "{change}: it is known by then");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_status_whose_answer_was_lost_is_no_change_by_somebody_else() {
     let key = ObjectKey::new("team-a", "ci");
