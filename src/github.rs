@@ -89,6 +89,8 @@ pub struct Exchange {
     pub not_before: Option<NotBefore>,
     /// The hourly budget; `None` as for `date`, and where the host has none.
     pub limit: Option<RateLimit>,
+    /// The number of the account whose limit is spent, if the response names it; `None` as for `date`.
+    pub limited_account: Option<i64>,
     /// How many requests there were beside the first: where a repository has moved to, or whether the token sees it.
     pub further: u32,
     /// The numbers of the organizations that single sign-on left out of the answer, in order.
@@ -174,6 +176,7 @@ impl Github {
         // That of the response that the reply comes from.
         let told = seen.as_ref().map_or(&response, |(_, seen)| seen);
         let not_before = headers::not_before(&told.headers);
+        let limited_account = marked.and_then(|_| response::limited_account(&response::ErrorBody::of(told)));
         let mut reply = match probe {
             Probe::Identity => without_echo(interpret(token.kind(), &response, answered), token),
             probe => {
@@ -190,6 +193,7 @@ impl Github {
             date: marked.and_then(headers::date),
             not_before,
             limit: marked.and_then(headers::rate_limit),
+            limited_account,
             further,
             hidden,
         };
@@ -285,6 +289,7 @@ impl Exchange {
             date: None,
             not_before: None,
             limit: None,
+            limited_account: None,
             further: 0,
             hidden: Vec::new(),
         }

@@ -88,6 +88,13 @@ pub(super) fn limit(response: &Response, said: &ErrorBody) -> Option<Reason> {
     said.names(&["login attempt exceeded", "login attempts exceeded"]).then_some(Reason::LoginLocked)
 }
 
+/// The account whose limit is spent, if that is what the message says: "API rate limit exceeded for user ID 1."
+/// <https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>
+pub(super) fn limited_account(said: &ErrorBody) -> Option<i64> {
+    let (_, after) = said.message.split_once("rate limit exceeded for user id ")?;
+    after.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
+}
+
 /// A limit, with its end if the response names one, by its own date. Who knows the host's clock computes the end anew.
 pub(super) fn limited(reason: Reason, response: &Response, now: Timestamp) -> Reply {
     let date = headers::date(&response.headers);

@@ -77,6 +77,8 @@ pub struct Metadata {
     pub date: Option<Timestamp>,
     /// The hourly limit of the account.
     pub limit: Option<u32>,
+    /// The account whose limit is spent, if the host named it in the place of an answer.
+    pub limited_account: Option<i64>,
     /// When the account's limit is spent, until when it is.
     pub spent_until: Option<Timestamp>,
     /// How many requests the question took beside the first, which is counted when it goes.
@@ -90,8 +92,6 @@ pub struct Effect {
     pub held: bool,
     /// Refusals of these tokens within the last window are taken back.
     pub taken_back: Vec<HashedToken>,
-    /// True if it ends an incident.
-    pub ends_incident: bool,
     /// True if what was deferred may be asked again.
     pub ends_trouble: bool,
     /// The next questions about these tokens are brought forward.
@@ -253,7 +253,9 @@ impl Admission {
             return effect;
         }
         match reply {
-            Reply::Deferral(deferral) => self.deferred(question, *deferral, now),
+            Reply::Deferral(deferral) => {
+                self.deferred(question, metadata.limited_account, *deferral, now);
+            }
             Reply::Answer(answer) => {
                 effect.ends_trouble = self.breaker.answered();
                 let of = (question.probe == Probe::Identity).then_some(&question.hashed);
@@ -417,8 +419,15 @@ impl Admission {
         }
     }
 
-    fn deferred(&mut self, question: &Question, deferral: Deferral, now: Timestamp) {
-        let (key, account) = (question.key(), question.account);
+    fn deferred(
+        &mut self,
+        question: &Question,
+        limited_account: Option<i64>,
+        deferral: Deferral,
+        now: Timestamp,
+    ) {
+        // A new token may be one of an account that nobody knew to be limited.
+        let (key, account) = (question.key(), question.account.or(limited_account));
         // One endpoint that fails is not the host; everybody asks that of identity.
         let of_host =
             question.probe == Probe::Identity && breaker::speaks_of_host(deferral.reason, account.is_some());
@@ -438,7 +447,6 @@ impl Admission {
         self.logins.settle(token);
         let first = self.incident.first();
         if self.incident.accepted(token).is_some() {
-            effect.ends_incident = true;
             effect.ends_trouble = true;
             // The host refused good tokens, so those were no failed logins.
             self.logins.forgive(first.unwrap_or(now));

@@ -11,7 +11,10 @@ use reqwest::{
 };
 
 use super::*;
-use crate::domain::answer::{Deferral, Expiry};
+use crate::{
+    domain::answer::{Deferral, Expiry},
+    github::response::limited_account,
+};
 
 type Row<'a> = (&'a str, TokenKind, u16, &'a [(&'a str, &'a str)], &'a str, Reply);
 
@@ -216,6 +219,28 @@ fn a_limit_is_no_word_about_the_token_and_keeps_its_end() {
         ("logins locked", Classic, 403, PLENTY, locked, defer(LoginLocked)),
         ("logins locked, 2013", Classic, 403, EMPTY, locked_old, defer(LoginLocked)),
     ]);
+}
+
+#[test]
+fn a_limit_of_an_account_names_it() {
+    let rows = [
+        ("API rate limit exceeded for user ID 583231.", Some(583_231)),
+        (
+            "API rate limit exceeded for user ID 583231. If you reach out to GitHub Support for help, …",
+            Some(583_231),
+        ),
+        ("API rate limit exceeded for user ID 99999999999999999999.", None),
+        ("API rate limit exceeded for user ID octocat.", None),
+        ("API rate limit exceeded for installation ID 1.", None),
+        ("API rate limit exceeded for 192.0.2.1. (But here's the good news: …)", None),
+        ("You have exceeded a secondary rate limit. Please wait a few minutes before you try again.", None),
+        ("", None),
+    ];
+    for (message, account) in rows {
+        let body = format!(r#"{{"message":"{message}"}}"#).into_bytes();
+        let response = Response { status: StatusCode::FORBIDDEN, headers: HeaderMap::new(), body };
+        assert_eq!(limited_account(&ErrorBody::of(&response)), account, "{message}");
+    }
 }
 
 #[test]

@@ -296,17 +296,15 @@ impl State {
                 changed.push(*token);
             }
         }
-        if effect.ends_incident {
-            self.release();
-        }
         if effect.ends_trouble {
             changed.extend(self.ledger.deferred());
         }
         changed.extend(&effect.brought_forward);
     }
 
-    /// The incident is over. Of tokens that were accepted before, and that it held back or turned away, three
-    /// refusals are needed now.
+    /// The incident has lasted as long as it may. Of tokens that were accepted before, and that it held back or turned away, three
+    /// refusals are needed now, and they begin no other one. Where the host has accepted one of them, it may refuse the others again
+    /// as it did before: then it is an incident again.
     fn release(&mut self) {
         for entry in self.ledger.entries() {
             let deferred = entry.deferred().map(|deferral| deferral.reason);
@@ -328,6 +326,7 @@ fn metadata(exchange: &Exchange, github_now: Timestamp) -> Metadata {
         answered: exchange.answered,
         date: exchange.date,
         limit: limit.and_then(|limit| u32::try_from(limit.limit).ok()),
+        limited_account: exchange.limited_account,
         spent_until,
         further: exchange.further,
     }

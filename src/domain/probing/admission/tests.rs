@@ -40,7 +40,7 @@ fn an_incident_takes_back_its_own_failed_logins_alone_also_where_the_clock_was_s
             }
         }
         assert_eq!(admission.state(at(second)).failed_logins, 5, "{after:?}");
-        assert!(hear(&mut admission, 1, true, true, second + 1).ends_incident, "{after:?}");
+        assert!(hear(&mut admission, 1, true, true, second + 1).ends_trouble, "{after:?}");
         assert_eq!(admission.state(at(second + 1)).failed_logins, 1, "{after:?}: that of the bad token");
     }
 }

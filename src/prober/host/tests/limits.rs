@@ -52,6 +52,27 @@ fn a_limit_of_one_account_holds_only_its_tokens_back() {
 }
 
 #[test]
+fn a_limit_that_names_its_account_holds_back_the_tokens_of_that_one_alone() {
+    for (named, is_open) in [(None, true), (Some(7), false)] {
+        let mut world = World::new(LIMITS_OF_TESTS, |_, _| accepts(1));
+        for token in 0..3 {
+            world.state.ask(question_of(token, "a"), at(0));
+            let Step::Ask(due) = world.state.step(at(0)).0 else { panic!("it is asked") };
+            let until = Some(at(HOUR));
+            let limited = Reply::Deferral(Deferral { until, ..Deferral::new(Reason::RateLimited) });
+            let heard = Exchange { limited_account: named, ..Exchange::of(at(0), at(0), limited) };
+            world.state.answered(&due.question, heard);
+        }
+        assert_eq!(world.state.admission.breaker().open().is_some(), is_open, "{named:?}");
+        for (account, waits) in [(7, true), (8, is_open)] {
+            let question = Question { account: Some(account), ..question_of(10 + account as usize, "b") };
+            let (asked, _) = world.state.ask(question, at(1));
+            assert_eq!(asked != Asked::Pending, waits, "{named:?}, account {account}");
+        }
+    }
+}
+
+#[test]
 fn a_limit_that_an_answer_announces_is_kept() {
     let rows = [
         ("GitHub's clock is a minute ahead", Some(60), 900, 840),

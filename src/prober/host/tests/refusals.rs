@@ -86,6 +86,27 @@ fn a_revoked_token_has_one_other_asked_about_and_is_condemned_no_later_for_that(
 }
 
 #[test]
+fn a_host_of_which_a_part_refuses_every_token_condemns_nobody() {
+    // As behind a load balancer: who asks twice may meet another machine.
+    fn refusing(token: usize, second: i64) -> Reply {
+        let mixed = (token as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            ^ (second as u64).wrapping_mul(0xD1B5_4A32_D192_ED03);
+        let is_part = (mixed >> 40).is_multiple_of(2) && (SETTLED..SETTLED + HOUR).contains(&second);
+        if is_part { refuses() } else { accepts(token as i64) }
+    }
+    let mut world = World::new(LIMITS_OF_TESTS, refusing);
+    world.connect(0..40, "a", 0);
+    world.run(0..SETTLED);
+    let mut most = 0;
+    for second in SETTLED..SETTLED + 70 * MINUTE {
+        world.run(second..second + 1);
+        most = most.max(world.condemned().len());
+    }
+    assert_eq!(most, 0);
+    assert_eq!(world.state.admission.incident().since(), None);
+}
+
+#[test]
 fn only_what_somebody_asks_about_is_a_witness() {
     // Those of suspended connections were asked about longest ago.
     for suspended in [0, 1, 2, 7] {
