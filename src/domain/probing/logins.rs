@@ -30,7 +30,8 @@ const FLOOD_SEEN: SignedDuration = SignedDuration::from_secs(20);
 /// The failed logins of an hour.
 #[derive(Debug, Default)]
 pub struct FailedLogins {
-    /// The last ones, as many as the address may have in an hour: while those are recent, nothing else matters.
+    /// The last ones, as many as the address may have in an hour, of tokens that were good once and of the others: while those are
+    /// recent, nothing else matters.
     failed: VecDeque<FailedLogin>,
     /// The questions on their way that may fail.
     risked: HashMap<Key, Risk>,
@@ -85,7 +86,8 @@ impl FailedLogins {
     /// A third of the address's budget is left to namespaces of which no new token was refused within the hour, so that a few tenants
     /// with many bad tokens do not spend what others need for their first. Half of that third is left to those of them that have a
     /// few such tokens only, however many tenants have a flood; whether they have one is seen after a while. Tokens with a wrong
-    /// checksum get half at most, of the namespace and of the address.
+    /// checksum get half at most, of the namespace and of the address. So do tokens that were good once, which are asked about
+    /// whatever is left: who replaces those that were revoked is not kept waiting by them.
     pub fn left(&self, question: &Question, limits: &Limits, now: Timestamp) -> Left {
         let flying: Vec<&Risk> = self.risked.values().collect();
         let is_flying = |token: &HashedToken| self.risked.keys().any(|(flying, _)| flying == token);
@@ -158,11 +160,20 @@ impl FailedLogins {
         let limit = limit.max(1);
         let room = limit.saturating_sub(needs.min(limit));
         let begin = earlier(now, HOUR);
-        let recent = || self.failed.iter().filter(|failed| failed.at > begin && counts(failed));
-        let count = u32::try_from(recent().count()).unwrap_or(u32::MAX);
+        let mut recent: Vec<_> =
+            self.failed.iter().filter(|failed| failed.at > begin && counts(failed)).collect();
+        let half = usize::try_from(limit / 2).unwrap_or(usize::MAX);
+        let good_once = recent.iter().filter(|failed| failed.accepted_before).count();
+        let mut beyond = good_once.saturating_sub(half);
+        recent.retain(|failed| {
+            let is_beyond = failed.accepted_before && beyond > 0;
+            beyond = beyond.saturating_sub(usize::from(is_beyond));
+            !is_beyond
+        });
+        let count = u32::try_from(recent.len()).unwrap_or(u32::MAX);
         if count > room {
             let over = usize::try_from(count.saturating_sub(room).saturating_sub(1)).unwrap_or(usize::MAX);
-            return Left::Nothing(later(recent().nth(over).map_or(now, |failed| failed.at), HOUR));
+            return Left::Nothing(later(recent.get(over).map_or(now, |failed| failed.at), HOUR));
         }
         if count.saturating_add(risked) > room { Left::Risked } else { Left::Some }
     }
@@ -236,8 +247,15 @@ impl FailedLogins {
         let place = self.failed.partition_point(|known| known.at <= login.at);
         self.failed.insert(place, login);
         let most = usize::try_from(limits.failed_logins_per_hour).unwrap_or(usize::MAX).max(1);
-        while self.failed.len() > most {
-            self.failed.pop_front();
+        for good_once in [true, false] {
+            let of_these = |failed: &FailedLogin| failed.accepted_before == good_once;
+            let mut beyond =
+                self.failed.iter().filter(|failed| of_these(failed)).count().saturating_sub(most);
+            self.failed.retain(|failed| {
+                let is_beyond = of_these(failed) && beyond > 0;
+                beyond = beyond.saturating_sub(usize::from(is_beyond));
+                !is_beyond
+            });
         }
     }
 

@@ -82,6 +82,38 @@ fn the_last_sixth_of_the_address_is_left_to_namespaces_with_a_few_new_tokens() {
 }
 
 #[test]
+fn tokens_that_were_good_once_keep_half_for_new_ones() {
+    let mut logins = FailedLogins::default();
+    let fails = |logins: &mut FailedLogins, number: usize, namespace: &str, accepted_before: bool| {
+        let question = Question { accepted_before, ..confirming(&question_of(number, namespace)) };
+        logins.failed(&question, &LIMITS, at(T));
+    };
+    // Ten tokens of one tenant are revoked, and each is refused six times in the hour that follows.
+    (0..60).for_each(|number| fails(&mut logins, number % 10, "a", true));
+    assert_eq!(
+        logins.left(&question("b", false), &LIMITS, at(T + 1)),
+        Left::Some,
+        "another tenant's new token"
+    );
+    assert_eq!(
+        logins.left(&question("a", false), &LIMITS, at(T + 1)),
+        Left::Some,
+        "what replaces one of them"
+    );
+    (0..2).for_each(|_| fails(&mut logins, 11, "a", false));
+    let hour = Left::Nothing(at(T + 3600));
+    assert_eq!(logins.left(&question("a", false), &LIMITS, at(T + 1)), hour, "three and two of six");
+    (0..14).for_each(|number| fails(&mut logins, number, &format!("c{number}"), false));
+    (0..60).for_each(|number| fails(&mut logins, number % 10, "a", true));
+    assert_eq!(
+        logins.left(&question("b", false), &LIMITS, at(T + 1)),
+        hour,
+        "the others count in full beside them"
+    );
+    assert_eq!(logins.left(&question("b", false), &LIMITS, at(T + 3600)), Left::Some);
+}
+
+#[test]
 fn a_clock_that_was_set_back_leaves_no_failure_ahead() {
     let (mut logins, a) = (FailedLogins::default(), question("a", false));
     (0..6).for_each(|_| logins.failed(&a, &LIMITS, at(T + 7200)));
