@@ -106,6 +106,17 @@ impl Deferred {
     }
 }
 
+impl Deferred {
+    /// The clock was set back: it began no later than now, and lasts no longer than it did by the other clock.
+    pub fn set_back(&mut self, now: Timestamp) {
+        if self.since > now {
+            let lasts = self.deferral.until.map(|until| until.duration_since(self.since));
+            self.deferral.until = lasts.map(|lasts| now.checked_add(lasts).unwrap_or(now));
+            self.since = now;
+        }
+    }
+}
+
 impl Refused {
     /// These refusals, and those before them.
     fn after(self, before: Option<Refused>) -> Refused {
@@ -137,6 +148,17 @@ impl Refused {
 }
 
 impl Knowledge {
+    /// The clock was set back: nothing that was heard lies ahead.
+    pub fn set_back(&mut self, now: Timestamp) {
+        // Kept in whole seconds, as all of it.
+        let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        let accepted = self.grant.iter_mut().map(|(_, at)| at).chain(&mut self.first_proven);
+        let refused = self.refused.iter_mut().flat_map(|refused| [&mut refused.first, &mut refused.last]);
+        accepted.chain(refused).for_each(|at| *at = (*at).min(now));
+        self.deferred.iter_mut().for_each(|deferred| deferred.set_back(now));
+        self.proofs.values_mut().for_each(|proven| proven.set_back(now));
+    }
+
     /// What a connection may hold true: what its own status remembers from before this process, under what this process heard.
     ///
     /// An answer that was heard outweighs the status. Deferrals leave the status's answers as they are. Refusals that were heard

@@ -83,6 +83,12 @@ impl Ledger {
         self.get(token).is_some_and(|entry| entry.unused.is_none())
     }
 
+    /// The clock was set back: nothing that was heard lies ahead.
+    pub(super) fn set_back(&mut self, now: Timestamp) {
+        self.entries().for_each(|entry| entry.set_back(now));
+        self.unused.iter_mut().for_each(|(_, at)| *at = (*at).min(now));
+    }
+
     /// Every entry, to be changed.
     pub(super) fn entries(&mut self) -> impl Iterator<Item = &mut Entry> {
         self.of.values_mut().map(|entry| &mut **entry)
@@ -281,6 +287,14 @@ impl Entry {
         let before = self.rest.as_ref().and_then(|rest| rest.deferred);
         self.change(|knowledge| knowledge.learn(Reply::Deferral(deferral), now));
         self.rest.as_ref().and_then(|rest| rest.deferred) != before
+    }
+
+    fn set_back(&mut self, now: Timestamp) {
+        let second = Second::from(now);
+        self.asked = self.asked.map(|at| at.min(now));
+        self.answered = self.answered.map(|at| at.min(second));
+        self.unused = self.unused.map(|at| at.min(second));
+        self.change(|knowledge| knowledge.set_back(now));
     }
 
     /// Takes back what the host refused during an incident.

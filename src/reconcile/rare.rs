@@ -5,12 +5,13 @@ use std::{
     sync::LazyLock,
 };
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::{contention::Contentions, sum::Sum};
 use crate::{
     cluster::marks::Others,
-    domain::{Finding, decide::Circle, second::Second, workload::Workload},
+    domain::{Finding, decide::Circle, probing::schedule::later, second::Second, workload::Workload},
 };
 
 /// What is remembered of few connections. Whoever changes it makes room for it, and [`Rare::tidy`] gives that back.
@@ -47,6 +48,8 @@ pub(super) struct Memory {
     pub(super) others: Others,
     /// The workloads that were restarted in the rotation that goes on.
     pub(super) restarts: Vec<Restarted>,
+    /// The outputs whose last write the API server did not answer.
+    pub(super) late: Vec<Sum>,
     /// Other writers of the same objects.
     pub(super) contentions: Contentions,
 }
@@ -65,6 +68,25 @@ pub(super) struct Restarted {
 static NOTHING: LazyLock<Memory> = LazyLock::new(Memory::default);
 
 impl Rare {
+    /// The clock was set back: nothing waits for an instant that only the wrong clock would have reached. What is demanded anew may lie
+    /// ahead by the shortest interval. A request that lies ahead counts as acted on.
+    pub(super) fn not_ahead_of(&mut self, now: Timestamp, minimum_interval: SignedDuration) {
+        let latest = Second::from(later(now, minimum_interval));
+        let now = Second::from(now);
+        let of = |memory: &Memory| {
+            let Memory { resumed, looked, rewritten, demanded, .. } = *memory;
+            [(resumed, now), (looked, now), (rewritten, now), (demanded, latest)]
+        };
+        // A change takes room.
+        if of(self).into_iter().all(|(at, latest)| at.is_none_or(|at| at <= latest)) {
+            return;
+        }
+        let [resumed, looked, rewritten, demanded] = of(self).map(|(at, latest)| at.map(|at| at.min(latest)));
+        let memory = &mut **self;
+        (memory.resumed, memory.looked) = (resumed, looked);
+        (memory.rewritten, memory.demanded) = (rewritten, demanded);
+    }
+
     /// Takes no room if there is nothing in it.
     pub(super) fn tidy(&mut self) {
         self.0 = self.0.take().filter(|memory| **memory != *NOTHING);
@@ -88,6 +110,24 @@ impl DerefMut for Rare {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn after_a_clock_was_set_back_nothing_lies_ahead() {
+        let at = |second: i64| Timestamp::from_second(1_772_366_400 + second).unwrap();
+        let minimum = SignedDuration::from_mins(1);
+        let mut rare = Rare::default();
+        rare.not_ahead_of(at(0), minimum);
+        assert!(rare.0.is_none(), "nothing takes no room");
+        let year: i64 = 365 * 86_400;
+        for (ahead, latest) in [(-year, [-year, -year]), (50, [0, 50]), (year, [0, 60])] {
+            let instant = Some(Second::from(at(ahead)));
+            (rare.resumed, rare.looked, rare.rewritten, rare.demanded) = (instant, instant, instant, instant);
+            rare.not_ahead_of(at(0), minimum);
+            let [now, demanded] = latest.map(|second| Some(Second::from(at(second))));
+            let seen = [rare.resumed, rare.looked, rare.rewritten];
+            assert_eq!((seen, rare.demanded), ([now; 3], demanded), "{ahead}");
+        }
+    }
 
     #[test]
     fn what_is_not_there_takes_no_room() {

@@ -93,11 +93,16 @@ impl Watched {
         }
     }
 
-    /// A clock that was set back before it saw the token must not have every pause begin anew at each look.
+    /// A clock that was set back must not have every pause begin anew at each look, nor one last until an instant that only the wrong
+    /// clock would have reached.
     pub(super) fn not_ahead_of(&mut self, now: Timestamp) {
-        if Timestamp::from(self.since) > now {
-            self.since = now.into();
-        }
+        let second = Second::from(now);
+        self.since = self.since.min(second);
+        self.first_proven = self.first_proven.map(|at| at.min(second));
+        self.remembered.iter_mut().for_each(|knowledge| knowledge.set_back(now));
+        self.not_now.iter_mut().for_each(|deferred| deferred.set_back(now));
+        let proofs = self.proofs_not_now.iter_mut().flat_map(|proofs| proofs.values_mut());
+        proofs.for_each(|proven| proven.set_back(now));
     }
 
     /// Its host has been another one since then: nothing is known of the token there. What the process remembers from later on stays.

@@ -74,12 +74,16 @@ impl Proven {
     /// The same, without what lies ahead: the clock was set back since.
     #[must_use]
     pub fn by(mut self, now: Timestamp) -> Self {
-        self.asked = self.asked.filter(|at| *at <= now);
-        let back = |at: &mut Timestamp| *at = (*at).min(now);
-        self.last.iter_mut().for_each(|(_, at)| back(at));
-        self.doubted.iter_mut().for_each(|(_, at)| back(at));
-        self.deferred.iter_mut().for_each(|deferred| back(&mut deferred.since));
+        self.set_back(now);
         self
+    }
+
+    /// The clock was set back: nothing lies ahead, and when it was asked last is not known by the clock of now.
+    pub fn set_back(&mut self, now: Timestamp) {
+        self.asked = self.asked.filter(|at| *at <= now);
+        let answers = self.last.iter_mut().map(|(_, at)| at).chain(self.doubted.iter_mut().map(|(_, at)| at));
+        answers.for_each(|at| *at = (*at).min(now));
+        self.deferred.iter_mut().for_each(|deferred| deferred.set_back(now));
     }
 
     /// What is believed.

@@ -71,6 +71,7 @@ impl State {
     fn tell_time(&mut self, now: Timestamp) {
         if now < self.told_time {
             self.admission.set_back(now);
+            self.ledger.set_back(now);
         }
         self.told_time = now;
     }

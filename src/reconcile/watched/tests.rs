@@ -1,5 +1,10 @@
 use super::*;
-use crate::domain::Reason;
+use crate::domain::{
+    Reason,
+    answer::{Answer, Deferral, Refusal, Reply},
+    knowledge::Proven,
+    probe::Probe,
+};
 
 fn version(resource_version: &str) -> Version {
     Version { uid: "s".into(), resource_version: resource_version.into() }
@@ -31,6 +36,35 @@ fn a_clock_that_is_set_back_sets_the_beginning_back_once() {
         Timestamp::from(watched.since).as_second()
     });
     assert_eq!(since, [7200, 3600, 3600, 3600]);
+}
+
+#[test]
+fn nothing_that_is_remembered_lies_ahead_of_a_clock_that_was_set_back() {
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let waits = |second| {
+        let until = Some(at(second + 60));
+        Deferred::first(Deferral { until, ..Deferral::new(Reason::HostBusy) }, at(second))
+    };
+    for (ahead, expected) in [(3000, 3000), (86_400, 3600)] {
+        let mut watched = Watched::new(0, at(0));
+        watched.first_proven = Some(at(ahead).into());
+        let mut known = Knowledge::default();
+        known.learn(Reply::Answer(Answer::Refused(Refusal::BadCredentials)), at(ahead));
+        watched.remembered = Some(Box::new(known));
+        watched.not_now = Some(Box::new(waits(ahead)));
+        let proven = Proven { deferred: Some(waits(ahead)), ..Proven::default() };
+        watched.proofs_not_now = Some(Box::new([(Probe::Identity, proven)].into()));
+        watched.not_ahead_of(at(3600));
+        let refused = watched.remembered.and_then(|known| known.refused).map(|refused| refused.last);
+        let proofs = watched.proofs_not_now.unwrap();
+        assert_eq!(
+            (watched.first_proven.map(Timestamp::from), refused),
+            (Some(at(expected)), Some(at(expected)))
+        );
+        for deferred in [watched.not_now.map(|deferred| *deferred), proofs[&Probe::Identity].deferred] {
+            assert_eq!(deferred, Some(waits(expected)), "{ahead}");
+        }
+    }
 }
 
 #[test]
