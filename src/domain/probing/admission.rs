@@ -187,9 +187,12 @@ impl Admission {
         }
     }
 
-    /// Nobody has the token asked about for the time being.
+    /// Nobody has the token asked about for the time being: what waits about it is not asked.
     pub fn rest(&mut self, token: &HashedToken) {
         self.unanswered.rest(token);
+        for question in self.queue.remove_all(token) {
+            self.recall(&question);
+        }
     }
 
     /// What to do now. What is given to ask counts as on its way.
@@ -309,7 +312,7 @@ impl Admission {
 
     /// Nobody wants to know about the token any more.
     pub fn forget(&mut self, token: &HashedToken) {
-        if self.queue.remove_all(token) {
+        if !self.queue.remove_all(token).is_empty() {
             self.breaker.forget(token);
         }
         self.incident.forget(token);

@@ -190,11 +190,11 @@ impl Queue {
 }
 
 impl Queue {
-    /// Takes out every question about the token; true if there was one.
-    pub fn remove_all(&mut self, token: &HashedToken) -> bool {
+    /// Takes out every question about the token.
+    pub fn remove_all(&mut self, token: &HashedToken) -> Vec<Question> {
         let of_token = |key: &&Key| key.0 == *token;
         let keys: Vec<Key> = self.waiting.keys().filter(of_token).cloned().collect();
-        keys.iter().filter(|key| self.remove(key).is_some()).count() > 0
+        keys.iter().filter_map(|key| self.remove(key)).collect()
     }
 }
 

@@ -275,6 +275,65 @@ fn a_token_that_is_taken_out_and_put_back_is_asked_about_no_sooner_for_that() {
 }
 
 #[test]
+fn what_waits_about_a_token_that_nobody_asks_about_any_more_is_not_asked() {
+    let limits = Limits { concurrency: 1, ..LIMITS_OF_TESTS };
+    let mut world = World::new(limits, |_, _| accepts(1));
+    let questions = [0, 1, 2].map(|number| question_of(number, "a"));
+    questions.iter().for_each(|question| {
+        world.state.ask(question.clone(), at(0));
+    });
+    let Step::Ask(first) = world.state.step(at(0)).0 else { panic!("it is asked") };
+    // The connections of the one on its way and of the next one are suspended.
+    questions[..2].iter().for_each(|question| world.state.has_asker(&question.hashed, false));
+    let is_pending =
+        |world: &World, number: usize| world.state.is_pending(&questions[number].hashed, &Probe::Identity);
+    assert_eq!([0, 1, 2].map(|number| is_pending(&world, number)), [true, false, true]);
+    world.state.answered(&first.question, Exchange::of(at(1), at(1), accepts(1)));
+    let Step::Ask(next) = world.state.step(at(1)).0 else { panic!("it is asked") };
+    assert_eq!(number(&next.question), 2);
+    world.state.answered(&next.question, Exchange::of(at(1), at(1), accepts(1)));
+    world.state.has_asker(&questions[1].hashed, true);
+    world.state.ask(questions[1].clone(), at(2));
+    let Step::Ask(last) = world.state.step(at(2)).0 else { panic!("it is asked") };
+    assert_eq!(number(&last.question), 1, "resumed");
+}
+
+#[test]
+fn after_a_clock_was_set_back_nothing_that_was_heard_lies_ahead() {
+    for ahead in [0, 365 * DAY] {
+        let mut world = World::new(LIMITS_OF_TESTS, |_, _| accepts(1));
+        let limit = |second: i64| {
+            let until = Some(at(second + HOUR));
+            Reply::Deferral(Deferral { until, ..Deferral::new(Reason::RateLimited) })
+        };
+        for (number, replies) in
+            [(1, vec![accepts(1)]), (2, vec![accepts(2), refuses()]), (3, vec![accepts(3), limit(ahead)])]
+        {
+            let question = question_of(number, "a");
+            for reply in replies {
+                world.state.ask(question.clone(), at(ahead));
+                let Step::Ask(due) = world.state.step(at(ahead)).0 else { panic!("{number} is asked") };
+                world.state.answered(&due.question, Exchange::of(at(ahead), at(ahead), reply));
+            }
+        }
+        world.state.step(at(10));
+        let of = |number: usize| world.state.snapshot(&question_of(number, "a").hashed).unwrap();
+        let expected = if ahead == 0 { 0 } else { 10 };
+        for number in [1, 2, 3] {
+            let snapshot = of(number);
+            let accepted = snapshot.knowledge.grant.map(|(_, at)| at);
+            let first = snapshot.knowledge.first_proven;
+            let seen = [accepted, first, snapshot.asked, snapshot.answered];
+            assert_eq!(seen, [Some(at(expected)); 4], "{number}, {ahead} s ahead");
+        }
+        let refused = of(2).knowledge.refused.map(|refused| (refused.first, refused.last));
+        assert_eq!(refused, Some((at(expected), at(expected))), "{ahead} s ahead");
+        let deferred = of(3).knowledge.deferred.map(|deferred| (deferred.since, deferred.deferral.until));
+        assert_eq!(deferred, Some((at(expected), Some(at(expected + HOUR)))), "{ahead} s ahead");
+    }
+}
+
+#[test]
 fn what_was_requested_soon_is_confirmed_like_any_other_and_a_confirmation_is_not() {
     let mut world = World::new(LIMITS_OF_TESTS, |_, _| accepts(1));
     let question = question_of(1, "a");
