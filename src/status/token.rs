@@ -1,14 +1,21 @@
 //! What the status says of a token.
 
+use jiff::SignedDuration;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
 use super::{Pass, account, suspended};
 use crate::{
     api::{AcceptedBefore, Phase, RefusedStatus, StatusSummary, TokenStatus, time},
     domain::{
         answer::Expiry,
         decide::{Host, Judgement, Observation},
+        probing::schedule::earlier,
         token::Description,
     },
 };
+
+/// How much earlier another operator may say that the token was accepted first, of what this one has heard itself.
+const TOLD_BY_ANOTHER: SignedDuration = SignedDuration::from_hours(1);
 
 /// What is known of the token in the Secret; or what was known before, while there is none or its host is not known.
 pub(super) fn token(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Option<TokenStatus> {
@@ -17,7 +24,9 @@ pub(super) fn token(summary: Option<&StatusSummary>, pass: &Pass<'_>) -> Option<
             let known = known(token, host, pass.secret_name, pass.seen, &pass.decision.judgement);
             let expectation = &pass.seen.demand.expectation;
             let previous_account = account::previous(summary, &known, expectation, pass.seen.now);
-            Some(TokenStatus { previous_account, accepted_before: accepted_before(summary, &known), ..known })
+            let accepted_before = accepted_before(summary, &known);
+            let first_proven_at = first_proven(summary, &known);
+            Some(TokenStatus { previous_account, accepted_before, first_proven_at, ..known })
         }
         _ if pass.seen.demand.suspend => suspended::token(summary?, pass.seen),
         _ => summary.and_then(|summary| summary.token.as_deref().cloned()).map(|kept| heard(kept, pass.seen)),
@@ -29,6 +38,17 @@ fn heard(kept: TokenStatus, seen: &Observation) -> TokenStatus {
     let condemned = seen.condemned_before.as_ref().filter(|known| known.token == kept.hashed_token);
     let refused = condemned.and_then(|known| known.heard).map(RefusedStatus::from);
     TokenStatus { refused: refused.or(kept.refused), ..kept }
+}
+
+/// When the token was accepted first. Another operator may have heard that a moment before, and has said so: the two are not to correct
+/// each other for ever.
+fn first_proven(summary: Option<&StatusSummary>, known: &TokenStatus) -> Option<Time> {
+    let first = known.first_proven_at.as_ref()?;
+    let last = summary.and_then(|summary| summary.token.as_deref());
+    let last = last.filter(|last| (&last.hashed_token, &last.host) == (&known.hashed_token, &known.host));
+    let told = last.and_then(|last| last.first_proven_at.as_ref());
+    let told = told.filter(|told| (earlier(first.0, TOLD_BY_ANOTHER)..first.0).contains(&told.0));
+    Some(told.unwrap_or(first).clone())
 }
 
 /// Who accepted this token before, if the present host has not: it was in use, or outputs held it before one that is not proven.

@@ -39,6 +39,18 @@ fn a_second_reconcile_and_a_restart_write_nothing() {
 }
 
 #[test]
+fn two_operators_that_ask_one_after_the_other_agree_on_the_first_acceptance() {
+    let heard = |second: i64| settled(&seen().accepted(second, Expiry::Never).at(T + HOUR / 2));
+    let by = |second: i64| status(None, &heard(second));
+    for (theirs, ours, is_written) in [(T, T + 5, false), (T, T, false), (T + 5, T, true)] {
+        let written = written(Some(&by(theirs)), &heard(ours)).is_some();
+        assert_eq!(written, is_written, "{theirs} was said, and {ours} is meant");
+    }
+    // By a clock that lies, or on another host of this name.
+    assert!(written(Some(&by(T - 2 * HOUR)), &heard(T)).is_some());
+}
+
+#[test]
 fn another_generation_is_said_once() {
     for (name, seen) in histories() {
         let before = Status { observed_generation: Some(2), ..status(None, &seen) };
