@@ -72,6 +72,9 @@ use turns::Turns;
 
 /// How long one reconcile may take: several calls to the API server, each with a deadline of its own.
 pub const DEADLINE: Duration = Duration::from_secs(25);
+/// How long after its start a reconcile begins to read outputs, to write, to restart or to list: the rest of its time is for calls
+/// under way, and for the status.
+const BEGIN_WITHIN: Duration = Duration::from_secs(8);
 /// The first pause after a failure, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 /// A status says nothing of this many failures in a row that pass by themselves; the API server mostly answers the next call.
@@ -396,6 +399,11 @@ async fn contained(
     }
 }
 
+/// True while a reconcile that began then may begin another call of which there may be many.
+fn has_time(started: Instant) -> bool {
+    started.elapsed() < BEGIN_WITHIN
+}
+
 /// Keeps the record, unless the connection is gone meanwhile: a late reconcile leaves nothing behind.
 fn put_back(connection: &Connection, record: Box<Record>, ctx: &Context) {
     let key = &connection.key;
@@ -426,7 +434,7 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
         (missing.bytes, missing.outputs.into_iter().map(str::to_owned).collect::<Vec<_>>())
     };
     if bytes || !outputs.is_empty() {
-        observer.complete(&mut observed, bytes, &outputs).await;
+        observer.complete(&mut observed, bytes, &outputs, started).await;
     }
     if observed.conflict {
         return Next::After(Duration::ZERO);
@@ -440,17 +448,18 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     if let Some(next) = report::announce_anew(connection, &decision, &observed, record, ctx).await {
         return next;
     }
-    let mut outcomes = act(&decision, &observed, connection, record, ctx).await;
+    let mut outcomes = act(&decision, &observed, connection, record, ctx, started).await;
     // What a new connection made at first is told by its status.
     if connection.was_judged() {
         ctx.events.post(connection, observed.seen.now, outcomes.events.drain(..));
     }
     let holders = holding::holders(connection, &observed, ctx);
     let looked = record.rare.looked;
-    outcomes.following = follow::follow(connection, spec, &observed, &outcomes, &holders, record, ctx).await;
+    let follow = follow::follow(connection, spec, &observed, &outcomes, &holders, record, ctx, started);
+    outcomes.following = follow.await;
     let unnamed = follow::unnamed(connection, &observed, &decision, &outcomes, ctx);
     if !unnamed.is_empty() {
-        outcomes = retire(outcomes, &unnamed, &observed, connection, record, ctx).await;
+        outcomes = retire(outcomes, &unnamed, &observed, connection, record, ctx, started).await;
         ctx.events.post(connection, observed.seen.now, outcomes.events.drain(..));
     }
     let standbys = observed.standbys.as_ref();
@@ -458,13 +467,17 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     let failures = || observed.failures.iter().chain(&outcomes.failures).chain(unread.clone());
     tell(connection, failures(), observed.seen.bytes.as_ref());
     let mut writes = outcomes.failures.iter();
-    let may_pass = record.failures < SILENT_RETRIES && writes.any(|failure| failure.fault.is_passing());
+    let may_pass = outcomes.unfinished || writes.any(|failure| failure.fault.is_passing());
+    let may_pass = may_pass && record.failures < SILENT_RETRIES;
     // What whoever leads next must know is told at once: what was condemned, and the labels of what was deleted.
     let told = connection.status.as_ref().map(|status| status.withdrawn_outputs()).unwrap_or_default();
-    let reported = if may_pass && decision.plan == Plan::Write && record.rare.others.told() == told {
+    let can_wait = decision.plan == Plan::Write && record.rare.others.told() == told;
+    let overtaken = outcomes.overtaken.filter(|_| failures().next().is_none());
+    let silent = if may_pass { Some(Next::Failed) } else { overtaken.map(Next::After) };
+    let reported = if let Some(next) = silent.filter(|_| can_wait) {
         // What was found is told by the next one, which looks again.
         record.rare.looked = looked;
-        Next::Failed
+        next
     } else {
         let reported = report::report(connection, spec, &observed, &decision, &outcomes, record, ctx);
         reported.instrument(tracing::info_span!(target: TARGET, "report")).await

@@ -7,9 +7,10 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::{
-    Context, Failure,
+    Context, Failure, has_time,
     observe::{Observed, SourceRead},
     records::Record,
+    sum::sum,
     watched::UNTOLD,
 };
 use crate::{
@@ -32,8 +33,10 @@ use crate::{
     traces::TARGET,
 };
 
-/// The pause before a Secret of others is looked at again while the Secrets of its namespace are not listed.
+/// The pause before a Secret is looked at again that stands, while no list of its namespace's Secrets has told of it.
 const WHILE_UNLISTED: Duration = Duration::from_secs(1);
+/// The longest pause before the next look at an output that somebody else has changed meanwhile, in which the status says nothing of it.
+const OVERTAKEN: Duration = Duration::from_secs(1);
 /// The pause before the next look at a source that holds another token by now, where no event of the watch wakes the connection first.
 const WHEN_SOURCE_CHANGED: Duration = Duration::from_secs(1);
 
@@ -55,6 +58,11 @@ pub(super) struct Outcomes<'a> {
     pub(super) following: Option<Following>,
     /// The namespace is being deleted, and all of this with it.
     pub(super) terminating: bool,
+    /// There was no time for some of it.
+    pub(super) unfinished: bool,
+    /// The pause after which the next pass tells how some of it stands, which somebody else changed meanwhile: no longer than
+    /// [`OVERTAKEN`], so that no status is written for it.
+    pub(super) overtaken: Option<Duration>,
 }
 
 struct Acting<'a, 'b> {
@@ -71,16 +79,20 @@ struct Acting<'a, 'b> {
     connection: &'b Connection,
     record: &'b mut Record,
     ctx: &'b Context,
+    /// When the pass began.
+    started: Instant,
 }
 
-/// Makes every change; one that fails keeps only its own Secret from the next. What is named no more goes last, and only once
-/// everything that is named stands.
+/// Makes every change that this pass has time for; one that fails keeps only its own Secret from the next. A write that the API server
+/// did not answer goes behind the others in the next pass, so that they are not kept waiting by it. What is named no more goes last,
+/// and only once everything that is named stands.
 pub(super) async fn act<'a>(
     decision: &Decision<'a>,
     observed: &Observed,
     connection: &Connection,
     record: &mut Record,
     ctx: &Context,
+    started: Instant,
 ) -> Outcomes<'a> {
     let unread = observed.failures.iter().filter(|failure| failure.fault.is_forbidden());
     let unread: Vec<_> = unread.map(|failure| (failure.secret.as_str(), failure.finding())).collect();
@@ -97,6 +109,8 @@ pub(super) async fn act<'a>(
         acted: observed.seen.now,
         following: None,
         terminating: false,
+        unfinished: false,
+        overtaken: None,
     };
     let is_gone =
         |name: &str| decision.stands.iter().any(|(known, stand)| *known == name && !stand.is_ours());
@@ -119,8 +133,12 @@ pub(super) async fn act<'a>(
         connection,
         record,
         ctx,
+        started,
     };
-    for change in &decision.changes {
+    let late = acting.record.rare.late.clone();
+    let is_late = |change: &&Change| late.contains(&sum(change.name()));
+    let (last, first): (Vec<_>, Vec<_>) = decision.changes.iter().partition(is_late);
+    for change in first.into_iter().chain(last) {
         acting.make(change).await;
     }
     acting.withdraws = acting.withdraws.filter(|_| decision.plan == Plan::Withdraw);
@@ -153,6 +171,7 @@ pub(super) async fn retire<'a>(
     connection: &Connection,
     record: &mut Record,
     ctx: &Context,
+    started: Instant,
 ) -> Outcomes<'a> {
     let mut acting = Acting {
         outcomes,
@@ -164,6 +183,7 @@ pub(super) async fn retire<'a>(
         connection,
         record,
         ctx,
+        started,
     };
     for change in changes {
         acting.make(change).await;
@@ -177,6 +197,16 @@ impl Acting<'_, '_> {
         if self.outcomes.terminating || self.ctx.has_let_go(self.connection) {
             return;
         }
+        if !has_time(self.started) {
+            self.outcomes.unfinished = true;
+            self.comes_again_after(Duration::ZERO);
+            let message = format!(
+                "Secret {} is not written yet: the API server takes too long over others; the operator tries again soon",
+                change.name()
+            );
+            self.stands(change.name(), Stand::Refused(Finding::new(Reason::ApiServerUnavailable, message)));
+            return;
+        }
         // Another change may have taken seconds.
         if change.writes() && self.source_has_changed().await {
             self.comes_again_after(WHEN_SOURCE_CHANGED);
@@ -184,6 +214,10 @@ impl Acting<'_, '_> {
         }
         if !self.may_write(change) {
             return;
+        }
+        let name = sum(change.name());
+        if self.record.rare.late.contains(&name) {
+            self.record.rare.late.retain(|late| *late != name);
         }
         let owner = Owner { key: &self.connection.key, uid: &self.connection.uid };
         let is_named = self.is_named(change.name());
@@ -202,6 +236,9 @@ impl Acting<'_, '_> {
             }
             Err(fault) => {
                 self.record.rare.contentions.put_back(change.name(), contention);
+                if fault.is_passing() {
+                    self.record.rare.late.push(name);
+                }
                 let (doing, verbs) = match change {
                     Change::Create { .. } => ("create", "create"),
                     Change::Replace { .. } | Change::Release { .. } => ("update", "get and update"),
@@ -217,6 +254,14 @@ impl Acting<'_, '_> {
 
     fn comes_again_after(&mut self, pause: Duration) {
         self.outcomes.pause = Some(self.outcomes.pause.map_or(pause, |before| before.min(pause)));
+    }
+
+    /// An output was changed by somebody else, and is looked at again after this pause.
+    fn is_overtaken(&mut self, pause: Duration) {
+        self.comes_again_after(pause);
+        if pause <= OVERTAKEN {
+            self.outcomes.overtaken = self.outcomes.pause;
+        }
     }
 
     /// True if the source holds other bytes by now than those that were read, or may hold them.
@@ -280,7 +325,7 @@ impl Acting<'_, '_> {
             }
             Ok(_) => true,
             Err(pause) => {
-                self.comes_again_after(pause);
+                self.is_overtaken(pause);
                 false
             }
         }
@@ -322,8 +367,14 @@ impl Acting<'_, '_> {
                 let is_ours = entry.owner() == Some(&self.connection.uid);
                 let may_adopt = self.ctx.index.may_adopt(self.connection, &entry);
                 if is_ours || may_adopt {
+                    let state = entry.version.clone();
                     self.wrote(&key, entry);
-                    self.outcomes.pause = Some(Duration::ZERO);
+                    // After etcd went back, a list is to tell first that what was gone is there again.
+                    let is_known = self.ctx.index.secret(&key).is_some_and(|known| known.version == state);
+                    match is_known {
+                        true => self.is_overtaken(Duration::ZERO),
+                        false => self.comes_again_after(WHILE_UNLISTED),
+                    }
                     return;
                 }
                 let of = self.ctx.index.maker(&self.connection.key, &entry);
@@ -350,7 +401,7 @@ impl Acting<'_, '_> {
         tracing::warn!(connection = %self.connection.key, secret = name, count, requeue_after = ?pause,
             "an output changed while it was written; it is reconciled again");
         self.record.forget_output(name);
-        self.outcomes.pause = Some(pause);
+        self.is_overtaken(pause);
     }
 
     fn stands(&mut self, name: &str, stand: Stand) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Context, act::Outcomes, observe::Observed, rare::Restarted, records::Record};
+use super::{Context, act::Outcomes, has_time, observe::Observed, rare::Restarted, records::Record};
 use crate::{
     api::GithubPatConnectionSpec as Spec,
     cluster::{
@@ -44,6 +44,7 @@ pub(super) async fn follow(
     holders: &Holders,
     record: &mut Record,
     ctx: &Context,
+    started: Instant,
 ) -> Option<Following> {
     let token = observed.seen.token.yes().filter(|_| !spec.suspend)?.hashed;
     let mut stands = outcomes.stands.iter().map(|(_, stand)| *stand == Stand::Wanted);
@@ -66,10 +67,11 @@ pub(super) async fn follow(
     if let Some((_, begun)) = published.zip(digest.begun()) {
         let mark = mark(&token.to_string(), begun);
         for workload in &spec.restart {
-            let restart = match restarted(connection, workload, &mark, record, ctx).await {
-                Ok(restart) => restart,
-                Err(fault) => refused(connection, workload, &fault),
+            let restart = match has_time(started) {
+                true => restarted(connection, workload, &mark, record, ctx).await,
+                false => Ok(Restart::Due),
             };
+            let restart = restart.unwrap_or_else(|fault| refused(connection, workload, &fault));
             following.restarts.push((workload.clone(), restart));
         }
     }
@@ -87,7 +89,7 @@ pub(super) async fn follow(
         Some(published) => is_time_to_look(published, apart, record.rare.looked.map(Timestamp::from)),
         None => is_old(listed_at, record, ctx),
     };
-    if ctx.settings().consumers && is_due {
+    if ctx.settings().consumers && is_due && has_time(started) {
         match listed(connection, observed, outcomes, record, ctx).await {
             Some(Ok(found)) => following.consumers = Some(found),
             Some(Err(cause)) => following.unlisted = Some(cause),

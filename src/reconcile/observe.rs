@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{
-    Context, Failure,
+    Context, Failure, has_time,
     records::Record,
     sum::sum,
     watched::{Reading, Watched},
@@ -132,6 +132,7 @@ impl<'a> Observer<'a> {
     async fn look(&mut self) -> Observed {
         let now = Timestamp::now();
         self.watched_mut().not_ahead_of(now);
+        self.record.rare.not_ahead_of(now, self.ctx.settings().minimum_interval);
         self.read = None;
         let (token, bytes, failure) = self.source().await;
         let host = host(self.ctx, &self.spec.host);
@@ -234,13 +235,20 @@ impl<'a> Observer<'a> {
         }
     }
 
-    /// Reads what a first decision found missing: the bytes of the token, and outputs that nobody has looked at.
-    pub(super) async fn complete(&mut self, observed: &mut Observed, bytes: bool, outputs: &[String]) {
+    /// Reads what a first decision found missing: the bytes of the token, and outputs that nobody has looked at, as long as this pass has
+    /// time for it.
+    pub(super) async fn complete(
+        &mut self,
+        observed: &mut Observed,
+        bytes: bool,
+        outputs: &[String],
+        started: Instant,
+    ) {
         if bytes {
             self.bytes(observed).await;
         }
         self.complete_entries(observed).await;
-        for name in outputs {
+        for name in outputs.iter().take_while(|_| has_time(started)) {
             if let Err(fault) = self.output(&mut observed.seen, name).await {
                 let failure = Failure { doing: "read", secret: name.clone(), verbs: "get", fault };
                 observed.failures.push(failure);

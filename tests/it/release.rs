@@ -9,7 +9,7 @@ use std::{
 };
 
 use clap::Parser;
-use control_plane::{Program, binaries};
+use control_plane::{AuditEvent, Program, binaries};
 use futures::future::join_all;
 use github_pat_operator::settings::{SecretScope, Settings, SettingsInput, from_yaml};
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
@@ -138,11 +138,20 @@ impl World {
 impl Drop for World {
     /// Operators have done nothing that the chart does not grant.
     fn drop(&mut self) {
+        let missed = self.rights.missed(&self.plane.audit_text().unwrap());
         // A second panic would end all tests.
         if std::thread::panicking() {
+            const WRITES: usize = 20;
+            let writes: Vec<_> = self.requests().into_iter().filter(AuditEvent::is_write).collect();
+            eprintln!("{} writes of the operator, of which these are the last:", writes.len());
+            for AuditEvent { verb, resource, subresource, name, code, received, .. } in
+                writes.iter().skip(writes.len().saturating_sub(WRITES))
+            {
+                eprintln!("  {received} {verb} {resource} {subresource} {name}: {code}");
+            }
+            eprintln!("the chart does not grant: {missed:?}");
             return;
         }
-        let missed = self.rights.missed(&self.plane.audit_text().unwrap());
         assert!(missed.is_empty(), "the chart does not grant: {missed:#?}");
     }
 }

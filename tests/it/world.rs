@@ -372,6 +372,23 @@ impl Operator {
     }
 }
 
+impl Drop for Operator {
+    /// What it said last tells why a test failed.
+    fn drop(&mut self) {
+        const LINES: usize = 20;
+        const CHARACTERS: usize = 300;
+        if !std::thread::panicking() {
+            return;
+        }
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<_> = log.lines().collect();
+        eprintln!("the operator at {} logged {} lines, of which these are the last:", self.url, lines.len());
+        for line in lines.iter().skip(lines.len().saturating_sub(LINES)) {
+            eprintln!("  {}", line.chars().take(CHARACTERS).collect::<String>());
+        }
+    }
+}
+
 pub(crate) fn is_so(seen: &GithubPatConnection, type_: &str, status: &str, reason: &str) -> bool {
     let condition = seen.status.as_ref().and_then(|status| status.condition(type_));
     condition.is_some_and(|condition| {

@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
+        DEADLINE,
         observe::Observer,
-        tests::{connection, context, ready},
+        reconcile,
+        tests::{connection, context, hearing, ready},
         watched::UNTOLD,
     },
     *,
@@ -20,6 +22,79 @@ use crate::{
 fn source(token: &Token) -> Value {
     let metadata = json!({ "name": "pat", "namespace": "team-a", "uid": "s", "resourceVersion": "1" });
     json!({ "metadata": metadata, "data": { "token": BASE64_STANDARD.encode(token.expose()) } })
+}
+
+/// How many outputs stand after a connection whose token is proven had those of these names to write, and the pause until it is
+/// reconciled again.
+async fn acted(ctx: &Context, token: &Token, outputs: &[&str]) -> (usize, Option<Duration>) {
+    let now = Timestamp::now().to_string();
+    let mut status = ready("True", "Ready");
+    status["token"] = json!({
+        "secretName": "pat", "host": "github.com", "kind": "Classic", "hashedToken": token.hashed(),
+        "firstProvenAt": now, "checkedAt": now, "login": "acme-ci", "userId": 1, "scopes": [],
+    });
+    let (connection, _) = connection(&ObjectKey::new("team-a", "ci"), &status);
+    ctx.index.saw_connection(connection.clone());
+    let publish: Vec<_> =
+        outputs.iter().map(|name| json!({ "secretName": name, "format": "Opaque" })).collect();
+    let spec: Spec =
+        serde_json::from_value(json!({ "secretRef": { "name": "pat" }, "publish": publish })).unwrap();
+    let (mut record, _) = ctx.records.take(&connection.key, &connection.uid, Timestamp::now(), |_, _| {});
+    let (connection, spec) = (&connection, &spec);
+    let mut observer = Observer { connection, spec, ctx, record: &mut record, place: 0, used: 0, read: None };
+    let mut observed = observer.observe().await;
+    observer.complete(&mut observed, true, &[], Instant::now()).await;
+    let decision = decide(&observed.seen);
+    assert_eq!(decision.changes.len(), outputs.len());
+    let outcomes = act(&decision, &observed, connection, &mut record, ctx, Instant::now()).await;
+    (outcomes.stands.iter().filter(|(_, stand)| *stand == Stand::Wanted).count(), outcomes.pause)
+}
+
+#[tokio::test]
+async fn an_output_that_is_there_again_after_etcd_went_back_is_not_created_again_and_again() {
+    for was_lost in [false, true] {
+        let token = Token::try_from(format!("{}_{:036}", "ghp", 1).as_bytes()).unwrap();
+        let text = source(&token);
+        let out = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": {
+            "name": "out", "namespace": "team-a", "uid": "o", "resourceVersion": "7",
+            "labels": { "githubpat.dev/connection-uid": "u" },
+            "ownerReferences": [{
+                "apiVersion": "githubpat.dev/v1alpha1", "kind": "GithubPatConnection", "name": "ci", "uid": "u",
+                "controller": true,
+            }],
+        } });
+        let status = |code: u16, reason: &str| json!({ "kind": "Status", "status": "Failure", "reason": reason, "code": code, "message": "" });
+        let (created, stands) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(was_lost)));
+        let (counted, is_there) = (created.clone(), stands.clone());
+        let ctx = context(move |method, path| {
+            let answer = match method.as_str() {
+                "POST" => {
+                    *counted.lock().unwrap() += 1;
+                    *is_there.lock().unwrap() = true;
+                    (409, status(409, "AlreadyExists"))
+                }
+                _ if path.ends_with("/pat") => (200, text.clone()),
+                // It comes back after it was looked for.
+                _ if path.ends_with("/out") && *is_there.lock().unwrap() => (200, out.clone()),
+                _ => (404, status(404, "NotFound")),
+            };
+            async move { answer }
+        });
+        ctx.index.connections_listed(&Scope::All);
+        ctx.index.secrets_listed(&Scope::All);
+        let (known, _) = connection(&ObjectKey::new("team-a", "ci"), &ready("True", "Ready"));
+        ctx.index.saw_connection(known);
+        if was_lost {
+            let key = ObjectKey::new("team-a", "out");
+            let stood = secrets::read_meta(&ctx.client, &key).await.unwrap().unwrap();
+            ctx.index.saw_secret(&key, stood);
+            ctx.index.lost_secret(&key, &"o".into());
+            *stands.lock().unwrap() = false;
+        }
+        let (_, pause) = acted(&ctx, &token, &["out"]).await;
+        let expected = if was_lost { WHILE_UNLISTED } else { Duration::ZERO };
+        assert_eq!((*created.lock().unwrap(), pause), (1, Some(expected)), "lost before: {was_lost}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,29 +156,59 @@ async fn what_the_source_holds_no_more_is_written_to_no_further_output() {
         if is_listed {
             ctx.index.secrets_listed(&Scope::All);
         }
-        let now = Timestamp::now().to_string();
-        let mut status = ready("True", "Ready");
-        status["token"] = json!({
-            "secretName": "pat", "host": "github.com", "kind": "Classic", "hashedToken": token.hashed(),
-            "firstProvenAt": now, "checkedAt": now, "login": "acme-ci", "userId": 1, "scopes": [],
-        });
-        let (connection, _) = connection(&ObjectKey::new("team-a", "ci"), &status);
-        ctx.index.saw_connection(connection.clone());
-        let outputs =
-            [1, 2, 3].map(|number| json!({ "secretName": format!("out-{number}"), "format": "Opaque" }));
-        let spec: Spec =
-            serde_json::from_value(json!({ "secretRef": { "name": "pat" }, "publish": outputs })).unwrap();
-        let (mut record, _) = ctx.records.take(&connection.key, &connection.uid, Timestamp::now(), |_, _| {});
-        let (connection, spec, ctx) = (&connection, &spec, &ctx);
-        let mut observer =
-            Observer { connection, spec, ctx, record: &mut record, place: 0, used: 0, read: None };
-        let mut observed = observer.observe().await;
-        observer.complete(&mut observed, true, &[]).await;
-        let decision = decide(&observed.seen);
-        assert_eq!(decision.changes.len(), 3);
-        let outcomes = act(&decision, &observed, connection, &mut record, ctx).await;
-        let wanted = outcomes.stands.iter().filter(|(_, stand)| *stand == Stand::Wanted).count();
+        let (wanted, pause) = acted(&ctx, &token, &["out-1", "out-2", "out-3"]).await;
         let expected = if is_other { (1, 1, Some(WHEN_SOURCE_CHANGED)) } else { (3, 3, None) };
-        assert_eq!((*created.lock().unwrap(), wanted, outcomes.pause), expected, "listed: {is_listed}");
+        assert_eq!((*created.lock().unwrap(), wanted, pause), expected, "listed: {is_listed}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn writes_that_nobody_answers_keep_no_other_output_waiting() {
+    const OUTPUTS: usize = 16;
+    const UNANSWERED: usize = 5;
+    let token = Token::try_from(format!("{}_{:036}", "ghp", 1).as_bytes()).unwrap();
+    let name = |number: usize| format!("out-{number:02}");
+    let created = Arc::new(Mutex::new(Vec::new()));
+    let (text, kept) = (source(&token), created.clone());
+    let ctx = hearing(move |method, path, sent| {
+        let of = sent["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let is_answered = method != "POST" || of >= name(UNANSWERED);
+        let answer = match method.as_str() {
+            "POST" if is_answered => {
+                kept.lock().unwrap().push(of.clone());
+                let metadata =
+                    json!({ "name": of, "namespace": "team-a", "uid": of, "resourceVersion": "9" });
+                (201, json!({ "metadata": metadata }))
+            }
+            _ if path.ends_with("/pat") => (200, text.clone()),
+            _ => (404, json!({ "kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404 })),
+        };
+        async move {
+            if !is_answered {
+                std::future::pending::<()>().await;
+            }
+            answer
+        }
+    });
+    ctx.index.connections_listed(&Scope::All);
+    ctx.index.secrets_listed(&Scope::All);
+    let now = Timestamp::now().to_string();
+    let mut status = ready("True", "Ready");
+    status["token"] = json!({
+        "secretName": "pat", "host": "github.com", "kind": "Classic", "hashedToken": token.hashed(),
+        "firstProvenAt": now, "checkedAt": now, "login": "acme-ci", "userId": 1, "scopes": [],
+    });
+    let (mut known, _) = connection(&ObjectKey::new("team-a", "ci"), &status);
+    let publish: Vec<_> =
+        (0..OUTPUTS).map(|number| json!({ "secretName": name(number), "format": "Opaque" })).collect();
+    known.spec = json!({ "secretRef": { "name": "pat" }, "publish": publish }).into();
+    ctx.index.saw_connection(known.clone());
+    let mut stand = Vec::new();
+    for _ in 0..3 {
+        let begun = Instant::now();
+        assert!(reconcile(&known.key, &ctx).await.is_some(), "it comes again");
+        assert!(begun.elapsed() < DEADLINE, "it is not cut");
+        stand.push(created.lock().unwrap().len());
+    }
+    assert_eq!(stand, [0, 0, OUTPUTS - UNANSWERED], "two are given up in each pass, and go last in the next");
 }
