@@ -455,11 +455,10 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     }
     let holders = holding::holders(connection, &observed, ctx);
     let looked = record.rare.looked;
-    let follow = follow::follow(connection, spec, &observed, &outcomes, &holders, record, ctx, started);
-    outcomes.following = follow.await;
+    outcomes.following = follow::follow(connection, spec, &observed, &outcomes, &holders, record, ctx).await;
     let unnamed = follow::unnamed(connection, &observed, &decision, &outcomes, ctx);
     if !unnamed.is_empty() {
-        outcomes = retire(outcomes, &unnamed, &observed, connection, record, ctx, started).await;
+        outcomes = retire(outcomes, &unnamed, &observed, connection, record, ctx).await;
         ctx.events.post(connection, observed.seen.now, outcomes.events.drain(..));
     }
     let standbys = observed.standbys.as_ref();

@@ -52,6 +52,8 @@ pub(super) struct Outcomes<'a> {
     pub(super) failures: Vec<Failure>,
     /// After which pause to go on with what could not be done yet.
     pub(super) pause: Option<Duration>,
+    /// When the pass began.
+    pub(super) started: Instant,
     /// When all of it had been made.
     pub(super) acted: Timestamp,
     /// What was seen and done after that.
@@ -79,8 +81,6 @@ struct Acting<'a, 'b> {
     connection: &'b Connection,
     record: &'b mut Record,
     ctx: &'b Context,
-    /// When the pass began.
-    started: Instant,
 }
 
 /// Makes every change that this pass has time for; one that fails keeps only its own Secret from the next. A write that the API server
@@ -106,6 +106,7 @@ pub(super) async fn act<'a>(
         events: Vec::new(),
         failures: Vec::new(),
         pause: None,
+        started,
         acted: observed.seen.now,
         following: None,
         terminating: false,
@@ -133,7 +134,6 @@ pub(super) async fn act<'a>(
         connection,
         record,
         ctx,
-        started,
     };
     let late = acting.record.rare.late.clone();
     let is_late = |change: &&Change| late.contains(&sum(change.name()));
@@ -171,7 +171,6 @@ pub(super) async fn retire<'a>(
     connection: &Connection,
     record: &mut Record,
     ctx: &Context,
-    started: Instant,
 ) -> Outcomes<'a> {
     let mut acting = Acting {
         outcomes,
@@ -183,7 +182,6 @@ pub(super) async fn retire<'a>(
         connection,
         record,
         ctx,
-        started,
     };
     for change in changes {
         acting.make(change).await;
@@ -197,7 +195,7 @@ impl Acting<'_, '_> {
         if self.outcomes.terminating || self.ctx.has_let_go(self.connection) {
             return;
         }
-        if !has_time(self.started) {
+        if !has_time(self.outcomes.started) {
             self.outcomes.unfinished = true;
             self.comes_again_after(Duration::ZERO);
             let message = format!(

@@ -44,7 +44,6 @@ pub(super) async fn follow(
     holders: &Holders,
     record: &mut Record,
     ctx: &Context,
-    started: Instant,
 ) -> Option<Following> {
     let token = observed.seen.token.yes().filter(|_| !spec.suspend)?.hashed;
     let mut stands = outcomes.stands.iter().map(|(_, stand)| *stand == Stand::Wanted);
@@ -67,7 +66,7 @@ pub(super) async fn follow(
     if let Some((_, begun)) = published.zip(digest.begun()) {
         let mark = mark(&token.to_string(), begun);
         for workload in &spec.restart {
-            let restart = match has_time(started) {
+            let restart = match has_time(outcomes.started) {
                 true => restarted(connection, workload, &mark, record, ctx).await,
                 false => Ok(Restart::Due),
             };
@@ -89,7 +88,7 @@ pub(super) async fn follow(
         Some(published) => is_time_to_look(published, apart, record.rare.looked.map(Timestamp::from)),
         None => is_old(listed_at, record, ctx),
     };
-    if ctx.settings().consumers && is_due && has_time(started) {
+    if ctx.settings().consumers && is_due && has_time(outcomes.started) {
         match listed(connection, observed, outcomes, record, ctx).await {
             Some(Ok(found)) => following.consumers = Some(found),
             Some(Err(cause)) => following.unlisted = Some(cause),

@@ -3,8 +3,9 @@
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "what goes wrong in a test shall stop it where it stands"
+    reason = "what goes wrong in a test shall stop it where it stands, and tell why"
 )]
 
 mod adoption;
