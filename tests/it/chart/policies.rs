@@ -239,25 +239,40 @@ async fn whoever_applies_a_connection_is_warned_that_the_operator_may_not_read_i
     }
 }
 
+/// One of another namespace is not judged once more when that namespace is added.
 #[tokio::test]
-async fn an_operator_that_keeps_to_some_namespaces_says_nothing_about_connections_elsewhere() {
+async fn connections_are_judged_in_all_namespaces_whichever_the_operator_keeps_to() {
     let world = World::start().await;
     for namespace in [RELEASE, "team-b"] {
         world.namespace(namespace).await;
     }
-    for manifest in &rendered(&["--set", "watchNamespaces={team-b}"]) {
+    let manifests = rendered(&["--set", "watchNamespaces={team-b}"]);
+    for manifest in &manifests {
         apply(&world.client, manifest, false).await;
     }
     let nobody = user(&world, "nobody", &[CONNECTIONS]).await;
     allow(&world, "team-b", "nobody", &[CONNECTIONS]).await;
+    let owner = user(&world, "owner", &[CONNECTIONS, ("", "secrets", &["ci", "out"], &["get"])]).await;
     let dry = PostParams { dry_run: true, ..PostParams::default() };
     let plain = connection("ci", &json!({ "secretRef": { "name": "ci" } }));
-    let of = |namespace: &str| Api::<GithubPatConnection>::namespaced(nobody.clone(), namespace);
-    until_refused("a stranger", async || of("team-b").create(&dry, &plain).await).await;
-    assert_eq!(refusal(of(NAMESPACE).create(&dry, &plain).await), None, "another operator's");
-    let manifests = rendered(&["--set", "watchNamespaces={team-b}"]);
+    let workload = json!([{ "kind": "Deployment", "name": "app" }]);
+    let output = json!([{ "secretName": "out", "format": "Opaque" }]);
+    let restarting =
+        connection("ci", &json!({ "secretRef": { "name": "ci" }, "publish": output, "restart": workload }));
+    let create = async |client: &Client, namespace: &str, connection: &GithubPatConnection| {
+        let connections = Api::<GithubPatConnection>::namespaced(client.clone(), namespace);
+        connections.create(&dry, connection).await
+    };
+    until_refused("a stranger", async || create(&nobody, "team-b", &plain).await).await;
+    until_refused("a workload", async || create(&owner, NAMESPACE, &restarting).await).await;
+    let refused = refusal(create(&nobody, NAMESPACE, &plain).await).unwrap_or_default();
+    assert!(refused.contains("names the Secret ci, which you may not get"), "{refused:?}");
+    let refused = refusal(create(&owner, NAMESPACE, &restarting).await).unwrap_or_default();
+    assert!(refused.contains("restart names the Deployment app, which you may not"), "{refused:?}");
+    assert_eq!(refusal(create(&owner, NAMESPACE, &plain).await), None);
     assert!(
-        manifests.iter().all(|manifest| manifest["metadata"]["name"] != format!("{RELEASE}-not-granted"))
+        manifests.iter().all(|manifest| manifest["metadata"]["name"] != format!("{RELEASE}-not-granted")),
+        "the chart grants the namespaces that it keeps to, and of others a warning would be untrue"
     );
 }
 
