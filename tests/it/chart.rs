@@ -17,6 +17,7 @@ mod page;
 mod platforms;
 mod policies;
 mod readers;
+mod refused;
 mod releases;
 mod releasing;
 mod replicas;

@@ -17,7 +17,7 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    async fn with_release(flags: &[&str]) -> Cluster {
+    pub(super) async fn with_release(flags: &[&str]) -> Cluster {
         Cluster::with_release_of(&chart(), flags).await
     }
 
@@ -65,13 +65,13 @@ impl Cluster {
         self.scale_of(RELEASE, replicas).await;
     }
 
-    async fn scale_of(&self, deployment: &str, replicas: i32) {
+    pub(super) async fn scale_of(&self, deployment: &str, replicas: i32) {
         let scale = Patch::Merge(json!({ "spec": { "replicas": replicas } }));
         let params = PatchParams { field_manager: Some("kubectl".to_owned()), ..PatchParams::default() };
         self.api::<Deployment>().patch_scale(deployment, &params, &scale).await.unwrap();
     }
 
-    async fn replicas(&self) -> Option<i32> {
+    pub(super) async fn replicas(&self) -> Option<i32> {
         let deployment = self.api::<Deployment>().get(RELEASE).await.unwrap();
         deployment.spec.unwrap().replicas
     }
