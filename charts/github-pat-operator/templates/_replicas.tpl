@@ -48,6 +48,32 @@
 {{- include "github-pat-operator.fullname" . }}{{ with .shard }}-{{ . }}{{ end }}
 {{- end }}
 
+{{/* Refuses an operator beside one that does not wait for it, nor is waited for: Helm makes the new Deployment before it deletes the old one. */}}
+{{- define "github-pat-operator.refuseBeside" -}}
+{{- $name := include "github-pat-operator.fullname" . }}
+{{- if kindIs "invalid" .Values.shards }}
+{{- range $number := until 64 }}
+{{- $live := lookup "apps/v1" "Deployment" $.Release.Namespace (printf "%s-%d" $name $number) }}
+{{- $labels := dig "metadata" "labels" dict $live }}
+{{- if not (and (hasKey $labels "githubpat.dev/shard") (eq (get $labels "app.kubernetes.io/instance") $.Release.Name)) }}
+{{- break }}
+{{- end }}
+{{- if include "github-pat-operator.hasPods" $live }}
+{{- printf "shards: the Deployment %s-%d runs, and an operator without shards would write beside it: stop the shards first by kubectl scale deployment --namespace %s --selector app.kubernetes.io/instance=%s,githubpat.dev/shard --replicas 0, and wait until their Pods are gone" $name $number $.Release.Namespace $.Release.Name | fail }}
+{{- end }}
+{{- end }}
+{{- else if include "github-pat-operator.runsAlone" . }}
+{{- if lookup "apps/v1" "Deployment" .Release.Namespace $name | include "github-pat-operator.hasPods" }}
+{{- printf "shards: the Deployment %s runs, and holds no Lease for which shards would wait, so they would write beside it: stop it first by kubectl scale deployment --namespace %s %s --replicas 0, and wait until its Pod is gone" $name .Release.Namespace $name | fail }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* True if this Deployment has Pods, or is to have some. */}}
+{{- define "github-pat-operator.hasPods" -}}
+{{- if or (.spec.replicas | int) (dig "status" "replicas" 0 . | int) (dig "status" "terminatingReplicas" 0 . | int) }}true{{ end }}
+{{- end }}
+
 {{/* The names of the shards, as a list in JSON, each with what follows it: those of their Leases. */}}
 {{- define "github-pat-operator.shardNames" -}}
 {{- $root := index . 0 }}

@@ -1,6 +1,7 @@
-//! Upgrades that Helm refuses, since they would delete connections.
+//! Upgrades that Helm refuses, since they would delete connections or have two operators write.
 
 use github_pat_operator::api::GithubPatConnection;
+use k8s_openapi::api::apps::v1::Deployment;
 use kube::ResourceExt;
 
 use super::{releases::Cluster, *};
@@ -34,4 +35,52 @@ async fn a_release_lets_go_of_its_definition_only_if_helm_keeps_it() {
         assert!(upgraded.status.success(), "{}", said(&upgraded));
         assert_eq!(connections.get("ci").await.unwrap().uid(), uid);
     }
+}
+
+#[tokio::test]
+#[ignore = "installs and upgrades releases by helm; .ci/long runs it"]
+async fn an_operator_without_shards_does_not_start_beside_shards_nor_shards_beside_one_that_holds_no_lease() {
+    let cluster = Cluster::with_release(&["--set", "shards=2"]).await;
+    let refused = |flags: &[&str], running: &str, remedy: &str| {
+        let output = cluster.upgrade(flags);
+        let told = said(&output);
+        let is_told =
+            told.contains(&format!("the Deployment {RELEASE}{running} runs")) && told.contains(remedy);
+        assert!(!output.status.success() && is_told, "{flags:?}: {told}");
+    };
+    let upgraded = |flags: &[&str]| {
+        let output = cluster.upgrade(flags);
+        assert!(output.status.success(), "{flags:?}: {}", said(&output));
+    };
+    let stop = format!(
+        "kubectl scale deployment --namespace {RELEASE} --selector app.kubernetes.io/instance={RELEASE},githubpat.dev/shard --replicas 0"
+    );
+    refused(&["--set", "shards=null"], "-0", &stop);
+    cluster.scale_of(&format!("{RELEASE}-0"), 0).await;
+    refused(&["--set", "shards=null"], "-1", &stop);
+    cluster.scale_of(&format!("{RELEASE}-1"), 0).await;
+    upgraded(&["--set", "shards=null"]);
+    assert_eq!(cluster.replicas().await, Some(2));
+    // One with a Lease is waited for.
+    upgraded(&["--set", "shards=2"]);
+    upgraded(&["--set", "shards=3,replicaCount=0"]);
+    upgraded(&["--set", "settings.leaderElection=false"]);
+
+    let stop = format!("kubectl scale deployment --namespace {RELEASE} {RELEASE} --replicas 0");
+    refused(&["--set", "shards=2"], "", &stop);
+    cluster.scale(0).await;
+    upgraded(&["--set", "shards=2"]);
+}
+
+/// Its name looks like that of a shard.
+#[tokio::test]
+#[ignore = "installs and upgrades releases by helm; .ci/long runs it"]
+async fn a_deployment_of_another_release_is_no_shard() {
+    let cluster = Cluster::with_release(&["--set", "settings.trustFor=48h"]).await;
+    let mut other = cluster.api::<Deployment>().get(RELEASE).await.unwrap();
+    let labels = json!({ "app.kubernetes.io/instance": "other", "githubpat.dev/shard": "0" });
+    other.metadata = from(json!({ "name": format!("{RELEASE}-0"), "labels": labels }));
+    cluster.api::<Deployment>().create(&PostParams::default(), &other).await.unwrap();
+    let upgraded = cluster.upgrade(&[]);
+    assert!(upgraded.status.success(), "{}", said(&upgraded));
 }
