@@ -12,6 +12,7 @@ mod jailed;
 mod missed;
 mod names;
 mod networks;
+mod nulls;
 mod oldest;
 mod page;
 mod platforms;

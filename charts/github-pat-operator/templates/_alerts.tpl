@@ -1,6 +1,7 @@
 {{/* The rules of files/alerts.yaml with what the values say of each alert. */}}
 {{- define "github-pat-operator.alertRules" -}}
 {{- $values := .Values.metrics }}
+{{- $alerts := default dict $values.alerts }}
 {{- $thresholds := dict }}
 {{- $held := dict }}
 {{- $more := list }}
@@ -12,7 +13,7 @@
 {{- $rules := list }}
 {{- $file := .Files.Get "files/alerts.yaml" | fromYaml }}
 {{- range $file.alerts }}
-{{- $of := default dict (get $values.alerts .alert) }}
+{{- $of := default dict (get $alerts .alert) }}
 {{- $_ := set $thresholds (printf "$%s" .alert) (empty $of.enabled | ternary "0" (toString $of.threshold)) }}
 {{- $_ := set $held .alert (include "github-pat-operator.held" $of) }}
 {{- end }}
@@ -29,8 +30,8 @@
 {{- $withStandby := "$ends <= $GithubPatTokenExpiresCritical * 86400 and $ends > 0 and on (namespace, name) max by (namespace, name) (last_over_time(github_pat_candidates_expiration_timestamp_seconds[$held]) - time()) > $GithubPatTokenExpiresCritical * 86400" | replace "$held" $held.GithubPatTokenExpiresCritical }}
 {{- $withStandby = include "github-pat-operator.filled" (list $withStandby $thresholds) }}
 {{- $_ := set $thresholds "$withStandby" $withStandby }}
-{{- $_ := set $thresholds "$orWithStandby" (empty (default dict $values.alerts.GithubPatTokenExpiresWarning).enabled | ternary (printf "or %s" $withStandby) "") }}
-{{- $tellsHost := (default dict $values.alerts.GithubPatHostUnreachable).enabled }}
+{{- $_ := set $thresholds "$orWithStandby" (empty (default dict $alerts.GithubPatTokenExpiresWarning).enabled | ternary (printf "or %s" $withStandby) "") }}
+{{- $tellsHost := (default dict $alerts.GithubPatHostUnreachable).enabled }}
 {{- $ofHost := "unless on (namespace, name) (github_pat_connection_info and on (host, instance) (github_pat_host_breaker_open == 1 unless on (host, instance) min_over_time(github_pat_host_breaker_open[$held]) == 0))" | replace "$held" $held.GithubPatHostUnreachable }}
 {{- $_ := set $thresholds "$unlessUnreachable" (ternary $ofHost "" (eq (toString $tellsHost) "true")) }}
 {{- $lacks := list }}
@@ -45,7 +46,7 @@
 {{- $ofOne := include "github-pat-operator.notReady" (dict "info" "{organization!=\"\"}") }}
 {{- $ofOne = printf "%s unless on (host, reason) (%s)" $ofOne $many }}
 {{- $manyOfOne := printf "count by (host, organization) (%s) >= %s" $ofOne $least }}
-{{- $ofMany := default dict $values.alerts.GithubPatManyNotReady }}
+{{- $ofMany := default dict $alerts.GithubPatManyNotReady }}
 {{- /* Left out is what the alert for many tells, and what it may come to tell: connections that have failed for less than its for. */}}
 {{- $told := list }}
 {{- range $shared, $failing := dict "reason" $of "organization" $ofOne }}
@@ -61,10 +62,10 @@
 {{- $consumers = printf "{{ range printf `%s` $labels.namespace $labels.name | query }}{{ .Labels.consumers }}{{ end }}" $consumers }}
 {{- $reason = printf "{{ range printf `%s` $labels.namespace $labels.name | query }}: {{ .Labels.reason }}{{ end }}" $reason }}
 {{- range $file.alerts }}
-{{- $of := default dict (get $values.alerts .alert) }}
+{{- $of := default dict (get $alerts .alert) }}
 {{- if and $of.enabled (not (has .needs $lacks)) }}
 {{- $own := dict "severity" $of.severity }}
-{{- $labels := mustMergeOverwrite (deepCopy $values.alertLabels) $own }}
+{{- $labels := mustMergeOverwrite (deepCopy (default dict $values.alertLabels)) $own }}
 {{- $runbook := printf "%s#%s" $values.runbookUrl (lower .alert) }}
 {{- $description := include "github-pat-operator.filled" (list .description $words) }}
 {{- $annotations := dict "summary" (replace "$reason" $reason .summary) "description" $description "remedy" .remedy "runbook_url" $runbook }}
@@ -79,7 +80,7 @@
 {{- end }}
 {{- $expr = printf "max without (reason) (%s)" $expr }}
 {{- range $exact := .unlessFires }}
-{{- if (default dict (get $values.alerts $exact)).enabled }}
+{{- if (default dict (get $alerts $exact)).enabled }}
 {{- $expr = printf "%s unless on (namespace, name) ALERTS{alertname=\"%s\", alertstate=\"firing\"}" $expr $exact }}
 {{- else }}
 {{- range $file.alerts }}

@@ -37,7 +37,7 @@ to:
 {{- range include "github-pat-operator.sinks" . | fromYamlArray }}
 {{- $ports = append $ports (include "github-pat-operator.port" .url | int) }}
 {{- end }}
-{{- range .Values.networkPolicy.hosts.ports }}
+{{- range (default dict .Values.networkPolicy.hosts).ports }}
 {{- $ports = append $ports (int .) }}
 {{- end }}
 {{- $ports | uniq | toYaml }}

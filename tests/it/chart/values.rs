@@ -323,20 +323,6 @@ fn the_repository_of_the_image_has_no_tag_and_no_empty_part() {
     }
 }
 
-#[test]
-fn a_value_that_is_null_is_left_out_or_refused_by_name() {
-    let given = fs::read_to_string(chart().join("values.yaml")).unwrap();
-    let given: Value = from_yaml(&given).unwrap();
-    let names: Vec<_> = given.as_object().unwrap().keys().collect();
-    assert!(names.len() > 35, "{names:?}");
-    for name in names {
-        let output = template(&["--set-json", &format!("{name}=null")]);
-        let refused = [format!("missing property '{name}'"), format!("at '/{name}'")];
-        let is_named = refused.iter().any(|words| said(&output).contains(words));
-        assert!(output.status.success() || is_named, "{name}: {}", said(&output));
-    }
-}
-
 fn set(name: &str, value: &str) -> [String; 2] {
     ["--set".to_owned(), format!("settings.{name}={value}")]
 }
