@@ -152,15 +152,25 @@ fn values_that_grant_what_is_of_no_use_are_refused() {
     }
 }
 
+/// What Helm says after an installation with these flags.
+fn notes(flags: &[&str]) -> String {
+    let chart = chart();
+    let install = ["install", RELEASE, chart.to_str().unwrap(), "--dry-run=client", "--namespace", "pats"];
+    let output = helm(&[install.as_slice(), flags].concat());
+    said(&output).split("NOTES:").nth(1).unwrap().to_owned()
+}
+
+#[test]
+fn the_notes_say_that_no_registry_has_the_image_until_a_value_names_one() {
+    let words =
+        "image.repository is not set, so nodes look for github-pat-operator on docker.io, where it is not";
+    assert!(notes(&[]).contains(words), "{}", notes(&[]));
+    let set = notes(&["--set", "image.repository=registry.example.com/github-pat-operator"]);
+    assert!(!set.contains("image.repository"), "{set}");
+}
+
 #[test]
 fn the_notes_name_the_command_that_grants_a_namespace() {
-    let notes = |flags: &[&str]| {
-        let chart = chart();
-        let install =
-            ["install", RELEASE, chart.to_str().unwrap(), "--dry-run=client", "--namespace", "pats"];
-        let output = helm(&[install.as_slice(), flags].concat());
-        said(&output).split("NOTES:").nth(1).unwrap().to_owned()
-    };
     let commands = |notes: &str| {
         let lines = notes.lines().filter(|line| line.starts_with("kubectl ") || line.starts_with("read "));
         lines.map(|line| line.split(['-', '<']).next().unwrap().trim().to_owned()).collect::<Vec<_>>()
