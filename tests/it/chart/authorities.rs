@@ -225,6 +225,42 @@ fn authorities_come_from_one_place() {
 }
 
 #[test]
+fn what_is_mounted_has_the_name_and_the_key_that_an_object_can_have() {
+    let longest = "a".repeat(254);
+    let names = ["", "A B", "A", "a..b", "-a", "a.", "a/b", &longest];
+    let keys = ["", "../x", "..", ".", "..x", "a/b", "a b", &longest];
+    let wrong = names.map(|name| (name, "key", "name")).into_iter().chain(keys.map(|key| ("a", key, "key")));
+    let good = [("a", "ca.crt", ""), ("a.b-1", ".dockerconfigjson", ""), ("1a", "A_b-.c..d", "")];
+    for (name, key, refused) in wrong.chain(good) {
+        let of = json!({ "name": name, "key": key });
+        let host = json!({
+            "apiUrl": "https://a.example.com",
+            "caBundleFrom": { "configMap": of },
+            "clientCertificateSecret": { "name": name },
+            "proxy": { "url": "http://p", "credentialsSecret": of },
+        });
+        let sink = json!({ "url": "https://a", "caBundleFrom": { "secret": of }, "secret": of });
+        let flag = format!("settings={}", json!({ "hosts": { "a": host }, "sinks": { "a": sink } }));
+        let output = template(&["--set-json", &flag]);
+        assert_eq!(output.status.success(), refused.is_empty(), "{name:?} {key:?}: {}", said(&output));
+        if refused.is_empty() {
+            continue;
+        }
+        let with_key = [
+            "hosts/a/caBundleFrom/configMap",
+            "hosts/a/proxy/credentialsSecret",
+            "sinks/a/caBundleFrom/secret",
+            "sinks/a/secret",
+        ];
+        let with_name = (refused == "name").then_some("hosts/a/clientCertificateSecret");
+        for place in with_key.into_iter().chain(with_name) {
+            let words = format!("at '/settings/{place}/{refused}'");
+            assert!(said(&output).contains(&words), "{name:?} {key:?}: {words}: {}", said(&output));
+        }
+    }
+}
+
+#[test]
 fn trust_bundles_are_refused_where_helm_sees_that_the_cluster_has_none() {
     let host = json!({ "apiUrl": "https://a.example.com", "caBundleFrom": { "clusterTrustBundle": { "name": "a" } } });
     let flag = format!("settings.hosts.a={host}");
