@@ -14,8 +14,6 @@ use tokio::time::Instant;
 pub const RELEASED: i32 = 1;
 /// No Lease is longer, whatever somebody writes into it: the most that the setting takes.
 pub const LONGEST: Duration = Duration::from_secs(5 * 60);
-/// The number of retry periods for which a Lease that nobody has seen must be missing before it is created: a leader that lives creates it sooner.
-const MISSING: u32 = 2;
 
 /// How long a Lease lasts, and what follows from that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,10 +99,12 @@ impl Waiting {
                 lease.is_released() && (self.renewed.is_none() || lease.renewed != self.renewed);
             is_released || lease.holder.as_ref() == Some(&self.identity)
         });
-        let wait = match self.span {
+        let wait = match (self.span, lease) {
             _ if is_free => Duration::ZERO,
-            Some(span) => span,
-            None => self.terms.retry_period.saturating_mul(MISSING),
+            (Some(span), _) => span,
+            // Somebody may have deleted or emptied it before this replica looked, and its leader may not have heard of it.
+            (None, Some(lease)) => self.span_of(lease),
+            (None, None) => self.terms.lease_duration,
         };
         since.checked_add(wait)
     }

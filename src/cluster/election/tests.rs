@@ -36,8 +36,8 @@ fn free_after(seen: &[(u64, Option<Record>)]) -> u64 {
 #[test]
 fn a_replica_waits_for_as_long_as_the_leader_may_count_on_the_lease() {
     let rows = [
-        ("there is none", vec![(1, None)], 5),
-        ("there is none, seen twice", vec![(1, None), (3, None)], 5),
+        ("there is none: somebody may have deleted it", vec![(1, None)], 16),
+        ("there is none, seen twice", vec![(1, None), (3, None)], 16),
         ("held by another", vec![(1, lease("1", "you", 15))], 16),
         ("renewed", vec![(1, lease("1", "you", 15)), (3, lease("2", "you", 15))], 18),
         ("seen again as it was", vec![(1, lease("1", "you", 15)), (3, lease("1", "you", 15))], 16),
@@ -62,7 +62,9 @@ fn what_somebody_does_to_the_lease_by_hand_makes_nobody_lead_beside_the_leader()
         ("emptied", vec![held(), (2, lease("2", "", 15))], 17),
         ("without spec", vec![held(), (2, lease("2", "", None))], 17),
         ("as if it were given back", vec![held(), (2, written_over("1", lease("2", "", 1)))], 17),
-        ("made by hand, never held", vec![(1, lease("2", "", None))], 5),
+        ("made by hand, or emptied before it came", vec![(1, lease("2", "", None))], 16),
+        ("emptied of a longer one before it came", vec![(1, lease("2", "", 60))], 61),
+        ("deleted before it came, and made by its leader", vec![(1, None), (3, lease("9", "you", 15))], 18),
         ("an hour", vec![(1, lease("1", "you", 3600))], 16),
         ("the longest number", vec![(1, lease("1", "you", i32::MAX))], 16),
         ("nothing", vec![(1, lease("1", "you", 0))], 16),
