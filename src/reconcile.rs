@@ -72,9 +72,9 @@ use turns::Turns;
 
 /// How long one reconcile may take: several calls to the API server, each with a deadline of its own.
 pub const DEADLINE: Duration = Duration::from_secs(25);
-/// How long after its start a reconcile begins to read outputs, to write, to restart or to list: the rest of its time is for calls
-/// under way, and for the status.
-const BEGIN_WITHIN: Duration = Duration::from_secs(8);
+/// How much time a reconcile loses to reads, to writes or to restarts that fail before it begins no more of them: what did not fail before
+/// went first, and the status is to be written within the rest.
+const LOST: Duration = Duration::from_secs(6);
 /// The first pause after a failure, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 /// A status says nothing of this many failures in a row that pass by themselves; the API server mostly answers the next call.
@@ -399,11 +399,6 @@ async fn contained(
     }
 }
 
-/// True while a reconcile that began then may begin another call of which there may be many.
-fn has_time(started: Instant) -> bool {
-    started.elapsed() < BEGIN_WITHIN
-}
-
 /// Keeps the record, unless the connection is gone meanwhile: a late reconcile leaves nothing behind.
 fn put_back(connection: &Connection, record: Box<Record>, ctx: &Context) {
     let key = &connection.key;
@@ -434,7 +429,7 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
         (missing.bytes, missing.outputs.into_iter().map(str::to_owned).collect::<Vec<_>>())
     };
     if bytes || !outputs.is_empty() {
-        observer.complete(&mut observed, bytes, &outputs, started).await;
+        observer.complete(&mut observed, bytes, &outputs).await;
     }
     if observed.conflict {
         return Next::After(Duration::ZERO);
@@ -448,7 +443,7 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     if let Some(next) = report::announce_anew(connection, &decision, &observed, record, ctx).await {
         return next;
     }
-    let mut outcomes = act(&decision, &observed, connection, record, ctx, started).await;
+    let mut outcomes = act(&decision, &observed, connection, record, ctx).await;
     // What a new connection made at first is told by its status.
     if connection.was_judged() {
         ctx.events.post(connection, observed.seen.now, outcomes.events.drain(..));
@@ -466,8 +461,7 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     let failures = || observed.failures.iter().chain(&outcomes.failures).chain(unread.clone());
     tell(connection, failures(), observed.seen.bytes.as_ref());
     let mut writes = outcomes.failures.iter();
-    let may_pass = outcomes.unfinished || writes.any(|failure| failure.fault.is_passing());
-    let may_pass = may_pass && record.failures < SILENT_RETRIES;
+    let may_pass = record.failures < SILENT_RETRIES && writes.any(|failure| failure.fault.is_passing());
     // What whoever leads next must know is told at once: what was condemned, and the labels of what was deleted.
     let told = connection.status.as_ref().map(|status| status.withdrawn_outputs()).unwrap_or_default();
     let can_wait = decision.plan == Plan::Write && record.rare.others.told() == told;

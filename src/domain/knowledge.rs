@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Finding, Reason,
-    answer::{Answer, Deferral, Grant, Refusal, Reply},
+    answer::{Answer, Deferral, Grant, RateLimit, Refusal, Reply},
+    probing::schedule::{earlier, later},
     unexplained::Unexplained,
 };
 pub use hidden::Hidden;
@@ -107,13 +108,14 @@ impl Deferred {
 }
 
 impl Deferred {
-    /// The clock was set back: it began no later than now, and lasts no longer than it did by the other clock.
+    /// The clock was set back: it began no later than now, and lasts no longer than it did by the other clock, nor than any limit does.
     pub fn set_back(&mut self, now: Timestamp) {
         if self.since > now {
             let lasts = self.deferral.until.map(|until| until.duration_since(self.since));
-            self.deferral.until = lasts.map(|lasts| now.checked_add(lasts).unwrap_or(now));
+            self.deferral.until = lasts.map(|lasts| later(now, lasts));
             self.since = now;
         }
+        self.deferral.until = self.deferral.until.map(|until| until.min(later(now, RateLimit::LONGEST)));
     }
 }
 
@@ -135,6 +137,13 @@ impl Refused {
         Refused { refusal, count: 1, needed: BELIEVED, first: at, last: at }
     }
 
+    /// The clock was set back: the last one came no later than now, and the first one as long before it as by the other clock.
+    fn set_back(&mut self, now: Timestamp) {
+        let lasted = self.last.duration_since(self.first);
+        self.last = self.last.min(now);
+        self.first = self.first.min(earlier(self.last, lasted));
+    }
+
     /// True if the token is taken to be bad.
     pub const fn is_believed(&self) -> bool {
         self.count >= self.needed
@@ -153,8 +162,8 @@ impl Knowledge {
         // Kept in whole seconds, as all of it.
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
         let accepted = self.grant.iter_mut().map(|(_, at)| at).chain(&mut self.first_proven);
-        let refused = self.refused.iter_mut().flat_map(|refused| [&mut refused.first, &mut refused.last]);
-        accepted.chain(refused).for_each(|at| *at = (*at).min(now));
+        accepted.for_each(|at| *at = (*at).min(now));
+        self.refused.iter_mut().for_each(|refused| refused.set_back(now));
         self.deferred.iter_mut().for_each(|deferred| deferred.set_back(now));
         self.proofs.values_mut().for_each(|proven| proven.set_back(now));
     }

@@ -7,10 +7,10 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::{
-    Context, Failure, has_time,
+    Context, Failure, LOST,
     observe::{Observed, SourceRead},
     records::Record,
-    sum::sum,
+    sum::{Sum, sum},
     watched::UNTOLD,
 };
 use crate::{
@@ -52,16 +52,12 @@ pub(super) struct Outcomes<'a> {
     pub(super) failures: Vec<Failure>,
     /// After which pause to go on with what could not be done yet.
     pub(super) pause: Option<Duration>,
-    /// When the pass began.
-    pub(super) started: Instant,
     /// When all of it had been made.
     pub(super) acted: Timestamp,
     /// What was seen and done after that.
     pub(super) following: Option<Following>,
     /// The namespace is being deleted, and all of this with it.
     pub(super) terminating: bool,
-    /// There was no time for some of it.
-    pub(super) unfinished: bool,
     /// The pause after which the next pass tells how some of it stands, which somebody else changed meanwhile: no longer than
     /// [`OVERTAKEN`], so that no status is written for it.
     pub(super) overtaken: Option<Duration>,
@@ -75,6 +71,8 @@ struct Acting<'a, 'b> {
     retires: bool,
     /// Whether the change is one of many against another writer, of which no Event is told.
     is_repeated: bool,
+    /// The time that was lost to changes that failed.
+    lost: Duration,
     observed: &'b Observed,
     /// The source as it was last read.
     read: Option<SourceRead>,
@@ -83,16 +81,15 @@ struct Acting<'a, 'b> {
     ctx: &'b Context,
 }
 
-/// Makes every change that this pass has time for; one that fails keeps only its own Secret from the next. A write that the API server
-/// did not answer goes behind the others in the next pass, so that they are not kept waiting by it. What is named no more goes last,
-/// and only once everything that is named stands.
+/// Makes every change; one that fails keeps only its own Secret from the next. What failed in the pass before goes behind the others, and
+/// once too much time is lost to what fails, the rest is left for the next pass. What is named no more goes last, and only once
+/// everything that is named stands.
 pub(super) async fn act<'a>(
     decision: &Decision<'a>,
     observed: &Observed,
     connection: &Connection,
     record: &mut Record,
     ctx: &Context,
-    started: Instant,
 ) -> Outcomes<'a> {
     let unread = observed.failures.iter().filter(|failure| failure.fault.is_forbidden());
     let unread: Vec<_> = unread.map(|failure| (failure.secret.as_str(), failure.finding())).collect();
@@ -106,11 +103,9 @@ pub(super) async fn act<'a>(
         events: Vec::new(),
         failures: Vec::new(),
         pause: None,
-        started,
         acted: observed.seen.now,
         following: None,
         terminating: false,
-        unfinished: false,
         overtaken: None,
     };
     let is_gone =
@@ -129,21 +124,20 @@ pub(super) async fn act<'a>(
         withdraws,
         retires: false,
         is_repeated: false,
+        lost: Duration::ZERO,
         observed,
         read: observed.read.clone(),
         connection,
         record,
         ctx,
     };
-    let late = acting.record.rare.late.clone();
-    let is_late = |change: &&Change| late.contains(&sum(change.name()));
-    let (last, first): (Vec<_>, Vec<_>) = decision.changes.iter().partition(is_late);
-    for change in first.into_iter().chain(last) {
+    let failed = acting.keep_failed(decision);
+    for change in in_order(&decision.changes, &failed) {
         acting.make(change).await;
     }
     acting.withdraws = acting.withdraws.filter(|_| decision.plan == Plan::Withdraw);
     if acting.outcomes.stands.iter().all(|(_, stand)| stand.is_ours()) {
-        for change in &decision.leftovers {
+        for change in in_order(&decision.leftovers, &failed) {
             acting.make(change).await;
         }
     }
@@ -152,6 +146,16 @@ pub(super) async fn act<'a>(
     }
     acting.outcomes.acted = Timestamp::now();
     acting.outcomes
+}
+
+/// The changes with those behind that failed before, the last one last; what stands is made anew after all that does not stand yet.
+fn in_order<'a>(changes: &'a [Change], failed: &[Sum]) -> Vec<&'a Change> {
+    let mut changes: Vec<_> = changes.iter().collect();
+    changes.sort_by_cached_key(|change| {
+        let place = failed.iter().position(|failed| *failed == sum(change.name()));
+        (matches!(change, Change::Recreate { .. }), place)
+    });
+    changes
 }
 
 /// True if the status says that the outputs were published after that, or tells of no rotation that would have to say it.
@@ -177,6 +181,7 @@ pub(super) async fn retire<'a>(
         withdraws: None,
         retires: true,
         is_repeated: false,
+        lost: Duration::ZERO,
         observed,
         read: observed.read.clone(),
         connection,
@@ -195,14 +200,8 @@ impl Acting<'_, '_> {
         if self.outcomes.terminating || self.ctx.has_let_go(self.connection) {
             return;
         }
-        if !has_time(self.outcomes.started) {
-            self.outcomes.unfinished = true;
-            self.comes_again_after(Duration::ZERO);
-            let message = format!(
-                "Secret {} is not written yet: the API server takes too long over others; the operator tries again soon",
-                change.name()
-            );
-            self.stands(change.name(), Stand::Refused(Finding::new(Reason::ApiServerUnavailable, message)));
+        if self.lost >= LOST {
+            self.leave(change);
             return;
         }
         // Another change may have taken seconds.
@@ -214,8 +213,8 @@ impl Acting<'_, '_> {
             return;
         }
         let name = sum(change.name());
-        if self.record.rare.late.contains(&name) {
-            self.record.rare.late.retain(|late| *late != name);
+        if self.record.rare.failed.contains(&name) {
+            self.record.rare.failed.retain(|failed| *failed != name);
         }
         let owner = Owner { key: &self.connection.key, uid: &self.connection.uid };
         let is_named = self.is_named(change.name());
@@ -223,6 +222,7 @@ impl Acting<'_, '_> {
         let others = is_named.then_some(&mut self.record.rare.others);
         let applied = outputs::apply(&self.ctx.client, owner, change, proof, others);
         let span = tracing::info_span!(target: TARGET, "publish", secret = change.name());
+        let begun = Instant::now();
         match applied.instrument(span).await {
             Ok(done) => self.done(change, done),
             Err(fault) if fault.is_terminating() => {
@@ -234,9 +234,8 @@ impl Acting<'_, '_> {
             }
             Err(fault) => {
                 self.record.rare.contentions.put_back(change.name(), contention);
-                if fault.is_passing() {
-                    self.record.rare.late.push(name);
-                }
+                self.record.rare.failed.push(name);
+                self.lost = self.lost.saturating_add(begun.elapsed());
                 let (doing, verbs) = match change {
                     Change::Create { .. } => ("create", "create"),
                     Change::Replace { .. } | Change::Release { .. } => ("update", "get and update"),
@@ -248,6 +247,34 @@ impl Acting<'_, '_> {
                 self.outcomes.failures.push(failure);
             }
         }
+    }
+
+    /// The outputs whose last change failed, of those that are to be changed still.
+    fn keep_failed(&mut self, decision: &Decision<'_>) -> Vec<Sum> {
+        if self.record.rare.failed.is_empty() {
+            return Vec::new();
+        }
+        let due: Vec<_> =
+            decision.changes.iter().chain(&decision.leftovers).map(|change| sum(change.name())).collect();
+        self.record.rare.failed.retain(|failed| due.contains(failed));
+        self.record.rare.failed.clone()
+    }
+
+    /// Leaves a change for the next pass, which comes since others have failed.
+    fn leave(&mut self, change: &Change) {
+        if self.retires {
+            return;
+        }
+        let what = match change {
+            Change::Create { .. } | Change::Replace { .. } | Change::Recreate { .. } => "written",
+            Change::Release { .. } => "released",
+            Change::Delete { .. } => "deleted",
+        };
+        let message = format!(
+            "Secret {} is not {what} yet, since the API server takes too long to refuse others; the operator tries again",
+            change.name()
+        );
+        self.stands(change.name(), Stand::Refused(Finding::new(Reason::ApiServerUnavailable, message)));
     }
 
     fn comes_again_after(&mut self, pause: Duration) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Context, act::Outcomes, has_time, observe::Observed, rare::Restarted, records::Record};
+use super::{Context, LOST, act::Outcomes, observe::Observed, rare::Restarted, records::Record, sum::sum};
 use crate::{
     api::GithubPatConnectionSpec as Spec,
     cluster::{
@@ -65,14 +65,7 @@ pub(super) async fn follow(
     let mut following = Following { published, ..Following::default() };
     if let Some((_, begun)) = published.zip(digest.begun()) {
         let mark = mark(&token.to_string(), begun);
-        for workload in &spec.restart {
-            let restart = match has_time(outcomes.started) {
-                true => restarted(connection, workload, &mark, record, ctx).await,
-                false => Ok(Restart::Due),
-            };
-            let restart = restart.unwrap_or_else(|fault| refused(connection, workload, &fault));
-            following.restarts.push((workload.clone(), restart));
-        }
+        following.restarts = restarts(connection, &spec.restart, &mark, record, ctx).await;
     }
     // Nothing of its own is left.
     let waits_for_others =
@@ -88,7 +81,7 @@ pub(super) async fn follow(
         Some(published) => is_time_to_look(published, apart, record.rare.looked.map(Timestamp::from)),
         None => is_old(listed_at, record, ctx),
     };
-    if ctx.settings().consumers && is_due && has_time(outcomes.started) {
+    if ctx.settings().consumers && is_due {
         match listed(connection, observed, outcomes, record, ctx).await {
             Some(Ok(found)) => following.consumers = Some(found),
             Some(Err(cause)) => following.unlisted = Some(cause),
@@ -96,6 +89,42 @@ pub(super) async fn follow(
         }
     }
     (published.is_some() || following.consumers.is_some()).then_some(following)
+}
+
+/// Where the restart of each workload is. Those that failed in the pass before go behind the others, and once too much time is lost to what
+/// fails, the rest is left for the next pass.
+async fn restarts(
+    connection: &Connection,
+    workloads: &[Workload],
+    mark: &str,
+    record: &mut Record,
+    ctx: &Context,
+) -> Vec<(Workload, Restart)> {
+    let failed = record.rare.not_restarted.clone();
+    let named = |workload: &Workload| sum(&workload.to_string());
+    let mut order: Vec<_> = workloads.iter().enumerate().collect();
+    order.sort_by_cached_key(|(_, workload)| failed.iter().position(|failed| *failed == named(workload)));
+    let (mut lost, mut found, mut again) = (Duration::ZERO, Vec::new(), Vec::new());
+    for (place, workload) in order {
+        if lost >= LOST {
+            let message = "the API server takes too long to refuse others; the operator tries again";
+            found.push((place, workload.clone(), Restart::Refused(message.to_owned())));
+            continue;
+        }
+        let begun = Instant::now();
+        let restart = restarted(connection, workload, mark, record, ctx).await.unwrap_or_else(|fault| {
+            lost = lost.saturating_add(begun.elapsed());
+            again.push(named(workload));
+            refused(connection, workload, &fault)
+        });
+        found.push((place, workload.clone(), restart));
+    }
+    if !again.is_empty() || !failed.is_empty() {
+        // What was left is tried before what has failed by now.
+        record.rare.not_restarted = again;
+    }
+    found.sort_by_key(|(place, ..)| *place);
+    found.into_iter().map(|(_, workload, restart)| (workload, restart)).collect()
 }
 
 /// Who names an output, or why the API server does not tell; `None` if somebody else looks in this namespace.
@@ -231,8 +260,41 @@ fn remedy(fault: &Fault) -> String {
 #[cfg(test)]
 mod tests {
     use kube::core::Status;
+    use serde_json::json;
 
-    use super::*;
+    use super::{
+        super::{
+            DEADLINE,
+            tests::{connection, context, ready},
+        },
+        *,
+    };
+    use crate::{cluster::object::ObjectKey, domain::workload::WorkloadKind};
+
+    #[tokio::test(start_paused = true)]
+    async fn workloads_that_nobody_answers_for_keep_no_other_one_waiting() {
+        let ctx = context(async |_, path| {
+            if path.contains("hangs") {
+                std::future::pending::<()>().await;
+            }
+            (404, json!({ "kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404 }))
+        });
+        let (connection, _) = connection(&ObjectKey::new("team-a", "ci"), &ready("True", "Ready"));
+        ctx.index.saw_connection(connection.clone());
+        let (mut record, _) = ctx.records.take(&connection.key, &connection.uid, Timestamp::now(), |_, _| {});
+        let named = |name: &str| Workload { kind: WorkloadKind::Deployment, name: name.to_owned() };
+        let workloads = ["hangs-1", "hangs-2", "hangs-3", "gone-1", "gone-2"].map(named);
+        let mut passes = Vec::new();
+        for _ in 0..3 {
+            let begun = Instant::now();
+            let found = restarts(&connection, &workloads, "mark", &mut record, &ctx).await;
+            assert!(begun.elapsed() < DEADLINE);
+            assert!(found.iter().map(|(workload, _)| workload).eq(&workloads), "in the order of the spec");
+            let is_seen = |(_, restart): &(Workload, Restart)| *restart == Restart::Missing;
+            passes.push(found.iter().filter(|found| is_seen(found)).count());
+        }
+        assert_eq!(passes, [0, 2, 2], "two are given up, and go last in the next pass");
+    }
 
     #[test]
     fn the_chart_value_is_named_where_a_right_is_missing_and_nowhere_else() {

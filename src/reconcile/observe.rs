@@ -6,13 +6,13 @@ mod entries;
 mod outputs;
 mod source;
 
-use std::mem;
+use std::{mem, time::Duration};
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{
-    Context, Failure, has_time,
+    Context, Failure, LOST,
     records::Record,
     sum::sum,
     watched::{Reading, Watched},
@@ -235,21 +235,21 @@ impl<'a> Observer<'a> {
         }
     }
 
-    /// Reads what a first decision found missing: the bytes of the token, and outputs that nobody has looked at, as long as this pass has
-    /// time for it.
-    pub(super) async fn complete(
-        &mut self,
-        observed: &mut Observed,
-        bytes: bool,
-        outputs: &[String],
-        started: Instant,
-    ) {
+    /// Reads what a first decision found missing: the bytes of the token, and outputs that nobody has looked at. Where reads fail slowly,
+    /// the others are left for the next pass.
+    pub(super) async fn complete(&mut self, observed: &mut Observed, bytes: bool, outputs: &[String]) {
         if bytes {
             self.bytes(observed).await;
         }
         self.complete_entries(observed).await;
-        for name in outputs.iter().take_while(|_| has_time(started)) {
+        let mut lost = Duration::ZERO;
+        for name in outputs {
+            if lost >= LOST {
+                return;
+            }
+            let begun = Instant::now();
             if let Err(fault) = self.output(&mut observed.seen, name).await {
+                lost = lost.saturating_add(begun.elapsed());
                 let failure = Failure { doing: "read", secret: name.clone(), verbs: "get", fault };
                 observed.failures.push(failure);
             }

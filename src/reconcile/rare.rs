@@ -48,8 +48,9 @@ pub(super) struct Memory {
     pub(super) others: Others,
     /// The workloads that were restarted in the rotation that goes on.
     pub(super) restarts: Vec<Restarted>,
-    /// The outputs whose last write the API server did not answer.
-    pub(super) late: Vec<Sum>,
+    /// The outputs whose last change failed, and the workloads whose last restart did, the last one last.
+    pub(super) failed: Vec<Sum>,
+    pub(super) not_restarted: Vec<Sum>,
     /// Other writers of the same objects.
     pub(super) contentions: Contentions,
 }

@@ -189,9 +189,7 @@ impl Observation {
         let knowledge = &self.knowledge;
         let is_unheard = |since: &Timestamp| self.past.asked.is_none_or(|asked| asked < *since);
         if let Some(since) = self.distrusted_before.filter(is_unheard) {
-            // However often somebody suspends and resumes, GitHub is asked once in the shortest interval.
-            let soonest = self.past.asked.map(|asked| later(asked, self.timing.minimum_interval));
-            return Some(soonest.map_or(since, |soonest| since.max(soonest)));
+            return Some(since);
         }
         let is_trusted = |(_, since): (Finding, Timestamp)| self.now < later(since, self.timing.trust_for);
         let is_overdue =

@@ -221,3 +221,30 @@ fn refusals_that_are_taken_back_leave_a_doubt_since_the_first() {
     assert_eq!((knowledge.refused, knowledge.accepted_before()), (None, true));
     assert_eq!(knowledge.deferred.map(|deferred| deferred.since), Some(at(11)));
 }
+
+#[test]
+fn a_clock_that_is_set_back_shortens_no_time_between_refusals_and_leaves_no_end_beyond_the_longest_limit() {
+    let (hour, year) = (3600, 365 * 86_400);
+    let of = |first: i64, last: i64| Refused {
+        last: at(last),
+        count: 3,
+        ..Refused::once(Refusal::BadCredentials, at(first))
+    };
+    for ahead in [0, year] {
+        let mut knowledge = Knowledge { refused: Some(of(ahead - 660, ahead)), ..Knowledge::default() };
+        knowledge.set_back(at(0));
+        let refused = knowledge.refused.unwrap();
+        assert_eq!(
+            (refused.first, refused.last, refused.withdraws()),
+            (at(-660), at(0), true),
+            "{ahead} s ahead"
+        );
+    }
+    // It began by the right clock, and was told an end by the wrong one.
+    let limited = |until: i64| Deferral { until: Some(at(until)), ..Deferral::new(Reason::RateLimited) };
+    for (since, until, expected) in [(-60, 600, 600), (-60, year + hour, hour), (year, year + 600, 600)] {
+        let mut deferred = Deferred::first(limited(until), at(since));
+        deferred.set_back(at(0));
+        assert_eq!((deferred.since, deferred.deferral.until), (at(since.min(0)), Some(at(expected))));
+    }
+}

@@ -162,7 +162,7 @@ impl FailedLogins {
         let begin = earlier(now, HOUR);
         let mut recent: Vec<_> =
             self.failed.iter().filter(|failed| failed.at > begin && counts(failed)).collect();
-        let half = usize::try_from(limit / 2).unwrap_or(usize::MAX);
+        let half = usize::try_from((limit / 2).min(room)).unwrap_or(usize::MAX);
         let good_once = recent.iter().filter(|failed| failed.accepted_before).count();
         let mut beyond = good_once.saturating_sub(half);
         recent.retain(|failed| {

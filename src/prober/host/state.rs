@@ -207,10 +207,12 @@ impl State {
     pub(super) fn hear(
         &mut self,
         question: &Question,
-        exchange: Exchange,
+        mut exchange: Exchange,
         now: Timestamp,
     ) -> Vec<HashedToken> {
         self.tell_time(now);
+        // It was asked by the clock of before, if that was set back meanwhile.
+        exchange.at = exchange.at.min(now);
         self.answered(question, exchange)
     }
 

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     api::GithubPatConnectionSpec as Spec,
     cluster::{index::Index, scope::Scope},
-    domain::{decide::decide, token::Token},
+    domain::{decide::decide, token::Token, version::Version},
 };
 
 fn source(token: &Token) -> Value {
@@ -43,10 +43,10 @@ async fn acted(ctx: &Context, token: &Token, outputs: &[&str]) -> (usize, Option
     let (connection, spec) = (&connection, &spec);
     let mut observer = Observer { connection, spec, ctx, record: &mut record, place: 0, used: 0, read: None };
     let mut observed = observer.observe().await;
-    observer.complete(&mut observed, true, &[], Instant::now()).await;
+    observer.complete(&mut observed, true, &[]).await;
     let decision = decide(&observed.seen);
     assert_eq!(decision.changes.len(), outputs.len());
-    let outcomes = act(&decision, &observed, connection, &mut record, ctx, Instant::now()).await;
+    let outcomes = act(&decision, &observed, connection, &mut record, ctx).await;
     (outcomes.stands.iter().filter(|(_, stand)| *stand == Stand::Wanted).count(), outcomes.pause)
 }
 
@@ -163,7 +163,20 @@ async fn what_the_source_holds_no_more_is_written_to_no_further_output() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn writes_that_nobody_answers_keep_no_other_output_waiting() {
+async fn writes_that_fail_slowly_keep_no_other_output_waiting() {
+    // Nobody answers, or a webhook is given up after four seconds.
+    for answers_after in [None, Some(Duration::from_secs(4))] {
+        let stand = stand_after(3, answers_after).await;
+        assert_eq!(
+            stand,
+            [0, 0, 11],
+            "two are given up in each pass, and go last in the next: {answers_after:?}"
+        );
+    }
+}
+
+/// How many outputs stand after each of so many passes, where the first five of sixteen are refused after this time, if it is said at all.
+async fn stand_after(passes: usize, answers_after: Option<Duration>) -> Vec<usize> {
     const OUTPUTS: usize = 16;
     const UNANSWERED: usize = 5;
     let token = Token::try_from(format!("{}_{:036}", "ghp", 1).as_bytes()).unwrap();
@@ -184,10 +197,14 @@ async fn writes_that_nobody_answers_keep_no_other_output_waiting() {
             _ => (404, json!({ "kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404 })),
         };
         async move {
-            if !is_answered {
-                std::future::pending::<()>().await;
+            match answers_after {
+                _ if is_answered => answer,
+                None => std::future::pending().await,
+                Some(after) => {
+                    tokio::time::sleep(after).await;
+                    (504, json!({ "kind": "Status", "status": "Failure", "reason": "Timeout", "code": 504 }))
+                }
             }
-            answer
         }
     });
     ctx.index.connections_listed(&Scope::All);
@@ -204,11 +221,21 @@ async fn writes_that_nobody_answers_keep_no_other_output_waiting() {
     known.spec = json!({ "secretRef": { "name": "pat" }, "publish": publish }).into();
     ctx.index.saw_connection(known.clone());
     let mut stand = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..passes {
         let begun = Instant::now();
         assert!(reconcile(&known.key, &ctx).await.is_some(), "it comes again");
         assert!(begun.elapsed() < DEADLINE, "it is not cut");
         stand.push(created.lock().unwrap().len());
     }
-    assert_eq!(stand, [0, 0, OUTPUTS - UNANSWERED], "two are given up in each pass, and go last in the next");
+    stand
+}
+
+#[test]
+fn what_failed_goes_last_and_of_that_what_failed_last() {
+    let version = || Version { uid: "s".into(), resource_version: "1".into() };
+    let change = |name: &str| Change::Delete { name: name.to_owned(), version: version() };
+    let changes = ["a", "b", "c", "d"].map(change);
+    let failed = ["c", "gone", "a"].map(sum);
+    let names: Vec<_> = in_order(&changes, &failed).into_iter().map(Change::name).collect();
+    assert_eq!(names, ["b", "d", "c", "a"]);
 }

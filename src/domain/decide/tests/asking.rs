@@ -10,9 +10,6 @@ fn a_question_is_asked_when_it_is_due_and_not_twice_at_once() {
     };
     let remembered = || proven().with(started).at(T + 60);
     let ends = || seen().accepted(T, Expiry::At(at(T + 10)));
-    let resumed = |second| {
-        seen().accepted(T, Expiry::Never).at(second).with(|seen| seen.distrusted_before = Some(at(T + 1)))
-    };
     let rows = [
         ("a new token", seen(), true),
         ("its question is on its way", seen().with(|seen| seen.pending = true), false),
@@ -38,9 +35,6 @@ fn a_question_is_asked_when_it_is_due_and_not_twice_at_once() {
         ("the host takes none yet", seen().with(|seen| seen.not_before = Some(at(T + 1))), false),
         ("the host takes one again", seen().with(|seen| seen.not_before = Some(at(T))), true),
         ("suspended", seen().with(|seen| seen.demand.suspend = true), false),
-        ("resumed within the shortest interval", resumed(T + 9), false),
-        ("resumed, and that has passed", resumed(T + 10), true),
-        ("resumed, and not asked by this process", resumed(T + 9).with(|seen| seen.past.asked = None), true),
         ("no token", seen().with(|seen| seen.token = Verdict::no(Reason::TokenEmpty, "none")), false),
         ("no host", seen().with(|seen| seen.host = Verdict::unknown(Reason::HostUnknown, "?")), false),
     ];
