@@ -80,7 +80,8 @@ pub struct Asker<'a> {
     pub namespace: &'a str,
     /// True if the host has accepted the token before, by this process or by the connection's status.
     pub accepted_before: bool,
-    /// True if a refusal of the token is believed already: another one is no news, and no sign of a fault of the host.
+    /// True if a refusal of the token is believed already, or the end that the host named has passed: a refusal is no news, and no sign of a
+    /// fault of the host.
     pub condemned: bool,
     /// The id of the token's account.
     pub account: Option<i64>,

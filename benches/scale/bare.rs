@@ -12,7 +12,7 @@ use crate::{
     load::{CONNECTIONS, Created, JSON, created, send},
 };
 
-/// Requests at once: as many as the operator's setting `concurrency` is by default.
+/// Requests at once: twice the default of the operator's setting `concurrency`, and as many as it was when the goals were set.
 pub(crate) const CONCURRENCY: usize = 32;
 
 /// How a status is written.
@@ -109,16 +109,14 @@ impl Sample {
         connection: &Created,
         manner: Manner,
     ) -> Result<Created, Failed> {
-        let Created { name, namespace, uid, version, spec } = connection;
+        let Created { name, namespace, uid, version } = connection;
         let status: Value = serde_json::from_str(&self.told_of(&self.status.to_string(), connection))?;
         let (version_of_api, kind) = ("githubpat.dev/v1alpha1", "GithubPatConnection");
         let metadata =
             json!({ "name": name, "namespace": namespace, "uid": uid, "resourceVersion": version });
         let body = match manner {
-            Manner::Put => json!({
-                "apiVersion": version_of_api, "kind": kind, "metadata": metadata, "spec": spec, "status": status,
-            }),
-            Manner::Apply => json!({
+            // The operator sends no spec either, which a write of the status does not change.
+            Manner::Put | Manner::Apply => json!({
                 "apiVersion": version_of_api, "kind": kind, "metadata": metadata, "status": status,
             }),
             Manner::Merge => json!({ "metadata": metadata, "status": status }),

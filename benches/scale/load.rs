@@ -22,7 +22,6 @@ pub(crate) struct Created {
     pub(crate) namespace: String,
     pub(crate) uid: String,
     pub(crate) version: String,
-    pub(crate) spec: Value,
 }
 
 /// What the connections of a load have in common.
@@ -107,7 +106,6 @@ pub(crate) fn created(connection: &Value) -> Result<Created, Failed> {
         namespace: text("/metadata/namespace")?,
         uid: text("/metadata/uid")?,
         version: text("/metadata/resourceVersion")?,
-        spec: connection.get("spec").cloned().unwrap_or_default(),
     })
 }
 

@@ -113,7 +113,7 @@ pub struct Question {
     pub namespace: Arc<str>,
     /// True if the host has accepted the token before.
     pub accepted_before: bool,
-    /// True if a refusal of the token is believed already.
+    /// True if a refusal of the token is believed already, or the end that the host named has passed.
     pub condemned: bool,
     /// The id of the token's account, if it is known.
     pub account: Option<i64>,

@@ -133,7 +133,11 @@ impl Queue {
             return;
         }
         match inner.entries.remove(key) {
-            Some(Entry::Queued(..)) => inner.waiting = inner.waiting.saturating_sub(1),
+            Some(Entry::Queued(..)) => {
+                inner.waiting = inner.waiting.saturating_sub(1);
+                // Who waits for quiet may have waited for this one.
+                self.ended.notify_waiters();
+            }
             Some(Entry::Timed(at)) => {
                 inner.timers.remove(&(at, key.clone()));
             }

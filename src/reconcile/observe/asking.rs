@@ -230,7 +230,8 @@ impl Observer<'_> {
         let asker = Asker {
             namespace: self.connection.key.namespace(),
             accepted_before: knowledge.grant.is_some(),
-            condemned: knowledge.believed_refusal().is_some(),
+            // That a token is refused which has ended is no sign of trouble with the host.
+            condemned: knowledge.believed_refusal().is_some() || observed.seen.is_over_at_github(),
             account: knowledge
                 .grant
                 .as_ref()

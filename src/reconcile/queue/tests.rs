@@ -104,6 +104,8 @@ async fn at_the_end_nobody_is_taken_and_who_was_taken_is_waited_for() {
     assert!(tokio::time::timeout(patience, queue.next()).await.is_err(), "b is not taken");
     tokio::join!(queue.close(), async { queue.done(&key("a"), Some(patience)) });
     assert!(tokio::time::timeout(patience, queue.quiet()).await.is_err(), "b waits");
+    let gone = async { tokio::join!(queue.quiet(), async { queue.forget(&key("b")) }) };
+    assert!(tokio::time::timeout(patience, gone).await.is_ok(), "it is gone");
 }
 
 #[tokio::test(start_paused = true)]
