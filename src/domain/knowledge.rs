@@ -8,7 +8,6 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     Finding, Reason,
     answer::{Answer, Deferral, Grant, RateLimit, Refusal, Reply},
-    probing::schedule::{earlier, later},
     unexplained::Unexplained,
 };
 pub use hidden::Hidden;
@@ -112,10 +111,11 @@ impl Deferred {
     pub fn set_back(&mut self, now: Timestamp) {
         if self.since > now {
             let lasts = self.deferral.until.map(|until| until.duration_since(self.since));
-            self.deferral.until = lasts.map(|lasts| later(now, lasts));
+            self.deferral.until = lasts.map(|lasts| now.checked_add(lasts).unwrap_or(Timestamp::MAX));
             self.since = now;
         }
-        self.deferral.until = self.deferral.until.map(|until| until.min(later(now, RateLimit::LONGEST)));
+        let latest = now.checked_add(RateLimit::LONGEST).unwrap_or(Timestamp::MAX);
+        self.deferral.until = self.deferral.until.map(|until| until.min(latest));
     }
 }
 
@@ -141,7 +141,7 @@ impl Refused {
     fn set_back(&mut self, now: Timestamp) {
         let lasted = self.last.duration_since(self.first);
         self.last = self.last.min(now);
-        self.first = self.first.min(earlier(self.last, lasted));
+        self.first = self.first.min(self.last.checked_sub(lasted).unwrap_or(Timestamp::MIN));
     }
 
     /// True if the token is taken to be bad.
