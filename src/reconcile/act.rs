@@ -216,6 +216,10 @@ impl Acting<'_, '_> {
         if self.record.rare.failed.contains(&name) {
             self.record.rare.failed.retain(|failed| *failed != name);
         }
+        if let Some(stands) = self.stands_unlisted(change).await {
+            self.done(change, Outcome::Taken(stands));
+            return;
+        }
         let owner = Owner { key: &self.connection.key, uid: &self.connection.uid };
         let is_named = self.is_named(change.name());
         let proof = self.proof();
@@ -279,6 +283,17 @@ impl Acting<'_, '_> {
 
     fn comes_again_after(&mut self, pause: Duration) {
         self.outcomes.pause = Some(self.outcomes.pause.map_or(pause, |before| before.min(pause)));
+    }
+
+    /// The Secret that is to be created, if it stands: after a restart the first list may be a moment old, and lacks what the process before
+    /// created in that moment.
+    async fn stands_unlisted(&self, change: &Change) -> Option<SecretEntry> {
+        let is_unseen = self.connection.was_judged() && !self.record.knows(change.name());
+        if !matches!(change, Change::Create { .. }) || !is_unseen {
+            return None;
+        }
+        let key = self.connection.key.beside(change.name());
+        secrets::read_meta(&self.ctx.client, &key).await.ok().flatten()
     }
 
     /// An output was changed by somebody else, and is looked at again after this pause.

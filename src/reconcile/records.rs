@@ -106,6 +106,11 @@ impl Record {
         self.outputs.push(Verified { name, state, stamp, holds, ours });
     }
 
+    /// True if this process has looked at the output, or has written it.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.outputs.iter().any(|known| known.name == sum(name))
+    }
+
     /// True if this process wrote the output as it is wanted, so that whatever else stands there is somebody else's doing.
     pub(super) fn wrote(&self, name: &str, stamp: Option<Stamp>) -> bool {
         self.outputs.iter().any(|known| known.name == sum(name) && known.ours && known.stamp == sum(&stamp))
