@@ -44,12 +44,10 @@ impl Contentions {
         })
     }
 
-    /// Forgets those of all other outputs with which there is peace.
+    /// Forgets the objects with which there is peace, but for these outputs.
     pub(super) fn retain(&mut self, is_known: impl Fn(&str) -> bool, now: Instant) {
         if let Some(objects) = &mut self.0 {
-            objects.retain(|object, contention| {
-                **object == *STATUS || is_known(object) || !contention.is_at_peace(now)
-            });
+            objects.retain(|object, contention| is_known(object) || !contention.is_at_peace(now));
         }
         self.0 = self.0.take().filter(|objects| !objects.is_empty());
     }
@@ -275,7 +273,7 @@ mod tests {
         assert_eq!(known(&contentions), [true; 3], "somebody may make again what was deleted");
         tokio::time::advance(PEACE).await;
         contentions.retain(|object| object == "out", Instant::now());
-        assert_eq!(known(&contentions), [true, false, true]);
+        assert_eq!(known(&contentions), [true, false, false], "nobody else writes the status any more");
     }
 
     #[tokio::test(start_paused = true)]
