@@ -29,8 +29,6 @@ pub struct Breaker {
 /// A host that does not answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Open {
-    /// Since when.
-    pub since: Timestamp,
     /// What the last question brought.
     pub deferral: Deferral,
     scouting: Scouting,
@@ -53,7 +51,6 @@ impl Breaker {
     /// The clock was set back.
     pub fn set_back(&mut self, now: Timestamp) {
         if let Some(open) = &mut self.open {
-            open.since = open.since.min(now);
             let latest = later(now, longest(open.deferral));
             open.deferral.until = open.deferral.until.map(|until| until.min(latest));
             open.scouting.set_back(now);
@@ -125,7 +122,7 @@ impl Breaker {
         if self.failed >= IN_A_ROW {
             let next = later(now, FIRST).max(deferral.until.unwrap_or(Timestamp::MIN));
             let scouting = Scouting::new(next, FIRST.saturating_mul(2), longest(deferral));
-            self.open = Some(Open { since: now, deferral, scouting });
+            self.open = Some(Open { deferral, scouting });
         }
         false
     }
