@@ -7,7 +7,7 @@ use futures::{StreamExt, stream};
 use github_simulator::{Call, NewToken, most_within};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::PostParams;
+use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;
 
 use crate::{
@@ -162,13 +162,15 @@ async fn an_overdue_connection_is_asked_about_first_and_then_judged() {
     let world = World::audited().await;
     let (ours, theirs) = (Tenant::of(&world, NAMESPACE), Tenant::new(&world, "team-b").await);
     let operator = world.operator().await;
-    let tenants = [(ours, "one"), (theirs, "two")];
+    let tenants = [(ours, "one"), (theirs, "two"), (theirs, "edited")];
     for (tenant, name) in tenants {
         tenant.secret(name, &world.github.token(NewToken::classic(name, name))).await;
         tenant.connection(name, json!({ "interval": "24h" })).await;
         tenant.ready(name, "True", "Ready").await;
     }
     operator.stop().await;
+    let edit = json!({ "spec": { "interval": "12h" } });
+    theirs.connections().patch("edited", &PatchParams::default(), &Patch::Merge(edit)).await.unwrap();
     // The last answer is of last week, as after a long absence of the operator.
     let week =
         Timestamp::from_second(Timestamp::now().as_second()).unwrap() - SignedDuration::from_hours(7 * 24);
@@ -180,7 +182,7 @@ async fn an_overdue_connection_is_asked_about_first_and_then_judged() {
         seen.status = from(status);
         tenant.connections().replace_status(name, &PostParams::default(), &seen).await.unwrap();
     }
-    let written = world.until_written(2).await.len();
+    let written = world.until_written(3).await.len();
     // Longer than a status waits for the first answer about a new token.
     world.github.latency(Duration::from_secs(5));
     let histories = tenants.map(|(tenant, _)| tenant.history());
@@ -196,7 +198,7 @@ async fn an_overdue_connection_is_asked_about_first_and_then_judged() {
     }
     let seen: Vec<_> = histories.iter().flat_map(|history| history.seen()).collect();
     assert!(seen.iter().all(|(_, status, reason)| status == "True" && reason == "Ready"), "{seen:?}");
-    assert_eq!(world.until_written(written + 2).await.len(), written + 2, "one write for each");
+    assert_eq!(world.until_written(written + 3).await.len(), written + 3, "one write for each");
 }
 
 #[tokio::test]
