@@ -3,6 +3,7 @@
 mod act;
 mod contention;
 mod counted;
+mod failed;
 mod follow;
 mod gates;
 mod holding;

@@ -8,9 +8,9 @@ use tracing::Instrument;
 
 use super::{
     Context, Failure, LOST,
+    failed::Failed,
     observe::{Observed, SourceRead},
     records::Record,
-    sum::{Sum, sum},
     watched::UNTOLD,
 };
 use crate::{
@@ -131,13 +131,13 @@ pub(super) async fn act<'a>(
         record,
         ctx,
     };
-    let failed = acting.keep_failed(decision);
-    for change in in_order(&decision.changes, &failed) {
+    acting.keep_failed(decision);
+    for change in in_order(&decision.changes, &acting.record.rare.not_changed) {
         acting.make(change).await;
     }
     acting.withdraws = acting.withdraws.filter(|_| decision.plan == Plan::Withdraw);
     if acting.outcomes.stands.iter().all(|(_, stand)| stand.is_ours()) {
-        for change in in_order(&decision.leftovers, &failed) {
+        for change in in_order(&decision.leftovers, &acting.record.rare.not_changed) {
             acting.make(change).await;
         }
     }
@@ -148,12 +148,12 @@ pub(super) async fn act<'a>(
     acting.outcomes
 }
 
-/// The changes with those behind that failed before, the last one last; what stands is made anew after all that does not stand yet.
-fn in_order<'a>(changes: &'a [Change], failed: &[Sum]) -> Vec<&'a Change> {
+/// The changes with those behind that failed before, the last one last. Of the others what stands is made anew after all that does not
+/// stand yet.
+fn in_order<'a>(changes: &'a [Change], failed: &Failed) -> Vec<&'a Change> {
     let mut changes: Vec<_> = changes.iter().collect();
     changes.sort_by_cached_key(|change| {
-        let place = failed.iter().position(|failed| *failed == sum(change.name()));
-        (matches!(change, Change::Recreate { .. }), place)
+        (failed.place(change.name()), matches!(change, Change::Recreate { .. }))
     });
     changes
 }
@@ -188,7 +188,7 @@ pub(super) async fn retire<'a>(
         record,
         ctx,
     };
-    for change in changes {
+    for change in in_order(changes, &acting.record.rare.not_changed) {
         acting.make(change).await;
     }
     acting.outcomes
@@ -212,10 +212,10 @@ impl Acting<'_, '_> {
         if !self.may_write(change) {
             return;
         }
-        let name = sum(change.name());
-        if self.record.rare.failed.contains(&name) {
-            self.record.rare.failed.retain(|failed| *failed != name);
+        if !self.record.rare.not_changed.is_empty() {
+            self.record.rare.not_changed.remove(change.name());
         }
+        let begun = Instant::now();
         if let Some(stands) = self.stands_unlisted(change).await {
             self.done(change, Outcome::Taken(stands));
             return;
@@ -226,7 +226,6 @@ impl Acting<'_, '_> {
         let others = is_named.then_some(&mut self.record.rare.others);
         let applied = outputs::apply(&self.ctx.client, owner, change, proof, others);
         let span = tracing::info_span!(target: TARGET, "publish", secret = change.name());
-        let begun = Instant::now();
         match applied.instrument(span).await {
             Ok(done) => self.done(change, done),
             Err(fault) if fault.is_terminating() => {
@@ -238,7 +237,7 @@ impl Acting<'_, '_> {
             }
             Err(fault) => {
                 self.record.rare.contentions.put_back(change.name(), contention);
-                self.record.rare.failed.push(name);
+                self.record.rare.not_changed.push(change.name());
                 self.lost = self.lost.saturating_add(begun.elapsed());
                 let (doing, verbs) = match change {
                     Change::Create { .. } => ("create", "create"),
@@ -253,15 +252,15 @@ impl Acting<'_, '_> {
         }
     }
 
-    /// The outputs whose last change failed, of those that are to be changed still.
-    fn keep_failed(&mut self, decision: &Decision<'_>) -> Vec<Sum> {
-        if self.record.rare.failed.is_empty() {
-            return Vec::new();
+    /// The outputs whose last change failed, of those that are to be changed still, and of versions that go once nothing names them.
+    fn keep_failed(&mut self, decision: &Decision<'_>) {
+        if self.record.rare.not_changed.is_empty() {
+            return;
         }
-        let due: Vec<_> =
-            decision.changes.iter().chain(&decision.leftovers).map(|change| sum(change.name())).collect();
-        self.record.rare.failed.retain(|failed| due.contains(failed));
-        self.record.rare.failed.clone()
+        let due = decision.changes.iter().chain(&decision.leftovers).map(Change::name);
+        let seen = &self.observed.seen;
+        let versions = seen.found.iter().map(Found::name).filter(|name| seen.is_version(name));
+        self.record.rare.not_changed.keep(due.chain(versions));
     }
 
     /// Leaves a change for the next pass, which comes since others have failed.
@@ -275,7 +274,7 @@ impl Acting<'_, '_> {
             Change::Delete { .. } => "deleted",
         };
         let message = format!(
-            "Secret {} is not {what} yet, since the API server takes too long to refuse others; the operator tries again",
+            "Secret {} is not {what} yet, since the API server takes too long to answer for others; the operator tries again",
             change.name()
         );
         self.stands(change.name(), Stand::Refused(Finding::new(Reason::ApiServerUnavailable, message)));
@@ -288,7 +287,8 @@ impl Acting<'_, '_> {
     /// The Secret that is to be created, if it stands: after a restart the first list may be a moment old, and lacks what the process before
     /// created in that moment.
     async fn stands_unlisted(&self, change: &Change) -> Option<SecretEntry> {
-        let is_unseen = self.connection.was_judged() && !self.record.knows(change.name());
+        let is_start = self.connection.was_judged() && !self.record.is_judged;
+        let is_unseen = is_start && !self.record.knows(change.name());
         if !matches!(change, Change::Create { .. }) || !is_unseen {
             return None;
         }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Context, LOST, act::Outcomes, observe::Observed, rare::Restarted, records::Record, sum::sum};
+use super::{
+    Context, LOST, act::Outcomes, failed::Failed, observe::Observed, rare::Restarted, records::Record,
+};
 use crate::{
     api::GithubPatConnectionSpec as Spec,
     cluster::{
@@ -51,8 +53,8 @@ pub(super) async fn follow(
         (stands.clone().any(|is_wanted| is_wanted), stands.all(|is_wanted| is_wanted));
     let digest = connection.status.as_ref().filter(|_| has_any && connection.was_judged())?;
     let published = digest.published(token).filter(|published| *published <= observed.seen.now);
-    if published.is_none() && !record.rare.restarts.is_empty() {
-        record.rare.restarts = Vec::new();
+    if published.is_none() && !(record.rare.restarts.is_empty() && record.rare.not_restarted.is_empty()) {
+        (record.rare.restarts, record.rare.not_restarted) = (Vec::new(), Failed::default());
     }
     if published.is_some() && !is_written {
         return None;
@@ -100,28 +102,29 @@ async fn restarts(
     record: &mut Record,
     ctx: &Context,
 ) -> Vec<(Workload, Restart)> {
-    let failed = record.rare.not_restarted.clone();
-    let named = |workload: &Workload| sum(&workload.to_string());
-    let mut order: Vec<_> = workloads.iter().enumerate().collect();
-    order.sort_by_cached_key(|(_, workload)| failed.iter().position(|failed| *failed == named(workload)));
-    let (mut lost, mut found, mut again) = (Duration::ZERO, Vec::new(), Vec::new());
-    for (place, workload) in order {
+    let names: Vec<_> = workloads.iter().map(Workload::to_string).collect();
+    if !record.rare.not_restarted.is_empty() {
+        record.rare.not_restarted.keep(names.iter().map(String::as_str));
+    }
+    let mut order: Vec<_> = workloads.iter().zip(&names).enumerate().collect();
+    order.sort_by_cached_key(|(_, (_, name))| record.rare.not_restarted.place(name));
+    let (mut lost, mut found) = (Duration::ZERO, Vec::new());
+    for (place, (workload, name)) in order {
         if lost >= LOST {
-            let message = "the API server takes too long to refuse others; the operator tries again";
+            let message = "the API server takes too long to answer for others; the operator tries again";
             found.push((place, workload.clone(), Restart::Refused(message.to_owned())));
             continue;
         }
         let begun = Instant::now();
+        if !record.rare.not_restarted.is_empty() {
+            record.rare.not_restarted.remove(name);
+        }
         let restart = restarted(connection, workload, mark, record, ctx).await.unwrap_or_else(|fault| {
             lost = lost.saturating_add(begun.elapsed());
-            again.push(named(workload));
+            record.rare.not_restarted.push(name);
             refused(connection, workload, &fault)
         });
         found.push((place, workload.clone(), restart));
-    }
-    if !again.is_empty() || !failed.is_empty() {
-        // What was left is tried before what has failed by now.
-        record.rare.not_restarted = again;
     }
     found.sort_by_key(|(place, ..)| *place);
     found.into_iter().map(|(_, workload, restart)| (workload, restart)).collect()
@@ -283,9 +286,9 @@ mod tests {
         ctx.index.saw_connection(connection.clone());
         let (mut record, _) = ctx.records.take(&connection.key, &connection.uid, Timestamp::now(), |_, _| {});
         let named = |name: &str| Workload { kind: WorkloadKind::Deployment, name: name.to_owned() };
-        let workloads = ["hangs-1", "hangs-2", "hangs-3", "gone-1", "gone-2"].map(named);
+        let workloads = ["hangs-1", "hangs-2", "hangs-3", "hangs-4", "gone-1", "gone-2"].map(named);
         let mut passes = Vec::new();
-        for _ in 0..3 {
+        for _ in 0..4 {
             let begun = Instant::now();
             let found = restarts(&connection, &workloads, "mark", &mut record, &ctx).await;
             assert!(begun.elapsed() < DEADLINE);
@@ -293,7 +296,7 @@ mod tests {
             let is_seen = |(_, restart): &(Workload, Restart)| *restart == Restart::Missing;
             passes.push(found.iter().filter(|found| is_seen(found)).count());
         }
-        assert_eq!(passes, [0, 2, 2], "two are given up, and go last in the next pass");
+        assert_eq!(passes, [0, 0, 2, 2], "two are given up, and go last in the passes after that");
     }
 
     #[test]

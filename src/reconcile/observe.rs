@@ -235,21 +235,30 @@ impl<'a> Observer<'a> {
         }
     }
 
-    /// Reads what a first decision found missing: the bytes of the token, and outputs that nobody has looked at. Where reads fail slowly,
-    /// the others are left for the next pass.
+    /// Reads what a first decision found missing: the bytes of the token, and outputs that nobody has looked at. What could not be read
+    /// in the pass before comes last, and where reads fail slowly, the others are left for the next pass.
     pub(super) async fn complete(&mut self, observed: &mut Observed, bytes: bool, outputs: &[String]) {
         if bytes {
             self.bytes(observed).await;
         }
         self.complete_entries(observed).await;
         let mut lost = Duration::ZERO;
-        for name in outputs {
+        if !self.record.rare.not_read.is_empty() {
+            self.record.rare.not_read.keep(outputs.iter().map(String::as_str));
+        }
+        let mut order: Vec<_> = outputs.iter().collect();
+        order.sort_by_cached_key(|name| self.record.rare.not_read.place(name));
+        for name in order {
             if lost >= LOST {
                 return;
             }
             let begun = Instant::now();
+            if !self.record.rare.not_read.is_empty() {
+                self.record.rare.not_read.remove(name);
+            }
             if let Err(fault) = self.output(&mut observed.seen, name).await {
                 lost = lost.saturating_add(begun.elapsed());
+                self.record.rare.not_read.push(name);
                 let failure = Failure { doing: "read", secret: name.clone(), verbs: "get", fault };
                 observed.failures.push(failure);
             }

@@ -8,7 +8,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::{contention::Contentions, sum::Sum};
+use super::{contention::Contentions, failed::Failed, sum::Sum};
 use crate::{
     cluster::marks::Others,
     domain::{Finding, decide::Circle, probing::schedule::later, second::Second, workload::Workload},
@@ -48,9 +48,10 @@ pub(super) struct Memory {
     pub(super) others: Others,
     /// The workloads that were restarted in the rotation that goes on.
     pub(super) restarts: Vec<Restarted>,
-    /// The outputs whose last change failed, and the workloads whose last restart did, the last one last.
-    pub(super) failed: Vec<Sum>,
-    pub(super) not_restarted: Vec<Sum>,
+    /// The outputs whose last change failed, those whose last read did, and the workloads whose last restart did.
+    pub(super) not_changed: Failed,
+    pub(super) not_read: Failed,
+    pub(super) not_restarted: Failed,
     /// Other writers of the same objects.
     pub(super) contentions: Contentions,
 }

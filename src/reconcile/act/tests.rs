@@ -1,4 +1,7 @@
-use std::sync::{Arc, Mutex, OnceLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, OnceLock},
+};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
@@ -16,7 +19,13 @@ use super::{
 use crate::{
     api::GithubPatConnectionSpec as Spec,
     cluster::{index::Index, scope::Scope},
-    domain::{decide::decide, token::Token, version::Version},
+    domain::{
+        decide::decide,
+        format::Format,
+        output::{Output, Payload},
+        token::Token,
+        version::Version,
+    },
 };
 
 fn source(token: &Token) -> Value {
@@ -242,7 +251,16 @@ fn what_failed_goes_last_and_of_that_what_failed_last() {
     let version = || Version { uid: "s".into(), resource_version: "1".into() };
     let change = |name: &str| Change::Delete { name: name.to_owned(), version: version() };
     let changes = ["a", "b", "c", "d"].map(change);
-    let failed = ["c", "gone", "a"].map(sum);
+    let mut failed = Failed::default();
+    ["c", "gone", "a"].iter().for_each(|name| failed.push(name));
     let names: Vec<_> = in_order(&changes, &failed).into_iter().map(Change::name).collect();
     assert_eq!(names, ["b", "d", "c", "a"]);
+    // One that is made anew waits for those that do not stand yet, and for none that fails again and again.
+    let mut changes = changes.to_vec();
+    if let Some(first) = changes.get_mut(1) {
+        let payload = Payload { type_: "Opaque".to_owned(), data: BTreeMap::new() };
+        *first = Change::Recreate { output: Output::new("b", Format::Opaque), version: version(), payload };
+    }
+    let names: Vec<_> = in_order(&changes, &failed).into_iter().map(Change::name).collect();
+    assert_eq!(names, ["d", "b", "c", "a"]);
 }
