@@ -53,13 +53,13 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 /// The hosts that can be asked. Questions share connections and nothing else.
 #[derive(Debug)]
 pub struct Github {
-    hosts: BTreeMap<String, Arc<Lines>>,
+    hosts: BTreeMap<String, Arc<Transports>>,
     api_version: HeaderValue,
 }
 
 /// The ways to one host.
 #[derive(Debug)]
-struct Lines {
+struct Transports {
     host: Host,
     kept: Client,
     fresh: Client,
@@ -67,7 +67,7 @@ struct Lines {
 
 /// Over which connection to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Line {
+pub enum Transport {
     /// One that may have been used before.
     Kept,
     /// A new one, for a question that shall confirm a refusal: a broken node behind a kept connection would repeat itself.
@@ -117,7 +117,7 @@ impl Github {
     ///
     /// If the certificates of a host cannot be used, or the machine has none.
     pub fn new(settings: &Settings) -> Result<Self, Error> {
-        Github::made(settings, |host| Lines::new(host).map(Arc::new))
+        Github::made(settings, |host| Transports::new(host).map(Arc::new))
     }
 
     /// The same with other settings. Hosts that are the same in both keep their connections.
@@ -127,35 +127,35 @@ impl Github {
     /// As for [`Github::new`].
     pub fn renewed(&self, settings: &Settings) -> Result<Self, Error> {
         Github::made(settings, |host| match self.hosts.get(&host.name) {
-            Some(lines) if lines.host == *host => Ok(lines.clone()),
-            _ => Lines::new(host).map(Arc::new),
+            Some(transports) if transports.host == *host => Ok(transports.clone()),
+            _ => Transports::new(host).map(Arc::new),
         })
     }
 
-    fn made(settings: &Settings, lines: impl Fn(&Host) -> Result<Arc<Lines>, Error>) -> Result<Self, Error> {
-        let named = |host: &Host| Ok((host.name.clone(), lines(host)?));
+    fn made(settings: &Settings, transports: impl Fn(&Host) -> Result<Arc<Transports>, Error>) -> Result<Self, Error> {
+        let named = |host: &Host| Ok((host.name.clone(), transports(host)?));
         let hosts = settings.hosts.iter().map(named).collect::<Result<_, _>>()?;
         Ok(Github { hosts, api_version: settings.github_api_version.clone() })
     }
 
     /// Asks the host about the token, once. Never fails: what cannot be asked is a deferral.
-    pub async fn ask(&self, token: &Token, probe: Probe, host: &str, line: Line) -> Exchange {
+    pub async fn ask(&self, token: &Token, probe: Probe, host: &str, transport: Transport) -> Exchange {
         let at = Timestamp::now();
-        let Some(lines) = self.hosts.get(host) else { return Exchange::nothing(at, Reason::HostUnknown) };
-        if token.is_legacy() && lines.host.legacy_tokens == LegacyTokens::Refused {
+        let Some(transports) = self.hosts.get(host) else { return Exchange::nothing(at, Reason::HostUnknown) };
+        if token.is_legacy() && transports.host.legacy_tokens == LegacyTokens::Refused {
             tracing::error!(
                 host,
                 "a token of 40 hexadecimal digits is for a host that allows none, and was not sent; please report this"
             );
             return Exchange::nothing(at, Reason::QuestionFailed);
         }
-        let Some(url) = target::url(&lines.host, &probe) else {
+        let Some(url) = target::url(&transports.host, &probe) else {
             return Exchange::nothing(at, Reason::RegistryUnknown);
         };
         let path = url.path().to_owned();
         let sent = AtomicU32::new(0);
-        let asking = Asking { line, api_version: &self.api_version, sent: &sent };
-        let responses = lines.ask_seeing(&probe, url, token, asking).await;
+        let asking = Asking { transport, api_version: &self.api_version, sent: &sent };
+        let responses = transports.ask_seeing(&probe, url, token, asking).await;
         let further = sent.into_inner().saturating_sub(1);
         let (response, seen) = match responses {
             Ok(responses) => responses,
@@ -205,18 +205,18 @@ impl Github {
 /// How one question is asked.
 #[derive(Clone, Copy)]
 struct Asking<'a> {
-    line: Line,
+    transport: Transport,
     api_version: &'a HeaderValue,
     /// How many requests there were.
     sent: &'a AtomicU32,
 }
 
-impl Lines {
+impl Transports {
     fn new(host: &Host) -> Result<Self, Error> {
         let failed = |source| Error::Tls { host: host.name.clone(), source };
         let kept = client(host).and_then(ClientBuilder::build).map_err(failed)?;
         let fresh = client(host).and_then(|client| client.pool_max_idle_per_host(0).build());
-        Ok(Lines { host: host.clone(), kept, fresh: fresh.map_err(failed)? })
+        Ok(Transports { host: host.clone(), kept, fresh: fresh.map_err(failed)? })
     }
 
     /// Asks, and after a 404 that depends on it whether the token sees the repository.
@@ -272,7 +272,7 @@ impl Lines {
         }
         let name = url.host_str().unwrap_or_default();
         let proxied = self.host.proxy.as_ref().is_some_and(|proxy| !proxy.skips(name));
-        let client = if asking.line == Line::Fresh { &self.fresh } else { &self.kept };
+        let client = if asking.transport == Transport::Fresh { &self.fresh } else { &self.kept };
         asking.sent.fetch_add(1, Ordering::Relaxed);
         let got = get(client, probe, url, token, asking.api_version.clone()).await;
         got.map_err(|failed| if proxied { failed.of_proxy() } else { failed })

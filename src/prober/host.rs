@@ -29,7 +29,7 @@ use crate::{
         },
         token::{HashedToken, Token},
     },
-    github::{Exchange, Line},
+    github::{Exchange, Transport},
     traces::{self, Origin},
 };
 use state::{Due, State, Trouble};
@@ -40,7 +40,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 const DEADLINE: Duration = Duration::from_secs(70);
 
 /// Asks one question.
-pub(super) type Ask = Arc<dyn Fn(Token, Probe, Arc<str>, Line) -> BoxFuture<'static, Exchange> + Send + Sync>;
+pub(super) type Ask = Arc<dyn Fn(Token, Probe, Arc<str>, Transport) -> BoxFuture<'static, Exchange> + Send + Sync>;
 /// Reads the clock.
 pub(super) type Now = fn() -> Timestamp;
 
@@ -226,7 +226,7 @@ impl Host {
 
     /// Asks, and keeps a panic from everyone else.
     async fn asked(self: Arc<Self>, ask: Ask, due: Due, now: Now) -> (Question, Exchange, Span) {
-        let Due { question, line } = due;
+        let Due { question, transport } = due;
         let at = now();
         let span = tracing::info_span!(
             target: traces::TARGET,
@@ -240,7 +240,7 @@ impl Host {
             request_id = Empty,
         );
         let (token, probe, host) = (question.token.clone(), question.probe.clone(), self.name.clone());
-        let answer = AssertUnwindSafe(async { ask(token, probe, host, line).await }.instrument(span.clone()));
+        let answer = AssertUnwindSafe(async { ask(token, probe, host, transport).await }.instrument(span.clone()));
         let answer = answer.catch_unwind();
         let failed = |reason| {
             let reply = Reply::Deferral(Deferral::new(reason));

@@ -1,7 +1,7 @@
 //! How GitHub is asked: over real sockets, by hosts that behave and hosts that do not.
 
 mod answers;
-mod lines;
+mod transports;
 pub(crate) mod proxy;
 mod tls;
 
@@ -30,7 +30,7 @@ use github_pat_operator::{
         proof::{Denial, Proof},
         token::Token,
     },
-    github::{Exchange, Github, Line},
+    github::{Exchange, Github, Transport},
     settings::{Settings, SettingsInput, from_yaml},
 };
 use github_simulator::{Call, ExpiryLayout, NewToken, Reply, Simulator};
@@ -60,14 +60,14 @@ async fn each_cause_of_no_connection_is_told_apart() {
     ];
     for (name, url, reason) in rows {
         let heard =
-            github(&[("github", url, None)]).ask(&token, Probe::Identity, "github", Line::Fresh).await;
+            github(&[("github", url, None)]).ask(&token, Probe::Identity, "github", Transport::Fresh).await;
         let told = deferred(&heard).unwrap();
         // A machine without DNS cannot tell.
         let without_dns = told == Reason::DnsFailed && reason == DnsNameNotFound;
         assert!(told == reason || without_dns, "{name}: {told:?}");
         assert_eq!((heard.date, heard.limit), (None, None), "{name}");
     }
-    let heard = of(&simulator).ask(&token, Probe::Identity, "nowhere", Line::Kept).await;
+    let heard = of(&simulator).ask(&token, Probe::Identity, "nowhere", Transport::Kept).await;
     assert_eq!(deferred(&heard), Some(Reason::HostUnknown));
     assert_eq!(simulator.calls().len(), 0);
 }
@@ -83,7 +83,7 @@ async fn the_log_has_the_deepest_cause_and_no_url_and_what_answers_are_not_known
     let token = made(&simulator, NewToken::classic("ci", "acme-ci"));
     let url = format!("https://{}/api/v3", Port::reserve().unwrap().keep());
     github(&[("ghe.example.com", url, None)])
-        .ask(&token, Probe::Identity, "ghe.example.com", Line::Kept)
+        .ask(&token, Probe::Identity, "ghe.example.com", Transport::Kept)
         .await;
     let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
     let line: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -98,7 +98,7 @@ async fn the_log_has_the_deepest_cause_and_no_url_and_what_answers_are_not_known
     simulator.script("ci", vec![strange("A:B:C:D:E"), strange("of a gateway")]);
     for request in [Some("A:B:C:D:E"), None] {
         written.0.lock().unwrap().clear();
-        of(&simulator).ask(&token, Probe::Identity, "github", Line::Kept).await;
+        of(&simulator).ask(&token, Probe::Identity, "github", Transport::Kept).await;
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         let line: serde_json::Value = serde_json::from_str(text.trim()).unwrap();
         let told =
@@ -123,7 +123,7 @@ async fn a_question_is_one_get_with_a_few_headers_and_no_cookies() {
             .with_header("set-cookie", "logged_in=yes; Path=/")
             .with_header("etag", "\"a\"");
         simulator.script(name, vec![reply]);
-        let heard = github.ask(&token, Probe::Identity, "github", Line::Kept).await;
+        let heard = github.ask(&token, Probe::Identity, "github", Transport::Kept).await;
         assert_eq!(login(&heard).as_deref(), Some("acme-ci"));
     }
     let calls = simulator.calls();
@@ -154,7 +154,7 @@ async fn clock_and_budget_are_read_from_every_response_with_a_mark_of_github() {
     for (name, seconds) in rows {
         simulator.clock_offset(SignedDuration::from_secs(seconds));
         let token = made(&simulator, NewToken::classic(name, "acme-ci"));
-        let heard = of(&simulator).ask(&token, Probe::Identity, "github", Line::Kept).await;
+        let heard = of(&simulator).ask(&token, Probe::Identity, "github", Transport::Kept).await;
         let ahead = heard.date.unwrap().duration_since(heard.answered);
         assert!(ahead.as_secs().abs_diff(seconds) <= 2, "{name}: {ahead}");
         assert!(heard.at <= heard.answered, "{name}");
@@ -179,7 +179,7 @@ async fn clock_and_budget_are_read_from_every_response_with_a_mark_of_github() {
         let token = made(&simulator, NewToken::classic(name, "acme-ci"));
         let date = "Thu, 01 Jan 2026 12:00:00 GMT";
         simulator.script(name, vec![reply.with_header("date", date)]);
-        let heard = of(&simulator).ask(&token, Probe::Identity, "github", Line::Kept).await;
+        let heard = of(&simulator).ask(&token, Probe::Identity, "github", Transport::Kept).await;
         assert_eq!(heard.limit, told.filter(|_| marked), "{name}");
         let clock = heard.date.map(|date| date.to_string());
         assert_eq!(clock.as_deref(), Some("2026-01-01T12:00:00Z").filter(|_| marked), "{name}");
@@ -201,7 +201,7 @@ async fn every_kind_of_token_is_asked_about_over_tls_as_over_plain_http() {
     ];
     for (name, new, expected) in rows {
         let token = made(&tls, new);
-        let heard = github.ask(&token, Probe::Identity, "github", Line::Kept).await;
+        let heard = github.ask(&token, Probe::Identity, "github", Transport::Kept).await;
         assert!(matches!(heard.reply, Said::Answer(Answer::Granted(_))), "{name}: {:?}", heard.reply);
         assert_eq!(login(&heard).as_deref(), expected, "{name}");
     }

@@ -20,7 +20,7 @@ use crate::{
         },
         token::HashedToken,
     },
-    github::{Exchange, Line},
+    github::{Exchange, Transport},
 };
 
 /// What the lock guards.
@@ -43,7 +43,7 @@ pub(super) struct State {
 /// A question to be asked now, and how.
 pub(super) struct Due {
     pub(super) question: Question,
-    pub(super) line: Line,
+    pub(super) transport: Transport,
 }
 
 /// What is worth a line in the log when it changes.
@@ -164,8 +164,8 @@ impl State {
         let todo = match next.step {
             Step::Ask(question) => {
                 self.wakes_at = Some(Instant::now());
-                let line = self.line(&question);
-                Step::Ask(Due { question, line })
+                let transport = self.transport(&question);
+                Step::Ask(Due { question, transport })
             }
             Step::Wait(at) => {
                 self.wakes_at = at.and_then(|at| Instant::now().checked_add(until(at, now)));
@@ -194,13 +194,13 @@ impl State {
     }
 
     /// A refusal is confirmed over a new connection: a broken node behind a kept one would repeat itself.
-    fn line(&self, question: &Question) -> Line {
+    fn transport(&self, question: &Question) -> Transport {
         let entry = self.ledger.get(&question.hashed);
         let in_doubt = entry.is_some_and(|entry| {
             let refuses = |deferral: Deferral| deferral.reason == Reason::HostRefusesMany;
             entry.refused().is_some() || entry.deferred().is_some_and(refuses)
         });
-        if in_doubt || question.urgency == Urgency::Confirm { Line::Fresh } else { Line::Kept }
+        if in_doubt || question.urgency == Urgency::Confirm { Transport::Fresh } else { Transport::Kept }
     }
 
     /// Takes in what came of a question, at this instant; gives the tokens of which something changed.

@@ -19,7 +19,7 @@ async fn no_host_holds_a_question_longer_than_ten_seconds() {
         let token = made(&simulator, NewToken::classic(&format!("t{number}"), "acme-ci"));
         simulator.script(&format!("t{number}"), vec![reply]);
         let begin = Instant::now();
-        let heard = github.ask(&token, Probe::Identity, host, Line::Kept).await;
+        let heard = github.ask(&token, Probe::Identity, host, Transport::Kept).await;
         assert_eq!(deferred(&heard), Some(reason), "{name}");
         assert!(seconds.contains(&begin.elapsed().as_secs()), "{name}: {:?}", begin.elapsed());
     });
@@ -38,7 +38,7 @@ async fn a_host_is_waited_for_as_long_as_its_settings_say() {
         let token = made(&simulator, NewToken::classic(host, "acme-ci"));
         simulator.script(host, vec![Reply::Stall]);
         let begin = Instant::now();
-        let heard = github.ask(&token, Probe::Identity, host, Line::Kept).await;
+        let heard = github.ask(&token, Probe::Identity, host, Transport::Kept).await;
         assert_eq!(deferred(&heard), Some(Reason::TimedOut), "{host}");
         assert!(seconds.contains(&begin.elapsed().as_secs()), "{host}: {:?}", begin.elapsed());
     }
@@ -72,7 +72,7 @@ async fn a_hostile_answer_is_a_deferral_at_once() {
         let token = made(&simulator, NewToken::classic(name, "acme-ci"));
         simulator.script(name, vec![reply]);
         let begin = Instant::now();
-        let heard = github.ask(&token, Probe::Identity, "github", Line::Kept).await;
+        let heard = github.ask(&token, Probe::Identity, "github", Transport::Kept).await;
         assert_eq!((deferred(&heard), login(&heard).is_some()), (reason, reason.is_none()), "{name}");
         assert!(begin.elapsed() < Duration::from_secs(5), "{name}: {:?}", begin.elapsed());
         let asked = simulator.calls().iter().filter(|call| call.token.as_deref() == Some(name)).count();
@@ -99,7 +99,7 @@ async fn an_answer_without_a_known_cause_is_kept_by_its_status_and_the_id_of_the
     for (id, expected) in rows {
         simulator.script("ci", vec![refusal(id)]);
         let probe = Probe::repository("acme/app").unwrap();
-        let heard = github.ask(&token, probe, "github", Line::Kept).await;
+        let heard = github.ask(&token, probe, "github", Transport::Kept).await;
         let denied = Said::Answer(Answer::Proof(Proof::Denied(Denial::Undecided(expected.parse().ok()))));
         assert_eq!(heard.reply, denied, "{id}");
     }
@@ -123,13 +123,13 @@ async fn so_is_one_that_says_nothing_of_the_token() {
     ];
     for (probe, status, reason) in rows {
         simulator.script("ci", vec![odd(status)]);
-        let heard = github.ask(&token, probe.clone(), "github", Line::Kept).await;
+        let heard = github.ask(&token, probe.clone(), "github", Transport::Kept).await;
         let expected =
             Deferral { answer: format!("{status} {answer}").parse().ok(), ..Deferral::new(reason) };
         assert_eq!(heard.reply, Said::Deferral(expected), "{probe:?} {status}");
     }
     simulator.script("ci", vec![odd(503)]);
-    let heard = github.ask(&token, Probe::Identity, "github", Line::Kept).await;
+    let heard = github.ask(&token, Probe::Identity, "github", Transport::Kept).await;
     assert_eq!(heard.reply, Said::Deferral(Deferral::new(Reason::ServerError)), "its cause is known");
 }
 
@@ -159,7 +159,7 @@ async fn huge_answers_take_little_memory() {
     }
     let before = usage(std::process::id()).unwrap().peak;
     let heard =
-        join_all(tokens.iter().map(|token| github.ask(token, Probe::Identity, "github", Line::Kept))).await;
+        join_all(tokens.iter().map(|token| github.ask(token, Probe::Identity, "github", Transport::Kept))).await;
     assert!(heard.iter().all(|heard| deferred(heard) == Some(Reason::NotTheApi)));
     let grown = usage(std::process::id()).unwrap().peak.saturating_sub(before);
     // Read whole they are 512 MiB.
@@ -190,7 +190,7 @@ async fn no_redirect_is_followed() {
             let name = format!("{status} to {name}");
             let token = made(asked, NewToken::classic(&name, "acme-ci"));
             asked.script(&name, vec![Reply::redirect(place).with_status(status)]);
-            let heard = github.ask(&token, Probe::Identity, host, Line::Kept).await;
+            let heard = github.ask(&token, Probe::Identity, host, Transport::Kept).await;
             assert_eq!(deferred(&heard), Some(Reason::Redirected), "{name}");
             assert_eq!(asked.calls().len(), before + 1, "{name}");
         }

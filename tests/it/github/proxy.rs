@@ -103,8 +103,8 @@ async fn a_host_is_asked_through_its_proxy_which_sees_neither_token_nor_answer()
     for (name, proxy, reason) in rows {
         let github = through(&tls.url(), &authority, &proxy);
         let token = made(&tls, NewToken::classic(name, "acme-ci"));
-        for line in [Line::Kept, Line::Fresh] {
-            let heard = github.ask(&token, Probe::Identity, "github", line).await;
+        for transport in [Transport::Kept, Transport::Fresh] {
+            let heard = github.ask(&token, Probe::Identity, "github", transport).await;
             assert_eq!((deferred(&heard), login(&heard).is_some()), (reason, reason.is_none()), "{name}");
         }
         for head in [&open, &closed, &refusing].iter().flat_map(|proxy| proxy.heads()) {
@@ -137,7 +137,7 @@ async fn what_no_proxy_names_is_reached_directly_and_said_to_be() {
     for (name, url, entry, reason) in rows {
         let proxy = format!("url: 'http://{}', noProxy: ['{entry}']", gone());
         let token = made(&tls, NewToken::classic(name, "acme-ci"));
-        let heard = through(url, &authority, &proxy).ask(&token, Probe::Identity, "github", Line::Kept).await;
+        let heard = through(url, &authority, &proxy).ask(&token, Probe::Identity, "github", Transport::Kept).await;
         assert_eq!((deferred(&heard), login(&heard).is_some()), (reason, reason.is_none()), "{name}");
     }
 }

@@ -86,7 +86,7 @@ async fn only_a_certificate_of_a_trusted_authority_for_that_name_and_time_is_acc
     for (name, url, bundle, reason) in rows {
         let github = github(&[("github", url, bundle.map(|path| path.as_path()))]);
         let token = made(&tls, NewToken::classic(name, "acme-ci"));
-        let heard = github.ask(&token, Probe::Identity, "github", Line::Kept).await;
+        let heard = github.ask(&token, Probe::Identity, "github", Transport::Kept).await;
         assert_eq!((deferred(&heard), login(&heard).is_some()), (reason, reason.is_none()), "{name}");
     }
     assert_eq!(tls.calls().len(), 3);
@@ -95,7 +95,7 @@ async fn only_a_certificate_of_a_trusted_authority_for_that_name_and_time_is_acc
         let host = json!({ "name": "github", "apiUrl": tls.url(), "caBundle": bundle, "onlyCaBundle": true });
         let github = from_settings(&json!({ "hosts": [host] }).to_string());
         let token = made(&tls, NewToken::classic("alone", "acme-ci"));
-        let heard = github.ask(&token, Probe::Identity, "github", Line::Kept).await;
+        let heard = github.ask(&token, Probe::Identity, "github", Transport::Kept).await;
         assert_eq!(
             (deferred(&heard), login(&heard).is_some()),
             (reason, reason.is_none()),
@@ -145,7 +145,7 @@ async fn each_fault_of_a_trusted_certificate_is_told_apart() {
     for (name, localhost, reason) in rows {
         let bundle = bundle(folder.path(), "ca.pem", &localhost.pem);
         let github = github(&[("github", localhost.shakes_hands(), Some(&bundle))]);
-        let heard = github.ask(&token, Probe::Identity, "github", Line::Kept).await;
+        let heard = github.ask(&token, Probe::Identity, "github", Transport::Kept).await;
         assert_eq!(deferred(&heard), Some(reason), "{name}");
     }
 }
@@ -174,8 +174,8 @@ async fn a_host_that_wants_a_certificate_gets_the_one_of_the_settings_and_anothe
         ] });
         let github = from_settings(&settings.to_string());
         let token = made(&host, NewToken::classic(name, "acme-ci"));
-        for line in [Line::Kept, Line::Fresh] {
-            let heard = github.ask(&token, Probe::Identity, "github", line).await;
+        for transport in [Transport::Kept, Transport::Fresh] {
+            let heard = github.ask(&token, Probe::Identity, "github", transport).await;
             assert_eq!((deferred(&heard), login(&heard).is_some()), (reason, reason.is_none()), "{name}");
         }
     }

@@ -6,10 +6,10 @@ use super::*;
 async fn a_fresh_line_is_a_new_connection_and_a_kept_one_is_used_again() {
     let simulator = simulator().await;
     let github = of(&simulator);
-    let lines = [Line::Kept, Line::Kept, Line::Fresh, Line::Fresh, Line::Kept, Line::Fresh, Line::Kept];
-    for (number, line) in lines.into_iter().enumerate() {
+    let transports = [Transport::Kept, Transport::Kept, Transport::Fresh, Transport::Fresh, Transport::Kept, Transport::Fresh, Transport::Kept];
+    for (number, transport) in transports.into_iter().enumerate() {
         let token = made(&simulator, NewToken::classic(&number.to_string(), "acme-ci"));
-        let heard = github.ask(&token, Probe::Identity, "github", line).await;
+        let heard = github.ask(&token, Probe::Identity, "github", transport).await;
         assert!(login(&heard).is_some(), "{number}");
     }
     let connections: Vec<_> = simulator.calls().iter().map(|call| call.connection).collect();
@@ -27,7 +27,7 @@ async fn a_broken_kept_connection_harms_one_question_only() {
     ] {
         let token = made(&simulator, NewToken::classic(name, "acme-ci"));
         simulator.script(name, vec![reply]);
-        let heard = github.ask(&token, Probe::Identity, "github", Line::Kept).await;
+        let heard = github.ask(&token, Probe::Identity, "github", Transport::Kept).await;
         assert_eq!(deferred(&heard), reason, "{name}");
     }
     let connections: Vec<_> = simulator.calls().iter().map(|call| call.connection).collect();
@@ -61,7 +61,7 @@ async fn requests_beside_the_first_are_counted() {
     for (name, probe, replies, further) in rows {
         let token = made(&simulator, NewToken::fine_grained(name, "acme-ci"));
         simulator.script(name, replies);
-        let heard = github.ask(&token, probe, "github", Line::Fresh).await;
+        let heard = github.ask(&token, probe, "github", Transport::Fresh).await;
         let calls = simulator.calls().iter().filter(|call| call.token.as_deref() == Some(name)).count();
         assert_eq!((heard.further, calls), (further, 1 + further as usize), "{name}: {:?}", heard.reply);
     }
@@ -76,7 +76,7 @@ async fn a_busy_host_has_as_many_connections_as_questions_at_a_time() {
     let tokens: Vec<_> =
         (0..100).map(|number| made(&tls, NewToken::classic(&number.to_string(), "acme-ci"))).collect();
     tls.latency(Duration::from_millis(20));
-    let asked = tokens.iter().map(|token| github.ask(token, Probe::Identity, "github", Line::Kept));
+    let asked = tokens.iter().map(|token| github.ask(token, Probe::Identity, "github", Transport::Kept));
     let heard: Vec<_> = stream::iter(asked).buffer_unordered(16).collect().await;
     assert!(heard.iter().all(|heard| login(heard).is_some()));
     let connections = tls.calls().iter().map(|call| call.connection).max().unwrap();
@@ -97,8 +97,8 @@ async fn each_asker_has_a_question_of_its_own_and_no_verdict_crosses_to_another_
     }
     let askers = (0..192).map(async |asker| {
         let number = asker % 64;
-        let line = if asker < 128 { Line::Kept } else { Line::Fresh };
-        (number, github.ask(&tokens[number], Probe::Identity, "github", line).await)
+        let transport = if asker < 128 { Transport::Kept } else { Transport::Fresh };
+        (number, github.ask(&tokens[number], Probe::Identity, "github", transport).await)
     });
     let mut askers: FuturesUnordered<_> = askers.collect();
     while let Some((number, heard)) = askers.next().await {
