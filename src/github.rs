@@ -132,7 +132,10 @@ impl Github {
         })
     }
 
-    fn made(settings: &Settings, transports: impl Fn(&Host) -> Result<Arc<Transports>, Error>) -> Result<Self, Error> {
+    fn made(
+        settings: &Settings,
+        transports: impl Fn(&Host) -> Result<Arc<Transports>, Error>,
+    ) -> Result<Self, Error> {
         let named = |host: &Host| Ok((host.name.clone(), transports(host)?));
         let hosts = settings.hosts.iter().map(named).collect::<Result<_, _>>()?;
         Ok(Github { hosts, api_version: settings.github_api_version.clone() })
@@ -141,7 +144,9 @@ impl Github {
     /// Asks the host about the token, once. Never fails: what cannot be asked is a deferral.
     pub async fn ask(&self, token: &Token, probe: Probe, host: &str, transport: Transport) -> Exchange {
         let at = Timestamp::now();
-        let Some(transports) = self.hosts.get(host) else { return Exchange::nothing(at, Reason::HostUnknown) };
+        let Some(transports) = self.hosts.get(host) else {
+            return Exchange::nothing(at, Reason::HostUnknown);
+        };
         if token.is_legacy() && transports.host.legacy_tokens == LegacyTokens::Refused {
             tracing::error!(
                 host,

@@ -42,7 +42,7 @@ pub struct Owner<'a> {
 
 /// What an output says of itself, in its annotations.
 #[derive(Clone, Copy, Debug)]
-pub struct Proof {
+pub struct Provenance {
     /// The token, by its hash.
     pub token: HashedToken,
     /// When GitHub accepted it.
@@ -80,23 +80,23 @@ pub async fn apply(
     client: &Client,
     owner: Owner<'_>,
     change: &Change,
-    proof: Option<Proof>,
+    provenance: Option<Provenance>,
     others: Option<&mut Others>,
 ) -> Result<Outcome, Fault> {
     let secrets = Api::<Secret>::namespaced(client.clone(), owner.key.namespace());
     match change {
         Change::Create { output, payload } => {
-            let mut secret = made(owner, output, payload, proof);
+            let mut secret = made(owner, output, payload, provenance);
             if let Some(others) = others {
                 others.of(&output.secret_name).put_back(&mut secret);
             }
             create(client, owner, &secret).await
         }
         Change::Replace { output, version, payload } => {
-            replace(client, &secrets, owner, output, version, payload, proof).await
+            replace(client, &secrets, owner, output, version, payload, provenance).await
         }
         Change::Recreate { output, version, payload } => {
-            let secret = made(owner, output, payload, proof);
+            let secret = made(owner, output, payload, provenance);
             recreate(client, &secrets, owner, version, secret, others).await
         }
         Change::Delete { name, version } => {
@@ -162,13 +162,13 @@ async fn rehearse(client: &Client, owner: Owner<'_>, secret: &Secret) -> Result<
 }
 
 /// The Secret of an output.
-fn made(owner: Owner<'_>, output: &Output, payload: &Payload, proof: Option<Proof>) -> Secret {
+fn made(owner: Owner<'_>, output: &Output, payload: &Payload, provenance: Option<Provenance>) -> Secret {
     let mut marks = Marks::default();
     output.marks().put_on(&mut marks);
     let labels =
         [(OWNER_LABEL, owner.uid), MANAGED_BY].map(|(key, value)| (key.to_owned(), value.to_owned()));
     marks.labels.extend(labels);
-    marks.annotations.extend(annotations(owner, output, payload, proof));
+    marks.annotations.extend(annotations(owner, output, payload, provenance));
     let metadata = ObjectMeta {
         name: Some(output.secret_name.clone()),
         labels: Some(marks.labels),
@@ -193,7 +193,7 @@ async fn replace(
     output: &Output,
     seen: &Version,
     payload: &Payload,
-    proof: Option<Proof>,
+    provenance: Option<Provenance>,
 ) -> Result<Outcome, Fault> {
     let name = &output.secret_name;
     let Some(mut secret) = unchanged(secrets, name, seen).await? else { return Ok(Outcome::Conflict) };
@@ -204,7 +204,7 @@ async fn replace(
     let mut marks = Marks { labels: take(secret.labels_mut()), annotations: take(secret.annotations_mut()) };
     output.marks().put_on(&mut marks);
     marks.annotations.retain(|key, _| !ANNOTATIONS.contains(&key.as_str()));
-    marks.annotations.extend(annotations(owner, output, payload, proof));
+    marks.annotations.extend(annotations(owner, output, payload, provenance));
     (*secret.labels_mut(), *secret.annotations_mut()) = (marks.labels, marks.annotations);
     own(&mut secret, owner);
     match write(client, owner, Some(name), &secret, &params()).await {
@@ -313,11 +313,11 @@ const ANNOTATIONS: [&str; 6] = [CONNECTION, FORMAT, TOKEN_HASH, PROVEN_AT, EXPIR
 
 /// From an output alone one reads what it is: connection, format, the hash that GitHub's audit log has, when it was proven, and
 /// until when it is good; of a pull secret with entries of another one also whose tokens these have.
-fn annotations(owner: Owner<'_>, output: &Output, payload: &Payload, proof: Option<Proof>) -> Map {
+fn annotations(owner: Owner<'_>, output: &Output, payload: &Payload, provenance: Option<Provenance>) -> Map {
     let second = |at: Timestamp| Timestamp::from_second(at.as_second()).unwrap_or(at).to_string();
     let mut annotations =
         vec![(CONNECTION, owner.key.name().to_owned()), (FORMAT, output.format.as_str().to_owned())];
-    if let Some(Proof { token, at, expires }) = proof {
+    if let Some(Provenance { token, at, expires }) = provenance {
         annotations.extend([(TOKEN_HASH, token.to_string()), (PROVEN_AT, second(at))]);
         annotations.extend(expires.map(|at| (EXPIRES_AT, second(at))));
         annotations.extend(further(output, payload, token).map(|hashes| (ENTRIES_TOKEN_HASHES, hashes)));

@@ -16,7 +16,7 @@ pub struct Reviews {
 
 /// What the API server says of whoever shows a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Review {
     /// Its user may.
     Allowed,
     /// Its user may not.
@@ -36,13 +36,13 @@ impl Reviews {
     /// # Errors
     ///
     /// If the API server does not tell.
-    pub async fn may_get(&self, token: &str, path: &str) -> Result<Verdict, Fault> {
+    pub async fn may_get(&self, token: &str, path: &str) -> Result<Review, Fault> {
         let params = PostParams::default();
         let spec = TokenReviewSpec { token: Some(token.to_owned()), audiences: None };
         let review = TokenReview { spec, ..TokenReview::default() };
         let reviewed = within(Api::all(self.client.clone()).create(&params, &review)).await?;
         let status = reviewed.status.filter(|status| status.authenticated == Some(true));
-        let Some(user) = status.and_then(|status| status.user) else { return Ok(Verdict::Unknown) };
+        let Some(user) = status.and_then(|status| status.user) else { return Ok(Review::Unknown) };
         let attributes = NonResourceAttributes { path: Some(path.to_owned()), verb: Some("get".to_owned()) };
         let spec = SubjectAccessReviewSpec {
             user: user.username,
@@ -55,6 +55,6 @@ impl Reviews {
         let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
         let reviewed = within(Api::all(self.client.clone()).create(&params, &review)).await?;
         let is_allowed = reviewed.status.is_some_and(|status| status.allowed);
-        Ok(if is_allowed { Verdict::Allowed } else { Verdict::Forbidden })
+        Ok(if is_allowed { Review::Allowed } else { Review::Forbidden })
     }
 }

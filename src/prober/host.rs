@@ -40,7 +40,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 const DEADLINE: Duration = Duration::from_secs(70);
 
 /// Asks one question.
-pub(super) type Ask = Arc<dyn Fn(Token, Probe, Arc<str>, Transport) -> BoxFuture<'static, Exchange> + Send + Sync>;
+pub(super) type Ask =
+    Arc<dyn Fn(Token, Probe, Arc<str>, Transport) -> BoxFuture<'static, Exchange> + Send + Sync>;
 /// Reads the clock.
 pub(super) type Now = fn() -> Timestamp;
 
@@ -240,7 +241,8 @@ impl Host {
             request_id = Empty,
         );
         let (token, probe, host) = (question.token.clone(), question.probe.clone(), self.name.clone());
-        let answer = AssertUnwindSafe(async { ask(token, probe, host, transport).await }.instrument(span.clone()));
+        let answer =
+            AssertUnwindSafe(async { ask(token, probe, host, transport).await }.instrument(span.clone()));
         let answer = answer.catch_unwind();
         let failed = |reason| {
             let reply = Reply::Deferral(Deferral::new(reason));

@@ -18,7 +18,7 @@ use crate::{
         connections::Connection,
         index::Access,
         object::ObjectKey,
-        outputs::{self, Outcome, Owner, Proof},
+        outputs::{self, Outcome, Owner, Provenance},
         secrets::{self, SecretEntry},
     },
     domain::{
@@ -222,9 +222,9 @@ impl Acting<'_, '_> {
         }
         let owner = Owner { key: &self.connection.key, uid: &self.connection.uid };
         let is_named = self.is_named(change.name());
-        let proof = self.proof();
+        let provenance = self.provenance();
         let others = is_named.then_some(&mut self.record.rare.others);
-        let applied = outputs::apply(&self.ctx.client, owner, change, proof, others);
+        let applied = outputs::apply(&self.ctx.client, owner, change, provenance, others);
         let span = tracing::info_span!(target: TARGET, "publish", secret = change.name());
         match applied.instrument(span).await {
             Ok(done) => self.done(change, done),
@@ -468,7 +468,7 @@ impl Acting<'_, '_> {
         self.observed.seen.stamp(output)
     }
 
-    fn proof(&self) -> Option<Proof> {
+    fn provenance(&self) -> Option<Provenance> {
         let seen = &self.observed.seen;
         let (token, (grant, at)) = seen.token.yes().zip(seen.knowledge.grant.as_ref())?;
         let declared = seen.demand.requirement.expiry.expires_at;
@@ -476,7 +476,7 @@ impl Acting<'_, '_> {
             Expiry::At(at) => Some(at),
             _ => None,
         };
-        Some(Proof { token: token.hashed, at: *at, expires })
+        Some(Provenance { token: token.hashed, at: *at, expires })
     }
 
     fn tell(&mut self, change: &Change) {

@@ -20,14 +20,14 @@ use tokio::{
     time::{self, Instant},
 };
 
-use crate::cluster::reviews::{Reviews, Verdict};
+use crate::cluster::reviews::{Review, Reviews};
 
 /// How long who may read is let in without asking again: as long as a token is believed by controller-runtime, whose filter does the same:
 /// <https://github.com/kubernetes-sigs/controller-runtime/blob/v0.22.0/pkg/metrics/filters/filters.go>.
 const LET_IN: Duration = Duration::from_secs(60);
 /// How long who may not is turned away so. Who has just been granted it does not wait for long.
 const TURNED_AWAY: Duration = Duration::from_secs(10);
-/// The most readers whose verdicts are kept.
+/// The most readers whose reviews are kept.
 const KEPT: usize = 64;
 /// The most reviews that are under way at once, however many readers come with unknown tokens.
 const AT_ONCE: usize = 4;
@@ -126,17 +126,17 @@ enum Unknown {
 struct Kept {
     token: [u8; 32],
     from: IpAddr,
-    verdict: Verdict,
+    review: Review,
     since: Instant,
 }
 
 impl Kept {
     fn is_of_use(&self) -> bool {
-        self.is_good() || self.verdict == Verdict::Allowed && self.since.elapsed() < REMEMBERED
+        self.is_good() || self.review == Review::Allowed && self.since.elapsed() < REMEMBERED
     }
 
     fn is_good(&self) -> bool {
-        let lasts = if self.verdict == Verdict::Allowed { LET_IN } else { TURNED_AWAY };
+        let lasts = if self.review == Review::Allowed { LET_IN } else { TURNED_AWAY };
         self.since.elapsed() < lasts
     }
 }
@@ -163,10 +163,10 @@ impl Readers {
         let Some(token) = bearer(headers) else {
             return Err(unauthorized("show a bearer token of a ServiceAccount"));
         };
-        match self.verdict(token, from, path).await {
-            Ok(Verdict::Allowed) => Ok(()),
-            Ok(Verdict::Unknown) => Err(unauthorized("the API server does not know this token")),
-            Ok(Verdict::Forbidden) => {
+        match self.review(token, from, path).await {
+            Ok(Review::Allowed) => Ok(()),
+            Ok(Review::Unknown) => Err(unauthorized("the API server does not know this token")),
+            Ok(Review::Forbidden) => {
                 let advice =
                     "this user may not get /metrics: bind a ClusterRole to it that has this nonResourceURL";
                 Err((StatusCode::FORBIDDEN, advice).into_response())
@@ -184,10 +184,10 @@ impl Readers {
     }
 
     /// What the API server says, or said a moment ago.
-    async fn verdict(&self, token: &str, from: IpAddr, path: &str) -> Result<Verdict, Unknown> {
+    async fn review(&self, token: &str, from: IpAddr, path: &str) -> Result<Review, Unknown> {
         let hash: [u8; 32] = Sha256::digest(token).into();
-        if let Some(verdict) = self.known(&hash) {
-            return Ok(verdict);
+        if let Some(review) = self.known(&hash) {
+            return Ok(review);
         }
         let turn = time::timeout(PATIENCE, self.turns.acquire()).await;
         let Ok(Ok(_turn)) = turn else {
@@ -195,16 +195,16 @@ impl Readers {
             return Err(Unknown::TooMany);
         };
         // Somebody may have asked meanwhile.
-        if let Some(verdict) = self.known(&hash) {
-            return Ok(verdict);
+        if let Some(review) = self.known(&hash) {
+            return Ok(review);
         }
         if !self.was_let_in(|kept| kept.token == hash) && !self.may_review(from) {
             return Err(Unknown::TooMany);
         }
         match self.reviews.may_get(token, path).await {
-            Ok(verdict) => {
-                self.keep(hash, from, verdict);
-                Ok(verdict)
+            Ok(review) => {
+                self.keep(hash, from, review);
+                Ok(review)
             }
             Err(fault) => {
                 tracing::warn!(error = %fault, "cannot ask who may read metrics");
@@ -213,14 +213,14 @@ impl Readers {
         }
     }
 
-    fn known(&self, token: &[u8; 32]) -> Option<Verdict> {
+    fn known(&self, token: &[u8; 32]) -> Option<Review> {
         let mut kept = self.kept();
         kept.retain(Kept::is_of_use);
-        kept.iter().find(|kept| kept.token == *token && kept.is_good()).map(|kept| kept.verdict)
+        kept.iter().find(|kept| kept.token == *token && kept.is_good()).map(|kept| kept.review)
     }
 
     fn was_let_in(&self, is_it: impl Fn(&Kept) -> bool) -> bool {
-        self.kept().iter().any(|kept| kept.verdict == Verdict::Allowed && is_it(kept))
+        self.kept().iter().any(|kept| kept.review == Review::Allowed && is_it(kept))
     }
 
     /// Counts one more token that nobody knows; false if there were too many in this second.
@@ -239,14 +239,14 @@ impl Readers {
     }
 
     /// Many made-up tokens push out one another, and nobody who may read.
-    fn keep(&self, token: [u8; 32], from: IpAddr, verdict: Verdict) {
+    fn keep(&self, token: [u8; 32], from: IpAddr, review: Review) {
         let mut kept = self.kept();
         kept.retain(|kept| kept.token != token);
         if kept.len() >= KEPT {
-            let first = kept.iter().position(|kept| kept.verdict != Verdict::Allowed).unwrap_or_default();
+            let first = kept.iter().position(|kept| kept.review != Review::Allowed).unwrap_or_default();
             kept.remove(first);
         }
-        kept.push_back(Kept { token, from, verdict, since: Instant::now() });
+        kept.push_back(Kept { token, from, review, since: Instant::now() });
     }
 
     fn kept(&self) -> MutexGuard<'_, VecDeque<Kept>> {

@@ -1,9 +1,9 @@
 //! How GitHub is asked: over real sockets, by hosts that behave and hosts that do not.
 
 mod answers;
-mod transports;
 pub(crate) mod proxy;
 mod tls;
+mod transports;
 
 use std::{
     collections::BTreeSet,

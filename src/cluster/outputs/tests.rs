@@ -147,8 +147,8 @@ fn an_output_tells_its_token_and_until_when_it_is_good() {
     let token = Token::try_from(["ghp_", &"a".repeat(36)].concat().as_bytes()).unwrap();
     let at =
         |second: i64| Timestamp::from_millisecond(second.saturating_mul(1000).saturating_add(1)).unwrap();
-    let proof = |expires| Some(Proof { token: token.hashed(), at: at(100), expires });
-    let annotations = |expires| annotations(owner, &output(), &payload(), proof(expires));
+    let provenance = |expires| Some(Provenance { token: token.hashed(), at: at(100), expires });
+    let annotations = |expires| annotations(owner, &output(), &payload(), provenance(expires));
     let said = annotations(Some(at(200)));
     assert!(!said.contains_key(ENTRIES_TOKEN_HASHES), "it is no pull secret with entries of another one");
     let said = [CONNECTION, FORMAT, TOKEN_HASH, PROVEN_AT, EXPIRES_AT].map(|name| said[name].clone());
@@ -159,7 +159,7 @@ fn an_output_tells_its_token_and_until_when_it_is_good() {
     );
     assert!(!annotations(None).contains_key(EXPIRES_AT));
 
-    let secret = made_of(&output(), proof(None));
+    let secret = made_of(&output(), provenance(None));
     let whole = Marks { labels: secret.labels().clone(), annotations: secret.annotations().clone() };
     assert!(describe(&whole, owner, &output(), &payload(), token.hashed()));
     for key in [CONNECTION, FORMAT, TOKEN_HASH, PROVEN_AT, MANAGED_BY.0] {
@@ -189,13 +189,13 @@ fn a_pull_secret_tells_whose_tokens_it_took_from_another_one() {
     let data = BTreeMap::from([(".dockerconfigjson".to_owned(), auths.to_string().into_bytes().into())]);
     let payload = Payload { type_: "kubernetes.io/dockerconfigjson".to_owned(), data };
     let mut output = Output::new("out", Format::DockerConfigJson);
-    let proof = Some(Proof { token: own.hashed(), at: Timestamp::UNIX_EPOCH, expires: None });
-    assert!(!annotations(owner, &output, &payload, proof).contains_key(ENTRIES_TOKEN_HASHES));
+    let provenance = Some(Provenance { token: own.hashed(), at: Timestamp::UNIX_EPOCH, expires: None });
+    assert!(!annotations(owner, &output, &payload, provenance).contains_key(ENTRIES_TOKEN_HASHES));
     let from = json!({ "name": "further" });
     output.extra_entries_from = Some(serde_json::from_value(from).unwrap());
     let mut further = [one.hashed(), two.hashed()];
     further.sort();
-    let secret = super::made(owner, &output, &payload, proof);
+    let secret = super::made(owner, &output, &payload, provenance);
     assert_eq!(secret.annotations()[ENTRIES_TOKEN_HASHES], further.map(String::from).join(","));
     let tokens: Vec<_> = entry(&secret).tokens().collect();
     assert_eq!(tokens, [own.hashed(), further[0], further[1]].map(|hashed| hashed.leading()));
@@ -209,9 +209,9 @@ fn a_pull_secret_tells_whose_tokens_it_took_from_another_one() {
     assert!(!describe(&found), "all are missing");
 }
 
-fn made_of(output: &Output, proof: Option<Proof>) -> Secret {
+fn made_of(output: &Output, provenance: Option<Provenance>) -> Secret {
     let key = ObjectKey::new("ns", "ci");
-    super::made(Owner { key: &key, uid: "owner" }, output, &payload(), proof)
+    super::made(Owner { key: &key, uid: "owner" }, output, &payload(), provenance)
 }
 
 #[tokio::test]

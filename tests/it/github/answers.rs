@@ -159,7 +159,8 @@ async fn huge_answers_take_little_memory() {
     }
     let before = usage(std::process::id()).unwrap().peak;
     let heard =
-        join_all(tokens.iter().map(|token| github.ask(token, Probe::Identity, "github", Transport::Kept))).await;
+        join_all(tokens.iter().map(|token| github.ask(token, Probe::Identity, "github", Transport::Kept)))
+            .await;
     assert!(heard.iter().all(|heard| deferred(heard) == Some(Reason::NotTheApi)));
     let grown = usage(std::process::id()).unwrap().peak.saturating_sub(before);
     // Read whole they are 512 MiB.

@@ -137,7 +137,8 @@ async fn what_no_proxy_names_is_reached_directly_and_said_to_be() {
     for (name, url, entry, reason) in rows {
         let proxy = format!("url: 'http://{}', noProxy: ['{entry}']", gone());
         let token = made(&tls, NewToken::classic(name, "acme-ci"));
-        let heard = through(url, &authority, &proxy).ask(&token, Probe::Identity, "github", Transport::Kept).await;
+        let heard =
+            through(url, &authority, &proxy).ask(&token, Probe::Identity, "github", Transport::Kept).await;
         assert_eq!((deferred(&heard), login(&heard).is_some()), (reason, reason.is_none()), "{name}");
     }
 }

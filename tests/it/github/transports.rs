@@ -6,7 +6,15 @@ use super::*;
 async fn a_fresh_line_is_a_new_connection_and_a_kept_one_is_used_again() {
     let simulator = simulator().await;
     let github = of(&simulator);
-    let transports = [Transport::Kept, Transport::Kept, Transport::Fresh, Transport::Fresh, Transport::Kept, Transport::Fresh, Transport::Kept];
+    let transports = [
+        Transport::Kept,
+        Transport::Kept,
+        Transport::Fresh,
+        Transport::Fresh,
+        Transport::Kept,
+        Transport::Fresh,
+        Transport::Kept,
+    ];
     for (number, transport) in transports.into_iter().enumerate() {
         let token = made(&simulator, NewToken::classic(&number.to_string(), "acme-ci"));
         let heard = github.ask(&token, Probe::Identity, "github", transport).await;
