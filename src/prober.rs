@@ -57,7 +57,7 @@ pub struct Workers {
 
 /// What has changed of a host that stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum HostChange {
     /// It is the same host, over another way.
     Way,
     /// Another host has its name now: what the one before said is not its word.
@@ -161,7 +161,7 @@ impl Prober {
     pub fn reconfigure(
         &self,
         hosts: impl IntoIterator<Item = (impl Into<Arc<str>>, Limits)>,
-        changed: &BTreeMap<&str, Change>,
+        changed: &BTreeMap<&str, HostChange>,
     ) {
         let now = (self.now)();
         let mut known = self.hosts.write().unwrap_or_else(PoisonError::into_inner);
@@ -170,7 +170,7 @@ impl Prober {
             let name = name.into();
             let change = changed.get(&*name);
             let host = match left.remove(&name) {
-                Some(host) if change != Some(&Change::Address) => {
+                Some(host) if change != Some(&HostChange::Address) => {
                     host.reconfigure(limits, change.is_some(), now);
                     host
                 }

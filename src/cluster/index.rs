@@ -35,7 +35,7 @@ use crate::domain::{
 pub use census::OutputCounts;
 use inner::Inner;
 use scopes::Scopes;
-pub use scopes::{Access, Change};
+pub use scopes::{Access, ScopeChange};
 pub use unseen::Unseen;
 
 /// Whom to reconcile, and why.
@@ -74,7 +74,7 @@ impl Listed {
 pub struct Index {
     inner: Mutex<Inner>,
     listed: watch::Sender<Listed>,
-    changes: Mutex<Option<UnboundedReceiver<Change>>>,
+    changes: Mutex<Option<UnboundedReceiver<ScopeChange>>>,
 }
 
 impl Default for Index {
@@ -114,7 +114,7 @@ impl Index {
     }
 
     /// Which namespaces' Secrets are to be watched, from the first one on; for whoever asks first.
-    pub(super) fn changes(&self) -> Option<UnboundedReceiver<Change>> {
+    pub(super) fn changes(&self) -> Option<UnboundedReceiver<ScopeChange>> {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 

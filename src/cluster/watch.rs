@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use super::{
     connections::Received,
     gates::Gates,
-    index::{Change, Index, Woken},
+    index::{Index, ScopeChange, Woken},
     pods::{UNSCHEDULED, WaitingPod},
     scope::{Scope, SecretScope},
     secrets::SecretMeta,
@@ -127,13 +127,13 @@ pub async fn secrets(
     loop {
         tokio::select! {
             change = changes.recv() => match change {
-                Some(Change::Begun(namespace)) => {
+                Some(ScopeChange::Begun(namespace)) => {
                     let is_first = !listed.borrow().secrets;
                     let (watch, handle) = abortable(watch(Scope::Namespace(namespace.clone()), is_first));
                     watched.insert(namespace, handle);
                     watches.push(Box::pin(watch));
                 }
-                Some(Change::Ended(namespace)) => {
+                Some(ScopeChange::Ended(namespace)) => {
                     watched.remove(&namespace).iter().for_each(AbortHandle::abort);
                     ended(&namespace);
                 }

@@ -303,7 +303,7 @@ async fn a_host_over_another_way_is_asked_at_once_and_one_over_the_same_way_when
         while !prober.changes().is_empty() {
             prober.changes().next().await;
         }
-        let another = if is_other { BTreeMap::from([("one", Change::Way)]) } else { BTreeMap::new() };
+        let another = if is_other { BTreeMap::from([("one", HostChange::Way)]) } else { BTreeMap::new() };
         prober.reconfigure([("one", Limits { points_per_minute: 60, ..LIMITS_OF_TESTS })], &another);
         assert_eq!(prober.changes().is_empty(), !is_other, "whom it gave no answer is told");
         assert_eq!(breaker(&prober).is_none(), is_other);
@@ -336,7 +336,7 @@ async fn of_a_host_at_another_address_nothing_is_known_and_no_answer_of_the_one_
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!((asked.load(Ordering::SeqCst), prober.moved("one")), (2, None));
 
-    prober.reconfigure([("one", LIMITS_OF_TESTS)], &BTreeMap::from([("one", Change::Address)]));
+    prober.reconfigure([("one", LIMITS_OF_TESTS)], &BTreeMap::from([("one", HostChange::Address)]));
     assert!(prober.moved("one").is_some_and(|at| at > Timestamp::now()));
     assert_eq!(prober.snapshot(&subject("one", 1)), None, "the other one said that");
     assert!(!prober.is_pending(&subject("one", 2), &Probe::Identity), "nor is it asked yet");

@@ -15,7 +15,7 @@ use crate::{
     cluster::{events::Pod, object::ObjectKey},
     domain::event::{Event, EventType, SETTINGS_REFUSED, SETTINGS_RELOADED},
     github::Github,
-    prober::Change,
+    prober::HostChange,
     reconcile::Context,
     settings::{Settings, Source, Taken},
     telemetry::Filter,
@@ -140,11 +140,11 @@ impl Reloads {
 }
 
 /// The hosts that stay, but have another address, or are asked over another way.
-fn rerouted<'a>(before: &Settings, after: &'a Settings) -> BTreeMap<&'a str, Change> {
+fn rerouted<'a>(before: &Settings, after: &'a Settings) -> BTreeMap<&'a str, HostChange> {
     let changed = after.hosts.iter().filter_map(|host| {
         let before = before.host(&host.name).filter(|before| *before != host)?;
         let is_moved = before.addresses.api_url != host.addresses.api_url;
-        Some((host.name.as_str(), if is_moved { Change::Address } else { Change::Way }))
+        Some((host.name.as_str(), if is_moved { HostChange::Address } else { HostChange::Way }))
     });
     changed.collect()
 }
@@ -226,11 +226,11 @@ mod tests {
             "{ name: a, apiUrl: 'https://a.example.com', timeout: 9s }, { name: b, apiUrl: 'https://b.example.com' }, \
              { name: c, apiUrl: 'https://c.example.com' }",
         );
-        assert_eq!(rerouted(&before, &after), BTreeMap::from([("a", Change::Way)]));
+        assert_eq!(rerouted(&before, &after), BTreeMap::from([("a", HostChange::Way)]));
         let swapped = settings(
             "{ name: b, apiUrl: 'https://a.example.com' }, { name: a, apiUrl: 'https://b.example.com' }",
         );
-        let both = BTreeMap::from([("a", Change::Address), ("b", Change::Address)]);
+        let both = BTreeMap::from([("a", HostChange::Address), ("b", HostChange::Address)]);
         assert_eq!(rerouted(&before, &swapped), both);
         assert!(rerouted(&after, &after).is_empty());
     }

@@ -27,7 +27,7 @@ pub enum Access {
 
 /// A namespace whose Secrets are to be watched from now on, or no more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum ScopeChange {
     /// It has its first connection.
     Begun(ArcStr),
     /// Its last connection is gone.
@@ -45,7 +45,7 @@ pub(super) struct Scopes {
     namespaces: HashMap<ArcStr, Namespace>,
     /// The namespaces of the first list of connections of which nothing is known yet.
     first: HashSet<ArcStr>,
-    changes: UnboundedSender<Change>,
+    changes: UnboundedSender<ScopeChange>,
 }
 
 /// The watches of connections.
@@ -81,7 +81,10 @@ struct Namespace {
 }
 
 impl Scopes {
-    pub(super) fn new(connections: Vec<Scope>, secrets: SecretScope) -> (Self, UnboundedReceiver<Change>) {
+    pub(super) fn new(
+        connections: Vec<Scope>,
+        secrets: SecretScope,
+    ) -> (Self, UnboundedReceiver<ScopeChange>) {
         let (changes, receiver) = mpsc::unbounded_channel();
         let connections = Connections {
             awaited: connections.into_iter().collect(),
@@ -117,7 +120,7 @@ impl Scopes {
         let name = ArcStr::from(namespace);
         self.namespaces.insert(name.clone(), Namespace { connections: 1, ..Namespace::default() });
         // Where nobody listens, nothing is watched.
-        let _ = self.changes.send(Change::Begun(name));
+        let _ = self.changes.send(ScopeChange::Begun(name));
     }
 
     /// A connection has left the namespace; true if it was the last one of a namespace that had a watch of its own.
@@ -129,7 +132,7 @@ impl Scopes {
         }
         self.first.remove(namespace);
         if let Some((name, _)) = self.namespaces.remove_entry(namespace) {
-            let _ = self.changes.send(Change::Ended(name));
+            let _ = self.changes.send(ScopeChange::Ended(name));
         }
         true
     }

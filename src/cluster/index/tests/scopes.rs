@@ -39,7 +39,7 @@ fn a_namespace_is_watched_from_its_first_connection_to_its_last() {
     for (name, begun) in [("one", true), ("two", false)] {
         index.saw_connection(within("a", name, &[]));
         assert_eq!(
-            changes.try_recv().is_ok_and(|change| change == Change::Begun("a".into())),
+            changes.try_recv().is_ok_and(|change| change == ScopeChange::Begun("a".into())),
             begun,
             "{name}"
         );
@@ -47,7 +47,7 @@ fn a_namespace_is_watched_from_its_first_connection_to_its_last() {
     for (name, ended) in [("one", false), ("two", true)] {
         index.lost_connection(&beside("a", name), &format!("uid-a-{name}"));
         assert_eq!(
-            changes.try_recv().is_ok_and(|change| change == Change::Ended("a".into())),
+            changes.try_recv().is_ok_and(|change| change == ScopeChange::Ended("a".into())),
             ended,
             "{name}"
         );
