@@ -28,10 +28,10 @@ pub(super) use message::{publishing, short};
 const FURTHER: usize = 3;
 
 /// A phase, and whether what it awaits has come to be.
-type Gate = (Phase, fn(&Pass<'_>) -> bool);
+type Step = (Phase, fn(&Pass<'_>) -> bool);
 
-/// The phases before the last one, in order: a rotation stands at the first whose gate is closed.
-const GATES: [Gate; 4] = [
+/// The phases before the last one, in order: a rotation stands at the first that has not come to be.
+const STEPS: [Step; 4] = [
     (Phase::Proving, is_proven),
     (Phase::Publishing, is_published),
     (Phase::Restarting, is_restarted),
@@ -385,26 +385,26 @@ pub(super) fn after(
 
 /// The rotation in the phase in which it is now, with what to do next.
 fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> RotationStatus {
-    let closed = GATES.iter().find(|(_, is_open)| !is_open(pass)).map(|(phase, _)| *phase);
+    let awaited = STEPS.iter().find(|(_, is_done)| !is_done(pass)).map(|(phase, _)| *phase);
     // While it is not proven nothing is written, so that the instant is of use still.
-    let published = rotation.published_at.as_ref().filter(|_| closed != Some(Phase::Proving));
+    let published = rotation.published_at.as_ref().filter(|_| awaited != Some(Phase::Proving));
     let is_undone = published.is_some_and(|at| is_undone(at.0, pass));
     // Nobody has looked since.
-    let is_as_before = closed == Some(Phase::WaitingForConsumers) && closed == Some(rotation.phase);
+    let is_as_before = awaited == Some(Phase::WaitingForConsumers) && awaited == Some(rotation.phase);
     if is_as_before && !is_undone && !is_looked(pass) {
         return rotation;
     }
     let lives_again = lives_again(&rotation, pass);
     // Nobody has looked who has it while it was of no use.
     let is_called_safe = rotation.phase == Phase::SafeToRevoke;
-    let closed = if is_called_safe { Some(Phase::WaitingForConsumers) } else { closed };
+    let awaited = if is_called_safe { Some(Phase::WaitingForConsumers) } else { awaited };
     let ended = rotation.old_token_ended.clone().filter(|_| !lives_again);
     // The present host does not speak for another one.
     let ended =
         ended.or_else(|| found_ended(&rotation.old_token, pass).filter(|_| rotation.old_host.is_none()));
     // Who has what is of no use needs not be waited for.
-    let left = if closed.is_none() && ended.is_none() { left(&rotation, pass) } else { None };
-    let phase = closed.or(left.as_ref().map(|_| Phase::WaitingForConsumers)).unwrap_or(Phase::SafeToRevoke);
+    let left = if awaited.is_none() && ended.is_none() { left(&rotation, pass) } else { None };
+    let phase = awaited.or(left.as_ref().map(|_| Phase::WaitingForConsumers)).unwrap_or(Phase::SafeToRevoke);
     let other_connections = left.as_ref().and_then(|left| left.other_connections);
     let new_token = RotatedToken::from(token);
     let message = match phase {

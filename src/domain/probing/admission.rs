@@ -21,7 +21,7 @@ use super::{
     clock::Clock,
     incident::{Incident, Meaning},
     logins::{FailedLogin, FailedLogins, Left},
-    queue::{Gate, NotNow, Queue, earliest},
+    queue::{NotNow, Permit, Queue, earliest},
     schedule::later,
     unanswered::Unanswered,
 };
@@ -144,7 +144,7 @@ impl Admission {
         if !question.accepted_before {
             self.logins.want(&question, now);
         }
-        if let Gate::NotNow(why) = self.gate(&question, now) {
+        if let Permit::NotNow(why) = self.permit(&question, now) {
             return Err(why.into());
         }
         let pushed_out = self.make_room(&question);
@@ -208,7 +208,7 @@ impl Admission {
             return wait(earliest(Some(refilled), ends));
         }
         let mut queue = std::mem::take(&mut self.queue);
-        let (taken, turned_away) = queue.take(|question| self.gate(question, now));
+        let (taken, turned_away) = queue.take(|question| self.permit(question, now));
         self.queue = queue;
         turned_away.iter().for_each(|(question, _)| self.recall(question));
         let Some(question) = taken else { return Turn { turned_away, step: Step::Wait(ends) } };
@@ -370,40 +370,40 @@ impl Admission {
     }
 
     /// Whether a question may go.
-    fn gate(&mut self, question: &Question, now: Timestamp) -> Gate {
+    fn permit(&mut self, question: &Question, now: Timestamp) -> Permit {
         if !question.probe.is_of_api() {
             // Git and the registry hold no more than a part of the places, lest one that stalls keep the API from being asked.
             let others = self.asking.iter().filter(|(_, probe)| !probe.is_of_api()).count();
             let places = usize::from(self.limits.concurrency).div_euclid(4).max(1);
-            return if others < places { Gate::Go } else { Gate::Wait };
+            return if others < places { Permit::Go } else { Permit::Wait };
         }
         let token = &question.hashed;
         if let Some(until) = question.account.and_then(|account| self.accounts.blocked(account, now)) {
-            return Gate::NotNow(NotNow::until(Reason::RateLimited, until));
+            return Permit::NotNow(NotNow::until(Reason::RateLimited, until));
         }
         let is_in_trouble = self.breaker.open().is_some() || self.incident.since().is_some();
         let key = is_in_trouble.then(|| question.key());
         if key.as_ref().is_some_and(|key| !self.breaker.lets(key, now))
             && let Some((deferral, until)) = self.breaker.turn_away(token, now)
         {
-            return Gate::NotNow(NotNow::of_host(deferral, until));
+            return Permit::NotNow(NotNow::of_host(deferral, until));
         }
         if key.as_ref().is_some_and(|key| !self.incident.lets(key, now))
             && let Some(until) = self.incident.turn_away(token, now)
         {
-            return Gate::NotNow(NotNow::of_host(Deferral::new(Reason::HostRefusesMany), until));
+            return Permit::NotNow(NotNow::of_host(Deferral::new(Reason::HostRefusesMany), until));
         }
         let spent = |account| self.accounts.spent(account, &self.limits, question.urgency, now);
         if let Some(until) = question.account.and_then(spent) {
-            return Gate::NotNow(NotNow::until(Reason::HostBusy, until));
+            return Permit::NotNow(NotNow::until(Reason::HostBusy, until));
         }
         if question.accepted_before {
-            return Gate::Go;
+            return Permit::Go;
         }
         match self.logins.left(question, &self.limits, now) {
-            Left::Some => Gate::Go,
-            Left::Risked => Gate::Wait,
-            Left::Nothing(until) => Gate::NotNow(NotNow::until(Reason::FailedLoginsSpent, until)),
+            Left::Some => Permit::Go,
+            Left::Risked => Permit::Wait,
+            Left::Nothing(until) => Permit::NotNow(NotNow::until(Reason::FailedLoginsSpent, until)),
         }
     }
 

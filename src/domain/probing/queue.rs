@@ -22,7 +22,7 @@ pub const CAPACITY: usize = 4096;
 
 /// Whether a question may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gate {
+pub enum Permit {
     /// Now.
     Go,
     /// When another question has its answer.
@@ -142,15 +142,15 @@ impl Queue {
         }
     }
 
-    /// The question that goes next, by the gate, and those that the gate turned away on the way to it.
+    /// The question that goes next, if it has its permit, and those that were turned away before it.
     pub fn take(
         &mut self,
-        mut gate: impl FnMut(&Question) -> Gate,
+        mut permits: impl FnMut(&Question) -> Permit,
     ) -> (Option<Question>, Vec<(Question, NotNow)>) {
         let mut turned_away = Vec::new();
-        let by_turns = self.by_turns.then(|| self.next_in_turn(&mut gate, &mut turned_away)).flatten();
+        let by_turns = self.by_turns.then(|| self.next_in_turn(&mut permits, &mut turned_away)).flatten();
         let taken = by_turns
-            .or_else(|| self.lanes.iter_mut().find_map(|lane| lane.take(&mut gate, &mut turned_away)));
+            .or_else(|| self.lanes.iter_mut().find_map(|lane| lane.take(&mut permits, &mut turned_away)));
         self.by_turns = !self.by_turns;
         if let Some(question) = &taken {
             self.turns.retain(|namespace| *namespace != question.namespace);
@@ -170,12 +170,12 @@ impl Queue {
     /// The most urgent question of the namespace that was served longest ago. What is asked last stays last.
     fn next_in_turn(
         &mut self,
-        gate: &mut impl FnMut(&Question) -> Gate,
+        permits: &mut impl FnMut(&Question) -> Permit,
         turned_away: &mut Vec<(Question, NotNow)>,
     ) -> Option<Question> {
         let lanes = self.lanes.get_mut(..Urgency::Dubious as usize)?;
         let take = |namespace: &Arc<str>| {
-            lanes.iter_mut().find_map(|lane| lane.take_of(namespace, gate, turned_away))
+            lanes.iter_mut().find_map(|lane| lane.take_of(namespace, permits, turned_away))
         };
         self.turns.iter().find_map(take)
     }
@@ -208,12 +208,12 @@ impl Lane {
 
     fn take(
         &mut self,
-        gate: &mut impl FnMut(&Question) -> Gate,
+        permits: &mut impl FnMut(&Question) -> Permit,
         turned_away: &mut Vec<(Question, NotNow)>,
     ) -> Option<Question> {
         for _ in 0..self.namespaces.len() {
             let (namespace, mut questions) = self.namespaces.pop_front()?;
-            let taken = first(&mut questions, gate, turned_away);
+            let taken = first(&mut questions, permits, turned_away);
             if !questions.is_empty() {
                 self.namespaces.push_back((namespace, questions));
             }
@@ -228,11 +228,11 @@ impl Lane {
     fn take_of(
         &mut self,
         namespace: &Arc<str>,
-        gate: &mut impl FnMut(&Question) -> Gate,
+        permits: &mut impl FnMut(&Question) -> Permit,
         turned_away: &mut Vec<(Question, NotNow)>,
     ) -> Option<Question> {
         let (_, questions) = self.namespaces.iter_mut().find(|(known, _)| known == namespace)?;
-        let taken = first(questions, gate, turned_away);
+        let taken = first(questions, permits, turned_away);
         self.namespaces.retain(|(_, questions)| !questions.is_empty());
         taken
     }
@@ -258,15 +258,15 @@ impl Lane {
 /// The first question that may go; what is turned away before it leaves the queue.
 fn first(
     questions: &mut VecDeque<Question>,
-    gate: &mut impl FnMut(&Question) -> Gate,
+    permits: &mut impl FnMut(&Question) -> Permit,
     turned_away: &mut Vec<(Question, NotNow)>,
 ) -> Option<Question> {
     let mut place = 0_usize;
     while let Some(question) = questions.get(place) {
-        match gate(question) {
-            Gate::Go => return questions.remove(place),
-            Gate::Wait => place = place.saturating_add(1),
-            Gate::NotNow(why) => turned_away.extend(questions.remove(place).map(|gone| (gone, why))),
+        match permits(question) {
+            Permit::Go => return questions.remove(place),
+            Permit::Wait => place = place.saturating_add(1),
+            Permit::NotNow(why) => turned_away.extend(questions.remove(place).map(|gone| (gone, why))),
         }
     }
     None

@@ -14,9 +14,9 @@ fn at(second: i64) -> Timestamp {
 }
 
 /// The numbers of the questions, in the order in which they go.
-fn order(mut queue: Queue, mut gate: impl FnMut(&Question) -> Gate) -> Vec<usize> {
+fn order(mut queue: Queue, mut permits: impl FnMut(&Question) -> Permit) -> Vec<usize> {
     let mut order = Vec::new();
-    while let (Some(question), _) = queue.take(&mut gate) {
+    while let (Some(question), _) = queue.take(&mut permits) {
         order.push(number(&question));
     }
     order
@@ -75,7 +75,7 @@ fn the_more_urgent_goes_first_and_namespaces_take_turns() {
         ),
     ];
     for (name, queue, expected) in rows {
-        assert_eq!(order(queue, |_| Gate::Go), expected, "{name}");
+        assert_eq!(order(queue, |_| Permit::Go), expected, "{name}");
     }
 }
 
@@ -86,14 +86,14 @@ fn what_must_wait_stays_and_what_is_turned_away_goes() {
     let mut queue = queue(&all);
     let why = NotNow::until(Reason::HostBusy, Timestamp::UNIX_EPOCH);
     let (taken, turned_away) = queue.take(|question| match number(question) {
-        1 => Gate::Wait,
-        2 | 3 => Gate::NotNow(why),
-        _ => Gate::Go,
+        1 => Permit::Wait,
+        2 | 3 => Permit::NotNow(why),
+        _ => Permit::Go,
     });
     assert_eq!(taken.as_ref().map(number), Some(4));
     assert_eq!(turned_away.iter().map(|(question, _)| number(question)).collect::<Vec<_>>(), [2, 3]);
     assert_eq!(queue.len(), 1);
-    assert_eq!(order(queue, |_| Gate::Go), [1]);
+    assert_eq!(order(queue, |_| Permit::Go), [1]);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn a_question_that_is_taken_out_does_not_go() {
     assert!(queue.contains(&key));
     assert_eq!(queue.remove(&key).as_ref().map(number), Some(1));
     assert_eq!(queue.remove(&key).as_ref().map(number), None);
-    assert_eq!(order(queue, |_| Gate::Go), [2]);
+    assert_eq!(order(queue, |_| Permit::Go), [2]);
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn a_question_that_becomes_more_urgent_has_waited_since_it_came() {
     assert_eq!(waiting(&queue, Urgency::Confirm), (1, Some(at(0))));
     assert_eq!(waiting(&queue, Urgency::Routine), (1, Some(at(5))));
     assert_eq!(waiting(&queue, Urgency::New), (0, None));
-    queue.take(|_| Gate::Go);
+    queue.take(|_| Permit::Go);
     assert_eq!(waiting(&queue, Urgency::Confirm), (0, None));
 }
 
@@ -193,6 +193,6 @@ fn those_that_gave_way_and_come_again_do_not_push_each_other_out_for_ever() {
     assert_eq!(queue.len(), 40);
     let shares = queue.shares.sizes();
     assert!(shares.iter().all(|count| (7..=10).contains(count)), "{shares:?}");
-    while let (Some(_), _) = queue.take(|_| Gate::Go) {}
+    while let (Some(_), _) = queue.take(|_| Permit::Go) {}
     assert_eq!(queue.shares.sizes(), Vec::<usize>::new());
 }
