@@ -3,6 +3,7 @@
 mod act;
 mod contention;
 mod counted;
+mod elsewhere;
 mod failed;
 mod follow;
 mod gates;
@@ -10,7 +11,6 @@ mod holding;
 mod lead;
 mod moved;
 mod observe;
-mod others;
 mod queue;
 mod rare;
 mod records;
@@ -61,11 +61,11 @@ use crate::{
 use act::{act, retire};
 use counted::Counted;
 pub use counted::register;
+use elsewhere::Elsewhere;
 pub use gates::lift_gates;
 pub use lead::finish;
 use moved::Moves;
 use observe::Observer;
-use others::Others;
 pub use queue::{Priority, Queue};
 use records::{Record, Records, Usage};
 pub use tell::tell_sinks;
@@ -111,7 +111,7 @@ pub struct Context {
     records: Records,
     /// The namespaces whose consumers are being listed.
     consumers: Turns,
-    others: Others,
+    elsewhere: Elsewhere,
     counted: Counted,
     moves: Moves,
 }
@@ -171,7 +171,7 @@ impl Context {
             records: Records::default(),
             counted: Counted::default(),
             consumers: Turns::default(),
-            others: Others::default(),
+            elsewhere: Elsewhere::default(),
             moves: Moves::default(),
         }
     }
@@ -324,7 +324,7 @@ async fn reconcile(key: &ObjectKey, ctx: &Context) -> Option<Duration> {
     }
     let (mut record, is_new) = ctx.records.take(key, &connection.uid, Timestamp::now(), ctx.tells_usage());
     if let Some(status) = connection.status.as_ref().filter(|_| is_new) {
-        record.rare.others = status.withdrawn_outputs().into();
+        record.rare.foreign_marks = status.withdrawn_outputs().into();
     }
     let spec = connection.spec.read();
     let is_active = spec.as_ref().is_ok_and(|spec| !spec.suspend);
@@ -465,9 +465,9 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     let may_pass = record.failures < SILENT_RETRIES && writes.any(|failure| failure.fault.is_passing());
     // What whoever leads next must know is told at once: what was condemned, and the labels of what was deleted.
     let told = connection.status.as_ref().map(|status| status.withdrawn_outputs()).unwrap_or_default();
-    let can_wait = decision.plan == Plan::Write && record.rare.others.told() == told;
-    let overtaken = outcomes.overtaken.filter(|_| failures().next().is_none());
-    let silent = if may_pass { Some(Next::Failed) } else { overtaken.map(Next::After) };
+    let can_wait = decision.plan == Plan::Write && record.rare.foreign_marks.told() == told;
+    let conflicted = outcomes.conflicted.filter(|_| failures().next().is_none());
+    let silent = if may_pass { Some(Next::Failed) } else { conflicted.map(Next::After) };
     let reported = if let Some(next) = silent.filter(|_| can_wait) {
         // What was found is told by the next one, which looks again.
         record.rare.looked = looked;

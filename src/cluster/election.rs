@@ -40,7 +40,7 @@ impl Terms {
 
 /// A Lease as it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Record {
+pub struct ElectionRecord {
     /// `metadata.uid` and `metadata.resourceVersion`.
     pub version: (String, String),
     /// `spec.holderIdentity`; `None` if it is empty.
@@ -51,7 +51,7 @@ pub struct Record {
     pub renewed: Option<String>,
 }
 
-impl Record {
+impl ElectionRecord {
     /// True if its leader gave it back.
     fn is_released(&self) -> bool {
         self.holder.is_none() && self.seconds == Some(RELEASED)
@@ -64,7 +64,7 @@ pub struct Waiting {
     identity: String,
     terms: Terms,
     /// What it saw last and when it saw that first; `None` before it looked.
-    seen: Option<(Option<Record>, Instant)>,
+    seen: Option<(Option<ElectionRecord>, Instant)>,
     /// For how long the last leader may count on the Lease, if there was one.
     span: Option<Duration>,
     /// When it renewed the Lease last, by its own clock.
@@ -78,7 +78,7 @@ impl Waiting {
     }
 
     /// Takes in what the Lease says, if there is one, at the instant at which the answer was there.
-    pub fn see(&mut self, lease: Option<&Record>, at: Instant) {
+    pub fn see(&mut self, lease: Option<&ElectionRecord>, at: Instant) {
         if self.seen.as_ref().is_some_and(|(before, _)| before.as_ref() == lease) {
             return;
         }
@@ -110,7 +110,7 @@ impl Waiting {
     }
 
     /// For how long its leader may count on it: as it says, if that can be. A leader with other settings believes its own.
-    fn span_of(&self, lease: &Record) -> Duration {
+    fn span_of(&self, lease: &ElectionRecord) -> Duration {
         let told = lease.seconds.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
         let told = told.filter(|told| *told <= LONGEST);
         told.map_or(self.terms.lease_duration, |told| cmp::max(told, self.terms.lease_duration))
@@ -159,7 +159,7 @@ impl Leading {
 
     /// What to do about a Lease that was not as this leader left it. While it has not given up, every other replica has waited
     /// less than it must, unless somebody gave the Lease away by hand.
-    pub fn claim(lease: Option<&Record>, identity: &str) -> Claim {
+    pub fn claim(lease: Option<&ElectionRecord>, identity: &str) -> Claim {
         match lease {
             None => Claim::Create,
             Some(lease) => match lease.holder.as_deref() {

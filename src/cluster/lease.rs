@@ -23,7 +23,7 @@ use tokio::time::{self, Instant};
 
 use super::{
     DEADLINE, Fault,
-    election::{Claim, Leading, RELEASED, Record, Terms, Waiting},
+    election::{Claim, ElectionRecord, Leading, RELEASED, Terms, Waiting},
     fence::Fence,
     object::FIELD_MANAGER,
 };
@@ -49,7 +49,7 @@ pub enum Lost {
 }
 
 /// What went wrong with a renewal.
-enum Trouble {
+enum RenewError {
     Taken(String),
     Fault(Fault),
 }
@@ -144,11 +144,11 @@ impl Elector {
                     self.told = None;
                     self.next_renewal()
                 }
-                Ok(Err(Trouble::Fault(fault))) => {
+                Ok(Err(RenewError::Fault(fault))) => {
                     self.tell(&fault);
                     after(Instant::now(), self.terms.retry_period)
                 }
-                Ok(Err(Trouble::Taken(holder))) => return self.lost(Lost::Taken(holder)),
+                Ok(Err(RenewError::Taken(holder))) => return self.lost(Lost::Taken(holder)),
                 Ok(Ok(())) | Err(_) => return self.lost(Lost::NotRenewed(self.terms.renew_deadline)),
             };
         }
@@ -252,23 +252,23 @@ impl Elector {
     }
 
     /// Writes the instant of this renewal, whatever others have done to the Lease, unless one of them holds it.
-    async fn renew(&mut self) -> Result<(), Trouble> {
+    async fn renew(&mut self) -> Result<(), RenewError> {
         let mut last = None;
         for _ in 0..CLAIMS {
             match self.hold(json!({})).await {
                 Ok(()) => return Ok(()),
                 Err(fault) if fault.is_conflict() => last = Some(fault),
-                Err(fault) => return Err(Trouble::Fault(fault)),
+                Err(fault) => return Err(RenewError::Fault(fault)),
             }
-            self.look().await.map_err(Trouble::Fault)?;
+            self.look().await.map_err(RenewError::Fault)?;
             match Leading::claim(self.lease.as_ref().map(record).as_ref(), &self.identity) {
-                Claim::Lost(holder) => return Err(Trouble::Taken(holder)),
+                Claim::Lost(holder) => return Err(RenewError::Taken(holder)),
                 Claim::Renew | Claim::Create => {
                     tracing::warn!(lease = self.shown, "somebody has changed the lease; it is written again");
                 }
             }
         }
-        Err(Trouble::Fault(last.unwrap_or(Fault::Late(self.request_deadline()))))
+        Err(RenewError::Fault(last.unwrap_or(Fault::Late(self.request_deadline()))))
     }
 
     /// Makes the Lease this replica's, from the instant at which the request begins, and this too.
@@ -382,11 +382,11 @@ impl<F: Future<Output = ()>> Warm<'_, F> {
     }
 }
 
-pub(super) fn record(lease: &DynamicObject) -> Record {
+pub(super) fn record(lease: &DynamicObject) -> ElectionRecord {
     let spec = lease.data.get("spec");
     let text = |field: &str| spec?.get(field)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let seconds = spec.and_then(|spec| spec.get("leaseDurationSeconds")?.as_i64());
-    Record {
+    ElectionRecord {
         version: (lease.uid().unwrap_or_default(), lease.resource_version().unwrap_or_default()),
         holder: text("holderIdentity"),
         seconds: seconds.and_then(|seconds| i32::try_from(seconds).ok()),

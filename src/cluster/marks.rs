@@ -25,12 +25,12 @@ const SHORTEST_TOKEN: usize = 40;
 
 /// Those of outputs which are gone, for when they are made again. Kept by whoever makes the changes, who may lose them.
 #[derive(Debug, Default, PartialEq)]
-pub struct Others(Option<Box<Kept>>);
+pub struct ForeignMarks(Option<Box<Kept>>);
 
 /// By the names of the outputs.
 type Kept = BTreeMap<String, Marks>;
 
-impl Others {
+impl ForeignMarks {
     /// Forgets those of all other outputs.
     pub fn retain(&mut self, is_named: impl Fn(&str) -> bool) {
         if let Some(kept) = &mut self.0 {
@@ -74,9 +74,9 @@ impl Others {
     }
 }
 
-impl From<&[WithdrawnOutput]> for Others {
+impl From<&[WithdrawnOutput]> for ForeignMarks {
     fn from(told: &[WithdrawnOutput]) -> Self {
-        let mut others = Others::default();
+        let mut others = ForeignMarks::default();
         for WithdrawnOutput { secret_name, labels, annotations } in told {
             others.keep(secret_name, &Marks::of_others(labels, annotations));
         }
@@ -138,8 +138,8 @@ mod tests {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 
-    fn others(labels: &[(&str, &str)], annotations: &[(&str, &str)]) -> Others {
-        let mut others = Others::default();
+    fn others(labels: &[(&str, &str)], annotations: &[(&str, &str)]) -> ForeignMarks {
+        let mut others = ForeignMarks::default();
         others.keep("out", &Marks::of_others(&map(labels), &map(annotations)));
         others
     }
@@ -182,13 +182,13 @@ mod tests {
     #[test]
     fn the_next_process_keeps_what_was_told_of_others_and_nothing_of_ours() {
         let told = others(&[("team", "a")], &[("match", "true")]).told();
-        assert_eq!(Others::from(&*told).told(), told);
+        assert_eq!(ForeignMarks::from(&*told).told(), told);
         let forged = WithdrawnOutput {
             secret_name: "out".to_owned(),
             labels: map(&[("githubpat.dev/owner", "other")]),
             annotations: map(&[]),
         };
-        assert_eq!(Others::from(&[forged][..]).told(), []);
+        assert_eq!(ForeignMarks::from(&[forged][..]).told(), []);
     }
 
     #[test]
@@ -197,7 +197,7 @@ mod tests {
             annotations: BTreeMap::from([("a".to_owned(), "x".repeat(bytes))]),
             ..Marks::default()
         };
-        let mut others = Others::default();
+        let mut others = ForeignMarks::default();
         for (name, bytes, kept) in [("small", 100, 100), ("large", 200 * 1024, 0)] {
             others.keep(name, &marks(bytes));
             assert_eq!(others.of(name).annotations.values().map(String::len).sum::<usize>(), kept, "{name}");

@@ -12,7 +12,7 @@ use kube::{
 
 use super::{
     Fault,
-    marks::{LAST_APPLIED, MANAGED_BY, Others},
+    marks::{ForeignMarks, LAST_APPLIED, MANAGED_BY},
     object::{FIELD_MANAGER, ObjectKey},
     secrets::{
         ADOPT, CONNECTION, ENTRIES_TOKEN_HASHES, FORMAT, OWNER_LABEL, SecretEntry, SecretMeta, TOKEN_HASH,
@@ -70,7 +70,7 @@ pub enum Outcome {
 
 /// Makes the change, if the Secret is still in the state that the change was decided on.
 ///
-/// What is created gets the labels and annotations in `others`, and what is deleted leaves its own there; without `others` it is
+/// What is created gets the labels and annotations in `foreign_marks`, and what is deleted leaves its own there; without `foreign_marks` it is
 /// deleted for good.
 ///
 /// # Errors
@@ -81,14 +81,14 @@ pub async fn apply(
     owner: Owner<'_>,
     change: &Change,
     provenance: Option<Provenance>,
-    others: Option<&mut Others>,
+    foreign_marks: Option<&mut ForeignMarks>,
 ) -> Result<Outcome, Fault> {
     let secrets = Api::<Secret>::namespaced(client.clone(), owner.key.namespace());
     match change {
         Change::Create { output, payload } => {
             let mut secret = made(owner, output, payload, provenance);
-            if let Some(others) = others {
-                others.of(&output.secret_name).put_back(&mut secret);
+            if let Some(foreign_marks) = foreign_marks {
+                foreign_marks.of(&output.secret_name).put_back(&mut secret);
             }
             create(client, owner, &secret).await
         }
@@ -97,14 +97,14 @@ pub async fn apply(
         }
         Change::Recreate { output, version, payload } => {
             let secret = made(owner, output, payload, provenance);
-            recreate(client, &secrets, owner, version, secret, others).await
+            recreate(client, &secrets, owner, version, secret, foreign_marks).await
         }
         Change::Delete { name, version } => {
-            if let Some(others) = others {
+            if let Some(foreign_marks) = foreign_marks {
                 let Some(before) = unchanged(&secrets, name, version).await? else {
                     return Ok(Outcome::Conflict);
                 };
-                others.keep(name, &Marks::of_others_on(&before));
+                foreign_marks.keep(name, &Marks::of_others_on(&before));
             }
             delete(&secrets, name, version).await
         }
@@ -119,7 +119,7 @@ async fn recreate(
     owner: Owner<'_>,
     seen: &Version,
     mut secret: Secret,
-    others: Option<&mut Others>,
+    foreign_marks: Option<&mut ForeignMarks>,
 ) -> Result<Outcome, Fault> {
     let name = secret.name_any();
     let Some(before) = unchanged(secrets, &name, seen).await? else { return Ok(Outcome::Conflict) };
@@ -127,8 +127,8 @@ async fn recreate(
     marks.clone().put_back(&mut secret);
     rehearse(client, owner, &secret).await?;
     // Should it not be made again now, it will be later.
-    if let Some(others) = others {
-        others.keep(&name, &marks);
+    if let Some(foreign_marks) = foreign_marks {
+        foreign_marks.keep(&name, &marks);
     }
     match delete(secrets, &name, seen).await? {
         Outcome::Gone => create(client, owner, &secret).await,

@@ -32,7 +32,7 @@ use crate::{
     github::{Exchange, Transport},
     traces::{self, Origin},
 };
-use state::{Due, State, Trouble};
+use state::{Due, Logged, State};
 
 /// The worker looks at the clock as often as this, which may have been set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
@@ -280,9 +280,9 @@ impl Host {
         if state.rests {
             return Step::Wait(None);
         }
-        let before = state.trouble();
+        let before = state.logged();
         let (todo, changed) = state.step(now);
-        self.log(before, state.trouble());
+        self.log(before, state.logged());
         if matches!(todo, Step::Ask(_)) {
             self.open.send_modify(|open| *open = open.saturating_add(1));
         }
@@ -294,9 +294,9 @@ impl Host {
     fn answered(&self, question: Question, exchange: Exchange, now: Timestamp) {
         self.counted.count(&self.name, &question.probe, &exchange);
         let mut state = self.lock();
-        let before = state.trouble();
+        let before = state.logged();
         let changed = state.hear(&question, exchange, now);
-        self.log(before, state.trouble());
+        self.log(before, state.logged());
         drop(state);
         self.tell(changed);
         self.open.send_modify(|open| *open = open.saturating_sub(1));
@@ -309,7 +309,7 @@ impl Host {
     }
 
     /// One line for each beginning and end of a trouble.
-    fn log(&self, before: Trouble, after: Trouble) {
+    fn log(&self, before: Logged, after: Logged) {
         let host = &self.name;
         match (before.breaker, after.breaker) {
             (None, Some(reason)) => {

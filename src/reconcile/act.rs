@@ -35,8 +35,8 @@ use crate::{
 
 /// The pause before a Secret is looked at again that stands, while no list of its namespace's Secrets has told of it.
 const WHILE_UNLISTED: Duration = Duration::from_secs(1);
-/// The longest pause before the next look at an output that somebody else has changed meanwhile, in which the status says nothing of it.
-const OVERTAKEN: Duration = Duration::from_secs(1);
+/// The longest pause until an output that somebody else has changed meanwhile is reconciled again, in which the status says nothing of it.
+const AFTER_CONFLICT: Duration = Duration::from_secs(1);
 /// The pause before the next look at a source that holds another token by now, where no event of the watch wakes the connection first.
 const WHEN_SOURCE_CHANGED: Duration = Duration::from_secs(1);
 
@@ -58,9 +58,9 @@ pub(super) struct Outcomes<'a> {
     pub(super) following: Option<Following>,
     /// The namespace is being deleted, and all of this with it.
     pub(super) terminating: bool,
-    /// The pause after which the next pass tells how some of it stands, which somebody else changed meanwhile: no longer than
-    /// [`OVERTAKEN`], so that no status is written for it.
-    pub(super) overtaken: Option<Duration>,
+    /// The pause after which the next pass tells how some of it stands, which somebody else changed meanwhile; no longer than
+    /// [`AFTER_CONFLICT`], so that no status is written for it.
+    pub(super) conflicted: Option<Duration>,
 }
 
 struct Acting<'a, 'b> {
@@ -106,11 +106,11 @@ pub(super) async fn act<'a>(
         acted: observed.seen.now,
         following: None,
         terminating: false,
-        overtaken: None,
+        conflicted: None,
     };
     let is_gone =
         |name: &str| decision.stands.iter().any(|(known, stand)| *known == name && !stand.is_ours());
-    record.rare.others.retain(is_gone);
+    record.rare.foreign_marks.retain(is_gone);
     if record.rare.rewritten.is_some_and(|at| is_told(at.into(), connection, observed)) {
         record.rare.rewritten = None;
     }
@@ -206,7 +206,7 @@ impl Acting<'_, '_> {
         }
         // Another change may have taken seconds.
         if change.writes() && self.source_has_changed().await {
-            self.comes_again_after(WHEN_SOURCE_CHANGED);
+            self.requeue_after(WHEN_SOURCE_CHANGED);
             return;
         }
         if !self.may_write(change) {
@@ -223,8 +223,8 @@ impl Acting<'_, '_> {
         let owner = Owner { key: &self.connection.key, uid: &self.connection.uid };
         let is_named = self.is_named(change.name());
         let provenance = self.provenance();
-        let others = is_named.then_some(&mut self.record.rare.others);
-        let applied = outputs::apply(&self.ctx.client, owner, change, provenance, others);
+        let foreign_marks = is_named.then_some(&mut self.record.rare.foreign_marks);
+        let applied = outputs::apply(&self.ctx.client, owner, change, provenance, foreign_marks);
         let span = tracing::info_span!(target: TARGET, "publish", secret = change.name());
         match applied.instrument(span).await {
             Ok(done) => self.done(change, done),
@@ -280,7 +280,7 @@ impl Acting<'_, '_> {
         self.stands(change.name(), Stand::Refused(Finding::new(Reason::ApiServerUnavailable, message)));
     }
 
-    fn comes_again_after(&mut self, pause: Duration) {
+    fn requeue_after(&mut self, pause: Duration) {
         self.outcomes.pause = Some(self.outcomes.pause.map_or(pause, |before| before.min(pause)));
     }
 
@@ -297,10 +297,10 @@ impl Acting<'_, '_> {
     }
 
     /// An output was changed by somebody else, and is looked at again after this pause.
-    fn is_overtaken(&mut self, pause: Duration) {
-        self.comes_again_after(pause);
-        if pause <= OVERTAKEN {
-            self.outcomes.overtaken = self.outcomes.pause;
+    fn requeue_after_conflict(&mut self, pause: Duration) {
+        self.requeue_after(pause);
+        if pause <= AFTER_CONFLICT {
+            self.outcomes.conflicted = self.outcomes.pause;
         }
     }
 
@@ -334,7 +334,7 @@ impl Acting<'_, '_> {
             .collect();
         for (name, stand, left) in told {
             self.outcomes.others.push((name, stand));
-            self.comes_again_after(left);
+            self.requeue_after(left);
         }
     }
 
@@ -365,7 +365,7 @@ impl Acting<'_, '_> {
             }
             Ok(_) => true,
             Err(pause) => {
-                self.is_overtaken(pause);
+                self.requeue_after_conflict(pause);
                 false
             }
         }
@@ -375,7 +375,7 @@ impl Acting<'_, '_> {
         let (name, key) = (change.name(), self.connection.key.beside(change.name()));
         match done {
             Outcome::Written(entry) => {
-                self.record.rare.others.retain(|kept| kept != name);
+                self.record.rare.foreign_marks.retain(|kept| kept != name);
                 self.tell(change);
                 let mut found = self.observed.seen.found.iter();
                 if found.any(|found| found.name() == name && found.has_another_token()) {
@@ -412,8 +412,8 @@ impl Acting<'_, '_> {
                     // After etcd went back, a list is to tell first that what was gone is there again.
                     let is_known = self.ctx.index.secret(&key).is_some_and(|known| known.version == state);
                     match is_known {
-                        true => self.is_overtaken(Duration::ZERO),
-                        false => self.comes_again_after(WHILE_UNLISTED),
+                        true => self.requeue_after_conflict(Duration::ZERO),
+                        false => self.requeue_after(WHILE_UNLISTED),
                     }
                     return;
                 }
@@ -441,7 +441,7 @@ impl Acting<'_, '_> {
         tracing::warn!(connection = %self.connection.key, secret = name, count, requeue_after = ?pause,
             "an output changed while it was written; it is reconciled again");
         self.record.forget_output(name);
-        self.is_overtaken(pause);
+        self.requeue_after_conflict(pause);
     }
 
     fn stands(&mut self, name: &str, stand: Stand) {

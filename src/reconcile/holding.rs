@@ -8,9 +8,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     Context,
+    elsewhere::{Have, Holder, SHORTEST},
     follow::pause,
     observe::Observed,
-    others::{Have, Holder, SHORTEST},
     sum::sum,
 };
 use crate::{
@@ -78,20 +78,20 @@ async fn looked(
     let own = connection.key.namespace();
     let mut unseen = ctx.index.unseen(token);
     // Whoever has the new one in the outputs by now, or had the old one a moment ago, may wait for Pods still.
-    for namespace in ctx.index.unseen(new).into_keys().chain(ctx.others.named(token)) {
+    for namespace in ctx.index.unseen(new).into_keys().chain(ctx.elsewhere.named(token)) {
         unseen.entry(namespace).or_default();
     }
     // Those of its own namespace are told by name, so they come first; then those that were asked about longest ago, so that none that
     // takes long keeps the same others from being asked about each time.
     let beside = unseen.remove(own).unwrap_or_default();
     let mut unseen: Vec<_> = unseen.into_iter().collect();
-    unseen.sort_by_key(|(namespace, _)| ctx.others.asked((namespace, token)));
+    unseen.sort_by_key(|(namespace, _)| ctx.elsewhere.asked((namespace, token)));
     let until = Instant::now().checked_add(LISTING);
     let (mut holders, mut left) = (Holders::default(), Duration::ZERO);
     for (namespace, outputs) in iter::once((own.into(), beside)).chain(unseen) {
         let have = in_namespace(&namespace, token, &outputs, until, ctx).await;
         holders.is_partial |= have.is_none();
-        let have = have.unwrap_or_else(|| ctx.others.last((&namespace, token)));
+        let have = have.unwrap_or_else(|| ctx.elsewhere.last((&namespace, token)));
         // What the index has seen of it since, the index tells.
         let is_told = |holder: &&Holder| {
             let key = ObjectKey::new(&namespace, &holder.name);
@@ -123,12 +123,12 @@ async fn in_namespace(
     ctx: &Context,
 ) -> Option<Have> {
     let (of, known) = ((namespace, token), sum(outputs));
-    if let Some(have) = ctx.others.known(of, known) {
+    if let Some(have) = ctx.elsewhere.known(of, known) {
         return Some(have);
     }
     let until = until.filter(|until| *until > Instant::now())?;
-    let _turn = ctx.others.turn(namespace)?;
-    ctx.others.asks((namespace, token));
+    let _turn = ctx.elsewhere.turn(namespace)?;
+    ctx.elsewhere.asks((namespace, token));
     let (mut all, mut count) = (Vec::new(), 0_usize);
     let read = |other: Connection, status: Status| {
         count = count.saturating_add(1);
@@ -140,7 +140,7 @@ async fn in_namespace(
     };
     let scope = Scope::Namespace(namespace.into());
     match timeout_at(until, connections::each(&ctx.client, &scope, None, read)).await {
-        Ok(Ok(())) => Some(ctx.others.keep(of, known, all, count)),
+        Ok(Ok(())) => Some(ctx.elsewhere.keep(of, known, all, count)),
         Ok(Err(fault)) => {
             tracing::warn!(namespace, error = %fault, said = fault.said(None),
                 "nobody knows whether connections of another operator have the old token; the operator tries again");

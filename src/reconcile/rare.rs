@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{contention::Contentions, failed::Failed, sum::Sum};
 use crate::{
-    cluster::marks::Others,
+    cluster::marks::ForeignMarks,
     domain::{Finding, decide::Circle, probing::schedule::later, second::Second, workload::Workload},
 };
 
@@ -45,7 +45,7 @@ pub(super) struct Memory {
     /// Whether outputs hold the token that was condemned before the source was gone, each with a sum of the state in which somebody looked.
     pub(super) held: Vec<(Sum, bool)>,
     /// The labels and annotations of outputs that are gone, for when they are made again.
-    pub(super) others: Others,
+    pub(super) foreign_marks: ForeignMarks,
     /// The workloads that were restarted in the rotation that goes on.
     pub(super) restarts: Vec<Restarted>,
     /// The outputs whose last change failed, those whose last read did, and the workloads whose last restart did.

@@ -74,7 +74,7 @@ pub(super) async fn report(
     let before = connection.status.as_ref().and_then(StatusDigest::last_handled_request);
     // Until all answers are here, whoever comes after this process is to ask.
     let handled_request = record.rare.handled_request.clone().filter(|_| !observed.seen.is_asking());
-    let withdrawn = record.rare.others.told();
+    let withdrawn = record.rare.foreign_marks.told();
     let holders = holders(connection, observed, ctx);
     let pass = Pass {
         source: &source,

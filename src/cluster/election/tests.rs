@@ -8,8 +8,8 @@ const TERMS: Terms = Terms {
     retry_period: Duration::from_secs(2),
 };
 
-fn lease(version: &str, holder: &str, seconds: impl Into<Option<i32>>) -> Option<Record> {
-    Some(Record {
+fn lease(version: &str, holder: &str, seconds: impl Into<Option<i32>>) -> Option<ElectionRecord> {
+    Some(ElectionRecord {
         version: ("u".to_owned(), version.to_owned()),
         holder: Some(holder.to_owned()).filter(|holder| !holder.is_empty()),
         seconds: seconds.into(),
@@ -18,12 +18,15 @@ fn lease(version: &str, holder: &str, seconds: impl Into<Option<i32>>) -> Option
 }
 
 /// The same as the holder of this other version had it when it renewed it last.
-fn written_over(version: &str, lease: Option<Record>) -> Option<Record> {
-    lease.map(|lease| Record { renewed: Some(format!("2026-01-01T00:00:0{version}.000000Z")), ..lease })
+fn written_over(version: &str, lease: Option<ElectionRecord>) -> Option<ElectionRecord> {
+    lease.map(|lease| ElectionRecord {
+        renewed: Some(format!("2026-01-01T00:00:0{version}.000000Z")),
+        ..lease
+    })
 }
 
 /// After how many seconds a replica may take the Lease that saw this, each at a second since it began.
-fn free_after(seen: &[(u64, Option<Record>)]) -> u64 {
+fn free_after(seen: &[(u64, Option<ElectionRecord>)]) -> u64 {
     let start = Instant::now();
     let mut waiting = Waiting::new("me".to_owned(), TERMS);
     assert_eq!(waiting.free_at(), None, "before it looked");
@@ -82,13 +85,15 @@ fn what_somebody_does_to_the_lease_by_hand_makes_nobody_lead_beside_the_leader()
 fn clocks_of_others_count_for_nothing() {
     for renewed in [Some("0001-01-01T00:00:00.000000Z"), Some("9999-12-31T23:59:59.999999Z"), None] {
         let of = |version: &str| {
-            lease(version, "you", 15).map(|lease| Record { renewed: renewed.map(str::to_owned), ..lease })
+            lease(version, "you", 15)
+                .map(|lease| ElectionRecord { renewed: renewed.map(str::to_owned), ..lease })
         };
         assert_eq!(free_after(&[(1, of("1"))]), 16, "{renewed:?}");
         assert_eq!(free_after(&[(1, of("1")), (9, of("2"))]), 24, "{renewed:?}");
     }
     // etcd restored: the version is one that was seen before, and the leader has renewed since.
-    let restored = lease("1", "you", 15).map(|lease| Record { renewed: Some("later".to_owned()), ..lease });
+    let restored =
+        lease("1", "you", 15).map(|lease| ElectionRecord { renewed: Some("later".to_owned()), ..lease });
     assert_eq!(free_after(&[(1, lease("1", "you", 15)), (9, restored)]), 24);
 }
 

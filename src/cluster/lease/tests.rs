@@ -26,7 +26,7 @@ fn whatever_stands_in_a_lease_is_read() {
     ];
     for (mut lease, (holder, seconds, renewed)) in rows {
         lease["metadata"] = json!({ "name": "a", "uid": "u", "resourceVersion": "7" });
-        let expected = Record {
+        let expected = ElectionRecord {
             version: ("u".to_owned(), "7".to_owned()),
             holder: holder.map(str::to_owned),
             seconds,

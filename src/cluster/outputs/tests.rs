@@ -22,7 +22,7 @@ async fn made_with(
     change: &Change,
     version: &str,
     finalizers: &[&str],
-    others: Option<&mut Others>,
+    others: Option<&mut ForeignMarks>,
 ) -> (Result<Outcome, Fault>, Vec<(String, Value)>) {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let (log, version, finalizers) = (asked.clone(), version.to_owned(), json!(finalizers));
@@ -236,7 +236,7 @@ async fn what_others_put_on_an_output_outlasts_its_deletion_and_is_forgotten_wit
         ("a withdrawal of another state", &delete, "8", "GET", false),
     ];
     for (name, gone, state, methods, kept) in rows {
-        let mut others = Others::default();
+        let mut others = ForeignMarks::default();
         let (_, asked) = made_with(gone, state, &["example.com/hold"], Some(&mut others)).await;
         let asked: Vec<_> = asked.into_iter().map(|(method, _)| method).collect();
         assert_eq!(asked.join(", "), methods, "{name}");
@@ -273,7 +273,7 @@ async fn an_output_that_a_rehearsal_keeps_is_not_told_as_gone() {
     let owner = Owner { key: &key, uid: "owner" };
     let change = Change::Recreate { output: output(), version: version(), payload: payload() };
     for (is_refused, kept) in [(true, 0), (false, 1)] {
-        let (client, mut others) = (Client::new(service(is_refused), "ns"), Others::default());
+        let (client, mut others) = (Client::new(service(is_refused), "ns"), ForeignMarks::default());
         let outcome = apply(&client, owner, &change, None, Some(&mut others)).await;
         assert_eq!((outcome.is_err(), others.told().len()), (is_refused, kept));
     }

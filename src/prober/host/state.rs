@@ -48,7 +48,7 @@ pub(super) struct Due {
 
 /// What is worth a line in the log when it changes.
 #[derive(Clone, Copy)]
-pub(super) struct Trouble {
+pub(super) struct Logged {
     pub(super) breaker: Option<Reason>,
     pub(super) incident: bool,
     pub(super) outliers: u64,
@@ -135,8 +135,8 @@ impl State {
         })
     }
 
-    pub(super) fn trouble(&self) -> Trouble {
-        Trouble {
+    pub(super) fn logged(&self) -> Logged {
+        Logged {
             breaker: self.admission.breaker().open().map(|open| open.deferral.reason),
             incident: self.admission.incident().since().is_some(),
             outliers: self.admission.clock().outliers(),

@@ -280,7 +280,7 @@ async fn the_next_look_comes_once_the_last_answer_is_old_and_one_namespace_has_o
 
     tokio::time::advance(Duration::from_secs(60)).await;
     world.asked();
-    let turn = world.ctx.others.turn("b");
+    let turn = world.ctx.elsewhere.turn("b");
     let (found, _) = look().await;
     assert_eq!(found, Holders { elsewhere: 1, is_partial: true, ..beside(&["second"]) });
     drop(turn);

@@ -25,7 +25,7 @@ const KEPT: Duration = Duration::from_secs(600);
 
 /// What was listed, by a sum of namespace and token.
 #[derive(Debug, Default)]
-pub(super) struct Others {
+pub(super) struct Elsewhere {
     listed: Mutex<HashMap<Sum, Listed>>,
     /// When a list was last begun, whatever came of it.
     asked: Mutex<HashMap<Sum, Instant>>,
@@ -76,7 +76,7 @@ impl Listed {
     }
 }
 
-impl Others {
+impl Elsewhere {
     /// What was listed a moment ago, while the same outputs were known.
     pub(super) fn known(&self, of: (&str, HashedToken), outputs: Sum) -> Option<Have> {
         let all = self.lock();
@@ -157,7 +157,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_was_listed_counts_for_all_and_ever_longer_while_nothing_changes() {
-        let others = Others::default();
+        let others = Elsewhere::default();
         let text = ["ghp_", &"o".repeat(36)].concat();
         let token = Token::try_from(text.as_bytes()).unwrap().describe().hashed;
         let (of, outputs) = (("team-a", token), sum("out"));
