@@ -150,7 +150,7 @@ pub(super) async fn act<'a>(
 
 /// The changes with those behind that failed before, the last one last. Of the others what stands is made anew after all that does not
 /// stand yet.
-fn in_order<'a>(changes: &'a [Change], failed: &Failed) -> Vec<&'a Change> {
+fn in_order<'a>(changes: &'a [Change], failed: &Failed<Finding>) -> Vec<&'a Change> {
     let mut changes: Vec<_> = changes.iter().collect();
     changes.sort_by_cached_key(|change| {
         (failed.place(change.name()), matches!(change, Change::Recreate { .. }))
@@ -237,7 +237,6 @@ impl Acting<'_, '_> {
             }
             Err(fault) => {
                 self.record.rare.contentions.put_back(change.name(), contention);
-                self.record.rare.not_changed.push(change.name());
                 self.lost = self.lost.saturating_add(begun.elapsed());
                 let (doing, verbs) = match change {
                     Change::Create { .. } => ("create", "create"),
@@ -246,6 +245,7 @@ impl Acting<'_, '_> {
                     Change::Delete { .. } => ("delete", "delete"),
                 };
                 let failure = Failure { doing, secret: change.name().to_owned(), verbs, fault };
+                self.record.rare.not_changed.push(change.name(), failure.finding());
                 self.stands(change.name(), Stand::Refused(failure.finding()));
                 self.outcomes.failures.push(failure);
             }
@@ -263,7 +263,8 @@ impl Acting<'_, '_> {
         self.record.rare.not_changed.keep(due.chain(versions));
     }
 
-    /// Leaves a change for the next pass, which comes since others have failed.
+    /// Leaves a change for the next pass, which comes since others have failed. Of one that failed before is told what was told then, so that
+    /// the status does not change with each pass.
     fn leave(&mut self, change: &Change) {
         if self.retires {
             return;
@@ -277,7 +278,9 @@ impl Acting<'_, '_> {
             "Secret {} is not {what} yet, since the API server takes too long to answer for others; the operator tries again",
             change.name()
         );
-        self.stands(change.name(), Stand::Refused(Finding::new(Reason::ApiServerUnavailable, message)));
+        let why = self.record.rare.not_changed.why(change.name()).cloned();
+        let finding = why.unwrap_or_else(|| Finding::new(Reason::ApiServerUnavailable, message));
+        self.stands(change.name(), Stand::Refused(finding));
     }
 
     fn requeue_after(&mut self, pause: Duration) {

@@ -2,18 +2,24 @@
 
 use super::sum::{Sum, sum};
 
-/// The names of what failed when it was tried last, the last one last.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Failed(Vec<Sum>);
+/// The names of what failed when it was tried last, the last one last, each with what is told of it as long as it is not tried again.
+#[derive(Debug, PartialEq)]
+pub(super) struct Failed<T>(Vec<(Sum, T)>);
 
-impl Failed {
+impl<T> Default for Failed<T> {
+    fn default() -> Self {
+        Failed(Vec::new())
+    }
+}
+
+impl<T> Failed<T> {
     pub(super) const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Forgets all others.
     pub(super) fn keep<'a>(&mut self, names: impl Iterator<Item = &'a str> + Clone) {
-        self.0.retain(|failed| names.clone().any(|name| sum(name) == *failed));
+        self.0.retain(|(failed, _)| names.clone().any(|name| sum(name) == *failed));
     }
 
     /// Where it comes among those that are tried again; `None`, which is before them all, if it did not fail.
@@ -22,19 +28,24 @@ impl Failed {
             return None;
         }
         let name = sum(name);
-        self.0.iter().position(|failed| *failed == name)
+        self.0.iter().position(|(failed, _)| *failed == name)
+    }
+
+    /// What is told of it.
+    pub(super) fn why(&self, name: &str) -> Option<&T> {
+        self.place(name).and_then(|place| self.0.get(place)).map(|(_, why)| why)
     }
 
     /// It worked, or is about to be tried.
     pub(super) fn remove(&mut self, name: &str) {
         let name = sum(name);
-        self.0.retain(|failed| *failed != name);
+        self.0.retain(|(failed, _)| *failed != name);
     }
 
     /// It failed, and comes after all others.
-    pub(super) fn push(&mut self, name: &str) {
+    pub(super) fn push(&mut self, name: &str, why: T) {
         self.remove(name);
-        self.0.push(sum(name));
+        self.0.push((sum(name), why));
     }
 }
 
@@ -60,7 +71,7 @@ mod tests {
                 match name {
                     "good" => failed.remove(name),
                     _ => {
-                        failed.push(name);
+                        failed.push(name, format!("{name} is refused"));
                         left = left.saturating_sub(1);
                     }
                 }
@@ -69,6 +80,7 @@ mod tests {
         assert_eq!(tried, ["a", "b", "c", "d", "good", "a", "b", "good", "c", "d"]);
         failed.keep(["b"].into_iter());
         assert_eq!((failed.place("b"), failed.place("a")), (Some(0), None));
+        assert_eq!((failed.why("b").map(String::as_str), failed.why("a")), (Some("b is refused"), None));
         failed.remove("b");
         assert!(failed.is_empty());
     }

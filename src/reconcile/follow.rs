@@ -112,7 +112,12 @@ async fn restarts(
     for (place, (workload, name)) in order {
         if lost >= LOST {
             let message = "the API server takes too long to answer for others; the operator tries again";
-            found.push((place, workload.clone(), Restart::Refused(message.to_owned())));
+            let why = record.rare.not_restarted.why(name).cloned();
+            found.push((
+                place,
+                workload.clone(),
+                why.unwrap_or_else(|| Restart::Refused(message.to_owned())),
+            ));
             continue;
         }
         let begun = Instant::now();
@@ -121,8 +126,9 @@ async fn restarts(
         }
         let restart = restarted(connection, workload, mark, record, ctx).await.unwrap_or_else(|fault| {
             lost = lost.saturating_add(begun.elapsed());
-            record.rare.not_restarted.push(name);
-            refused(connection, workload, &fault)
+            let why = refused(connection, workload, &fault);
+            record.rare.not_restarted.push(name, why.clone());
+            why
         });
         found.push((place, workload.clone(), restart));
     }
@@ -287,7 +293,7 @@ mod tests {
         let (mut record, _) = ctx.records.take(&connection.key, &connection.uid, Timestamp::now(), |_, _| {});
         let named = |name: &str| Workload { kind: WorkloadKind::Deployment, name: name.to_owned() };
         let workloads = ["hangs-1", "hangs-2", "hangs-3", "hangs-4", "gone-1", "gone-2"].map(named);
-        let mut passes = Vec::new();
+        let (mut passes, mut told) = (Vec::new(), Vec::new());
         for _ in 0..4 {
             let begun = Instant::now();
             let found = restarts(&connection, &workloads, "mark", &mut record, &ctx).await;
@@ -295,8 +301,14 @@ mod tests {
             assert!(found.iter().map(|(workload, _)| workload).eq(&workloads), "in the order of the spec");
             let is_seen = |(_, restart): &(Workload, Restart)| *restart == Restart::Missing;
             passes.push(found.iter().filter(|found| is_seen(found)).count());
+            told.push(found);
         }
         assert_eq!(passes, [0, 0, 2, 2], "two are given up, and go last in the passes after that");
+        assert_eq!(
+            told.get(2),
+            told.get(3),
+            "what is told of those that are left does not change with each pass"
+        );
     }
 
     #[test]

@@ -258,7 +258,7 @@ impl<'a> Observer<'a> {
             }
             if let Err(fault) = self.output(&mut observed.seen, name).await {
                 lost = lost.saturating_add(begun.elapsed());
-                self.record.rare.not_read.push(name);
+                self.record.rare.not_read.push(name, ());
                 let failure = Failure { doing: "read", secret: name.clone(), verbs: "get", fault };
                 observed.failures.push(failure);
             }

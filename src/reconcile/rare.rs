@@ -11,7 +11,13 @@ use tokio::time::Instant;
 use super::{contention::Contentions, failed::Failed, sum::Sum};
 use crate::{
     cluster::marks::ForeignMarks,
-    domain::{Finding, decide::Circle, probing::schedule::later, second::Second, workload::Workload},
+    domain::{
+        Finding,
+        decide::Circle,
+        probing::schedule::later,
+        second::Second,
+        workload::{Restart, Workload},
+    },
 };
 
 /// What is remembered of few connections. Whoever changes it makes room for it, and [`Rare::tidy`] gives that back.
@@ -49,9 +55,9 @@ pub(super) struct Memory {
     /// The workloads that were restarted in the rotation that goes on.
     pub(super) restarts: Vec<Restarted>,
     /// The outputs whose last change failed, those whose last read did, and the workloads whose last restart did.
-    pub(super) not_changed: Failed,
-    pub(super) not_read: Failed,
-    pub(super) not_restarted: Failed,
+    pub(super) not_changed: Failed<Finding>,
+    pub(super) not_read: Failed<()>,
+    pub(super) not_restarted: Failed<Restart>,
     /// Other writers of the same objects.
     pub(super) contentions: Contentions,
 }

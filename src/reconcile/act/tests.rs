@@ -252,7 +252,8 @@ fn what_failed_goes_last_and_of_that_what_failed_last() {
     let change = |name: &str| Change::Delete { name: name.to_owned(), version: version() };
     let changes = ["a", "b", "c", "d"].map(change);
     let mut failed = Failed::default();
-    ["c", "gone", "a"].iter().for_each(|name| failed.push(name));
+    let why = || Finding::new(Reason::WriteFailed, "it is refused");
+    ["c", "gone", "a"].iter().for_each(|name| failed.push(name, why()));
     let names: Vec<_> = in_order(&changes, &failed).into_iter().map(Change::name).collect();
     assert_eq!(names, ["b", "d", "c", "a"]);
     // One that is made anew waits for those that do not stand yet, and for none that fails again and again.
