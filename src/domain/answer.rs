@@ -258,12 +258,6 @@ impl Deferral {
         )
     }
 
-    /// True if it is a response that may hold for one token or account alone, and is no limit: whoever gave it is there.
-    pub const fn is_of_token(self) -> bool {
-        matches!(self.reason, Reason::LoginLocked | Reason::AccessRestricted | Reason::AccountRestricted)
-            || self.is_unexplained()
-    }
-
     /// Cause and remedy, and what GitHub's support needs to find an answer that is not known.
     pub fn told(self) -> String {
         let answer = self.answer.map_or_else(String::new, |answer| answer.told());

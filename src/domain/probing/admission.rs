@@ -257,7 +257,7 @@ impl Admission {
         }
         match reply {
             Reply::Deferral(deferral) => {
-                effect.ends_trouble = self.deferred(question, metadata.limited_account, *deferral, now);
+                self.deferred(question, metadata.limited_account, *deferral, now);
             }
             Reply::Answer(answer) => {
                 effect.ends_trouble = self.breaker.answered();
@@ -422,20 +422,19 @@ impl Admission {
         }
     }
 
-    /// Takes in a deferral. True if that closed the breaker.
     fn deferred(
         &mut self,
         question: &Question,
         limited_account: Option<i64>,
         deferral: Deferral,
         now: Timestamp,
-    ) -> bool {
+    ) {
         // A new token may be one of an account that nobody knew to be limited.
         let (key, account) = (question.key(), question.account.or(limited_account));
         // One endpoint that fails is not the host; everybody asks that of identity.
         let of_host =
             question.probe == Probe::Identity && breaker::speaks_of_host(deferral.reason, account.is_some());
-        let closes = self.breaker.deferred(&key, deferral, of_host, now);
+        self.breaker.deferred(&key, deferral, of_host, now);
         self.incident.deferred(&key, deferral.until, now);
         if question.probe == Probe::Identity && deferral.is_unexplained() {
             self.unanswered.heard(question.hashed, deferral.is_foreign());
@@ -444,7 +443,6 @@ impl Admission {
         if let Some(account) = account.filter(|_| is_limit) {
             self.accounts.block(account, deferral.until.unwrap_or_else(|| later(now, WITHOUT_END)));
         }
-        closes
     }
 
     fn accepted(&mut self, key: &Key, effect: &mut Effect, now: Timestamp) {

@@ -100,23 +100,18 @@ impl Breaker {
         self.open.take().is_some()
     }
 
-    /// A question brought a deferral. True if that closed the breaker: the host answers, or what stands before it does, and a limit of
-    /// everyone has its own end.
-    pub fn deferred(&mut self, key: &Key, deferral: Deferral, of_host: bool, now: Timestamp) -> bool {
-        let is_limited = self.open.as_ref().is_some_and(|open| !open.deferral.is_of_identity());
-        if deferral.is_of_token() && !is_limited {
-            return self.answered();
-        }
+    /// A question brought a deferral.
+    pub fn deferred(&mut self, key: &Key, deferral: Deferral, of_host: bool, now: Timestamp) {
         if let Some(open) = &mut self.open {
             if of_host {
                 open.deferral = deferral;
                 open.scouting.at_most(longest(deferral));
             }
             open.scouting.came_back(key, deferral.until, now);
-            return false;
+            return;
         }
         if !of_host {
-            return false;
+            return;
         }
         self.failed = self.failed.saturating_add(1);
         if self.failed >= IN_A_ROW {
@@ -124,7 +119,6 @@ impl Breaker {
             let scouting = Scouting::new(next, FIRST.saturating_mul(2), longest(deferral));
             self.open = Some(Open { deferral, scouting });
         }
-        false
     }
 }
 

@@ -57,20 +57,3 @@ fn nothing_waits_since_an_instant_that_lies_ahead_after_the_clock_was_set_back()
     admission.forget(&question_of(1, "a").hashed);
     assert_eq!(admission.state(at(0)).waiting[new], (1, Some(at(0))));
 }
-
-#[test]
-fn a_host_that_answers_every_token_with_a_restriction_is_not_asked_like_one_that_is_down() {
-    for reason in [Reason::AccessRestricted, Reason::UnexplainedUnauthorized] {
-        let mut admission = Admission::new(LIMITS_OF_TESTS);
-        let mut brings = |number, reason, second| {
-            let metadata = Metadata { answered: at(second), ..Metadata::default() };
-            let reply = Reply::Deferral(Deferral::new(reason));
-            let ends_trouble =
-                admission.answered(&question_of(number, "a"), &reply, metadata, false).ends_trouble;
-            (ends_trouble, admission.breaker().open().is_some(), admission.released())
-        };
-        (0..3).for_each(|number| assert!(!brings(number, Reason::TimedOut, 0).0));
-        assert_eq!(brings(3, reason, 10), (true, false, Some(at(10))), "{reason:?}");
-        assert_eq!(brings(4, reason, 20), (false, false, Some(at(10))), "{reason:?}: nothing ends twice");
-    }
-}

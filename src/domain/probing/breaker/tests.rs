@@ -185,37 +185,3 @@ fn nobody_is_told_to_wait_for_an_instant_that_only_a_clock_of_before_would_have_
     assert!(next <= at(300), "{next}");
     assert!(deferral.until.is_some_and(|until| until <= at(300)), "{deferral:?}");
 }
-
-#[test]
-fn an_answer_that_is_no_fault_of_the_host_ends_failures_and_no_limit() {
-    let rows = [
-        (Reason::UnexplainedUnauthorized, true),
-        (Reason::RequestRejected, true),
-        (Reason::AccessRestricted, true),
-        (Reason::AccountRestricted, true),
-        (Reason::LoginLocked, true),
-        (Reason::UnexpectedAnswer, true),
-        (Reason::TakenForJwt, true),
-        (Reason::OneTimePasswordDemanded, true),
-        (Reason::RateLimited, false),
-        (Reason::SecondaryRateLimited, false),
-        (Reason::QuestionFailed, false),
-        (Reason::ServerError, false),
-        (Reason::NotTheApi, false),
-        (Reason::TimedOut, false),
-    ];
-    for (brought, ends) in rows {
-        for (reason, is_limit) in [(Reason::ServerError, false), (Reason::SecondaryRateLimited, true)] {
-            let mut breaker = Breaker::default();
-            (0..3).for_each(|_| fail(&mut breaker, reason, None, 0));
-            let closes = breaker.deferred(&key(1), Deferral::new(brought), false, at(10));
-            let expected = ends && !is_limit;
-            assert_eq!((closes, breaker.open().is_none()), (expected, expected), "{reason:?} {brought:?}");
-        }
-        let mut breaker = Breaker::default();
-        (0..2).for_each(|_| fail(&mut breaker, Reason::ServerError, None, 0));
-        assert!(!breaker.deferred(&key(1), Deferral::new(brought), false, at(1)), "none was open");
-        fail(&mut breaker, Reason::ServerError, None, 2);
-        assert_eq!(breaker.open().is_none(), ends, "{brought:?} among failures");
-    }
-}
