@@ -429,7 +429,7 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
         let missing = decide(&observed.seen).missing;
         (missing.bytes, missing.outputs.into_iter().map(str::to_owned).collect::<Vec<_>>())
     };
-    if bytes || !outputs.is_empty() {
+    if bytes || !outputs.is_empty() || !observer.record.rare.not_read.is_empty() {
         observer.complete(&mut observed, bytes, &outputs).await;
     }
     if observed.conflict {

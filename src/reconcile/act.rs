@@ -85,7 +85,7 @@ struct Acting<'a, 'b> {
     ctx: &'b Context,
 }
 
-/// Makes every change; one that fails keeps only its own Secret from the next. What failed in the pass before goes behind the others, and
+/// Makes every change; one that fails keeps only its own Secret from the next. What failed when it was tried last goes behind the others, and
 /// once too much time is lost to what fails, the rest is left for the next pass. What is named no more goes last, and only once
 /// everything that is named stands.
 pub(super) async fn act<'a>(
@@ -225,7 +225,6 @@ impl Acting<'_, '_> {
         if !self.record.rare.not_changed.is_empty() {
             self.record.rare.not_changed.remove(change.name());
         }
-        let begun = Instant::now();
         if let Some(stands) = self.stands_unlisted(change).await {
             self.done(change, Outcome::Taken(stands));
             return;
@@ -236,6 +235,7 @@ impl Acting<'_, '_> {
         let foreign_marks = is_named.then_some(&mut self.record.rare.foreign_marks);
         let applied = outputs::apply(&self.ctx.client, owner, change, provenance, foreign_marks);
         let span = tracing::info_span!(target: TARGET, "publish", secret = change.name());
+        let begun = Instant::now();
         match applied.instrument(span).await {
             Ok(done) => self.done(change, done),
             Err(fault) if fault.is_terminating() => {
@@ -299,14 +299,19 @@ impl Acting<'_, '_> {
 
     /// The Secret that is to be created, if it stands: after a restart the first list may be a moment old, and lacks what the process before
     /// created in that moment.
-    async fn stands_unlisted(&self, change: &Change) -> Option<SecretEntry> {
+    async fn stands_unlisted(&mut self, change: &Change) -> Option<SecretEntry> {
         let is_start = self.connection.was_judged() && !self.record.is_judged;
         let is_unseen = is_start && !self.record.knows(change.name());
         if !matches!(change, Change::Create { .. }) || !is_unseen {
             return None;
         }
-        let key = self.connection.key.beside(change.name());
-        secrets::read_meta(&self.ctx.client, &key).await.ok().flatten()
+        let begun = Instant::now();
+        let read = secrets::read_meta(&self.ctx.client, &self.connection.key.beside(change.name())).await;
+        if read.is_err() {
+            // The creation is tried all the same, and tells what is wrong unless it works.
+            self.lost = self.lost.saturating_add(begun.elapsed());
+        }
+        read.ok().flatten()
     }
 
     /// Some of it is not done yet, and is gone on with after this pause. If that is short, no status is written before.

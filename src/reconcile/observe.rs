@@ -236,7 +236,7 @@ impl<'a> Observer<'a> {
     }
 
     /// Reads what a first decision found missing: the bytes of the token, and outputs that nobody has looked at. What could not be read
-    /// in the pass before comes last, and where reads fail slowly, the others are left for the next pass.
+    /// when it was tried last comes last, and where reads fail slowly, the others are left for the next pass.
     pub(super) async fn complete(&mut self, observed: &mut Observed, bytes: bool, outputs: &[String]) {
         if bytes {
             self.bytes(observed).await;

@@ -282,8 +282,9 @@ fn awaits(connection: &Connection, observed: &Observed, record: &mut Record) -> 
     }
     let since = *record.rare.awaiting.get_or_insert_with(Instant::now);
     let token = observed.seen.token.yes().map(|token| token.hashed);
-    // An acceptance on this host is remembered whatever else of the spec is new.
-    let remembers = connection.is_known() || observed.seen.knowledge.grant.is_some();
+    // An acceptance on this host is remembered whatever else of the spec is new, until it is heard again.
+    let hears_again = observed.seen.awaits_identity() && observed.seen.knowledge.grant.is_some();
+    let remembers = connection.is_known() || hears_again;
     let judged = connection.status.as_ref().filter(|_| remembers).and_then(|status| status.token);
     if awaits && judged.is_some() && judged == token {
         return Some(super::LONGEST_WAIT);

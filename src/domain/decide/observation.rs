@@ -299,13 +299,18 @@ impl Observation {
     /// True while the first answer about this token is on its way, so that there is nothing to say of it yet: what a status
     /// remembers of refusals is about to be confirmed or disproved.
     pub fn awaits_first_answer(&self) -> bool {
+        self.awaits_identity() || self.awaits_first_proof()
+    }
+
+    /// True while whether GitHub accepts the token is on its way, and not known by anything young enough to speak for itself.
+    pub fn awaits_identity(&self) -> bool {
         let is_deferred = self.knowledge.deferred.is_some();
         let knows_nothing = match (is_deferred, self.knowledge.refused.is_some()) {
             (true, _) => !self.heard.deferral,
             (false, true) => !self.heard.refusal,
             (false, false) => !self.is_fresh(),
         };
-        self.pending && knows_nothing || self.awaits_first_proof()
+        self.pending && knows_nothing
     }
 
     /// True while the first answer about one of its purposes is on its way.
