@@ -466,8 +466,8 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     // What whoever leads next must know is told at once: what was condemned, and the labels of what was deleted.
     let told = connection.status.as_ref().map(|status| status.withdrawn_outputs()).unwrap_or_default();
     let can_wait = decision.plan == Plan::Write && record.rare.foreign_marks.told() == told;
-    let silent = outcomes.silent.filter(|_| failures().next().is_none());
-    let silent = if may_pass { Some(Next::Failed) } else { silent.map(Next::After) };
+    let conflicted = outcomes.conflicted.filter(|_| failures().next().is_none());
+    let silent = if may_pass { Some(Next::Failed) } else { conflicted.map(Next::After) };
     let reported = if let Some(next) = silent.filter(|_| can_wait) {
         // What was found is told by the next one, which looks again.
         record.rare.looked = looked;

@@ -35,12 +35,8 @@ use crate::{
 
 /// The pause before a Secret is looked at again that stands, while no list of its namespace's Secrets has told of it.
 const WHILE_UNLISTED: Duration = Duration::from_secs(1);
-/// The longest pause before the next pass that is to tell how some of it stands, so that no status is written now: somebody else has changed
-/// an output meanwhile, or there was no time for all.
-const LONGEST_SILENCE: Duration = Duration::from_secs(1);
-/// How long the changes of one pass may take before no more is begun of them: the rest of the pass, and a change that has begun, are to end
-/// before the pass is cut.
-const LONGEST_MAKING: Duration = Duration::from_secs(12);
+/// The longest pause until an output that somebody else has changed meanwhile is reconciled again, in which the status says nothing of it.
+const AFTER_CONFLICT: Duration = Duration::from_secs(1);
 /// The pause before the next look at a source that holds another token by now, where no event of the watch wakes the connection first.
 const WHEN_SOURCE_CHANGED: Duration = Duration::from_secs(1);
 
@@ -62,8 +58,9 @@ pub(super) struct Outcomes<'a> {
     pub(super) following: Option<Following>,
     /// The namespace is being deleted, and all of this with it.
     pub(super) terminating: bool,
-    /// The pause after which the next pass tells how some of it stands; no longer than [`LONGEST_SILENCE`].
-    pub(super) silent: Option<Duration>,
+    /// The pause after which the next pass tells how some of it stands, which somebody else changed meanwhile; no longer than
+    /// [`AFTER_CONFLICT`], so that no status is written for it.
+    pub(super) conflicted: Option<Duration>,
 }
 
 struct Acting<'a, 'b> {
@@ -74,7 +71,6 @@ struct Acting<'a, 'b> {
     retires: bool,
     /// Whether the change is one of many against another writer, of which no Event is told.
     is_repeated: bool,
-    begun: Instant,
     /// The time that was lost to changes that failed.
     lost: Duration,
     observed: &'b Observed,
@@ -110,7 +106,7 @@ pub(super) async fn act<'a>(
         acted: observed.seen.now,
         following: None,
         terminating: false,
-        silent: None,
+        conflicted: None,
     };
     let is_gone =
         |name: &str| decision.stands.iter().any(|(known, stand)| *known == name && !stand.is_ours());
@@ -128,7 +124,6 @@ pub(super) async fn act<'a>(
         withdraws,
         retires: false,
         is_repeated: false,
-        begun: Instant::now(),
         lost: Duration::ZERO,
         observed,
         read: observed.read.clone(),
@@ -186,7 +181,6 @@ pub(super) async fn retire<'a>(
         withdraws: None,
         retires: true,
         is_repeated: false,
-        begun: Instant::now(),
         lost: Duration::ZERO,
         observed,
         read: observed.read.clone(),
@@ -208,10 +202,6 @@ impl Acting<'_, '_> {
         }
         if self.lost >= LOST {
             self.leave(change);
-            return;
-        }
-        if self.begun.elapsed() >= LONGEST_MAKING {
-            self.requeue_silently(Duration::ZERO);
             return;
         }
         // Another change may have taken seconds.
@@ -314,11 +304,11 @@ impl Acting<'_, '_> {
         read.ok().flatten()
     }
 
-    /// Some of it is not done yet, and is gone on with after this pause. If that is short, no status is written before.
-    fn requeue_silently(&mut self, pause: Duration) {
+    /// An output was changed by somebody else, and is looked at again after this pause.
+    fn requeue_after_conflict(&mut self, pause: Duration) {
         self.requeue_after(pause);
-        if pause <= LONGEST_SILENCE {
-            self.outcomes.silent = self.outcomes.pause;
+        if pause <= AFTER_CONFLICT {
+            self.outcomes.conflicted = self.outcomes.pause;
         }
     }
 
@@ -383,7 +373,7 @@ impl Acting<'_, '_> {
             }
             Ok(_) => true,
             Err(pause) => {
-                self.requeue_silently(pause);
+                self.requeue_after_conflict(pause);
                 false
             }
         }
@@ -430,7 +420,7 @@ impl Acting<'_, '_> {
                     // After etcd went back, a list is to tell first that what was gone is there again.
                     let is_known = self.ctx.index.secret(&key).is_some_and(|known| known.version == state);
                     match is_known {
-                        true => self.requeue_silently(Duration::ZERO),
+                        true => self.requeue_after_conflict(Duration::ZERO),
                         false => self.requeue_after(WHILE_UNLISTED),
                     }
                     return;
@@ -459,7 +449,7 @@ impl Acting<'_, '_> {
         tracing::warn!(connection = %self.connection.key, secret = name, count, requeue_after = ?pause,
             "an output changed while it was written; it is reconciled again");
         self.record.forget_output(name);
-        self.requeue_silently(pause);
+        self.requeue_after_conflict(pause);
     }
 
     fn stands(&mut self, name: &str, stand: Stand) {
