@@ -461,8 +461,12 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     let unread = standbys.into_iter().flat_map(|standbys| &standbys.failures);
     let failures = || observed.failures.iter().chain(&outcomes.failures).chain(unread.clone());
     tell(connection, failures(), observed.seen.bytes.as_ref());
+    if outcomes.is_late {
+        tracing::warn!(connection = %connection.key, "the changes of its outputs took too long, and go on in the next reconcile");
+    }
     let mut writes = outcomes.failures.iter();
-    let may_pass = record.failures < SILENT_RETRIES && writes.any(|failure| failure.fault.is_passing());
+    let passes = outcomes.is_late || writes.any(|failure| failure.fault.is_passing());
+    let may_pass = record.failures < SILENT_RETRIES && passes;
     // What whoever leads next must know is told at once: what was condemned, and the labels of what was deleted.
     let told = connection.status.as_ref().map(|status| status.withdrawn_outputs()).unwrap_or_default();
     let can_wait = decision.plan == Plan::Write && record.rare.foreign_marks.told() == told;
@@ -481,7 +485,7 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     let others = considered.filter_map(|(_, seen)| seen.as_deref());
     let is_pending = std::iter::once(&observed.seen).chain(others).any(Observation::is_asking);
     record.drop_bytes(is_pending);
-    let has_failed = failures().next().is_some();
+    let has_failed = outcomes.is_late || failures().next().is_some();
     let pause = match reported {
         Next::Failed | Next::FailedOr(_) => return Next::Failed,
         Next::After(pause) => Some(pause),

@@ -37,6 +37,8 @@ use crate::{
 const WHILE_UNLISTED: Duration = Duration::from_secs(1);
 /// The longest pause until an output that somebody else has changed meanwhile is reconciled again, in which the status says nothing of it.
 const AFTER_CONFLICT: Duration = Duration::from_secs(1);
+/// How long the changes of one pass may take before no more is begun of them: the others come in the next one, as after a failure.
+const LONGEST_MAKING: Duration = Duration::from_secs(12);
 /// The pause before the next look at a source that holds another token by now, where no event of the watch wakes the connection first.
 const WHEN_SOURCE_CHANGED: Duration = Duration::from_secs(1);
 
@@ -56,6 +58,8 @@ pub(super) struct Outcomes<'a> {
     pub(super) acted: Timestamp,
     /// What was seen and done after that.
     pub(super) following: Option<Following>,
+    /// There was no time for all of it.
+    pub(super) is_late: bool,
     /// The namespace is being deleted, and all of this with it.
     pub(super) terminating: bool,
     /// The pause after which the next pass tells how some of it stands, which somebody else changed meanwhile; no longer than
@@ -71,6 +75,7 @@ struct Acting<'a, 'b> {
     retires: bool,
     /// Whether the change is one of many against another writer, of which no Event is told.
     is_repeated: bool,
+    begun: Instant,
     /// The time that was lost to changes that failed.
     lost: Duration,
     observed: &'b Observed,
@@ -105,6 +110,7 @@ pub(super) async fn act<'a>(
         pause: None,
         acted: observed.seen.now,
         following: None,
+        is_late: false,
         terminating: false,
         conflicted: None,
     };
@@ -124,6 +130,7 @@ pub(super) async fn act<'a>(
         withdraws,
         retires: false,
         is_repeated: false,
+        begun: Instant::now(),
         lost: Duration::ZERO,
         observed,
         read: observed.read.clone(),
@@ -181,6 +188,7 @@ pub(super) async fn retire<'a>(
         withdraws: None,
         retires: true,
         is_repeated: false,
+        begun: Instant::now(),
         lost: Duration::ZERO,
         observed,
         read: observed.read.clone(),
@@ -200,7 +208,8 @@ impl Acting<'_, '_> {
         if self.outcomes.terminating || self.ctx.has_let_go(self.connection) {
             return;
         }
-        if self.lost >= LOST {
+        self.outcomes.is_late |= self.begun.elapsed() >= LONGEST_MAKING;
+        if self.lost >= LOST || self.outcomes.is_late {
             self.leave(change);
             return;
         }
@@ -263,8 +272,8 @@ impl Acting<'_, '_> {
         self.record.rare.not_changed.keep(due.chain(versions));
     }
 
-    /// Leaves a change for the next pass, which comes since others have failed. Of one that failed before is told what was told then, so that
-    /// the status does not change with each pass.
+    /// Leaves a change for the next pass, which comes since others have failed or taken too long. Of one that failed before is told what was
+    /// told then, so that the status does not change with each pass.
     fn leave(&mut self, change: &Change) {
         if self.retires {
             return;
@@ -289,19 +298,15 @@ impl Acting<'_, '_> {
 
     /// The Secret that is to be created, if it stands: after a restart the first list may be a moment old, and lacks what the process before
     /// created in that moment.
-    async fn stands_unlisted(&mut self, change: &Change) -> Option<SecretEntry> {
+    async fn stands_unlisted(&self, change: &Change) -> Option<SecretEntry> {
         let is_start = self.connection.was_judged() && !self.record.is_judged;
         let is_unseen = is_start && !self.record.knows(change.name());
         if !matches!(change, Change::Create { .. }) || !is_unseen {
             return None;
         }
-        let begun = Instant::now();
-        let read = secrets::read_meta(&self.ctx.client, &self.connection.key.beside(change.name())).await;
-        if read.is_err() {
-            // The creation is tried all the same, and tells what is wrong unless it works.
-            self.lost = self.lost.saturating_add(begun.elapsed());
-        }
-        read.ok().flatten()
+        // Where that fails the creation is tried all the same, and tells what is wrong unless it works.
+        let key = self.connection.key.beside(change.name());
+        secrets::read_meta(&self.ctx.client, &key).await.ok().flatten()
     }
 
     /// An output was changed by somebody else, and is looked at again after this pause.

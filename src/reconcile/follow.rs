@@ -93,8 +93,8 @@ pub(super) async fn follow(
     (published.is_some() || following.consumers.is_some()).then_some(following)
 }
 
-/// Where the restart of each workload is. Those that failed when they were tried last go behind the others, and once too much time is lost to what
-/// fails, the rest is left for the next pass.
+/// Where the restart of each workload is. Those that failed when they were tried last go behind the others, and once too much time is lost
+/// to what fails, the rest is left for the next pass.
 async fn restarts(
     connection: &Connection,
     workloads: &[Workload],

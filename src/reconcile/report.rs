@@ -280,15 +280,17 @@ fn awaits(connection: &Connection, observed: &Observed, record: &mut Record) -> 
         record.rare.awaiting = None;
         return None;
     }
-    let since = *record.rare.awaiting.get_or_insert_with(Instant::now);
     let token = observed.seen.token.yes().map(|token| token.hashed);
     // An acceptance on this host is remembered whatever else of the spec is new, until it is heard again.
     let hears_again = observed.seen.awaits_identity() && observed.seen.knowledge.grant.is_some();
     let remembers = connection.is_known() || hears_again;
     let judged = connection.status.as_ref().filter(|_| remembers).and_then(|status| status.token);
     if awaits && judged.is_some() && judged == token {
+        // What is awaited after that has its own time.
+        record.rare.awaiting = None;
         return Some(super::LONGEST_WAIT);
     }
+    let since = *record.rare.awaiting.get_or_insert_with(Instant::now);
     let is_new = connection.status.as_ref().is_none_or(|status| status.observed_generation().is_none());
     let patience = if is_new && awaits { PATIENCE_WITH_NEW } else { PATIENCE };
     let left = patience.saturating_sub(since.elapsed());
