@@ -470,7 +470,8 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     // What whoever leads next must know is told at once: what was condemned, and the labels of what was deleted.
     let told = connection.status.as_ref().map(|status| status.withdrawn_outputs()).unwrap_or_default();
     let can_wait = decision.plan == Plan::Write && record.rare.foreign_marks.told() == told;
-    let conflicted = outcomes.conflicted.filter(|_| failures().next().is_none());
+    let has_failed = outcomes.is_late || failures().next().is_some();
+    let conflicted = outcomes.conflicted.filter(|_| !has_failed);
     let silent = if may_pass { Some(Next::Failed) } else { conflicted.map(Next::After) };
     let reported = if let Some(next) = silent.filter(|_| can_wait) {
         // What was found is told by the next one, which looks again.
@@ -485,7 +486,6 @@ async fn pass(connection: &Connection, spec: &Spec, record: &mut Record, ctx: &C
     let others = considered.filter_map(|(_, seen)| seen.as_deref());
     let is_pending = std::iter::once(&observed.seen).chain(others).any(Observation::is_asking);
     record.drop_bytes(is_pending);
-    let has_failed = outcomes.is_late || failures().next().is_some();
     let pause = match reported {
         Next::Failed | Next::FailedOr(_) => return Next::Failed,
         Next::After(pause) => Some(pause),

@@ -39,6 +39,8 @@ const WHILE_UNLISTED: Duration = Duration::from_secs(1);
 const AFTER_CONFLICT: Duration = Duration::from_secs(1);
 /// How long the changes of one pass may take before no more is begun of them: the others come in the next one, as after a failure.
 const LONGEST_MAKING: Duration = Duration::from_secs(12);
+/// The longest pause before that, where none has failed.
+const AFTER_LATE: Duration = Duration::from_secs(1);
 /// The pause before the next look at a source that holds another token by now, where no event of the watch wakes the connection first.
 const WHEN_SOURCE_CHANGED: Duration = Duration::from_secs(1);
 
@@ -208,7 +210,13 @@ impl Acting<'_, '_> {
         if self.outcomes.terminating || self.ctx.has_let_go(self.connection) {
             return;
         }
-        self.outcomes.is_late |= self.begun.elapsed() >= LONGEST_MAKING;
+        let has_failed = !self.outcomes.failures.is_empty();
+        if self.begun.elapsed() >= LONGEST_MAKING || self.lost >= LOST && !has_failed {
+            self.outcomes.is_late = true;
+            if !has_failed {
+                self.requeue_after(AFTER_LATE);
+            }
+        }
         if self.lost >= LOST || self.outcomes.is_late {
             self.leave(change);
             return;
@@ -298,15 +306,19 @@ impl Acting<'_, '_> {
 
     /// The Secret that is to be created, if it stands: after a restart the first list may be a moment old, and lacks what the process before
     /// created in that moment.
-    async fn stands_unlisted(&self, change: &Change) -> Option<SecretEntry> {
+    async fn stands_unlisted(&mut self, change: &Change) -> Option<SecretEntry> {
         let is_start = self.connection.was_judged() && !self.record.is_judged;
         let is_unseen = is_start && !self.record.knows(change.name());
         if !matches!(change, Change::Create { .. }) || !is_unseen {
             return None;
         }
-        // Where that fails the creation is tried all the same, and tells what is wrong unless it works.
-        let key = self.connection.key.beside(change.name());
-        secrets::read_meta(&self.ctx.client, &key).await.ok().flatten()
+        let begun = Instant::now();
+        let read = secrets::read_meta(&self.ctx.client, &self.connection.key.beside(change.name())).await;
+        if read.is_err() {
+            // The creation is tried all the same, and tells what is wrong unless it works.
+            self.lost = self.lost.saturating_add(begun.elapsed());
+        }
+        read.ok().flatten()
     }
 
     /// An output was changed by somebody else, and is looked at again after this pause.
