@@ -202,6 +202,36 @@ async fn writes_that_take_long_and_are_let_in_are_gone_on_with_in_the_next_pass(
     assert!(pauses.iter().take(2).all(is_short), "{pauses:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_pass_that_was_late_is_followed_by_the_next_within_a_second_if_nothing_failed() {
+    for (each_takes, expected) in [(4, (3, Some(AFTER_LATE))), (2, (4, None))] {
+        let token = Token::try_from(format!("{}_{:036}", "ghp", 1).as_bytes()).unwrap();
+        let text = source(&token);
+        let ctx = hearing(move |method, path, sent| {
+            let name = sent["metadata"]["name"].clone();
+            let metadata =
+                json!({ "name": name, "namespace": "team-a", "uid": name, "resourceVersion": "9" });
+            let answer = match method.as_str() {
+                "POST" => (201, json!({ "metadata": metadata })),
+                _ if path.ends_with("/pat") => (200, text.clone()),
+                _ => {
+                    (404, json!({ "kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404 }))
+                }
+            };
+            async move {
+                if method == "POST" {
+                    tokio::time::sleep(Duration::from_secs(each_takes)).await;
+                }
+                answer
+            }
+        });
+        ctx.index.connections_listed(&Scope::All);
+        ctx.index.secrets_listed(&Scope::All);
+        let acted = acted(&ctx, &token, &["out-1", "out-2", "out-3", "out-4"]).await;
+        assert_eq!(acted, expected, "{each_takes} s");
+    }
+}
+
 const AT_ONCE: Option<(Duration, bool)> = Some((Duration::ZERO, true));
 
 /// How many of sixteen outputs stand after each of so many passes, and the pause after each. The creation of each, by its number, is
