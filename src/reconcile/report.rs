@@ -256,7 +256,16 @@ async fn say_it(
     }
     match next {
         Some(next) => match write(&now, Some(&status), &next, record, ctx).await {
-            Next::Wait => again,
+            Next::Wait => {
+                // It has what the draft lacks; the next pass does not read it to learn that.
+                let is_over = |rotation: &RotationStatus| rotation.phase == Phase::SafeToRevoke;
+                let is_settled = after.following.is_none() && next.rotation.as_ref().is_none_or(is_over);
+                let summary = StatusSummary::from(next.clone());
+                let stands = Before { summary: Some(&summary), conditions: &next.conditions };
+                let written = record.written.filter(|_| is_settled && say(stands, None).is_none());
+                record.said = written.map(|written| sum(&(same.0, written.fingerprint, after)));
+                again
+            }
             failed => failed,
         },
         // What the draft lacks is kept from the status that stands.

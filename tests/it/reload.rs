@@ -121,6 +121,15 @@ async fn a_host_comes_and_goes_while_questions_are_under_way_and_nothing_is_aske
         .filter(|event| !["watch", "list"].contains(&event.verb.as_str()) && event.resource != "events")
         .collect();
     assert_eq!(others, [], "a reconcile with other settings reads and writes nothing");
+
+    // What was written is not read once more to learn that it was: the first status alone needs no read before it.
+    let requests = world.requests();
+    let of_two =
+        requests.iter().filter(|event| event.resource == "githubpatconnections" && event.name == "two");
+    let verbs: Vec<_> = of_two.map(|event| event.verb.as_str()).collect();
+    let count = |verb: &str| verbs.iter().filter(|one| **one == verb).count();
+    assert!(count("update") >= 4, "unknown, ready, unknown, ready: {verbs:?}");
+    assert_eq!(count("get"), count("update") - 1, "{verbs:?}");
     drop(operator.stop().await);
 }
 
