@@ -38,9 +38,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A connection that was never judged says `Pending` by the default of the schema, so its first status can wait longer.
 const PATIENCE_WITH_NEW: Duration = Duration::from_secs(30);
 
-/// What the rotation in a status depends on beside the draft.
+/// What a status depends on beside the draft.
 #[derive(Debug, Default, Hash)]
 struct After<'a> {
+    lists_consumers: bool,
+    /// How often the token of a source that is gone was refused, and when last.
+    refused: Option<(i32, Timestamp)>,
     following: Option<&'a Following>,
     holders: Option<&'a Holders>,
     rewritten: Option<Timestamp>,
@@ -110,7 +113,10 @@ pub(super) async fn report(
             status::next(before, connection.generation, &Pass { after, ..pass })
         }
     };
+    let refused = observed.seen.condemned_before.as_ref().and_then(|condemned| condemned.heard);
     let after = After {
+        lists_consumers: settings.consumers,
+        refused: refused.map(|refused| (refused.count, refused.last)),
         following: outcomes.following.as_ref(),
         holders: Some(&holders),
         rewritten: record.rare.rewritten.map(Timestamp::from),
@@ -257,13 +263,12 @@ async fn say_it(
     match next {
         Some(next) => match write(&now, Some(&status), &next, record, ctx).await {
             Next::Wait => {
-                // It has what the draft lacks; the next pass does not read it to learn that.
-                let is_over = |rotation: &RotationStatus| rotation.phase == Phase::SafeToRevoke;
-                let is_settled = after.following.is_none() && next.rotation.as_ref().is_none_or(is_over);
-                let summary = StatusSummary::from(next.clone());
-                let stands = Before { summary: Some(&summary), conditions: &next.conditions };
-                let written = record.written.filter(|_| is_settled && say(stands, None).is_none());
-                record.said = written.map(|written| sum(&(same.0, written.fingerprint, after)));
+                // It has what the draft lacks, and the next pass does not read it to learn that.
+                let stands = StatusDigest::fingerprint_of(&next);
+                let is_stored = record.written.is_some_and(|written| written.fingerprint == stands);
+                if stands != same.0 && is_stored && after.following.is_none() && is_final(&next, &say) {
+                    record.said = Some(sum(&(same.0, stands, after)));
+                }
                 again
             }
             failed => failed,
@@ -278,6 +283,16 @@ async fn say_it(
             Next::Wait
         }
     }
+}
+
+/// True if no rotation is under way in it, and the next pass has nothing to add to it.
+fn is_final(status: &Status, say: impl Fn(Before<'_>, Option<&Holders>) -> Option<Status>) -> bool {
+    let is_over = |rotation: &RotationStatus| rotation.phase == Phase::SafeToRevoke;
+    if !status.rotation.as_ref().is_none_or(is_over) {
+        return false;
+    }
+    let summary = StatusSummary::from(status.clone());
+    say(Before { summary: Some(&summary), conditions: &status.conditions }, None).is_none()
 }
 
 /// How long to wait with the status for the first answer about the token. A connection that was judged before, of which the

@@ -8,6 +8,7 @@ use kube::{Api, api::ListParams};
 use serde_json::json;
 
 use crate::{
+    metrics::text::Scrape,
     replica::Replica,
     world::{NAMESPACE, Operator, SOON, World},
 };
@@ -113,8 +114,14 @@ async fn a_host_comes_and_goes_while_questions_are_under_way_and_nothing_is_aske
 
     // What changes nothing of a connection costs it nothing.
     let requests = world.requests().len();
+    let passes = |scrape: &Scrape| {
+        let ended = scrape.samples("controller_runtime_reconcile_total", &[]);
+        ended.iter().map(|sample| sample.value).sum::<f64>()
+    };
+    let before = passes(&operator.scrape().await);
     operator.renew(&last.replace("48h", "72h"));
     until_told(&world, NAMESPACE, "SettingsReloaded", "in effect now: trustFor").await;
+    operator.scrape_until("a pass of each", |scrape| passes(scrape) >= before + 4.0).await;
     let of_connections = world.requests().split_off(requests);
     let others: Vec<_> = of_connections
         .into_iter()
