@@ -1,11 +1,14 @@
 //! Makes the changes that were decided on, and says of each output what stands there then.
 
+mod events;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::Instrument;
 
+use self::events::Deletes;
 use super::{
     Context, Failure, LOST,
     failed::Failed,
@@ -25,7 +28,7 @@ use crate::{
         Finding, Reason,
         answer::Expiry,
         decide::{Change, Decision, Found, Holds, Plan, Stand, contended, foreign},
-        event::{Event, EventType, OUTPUT_DELETED, OUTPUT_RELEASED, OUTPUT_WRITTEN},
+        event::Event,
         output::Stamp,
         token::Token,
         workload::Following,
@@ -419,8 +422,11 @@ impl Acting<'_, '_> {
                 self.stands(name, Stand::Absent);
             }
             Outcome::Leaving(entry) => {
-                self.tell(change);
                 let finalizers = entry.leaving.as_deref().cloned().unwrap_or_default();
+                tracing::info!(connection = %self.connection.key, secret = name, ?finalizers, "output waits for finalizers");
+                if matches!(change, Change::Delete { .. }) && !self.is_repeated {
+                    self.outcomes.events.push(events::leaving(name, &finalizers, self.deletes(name)));
+                }
                 self.wrote(&key, entry);
                 self.stands(name, Stand::Leaving(finalizers));
             }
@@ -507,68 +513,17 @@ impl Acting<'_, '_> {
     fn tell(&mut self, change: &Change) {
         tracing::info!(connection = %self.connection.key, secret = change.name(), change = change.verb(), "output changed");
         if !self.is_repeated {
-            let is_version = self.observed.seen.is_version(change.name());
-            let deletes = match self.withdraws {
-                Some(cause) => Deletes::Withdraws(cause),
-                None if self.retires => Deletes::Unnamed,
-                None if is_version => Deletes::Outdated,
-                None => Deletes::Former,
-            };
-            self.outcomes.events.push(event(change, deletes));
+            self.outcomes.events.push(events::made(change, self.deletes(change.name())));
         }
     }
-}
 
-/// Why outputs are deleted.
-#[derive(Clone, Copy)]
-enum Deletes {
-    /// The token is of no use.
-    Withdraws(&'static str),
-    /// Nothing that is listed names the version.
-    Unnamed,
-    /// There are newer versions.
-    Outdated,
-    /// The spec names it no more.
-    Former,
-}
-
-/// What a change that was made is told as.
-fn event(change: &Change, deletes: Deletes) -> Event {
-    let name = change.name();
-    let normal = |reason, message| Event::new(EventType::Normal, reason, message);
-    match change {
-        Change::Create { .. } => normal(OUTPUT_WRITTEN, format!("Secret {name} was created with the token")),
-        Change::Replace { .. } => normal(OUTPUT_WRITTEN, format!("Secret {name} was updated with the token")),
-        Change::Recreate { .. } => {
-            normal(OUTPUT_WRITTEN, format!("Secret {name} was deleted and created anew with the token"))
+    fn deletes(&self, name: &str) -> Deletes {
+        match self.withdraws {
+            Some(cause) => Deletes::Withdraws(cause),
+            None if self.retires => Deletes::Unnamed,
+            None if self.observed.seen.is_version(name) => Deletes::Outdated,
+            None => Deletes::Former,
         }
-        Change::Delete { .. } => match deletes {
-            Deletes::Withdraws(cause) => Event::new(
-                EventType::Warning,
-                OUTPUT_DELETED,
-                format!("Secret {name} was deleted, since spec.onInvalid is Withdraw and {cause}"),
-            ),
-            Deletes::Unnamed => normal(
-                OUTPUT_DELETED,
-                format!(
-                    "Secret {name} was deleted, since no object of the kinds that are listed names this earlier version any more"
-                ),
-            ),
-            Deletes::Outdated => normal(
-                OUTPUT_DELETED,
-                format!("Secret {name} was deleted, since enough newer versions of the output stand"),
-            ),
-            Deletes::Former => normal(
-                OUTPUT_DELETED,
-                format!("Secret {name} was deleted, since spec.publish no longer names it"),
-            ),
-        },
-        Change::Release { .. } => normal(
-            OUTPUT_RELEASED,
-            format!(
-                "Secret {name} is no output any more, since the spec has it as one to read from; it is kept"
-            ),
-        ),
     }
 }
 

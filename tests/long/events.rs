@@ -15,6 +15,14 @@ use serde_json::json;
 
 use crate::world::{NAMESPACE, SOON, World, from};
 
+/// What the events about the connection say so far, in no order.
+pub(crate) async fn notes(world: &World, name: &str) -> Vec<String> {
+    let api = Api::<Event>::namespaced(world.client.clone(), NAMESPACE);
+    let events = api.list(&ListParams::default()).await.unwrap().items.into_iter();
+    let about = events.filter(|event| event.regarding.as_ref().unwrap().name.as_deref() == Some(name));
+    about.map(|event| format!("{}: {}", event.reason.unwrap(), event.note.unwrap())).collect()
+}
+
 /// The events about the connection so far, oldest first, as type and reason.
 async fn events(world: &World, name: &str) -> Vec<(String, String)> {
     let api = Api::<Event>::namespaced(world.client.clone(), NAMESPACE);

@@ -18,8 +18,9 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::{
+    events::notes,
     tenant::{Tenant, eventually, in_, questions, until_asked, within},
-    world::{NAMESPACE, World, from, is_so},
+    world::{NAMESPACE, SOON, World, from, is_so},
 };
 
 fn publish(name: &str, format: &str) -> Value {
@@ -62,6 +63,8 @@ async fn an_output_that_waits_for_a_finalizer_is_said_and_nothing_is_written_mea
     assert_eq!(since, (0, 0), "nothing is written to output and status while it waits");
     let deletions = written(&world, "out").iter().filter(|event| event.verb == "delete").count();
     assert!(deletions <= 2, "it was deleted {deletions} times");
+    let told = notes(&world, "ci").await;
+    assert!(!told.iter().any(|note| note.contains("anew")), "it stands still: {told:?}");
 
     finalizers(ours, "out", Value::Null).await;
     ours.ready("ci", "True", "Ready").await;
@@ -86,6 +89,20 @@ async fn a_withdrawn_output_that_will_not_go_is_not_said_to_be_deleted() {
     ours.secret_until("free", |secret| secret.is_none()).await;
     let said = ours.condition("ci", "Published", "False", "Leaving").await;
     assert!(said.contains("Secret held") && said.contains("example.com/backup"), "{said}");
+    let of_deletions = async || {
+        let mut notes = notes(&world, "ci").await;
+        notes.retain(|note| note.starts_with("OutputDeleted: "));
+        notes
+    };
+    within(SOON, "both deletions are told", async || of_deletions().await.len() == 2).await;
+    for note in of_deletions().await {
+        let expected = if note.contains("Secret held ") {
+            "Secret held goes as soon as its finalizers are removed (example.com/backup), since spec.onInvalid is Withdraw"
+        } else {
+            "Secret free was deleted, since spec.onInvalid is Withdraw"
+        };
+        assert!(note.contains(expected), "{note}");
+    }
     finalizers(ours, "held", Value::Null).await;
     ours.condition("ci", "Published", "False", "Withdrawn").await;
 }
