@@ -180,7 +180,8 @@ fn wanted(
     Some(if regular < ends { regular } else { later(ends, AFTER_EXPIRY) })
 }
 
-/// When GitHub is to be asked whether the token serves one purpose. What has passed is due at once.
+/// When GitHub is to be asked whether the token serves one purpose: sooner than `minimum_interval` after the last time only for one
+/// confirmation, or on request. What has passed is due at once.
 ///
 /// `unwanted` tells that the connection forbids what the question proves; `requested` is when somebody last asked for all questions
 /// at once.
@@ -204,8 +205,13 @@ pub fn proof_due(
     if let Some(requested) = requested.filter(|requested| past.last() < *requested) {
         return confirmed.map_or(requested, |at| at.max(requested));
     }
+    // Before the first question of this process, what is remembered tells of one at least.
+    let asked = past.asked.or_else(|| proven.last.as_ref().map(|(_, at)| (*at).min(past.since)));
+    let soonest = asked.map_or(Timestamp::MIN, |asked| later(asked, timing.minimum_interval));
     if let Some(deferred) = proven.deferred {
         let again = after_deferral(deferred, past, probe, timing);
+        // What had no place in the queue was not asked.
+        let again = if deferred.deferral.is_of_queue() { again } else { again.max(soonest) };
         return confirmed.map_or(again, |at| at.max(again));
     }
     if let Some(confirmed) = confirmed {
@@ -219,7 +225,7 @@ pub fn proof_due(
     if past.asked.is_none() && later(*at, interval.saturating_add(timing.heartbeat)) < past.since {
         return past.since;
     }
-    instant_after(share, past.last(), interval)
+    instant_after(share, past.last(), interval).max(soonest)
 }
 
 /// When to requeue: at once if a question is due, else at the earliest of the given instants that lies ahead; between one

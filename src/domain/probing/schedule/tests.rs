@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::{
     answer::{Account, Answer, Deferral, Expiry, Grant, Refusal, Reply},
-    proof::Denial,
+    proof::{Denial, Facts},
     token::{HashedToken, Token},
 };
 
@@ -378,6 +378,39 @@ fn no_host_is_asked_more_often_than_the_minimum_interval_but_for_one_confirmatio
     ];
     for (name, seconds, expected) in rows {
         assert_eq!(seconds, expected, "{name}");
+    }
+}
+
+#[test]
+fn no_purpose_is_asked_about_more_often_than_the_minimum_interval_but_for_one_confirmation() {
+    let minute = Timing { minimum_interval: SignedDuration::from_mins(1), ..PACE };
+    let probe = Probe::Identity;
+    let subject = subject(1, "github.com");
+    let after = |proven: &Proven, past: Past, timing: &Timing| {
+        proof_due(&subject, &probe, Some(proven), false, past, None, timing).as_second() - T
+    };
+    let deferred = |reason, until: Option<i64>| {
+        let mut proven = Proven::default();
+        proven.learn(Proof::Held(Facts::default()), at(T - HOUR));
+        proven.defer(Deferral { reason, until: until.map(at), answer: None }, at(T));
+        proven
+    };
+    let limited = deferred(Reason::RateLimited, Some(T + 1));
+    assert_eq!(after(&limited, asked(T), &minute), 60, "a limit of a second");
+    let released = Past { released: Some(at(T + 2)), ..asked(T) };
+    assert_eq!(after(&deferred(Reason::ServerError, None), released, &minute), 60, "the trouble is over");
+    let mut denied = Proven::default();
+    denied.learn(Proof::Denied(Denial::NotFound), at(T));
+    let quick = Timing { confirm_after: SignedDuration::from_secs(1), ..minute };
+    assert_eq!(after(&denied, asked(T), &quick), 1, "one confirmation");
+    // Wherever in the interval the answer came, and whoever had heard it.
+    let often = Timing { proof_interval: SignedDuration::from_mins(2), ..minute };
+    for second in 0..120 {
+        let mut held = Proven::default();
+        held.learn(Proof::Held(Facts::default()), at(T + second));
+        assert!(after(&held, asked(T), &often) >= second + 60, "heard at {second}");
+        let remembered = Proven { asked: None, ..held };
+        assert!(after(&remembered, started(T + second), &often) >= second + 60, "remembered at {second}");
     }
 }
 
