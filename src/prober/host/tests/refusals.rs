@@ -34,6 +34,81 @@ fn an_incident_of_half_a_minute_condemns_nobody() {
     }
 }
 
+/// The process ends, and another one begins with what the statuses remember.
+fn restart(world: &mut World, second: i64) {
+    for index in 0..world.connections.len() {
+        world.connections[index].remembered = world.knowledge(index);
+    }
+    world.state = State::new(LIMITS_OF_TESTS);
+    for connection in &mut world.connections {
+        (connection.since, connection.not_before) = (second, second);
+        if let Some(deferred) = connection.remembered.deferred {
+            world.state.remember_deferral(&connection.question.hashed, deferred, at(second));
+        }
+    }
+}
+
+#[test]
+fn a_restart_makes_no_incident_longer_and_condemns_nobody_within_it() {
+    // From the begin on all are refused, until the host mends itself in one case.
+    const BEGINS: i64 = SETTLED;
+    let revoked = |token, second| if second >= BEGINS { refuses() } else { accepts(token as i64) };
+    let mended = |token, second| {
+        if (BEGINS..BEGINS + 20 * MINUTE).contains(&second) { refuses() } else { accepts(token as i64) }
+    };
+    for (is_revoked, restarts) in [(true, 0), (true, 1), (true, 5), (false, 1), (false, 5)] {
+        let mut world = World::new(LIMITS_OF_TESTS, if is_revoked { revoked } else { mended });
+        world.connect(0..20, "a", 0);
+        world.run(0..BEGINS);
+        world.connections.iter_mut().for_each(|connection| connection.not_before = BEGINS);
+        for token in 0..20 {
+            let question = Question { accepted_before: true, ..question_of(token, "a") };
+            world.state.ask(question, at(BEGINS));
+        }
+        world.run(BEGINS..BEGINS + MINUTE);
+        let hold = LIMITS_OF_TESTS.incident_hold.as_secs();
+        let mut last = BEGINS + MINUTE;
+        for number in 0..restarts {
+            let next = BEGINS + (hold - MINUTE) * (number + 1) / restarts;
+            world.run(last..next);
+            assert_eq!(world.condemned(), [0; 0], "before restart {number} of {restarts}");
+            let before = world.state.admission.incident().since();
+            restart(&mut world, next);
+            assert!(before.is_some() || !is_revoked);
+            assert_eq!(world.state.admission.incident().since(), before, "restart {number} of {restarts}");
+            last = next;
+        }
+        world.run(last..BEGINS + hold);
+        assert_eq!(world.condemned(), [0; 0], "{restarts} restarts: the hold is not over");
+        world.run(BEGINS + hold..BEGINS + hold + 5);
+        assert_eq!(world.state.admission.incident().since(), None, "{restarts} restarts: the hold is over");
+        // Refusals of each, a minute apart.
+        world.run(BEGINS + hold + 5..BEGINS + hold + 10 * MINUTE);
+        let condemned = world.condemned().len();
+        assert_eq!(condemned, if is_revoked { 20 } else { 0 }, "{restarts} restarts: after the hold");
+    }
+}
+
+#[test]
+fn an_incident_that_is_over_is_remembered_by_nobody() {
+    let mut world = World::new(LIMITS_OF_TESTS, |token, _| accepts(token as i64));
+    let held = Deferred::first(Deferral::new(Reason::HostRefusesMany), at(0));
+    let mut remember = |token, second| {
+        world.state.remember_deferral(&question_of(token, "a").hashed, held, at(second));
+        let since = world.state.admission.incident().since();
+        if since.is_some() {
+            let question = Question { accepted_before: true, ..question_of(token, "a") };
+            world.state.ask(question, at(second));
+            answers(&mut world, second, accepts(token as i64));
+        }
+        since
+    };
+    let hold = LIMITS_OF_TESTS.incident_hold.as_secs();
+    assert_eq!(remember(1, hold), None, "it had ended before this process began");
+    assert_eq!(remember(2, hold - 1), Some(at(0)));
+    assert_eq!(remember(3, hold - 1), None, "this process has seen its end");
+}
+
 #[test]
 fn an_incident_that_meets_one_token_after_the_other_condemns_nobody() {
     let refusing = |token, second| {
