@@ -39,12 +39,13 @@ async fn a_date_400_days_ahead_about_one_tenants_token_moves_nobodys_verdict() {
     theirs.ready("elsewhere", "True", "Ready").await;
     let (history, before) = (ours.history(), ours.uids().await);
 
+    let others = theirs.history();
     let theirs_text = world.github.token(NewToken::classic("theirs", "b").expires(in_(60 * DAY)));
     world.github.script("theirs", vec![Reply::Dated(SignedDuration::from_hours(400 * 24))]);
     theirs.secret("theirs", &theirs_text).await;
     theirs.connection("theirs", spec).await;
     theirs.ready("theirs", "True", "Ready").await;
-    operator.until_logged("the date of an answer is wrong").await;
+    operator.until_logged("the date of an answer is far").await;
 
     // Our own answers are as wrong now, and nobody is concerned on the other host.
     world.github.date_offset(SignedDuration::from_hours(400 * 24));
@@ -62,6 +63,13 @@ async fn a_date_400_days_ahead_about_one_tenants_token_moves_nobodys_verdict() {
     }
     let shaken: Vec<_> = history.seen().into_iter().filter(|(_, status, _)| status != "True").collect();
     assert_eq!(shaken, vec![]);
+    let condemned: Vec<_> = others.seen().into_iter().filter(|(_, status, _)| status == "False").collect();
+    assert_eq!(condemned, vec![]);
+    let outliers = async |host: &str| {
+        operator.scrape().await.value("github_pat_host_clock_outliers_total", &[("host", host)])
+    };
+    assert!(outliers("simulated").await >= Some(5.0), "it is a finding of the host");
+    assert_eq!(outliers("other").await, Some(0.0));
     assert!(!operator.log().contains("host=other"), "the other host's dates are right");
 }
 
@@ -187,7 +195,7 @@ async fn a_wrong_date_on_a_limit_makes_it_neither_longer_nor_shorter() {
         world.github.limit(name, 0, ends);
         let before = questions(&world.github, name).len();
         until_asked(&world.github, name, before + 1).await;
-        operator.until_logged("the date of an answer is wrong").await;
+        operator.until_logged("the date of an answer is far").await;
         world.github.date_offset(SignedDuration::ZERO);
         let refused = questions(&world.github, name)[before];
         assert_eq!(refused.1, Some(403), "{name}");

@@ -99,8 +99,8 @@ fn is_change(line: &[u8]) -> bool {
         && event["user"]["username"].as_str().is_some_and(is_account)
 }
 
-/// In turn a new token comes into the first Secret, and the one in use is revoked. The operator is killed after its first change of the
-/// cluster, after its second, and so on until there is none more. Where the next change had come by then, the same is done once more.
+/// In turn a new token comes into the first Secret, and the one in use is revoked. The operator is killed before its first change of the
+/// cluster, after it, after its second, and so on until there is none more. Where the next change had come by then, the same is done once more.
 ///
 /// `is_whole` looks at the outputs once they are to hold this token.
 pub(crate) async fn cut_after_each_write(
@@ -139,7 +139,7 @@ pub(crate) async fn cut_after_each_write(
     let (mut kills, mut halves) = (Vec::new(), Vec::new());
     for fails_over in [false, true] {
         let secret = if fails_over { "ci-next" } else { "ci" };
-        let (mut step, mut attempts, mut half) = (1, 0, 0);
+        let (mut step, mut attempts, mut half) = (0, 0, 0);
         loop {
             let next = if fails_over {
                 let next = store(secret).await;

@@ -11,13 +11,14 @@ use std::{
 };
 
 use github_simulator::NewToken;
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::{
     progress::livez,
     replica::{Replica, lease, one_writer_at_a_time},
-    tenant::{Tenant, in_},
-    world::{NAMESPACE, SOON, World},
+    tenant::{Tenant, in_, within},
+    world::{NAMESPACE, Operator, SOON, World},
 };
 
 const DAY: i64 = 24 * 3600;
@@ -45,6 +46,23 @@ impl Clock {
         fs::write(&new, by).unwrap();
         fs::rename(&new, &self.0).unwrap();
     }
+}
+
+/// Waits until the process logs with a time of day that is so far from the real one.
+async fn until_logged_at(operator: &Operator, offset: &str) {
+    let (number, unit) = offset.split_at(offset.trim_end_matches(['h', 'd']).len());
+    let seconds = match unit {
+        "d" => DAY,
+        "h" => 3600,
+        _ => 1,
+    };
+    let ahead = number.parse::<i64>().unwrap() * seconds;
+    within(SOON, &format!("a line is logged at {offset}"), async || {
+        let log = operator.log();
+        let line = log.lines().rev().find_map(|line| line.split(' ').next()?.parse::<Timestamp>().ok());
+        line.is_some_and(|at| (at.as_second() - in_(ahead).as_second()).abs() < 60)
+    })
+    .await;
 }
 
 /// The library, as it is installed or from Debian's archive; a line says so if it cannot be had.
@@ -80,6 +98,10 @@ async fn a_clock_that_jumps_takes_the_lease_from_nobody_and_moves_no_verdict() {
         replicas.push(Replica::start(&world, name, &[]).await);
         replicas[0].leads().await;
     }
+    for Replica { operator, .. } in &replicas {
+        let maps = fs::read_to_string(format!("/proc/{}/maps", operator.id())).unwrap();
+        assert!(maps.contains("libfaketime"), "its clock is the node's");
+    }
     let world = world;
     let ours = Tenant::of(&world, NAMESPACE);
     let token = |name: &str| world.github.token(NewToken::classic(name, "ci").expires(in_(60 * DAY)));
@@ -110,6 +132,9 @@ async fn a_clock_that_jumps_takes_the_lease_from_nobody_and_moves_no_verdict() {
         };
         world.secret_until("out", is_it).await;
         ours.ready("ci", "True", "Ready").await;
+        if who[0].0 == clocks[0].0 {
+            until_logged_at(&replicas[0].operator, offset).await;
+        }
         let now = lease(&world).await;
         for field in ["holderIdentity", "leaseTransitions"] {
             assert_eq!(now[field], before[field], "{offset}: {}", replicas[0].operator.log());
@@ -143,6 +168,7 @@ async fn a_clock_that_jumps_while_questions_wait_for_their_turn_fails_no_probe()
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         assert!(world.github.wait_until(SOON, |calls| calls.len() > before).await, "{offset}");
+        until_logged_at(&operator, offset).await;
     }
     assert!(world.github.calls().len() < 30, "some have waited all the while");
 }

@@ -2,7 +2,6 @@
 
 use std::{
     future,
-    process::Command,
     time::{Duration, Instant},
 };
 
@@ -80,21 +79,6 @@ async fn an_operator_whose_probes_cannot_be_served_ends() {
     assert!(!status.success(), "{status}");
     let said = std::fs::read_to_string(&log).unwrap();
     assert!(said.contains("cannot listen on"), "{said}");
-}
-
-#[tokio::test]
-async fn a_process_that_cannot_move_fails_its_probe() {
-    let world = World::start().await;
-    let operator = world.operator().await;
-    let stop = |signal: &str| {
-        assert!(Command::new("kill").args([signal, &operator.id().to_string()]).status().unwrap().success());
-    };
-    stop("-STOP");
-    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(Duration::from_secs(1));
-    let answer = client.build().unwrap().get(format!("{}/livez", operator.url)).send().await;
-    assert!(answer.is_err(), "a kubelet takes this for a failure");
-    stop("-CONT");
-    assert_eq!(livez(&operator.url).await, 200);
 }
 
 /// A field of `/proc/PID/status`: a number, or KiB.

@@ -73,7 +73,7 @@ impl Collector for Hosts {
             let labels = [("host", *host), ("reason", state.breaker.map_or("", |reason| reason.as_str()))];
             family.encode_family(&labels)?.encode_gauge(&u32::from(state.breaker.is_some()))?;
         }
-        let help = "Answers whose date was wrong and was not used";
+        let help = "Answers whose date was far from what was expected and was not used";
         let mut family =
             encoder.encode_descriptor("github_pat_host_clock_outliers", help, None, MetricType::Counter)?;
         for (host, state) in &states {
