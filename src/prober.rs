@@ -22,7 +22,7 @@ use crate::{
     domain::{
         Reason,
         answer::Deferral,
-        knowledge::{Deferred, Knowledge},
+        knowledge::Knowledge,
         probe::Probe,
         probing::{
             Limits, Question, Subject, Urgency, admission::HostState, logins::FailedLogin, schedule::Past,
@@ -265,15 +265,15 @@ impl Prober {
     }
 
     /// Keeps what the process before heard last about the token, if that was no answer, unless this one has heard of it itself.
-    pub fn remember_deferral(&self, subject: &Subject, deferred: Deferred, now: Timestamp) {
+    pub fn remember_deferral(&self, subject: &Subject, deferral: Deferral) {
         if let Some(host) = self.host(&subject.host) {
-            host.remember_deferral(&subject.token, deferred, now);
+            host.remember_deferral(&subject.token, deferral);
         }
     }
 
     /// When the next question about the token was brought forward last, because the host answered another one; and how many tokens
-    /// wait for an answer of the host that says something, if it has given none since; and when a breaker closed or an incident ended last.
-    pub fn awaited(&self, subject: &Subject) -> (Option<Timestamp>, u32, Option<Timestamp>) {
+    /// wait for an answer of the host that says something, if it has given none since.
+    pub fn awaited(&self, subject: &Subject) -> (Option<Timestamp>, u32) {
         self.host(&subject.host).map(|host| host.awaited(&subject.token)).unwrap_or_default()
     }
 

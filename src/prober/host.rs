@@ -21,7 +21,6 @@ use crate::{
     domain::{
         Reason,
         answer::{Deferral, Reply},
-        knowledge::Deferred,
         probe::Probe,
         probing::{
             Key, Limits, Question, Urgency,
@@ -120,15 +119,15 @@ impl Host {
     }
 
     /// Keeps what the process before heard last about a token, unless this one has heard of it.
-    pub(super) fn remember_deferral(&self, token: &HashedToken, deferred: Deferred, now: Timestamp) {
-        self.lock().remember_deferral(token, deferred, now);
+    pub(super) fn remember_deferral(&self, token: &HashedToken, deferral: Deferral) {
+        self.lock().remember_deferral(token, deferral);
     }
 
-    /// What the host did for a token that it was not asked about: when the next question about it was brought forward last, how many
-    /// tokens wait, if the host has answered nobody since, and when questions that were held back became free last.
-    pub(super) fn awaited(&self, token: &HashedToken) -> (Option<Timestamp>, u32, Option<Timestamp>) {
-        let State { admission, .. } = &*self.lock();
-        (admission.brought_forward(token), admission.unanswered(), admission.released())
+    /// When the next question about the token was brought forward last, and how many tokens wait, if the host has answered nobody
+    /// since.
+    pub(super) fn awaited(&self, token: &HashedToken) -> (Option<Timestamp>, u32) {
+        let state = self.lock();
+        (state.admission.brought_forward(token), state.admission.unanswered())
     }
 
     /// What was heard about the token.
@@ -328,7 +327,7 @@ impl Host {
             _ => {}
         }
         if after.outliers > before.outliers {
-            tracing::warn!(%host, outliers = after.outliers, "the date of an answer is far from what was expected and was not used; if this is said of every host, the clock of the operator's node is wrong");
+            tracing::warn!(%host, outliers = after.outliers, "the date of an answer is wrong and was not used");
         }
     }
 

@@ -94,8 +94,6 @@ pub struct Effect {
     pub taken_back: Vec<HashedToken>,
     /// True if what was deferred may be asked again.
     pub ends_trouble: bool,
-    /// The tokens that an incident held back which is over.
-    pub released: Vec<HashedToken>,
     /// The next questions about these tokens are brought forward.
     pub brought_forward: Vec<HashedToken>,
 }
@@ -187,11 +185,6 @@ impl Admission {
         if deferral.is_unexplained() {
             self.unanswered.remember(token, deferral.is_foreign());
         }
-    }
-
-    /// The process before held this token back since then, because the host refused many.
-    pub fn remember_incident(&mut self, token: HashedToken, since: Timestamp, now: Timestamp) {
-        self.incident.remember(token, since, &self.limits, now);
     }
 
     /// Nobody has the token asked about for the time being: what waits about it is not asked.
@@ -308,11 +301,13 @@ impl Admission {
         self.released = self.released.map(|at| at.min(now));
     }
 
-    /// Ends an incident that has lasted as long as it may. Gives the tokens that it held back.
-    pub fn lapse(&mut self, now: Timestamp) -> Option<HashSet<HashedToken>> {
-        let held = self.incident.lapse(&self.limits, now)?;
-        self.released = Some(now);
-        Some(held)
+    /// Ends an incident that has lasted as long as it may.
+    pub fn lapse(&mut self, now: Timestamp) -> bool {
+        let has_passed = self.incident.lapse(&self.limits, now).is_some();
+        if has_passed {
+            self.released = Some(now);
+        }
+        has_passed
     }
 
     /// Nobody wants to know about the token any more.
@@ -454,9 +449,8 @@ impl Admission {
         let token = &key.0;
         self.logins.settle(token);
         let first = self.incident.first();
-        if let Some(held) = self.incident.accepted(token) {
+        if self.incident.accepted(token).is_some() {
             effect.ends_trouble = true;
-            effect.released = held.into_iter().collect();
             // The host refused good tokens, so those were no failed logins.
             self.logins.forgive(first.unwrap_or(now));
         }

@@ -28,8 +28,6 @@ pub struct Incident {
     /// Tokens that were accepted before, in the order of their last refusals.
     refused: VecDeque<Refused>,
     open: Option<Open>,
-    /// Whether one has ended in this process: then what a status tells of one before is over.
-    has_ended: bool,
 }
 
 #[derive(Debug)]
@@ -97,21 +95,6 @@ impl Incident {
         self.since().map(|since| later(since, limits.incident_hold))
     }
 
-    /// The process before held this token back since then: the incident goes on, and ends when it would have.
-    pub fn remember(&mut self, token: HashedToken, since: Timestamp, limits: &Limits, now: Timestamp) {
-        if self.has_ended || since > now || now >= later(since, limits.incident_hold) {
-            return;
-        }
-        let open = self.open.get_or_insert_with(|| {
-            let scouting = Scouting::new(now, PAUSES.0, PAUSES.1);
-            let witness = scouting.clone();
-            let held = HashSet::new();
-            Open { started: since, first: since, accepts_others: false, held, scouting, witness }
-        });
-        open.held.insert(token);
-        (open.started, open.first) = (open.started.min(since), open.first.min(since));
-    }
-
     /// A token was refused. `counts` tells that it was accepted before and that nothing spoke against it yet.
     pub fn refused(&mut self, token: HashedToken, counts: bool, limits: &Limits, now: Timestamp) -> Meaning {
         if let Some(open) = &mut self.open {
@@ -148,9 +131,7 @@ impl Incident {
         self.refused.retain(|refused| refused.token != *token);
         self.refused.iter_mut().for_each(|refused| refused.accepts_others = true);
         self.open.iter_mut().for_each(|open| open.accepts_others = true);
-        let over = self.open.take_if(|open| open.held.contains(token));
-        self.has_ended |= over.is_some();
-        over.map(|open| open.held)
+        self.open.take_if(|open| open.held.contains(token)).map(|open| open.held)
     }
 
     /// A question brought neither.
@@ -168,9 +149,7 @@ impl Incident {
         let over = |open: &mut Open| {
             open.held.is_empty() || now >= later(open.started, hold) || now < earlier(open.started, hold)
         };
-        let over = self.open.take_if(over);
-        self.has_ended |= over.is_some();
-        over.map(|open| open.held)
+        self.open.take_if(over).map(|open| open.held)
     }
 
     /// True if a question about this token may go: any without an incident; within one a scout at a time about those that are

@@ -11,7 +11,6 @@ use crate::{
     domain::{
         Reason,
         answer::{Answer, Deferral, Expiry, RateLimit, Refusal, Reply},
-        knowledge::Deferred,
         probe::Probe,
         probing::{
             Limits, Question, Urgency,
@@ -101,14 +100,10 @@ impl State {
         (Asked::NotNow(why.deferral), if news { vec![token] } else { Vec::new() })
     }
 
-    pub(super) fn remember_deferral(&mut self, token: &HashedToken, deferred: Deferred, now: Timestamp) {
-        if self.ledger.get(token).is_some() {
-            return;
+    pub(super) fn remember_deferral(&mut self, token: &HashedToken, deferral: Deferral) {
+        if self.ledger.get(token).is_none() {
+            self.admission.remember_deferral(*token, deferral);
         }
-        if deferred.deferral.reason == Reason::HostRefusesMany {
-            self.admission.remember_incident(*token, deferred.since, now);
-        }
-        self.admission.remember_deferral(*token, deferred.deferral);
     }
 
     /// Whether a connection has the token asked about. One that nobody asks about is no witness, and makes nobody else wait.
@@ -159,16 +154,9 @@ impl State {
         let mut changed = Vec::new();
         self.tell_time(now);
         self.drop_unused(now);
-        if let Some(held) = self.admission.lapse(now) {
+        if self.admission.lapse(now) {
             self.release();
             changed.extend(self.ledger.deferred());
-            for token in held {
-                // The process before held it back, and this one has not asked about it.
-                if self.ledger.get(&token).is_none() {
-                    self.ledger.open(token).was_held = true;
-                }
-                changed.push(token);
-            }
         }
         let next = self.admission.next(now);
         changed.extend(self.turned_away(next.turned_away, now));
@@ -314,7 +302,7 @@ impl State {
         if effect.ends_trouble {
             changed.extend(self.ledger.deferred());
         }
-        changed.extend(effect.brought_forward.iter().chain(&effect.released));
+        changed.extend(&effect.brought_forward);
     }
 
     /// The incident has lasted as long as it may. Of tokens that were accepted before, and that it held back or turned away, three

@@ -14,7 +14,7 @@ use super::{super::ledger::Ledger, *};
 use crate::{
     domain::{
         answer::{Account, Answer, Expiry, Grant, RateLimit, Refusal},
-        knowledge::{Deferred, Knowledge},
+        knowledge::Knowledge,
         probing::{
             Subject, Urgency,
             schedule::{Timing, due},
@@ -164,7 +164,7 @@ impl World {
             super::super::Past {
                 since,
                 asked: None,
-                released: self.state.admission.released(),
+                released: None,
                 brought_forward: self.state.admission.brought_forward(&question.hashed),
                 unanswered: self.state.admission.unanswered(),
                 hurried: false,

@@ -57,7 +57,7 @@ impl Observer<'_> {
         // A suspended connection waits for nothing.
         let waiting = watched.remembered.as_ref().filter(|_| !self.spec.suspend);
         if let Some(deferred) = waiting.and_then(|remembered| remembered.deferred) {
-            ctx.prober.remember_deferral(&subject, deferred, now);
+            ctx.prober.remember_deferral(&subject, deferred.deferral);
         }
         watched.subject = Some(subject);
     }
@@ -86,8 +86,7 @@ impl Observer<'_> {
         let refused =
             snapshot.as_ref().and_then(|snapshot| snapshot.knowledge.refused).map(|refused| refused.last);
         let answered = snapshot.as_ref().and_then(|snapshot| snapshot.answered);
-        let past = &mut seen.past;
-        (past.brought_forward, past.unanswered, past.released) = ctx.prober.awaited(&subject);
+        (seen.past.brought_forward, seen.past.unanswered) = ctx.prober.awaited(&subject);
         if let Some(snapshot) = &snapshot {
             seen.pending = snapshot.pending;
             seen.heard = Heard {
