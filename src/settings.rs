@@ -55,7 +55,7 @@ use crate::domain::{
 const MINUTE: u32 = 60;
 const HOUR: u32 = 60 * MINUTE;
 
-// Name, default, least, most; the first five in seconds. The checks, the sentences of errors and the help text of the flags
+// Name, default, least, most; durations in seconds. The checks, the sentences of errors and the help text of the flags
 // follow from these lines, and a test holds docs/settings.md against them.
 const MINIMUM_INTERVAL: Range = Range::duration("minimumInterval", MINUTE, 10, 24 * HOUR);
 const TRUST_FOR: Range = Range::duration("trustFor", 24 * HOUR, MINUTE, 720 * HOUR);

@@ -151,7 +151,7 @@ impl Sample {
     }
 }
 
-/// Does the same for every connection, as many at once as the operator does, and gives how many seconds that took.
+/// Does the same for every connection, `CONCURRENCY` of them at once, and gives how many seconds that took.
 pub(crate) async fn timed<'a, T, F: Future<Output = Result<T, Failed>>>(
     connections: &'a [Created],
     write: impl Fn(&'a Created) -> F,

@@ -12,7 +12,7 @@ use crate::{
     stage::{Audit, NAMESPACE, STALLED_HOST, Stage},
 };
 
-/// Ten times as many as the operator works on at once by default.
+/// Twenty times as many as the operator works on at once by default.
 const WAITING: u32 = 320;
 /// In this time the operator has begun to ask about as many of them as it can.
 const BEGUN: Duration = Duration::from_secs(5);
