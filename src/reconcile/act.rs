@@ -343,7 +343,16 @@ impl Acting<'_, '_> {
         }
         // A label or an annotation of it may be all that has changed.
         let at = Instant::now();
-        let Ok(Some(source)) = secrets::read(&self.ctx.client, &read.secret).await else { return true };
+        let source = match secrets::read(&self.ctx.client, &read.secret).await {
+            Ok(Some(source)) => source,
+            Ok(None) => return true,
+            Err(fault) => {
+                tracing::warn!(connection = %self.connection.key, secret = %read.secret, error = %fault, said = fault.said(Some(token)),
+                    "the source was not read again before a write; the next reconcile reads it");
+                self.lost = self.lost.saturating_add(at.elapsed());
+                return true;
+            }
+        };
         let value = source.payload.data.get(&read.key);
         let holds =
             value.is_some_and(|value| Token::parse(value, read.legacy).is_ok_and(|held| held == *token));
