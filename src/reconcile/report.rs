@@ -38,6 +38,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A connection that was never judged says `Pending` by the default of the schema, so its first status can wait longer.
 const PATIENCE_WITH_NEW: Duration = Duration::from_secs(30);
 
+/// A connection that was judged before, of which the operator has not heard for long, keeps its status for this long while too many others
+/// are asked about.
+const PATIENCE_IN_THE_QUEUE: Duration = Duration::from_secs(300);
+
 /// What a status depends on beside the draft.
 #[derive(Debug, Default, Hash)]
 struct After<'a> {
@@ -296,9 +300,14 @@ fn is_final(status: &Status, say: impl Fn(Before<'_>, Option<&Holders>) -> Optio
 }
 
 /// How long to wait with the status for the first answer about the token. A connection that was judged before, of which the
-/// operator has not heard for long, is asked about first and then judged, however long that takes.
+/// operator has not heard for long, is asked about first and then judged, however long that takes once the question is on its way.
 fn awaits(connection: &Connection, observed: &Observed, record: &mut Record) -> Option<Duration> {
     let awaits = observed.seen.awaits_first_answer();
+    if observed.seen.waits_for_its_turn() && connection.is_known() {
+        let since = *record.rare.awaiting.get_or_insert_with(Instant::now);
+        let left = PATIENCE_IN_THE_QUEUE.saturating_sub(since.elapsed());
+        return (!left.is_zero()).then_some(left.min(super::LONGEST_WAIT));
+    }
     let standbys = observed.standbys.iter().flat_map(|standbys| &standbys.all);
     if !awaits && !standbys.into_iter().any(|(candidate, _)| candidate.is_awaited) {
         record.rare.awaiting = None;

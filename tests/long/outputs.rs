@@ -97,11 +97,15 @@ async fn a_withdrawn_output_that_will_not_go_is_not_said_to_be_deleted() {
     within(SOON, "both deletions are told", async || of_deletions().await.len() == 2).await;
     for note in of_deletions().await {
         let expected = if note.contains("Secret held ") {
-            "Secret held goes as soon as its finalizers are removed (example.com/backup), since spec.onInvalid is Withdraw"
+            "Secret held is to go, since spec.onInvalid is Withdraw"
         } else {
             "Secret free was deleted, since spec.onInvalid is Withdraw"
         };
         assert!(note.contains(expected), "{note}");
+        assert!(
+            note.contains("held") == note.ends_with("finalizers are removed: example.com/backup"),
+            "{note}"
+        );
     }
     finalizers(ours, "held", Value::Null).await;
     ours.condition("ci", "Published", "False", "Withdrawn").await;

@@ -302,8 +302,7 @@ impl Observation {
         self.awaits_identity() || self.awaits_first_proof()
     }
 
-    /// True while whether GitHub accepts the token is on its way, or waits for its turn, and is not known by anything young enough to speak
-    /// for itself.
+    /// True while whether GitHub accepts the token is on its way, and not known by anything young enough to speak for itself.
     pub fn awaits_identity(&self) -> bool {
         let is_deferred = self.knowledge.deferred.is_some();
         let knows_nothing = match (is_deferred, self.knowledge.refused.is_some()) {
@@ -311,13 +310,14 @@ impl Observation {
             (false, true) => !self.heard.refusal,
             (false, false) => !self.is_fresh(),
         };
-        (self.pending || self.is_postponed()) && knows_nothing
+        self.pending && knows_nothing
     }
 
-    /// True if the question about identity of a token that is known is not taken yet, since others go first.
-    fn is_postponed(&self) -> bool {
-        let is_known = self.knowledge.grant.is_some() || self.knowledge.refused.is_some();
-        is_known && self.knowledge.deferred.is_none() && self.not_before.is_some_and(|at| at > self.now)
+    /// True if the last acceptance of the token is too old to speak for itself, and the question is not taken yet, since others go first.
+    pub fn waits_for_its_turn(&self) -> bool {
+        let is_old = self.knowledge.grant.is_some() && !self.is_fresh() && !self.has_ended();
+        let is_free = self.knowledge.deferred.is_none() && self.knowledge.refused.is_none();
+        is_old && is_free && !self.pending && self.not_before.is_some_and(|at| at > self.now)
     }
 
     /// True while the first answer about one of its purposes is on its way.

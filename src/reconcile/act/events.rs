@@ -66,7 +66,8 @@ pub(super) fn made(change: &Change, deletes: Deletes) -> Event {
 /// A deletion that is over once others have removed these finalizers.
 pub(super) fn leaving(name: &str, finalizers: &[String], deletes: Deletes) -> Event {
     let (since, finalizers) = (deletes.since(), finalizers.join(", "));
-    let message =
-        format!("Secret {name} goes as soon as its finalizers are removed ({finalizers}), since {since}");
+    let message = format!(
+        "Secret {name} is to go, since {since}, and does once its finalizers are removed: {finalizers}"
+    );
     Event::new(deletes.of_type(), OUTPUT_DELETED, message)
 }

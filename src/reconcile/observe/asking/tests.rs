@@ -199,7 +199,7 @@ async fn a_token_for_which_the_queue_has_no_room_is_due_when_it_is_tried_again()
         let seen = world.observe(&mut of, json!({})).await.seen;
         let wait = seen.due().map(|at| at.duration_since(seen.now).as_secs());
         assert!(wait.is_some_and(|seconds| (29..=31).contains(&seconds)), "{name}: {wait:?}");
-        assert_eq!(seen.awaits_identity(), is_known, "{name}: what was judged is asked about first");
+        assert_eq!(seen.waits_for_its_turn(), is_known, "{name}: what was judged is asked about first");
     }
 }
 

@@ -178,6 +178,7 @@ fn capture() -> Option<String> {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "what is left out is said")]
 fn the_extract_is_part_of_the_capture() {
     let Some(capture) = capture() else {
         eprintln!("the extract was not compared with the whole capture: name its file in FG_GET_ENDPOINTS");
