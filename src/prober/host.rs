@@ -327,7 +327,7 @@ impl Host {
             _ => {}
         }
         if after.outliers > before.outliers {
-            tracing::warn!(%host, outliers = after.outliers, "the date of an answer is wrong and was not used");
+            tracing::warn!(%host, outliers = after.outliers, "the date of an answer is far from what was expected and was not used; if this is said of every host, the clock of the operator's node is wrong");
         }
     }
 

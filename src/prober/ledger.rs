@@ -278,7 +278,7 @@ impl Entry {
             proven.deferred.map(|deferred| deferred.deferral.reason)
         };
         let before = reason(self);
-        self.purpose(probe, |proven| proven.defer(deferral, now));
+        self.purpose(probe, |proven| proven.turn_away(deferral, now));
         before != Some(deferral.reason)
     }
 

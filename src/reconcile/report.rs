@@ -301,7 +301,7 @@ fn is_final(status: &Status, say: impl Fn(Before<'_>, Option<&Holders>) -> Optio
 
 /// How long to wait with the status for the first answer about the token. A connection that was judged before, of which the
 /// operator has not heard for long, is asked about first and then judged, however long that takes once the question is on its way.
-fn awaits(connection: &Connection, observed: &Observed, record: &mut Record) -> Option<Duration> {
+pub(super) fn awaits(connection: &Connection, observed: &Observed, record: &mut Record) -> Option<Duration> {
     let awaits = observed.seen.awaits_first_answer();
     if observed.seen.waits_for_its_turn() && connection.is_known() {
         let since = *record.rare.awaiting.get_or_insert_with(Instant::now);
@@ -319,8 +319,8 @@ fn awaits(connection: &Connection, observed: &Observed, record: &mut Record) -> 
     let remembers = connection.is_known() || hears_again;
     let judged = connection.status.as_ref().filter(|_| remembers).and_then(|status| status.token);
     if awaits && judged.is_some() && judged == token {
-        // What is awaited after that has its own time.
-        record.rare.awaiting = None;
+        // What is awaited after that has its own time; who is sent back while it waits for its turn begins no new one.
+        record.rare.awaiting = record.rare.awaiting.filter(|_| observed.seen.awaits_identity());
         return Some(super::LONGEST_WAIT);
     }
     let since = *record.rare.awaiting.get_or_insert_with(Instant::now);

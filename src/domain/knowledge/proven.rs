@@ -24,6 +24,8 @@ pub struct Proven {
     pub deferred: Option<Deferred>,
     /// When it was asked last, in this process.
     pub asked: Option<Timestamp>,
+    /// Whether the last question was turned away, and not asked.
+    pub turned_away: bool,
     /// How many answers in a row this process heard that say the same: held, or denied.
     pub heard: u8,
 }
@@ -34,12 +36,19 @@ pub type Proofs = BTreeMap<Probe, Proven>;
 impl Proven {
     /// What was believed at this instant, as a status remembers it.
     pub const fn remembered(proof: Proof, at: Timestamp) -> Self {
-        Proven { last: Some((proof, at)), doubted: None, deferred: None, asked: None, heard: 0 }
+        Proven {
+            last: Some((proof, at)),
+            doubted: None,
+            deferred: None,
+            asked: None,
+            turned_away: false,
+            heard: 0,
+        }
     }
 
     /// Takes in an answer. One that speaks against the token is believed when it comes twice, like a refusal.
     pub fn learn(&mut self, proof: Proof, at: Timestamp) {
-        self.asked = Some(at);
+        (self.asked, self.turned_away) = (Some(at), false);
         let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
         let was_denied = matches!(self.last, Some((Proof::Denied(_), _)));
         let denied = self.doubted.is_some() || was_denied;
@@ -58,17 +67,23 @@ impl Proven {
 
     /// Keeps that there was no answer. What was proven stays.
     pub fn defer(&mut self, deferral: Deferral, at: Timestamp) {
-        self.asked = Some(at);
+        (self.asked, self.turned_away) = (Some(at), false);
         let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
         let first = || Deferred::first(deferral, at);
         self.deferred = Some(self.deferred.map_or_else(first, |before| before.then(deferral)));
+    }
+
+    /// Keeps that it was to be asked at this instant, and was not.
+    pub fn turn_away(&mut self, deferral: Deferral, at: Timestamp) {
+        self.defer(deferral, at);
+        self.turned_away = true;
     }
 
     /// Keeps that it was not asked, as the other one tells: since when and why, and when that was tried last.
     pub fn not_asked(&mut self, other: &Proven) {
         let Some(not_asked) = other.deferred else { return };
         let deferred = self.deferred.map_or(not_asked, |before| before.then(not_asked.deferral));
-        (self.deferred, self.asked) = (Some(deferred), other.asked);
+        (self.deferred, self.asked, self.turned_away) = (Some(deferred), other.asked, true);
     }
 
     /// The same, without what lies ahead: the clock was set back since.

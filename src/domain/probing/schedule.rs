@@ -210,9 +210,7 @@ pub fn proof_due(
     let soonest = asked.map_or(Timestamp::MIN, |asked| later(asked, timing.minimum_interval));
     if let Some(deferred) = proven.deferred {
         let again = after_deferral(deferred, past, probe, timing);
-        // What had no place in the queue was not asked; every other pause is long enough but one whose end the host names.
-        let is_named = deferred.deferral.until.is_some() && !deferred.deferral.is_of_queue();
-        let again = if is_named { again.max(soonest) } else { again };
+        let again = if proven.turned_away { again } else { again.max(soonest) };
         return confirmed.map_or(again, |at| at.max(again));
     }
     if let Some(confirmed) = confirmed {

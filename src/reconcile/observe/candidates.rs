@@ -222,14 +222,15 @@ impl Observer<'_> {
         if is_none && is_usable(self.used) {
             self.take_over(observed.seen.now);
         }
-        let others = standbys.all.iter().enumerate().filter(|(place, _)| *place != self.used);
+        let mut others = standbys.all.iter().enumerate().filter(|(place, _)| *place != self.used);
         // What waits for its turn has not been tried.
         let may_serve = |candidate: &Candidate| match &candidate.standing {
             Standing::Usable => true,
             Standing::Unknown(finding) => candidate.is_awaited || finding.reason == Reason::HostBusy,
             Standing::Unusable(_) | Standing::Absent(_) => candidate.is_awaited,
         };
-        if others.map(|(_, (candidate, _))| candidate).any(may_serve) {
+        let waits = |seen: Option<&Observation>| seen.is_some_and(Observation::waits_for_its_turn);
+        if others.any(|(_, (candidate, seen))| may_serve(candidate) || waits(seen.as_deref())) {
             observed.seen.demand.may_be_replaced = true;
         }
         let in_use = self.record.standby.as_deref().and_then(|standby| standby.in_use.as_ref());

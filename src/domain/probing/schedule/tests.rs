@@ -399,8 +399,16 @@ fn no_purpose_is_asked_about_more_often_than_the_minimum_interval_but_for_one_co
     assert_eq!(after(&limited, asked(T), &minute), 60, "a limit of a second");
     let down = deferred(Reason::ServerError, Some(T + 1));
     assert_eq!(after(&down, asked(T), &minute), 60, "an outage of a second");
-    let busy = deferred(Reason::HostBusy, Some(T + 2));
-    assert_eq!(after(&busy, asked(T), &minute), 3, "it was not asked");
+    let released = Past { released: Some(at(T + 2)), ..asked(T) };
+    assert_eq!(after(&deferred(Reason::ServerError, None), released, &minute), 60, "the trouble is over");
+    for reason in [Reason::HostBusy, Reason::RateLimited] {
+        let mut turned_away = Proven::default();
+        turned_away.turn_away(Deferral { reason, until: Some(at(T + 2)), answer: None }, at(T));
+        assert_eq!(after(&turned_away, asked(T), &minute), 3, "{reason:?}: it was not asked");
+        turned_away
+            .defer(Deferral { reason: Reason::RateLimited, until: Some(at(T + 2)), answer: None }, at(T));
+        assert_eq!(after(&turned_away, asked(T), &minute), 60, "{reason:?}: it was");
+    }
     let mut denied = Proven::default();
     denied.learn(Proof::Denied(Denial::NotFound), at(T));
     let quick = Timing { confirm_after: SignedDuration::from_secs(1), ..minute };

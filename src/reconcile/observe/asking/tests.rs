@@ -8,11 +8,13 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
+use tokio::time;
 
 use super::{
     super::super::{
         Context,
         records::Record,
+        report,
         tests::{connection, context, ready},
     },
     *,
@@ -201,6 +203,23 @@ async fn a_token_for_which_the_queue_has_no_room_is_due_when_it_is_tried_again()
         assert!(wait.is_some_and(|seconds| (29..=31).contains(&seconds)), "{name}: {wait:?}");
         assert_eq!(seen.waits_for_its_turn(), is_known, "{name}: what was judged is asked about first");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_judged_long_ago_keeps_its_status_for_five_minutes_while_others_go_first() {
+    let world = World::new();
+    (0..CAPACITY).for_each(|number| assert_eq!(world.ask(number, "team-a"), Asked::Pending));
+    let mut of = world.connected("team-a", Timestamp::now() - SignedDuration::from_hours(26));
+    let observed = world.observe(&mut of, json!({})).await;
+    let mut on_its_way = world.observe(&mut of, json!({})).await;
+    (on_its_way.seen.pending, on_its_way.seen.not_before) = (true, None);
+    let mut waits = |observed: &Observed| report::awaits(&of.0, observed, &mut of.1).is_some();
+    assert!(waits(&observed));
+    time::advance(Duration::from_secs(299)).await;
+    assert!(waits(&on_its_way) && waits(&observed), "it was let into the queue, and sent back");
+    time::advance(Duration::from_secs(2)).await;
+    assert!(!waits(&observed));
+    assert!(waits(&on_its_way), "however long that takes");
 }
 
 #[tokio::test]
