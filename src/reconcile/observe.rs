@@ -225,11 +225,11 @@ impl<'a> Observer<'a> {
         instants.map(Timestamp::from).filter(|at| *at <= now).max()
     }
 
-    /// Keeps since when the connection is no longer suspended: what was heard before does not count.
+    /// Keeps since when the connection is no longer suspended, as long as its status says that it is.
     fn resume(&mut self, now: Timestamp) {
         let ready = self.connection.status.as_ref().and_then(|status| status.ready());
         let tells = ready.is_some_and(|(_, reason)| reason == Reason::Suspended);
-        self.record.rare.resumed = self.record.rare.resumed.filter(|_| !self.spec.suspend);
+        self.record.rare.resumed = self.record.rare.resumed.filter(|_| tells && !self.spec.suspend);
         if tells && !self.spec.suspend {
             self.record.rare.resumed.get_or_insert(now.into());
         }
