@@ -66,6 +66,21 @@ fn each_way_to_name_a_secret_is_seen() {
     assert_eq!(found("ControllerRevision", json!({ "data": ["of another controller"] })), []);
     let account = json!({ "imagePullSecrets": [{ "name": "out" }], "secrets": null });
     assert_eq!(found("ServiceAccount", account), [("out".to_owned(), Use::Pull)]);
+    // Tekton takes the Secrets of a ServiceAccount: <https://tekton.dev/docs/pipelines/auth/>.
+    let account = json!({ "secrets": [{ "name": "git" }], "imagePullSecrets": [{ "name": "out" }] });
+    let both = ["out", "git"].map(|name| (name.to_owned(), Use::Pull));
+    assert_eq!(BTreeSet::from_iter(found("ServiceAccount", account)), BTreeSet::from(both));
+    let cut = json!({ "spec": {
+        "containers": [
+            { "volumeMounts": [{ "name": "part", "mountPath": "/a", "subPathExpr": "$(NAME)" }] },
+        ],
+        "ephemeralContainers": [
+            { "envFrom": [{ "secretRef": { "name": "debug" } }] },
+        ],
+        "volumes": [{ "name": "part", "secret": { "secretName": "out" } }],
+    } });
+    let at_start = ["debug", "out"].map(|name| (name.to_owned(), Use::AtStart));
+    assert_eq!(found("Pod", cut), at_start);
     let repository =
         json!({ "spec": { "url": "https://github.com/acme/app", "secretRef": { "name": "out" } } });
     assert_eq!(found("GitRepository", repository), [("out".to_owned(), Use::Reference)]);

@@ -57,3 +57,25 @@ fn nothing_waits_since_an_instant_that_lies_ahead_after_the_clock_was_set_back()
     admission.forget(&question_of(1, "a").hashed);
     assert_eq!(admission.state(at(0)).waiting[new], (1, Some(at(0))));
 }
+
+#[test]
+fn what_is_spent_of_a_host_and_of_its_accounts_is_told_until_it_has_come_back() {
+    let mut admission = Admission::new(LIMITS_OF_TESTS);
+    let question =
+        |number| Question { accepted_before: true, account: Some(7), ..question_of(number, "a") };
+    let spent = |admission: &Admission, second| {
+        let state = admission.state(at(second));
+        (state.points_spent, state.accounts_blocked)
+    };
+    for number in 0..5 {
+        assert!(admission.push(question(number), at(0)).is_ok());
+        assert!(matches!(admission.next(at(0)).step, Step::Ask(_)));
+        assert_eq!(spent(&admission, 0), (u32::try_from(number).unwrap() + 1, 0));
+    }
+    // Ten come back each second.
+    assert_eq!(spent(&admission, 1), (0, 0));
+    let limited = Deferral { reason: Reason::RateLimited, until: Some(at(60)), answer: None };
+    let metadata = Metadata { answered: at(1), ..Metadata::default() };
+    admission.answered(&question(0), &Reply::Deferral(limited), metadata, true);
+    assert_eq!([spent(&admission, 59), spent(&admission, 60)], [(0, 1), (0, 0)]);
+}
