@@ -61,8 +61,7 @@ fn nothing_waits_since_an_instant_that_lies_ahead_after_the_clock_was_set_back()
 #[test]
 fn what_is_spent_of_a_host_and_of_its_accounts_is_told_until_it_has_come_back() {
     let mut admission = Admission::new(LIMITS_OF_TESTS);
-    let question =
-        |number| Question { accepted_before: true, account: Some(7), ..question_of(number, "a") };
+    let question = |number| Question { accepted_before: true, account: Some(7), ..question_of(number, "a") };
     let spent = |admission: &Admission, second| {
         let state = admission.state(at(second));
         (state.points_spent, state.accounts_blocked)
