@@ -46,7 +46,7 @@ async fn main() -> Result<(), Failed> {
     // Several TLS users in one process: the first one installs the provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let settings = Settings::new(input, SettingsInput::default())?;
-    let _sending = telemetry::start(LogFormat::Json, "error", settings.traces.as_ref())?;
+    let _sending = telemetry::start(LogFormat::Json, "info", settings.traces.as_ref())?;
     let (bare, spans) = (best(work).await, best(reconcile).await);
     let cost = spans.saturating_sub(bare).as_nanos();
     let who = if is_listened_to { "somebody listens" } else { "nobody listens" };

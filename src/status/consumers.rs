@@ -14,7 +14,7 @@ const NAMED: usize = 20;
 /// The most names in one sentence.
 pub(super) const FEW: usize = 3;
 /// The characters of their names together, so that the status stays small.
-const CHARACTERS: usize = 600;
+const CHARACTERS: usize = 1300;
 
 /// What is said of them. `published` is when the outputs were written last, as far as that matters still.
 pub(super) fn consumers(found: &Consumers, published: Option<Timestamp>, now: Timestamp) -> ConsumersStatus {
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn however_many_there_are_the_status_stays_small() {
         let pods = |length: usize| (0..300).map(|number| pod(&format!("{number:0length$}"), 5)).collect();
-        for (length, named) in [(10, NAMED), (253, 2)] {
+        for (length, named) in [(10, NAMED), (63, NAMED), (253, 5)] {
             let found = Consumers { all: pods(length), ..Consumers::default() };
             let said = consumers(&found, Some(at(10)), at(30));
             assert_eq!((said.behind, said.objects.len()), (300, named), "{length}");

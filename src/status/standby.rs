@@ -15,6 +15,9 @@ use crate::{
 
 /// What the schema allows.
 const LONGEST: usize = 256;
+/// What is said of a usable token that stands by. GitHub's refusal of the one in use is seen at its next check, which is too late for consumers.
+const TAKES_OVER_LATER: &str = "takes over when the token in use expires or GitHub refuses it for good; to revoke that one without a gap, make this Secret \
+     spec.secretRef first";
 
 /// The Secrets that the token may come from, in order of preference.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +84,9 @@ fn entry(
         )
     });
     let same = || standbys.twin(candidate).map(same_token);
-    let mut message = finding.map(|finding| finding.message.clone()).or(waits).or_else(same);
+    let stands_by = standbys.since.is_some() && place > standbys.place;
+    let ready = (stands_by && candidate.standing == Standing::Usable).then(|| TAKES_OVER_LATER.to_owned());
+    let mut message = finding.map(|finding| finding.message.clone()).or(waits).or_else(same).or(ready);
     message.iter_mut().for_each(|message| excerpt::cut(message, LONGEST));
     CandidateStatus {
         secret_name: candidate.secret.clone(),

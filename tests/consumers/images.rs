@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use crate::{
     material::{LOGIN, addresses, mounted, output, secret, token},
-    programs::{built, command, fed, feed, from_debian, missing, printed},
+    programs::{built, command, fed, feed, from_debian, printed, untried},
 };
 
 /// A program that serves on this machine; ended when dropped.
@@ -151,7 +151,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]
         Ok(daemon) => Some((daemon, socket)),
         // It does so without the rights of root.
         Err(said) => {
-            missing("containerd", &format!("it does not start: {said}"));
+            untried("containerd", &format!("it does not start: {said}"));
             None
         }
     }

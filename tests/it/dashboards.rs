@@ -103,6 +103,24 @@ async fn every_query_of_the_dashboard_finds_something_in_a_real_prometheus() {
         let found = |data: &Value| data["result"].as_array().is_some_and(|found| !found.is_empty());
         prometheus.until(&path, found).await;
     }
+    let choices = choices(&dashboard);
+    assert_eq!(choices.len(), 4, "{choices:?}");
+    for (selector, label) in choices {
+        let path = format!(
+            "query?query={}",
+            escaped(&format!("group by ({label}) ({})", filled(&selector, "first")))
+        );
+        prometheus.until(&path, |data| data["result"][0]["metric"][&label].is_string()).await;
+    }
+}
+
+/// What each variable of the dashboard offers: a selector of series and the label that is taken of them.
+fn choices(dashboard: &Value) -> Vec<(String, String)> {
+    let variables = dashboard["templating"]["list"].as_array().unwrap().iter();
+    let texts = variables.filter_map(|variable| variable["query"]["query"].as_str());
+    let inner = texts.map(|text| text.strip_prefix("label_values(").unwrap().strip_suffix(')').unwrap());
+    let split = inner.map(|inner| inner.rsplit_once(',').unwrap());
+    split.map(|(selector, label)| (selector.trim().to_owned(), label.trim().to_owned())).collect()
 }
 
 /// A connection that is fine, one with something to know, and one that nobody can tell of.

@@ -5,7 +5,9 @@ use std::{
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
+    pin::pin,
     process::Command,
+    time::Duration,
 };
 
 use control_plane::{ControlPlane, Guarded, Launch, Program, binaries};
@@ -73,26 +75,53 @@ impl Node {
             format!("--node-ip={address}"),
         ]);
         let log = folder.join("kubelet.log");
-        let kubelet = Guarded::spawn(&launch.variable("PATH", path()).output(&log, &log)).unwrap();
-        let node = Node { name, runtime, _kubelet: kubelet };
-        node.ready(plane).await;
-        node
-    }
-
-    async fn ready(&self, plane: &ControlPlane) {
-        let nodes = Api::<core::Node>::all(plane.admin_client().unwrap());
-        let is_ready = |node: Option<&core::Node>| {
-            let conditions = node.and_then(|node| node.status.as_ref()?.conditions.as_ref());
-            conditions.into_iter().flatten().any(|one| one.type_ == "Ready" && one.status == "True")
-        };
-        let waited = tokio::time::timeout(SOON, await_condition(nodes, &self.name, is_ready)).await;
-        waited.unwrap_or_else(|_| panic!("{} does not become ready", self.name)).unwrap();
+        let launch = launch.variable("PATH", path()).output(&log, &log);
+        let ready = tokio::time::timeout(SOON, until_ready(plane, &name));
+        let (kubelet, ready) = running_until(&launch, ready).await;
+        if ready.is_err() {
+            let logs = [&log, &folder.join("containerd.log")].map(|log| last_lines(log));
+            panic!("{name} does not become ready\n{}", logs.join("\n"));
+        }
+        Node { name, runtime, _kubelet: kubelet }
     }
 
     /// What `ctr` prints about the containers and images of the kubelet.
     pub(crate) fn ctr(&self, arguments: &[&str]) -> String {
         self.runtime.ctr(arguments)
     }
+}
+
+async fn until_ready(plane: &ControlPlane, name: &str) {
+    let nodes = Api::<core::Node>::all(plane.admin_client().unwrap());
+    let is_ready = |node: Option<&core::Node>| {
+        let conditions = node.and_then(|node| node.status.as_ref()?.conditions.as_ref());
+        conditions.into_iter().flatten().any(|one| one.type_ == "Ready" && one.status == "True")
+    };
+    await_condition(nodes, name, is_ready).await.unwrap();
+}
+
+/// Keeps the program running until the other has come. One that ends is started again, as systemd does with a kubelet: it gives up where it
+/// does not find at once what it needs.
+async fn running_until<T>(launch: &Launch, other: impl Future<Output = T>) -> (Guarded, T) {
+    let mut program = Guarded::spawn(launch).unwrap();
+    let mut other = pin!(other);
+    loop {
+        tokio::select! {
+            outcome = &mut other => return (program, outcome),
+            ended = program.wait(Duration::MAX) => {
+                eprintln!("{ended:?}: started again: {launch:?}");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                program = Guarded::spawn(launch).unwrap();
+            }
+        }
+    }
+}
+
+fn last_lines(log: &Path) -> String {
+    let all = fs::read_to_string(log).unwrap();
+    let lines: Vec<&str> = all.lines().collect();
+    let last = lines.split_at(lines.len().saturating_sub(40)).1;
+    format!("the end of {}:\n{}", log.display(), last.join("\n"))
 }
 
 impl Runtime {
@@ -146,7 +175,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]
         let runtime = Runtime { socket, _containerd: containerd };
         let answers = async {
             while !runtime.command(&["version"]).output().unwrap().status.success() {
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
         let waited = tokio::time::timeout(SOON, answers).await;

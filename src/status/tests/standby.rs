@@ -89,6 +89,10 @@ fn each_candidate_names_its_token_and_when_that_ends() {
     assert_eq!((used.hashed_token, &used.login), (token.hashed_token, &token.login));
     assert!(token.checked_at.is_some());
     assert_eq!(used.checked_at, None, "what changes with each question stands there once");
+    let messages: Vec<_> = status.candidates.iter().map(|candidate| candidate.message.as_deref()).collect();
+    assert_eq!(messages[0], None, "nothing is to be done about the one in use");
+    let next = messages[1].unwrap();
+    assert!(next.contains("make this Secret spec.secretRef first") && next.len() <= 256, "{next}");
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn writes(world: &World) -> Vec<(String, String)> {
 
 #[tokio::test]
 #[ignore = "runs the operator of commit a555db4; .ci/rollback builds it"]
-async fn the_first_operator_takes_over_after_a_rollback_and_gives_back_after_an_upgrade_and_no_output_is_lost()
+async fn the_first_operator_takes_over_after_a_rollback_and_gives_back_after_an_upgrade_and_only_versions_are_lost()
  {
     let Some(first) = std::env::var_os("FIRST_OPERATOR") else { panic!("FIRST_OPERATOR names no program") };
     let mut world = World::audited().await;
