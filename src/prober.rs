@@ -265,9 +265,10 @@ impl Prober {
     }
 
     /// Keeps what the process before heard last about the token, if that was no answer, unless this one has heard of it itself.
-    pub fn remember_deferral(&self, subject: &Subject, deferral: Deferral) {
+    /// With it, whether that process knew the token to be good.
+    pub fn remember_deferral(&self, subject: &Subject, said: (Deferral, bool), now: Timestamp) {
         if let Some(host) = self.host(&subject.host) {
-            host.remember_deferral(&subject.token, deferral);
+            host.remember_deferral(&subject.token, said, now);
         }
     }
 

@@ -118,6 +118,9 @@ pub struct DeferralStatus {
     /// When the limit ends, if GitHub named an instant. It is written when something else changes, like nextCheckAt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Time>,
+    /// Where the host refuses many tokens that it accepted before: when refusals are believed again at the latest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident_ends_at: Option<Time>,
 }
 
 /// Pages that help.

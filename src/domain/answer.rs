@@ -178,12 +178,14 @@ pub struct Deferral {
     pub until: Option<Timestamp>,
     /// The answer of the host, if its cause is not known.
     pub answer: Option<Unexplained>,
+    /// When refusals are believed again at the latest, if the host refuses many.
+    pub incident_ends: Option<Timestamp>,
 }
 
 impl Deferral {
     /// A deferral without a named end.
     pub const fn new(reason: Reason) -> Self {
-        Deferral { reason, until: None, answer: None }
+        Deferral { reason, until: None, answer: None, incident_ends: None }
     }
 
     /// True if the host was not asked since others go first: nothing was tried.

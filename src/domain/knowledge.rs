@@ -90,8 +90,12 @@ impl Deferred {
             reason => (before, Some(reason)),
         };
         let answer = if reason == before { self.deferral.answer } else { None };
-        let deferral =
-            Deferral { reason, answer: deferral.answer.filter(|_| reason == deferral.reason), ..deferral };
+        let deferral = Deferral {
+            reason,
+            answer: deferral.answer.filter(|_| reason == deferral.reason),
+            incident_ends: deferral.incident_ends.filter(|_| reason == deferral.reason),
+            ..deferral
+        };
         Deferred { deferral, other, ..self }.after(answer)
     }
 
@@ -243,10 +247,10 @@ impl Knowledge {
     }
 
     /// Takes the refusals back: the host may have been wrong. The token is in doubt since the first of them.
-    pub fn take_back(&mut self, reason: Reason, at: Timestamp) {
+    pub fn take_back(&mut self, why: Deferral, at: Timestamp) {
         let first = self.refused.take().map_or(at, |refused| refused.first);
         let since = self.deferred.map_or(first, |deferred| deferred.since.min(first));
-        self.deferred = Some(Deferred::first(Deferral::new(reason), since));
+        self.deferred = Some(Deferred::first(why, since));
     }
 
     /// True if the last acceptance is the first: nothing that was known before is confirmed by it.

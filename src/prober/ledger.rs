@@ -298,7 +298,7 @@ impl Entry {
     }
 
     /// Takes back what the host refused during an incident.
-    pub(super) fn hold(&mut self, now: Timestamp) {
-        self.change(|knowledge| knowledge.take_back(Reason::HostRefusesMany, now));
+    pub(super) fn hold(&mut self, why: Deferral, now: Timestamp) {
+        self.change(|knowledge| knowledge.take_back(why, now));
     }
 }

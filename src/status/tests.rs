@@ -59,7 +59,10 @@ fn good() -> Observation {
 /// Beside those that the tests of `decide` have.
 impl Observation {
     fn deferred(self, second: i64, reason: Reason) -> Self {
-        self.hears(second, Reply::Deferral(Deferral { reason, until: Some(at(second + 90)), answer: None }))
+        self.hears(
+            second,
+            Reply::Deferral(Deferral { until: Some(at(second + 90)), ..Deferral::new(reason) }),
+        )
     }
 
     fn suspended(self) -> Self {
@@ -108,7 +111,8 @@ fn histories() -> Vec<(&'static str, Observation)> {
         seen.token = Verdict::unknown(Reason::ApiServerUnavailable, "silent");
         seen.knowledge = Knowledge::default();
     };
-    let incident = |seen: &mut Observation| seen.knowledge.take_back(Reason::HostRefusesMany, seen.now);
+    let incident =
+        |seen: &mut Observation| seen.knowledge.take_back(Deferral::new(Reason::HostRefusesMany), seen.now);
     vec![
         ("new", seen()),
         ("accepted, nothing stands", seen().accepted(T, Expiry::Never)),

@@ -105,7 +105,9 @@ fn hash(status: &Status, hasher: &mut DefaultHasher) {
     permissions.map(|PermissionProofs { proofs, at: _ }| proofs).hash(hasher);
     let deferral = deferral.as_ref();
     deferral
-        .map(|DeferralStatus { since, reason, answer, not_before: _ }| (second(since), reason, answer))
+        .map(|DeferralStatus { since, reason, answer, not_before: _, incident_ends_at }| {
+            (second(since), reason, answer, incident_ends_at.as_ref().map(second))
+        })
         .hash(hasher);
     for CandidateStatus { secret_name, in_use, since, usable, reason, message, token } in candidates {
         (secret_name, in_use, since.as_ref().map(second), usable, reason, message).hash(hasher);

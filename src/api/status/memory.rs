@@ -117,7 +117,8 @@ impl DeferralStatus {
         let reason = self.reason.parse().ok()?;
         let until = self.not_before.as_ref().map(|at| at.0);
         let answer = self.answer.as_deref().and_then(|answer| answer.parse().ok());
-        Some(Deferred::first(Deferral { reason, until, answer }, self.since.0))
+        let incident_ends = self.incident_ends_at.as_ref().map(|at| at.0);
+        Some(Deferred::first(Deferral { reason, until, answer, incident_ends }, self.since.0))
     }
 }
 
@@ -133,6 +134,7 @@ impl From<Deferred> for DeferralStatus {
             reason: deferred.deferral.reason.as_str().to_owned(),
             answer: deferred.deferral.answer.map(|answer| answer.to_string()),
             not_before: deferred.deferral.until.filter(|_| is_limit).map(time),
+            incident_ends_at: deferred.deferral.incident_ends.map(time),
         }
     }
 }
@@ -212,6 +214,7 @@ mod tests {
             reason: "ServerError".to_owned(),
             answer: None,
             not_before: None,
+            incident_ends_at: None,
         };
         let rows = [
             ("the same", hashed("a"), "github.com", true),

@@ -217,7 +217,7 @@ fn outputs_are_deleted_after_three_refusals_over_ten_minutes() {
 #[test]
 fn refusals_that_are_taken_back_leave_a_doubt_since_the_first() {
     let mut knowledge = known(10, &[&granted(), &refused(), &refused()]);
-    knowledge.take_back(Reason::HostRefusesMany, at(20));
+    knowledge.take_back(Deferral::new(Reason::HostRefusesMany), at(20));
     assert_eq!((knowledge.refused, knowledge.accepted_before()), (None, true));
     assert_eq!(knowledge.deferred.map(|deferred| deferred.since), Some(at(11)));
 }

@@ -28,6 +28,29 @@ pub struct Incident {
     /// Tokens that were accepted before, in the order of their last refusals.
     refused: VecDeque<Refused>,
     open: Option<Open>,
+    /// What the process before held back.
+    before: Before,
+}
+
+/// The incident of the process before. It goes on as soon as one of its tokens is refused again.
+#[derive(Debug, Default)]
+struct Before {
+    held: HashSet<HashedToken>,
+    ends: Option<Timestamp>,
+    /// Whether this process has seen its end.
+    is_over: bool,
+}
+
+impl Before {
+    /// Its end is seen. Gives the tokens that it held back.
+    fn end(&mut self) -> HashSet<HashedToken> {
+        std::mem::replace(self, Before { is_over: true, ..Before::default() }).held
+    }
+
+    /// When the incident began of which a refusal at this instant is a part.
+    fn started(&self, hold: SignedDuration, now: Timestamp) -> Timestamp {
+        self.ends.map_or(now, |ends| earlier(ends, hold).min(now))
+    }
 }
 
 #[derive(Debug)]
@@ -90,9 +113,28 @@ impl Incident {
         self.first().or_else(|| self.refused.front().map(|refused| refused.at))
     }
 
-    /// When the incident ends at the latest.
+    /// When the incident ends at the latest, or that of the process before.
     pub fn ends(&self, limits: &Limits) -> Option<Timestamp> {
-        self.since().map(|since| later(since, limits.incident_hold))
+        self.since().map(|since| later(since, limits.incident_hold)).or(self.before.ends)
+    }
+
+    /// The process before held this good token back, until then at the latest. False if that is over: then it is not held again for the same
+    /// refusals.
+    pub fn remember(&mut self, token: HashedToken, ends: Timestamp, limits: &Limits, now: Timestamp) -> bool {
+        let hold = limits.incident_hold;
+        if ends <= now {
+            // After as long again it says nothing about what is refused now.
+            return later(ends, hold) <= now;
+        }
+        if !self.before.is_over {
+            self.before.ends = Some(self.before.ends.map_or(ends, |other| other.min(ends)));
+            self.before.held.insert(token);
+        }
+        if let Some(open) = self.open.as_mut().filter(|_| !self.before.is_over) {
+            open.started = open.started.min(self.before.started(hold, now));
+            open.held.extend(self.before.held.drain());
+        }
+        true
     }
 
     /// A token was refused. `counts` tells that it was accepted before and that nothing spoke against it yet.
@@ -111,7 +153,7 @@ impl Incident {
         let counts = |at: Timestamp| at >= earlier(now, window) && at <= now;
         self.refused.retain(|other| other.token != token && counts(other.at));
         self.refused.push_back(Refused { token, at: now, accepts_others: false });
-        if self.refused.len() < TOKENS {
+        if self.refused.len() < TOKENS && !self.before.held.contains(&token) {
             return Meaning::Refused;
         }
         let first = self.refused.front();
@@ -120,9 +162,11 @@ impl Incident {
         let refused = std::mem::take(&mut self.refused).into_iter();
         let held: Vec<_> = refused.map(|refused| refused.token).collect();
         let scouting = Scouting::new(later(now, PAUSES.0), PAUSES.0, PAUSES.1);
-        let of = held.iter().copied().collect();
+        let of = held.iter().copied().chain(self.before.held.drain()).collect();
         let witness = scouting.clone();
-        self.open = Some(Open { started: now, first, accepts_others, held: of, scouting, witness });
+        let started = self.before.started(limits.incident_hold, now);
+        let first = first.min(started);
+        self.open = Some(Open { started, first, accepts_others, held: of, scouting, witness });
         Meaning::Begins(held)
     }
 
@@ -131,7 +175,11 @@ impl Incident {
         self.refused.retain(|refused| refused.token != *token);
         self.refused.iter_mut().for_each(|refused| refused.accepts_others = true);
         self.open.iter_mut().for_each(|open| open.accepts_others = true);
-        self.open.take_if(|open| open.held.contains(token)).map(|open| open.held)
+        let ended = self.open.take_if(|open| open.held.contains(token)).map(|open| open.held);
+        if ended.is_some() || self.before.held.contains(token) {
+            self.before.end();
+        }
+        ended
     }
 
     /// A question brought neither.
@@ -149,7 +197,15 @@ impl Incident {
         let over = |open: &mut Open| {
             open.held.is_empty() || now >= later(open.started, hold) || now < earlier(open.started, hold)
         };
-        self.open.take_if(over).map(|open| open.held)
+        let is_over = self.ends(limits).is_some_and(|ends| now >= ends);
+        let held = self.open.take_if(over).map(|open| open.held);
+        if !is_over {
+            // Of those that were held nobody is left, or the clock was set.
+            self.before.ends = self.before.ends.filter(|_| held.is_none());
+            return held;
+        }
+        let before = self.before.end();
+        Some(held.unwrap_or(before))
     }
 
     /// True if a question about this token may go: any without an incident; within one a scout at a time about those that are
@@ -184,6 +240,9 @@ impl Incident {
             open.scouting.forget(token);
             open.witness.forget(token);
             open.held.remove(token);
+        }
+        if self.before.held.remove(token) && self.before.held.is_empty() {
+            self.before.ends = None;
         }
         self.refused.retain(|refused| refused.token != *token);
     }

@@ -43,7 +43,7 @@ pub struct NotNow {
 impl NotNow {
     /// Says nothing about the host.
     pub const fn until(reason: Reason, until: Timestamp) -> Self {
-        NotNow { deferral: Deferral { reason, until: Some(until), answer: None }, keep: None }
+        NotNow { deferral: Deferral { until: Some(until), ..Deferral::new(reason) }, keep: None }
     }
 
     /// Holds for everyone who asks this host.

@@ -51,11 +51,8 @@ fn check(rows: &[Row<'_>]) {
 }
 
 fn limit(reason: Reason, seconds: i64) -> Reply {
-    Reply::Deferral(Deferral {
-        reason,
-        until: Some(now() + SignedDuration::from_secs(seconds)),
-        answer: None,
-    })
+    let until = Some(now() + SignedDuration::from_secs(seconds));
+    Reply::Deferral(Deferral { until, ..Deferral::new(reason) })
 }
 
 fn accepted(login: &str, scopes: Option<&[&str]>, expiry: Option<&str>) -> Reply {

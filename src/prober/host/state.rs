@@ -1,5 +1,7 @@
 //! What is known of one host under its lock: the questions that wait, and what was heard.
 
+use std::collections::HashSet;
+
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
@@ -100,9 +102,20 @@ impl State {
         (Asked::NotNow(why.deferral), if news { vec![token] } else { Vec::new() })
     }
 
-    pub(super) fn remember_deferral(&mut self, token: &HashedToken, deferral: Deferral) {
-        if self.ledger.get(token).is_none() {
-            self.admission.remember_deferral(*token, deferral);
+    /// `accepted` tells that the process before knew the token to be good.
+    pub(super) fn remember_deferral(
+        &mut self,
+        token: &HashedToken,
+        (deferral, accepted): (Deferral, bool),
+        now: Timestamp,
+    ) {
+        if self.ledger.get(token).is_some() {
+            return;
+        }
+        self.admission.remember_deferral(*token, deferral);
+        let Some(ends) = deferral.incident_ends.filter(|_| accepted) else { return };
+        if !self.admission.remember_incident(*token, ends, now) {
+            self.ledger.open(*token).was_held = true;
         }
     }
 
@@ -154,9 +167,10 @@ impl State {
         let mut changed = Vec::new();
         self.tell_time(now);
         self.drop_unused(now);
-        if self.admission.lapse(now) {
+        if let Some(held) = self.admission.lapse(now) {
             self.release();
             changed.extend(self.ledger.deferred());
+            changed.extend(self.release_unheard(held));
         }
         let next = self.admission.next(now);
         changed.extend(self.turned_away(next.turned_away, now));
@@ -260,9 +274,9 @@ impl State {
             };
             match effect.held {
                 true if question.condemned => {
-                    entry.defer(Deferral::new(Reason::HostRefusesMany), exchange.at);
+                    entry.defer(self.admission.held_back(), exchange.at);
                 }
-                true => entry.hold(exchange.at),
+                true => entry.hold(self.admission.held_back(), exchange.at),
                 false => {
                     let reply = plausible(exchange.reply, github_now, entry.expiry());
                     entry.learn(reply, needed, exchange.at);
@@ -295,7 +309,7 @@ impl State {
         for token in &effect.taken_back {
             // What has been through an incident stays condemned in the next one.
             if let Some(entry) = self.ledger.get_mut(token).filter(|entry| !entry.was_held) {
-                entry.hold(at);
+                entry.hold(self.admission.held_back(), at);
                 changed.push(*token);
             }
         }
@@ -313,6 +327,19 @@ impl State {
             let deferred = entry.deferred().map(|deferral| deferral.reason);
             entry.was_held |= entry.accepted_before && deferred == Some(Reason::HostRefusesMany);
         }
+    }
+
+    /// The same of those that it held back though this process has not heard them refused: the one before had. Gives them.
+    fn release_unheard(&mut self, held: HashSet<HashedToken>) -> Vec<HashedToken> {
+        let mut unheard = Vec::new();
+        for token in held {
+            let entry = self.ledger.open(token);
+            if !entry.was_held && (entry.accepted_before || entry.asked.is_none()) {
+                entry.was_held = true;
+                unheard.push(token);
+            }
+        }
+        unheard
     }
 }
 

@@ -196,6 +196,7 @@ fn what_another_manager_wrote_goes_from_a_suspended_connection_too() {
         reason: "ServerError".to_owned(),
         answer: None,
         not_before: None,
+        incident_ends_at: None,
     };
     let foreign =
         OutputStatus { secret_name: "foreign".to_owned(), current_name: None, format: Format::Opaque };
@@ -228,6 +229,24 @@ fn a_connection_that_begins_suspended_says_so_in_every_condition() {
 }
 
 #[test]
+fn a_status_remembers_when_an_incident_ends_whatever_was_deferred_before() {
+    let incident = Deferral { incident_ends: Some(at(T + 3_600)), ..Deferral::new(Reason::HostRefusesMany) };
+    let mut seen = seen().accepted(T, Expiry::Never);
+    for (outage, since) in [(None, T + 60), (Some(Deferral::new(Reason::ServerError)), T + 30)] {
+        if let Some(outage) = outage {
+            seen = seen.hears(T + 30, Reply::Deferral(outage));
+        }
+        let held = seen.clone().with(|seen| seen.knowledge.take_back(incident, at(T + 60))).at(T + 60);
+        let status = status(None, &held);
+        let told = status.deferral.as_ref().unwrap();
+        assert_eq!((&*told.reason, told.since.0), ("HostRefusesMany", at(since)));
+        assert_eq!(told.incident_ends_at.as_ref().map(|end| end.0), Some(at(T + 3_600)));
+        let (again, _) = restarted(&held, &status);
+        assert_eq!(again.knowledge.deferred.unwrap().deferral, incident);
+    }
+}
+
+#[test]
 fn the_end_of_a_limit_is_told_and_that_of_an_outage_is_not() {
     let rows = [
         (Reason::RateLimited, true),
@@ -238,7 +257,7 @@ fn the_end_of_a_limit_is_told_and_that_of_an_outage_is_not() {
         (Reason::HostRefusesMany, false),
     ];
     for (reason, told) in rows {
-        let deferred = Deferred::first(Deferral { reason, until: Some(at(T)), answer: None }, at(T));
+        let deferred = Deferred::first(Deferral { until: Some(at(T)), ..Deferral::new(reason) }, at(T));
         assert_eq!(DeferralStatus::from(deferred).not_before.is_some(), told, "{reason:?}");
     }
 }

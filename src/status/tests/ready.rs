@@ -25,7 +25,8 @@ fn a_classic_token_that_never_expires_is_told_to_be_kept_in_use_after_eleven_mon
 #[test]
 fn ready_sums_up() {
     let soon = || good().accepted(T, Expiry::At(at(T + DAY)));
-    let incident = |seen: &mut Observation| seen.knowledge.take_back(Reason::HostRefusesMany, seen.now);
+    let incident =
+        |seen: &mut Observation| seen.knowledge.take_back(Deferral::new(Reason::HostRefusesMany), seen.now);
     let unread =
         |seen: &mut Observation| seen.token = Verdict::unknown(Reason::ApiServerUnavailable, "silent");
     let rows = [

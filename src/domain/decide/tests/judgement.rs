@@ -8,7 +8,8 @@ fn an_acceptance_is_trusted_through_silence_for_a_while() {
     let proven = || seen().accepted(T, Expiry::Never);
     let daily = || proven().with(|seen| seen.timing.interval = SignedDuration::from_hours(24));
     let earlier = Some(AcceptedEarlier);
-    let incident = |seen: &mut Observation| seen.knowledge.take_back(Reason::HostRefusesMany, seen.now);
+    let incident =
+        |seen: &mut Observation| seen.knowledge.take_back(Deferral::new(Reason::HostRefusesMany), seen.now);
     let rows = [
         ("never asked", seen(), unknown(NotAskedYet), None),
         ("deferred from the start", seen().unanswered(T), unknown(ServerError), None),

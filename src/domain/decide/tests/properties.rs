@@ -64,7 +64,7 @@ fn happens(mut seen: Observation, event: &Event) -> Observation {
         Event::Refused(refusal) => seen.hears(now, Reply::Answer(Answer::Refused(*refusal))),
         Event::Silent(reason, until) => {
             let until = until.map(|until| at(now + until));
-            seen.hears(now, Reply::Deferral(Deferral { reason: *reason, until, answer: None }))
+            seen.hears(now, Reply::Deferral(Deferral { until, ..Deferral::new(*reason) }))
         }
         Event::Waits(seconds) => seen.at(now + seconds),
         Event::Clock(seconds) => seen.with(|seen| seen.skew = SignedDuration::from_secs(*seconds)),

@@ -52,7 +52,9 @@ fn outputs_are_withdrawn_only_on_githubs_lasting_word_or_the_requirements() {
         ("condemned, then accepted", proven().condemned(T).accepted(T + 60, Expiry::Never), Write, Write),
         (
             "an incident of the host takes the refusals back",
-            proven().condemned(T).with(|seen| seen.knowledge.take_back(Reason::HostRefusesMany, at(T))),
+            proven()
+                .condemned(T)
+                .with(|seen| seen.knowledge.take_back(Deferral::new(Reason::HostRefusesMany), at(T))),
             Write,
             Write,
         ),

@@ -73,7 +73,7 @@ fn what_is_spent_of_a_host_and_of_its_accounts_is_told_until_it_has_come_back() 
     }
     // Ten come back each second.
     assert_eq!(spent(&admission, 1), (0, 0));
-    let limited = Deferral { reason: Reason::RateLimited, until: Some(at(60)), answer: None };
+    let limited = Deferral { until: Some(at(60)), ..Deferral::new(Reason::RateLimited) };
     let metadata = Metadata { answered: at(1), ..Metadata::default() };
     admission.answered(&question(0), &Reply::Deferral(limited), metadata, true);
     assert_eq!([spent(&admission, 59), spent(&admission, 60)], [(0, 1), (0, 0)]);

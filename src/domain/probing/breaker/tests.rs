@@ -18,7 +18,7 @@ fn key(number: usize) -> Key {
 }
 
 fn fail(breaker: &mut Breaker, reason: Reason, until: Option<i64>, second: i64) {
-    let deferral = Deferral { reason, until: until.map(at), answer: None };
+    let deferral = Deferral { until: until.map(at), ..Deferral::new(reason) };
     breaker.deferred(&key(1), deferral, speaks_of_host(reason, false), at(second));
 }
 

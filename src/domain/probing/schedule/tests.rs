@@ -47,7 +47,7 @@ fn refuse(knowledge: &mut Knowledge, second: i64) {
 }
 
 fn defer(knowledge: &mut Knowledge, reason: Reason, until: Option<i64>, second: i64) {
-    knowledge.learn(Reply::Deferral(Deferral { reason, until: until.map(at), answer: None }), at(second));
+    knowledge.learn(Reply::Deferral(Deferral { until: until.map(at), ..Deferral::new(reason) }), at(second));
 }
 
 /// When token number 1 is due, in seconds.
@@ -392,7 +392,7 @@ fn no_purpose_is_asked_about_more_often_than_the_minimum_interval_but_for_one_co
     let deferred = |reason, until: Option<i64>| {
         let mut proven = Proven::default();
         proven.learn(Proof::Held(Facts::default()), at(T - HOUR));
-        proven.defer(Deferral { reason, until: until.map(at), answer: None }, at(T));
+        proven.defer(Deferral { until: until.map(at), ..Deferral::new(reason) }, at(T));
         proven
     };
     let limited = deferred(Reason::RateLimited, Some(T + 1));
@@ -403,10 +403,9 @@ fn no_purpose_is_asked_about_more_often_than_the_minimum_interval_but_for_one_co
     assert_eq!(after(&deferred(Reason::ServerError, None), released, &minute), 60, "the trouble is over");
     for reason in [Reason::HostBusy, Reason::RateLimited] {
         let mut turned_away = Proven::default();
-        turned_away.turn_away(Deferral { reason, until: Some(at(T + 2)), answer: None }, at(T));
+        turned_away.turn_away(Deferral { until: Some(at(T + 2)), ..Deferral::new(reason) }, at(T));
         assert_eq!(after(&turned_away, asked(T), &minute), 3, "{reason:?}: it was not asked");
-        turned_away
-            .defer(Deferral { reason: Reason::RateLimited, until: Some(at(T + 2)), answer: None }, at(T));
+        turned_away.defer(Deferral { until: Some(at(T + 2)), ..Deferral::new(Reason::RateLimited) }, at(T));
         assert_eq!(after(&turned_away, asked(T), &minute), 60, "{reason:?}: it was");
     }
     let mut denied = Proven::default();
@@ -544,8 +543,9 @@ fn any_memory(instant: impl Strategy<Value = Timestamp> + Clone) -> impl Strateg
         },
     );
     let deferred = (prop::sample::select(Reason::ALL), instant.clone(), prop::option::of(instant.clone()));
-    let deferred = deferred
-        .prop_map(|(reason, since, until)| Deferred::first(Deferral { reason, until, answer: None }, since));
+    let deferred = deferred.prop_map(|(reason, since, until)| {
+        Deferred::first(Deferral { until, ..Deferral::new(reason) }, since)
+    });
     let parts = (prop::option::of(instant), prop::option::of(refused), prop::option::of(deferred));
     parts.prop_map(|(grant, refused, deferred)| {
         let grant = grant.map(|at| (Grant { account: None, scopes: None, expiry: Expiry::Never }, at));

@@ -34,6 +34,116 @@ fn an_incident_of_half_a_minute_condemns_nobody() {
     }
 }
 
+/// The process ends, and another one begins later with what the statuses remember.
+fn restart(world: &mut World, second: i64) {
+    for index in 0..world.connections.len() {
+        world.connections[index].remembered = world.knowledge(index);
+    }
+    world.state = State::new(LIMITS_OF_TESTS);
+    for connection in &mut world.connections {
+        (connection.since, connection.not_before) = (second, second);
+        let Knowledge { grant, deferred, .. } = &connection.remembered;
+        if let Some(deferred) = deferred {
+            let said = (deferred.deferral, grant.is_some());
+            world.state.remember_deferral(&connection.question.hashed, said, at(second));
+        }
+    }
+}
+
+const BEGINS: i64 = SETTLED;
+
+/// All of 20 good tokens are asked about when the incident begins.
+fn incident(host: fn(usize, i64) -> Reply) -> World {
+    let mut world = World::new(LIMITS_OF_TESTS, host);
+    world.connect(0..20, "a", 0);
+    world.run(0..BEGINS);
+    world.connections.iter_mut().for_each(|connection| connection.not_before = BEGINS);
+    for token in 0..20 {
+        let question = Question { accepted_before: true, ..question_of(token, "a") };
+        world.state.ask(question, at(BEGINS));
+    }
+    world
+}
+
+const HOLD: i64 = LIMITS_OF_TESTS.incident_hold.as_secs();
+
+#[test]
+fn a_restart_makes_no_incident_longer_and_condemns_nobody_within_it() {
+    let revoked = |token, second| if second >= BEGINS { refuses() } else { accepts(token as i64) };
+    let mended = |token, second| {
+        if (BEGINS..BEGINS + 20 * MINUTE).contains(&second) { refuses() } else { accepts(token as i64) }
+    };
+    for (is_revoked, restarts) in [(true, 0), (true, 1), (true, 5), (false, 1), (false, 5)] {
+        let mut world = incident(if is_revoked { revoked } else { mended });
+        let mut last = BEGINS;
+        for number in 0..restarts {
+            let next = BEGINS + MINUTE + (HOLD - 2 * MINUTE) * number / restarts;
+            world.run(last..next);
+            assert_eq!(world.condemned(), [0; 0], "before restart {number} of {restarts}");
+            restart(&mut world, next);
+            last = next;
+        }
+        world.run(last..BEGINS + HOLD);
+        assert_eq!(world.condemned(), [0; 0], "{restarts} restarts: the hold is not over");
+        // Three refusals of each, a minute apart.
+        world.run(BEGINS + HOLD..BEGINS + HOLD + 10 * MINUTE);
+        assert_eq!(world.state.admission.incident().since(), None, "{restarts} restarts: the hold is over");
+        let condemned = world.condemned().len();
+        assert_eq!(condemned, if is_revoked { 20 } else { 0 }, "{restarts} restarts: after the hold");
+    }
+}
+
+#[test]
+fn nobody_is_held_anew_by_a_process_that_begins_after_the_end() {
+    let revoked = |token, second| if second >= BEGINS { refuses() } else { accepts(token as i64) };
+    // The process that saw it ends before its end, and another one begins afterwards.
+    for (begins, condemned) in [(HOLD + MINUTE, 20), (2 * HOLD - MINUTE, 20), (2 * HOLD, 0)] {
+        let mut world = incident(revoked);
+        world.run(BEGINS..BEGINS + HOLD - MINUTE);
+        restart(&mut world, BEGINS + begins);
+        world.run(BEGINS + begins..BEGINS + begins + 10 * MINUTE);
+        assert_eq!(world.condemned().len(), condemned, "{begins}: it is an incident of its own a hold later");
+    }
+}
+
+#[test]
+fn an_outage_before_an_incident_makes_its_hold_no_shorter_over_a_restart() {
+    const OUTAGE: i64 = BEGINS - HOLD + 2 * MINUTE;
+    let host = |token, second| match second {
+        BEGINS.. => refuses(),
+        OUTAGE.. => Reply::Deferral(Deferral::new(Reason::ServerError)),
+        _ => accepts(token as i64),
+    };
+    let mut world = incident(host);
+    // The breaker closes after a while, and what the tokens are refused with begins then.
+    let mut second = BEGINS;
+    while world.state.admission.incident().since().is_none() {
+        world.run(second..second + 1);
+        second += 1;
+        assert!(second < BEGINS + HOLD, "no incident is seen");
+    }
+    world.run(second..second + 5 * MINUTE);
+    restart(&mut world, second + 5 * MINUTE);
+    world.run(second + 5 * MINUTE..second - 1 + HOLD);
+    assert_eq!(world.condemned(), [0; 0]);
+}
+
+#[test]
+fn an_incident_whose_end_this_process_has_seen_is_remembered_no_more() {
+    let mut world = World::new(LIMITS_OF_TESTS, |token, _| accepts(token as i64));
+    let held = Deferral { incident_ends: Some(at(HOLD)), ..Deferral::new(Reason::HostRefusesMany) };
+    let mut remember = |token, second: i64, reply: Reply| {
+        world.state.remember_deferral(&question_of(token, "a").hashed, (held, true), at(second));
+        let question = Question { accepted_before: true, ..question_of(token, "a") };
+        world.state.ask(question, at(second));
+        answers(&mut world, second, reply);
+        world.state.admission.incident().since()
+    };
+    assert_eq!(remember(1, MINUTE, refuses()), Some(at(0)), "it goes on, and began when it did");
+    assert_eq!(remember(1, 2 * MINUTE, accepts(1)), None);
+    assert_eq!(remember(2, 3 * MINUTE, refuses()), None, "this process has seen its end");
+}
+
 #[test]
 fn an_incident_that_meets_one_token_after_the_other_condemns_nobody() {
     let refusing = |token, second| {

@@ -128,7 +128,7 @@ fn what_a_status_remembers_from_before_a_restart_is_asked_about_within_a_minute_
     for connection in &mut world.connections {
         connection.remembered.learn(in_the_way(0, 0), at(-5 * HOUR));
         let deferral = connection.remembered.deferred.unwrap().deferral;
-        world.state.remember_deferral(&connection.question.hashed, deferral);
+        world.state.remember_deferral(&connection.question.hashed, (deferral, false), at(0));
     }
     world.run(0..40 * MINUTE);
     let first = world.asked[0].1;
@@ -143,7 +143,7 @@ fn what_this_process_has_asked_about_itself_is_not_remembered_from_before() {
     world.connect([ODD, 2], "a", 0);
     world.run(0..2);
     let token = world.connections[0].question.hashed;
-    world.state.remember_deferral(&token, Deferral::new(Reason::UnexpectedAnswer));
+    world.state.remember_deferral(&token, (Deferral::new(Reason::UnexpectedAnswer), true), at(2));
     world.connect([4], "b", 2);
     world.run(2..5);
     assert_eq!(world.state.admission.brought_forward(&token), None);
