@@ -104,7 +104,7 @@ pub struct Snapshot {
     pub unanswered: u32,
     /// Whether the last question confirmed something, sooner after the one before than `minimum_interval`.
     pub hurried: bool,
-    /// Whether the answer to another question said since that the token is no good.
+    /// Whether the answer to another question said since that the token is no good, or the host refused many when the process before ended.
     pub suspected: bool,
     /// True if the question about identity waits or is on its way.
     pub pending: bool,

@@ -118,7 +118,7 @@ pub struct DeferralStatus {
     /// When the limit ends, if GitHub named an instant. It is written when something else changes, like nextCheckAt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Time>,
-    /// Where the host refuses many tokens that it accepted before: when refusals are believed again at the latest.
+    /// When refusals of the token are believed again at the latest, if they are held back since the host refuses many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incident_ends_at: Option<Time>,
 }

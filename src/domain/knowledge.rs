@@ -93,7 +93,7 @@ impl Deferred {
         let deferral = Deferral {
             reason,
             answer: deferral.answer.filter(|_| reason == deferral.reason),
-            incident_ends: deferral.incident_ends.filter(|_| reason == deferral.reason),
+            incident_ends: deferral.incident_ends.or(self.deferral.incident_ends),
             ..deferral
         };
         Deferred { deferral, other, ..self }.after(answer)
@@ -202,7 +202,9 @@ impl Knowledge {
             (before, None) => before,
             (Some(before), Some(now)) if heard.refused.is_none() => {
                 let first = before.deferral.answer.filter(|_| before.deferral.reason == now.deferral.reason);
-                Some(Deferred { since: before.since.min(now.since), ..now }.after(first))
+                let mut now = Deferred { since: before.since.min(now.since), ..now };
+                now.deferral.incident_ends = now.deferral.incident_ends.or(before.deferral.incident_ends);
+                Some(now.after(first))
             }
             (_, now) => now,
         };
@@ -273,6 +275,11 @@ impl Knowledge {
     /// True if the token was accepted at any time.
     pub const fn accepted_before(&self) -> bool {
         self.grant.is_some() || self.first_proven.is_some()
+    }
+
+    /// True if it was accepted before and is not taken to be bad.
+    pub fn is_good(&self) -> bool {
+        self.accepted_before() && self.believed_refusal().is_none()
     }
 }
 

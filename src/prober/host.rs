@@ -120,7 +120,10 @@ impl Host {
 
     /// Keeps what the process before heard last about a token, unless this one has heard of it.
     pub(super) fn remember_deferral(&self, token: &HashedToken, said: (Deferral, bool), now: Timestamp) {
-        self.lock().remember_deferral(token, said, now);
+        let mut state = self.lock();
+        let before = state.logged();
+        state.remember_deferral(token, said, now);
+        self.log(before, state.logged());
     }
 
     /// When the next question about the token was brought forward last, and how many tokens wait, if the host has answered nobody

@@ -42,7 +42,8 @@ pub(super) struct Entry {
     pub(super) accepted_before: bool,
     /// True if the last question confirmed something, sooner after the one before than `minimum_interval`.
     pub(super) hurried: bool,
-    /// True if the answer to a question beside identity said since that the token is no good.
+    /// True if the answer to a question beside identity said since that the token is no good, or the host refused many when the process before
+    /// ended.
     pub(super) suspected: bool,
     /// Since when nobody uses it, if nobody does.
     unused: Option<Second>,

@@ -223,6 +223,26 @@ fn refusals_that_are_taken_back_leave_a_doubt_since_the_first() {
 }
 
 #[test]
+fn other_trouble_within_an_incident_takes_its_end_from_no_status() {
+    let incident = Deferral { incident_ends: Some(at(1_800)), ..Deferral::new(Reason::HostRefusesMany) };
+    let mut knowledge = known(10, &[&granted()]);
+    knowledge.take_back(incident, at(20));
+    let told = knowledge.clone();
+    for second in [30, 40, 50] {
+        knowledge.learn(Reply::Deferral(Deferral::new(Reason::ServerError)), at(second));
+        let ends = knowledge.deferred.and_then(|deferred| deferred.deferral.incident_ends);
+        assert_eq!(ends, incident.incident_ends, "{second}");
+        let deferred = known(second, &[&Reply::Deferral(Deferral::new(Reason::ServerError))]);
+        let after = told.overlaid(&deferred).deferred.unwrap().deferral;
+        assert_eq!(after.incident_ends, incident.incident_ends, "{second}, after a restart");
+    }
+    let mut alternates = told.clone();
+    alternates.learn(Reply::Deferral(Deferral::new(Reason::ServerError)), at(30));
+    alternates.take_back(incident, at(40));
+    assert_eq!(alternates.deferred, told.deferred, "nothing that a status would be written for");
+}
+
+#[test]
 fn a_clock_that_is_set_back_shortens_no_time_between_refusals_and_leaves_no_end_beyond_the_longest_limit() {
     let (hour, year) = (3600, 365 * 86_400);
     let of = |first: i64, last: i64| Refused {

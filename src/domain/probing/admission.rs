@@ -180,13 +180,9 @@ impl Admission {
         self.logins.remember(login, is_unconfirmed, &self.limits, now);
     }
 
-    /// The process before held this good token back, until then at the latest. False if that is over: then it is free.
+    /// The process before held this good token back, until then at the latest. False if that has just ended.
     pub fn remember_incident(&mut self, token: HashedToken, ends: Timestamp, now: Timestamp) -> bool {
-        let goes_on = self.incident.remember(token, ends, &self.limits, now);
-        if !goes_on {
-            self.released = Some(now);
-        }
-        goes_on
+        self.incident.remember(token, ends, &self.limits, now)
     }
 
     /// Keeps what the process before heard last about a token that this one has not asked about.
@@ -310,16 +306,19 @@ impl Admission {
         self.released = self.released.map(|at| at.min(now));
     }
 
-    /// Ends an incident that has lasted as long as it may. Gives the tokens that it held back.
-    pub fn lapse(&mut self, now: Timestamp) -> Option<HashSet<HashedToken>> {
-        let held = self.incident.lapse(&self.limits, now)?;
-        self.released = Some(now);
-        Some(held)
+    /// Ends an incident that has lasted as long as it may.
+    pub fn lapse(&mut self, now: Timestamp) -> bool {
+        let has_passed = self.incident.lapse(&self.limits, now).is_some();
+        if has_passed {
+            self.released = Some(now);
+        }
+        has_passed
     }
 
-    /// What is said of a token that an incident holds back.
-    pub fn held_back(&self) -> Deferral {
-        Deferral { incident_ends: self.incident.ends(&self.limits), ..Deferral::new(Reason::HostRefusesMany) }
+    /// What is said of a token while there is an incident; its end, if the refusals of this one are held back.
+    pub fn held_back(&self, token: &HashedToken) -> Deferral {
+        let incident_ends = self.incident.ends(&self.limits).filter(|_| self.incident.holds(token));
+        Deferral { incident_ends, ..Deferral::new(Reason::HostRefusesMany) }
     }
 
     /// Nobody wants to know about the token any more.
@@ -403,7 +402,7 @@ impl Admission {
         if key.as_ref().is_some_and(|key| !self.incident.lets(key, now))
             && let Some(until) = self.incident.turn_away(token, now)
         {
-            return Permit::NotNow(NotNow::of_host(self.held_back(), until));
+            return Permit::NotNow(NotNow::of_host(self.held_back(token), until));
         }
         let spent = |account| self.accounts.spent(account, &self.limits, question.urgency, now);
         if let Some(until) = question.account.and_then(spent) {

@@ -28,29 +28,8 @@ pub struct Incident {
     /// Tokens that were accepted before, in the order of their last refusals.
     refused: VecDeque<Refused>,
     open: Option<Open>,
-    /// What the process before held back.
-    before: Before,
-}
-
-/// The incident of the process before. It goes on as soon as one of its tokens is refused again.
-#[derive(Debug, Default)]
-struct Before {
-    held: HashSet<HashedToken>,
-    ends: Option<Timestamp>,
-    /// Whether this process has seen its end.
-    is_over: bool,
-}
-
-impl Before {
-    /// Its end is seen. Gives the tokens that it held back.
-    fn end(&mut self) -> HashSet<HashedToken> {
-        std::mem::replace(self, Before { is_over: true, ..Before::default() }).held
-    }
-
-    /// When the incident began of which a refusal at this instant is a part.
-    fn started(&self, hold: SignedDuration, now: Timestamp) -> Timestamp {
-        self.ends.map_or(now, |ends| earlier(ends, hold).min(now))
-    }
+    /// Whether one has ended in this process since the host accepted a token again: what the process before held back says nothing any more.
+    has_recovered: bool,
 }
 
 #[derive(Debug)]
@@ -69,6 +48,8 @@ struct Open {
     /// Whether the host has accepted any token since that one.
     accepts_others: bool,
     held: HashSet<HashedToken>,
+    /// Whether it began in the process before.
+    goes_on: bool,
     /// Asks about the held ones, one at a time.
     scouting: Scouting,
     /// Asks about others, one at a time, while the host refuses whatever it is asked.
@@ -113,26 +94,41 @@ impl Incident {
         self.first().or_else(|| self.refused.front().map(|refused| refused.at))
     }
 
-    /// When the incident ends at the latest, or that of the process before.
+    /// When the incident ends at the latest.
     pub fn ends(&self, limits: &Limits) -> Option<Timestamp> {
-        self.since().map(|since| later(since, limits.incident_hold)).or(self.before.ends)
+        self.since().map(|since| later(since, limits.incident_hold))
     }
 
-    /// The process before held this good token back, until then at the latest. False if that is over: then it is not held again for the same
-    /// refusals.
+    /// True if its refusals are held back.
+    pub fn holds(&self, token: &HashedToken) -> bool {
+        self.open.as_ref().is_some_and(|open| open.held.contains(token))
+    }
+
+    /// The process before held this good token back, until then at the latest: the incident goes on, and ends when it would have. False if
+    /// it has just ended: then it is not to begin anew with refusals that were held back before.
     pub fn remember(&mut self, token: HashedToken, ends: Timestamp, limits: &Limits, now: Timestamp) -> bool {
-        let hold = limits.incident_hold;
+        if self.has_recovered {
+            return true;
+        }
         if ends <= now {
-            // After as long again it says nothing about what is refused now.
-            return later(ends, hold) <= now;
+            // Later than that the host may have been well meanwhile, which nobody saw.
+            return later(ends, window(limits)) <= now;
         }
-        if !self.before.is_over {
-            self.before.ends = Some(self.before.ends.map_or(ends, |other| other.min(ends)));
-            self.before.held.insert(token);
-        }
-        if let Some(open) = self.open.as_mut().filter(|_| !self.before.is_over) {
-            open.started = open.started.min(self.before.started(hold, now));
-            open.held.extend(self.before.held.drain());
+        let started = earlier(ends, limits.incident_hold).min(now);
+        let scouting = Scouting::new(now, PAUSES.0, PAUSES.1);
+        let open = self.open.get_or_insert_with(|| Open {
+            started,
+            first: started,
+            accepts_others: false,
+            held: HashSet::new(),
+            goes_on: true,
+            witness: scouting.clone(),
+            scouting,
+        });
+        if open.goes_on {
+            // An end that is earlier is that of another one, which is over.
+            (open.started, open.first) = (open.started.max(started), open.first.max(started));
+            open.held.insert(token);
         }
         true
     }
@@ -149,11 +145,10 @@ impl Incident {
         if !counts {
             return Meaning::Refused;
         }
-        let window = limits.confirm_after.saturating_mul(2).max(SHORTEST_WINDOW);
-        let counts = |at: Timestamp| at >= earlier(now, window) && at <= now;
+        let counts = |at: Timestamp| at >= earlier(now, window(limits)) && at <= now;
         self.refused.retain(|other| other.token != token && counts(other.at));
         self.refused.push_back(Refused { token, at: now, accepts_others: false });
-        if self.refused.len() < TOKENS && !self.before.held.contains(&token) {
+        if self.refused.len() < TOKENS {
             return Meaning::Refused;
         }
         let first = self.refused.front();
@@ -162,11 +157,10 @@ impl Incident {
         let refused = std::mem::take(&mut self.refused).into_iter();
         let held: Vec<_> = refused.map(|refused| refused.token).collect();
         let scouting = Scouting::new(later(now, PAUSES.0), PAUSES.0, PAUSES.1);
-        let of = held.iter().copied().chain(self.before.held.drain()).collect();
+        let of = held.iter().copied().collect();
         let witness = scouting.clone();
-        let started = self.before.started(limits.incident_hold, now);
-        let first = first.min(started);
-        self.open = Some(Open { started, first, accepts_others, held: of, scouting, witness });
+        let (started, goes_on) = (now, false);
+        self.open = Some(Open { started, first, accepts_others, held: of, goes_on, scouting, witness });
         Meaning::Begins(held)
     }
 
@@ -175,11 +169,9 @@ impl Incident {
         self.refused.retain(|refused| refused.token != *token);
         self.refused.iter_mut().for_each(|refused| refused.accepts_others = true);
         self.open.iter_mut().for_each(|open| open.accepts_others = true);
-        let ended = self.open.take_if(|open| open.held.contains(token)).map(|open| open.held);
-        if ended.is_some() || self.before.held.contains(token) {
-            self.before.end();
-        }
-        ended
+        let ended = self.open.take_if(|open| open.held.contains(token))?;
+        self.has_recovered = true;
+        Some(ended.held)
     }
 
     /// A question brought neither.
@@ -197,15 +189,7 @@ impl Incident {
         let over = |open: &mut Open| {
             open.held.is_empty() || now >= later(open.started, hold) || now < earlier(open.started, hold)
         };
-        let is_over = self.ends(limits).is_some_and(|ends| now >= ends);
-        let held = self.open.take_if(over).map(|open| open.held);
-        if !is_over {
-            // Of those that were held nobody is left, or the clock was set.
-            self.before.ends = self.before.ends.filter(|_| held.is_none());
-            return held;
-        }
-        let before = self.before.end();
-        Some(held.unwrap_or(before))
+        self.open.take_if(over).map(|open| open.held)
     }
 
     /// True if a question about this token may go: any without an incident; within one a scout at a time about those that are
@@ -241,9 +225,6 @@ impl Incident {
             open.witness.forget(token);
             open.held.remove(token);
         }
-        if self.before.held.remove(token) && self.before.held.is_empty() {
-            self.before.ends = None;
-        }
         self.refused.retain(|refused| refused.token != *token);
     }
 
@@ -253,6 +234,11 @@ impl Incident {
         let scouting = if open.held.contains(token) { &mut open.scouting } else { &mut open.witness };
         Some(scouting.turn_away(*token, now))
     }
+}
+
+/// The time within which refusals count together.
+fn window(limits: &Limits) -> SignedDuration {
+    limits.confirm_after.saturating_mul(2).max(SHORTEST_WINDOW)
 }
 
 #[cfg(test)]

@@ -81,7 +81,8 @@ pub struct Past {
     pub unanswered: u32,
     /// Whether the last question was a confirmation, and came sooner after the one before than `minimum_interval`.
     pub hurried: bool,
-    /// Whether an answer to another question said that the token is no good, which identity is to tell.
+    /// Whether an answer to another question said that the token is no good, which identity is to tell; or the host refused many when the
+    /// process before ended.
     pub suspected: bool,
 }
 
@@ -159,7 +160,12 @@ fn wanted(
     let refused =
         knowledge.refused.map(|refused| after_refusal(refused, accepted_before, past, ends, timing));
     if let Some(deferred) = knowledge.deferred {
-        let again = after_deferral(deferred, past, &Probe::Identity, timing);
+        // What an incident held back when the process before ended is asked about first of all: it may be over.
+        let is_first = past.asked.is_none() && past.suspected;
+        let again = match deferred.deferral.reason {
+            Reason::HostRefusesMany if is_first => past.since,
+            _ => after_deferral(deferred, past, &Probe::Identity, timing),
+        };
         // Of a token that has ended somebody wanted to know more: an answer is still to come.
         return Some(refused.flatten().map_or(again, |due| due.max(again)));
     }

@@ -1,7 +1,5 @@
 //! What is known of one host under its lock: the questions that wait, and what was heard.
 
-use std::collections::HashSet;
-
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
@@ -102,21 +100,26 @@ impl State {
         (Asked::NotNow(why.deferral), if news { vec![token] } else { Vec::new() })
     }
 
-    /// `accepted` tells that the process before knew the token to be good.
+    /// Keeps what the process before heard last about a token that this one has not asked about. `accepted` tells that it knew the token to be
+    /// good.
     pub(super) fn remember_deferral(
         &mut self,
         token: &HashedToken,
         (deferral, accepted): (Deferral, bool),
         now: Timestamp,
     ) {
-        if self.ledger.get(token).is_some() {
+        if self.ledger.get(token).is_some_and(|entry| entry.asked.is_some()) {
             return;
         }
         self.admission.remember_deferral(*token, deferral);
-        let Some(ends) = deferral.incident_ends.filter(|_| accepted) else { return };
-        if !self.admission.remember_incident(*token, ends, now) {
-            self.ledger.open(*token).was_held = true;
+        if !accepted || deferral.reason != Reason::HostRefusesMany && deferral.incident_ends.is_none() {
+            return;
         }
+        let mut goes_on = |ends| self.admission.remember_incident(*token, ends, now);
+        let has_just_ended = deferral.incident_ends.is_some_and(|ends| !goes_on(ends));
+        let entry = self.ledger.open(*token);
+        (entry.accepted_before, entry.suspected) = (true, true);
+        entry.was_held |= has_just_ended;
     }
 
     /// Whether a connection has the token asked about. One that nobody asks about is no witness, and makes nobody else wait.
@@ -167,10 +170,9 @@ impl State {
         let mut changed = Vec::new();
         self.tell_time(now);
         self.drop_unused(now);
-        if let Some(held) = self.admission.lapse(now) {
+        if self.admission.lapse(now) {
             self.release();
             changed.extend(self.ledger.deferred());
-            changed.extend(self.release_unheard(held));
         }
         let next = self.admission.next(now);
         changed.extend(self.turned_away(next.turned_away, now));
@@ -267,16 +269,16 @@ impl State {
             entry.suspected = false;
             let needed = if question.urgency == Urgency::Dubious && !entry.accepted_before {
                 1
-            } else if entry.was_held {
+            } else if entry.was_held && !question.condemned {
                 3
             } else {
                 2
             };
             match effect.held {
                 true if question.condemned => {
-                    entry.defer(self.admission.held_back(), exchange.at);
+                    entry.defer(self.admission.held_back(&token), exchange.at);
                 }
-                true => entry.hold(self.admission.held_back(), exchange.at),
+                true => entry.hold(self.admission.held_back(&token), exchange.at),
                 false => {
                     let reply = plausible(exchange.reply, github_now, entry.expiry());
                     entry.learn(reply, needed, exchange.at);
@@ -309,7 +311,7 @@ impl State {
         for token in &effect.taken_back {
             // What has been through an incident stays condemned in the next one.
             if let Some(entry) = self.ledger.get_mut(token).filter(|entry| !entry.was_held) {
-                entry.hold(self.admission.held_back(), at);
+                entry.hold(self.admission.held_back(token), at);
                 changed.push(*token);
             }
         }
@@ -327,19 +329,6 @@ impl State {
             let deferred = entry.deferred().map(|deferral| deferral.reason);
             entry.was_held |= entry.accepted_before && deferred == Some(Reason::HostRefusesMany);
         }
-    }
-
-    /// The same of those that it held back though this process has not heard them refused: the one before had. Gives them.
-    fn release_unheard(&mut self, held: HashSet<HashedToken>) -> Vec<HashedToken> {
-        let mut unheard = Vec::new();
-        for token in held {
-            let entry = self.ledger.open(token);
-            if !entry.was_held && (entry.accepted_before || entry.asked.is_none()) {
-                entry.was_held = true;
-                unheard.push(token);
-            }
-        }
-        unheard
     }
 }
 

@@ -56,7 +56,7 @@ impl Observer<'_> {
         watched.is_contested = accepted.is_some_and(|(_, at)| ctx.records.is_refused_since(&subject, *at));
         // A suspended connection waits for nothing.
         let waiting = watched.remembered.as_ref().filter(|_| !self.spec.suspend);
-        let deferred = waiting.and_then(|known| Some((known.deferred?.deferral, known.grant.is_some())));
+        let deferred = waiting.and_then(|known| Some((known.deferred?.deferral, known.is_good())));
         if let Some(said) = deferred {
             ctx.prober.remember_deferral(&subject, said, now);
         }

@@ -42,9 +42,9 @@ fn restart(world: &mut World, second: i64) {
     world.state = State::new(LIMITS_OF_TESTS);
     for connection in &mut world.connections {
         (connection.since, connection.not_before) = (second, second);
-        let Knowledge { grant, deferred, .. } = &connection.remembered;
-        if let Some(deferred) = deferred {
-            let said = (deferred.deferral, grant.is_some());
+        let known = &connection.remembered;
+        if let Some(deferred) = known.deferred {
+            let said = (deferred.deferral, known.is_good());
             world.state.remember_deferral(&connection.question.hashed, said, at(second));
         }
     }
@@ -94,15 +94,99 @@ fn a_restart_makes_no_incident_longer_and_condemns_nobody_within_it() {
 }
 
 #[test]
-fn nobody_is_held_anew_by_a_process_that_begins_after_the_end() {
+fn nobody_is_held_anew_by_a_process_that_begins_just_after_the_end() {
     let revoked = |token, second| if second >= BEGINS { refuses() } else { accepts(token as i64) };
     // The process that saw it ends before its end, and another one begins afterwards.
-    for (begins, condemned) in [(HOLD + MINUTE, 20), (2 * HOLD - MINUTE, 20), (2 * HOLD, 0)] {
+    for (begins, condemned) in [(HOLD, 20), (HOLD + MINUTE, 20), (HOLD + 5 * MINUTE, 0)] {
         let mut world = incident(revoked);
         world.run(BEGINS..BEGINS + HOLD - MINUTE);
         restart(&mut world, BEGINS + begins);
         world.run(BEGINS + begins..BEGINS + begins + 10 * MINUTE);
-        assert_eq!(world.condemned().len(), condemned, "{begins}: it is an incident of its own a hold later");
+        assert_eq!(
+            world.condemned().len(),
+            condemned,
+            "{begins}: later the host may have been well meanwhile"
+        );
+    }
+}
+
+#[test]
+fn what_was_not_asked_about_before_a_restart_is_held_too() {
+    let refusing = |token, second| if second >= BEGINS { refuses() } else { accepts(token as i64) };
+    let mut world = World::new(LIMITS_OF_TESTS, refusing);
+    world.connect(0..20, "a", 0);
+    world.run(0..BEGINS);
+    // Three make the incident, and the others are not due before the restart.
+    let due = |token: &usize| if *token < 3 { BEGINS } else { i64::MAX };
+    world.connections.iter_mut().for_each(|connection| connection.not_before = due(&connection.token));
+    for token in 0..3 {
+        world.state.ask(Question { accepted_before: true, ..question_of(token, "a") }, at(BEGINS));
+    }
+    world.run(BEGINS..BEGINS + 10);
+    assert!(world.state.admission.incident().since().is_some());
+    for connection in &mut world.connections {
+        connection.not_before = due(&connection.token);
+    }
+    world.run(BEGINS + 10..BEGINS + 2 * MINUTE);
+    restart(&mut world, BEGINS + 2 * MINUTE);
+    world.run(BEGINS + 2 * MINUTE..BEGINS + HOLD - 1);
+    assert_eq!(world.condemned(), [0; 0]);
+}
+
+#[test]
+fn a_host_that_is_well_after_a_restart_is_believed_at_once() {
+    const BACK: i64 = BEGINS + 10 * MINUTE;
+    let host =
+        |token, second| if (BEGINS..BACK).contains(&second) { refuses() } else { accepts(token as i64) };
+    let mut world = incident(host);
+    world.run(BEGINS..BACK);
+    restart(&mut world, BACK);
+    assert_eq!(world.state.admission.incident().since(), Some(at(BEGINS)));
+    world.run(BACK..BACK + 2 * MINUTE);
+    assert_eq!(world.state.admission.incident().since(), None);
+    let late = (0..20).filter(|token| !world.is_accepted(*token, BACK..BACK + 2 * MINUTE));
+    assert_eq!(late.count(), 0, "each is asked about as soon as the incident is over");
+}
+
+#[test]
+fn where_only_a_part_of_a_host_refuses_a_restart_lets_nobody_end_the_incident_who_was_not_refused() {
+    // The odd ones are of the part that is well.
+    let host = |token, second| {
+        if second >= BEGINS && token % 2 == 0 { refuses() } else { accepts(token as i64) }
+    };
+    let mut world = incident(host);
+    world.run(BEGINS..BEGINS + 5 * MINUTE);
+    restart(&mut world, BEGINS + 5 * MINUTE);
+    world.run(BEGINS + 5 * MINUTE..BEGINS + HOLD - 1);
+    assert_eq!(world.state.admission.incident().since(), Some(at(BEGINS)));
+    assert_eq!(world.condemned(), [0; 0]);
+    let well = (0..20).filter(|token| world.is_accepted(*token, BEGINS + 5 * MINUTE..BEGINS + HOLD - 1));
+    assert_eq!(well.collect::<Vec<_>>(), (0..20).filter(|token| token % 2 == 1).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_was_condemned_before_an_incident_stays_condemned() {
+    let host = |token, second| {
+        let ended = token == 0 && second >= BEGINS - 10 * MINUTE;
+        if ended || second >= BEGINS { refuses() } else { accepts(token as i64) }
+    };
+    for restarts in [false, true] {
+        let mut world = World::new(LIMITS_OF_TESTS, host);
+        world.connect(0..20, "a", 0);
+        world.run(0..BEGINS - 10 * MINUTE);
+        world.connections[0].not_before = BEGINS - 10 * MINUTE;
+        world.state.ask(Question { accepted_before: true, ..question_of(0, "a") }, at(BEGINS - 10 * MINUTE));
+        world.run(BEGINS - 10 * MINUTE..BEGINS);
+        assert_eq!(world.condemned(), [0]);
+        for minute in 0..2 * HOLD / MINUTE {
+            let second = BEGINS + minute * MINUTE;
+            if restarts && minute == 10 {
+                restart(&mut world, second);
+            }
+            world.run(second..second + MINUTE);
+            assert!(world.condemned().contains(&0), "minute {minute}, {restarts}");
+        }
+        assert_eq!(world.condemned().len(), 20, "{restarts}");
     }
 }
 
