@@ -42,18 +42,24 @@
 {{- end }}
 {{- $least := get $thresholds "$GithubPatManyNotReady" }}
 {{- $of := include "github-pat-operator.notReady" (dict) }}
-{{- $many := printf "count by (host, reason) (%s) >= %s" $of $least }}
 {{- $ofOne := include "github-pat-operator.notReady" (dict "info" "{organization!=\"\"}") }}
-{{- $ofOne = printf "%s unless on (host, reason) (%s)" $ofOne $many }}
+{{- $count := printf "count by (host, reason) (%s)" $of }}
 {{- $manyOfOne := printf "count by (host, organization) (%s) >= %s" $ofOne $least }}
+{{- /* A reason is told for the host, unless all but a few that fail for it are of one organization that is told for all reasons. */}}
+{{- $inOne := printf "max by (host, reason) (count by (host, reason, organization) (%s and on (host, organization) (%s)))" $ofOne $manyOfOne }}
+{{- $many := printf "(%s >= %s unless on (host, reason) (%s - %s <= %s))" $count $least $count $inOne (include "github-pat-operator.few" $least) }}
+{{- /* An organization of which the alert for a reason tells of many has none of its own. */}}
+{{- $manyOfOne = printf "%s unless on (host, organization) (count by (host, organization) (%s and on (host, reason) %s) >= %s)" $manyOfOne $ofOne $many $least }}
 {{- $ofMany := default dict $alerts.GithubPatManyNotReady }}
 {{- /* Left out is what the alert for many tells, and what it may come to tell: connections that have failed for less than its for. */}}
-{{- $told := list }}
-{{- range $shared, $failing := dict "reason" $of "organization" $ofOne }}
-{{- $firing := printf "$one and on (host, %s) ALERTS{alertname=\"GithubPatManyNotReady\", alertstate=\"firing\"}" $shared }}
+{{- $firing := "ALERTS{alertname=\"GithubPatManyNotReady\", alertstate=\"firing\"}" }}
+{{- $ofReasons := printf "count by (host, organization) (%s and on (host, reason) %s) >= %s" $ofOne $firing $least }}
 {{- $new := printf "$one unless on (namespace, name) github_pat_connection_condition{condition=\"Ready\", status=\"False\"} offset %s" $ofMany.for }}
-{{- $here := include "github-pat-operator.manyHere" (list $shared $failing $least) }}
-{{- $told = append $told (printf "(%s or %s) and on (namespace, host, %s) (%s)" $firing $new $shared $here) }}
+{{- $told := list }}
+{{- range list (list "reason" $of $firing) (list "organization" $ofOne (printf "(%s or %s)" $firing $ofReasons)) }}
+{{- $shared := index . 0 }}
+{{- $here := include "github-pat-operator.manyHere" (list $shared (index . 1) $least) }}
+{{- $told = append $told (printf "($one and on (host, %s) %s or %s) and on (namespace, host, %s) (%s)" $shared (index . 2) $new $shared $here) }}
 {{- end }}
 {{- $defaults := (.Files.Get "files/bounds.yaml" | fromYaml).defaults }}
 {{- $words := dict "$trustFor" (default $defaults.trustFor $.Values.settings.trustFor) "$incidentHold" (default $defaults.incidentHold $.Values.settings.incidentHold) }}
@@ -130,8 +136,13 @@ threshold count, so that no tenant silences the alerts of others with connection
 {{- define "github-pat-operator.manyHere" -}}
 {{- $shared := index . 0 }}
 {{- $here := printf "count by (namespace, host, %s) (%s)" $shared (index . 1) }}
-{{- $most := max 1 (div (mul 2 (int (index . 2))) 5) -}}
+{{- $most := include "github-pat-operator.few" (index . 2) -}}
 clamp_min({{ $here }} - {{ $most }}, 0) + on (host, {{ $shared }}) group_left () sum by (host, {{ $shared }}) (clamp_max({{ $here }}, {{ $most }})) >= {{ index . 2 }}
+{{- end }}
+
+{{/* Two fifths of the threshold of many. */}}
+{{- define "github-pat-operator.few" -}}
+{{ max 1 (div (mul 2 (int .)) 5) }}
 {{- end }}
 
 {{/* How long each token still works, in seconds, by whatever ends it first. */}}

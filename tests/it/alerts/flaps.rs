@@ -105,10 +105,17 @@ fn dead_tokens_are_told_though_one_more_that_fails_now_and_then_makes_them_many(
         failing("b", &["1"], ["ScopeMissing", "acme"], of_each(3, 5)),
     ]
     .concat();
-    let between_two = [
+    let beside_acme = [
         failing("a", &four, ["BadCredentials", "acme"], |_| true),
         failing("a", &["5"], ["Expired", "acme"], |_| true),
         failing("b", &["1"], refused, of_each(3, 5)),
+    ]
+    .concat();
+    let in_turn = [
+        failing("a", &four, ["BadCredentials", "acme"], |_| true),
+        failing("a", &["5"], ["BadCredentials", "acme"], |_| true),
+        failing("b", &["1", "2"], refused, |_| true),
+        failing("b", &["3"], refused, of_each(3, 5)),
     ]
     .concat();
     let all_of_acme: Fires<'_> = &[
@@ -116,17 +123,18 @@ fn dead_tokens_are_told_though_one_more_that_fails_now_and_then_makes_them_many(
         ("GithubPatTokenExpired", "a", 1),
         ("GithubPatConnectionNotUsable", "a", 1),
     ];
-    let of_both: Fires<'_> = &[("GithubPatTokenRefused", "a", 4), ("GithubPatTokenExpired", "a", 1)];
+    let of_both: Fires<'_> = &[("GithubPatTokenRefused", "a", 5), ("GithubPatTokenRefused", "b", 2)];
+    let many: Fires<'_> = &[("GithubPatManyNotReady", "", 1)];
     let tests = [
         ("refused", dead("BadCredentials", 3, 5), [("GithubPatTokenRefused", "a", 4)].as_slice()),
         ("expired", dead("Expired", 3, 5), &[("GithubPatTokenExpired", "a", 4)]),
         ("not usable", dead("SecretNotFound", 4, 12), &[("GithubPatConnectionNotUsable", "a", 4)]),
         ("of one organization", of_acme, all_of_acme),
-        ("many for one reason, or of one organization, in turn", between_two, of_both),
+        ("of one organization, and one more for one of its reasons now and then", beside_acme, many),
+        ("many for one reason, or of one organization, in turn", in_turn, of_both),
     ];
     let mut tests = tests.map(|(name, series, fires)| test(name, series, fires, fires)).to_vec();
     // Where they are many for long enough, that is told.
-    let many: Fires<'_> = &[("GithubPatManyNotReady", "", 1)];
     tests.push(test("many now and then", dead("SecretNotFound", 8, 12), many, many));
     // Once they have not been many for its keepFiringFor, each is told by itself.
     let rarely: Fires<'_> = &[("GithubPatManyNotReady", "", 1), ("GithubPatConnectionNotUsable", "a", 4)];
@@ -160,6 +168,17 @@ fn what_fails_together_is_one_alert_from_its_first_minute_to_its_last() {
         let of_acme = [within(20), others.concat()].concat();
         tests.push(test(&format!("{reason}, of one organization"), of_acme, many, many));
     }
+    let of_two_reasons = [
+        failing("a", &["1", "2", "3", "4", "5"], ["BadCredentials", "acme"], from(20)),
+        failing("b", &["1", "2", "3"], ["SsoRequired", "acme"], from(22)),
+    ]
+    .concat();
+    tests.push(test(
+        "five of an organization for one reason and three for another",
+        of_two_reasons,
+        many,
+        many,
+    ));
     // Once they are few, each is told again.
     let heals = [
         failing("a", &["1", "2"], ["BadCredentials", ""], |_| true),
