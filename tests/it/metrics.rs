@@ -164,9 +164,12 @@ async fn metrics_tell_of_each_host_what_was_asked_of_it() {
     };
     assert!(asked("simulated", "Granted") >= Some(1.0) && asked("second", "Granted") >= Some(1.0));
     assert_eq!((asked("simulated", "Refused"), asked("second", "Refused")), (Some(2.0), None));
-    let counted = world.github.calls().len() as f64;
-    let took = |host| scrape.value("github_pat_question_duration_seconds_count", &[("host", host)]).unwrap();
-    assert!((1.0..=counted).contains(&took("simulated")), "{} of {counted}", took("simulated"));
+    for (host, class) in [("simulated", "Granted"), ("simulated", "Refused"), ("second", "Granted")] {
+        let of = [("host", host), ("probe", "Identity"), ("class", class)];
+        let took = |part| scrape.value(&format!("github_pat_question_duration_seconds_{part}"), &of).unwrap();
+        assert_eq!(Some(took("count")), asked(host, class), "{host} {class}");
+        assert!(took("sum") > 0.0, "{host} {class}");
+    }
     assert_eq!(scrape.value("github_pat_host_failed_logins", &[("host", "simulated")]), Some(2.0));
     assert_eq!(scrape.value("github_pat_host_failed_logins", &[("host", "second")]), Some(0.0));
     assert_eq!(scrape.value("github_pat_host_failed_logins_limit", &[("host", "second")]), Some(30.0));
