@@ -88,12 +88,13 @@ async fn main() -> Result<ExitCode, Failed> {
     }
     // Dropping the future ends every process and removes every folder.
     tokio::select! {
-        done = run(&options) => done.map(|()| ExitCode::SUCCESS),
+        done = run(&options) => done,
         interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| ExitCode::from(130)).map_err(Failed::from),
     }
 }
 
-async fn run(options: &Options) -> Result<(), Failed> {
+/// Runs the sections; a goal that was missed is a failure once all of them have run.
+async fn run(options: &Options) -> Result<ExitCode, Failed> {
     let mut report = Report::new(options.json, options.connections);
     for section in Section::value_variants() {
         if !options.only.is_empty() && !options.only.contains(section) {
@@ -109,5 +110,11 @@ async fn run(options: &Options) -> Result<(), Failed> {
             Section::Churn => churn::run(options, &mut report).await?,
         }
     }
-    Ok(())
+    match report.missed() {
+        0 => Ok(ExitCode::SUCCESS),
+        missed => {
+            report::progress(&format!("goals missed: {missed}"));
+            Ok(ExitCode::FAILURE)
+        }
+    }
 }

@@ -10,6 +10,7 @@ use crate::{Failed, goals::Goal};
 pub(crate) struct Report {
     json: bool,
     connections: u32,
+    missed: usize,
 }
 
 /// The figures of one section.
@@ -28,15 +29,28 @@ struct Row {
 
 impl Report {
     pub(crate) fn new(json: bool, connections: u32) -> Self {
-        Self { json, connections }
+        Self { json, connections, missed: 0 }
     }
 
     /// Prints the section.
     pub(crate) fn print(&mut self, figures: &Figures) -> Result<(), Failed> {
+        let missed = figures.rows.iter().filter(|row| row.is_missed()).count();
+        self.missed = self.missed.saturating_add(missed);
         let text = if self.json { figures.lines(self.connections) } else { figures.table() };
         let mut out = std::io::stdout();
         out.write_all(text.as_bytes())?;
         Ok(out.flush()?)
+    }
+
+    /// How many goals the printed figures missed.
+    pub(crate) fn missed(&self) -> usize {
+        self.missed
+    }
+}
+
+impl Row {
+    fn is_missed(&self) -> bool {
+        self.goal.is_some_and(|goal| !goal.is_met(self.value))
     }
 }
 
@@ -62,9 +76,10 @@ impl Figures {
     fn table(&self) -> String {
         let widest = self.rows.iter().map(|row| row.what.chars().count()).max().unwrap_or_default();
         let mut text = format!("\n{}: {}\n", self.section, self.about);
-        for Row { what, value, unit, goal } in &self.rows {
+        for row in &self.rows {
+            let Row { what, value, unit, goal } = row;
             let goal = goal.map_or_else(String::new, |goal| {
-                format!("goal {goal:<9} {}", if goal.is_met(*value) { "met" } else { "MISSED" })
+                format!("goal {goal:<9} {}", if row.is_missed() { "MISSED" } else { "met" })
             });
             let line = format!("  {what:<widest$}  {:>10} {unit:<14}  {goal}", shown(*value));
             text.push_str(line.trim_end());
@@ -76,7 +91,7 @@ impl Figures {
     fn lines(&self, connections: u32) -> String {
         let line = |row: &Row| {
             let goal = row.goal.map(|goal| goal.to_string());
-            let met = row.goal.map(|goal| goal.is_met(row.value));
+            let met = row.goal.map(|_| !row.is_missed());
             let line = json!({
                 "section": self.section, "connections": connections, "what": row.what,
                 "value": row.value, "unit": row.unit, "goal": goal, "met": met,
