@@ -45,9 +45,9 @@
 {{- $ofOne := include "github-pat-operator.notReady" (dict "info" "{organization!=\"\"}") }}
 {{- $count := printf "count by (host, reason) (%s)" $of }}
 {{- $manyOfOne := printf "count by (host, organization) (%s) >= %s" $ofOne $least }}
-{{- /* A reason is told for the host, unless all but a few that fail for it are of one organization that is told for all reasons. */}}
+{{- /* A reason is told for the host, unless all that fail for it are of one organization that is told for all reasons. */}}
 {{- $inOne := printf "max by (host, reason) (count by (host, reason, organization) (%s and on (host, organization) (%s)))" $ofOne $manyOfOne }}
-{{- $many := printf "(%s >= %s unless on (host, reason) (%s - %s <= %s))" $count $least $count $inOne (include "github-pat-operator.few" $least) }}
+{{- $many := printf "(%s >= %s unless on (host, reason) (%s == %s))" $count $least $count $inOne }}
 {{- /* An organization of which the alert for a reason tells of many has none of its own. */}}
 {{- $manyOfOne = printf "%s unless on (host, organization) (count by (host, organization) (%s and on (host, reason) %s) >= %s)" $manyOfOne $ofOne $many $least }}
 {{- $ofMany := default dict $alerts.GithubPatManyNotReady }}
@@ -136,13 +136,8 @@ threshold count, so that no tenant silences the alerts of others with connection
 {{- define "github-pat-operator.manyHere" -}}
 {{- $shared := index . 0 }}
 {{- $here := printf "count by (namespace, host, %s) (%s)" $shared (index . 1) }}
-{{- $most := include "github-pat-operator.few" (index . 2) -}}
+{{- $most := max 1 (div (mul 2 (int (index . 2))) 5) -}}
 clamp_min({{ $here }} - {{ $most }}, 0) + on (host, {{ $shared }}) group_left () sum by (host, {{ $shared }}) (clamp_max({{ $here }}, {{ $most }})) >= {{ index . 2 }}
-{{- end }}
-
-{{/* Two fifths of the threshold of many. */}}
-{{- define "github-pat-operator.few" -}}
-{{ max 1 (div (mul 2 (int .)) 5) }}
 {{- end }}
 
 {{/* How long each token still works, in seconds, by whatever ends it first. */}}

@@ -114,8 +114,7 @@ fn dead_tokens_are_told_though_one_more_that_fails_now_and_then_makes_them_many(
     let in_turn = [
         failing("a", &four, ["BadCredentials", "acme"], |_| true),
         failing("a", &["5"], ["BadCredentials", "acme"], |_| true),
-        failing("b", &["1", "2"], refused, |_| true),
-        failing("b", &["3"], refused, of_each(3, 5)),
+        failing("b", &["1"], refused, of_each(3, 5)),
     ]
     .concat();
     let all_of_acme: Fires<'_> = &[
@@ -123,7 +122,7 @@ fn dead_tokens_are_told_though_one_more_that_fails_now_and_then_makes_them_many(
         ("GithubPatTokenExpired", "a", 1),
         ("GithubPatConnectionNotUsable", "a", 1),
     ];
-    let of_both: Fires<'_> = &[("GithubPatTokenRefused", "a", 5), ("GithubPatTokenRefused", "b", 2)];
+    let of_both: Fires<'_> = &[("GithubPatTokenRefused", "a", 5)];
     let many: Fires<'_> = &[("GithubPatManyNotReady", "", 1)];
     let tests = [
         ("refused", dead("BadCredentials", 3, 5), [("GithubPatTokenRefused", "a", 4)].as_slice()),
