@@ -152,7 +152,7 @@ fn input<R: Read>(
         });
     }
     match variable {
-        Some(token) => Ok(match handed_over() {
+        Some(token) => Ok(match handed_over()? {
             Some(bytes) => (STANDARD_INPUT.to_owned(), bytes),
             None => ("GITHUB_TOKEN".to_owned(), token.into_encoded_bytes()),
         }),
@@ -161,14 +161,15 @@ fn input<R: Read>(
 }
 
 /// What a file or a pipe on standard input holds. A pipe may be one that somebody left open, so it has a while and no longer.
-fn handed_over() -> Option<Vec<u8>> {
-    let kind = fs::metadata("/dev/stdin").ok()?.file_type();
-    if !(kind.is_file() || kind.is_fifo() || kind.is_socket()) {
-        return None;
+fn handed_over() -> Result<Option<Vec<u8>>, Error> {
+    let kind = fs::metadata("/dev/stdin").ok().map(|metadata| metadata.file_type());
+    if !kind.is_some_and(|kind| kind.is_file() || kind.is_fifo() || kind.is_socket()) {
+        return Ok(None);
     }
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || sender.send(read(Ok(io::stdin()), STANDARD_INPUT)));
-    receiver.recv_timeout(PIPE_DEADLINE).ok()?.ok().filter(|bytes| !bytes.is_empty())
+    let read = receiver.recv_timeout(PIPE_DEADLINE).ok().transpose()?;
+    Ok(read.filter(|bytes| !bytes.is_empty()))
 }
 
 fn read(source: io::Result<impl Read>, name: &str) -> Result<Vec<u8>, Error> {

@@ -45,8 +45,9 @@ impl Replica {
             if peers.is_alone().await {
                 return;
             }
-            // It runs out if it cannot be given back.
-            let _ = self.elector.release().await;
+            if let Err(error) = self.elector.release().await {
+                tracing::warn!(%error, "the Lease cannot be given back, and runs out");
+            }
             time::sleep(peers.pause()).await;
         }
     }

@@ -310,10 +310,11 @@ pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
     let mut certificates = Vec::new();
     for (index, der) in CertificateDer::pem_slice_iter(&pem).enumerate() {
         let der = der.map_err(broken)?;
-        let unusable =
-            || format!("certificate {} in it cannot be used as an authority", index.saturating_add(1));
-        RootCertStore::empty().add(der.clone()).map_err(|_| unusable())?;
-        Certificate::from_der(&der).map_err(|_| unusable())?;
+        let unusable = |error: &dyn std::error::Error| {
+            format!("certificate {} in it cannot be used as an authority: {error}", index.saturating_add(1))
+        };
+        RootCertStore::empty().add(der.clone()).map_err(|error| unusable(&error))?;
+        Certificate::from_der(&der).map_err(|error| unusable(&error))?;
         certificates.push(der);
     }
     if certificates.is_empty() { Err("it holds no certificate in PEM".to_owned()) } else { Ok(certificates) }

@@ -1,6 +1,12 @@
 //! How often a host is asked, and that no tenant can have it asked so often that another one waits.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use control_plane::AuditEvent;
 use futures::future::join_all;
@@ -34,11 +40,14 @@ async fn a_tenant_whose_tokens_keep_changing_keeps_no_other_tenants_new_token_wa
     let first = texts.iter().enumerate().map(|(number, texts)| (format!("x{number}"), texts[0].clone()));
     theirs.many(first, &json!({ "interval": "24h" })).await;
     let secrets = theirs.secrets();
+    let changes = Arc::new(AtomicUsize::new(0));
+    let changed = changes.clone();
     let flood = tokio::spawn(async move {
         for turn in 0_usize.. {
             let change = async |(number, texts): (usize, &[String; 2])| {
                 let patch = Patch::Merge(json!({ "stringData": { "token": texts[turn % 2] } }));
-                let _ = secrets.patch(&format!("x{number}"), &PatchParams::default(), &patch).await;
+                let patched = secrets.patch(&format!("x{number}"), &PatchParams::default(), &patch).await;
+                changed.fetch_add(usize::from(patched.is_ok()), Ordering::Relaxed);
             };
             join_all(texts.iter().enumerate().map(change)).await;
         }
@@ -53,6 +62,7 @@ async fn a_tenant_whose_tokens_keep_changing_keeps_no_other_tenants_new_token_wa
     }
     let rounds = begun.elapsed().as_secs() as usize / 10 + 2;
     flood.abort();
+    assert!(changes.load(Ordering::Relaxed) > MANY * rounds, "tokens change all the time: {changes:?}");
     for (number, turn) in (0..MANY).flat_map(|number| [(number, 0), (number, 1)]) {
         let asked = questions(&world.github, &format!("x{number}-{turn}")).len();
         assert!(asked <= rounds, "a token that comes and goes was asked about {asked} times");
