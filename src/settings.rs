@@ -36,7 +36,7 @@ pub use host::{Host, HostInput, is_loopback};
 pub use lease::Lease;
 pub use proxy::{Proxy, ProxyInput};
 pub use range::Range;
-pub use reload::{NEED_A_RESTART, Taken};
+pub use reload::{AUTHORITIES_OF_SINKS, NEED_A_RESTART, Taken};
 pub use scraping::Scraping;
 pub use shown::MetricsDetail;
 pub use sink::{Sink, SinkFormat, SinkInput, Sinks};

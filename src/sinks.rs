@@ -92,11 +92,15 @@ impl Open {
     }
 }
 
+/// The ways to those sinks that have other authorities, by their places.
+#[derive(Debug)]
+pub struct Renewed(Vec<(usize, Arc<Sender>)>);
+
 /// One of them.
 #[derive(Debug)]
 pub struct Sink {
     settings: settings::Sink,
-    sender: Sender,
+    sender: watch::Sender<Arc<Sender>>,
     queue: Mutex<Queue>,
     wake: Notify,
     /// Tells that a message was told or given up.
@@ -115,7 +119,7 @@ impl Sinks {
     pub fn new(settings: &[settings::Sink]) -> Result<Self, Error> {
         let counted = Counted::default();
         let each = settings.iter().map(|settings| {
-            let sender = Sender::new(settings)?;
+            let sender = watch::Sender::new(Arc::new(Sender::new(settings)?));
             let (settings, counted) = (settings.clone(), counted.clone());
             counted.begin(&settings.name);
             let (queue, wake, done, fails) = Default::default();
@@ -123,6 +127,27 @@ impl Sinks {
         });
         let wrong = Wrong { open: HashMap::new(), reads: 1, ended: HashMap::new(), is_known: false };
         Ok(Sinks { each: each.collect::<Result<_, _>>()?, wrong: wrong.into(), counted })
+    }
+
+    /// Prepares the ways to the same sinks with the authorities that these settings have.
+    ///
+    /// # Errors
+    ///
+    /// If the certificates of one cannot be used.
+    pub fn renewed(&self, settings: &[settings::Sink]) -> Result<Renewed, Error> {
+        let each = self.each.iter().zip(settings).enumerate();
+        let others = each.filter(|(_, (sink, settings))| sink.sender.borrow().settings != **settings);
+        let prepared = others.map(|(place, (_, settings))| Ok((place, Arc::new(Sender::new(settings)?))));
+        prepared.collect::<Result<_, _>>().map(Renewed)
+    }
+
+    /// From now on messages go these ways, also one that waits since it was not taken.
+    pub fn take(&self, Renewed(senders): Renewed) {
+        for (place, sender) in senders {
+            if let Some(sink) = self.each.get(place) {
+                sink.sender.send_replace(sender);
+            }
+        }
     }
 
     /// Each of them.
@@ -457,21 +482,23 @@ impl Sink {
 
     /// Tells it what waits, and what comes, for ever.
     pub async fn serve(&self) {
-        let mut failures = 0;
+        let (mut failures, mut way) = (0, self.sender.subscribe());
         loop {
             let woken = self.wake.notified();
             let Some(message) = self.queue().next() else {
                 woken.await;
                 continue;
             };
-            match self.sender.send(&message).await {
+            let sender = way.borrow_and_update().clone();
+            match sender.send(&message).await {
                 Outcome::Failed(cause) => {
                     self.counted.count(self.name(), "Failed");
                     let pause = pause(failures, fastrand::f64());
                     failures = failures.saturating_add(1);
                     self.fails.send_replace(true);
                     tracing::warn!(sink = self.name(), cause, failures, retry_after = ?pause, "a notification was not taken");
-                    tokio::time::sleep(pause).await;
+                    // Other authorities may be what it lacks.
+                    let _ = tokio::time::timeout(pause, way.changed()).await;
                     continue;
                 }
                 Outcome::Refused(status) => {

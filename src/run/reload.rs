@@ -17,7 +17,7 @@ use crate::{
     github::Github,
     prober::HostChange,
     reconcile::Context,
-    settings::{Settings, Source, Taken},
+    settings::{AUTHORITIES_OF_SINKS, Settings, Source, Taken},
     telemetry::Filter,
 };
 
@@ -26,7 +26,7 @@ const EVERY: Duration = Duration::from_secs(2);
 /// The time without a change after which a file that is written in place is read.
 const SETTLED: Duration = Duration::from_secs(1);
 /// What no reconcile reads.
-const OF_THE_PROCESS: [&str; 2] = ["logFilter", "metricsPerConnection"];
+const OF_THE_PROCESS: [&str; 3] = [AUTHORITIES_OF_SINKS, "logFilter", "metricsPerConnection"];
 
 /// Where other settings come from, and what of them is not kept in the context.
 #[derive(Debug)]
@@ -105,8 +105,10 @@ impl Reload {
         let before = ctx.settings();
         let taken = before.take(self.source.read_again()?)?;
         let renewed = github.borrow().renewed(&taken.settings)?;
+        let of_sinks = ctx.sinks.renewed(&taken.settings.sinks.all)?;
         self.filter.set(&taken.settings.log_filter)?;
         github.send_replace(Arc::new(renewed));
+        ctx.sinks.take(of_sinks);
         ctx.prober.reconfigure(taken.settings.limited_hosts(), &rerouted(&before, &taken.settings));
         let concerns = taken.changed.iter().any(|name| !OF_THE_PROCESS.contains(name));
         ctx.take(taken.settings.clone(), concerns);

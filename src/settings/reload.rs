@@ -1,8 +1,12 @@
 //! What of new settings is taken while the operator runs.
 
-use super::{Error, Lease, Settings, Traces};
+use super::{Error, Lease, Settings, Sinks, Traces};
 
-/// The settings that are read at the start alone: they say what is watched, kept, served, told and elected, and by how many.
+/// What is taken of the sinks while the operator runs.
+pub const AUTHORITIES_OF_SINKS: &str = "sinks[].caBundle";
+
+/// The settings that are read at the start alone: they say what is watched, kept, served, told and elected, and by how many. Of the
+/// sinks, [other authorities](AUTHORITIES_OF_SINKS) are taken.
 pub const NEED_A_RESTART: [&str; 22] = [
     "shard",
     "selector",
@@ -96,8 +100,11 @@ impl Settings {
     ///
     /// If that does not go together with what stays.
     pub fn take(&self, new: Settings) -> Result<Taken, Error> {
-        let differing: Vec<_> =
-            DIFFER.iter().filter(|(_, differ)| differ(self, &new)).map(|(name, _)| *name).collect();
+        let sinks = self.sinks.with_authorities_of(&new.sinks);
+        let sinks_wait = sinks != new.sinks.all;
+        let authorities = (sinks != self.sinks.all).then_some(AUTHORITIES_OF_SINKS);
+        let differing = DIFFER.iter().filter(|(_, differ)| differ(self, &new)).map(|(name, _)| *name);
+        let differing: Vec<_> = differing.filter(|name| *name != "sinks" || sinks_wait).collect();
         let mut settings = Settings {
             shard: self.shard,
             selector: self.selector.clone(),
@@ -110,14 +117,15 @@ impl Settings {
             log_format: self.log_format,
             connection_labels: self.connection_labels.clone(),
             metrics_details: self.metrics_details.clone(),
-            sinks: self.sinks.clone(),
+            sinks: Sinks { all: sinks, ..self.sinks.clone() },
             ..new
         };
         settings.watch.secret_scope = self.watch.secret_scope;
         settings.watch.namespaces.clone_from(&self.watch.namespaces);
         let bound = settings.go_together(self);
         let waits = |name: &&str| NEED_A_RESTART.contains(name) || bound.contains(name);
-        let (waiting, changed) = differing.into_iter().partition(waits);
+        let (waiting, mut changed): (_, Vec<_>) = differing.into_iter().partition(waits);
+        changed.extend(authorities);
         Ok(Taken { settings: settings.consistent()?, changed, waiting })
     }
 }
@@ -210,6 +218,36 @@ mod tests {
         let is_known = |range: &Range| DIFFER.iter().any(|(known, _)| *known == range.name);
         let bounded = super::super::RANGES.iter().filter(|range| !range.name.contains("[]."));
         assert!(bounded.clone().count() > 9 && bounded.clone().all(is_known));
+    }
+
+    #[test]
+    fn other_authorities_of_a_sink_are_taken_and_the_rest_of_it_waits() {
+        let sinks = |sinks: &str| settings(&format!("sinks: [{sinks}]"));
+        let [ops, bus] =
+            ["ops", "bus"].map(|name| format!("{{ name: {name}, url: 'https://a.example.com' }}"));
+        let with = |sink: &str| sink.replace(" }", ", caBundle: PEM }");
+        let elsewhere = with(&ops).replace("https://a", "https://b");
+        let before = sinks(&format!("{ops}, {bus}"));
+        // What is in the file then, of which sinks the authorities are taken, and what is told.
+        let rows: [(String, [bool; 2], &[&str], &[&str]); 5] = [
+            (format!("{}, {bus}", with(&ops)), [true, false], &["sinks[].caBundle"], &[]),
+            (format!("{}, {}", with(&bus), with(&ops)), [true, true], &["sinks[].caBundle"], &["sinks"]),
+            (with(&ops), [true, false], &["sinks[].caBundle"], &["sinks"]),
+            (format!("{elsewhere}, {}", with(&bus)), [false, true], &["sinks[].caBundle"], &["sinks"]),
+            (elsewhere.clone(), [false, false], &[], &["sinks"]),
+        ];
+        for (file, taken, changed, waiting) in rows {
+            let after = before.take(sinks(&file)).unwrap();
+            assert_eq!((after.changed.as_slice(), after.waiting.as_slice()), (changed, waiting), "{file}");
+            let found: Vec<_> =
+                after.settings.sinks.all.iter().map(|sink| !sink.ca_bundle.is_empty()).collect();
+            assert_eq!(found, taken, "{file}");
+            let named = after.settings.sinks.all.iter().map(|sink| (sink.name.as_str(), sink.url.as_str()));
+            assert!(
+                named.eq([("ops", "https://a.example.com/"), ("bus", "https://a.example.com/")]),
+                "{file}"
+            );
+        }
     }
 
     #[test]

@@ -108,6 +108,16 @@ impl Sinks {
             namespace: outer.lease_namespace.clone().or_else(|| inner.lease_namespace.clone()),
         })
     }
+
+    /// These sinks, each with the authorities that it has among the new ones, if nothing else of it is another there.
+    pub(super) fn with_authorities_of(&self, new: &Sinks) -> Vec<Sink> {
+        let renewed = |sink: &Sink| {
+            let same = new.all.iter().find(|other| other.name == sink.name)?;
+            let renewed = Sink { ca_bundle: same.ca_bundle.clone(), ..sink.clone() };
+            (renewed == *same).then_some(renewed)
+        };
+        self.all.iter().map(|sink| renewed(sink).unwrap_or_else(|| sink.clone())).collect()
+    }
 }
 
 impl SinkInput {

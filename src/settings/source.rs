@@ -52,7 +52,11 @@ impl Source {
             self.stamps.push(own.clone());
         }
         let input = SettingsInput::read(file)?;
-        let named: Vec<_> = input.hosts.iter().flat_map(|host| host.files()).map(stamped).collect();
+        // The files that the operator reads anew whenever it uses them need no stamp: secretFile of a sink, and those of metricsTlsDirectory.
+        let of_hosts = input.hosts.iter().flat_map(|host| host.files());
+        let of_sinks = input.sinks.iter().filter_map(|sink| sink.ca_bundle.as_deref());
+        let of_traces = self.given.traces_ca_bundle.as_deref().or(input.traces_ca_bundle.as_deref());
+        let named: Vec<_> = of_hosts.chain(of_sinks).chain(of_traces).map(stamped).collect();
         self.stamps = [own].into_iter().chain(named).collect();
         Settings::new(self.given.clone(), input)
     }
@@ -167,5 +171,46 @@ mod tests {
         assert!(source.has_changed());
         assert!(source.read_again().unwrap_err().to_string().contains("is empty"));
         assert!(source.read().is_ok(), "at the start it means the defaults");
+    }
+
+    #[test]
+    fn authorities_of_a_host_a_sink_and_the_collector_are_looked_at_whoever_names_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, pem) = (folder.path().join("settings.yaml"), folder.path().join("ca.pem"));
+        let certificate = || rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem();
+        let path = pem.display();
+        let traces = SettingsInput { traces_ca_bundle: Some(pem.clone()), ..SettingsInput::default() };
+        let rows = [
+            (
+                "a host",
+                SettingsInput::default(),
+                format!("hosts: [{{ name: github.com, caBundle: {path} }}]"),
+            ),
+            (
+                "a sink",
+                SettingsInput::default(),
+                format!("sinks: [{{ name: a, url: 'https://a.example.com', caBundle: {path} }}]"),
+            ),
+            (
+                "the collector",
+                SettingsInput::default(),
+                format!("{{ tracesEndpoint: 'https://a.example.com', tracesCaBundle: {path} }}"),
+            ),
+            ("the collector, by a flag", traces, "tracesEndpoint: 'https://a.example.com'".to_owned()),
+        ];
+        for (name, given, text) in rows {
+            fs::write(&file, text).unwrap();
+            fs::write(&pem, certificate()).unwrap();
+            let mut source = Source::new(given, Some(file.clone()));
+            let before = source.read().unwrap();
+            assert!(!source.has_changed(), "{name}");
+            let other = folder.path().join("other.pem");
+            fs::write(&other, certificate()).unwrap();
+            fs::rename(other, &pem).unwrap();
+            assert!(source.has_changed(), "{name}");
+            let after = source.read().unwrap();
+            assert_ne!(format!("{before:?}"), format!("{after:?}"), "{name}");
+            assert!(!source.has_changed(), "{name}");
+        }
     }
 }

@@ -43,7 +43,7 @@ pub(super) enum Outcome {
 /// The way to one sink.
 #[derive(Debug)]
 pub(super) struct Sender {
-    settings: settings::Sink,
+    pub(super) settings: settings::Sink,
     client: Client,
 }
 

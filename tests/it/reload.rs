@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::{
     metrics::text::Scrape,
     replica::Replica,
+    sinks::receiver::Receiver,
     world::{NAMESPACE, Operator, SOON, World},
 };
 
@@ -247,6 +248,28 @@ async fn a_host_whose_authority_is_replaced_is_asked_at_once_and_only_the_leader
         let scrape = replica.operator.scrape().await;
         assert_eq!(scrape.value("leader_election_master_status", &lease), Some(leads), "{}", replica.user);
     }
+}
+
+#[tokio::test]
+async fn a_sink_whose_authority_is_replaced_is_told_at_once_what_waits() {
+    let world = World::start().await;
+    let (receiver, authority) = Receiver::start_tls().await;
+    let stranger = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    mount(folder.path(), "..1", "ca.pem", &stranger.cert.pem());
+    let sink =
+        json!({ "name": "ops", "url": receiver.url("/ops"), "caBundle": folder.path().join("ca.pem") });
+    let settings = format!("{}leaseNamespace: {NAMESPACE}\nsinks: [{sink}]\n", world.settings());
+    let operator = world.operator_with_settings(&settings).await;
+    world.connection("missing", json!({})).await;
+    world.ready("missing", "False", "SecretNotFound").await;
+    operator.until_logged("a notification was not taken").await;
+    assert_eq!(receiver.requests().len(), 0);
+
+    mount(folder.path(), "..2", "ca.pem", &authority);
+    receiver.until("/ops", |messages| messages.len() == 1).await;
+    until_told(&world, NAMESPACE, "SettingsReloaded", "in effect now: sinks[].caBundle").await;
+    operator.stop().await;
 }
 
 #[tokio::test]

@@ -6,13 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustls::{ServerConfig, pki_types::PrivateKeyDer};
 use serde_json::Value;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpListener,
     sync::{Notify, watch},
     task::JoinHandle,
 };
+use tokio_rustls::TlsAcceptor;
 
 use crate::world::SOON;
 
@@ -69,13 +71,43 @@ impl Drop for Receiver {
 
 impl Receiver {
     pub(crate) async fn start() -> Receiver {
+        Receiver::serving(None).await
+    }
+
+    /// One that is asked over TLS, and its certificate in PEM.
+    pub(crate) async fn start_tls() -> (Receiver, String) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let config =
+            builder.unwrap().with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key);
+        let tls = TlsAcceptor::from(Arc::new(config.unwrap()));
+        (Receiver::serving(Some(tls)).await, made.cert.pem())
+    }
+
+    async fn serving(tls: Option<TlsAcceptor>) -> Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
+        let url = match tls {
+            None => format!("http://{address}"),
+            Some(_) => format!("https://localhost:{}", address.port()),
+        };
         let (state, (sender, news)) = (Arc::<Mutex<State>>::default(), watch::channel(()));
         let (sender, shared) = (Arc::new(sender), state.clone());
         let server = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, shared.clone(), sender.clone()));
+                let (shared, sender) = (shared.clone(), sender.clone());
+                let Some(tls) = tls.clone() else {
+                    tokio::spawn(serve(stream, shared, sender));
+                    continue;
+                };
+                tokio::spawn(async move {
+                    // Who does not trust the certificate ends the handshake.
+                    if let Ok(stream) = tls.accept(stream).await {
+                        serve(stream, shared, sender).await;
+                    }
+                });
             }
         });
         Receiver { state, news, url, server }
@@ -141,7 +173,11 @@ impl Request {
     }
 }
 
-async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>, news: Arc<watch::Sender<()>>) {
+async fn serve(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    state: Arc<Mutex<State>>,
+    news: Arc<watch::Sender<()>>,
+) {
     while let Some(request) = read(&mut stream).await {
         let behaviour = {
             let mut state = state.lock().unwrap();
@@ -172,7 +208,7 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>, news: Arc<watch:
 }
 
 /// The next request of the connection; `None` at its end.
-async fn read(stream: &mut TcpStream) -> Option<Request> {
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Request> {
     let mut text = Vec::new();
     let end = loop {
         if let Some(end) = text.windows(4).position(|part| part == b"\r\n\r\n") {
