@@ -40,12 +40,32 @@ fn held_by_somebody() -> Value {
     })
 }
 
+/// The namespace to which the rights of this role are limited; empty for none.
+fn limit_of(role: &Value) -> &str {
+    role["metadata"]["namespace"].as_str().unwrap_or_default()
+}
+
+/// Where a right of this role is used: in the namespace of the role, or that of the connections.
+fn place_of(role: &Value) -> &str {
+    role["metadata"]["namespace"].as_str().unwrap_or(NAMESPACE)
+}
+
 #[tokio::test]
 #[ignore = "starts an operator for each of twenty rights; .ci/long runs it"]
 async fn each_right_on_the_lease_or_by_a_value_that_is_taken_away_is_missed() {
+    each_by_a_value_is_missed(MODES[0]).await;
+}
+
+#[tokio::test]
+#[ignore = "starts an operator for each of twenty rights; .ci/long runs it"]
+async fn each_right_on_the_lease_or_by_a_value_that_is_taken_from_roles_alone_is_missed() {
+    each_by_a_value_is_missed(MODES[2]).await;
+}
+
+async fn each_by_a_value_is_missed((mode, of_mode): (&str, &[&str])) {
     let world = World::with(Options { audit: true, paged_lists: true, ..Options::default() }).await;
     world.namespace(RELEASE).await;
-    let values = ["--set", "restartWorkloads=true", "--set", "settings.consumers=true", "--set", MODES[0].0];
+    let values = ["--set", "restartWorkloads=true", "--set", "settings.consumers=true", "--set", mode];
     let manifests = rendered(&values);
     let plain = rendered(&[&values[4..], &["--set", "settings.leaderElection=false"]].concat());
     for manifest in &manifests {
@@ -71,8 +91,7 @@ async fn each_right_on_the_lease_or_by_a_value_that_is_taken_away_is_missed() {
     assert_eq!(all.len(), 20);
     for (number, (role, right)) in all.iter().enumerate() {
         apply(&world.client, &without(role, right), false).await;
-        let place = if role["kind"] == "Role" { RELEASE } else { NAMESPACE };
-        until_taken_in(&world, place, RELEASE, right).await;
+        until_taken_in(&world, place_of(role), RELEASE, right).await;
         if right[2] == "create" {
             let leases = Api::<Lease>::namespaced(world.client.clone(), RELEASE);
             leases.delete(RELEASE, &Default::default()).await.unwrap();
@@ -80,7 +99,7 @@ async fn each_right_on_the_lease_or_by_a_value_that_is_taken_away_is_missed() {
             apply(&world.client, &held_by_somebody(), false).await;
         }
         let lease = ["--leader-election", "true", "--lease-namespace", RELEASE, "--consumers", "true"];
-        let flags = [lease.as_slice(), &SHORT].concat();
+        let flags = [lease.as_slice(), &SHORT, of_mode].concat();
         let operator = world.unready_operator(kubeconfig.clone(), &world.settings(), &flags);
         let (name, out) = (format!("ci-{number}"), format!("out-{number}"));
         let restart = kinds.map(|kind| json!({ "kind": kind, "name": "builder" }));
@@ -95,7 +114,7 @@ async fn each_right_on_the_lease_or_by_a_value_that_is_taken_away_is_missed() {
             }
         };
         tokio::select! {
-            () = until(&world, ("", right), async || false) => {}
+            () = until(&world, (limit_of(role), right), async || false) => {}
             () = rotating => unreachable!("it goes on for ever"),
         }
         operator.stop().await;
@@ -107,6 +126,16 @@ async fn each_right_on_the_lease_or_by_a_value_that_is_taken_away_is_missed() {
 #[tokio::test]
 #[ignore = "starts an operator for each of eight rights; .ci/long runs it"]
 async fn each_right_for_sinks_waiting_pods_and_readers_that_is_taken_away_is_missed() {
+    each_for_others_is_missed(MODES[0]).await;
+}
+
+#[tokio::test]
+#[ignore = "starts an operator for each of eight rights; .ci/long runs it"]
+async fn each_right_for_sinks_waiting_pods_and_readers_that_is_taken_from_roles_alone_is_missed() {
+    each_for_others_is_missed(MODES[2]).await;
+}
+
+async fn each_for_others_is_missed((mode, of_mode): (&str, &[&str])) {
     let world = World::with(Options { paged_lists: true, ..Options::default() }).await;
     for namespace in [RELEASE, "monitoring"] {
         world.namespace(namespace).await;
@@ -116,7 +145,7 @@ async fn each_right_for_sinks_waiting_pods_and_readers_that_is_taken_away_is_mis
     let set_sinks = format!("settings.sinks={sinks}");
     let more = ["--set-json", &set_sinks, "--set", "waitingPods.enabled=true", "--set", SECURED];
     let (manifests, plain) =
-        (rendered(&[&["--set", MODES[0].0], more.as_slice()].concat()), rendered(&["--set", MODES[0].0]));
+        (rendered(&[&["--set", mode], more.as_slice()].concat()), rendered(&["--set", mode]));
     for manifest in &manifests {
         apply(&world.client, manifest, false).await;
     }
@@ -139,8 +168,7 @@ async fn each_right_for_sinks_waiting_pods_and_readers_that_is_taken_away_is_mis
     assert_eq!(all.len(), 8, "{all:?}");
     for (number, (role, right)) in all.iter().enumerate() {
         apply(&world.client, &without(role, right), false).await;
-        let (place, name) = if role["kind"] == "Role" { (RELEASE, &*kept) } else { (NAMESPACE, RELEASE) };
-        until_taken_in(&world, place, name, right).await;
+        until_taken_in(&world, place_of(role), &kept, right).await;
         // It is made anew.
         let maps = Api::<ConfigMap>::namespaced(world.client.clone(), RELEASE);
         if maps.get_opt(&kept).await.unwrap().is_some() {
@@ -151,7 +179,7 @@ async fn each_right_for_sinks_waiting_pods_and_readers_that_is_taken_away_is_mis
         let more =
             ["--metrics-authentication", "true", "--waiting-pods", "true", "--lease-namespace", RELEASE];
         let operator =
-            world.unready_operator(kubeconfig.clone(), &settings, &[tls.as_slice(), &more].concat());
+            world.unready_operator(kubeconfig.clone(), &settings, &[tls.as_slice(), &more, of_mode].concat());
         let reader = Reader::new(&address, &pem);
         let at_work = async {
             for turn in 0.. {
@@ -164,7 +192,7 @@ async fn each_right_for_sinks_waiting_pods_and_readers_that_is_taken_away_is_mis
             }
         };
         tokio::select! {
-            () = until(&world, ("", right), async || false) => {}
+            () = until(&world, (limit_of(role), right), async || false) => {}
             () = at_work => unreachable!("it goes on for ever"),
         }
         operator.stop().await;
