@@ -3,6 +3,7 @@
 mod authorities;
 mod bounds;
 mod confined;
+mod contexts;
 mod contradictions;
 mod durations;
 mod forged;

@@ -14,7 +14,7 @@ const LAYOUT: &str = "{{.ResourceKind}}{{.KindSuffix}}.json";
 type Known = [String; 3];
 
 /// The definitions of the OpenAPI that the API server has.
-async fn definitions(client: &Client) -> Value {
+pub(super) async fn definitions(client: &Client) -> Value {
     let request = http::Request::get("/openapi/v2").body(Vec::new()).unwrap();
     let text = client.request_text(request).await.unwrap();
     let mut document: Value = serde_json::from_str(&text).unwrap();
@@ -181,9 +181,9 @@ async fn kubeconform_takes_all_that_the_chart_renders_and_the_examples_and_no_fi
 
     // Values that Helm passes on as they are, and an unknown field in each kind that is rendered.
     let rows = [
-        ("podSecurityContext.runAsUzer=1", "runAsUzer"),
+        ("extraEnv[0].name=a,extraEnv[0].valu=b", "valu"),
         ("affinity.podAntiAffinity.preferred=1", "preferred"),
-        ("podSecurityContext.runAsUser={a}", "runAsUser"),
+        ("extraVolumes[0].name=a,extraVolumes[0].secret.defaultMode=a", "defaultMode"),
         ("extraVolumes[0].name=a,extraVolumes[0].configMap.nam=b", "nam"),
     ];
     for (value, word) in rows {
