@@ -8,8 +8,8 @@ use super::*;
 const HEAD: &str = "# Values of the chart
 
 Every value with its default and its meaning, as `helm show values charts/github-pat-operator` prints them. [settings.md](settings.md) has
-what stands below `settings` with its bounds, [platforms.md](platforms.md) what clusters need, [grants.md](grants.md) the rights.
-A test makes this page.
+what stands below `settings` with its bounds, also the fields of each entry of [`settings.hosts`](settings.md#hosts) and
+[`settings.sinks`](settings.md#sinks). [platforms.md](platforms.md) has what clusters need, [grants.md](grants.md) the rights. A test makes this page.
 
 | value | default | meaning |
 |---|---|---|
@@ -55,6 +55,24 @@ fn unexplained(path: &str, value: &Value, comments: &[(String, String)]) -> Vec<
     }
     let is_explained = comments.iter().any(|(key, _)| key == path);
     if is_explained { Vec::new() } else { vec![path.to_owned()] }
+}
+
+#[test]
+fn the_fields_of_hosts_and_sinks_stand_where_the_page_of_values_says() {
+    let schema: Value =
+        serde_json::from_slice(&fs::read(chart().join("values.schema.json")).unwrap()).unwrap();
+    let page = crate::docs::read("docs/settings.md");
+    for (definition, heading) in [("host", "Hosts"), ("sink", "Sinks")] {
+        assert!(HEAD.contains(&format!("settings.md#{}", heading.to_lowercase())));
+        let section = page.split(&format!("\n## {heading}\n")).nth(1).unwrap().split("\n## ").next().unwrap();
+        let rows: String = section.lines().filter(|line| line.starts_with("| `")).collect();
+        let fields = schema["definitions"][definition]["properties"].as_object().unwrap();
+        let missing: Vec<_> = fields
+            .keys()
+            .filter(|field| !rows.contains(&format!("`{field}`")) && !rows.contains(&format!("`{field}.")))
+            .collect();
+        assert!(fields.len() > 5 && missing.is_empty(), "{heading}: {missing:?}");
+    }
 }
 
 #[test]
