@@ -20,6 +20,11 @@ pub(crate) async fn play(folder: &Path) {
     let mut lease = Watch::begin(&cluster).await;
     let killed =
         step("the leader is killed: the other replica leads", leaders::kill(&cluster, &mut lease)).await;
+    step(
+        "the Pod of the leader is deleted without a grace period: the other replica leads",
+        leaders::delete(&cluster, &mut lease),
+    )
+    .await;
     step("its node is drained: the other replica leads", leaders::drain(&cluster, &mut lease)).await;
     step("the release is upgraded", releases::upgrade(&cluster, &mut lease)).await;
     step("it is rolled back", releases::roll_back(&cluster, &mut lease)).await;

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::{ResourceExt, api::ListParams};
+use kube::{
+    ResourceExt,
+    api::{DeleteParams, ListParams},
+};
 
 use super::measured;
 use crate::{cluster::Cluster, lease::Watch, pods, replicas};
@@ -32,6 +35,25 @@ pub(super) async fn kill(cluster: &Cluster, lease: &mut Watch) -> String {
     replicas::until_restarted(cluster, &leader.name_any()).await;
     cluster.stands_as(&before).await;
     leader.name_any()
+}
+
+/// Deletes its Pod without a grace period, as `kubectl delete pod --force` does: the API server forgets it at once, and the kubelet ends it
+/// after that.
+pub(super) async fn delete(cluster: &Cluster, lease: &mut Watch) {
+    let leader = lease.pod().to_owned();
+    let before = cluster.standing().await;
+    let mut others = replicas::names(&replicas::all(cluster).await);
+    assert!(others.remove(&leader) && others.len() == 1, "{others:?}");
+    lease.until_renewed().await;
+    let at_once = DeleteParams::default().grace_period(0);
+    cluster.of_release::<Pod>().delete(&leader, &at_once).await.unwrap();
+    let change = lease.next().await;
+    measured("from its last renewal to the next leader", change.silent);
+    assert!(others.contains(&change.pod), "{} leads, and not the one that was there", change.pod);
+    assert!(change.silent < RUN_OUT, "{:?}", change.silent);
+    let all = replicas::names(&replicas::until_ready(cluster).await);
+    assert!(!all.contains(&leader) && all.is_superset(&others), "{all:?}");
+    cluster.stands_as(&before).await;
 }
 
 pub(super) async fn drain(cluster: &Cluster, lease: &mut Watch) {
