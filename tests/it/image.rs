@@ -64,7 +64,9 @@ fn who_builds_the_program_without_docker_builds_it_as_the_dockerfile_does() {
     }
     for part in [
         "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs",
-        "cargo auditable build --release --locked --target \"$triple\" --bin github-pat-operator",
+        "RUSTC_WORKSPACE_WRAPPER=cargo-auditable \\\n",
+        "CARGO_AUDITABLE_ORIG_ARGS='{\"offline\":false,\"locked\":true,\"frozen\":false,\"config\":[]}' \\\n",
+        "cargo build --release --locked --target \"$triple\" --bin github-pat-operator",
         "triple=\"$(uname -m)-unknown-linux-gnu\"",
     ] {
         assert!(dockerfile.contains(part) && script.contains(part), "{part}");
@@ -75,6 +77,7 @@ fn who_builds_the_program_without_docker_builds_it_as_the_dockerfile_does() {
     }
     for (own, shown) in [("$PWD", "/src"), ("$cargo_home", "/usr/local/cargo")] {
         assert!(script.contains(&format!("--remap-path-prefix={own}={shown}")), "{shown}");
+        assert!(dockerfile.contains(&format!("--remap-path-prefix={shown}={shown}")), "{shown}");
     }
 }
 
