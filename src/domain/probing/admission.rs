@@ -145,7 +145,7 @@ impl Admission {
             self.logins.want(&question, now);
         }
         if let Permit::NotNow(why) = self.permit(&question, now) {
-            return Err(why.into());
+            return Err(why);
         }
         let pushed_out = self.make_room(&question);
         if question.probe.is_of_api() {
@@ -390,23 +390,23 @@ impl Admission {
         }
         let token = &question.hashed;
         if let Some(until) = question.account.and_then(|account| self.accounts.blocked(account, now)) {
-            return Permit::NotNow(NotNow::until(Reason::RateLimited, until));
+            return Permit::NotNow(NotNow::until(Reason::RateLimited, until).into());
         }
         let is_in_trouble = self.breaker.open().is_some() || self.incident.since().is_some();
         let key = is_in_trouble.then(|| question.key());
         if key.as_ref().is_some_and(|key| !self.breaker.lets(key, now))
             && let Some((deferral, until)) = self.breaker.turn_away(token, now)
         {
-            return Permit::NotNow(NotNow::of_host(deferral, until));
+            return Permit::NotNow(NotNow::of_host(deferral, until).into());
         }
         if key.as_ref().is_some_and(|key| !self.incident.lets(key, now))
             && let Some(until) = self.incident.turn_away(token, now)
         {
-            return Permit::NotNow(NotNow::of_host(self.held_back(token), until));
+            return Permit::NotNow(NotNow::of_host(self.held_back(token), until).into());
         }
         let spent = |account| self.accounts.spent(account, &self.limits, question.urgency, now);
         if let Some(until) = question.account.and_then(spent) {
-            return Permit::NotNow(NotNow::until(Reason::HostBusy, until));
+            return Permit::NotNow(NotNow::until(Reason::HostBusy, until).into());
         }
         if question.accepted_before {
             return Permit::Go;
@@ -414,7 +414,7 @@ impl Admission {
         match self.logins.left(question, &self.limits, now) {
             Left::Some => Permit::Go,
             Left::Risked => Permit::Wait,
-            Left::Nothing(until) => Permit::NotNow(NotNow::until(Reason::FailedLoginsSpent, until)),
+            Left::Nothing(until) => Permit::NotNow(NotNow::until(Reason::FailedLoginsSpent, until).into()),
         }
     }
 

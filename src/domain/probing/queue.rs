@@ -21,14 +21,14 @@ use shares::Shares;
 pub const CAPACITY: usize = 4096;
 
 /// Whether a question may go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Permit {
     /// Now.
     Go,
     /// When another question has its answer.
     Wait,
     /// Not before something else changes; it does not wait in the queue for that.
-    NotNow(NotNow),
+    NotNow(Box<NotNow>),
 }
 
 /// Why a question does not go.
@@ -266,7 +266,7 @@ fn first(
         match permits(question) {
             Permit::Go => return questions.remove(place),
             Permit::Wait => place = place.saturating_add(1),
-            Permit::NotNow(why) => turned_away.extend(questions.remove(place).map(|gone| (gone, why))),
+            Permit::NotNow(why) => turned_away.extend(questions.remove(place).map(|gone| (gone, *why))),
         }
     }
     None

@@ -87,7 +87,7 @@ fn what_must_wait_stays_and_what_is_turned_away_goes() {
     let why = NotNow::until(Reason::HostBusy, Timestamp::UNIX_EPOCH);
     let (taken, turned_away) = queue.take(|question| match number(question) {
         1 => Permit::Wait,
-        2 | 3 => Permit::NotNow(why),
+        2 | 3 => Permit::NotNow(why.into()),
         _ => Permit::Go,
     });
     assert_eq!(taken.as_ref().map(number), Some(4));
