@@ -55,7 +55,10 @@ async fn main() -> Result<(), Failed> {
         if spans.saturating_sub(bare) > NOTHING {
             return Err(format!("that is more than {NOTHING:?}").into());
         }
-        Command::new(env::current_exe()?).arg(LISTENED_TO).status()?;
+        let status = Command::new(env::current_exe()?).arg(LISTENED_TO).status()?;
+        if !status.success() {
+            return Err(format!("the second process failed: {status}").into());
+        }
     }
     Ok(())
 }

@@ -264,6 +264,13 @@ impl Prober {
         }
     }
 
+    /// The process before held the refusals of this good token back until then at the latest, since the host refused many.
+    pub fn remember_incident(&self, host: &str, token: HashedToken, ends: Timestamp, now: Timestamp) {
+        if let Some(host) = self.host(host) {
+            host.remember_incident(token, ends, now);
+        }
+    }
+
     /// Keeps what the process before heard last about the token, if that was no answer, unless this one has heard of it itself.
     /// With it, whether that process knew the token to be good.
     pub fn remember_deferral(&self, subject: &Subject, said: (Deferral, bool), now: Timestamp) {

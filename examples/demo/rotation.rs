@@ -47,6 +47,21 @@ pub(super) async fn play(stage: &mut Stage) -> Result<(), Failed> {
             ],
         )
         .await?;
+    let planned = stage.github.token(NewToken::classic("planned", LOGIN));
+    stage.store("standby-pat", &planned).await?;
+    stage
+        .step(
+            "the next token is stored in the Secret that is named first",
+            "it comes into use once it is proven, while GitHub accepts both; the old one stands by",
+            &[
+                ready("standby", "True", "Ready"),
+                field("standby", "/candidates/0/inUse", "true"),
+                field("standby", "/candidates/1/usable", "True"),
+                field("standby", "/rotation/phase", "SafeToRevoke"),
+                output("standby-git", "password", "planned"),
+            ],
+        )
+        .await?;
     hold_up(stage).await?;
     phases(stage).await
 }
@@ -55,7 +70,7 @@ pub(super) async fn play(stage: &mut Stage) -> Result<(), Failed> {
 async fn hold_up(stage: &mut Stage) -> Result<(), Failed> {
     stage.apply(&["builder.yaml", "foreign.yaml"]).await?;
     roll_out(stage).await?;
-    let shared = stage.github.token_text("next").ok_or("the simulated GitHub has forgotten a token")?;
+    let shared = stage.github.token_text("planned").ok_or("the simulated GitHub has forgotten a token")?;
     stage.store("beside-pat", &shared).await?;
     stage.apply(&["beside.yaml", "standby-restart.yaml"]).await?;
     stage
@@ -65,7 +80,7 @@ async fn hold_up(stage: &mut Stage) -> Result<(), Failed> {
             &[
                 ready("standby", "False", "ForeignSecret"),
                 ready("beside", "True", "Ready"),
-                output("beside-token", "token", "next"),
+                output("beside-token", "token", "planned"),
             ],
         )
         .await
@@ -75,16 +90,16 @@ async fn hold_up(stage: &mut Stage) -> Result<(), Failed> {
 async fn phases(stage: &mut Stage) -> Result<(), Failed> {
     stage.github.outage(Some(Outage::Status(503)));
     let newer = stage.github.token(NewToken::classic("newer", LOGIN));
-    stage.store("standby-pat-next", &newer).await?;
+    stage.store("standby-pat", &newer).await?;
     stage
         .step(
             "GitHub goes down, and a new token is stored over the one in use",
             "the rotation stays Proving, and standby-git keeps the token that was proven",
-            &[field("standby", "/rotation/phase", "Proving"), output("standby-git", "password", "next")],
+            &[field("standby", "/rotation/phase", "Proving"), output("standby-git", "password", "planned")],
         )
         .await?;
     stage.github.outage(None);
-    let waits = "the new token in Secret standby-pat-next is proven, and condition Published says what keeps it from these outputs: \
+    let waits = "the new token in Secret standby-pat is proven, and condition Published says what keeps it from these outputs: \
                  standby-env (ForeignSecret)";
     stage
         .step(

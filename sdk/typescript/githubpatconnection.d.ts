@@ -638,6 +638,11 @@ export interface Deferral {
    * first one stays until the reason or the status is another one.
    */
   answer?: string;
+  /**
+   * When refusals of the token are believed again at the latest, if they are held back since the host refuses
+   * many.
+   */
+  incidentEndsAt?: string;
   /** When the limit ends, if GitHub named an instant. It is written when something else changes, like nextCheckAt. */
   notBefore?: string;
   /** What the last one brought. */

@@ -391,6 +391,16 @@ impl StatusDigest {
         })
     }
 
+    /// The good token whose refusals an incident of its host holds back, with the host, and when they are believed again at the latest.
+    pub fn incident(&self) -> Option<(&str, HashedToken, Timestamp)> {
+        let remembers = self.remembers.as_deref()?;
+        let ends = remembers.deferral.as_ref()?.incident_ends_at.as_ref()?.0;
+        let token = remembers.token.as_ref()?;
+        let subject = (token.hashed_token, token.host.as_str());
+        let known = knowledge(Some(token), None, Purposes::default(), subject, &Requirement::default());
+        known.is_good().then_some((subject.1, subject.0, ends))
+    }
+
     /// The same without what it remembers: somebody has taken that.
     #[must_use]
     pub fn without_memory(self) -> Self {

@@ -171,18 +171,16 @@ impl Following {
         (!awaited.is_empty()).then(|| said.collect::<Vec<_>>().join(", "))
     }
 
-    /// The workloads that keep Pods below a partition, as a person reads it.
-    pub fn kept(&self) -> Option<String> {
+    /// The workloads that keep Pods below a partition, each as a person reads it.
+    pub fn kept(&self) -> Vec<String> {
         let kept = self.restarts.iter().filter(|(_, restart)| matches!(restart, Restart::Kept(_)));
-        let kept: Vec<_> = kept.map(|(workload, restart)| format!("{workload} {restart}")).collect();
-        (!kept.is_empty()).then(|| kept.join(", "))
+        kept.map(|(workload, restart)| format!("{workload} {restart}")).collect()
     }
 
-    /// The workloads that there are not, as a person reads it.
-    pub fn missing(&self) -> Option<String> {
+    /// The workloads that there are not, each as a person reads it.
+    pub fn missing(&self) -> Vec<String> {
         let missing = self.restarts.iter().filter(|(_, restart)| *restart == Restart::Missing);
-        let missing: Vec<_> = missing.map(|(workload, _)| workload.to_string()).collect();
-        (!missing.is_empty()).then(|| missing.join(", "))
+        missing.map(|(workload, _)| workload.to_string()).collect()
     }
 }
 

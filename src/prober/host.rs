@@ -118,12 +118,19 @@ impl Host {
         self.lock().admission.remember(login, is_unconfirmed, now);
     }
 
-    /// Keeps what the process before heard last about a token, unless this one has heard of it.
-    pub(super) fn remember_deferral(&self, token: &HashedToken, said: (Deferral, bool), now: Timestamp) {
+    /// The process before held this good token back, until then at the latest.
+    pub(super) fn remember_incident(&self, token: HashedToken, ends: Timestamp, now: Timestamp) {
         let mut state = self.lock();
         let before = state.logged();
-        state.remember_deferral(token, said, now);
+        state.admission.remember_incident(token, ends, now);
         self.log(before, state.logged());
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Keeps what the process before heard last about a token, unless this one has heard of it.
+    pub(super) fn remember_deferral(&self, token: &HashedToken, said: (Deferral, bool), now: Timestamp) {
+        self.lock().remember_deferral(token, said, now);
     }
 
     /// When the next question about the token was brought forward last, and how many tokens wait, if the host has answered nobody

@@ -86,13 +86,13 @@ impl Ledger {
 
     /// The clock was set back: nothing that was heard lies ahead.
     pub(super) fn set_back(&mut self, now: Timestamp) {
-        self.entries().for_each(|entry| entry.set_back(now));
+        self.entries().for_each(|(_, entry)| entry.set_back(now));
         self.unused.iter_mut().for_each(|(_, at)| *at = (*at).min(now));
     }
 
     /// Every entry, to be changed.
-    pub(super) fn entries(&mut self) -> impl Iterator<Item = &mut Entry> {
-        self.of.values_mut().map(|entry| &mut **entry)
+    pub(super) fn entries(&mut self) -> impl Iterator<Item = (&HashedToken, &mut Entry)> {
+        self.of.iter_mut().map(|(token, entry)| (token, &mut **entry))
     }
 
     /// Somebody uses the token.

@@ -36,14 +36,17 @@ impl Context {
     pub fn lead(&self) {
         // Before that nobody was queued; what is woken meanwhile is queued twice, which is once.
         self.leads.store(true, Ordering::Release);
-        for connection in self.index.connections() {
-            self.remember(&connection.key, &connection);
+        let connections = self.index.connections();
+        // All of it, before the first question.
+        connections.iter().for_each(|connection| self.remember(&connection.key, connection));
+        for connection in connections {
             let priority = if connection.is_known() { Priority::Known } else { Priority::New };
             self.queue.wake(&connection.key, priority);
         }
     }
 
-    /// Keeps which tokens were refused, and what the process before has spent of the failed logins, as the status tells.
+    /// Keeps which tokens were refused, what the process before has spent of the failed logins, and which incident of a host it saw, as the
+    /// status tells.
     pub(super) fn remember(&self, key: &ObjectKey, connection: &Connection) {
         let status = connection.status.as_ref();
         for (host, token, at) in status.into_iter().flat_map(StatusDigest::refusals) {
@@ -53,6 +56,13 @@ impl Context {
         let remembered = status.into_iter().flat_map(|status| status.failed_logins(key.namespace()));
         for (host, logins, is_unconfirmed) in remembered {
             logins.into_iter().for_each(|login| self.prober.remember(host, login, is_unconfirmed, now));
+        }
+        // A suspended connection waits for nothing.
+        let is_asked_about = || connection.spec.read().is_ok_and(|spec| !spec.suspend);
+        if let Some((host, token, ends)) =
+            status.and_then(StatusDigest::incident).filter(|_| is_asked_about())
+        {
+            self.prober.remember_incident(host, token, ends, now);
         }
     }
 }

@@ -216,7 +216,8 @@ fn retained(pass: &Pass<'_>, wanted: usize) -> Draft {
         }
         earlier => format!(
             "the token is not written to the outputs until it is good; {earlier} of {wanted} keep the one that was \
-             proven before"
+             proven before{}",
+            polled(pass)
         ),
     };
     says(ConditionStatus::False, Reason::Withheld, message)

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use crate::{
     material::{LOGIN, addresses, mounted, output, secret, token},
-    programs::{built, command, fed, feed, from_debian, printed, untried},
+    programs::{built, command, fed, feed, from_debian, missing, printed, untried},
 };
 
 /// A program that serves on this machine; ended when dropped.
@@ -149,9 +149,10 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]
     serve.arg("--config").arg(folder.join("config.toml"));
     match Daemon::start(serve, &folder.join("log"), || UnixStream::connect(&socket).is_ok()) {
         Ok(daemon) => Some((daemon, socket)),
-        // It does so without the rights of root.
         Err(said) => {
-            untried("containerd", &format!("it does not start: {said}"));
+            // It does so without the rights of root.
+            let tell = if rustix::process::geteuid().is_root() { missing } else { untried };
+            tell("containerd", &format!("it does not start: {said}"));
             None
         }
     }

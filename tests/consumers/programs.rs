@@ -29,7 +29,7 @@ pub(crate) fn installed(name: &str) -> Option<PathBuf> {
 pub(crate) fn built(name: &str, package: &str) -> Option<PathBuf> {
     let _building = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/consumers/go").join(name);
-    let path = cache()?.join(format!("consumers-{name}-{:016x}", digest(&sources)));
+    let path = folder(package)?.join(format!("consumers-{name}-{:016x}", digest(&sources)));
     if path.is_file() {
         return Some(path);
     }
@@ -77,7 +77,7 @@ fn fetched(script: &str, file: &str) -> Option<PathBuf> {
     let _building = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut hasher = DefaultHasher::new();
     script.hash(&mut hasher);
-    let folder = cache()?.join(format!("fetched-{:016x}", hasher.finish()));
+    let folder = folder(file)?.join(format!("fetched-{:016x}", hasher.finish()));
     let path = folder.join(file);
     if path.is_file() {
         return Some(path);
@@ -131,7 +131,7 @@ pub(crate) fn command(program: &Path, home: &Path) -> Command {
 }
 
 /// What could not be had. The project's workflow sets this variable, and there it is a fault.
-fn missing(what: &str, why: &str) {
+pub(crate) fn missing(what: &str, why: &str) {
     assert!(env::var_os("TEST_NOTHING_LEFT_OUT").is_none(), "{what} could not be had: {why}");
     untried(what, why);
 }
@@ -139,6 +139,15 @@ fn missing(what: &str, why: &str) {
 /// Tells a person who waits what is not tried, past the capture of the test harness.
 pub(crate) fn untried(what: &str, why: &str) {
     let _ = writeln!(io::stderr(), "consumers: {what} could not be had and is not tried: {why}");
+}
+
+/// The folder that such a thing is kept in.
+fn folder(what: &str) -> Option<PathBuf> {
+    let cache = cache();
+    if cache.is_none() {
+        missing(what, "there is no folder to keep it in: set HOME");
+    }
+    cache
 }
 
 fn cache() -> Option<PathBuf> {

@@ -372,7 +372,8 @@ async fn the_page_of_metrics_has_every_metric_of_a_run_and_no_other() {
     let standby = world.github.token(NewToken::classic("standby", "acme-ci").scopes(&["repo"]));
     world.secret("standby", &standby).await;
     world.secret("first", "").await;
-    world.connection("first", json!({ "standby": [{ "name": "standby" }] })).await;
+    let require = json!({ "expiry": { "expiresAt": "2030-01-01T00:00:00Z" } });
+    world.connection("first", json!({ "standby": [{ "name": "standby" }], "require": require })).await;
     let sinks = json!([{ "name": "nobody", "url": "http://127.0.0.1:9" }]);
     let settings = format!(
         "{}consumers: true\nleaderElection: true\nleaseNamespace: {NAMESPACE}\nshard: 0/1\nsinks: {sinks}\n",
@@ -392,7 +393,9 @@ async fn the_page_of_metrics_has_every_metric_of_a_run_and_no_other() {
     let names: Vec<_> = documented.iter().map(|(name, type_, _)| (name.clone(), *type_)).collect();
     assert_eq!(scrape.families(), names, "docs/metrics.md has the second list");
     for (name, type_, labels) in documented {
-        for sample in scrape.of_family(&name, type_) {
+        let samples = scrape.of_family(&name, type_);
+        assert!(!samples.is_empty(), "nothing of {name} is seen");
+        for sample in samples {
             let own: Vec<_> = sample.names().filter(|label| *label != "le").collect();
             assert_eq!(own, labels, "{name} in docs/metrics.md");
         }

@@ -107,18 +107,19 @@ async fn running_until<T>(launch: &Launch, other: impl Future<Output = T>) -> (G
     let mut other = pin!(other);
     loop {
         tokio::select! {
-            outcome = &mut other => return (program, outcome),
+            biased;
             ended = program.wait(Duration::MAX) => {
                 eprintln!("{ended:?}: started again: {launch:?}");
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 program = Guarded::spawn(launch).unwrap();
             }
+            outcome = &mut other => return (program, outcome),
         }
     }
 }
 
 fn last_lines(log: &Path) -> String {
-    let all = fs::read_to_string(log).unwrap();
+    let all = String::from_utf8_lossy(&fs::read(log).unwrap()).into_owned();
     let lines: Vec<&str> = all.lines().collect();
     let last = lines.split_at(lines.len().saturating_sub(40)).1;
     format!("the end of {}:\n{}", log.display(), last.join("\n"))

@@ -42,18 +42,21 @@
 {{- end }}
 {{- $least := get $thresholds "$GithubPatManyNotReady" }}
 {{- $of := include "github-pat-operator.notReady" (dict) }}
+{{- $ofMany := default dict $alerts.GithubPatManyNotReady }}
 {{- $ofOne := include "github-pat-operator.notReady" (dict "info" "{organization!=\"\"}") }}
 {{- $count := printf "count by (host, reason) (%s)" $of }}
 {{- $manyOfOne := printf "count by (host, organization) (%s) >= %s" $ofOne $least }}
-{{- /* A reason is told for the host, unless all that fail for it are of one organization that is told for all reasons. */}}
-{{- $inOne := printf "max by (host, reason) (count by (host, reason, organization) (%s and on (host, organization) (%s)))" $ofOne $manyOfOne }}
-{{- $many := printf "(%s >= %s unless on (host, reason) (%s == %s))" $count $least $count $inOne }}
+{{- /* A reason is told for the host, unless all that fail for it, or did a moment ago, are of one organization that is told for all reasons. */}}
+{{- $lately := include "github-pat-operator.notReady" (dict "range" $ofMany.for) }}
+{{- $latelyOfOne := include "github-pat-operator.notReady" (dict "range" $ofMany.for "info" "{organization!=\"\"}") }}
+{{- $inOne := printf "max by (host, reason) (count by (host, reason, organization) (%s and on (host, organization) (%s)))" $latelyOfOne $manyOfOne }}
+{{- $many := printf "(%s >= %s unless on (host, reason) (count by (host, reason) (%s) == %s))" $count $least $lately $inOne }}
 {{- /* An organization of which the alert for a reason tells of many has none of its own. */}}
-{{- $manyOfOne = printf "%s unless on (host, organization) (count by (host, organization) (%s and on (host, reason) %s) >= %s)" $manyOfOne $ofOne $many $least }}
-{{- $ofMany := default dict $alerts.GithubPatManyNotReady }}
+{{- $manyFor := "max by (host, organization) (count by (host, organization, reason) (%s and on (host, reason) %s)) >= %s" }}
+{{- $manyOfOne = printf "%s unless on (host, organization) (%s)" $manyOfOne (printf $manyFor $ofOne $many $least) }}
 {{- /* Left out is what the alert for many tells, and what it may come to tell: connections that have failed for less than its for. */}}
 {{- $firing := "ALERTS{alertname=\"GithubPatManyNotReady\", alertstate=\"firing\"}" }}
-{{- $ofReasons := printf "count by (host, organization) (%s and on (host, reason) %s) >= %s" $ofOne $firing $least }}
+{{- $ofReasons := printf $manyFor $ofOne $firing $least }}
 {{- $new := printf "$one unless on (namespace, name) github_pat_connection_condition{condition=\"Ready\", status=\"False\"} offset %s" $ofMany.for }}
 {{- $told := list }}
 {{- range list (list "reason" $of $firing) (list "organization" $ofOne (printf "(%s or %s)" $firing $ofReasons)) }}
@@ -126,9 +129,11 @@ evaluations, of a minute at most each. */}}
 github_pat_connection_condition{condition="Ready", status="False", {{ index . 0 }}} unless on (namespace, name) present_over_time(github_pat_connection_condition{condition="Ready", {{ index . 1 }}}[{{ index . 2 }}])
 {{- end }}
 
-{{/* Why a connection is not Ready, with its host and organization: with one of them while replicas with other settings tell another. */}}
+{{/* Why a connection is not Ready, or was not within a range, with its host and organization: with one of them while replicas with other
+settings tell another. */}}
 {{- define "github-pat-operator.notReady" -}}
-max by (namespace, name, reason) (github_pat_connection_condition{condition="Ready", status="False"{{ default "" .condition }}}) * on (namespace, name) group_left (host, organization) topk by (namespace, name) (1, max by (namespace, name, host, organization) (github_pat_connection_info{{ default "" .info }}))
+{{- $of := printf "github_pat_connection_condition{condition=\"Ready\", status=\"False\"%s}" (default "" .condition) -}}
+max by (namespace, name, reason) ({{ if .range }}last_over_time({{ $of }}[{{ .range }}]){{ else }}{{ $of }}{{ end }}) * on (namespace, name) group_left (host, organization) topk by (namespace, name) (1, max by (namespace, name, host, organization) (github_pat_connection_info{{ default "" .info }}))
 {{- end }}
 
 {{/* The namespaces in which so many fail that the one alert for them is enough: of another namespace no more than two fifths of the

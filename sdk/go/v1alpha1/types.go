@@ -535,6 +535,9 @@ type Deferral struct {
 	// GitHub's answer if its cause is not known: the status, and the id of the request for GitHub's support. The
 	// first one stays until the reason or the status is another one.
 	Answer string `json:"answer,omitempty"`
+	// When refusals of the token are believed again at the latest, if they are held back since the host refuses
+	// many.
+	IncidentEndsAt *metav1.Time `json:"incidentEndsAt,omitempty"`
 	// When the limit ends, if GitHub named an instant. It is written when something else changes, like nextCheckAt.
 	NotBefore *metav1.Time `json:"notBefore,omitempty"`
 	// What the last one brought.

@@ -180,9 +180,9 @@ impl Admission {
         self.logins.remember(login, is_unconfirmed, &self.limits, now);
     }
 
-    /// The process before held this good token back, until then at the latest. False if that has just ended.
-    pub fn remember_incident(&mut self, token: HashedToken, ends: Timestamp, now: Timestamp) -> bool {
-        self.incident.remember(token, ends, &self.limits, now)
+    /// The process before held this good token back, until then at the latest.
+    pub fn remember_incident(&mut self, token: HashedToken, ends: Timestamp, now: Timestamp) {
+        self.incident.remember(token, ends, &self.limits, now);
     }
 
     /// Keeps what the process before heard last about a token that this one has not asked about.
@@ -306,13 +306,11 @@ impl Admission {
         self.released = self.released.map(|at| at.min(now));
     }
 
-    /// Ends an incident that has lasted as long as it may.
-    pub fn lapse(&mut self, now: Timestamp) -> bool {
-        let has_passed = self.incident.lapse(&self.limits, now).is_some();
-        if has_passed {
-            self.released = Some(now);
-        }
-        has_passed
+    /// Ends an incident that has lasted as long as it may. Gives the tokens that it held back.
+    pub fn lapse(&mut self, now: Timestamp) -> Option<HashSet<HashedToken>> {
+        let held = self.incident.lapse(&self.limits, now)?;
+        self.released = Some(now);
+        Some(held)
     }
 
     /// What is said of a token while there is an incident; its end, if the refusals of this one are held back.

@@ -28,8 +28,8 @@ pub struct Incident {
     /// Tokens that were accepted before, in the order of their last refusals.
     refused: VecDeque<Refused>,
     open: Option<Open>,
-    /// Whether one has ended in this process since the host accepted a token again: what the process before held back says nothing any more.
-    has_recovered: bool,
+    /// When that of the process before has ended, which this one did not see.
+    ended: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -104,15 +104,12 @@ impl Incident {
         self.open.as_ref().is_some_and(|open| open.held.contains(token))
     }
 
-    /// The process before held this good token back, until then at the latest: the incident goes on, and ends when it would have. False if
-    /// it has just ended: then it is not to begin anew with refusals that were held back before.
-    pub fn remember(&mut self, token: HashedToken, ends: Timestamp, limits: &Limits, now: Timestamp) -> bool {
-        if self.has_recovered {
-            return true;
-        }
+    /// The process before held this good token back, until then at the latest: the incident goes on, and ends when it would have. It is to be
+    /// told of all such tokens before anything is asked.
+    pub fn remember(&mut self, token: HashedToken, ends: Timestamp, limits: &Limits, now: Timestamp) {
         if ends <= now {
-            // Later than that the host may have been well meanwhile, which nobody saw.
-            return later(ends, window(limits)) <= now;
+            self.ended = self.ended.max(Some(ends));
+            return;
         }
         let started = earlier(ends, limits.incident_hold).min(now);
         let scouting = Scouting::new(now, PAUSES.0, PAUSES.1);
@@ -130,7 +127,12 @@ impl Incident {
             (open.started, open.first) = (open.started.max(started), open.first.max(started));
             open.held.insert(token);
         }
-        true
+    }
+
+    /// True if that of the process before has just ended: what it held back is not to begin another one. Later than that the host may have
+    /// been well meanwhile, which nobody saw.
+    pub fn has_just_ended(&self, limits: &Limits, now: Timestamp) -> bool {
+        self.open.is_none() && self.ended.is_some_and(|ended| now < later(ended, window(limits)))
     }
 
     /// A token was refused. `counts` tells that it was accepted before and that nothing spoke against it yet.
@@ -169,9 +171,7 @@ impl Incident {
         self.refused.retain(|refused| refused.token != *token);
         self.refused.iter_mut().for_each(|refused| refused.accepts_others = true);
         self.open.iter_mut().for_each(|open| open.accepts_others = true);
-        let ended = self.open.take_if(|open| open.held.contains(token))?;
-        self.has_recovered = true;
-        Some(ended.held)
+        self.open.take_if(|open| open.held.contains(token)).map(|open| open.held)
     }
 
     /// A question brought neither.

@@ -1,5 +1,7 @@
 //! What is known of one host under its lock: the questions that wait, and what was heard.
 
+use std::collections::HashSet;
+
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
@@ -115,8 +117,7 @@ impl State {
         if !accepted || deferral.reason != Reason::HostRefusesMany && deferral.incident_ends.is_none() {
             return;
         }
-        let mut goes_on = |ends| self.admission.remember_incident(*token, ends, now);
-        let has_just_ended = deferral.incident_ends.is_some_and(|ends| !goes_on(ends));
+        let has_just_ended = self.admission.incident().has_just_ended(self.admission.limits(), now);
         let entry = self.ledger.open(*token);
         (entry.accepted_before, entry.suspected) = (true, true);
         entry.was_held |= has_just_ended;
@@ -170,8 +171,8 @@ impl State {
         let mut changed = Vec::new();
         self.tell_time(now);
         self.drop_unused(now);
-        if self.admission.lapse(now) {
-            self.release();
+        if let Some(held) = self.admission.lapse(now) {
+            self.release(&held);
             changed.extend(self.ledger.deferred());
         }
         let next = self.admission.next(now);
@@ -324,10 +325,11 @@ impl State {
     /// The incident has lasted as long as it may. Of tokens that were accepted before, and that it held back or turned away, three
     /// refusals are needed now, and they begin no other one. Where the host has accepted one of them, it may refuse the others again
     /// as it did before: then it is an incident again.
-    fn release(&mut self) {
-        for entry in self.ledger.entries() {
+    fn release(&mut self, held: &HashSet<HashedToken>) {
+        for (token, entry) in self.ledger.entries() {
             let deferred = entry.deferred().map(|deferral| deferral.reason);
-            entry.was_held |= entry.accepted_before && deferred == Some(Reason::HostRefusesMany);
+            let is_held = deferred == Some(Reason::HostRefusesMany) || held.contains(token);
+            entry.was_held |= entry.accepted_before && is_held;
         }
     }
 }

@@ -120,10 +120,14 @@ pub(in crate::status) fn publishing(secret: &str) -> String {
 }
 
 pub(super) fn safe(rotation: &RotationStatus, ended: Option<&str>, pass: &Pass<'_>) -> String {
-    let missing = pass.after.following.and_then(Following::missing);
+    // One of them by name: what is to be done with the token must not be cut off.
+    let told = |workloads: fn(&Following) -> Vec<String>| {
+        let workloads = pass.after.following.map(workloads).unwrap_or_default();
+        (!workloads.is_empty()).then(|| consumers::few(workloads, 1))
+    };
+    let missing = told(Following::missing);
     let missing = missing.map_or_else(String::new, |missing| format!("there is no {missing} to restart; "));
-    let kept = pass.after.following.and_then(Following::kept);
-    let kept = kept.map_or_else(String::new, |kept| format!("{kept}; "));
+    let kept = told(Following::kept).map_or_else(String::new, |kept| format!("{kept}; "));
     let unlisted = if ended.is_none() { unlisted(pass) } else { String::new() };
     let unseen =
         pass.after.holders.map(|holders| holders.unseen).filter(|count| *count > 0 && ended.is_none());

@@ -122,7 +122,6 @@ fn dead_tokens_are_told_though_one_more_that_fails_now_and_then_makes_them_many(
         ("GithubPatTokenExpired", "a", 1),
         ("GithubPatConnectionNotUsable", "a", 1),
     ];
-    let of_both: Fires<'_> = &[("GithubPatTokenRefused", "a", 5)];
     let many: Fires<'_> = &[("GithubPatManyNotReady", "", 1)];
     let tests = [
         ("refused", dead("BadCredentials", 3, 5), [("GithubPatTokenRefused", "a", 4)].as_slice()),
@@ -130,7 +129,7 @@ fn dead_tokens_are_told_though_one_more_that_fails_now_and_then_makes_them_many(
         ("not usable", dead("SecretNotFound", 4, 12), &[("GithubPatConnectionNotUsable", "a", 4)]),
         ("of one organization", of_acme, all_of_acme),
         ("of one organization, and one more for one of its reasons now and then", beside_acme, many),
-        ("many for one reason, or of one organization, in turn", in_turn, of_both),
+        ("many for one reason, or of one organization, in turn", in_turn, many),
     ];
     let mut tests = tests.map(|(name, series, fires)| test(name, series, fires, fires)).to_vec();
     // Where they are many for long enough, that is told.

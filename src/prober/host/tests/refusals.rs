@@ -40,6 +40,13 @@ fn restart(world: &mut World, second: i64) {
         world.connections[index].remembered = world.knowledge(index);
     }
     world.state = State::new(LIMITS_OF_TESTS);
+    for connection in &world.connections {
+        let known = &connection.remembered;
+        let ends = known.deferred.and_then(|deferred| deferred.deferral.incident_ends);
+        if let Some(ends) = ends.filter(|_| known.is_good()) {
+            world.state.admission.remember_incident(connection.question.hashed, ends, at(second));
+        }
+    }
     for connection in &mut world.connections {
         (connection.since, connection.not_before) = (second, second);
         let known = &connection.remembered;
@@ -213,19 +220,19 @@ fn an_outage_before_an_incident_makes_its_hold_no_shorter_over_a_restart() {
 }
 
 #[test]
-fn an_incident_whose_end_this_process_has_seen_is_remembered_no_more() {
+fn the_latest_incident_that_statuses_remember_goes_on() {
     let mut world = World::new(LIMITS_OF_TESTS, |token, _| accepts(token as i64));
-    let held = Deferral { incident_ends: Some(at(HOLD)), ..Deferral::new(Reason::HostRefusesMany) };
-    let mut remember = |token, second: i64, reply: Reply| {
-        world.state.remember_deferral(&question_of(token, "a").hashed, (held, true), at(second));
-        let question = Question { accepted_before: true, ..question_of(token, "a") };
-        world.state.ask(question, at(second));
-        answers(&mut world, second, reply);
-        world.state.admission.incident().since()
-    };
-    assert_eq!(remember(1, MINUTE, refuses()), Some(at(0)), "it goes on, and began when it did");
-    assert_eq!(remember(1, 2 * MINUTE, accepts(1)), None);
-    assert_eq!(remember(2, 3 * MINUTE, refuses()), None, "this process has seen its end");
+    // One is of an incident before, which is over: its status was not written again.
+    for (token, ends) in [(1, HOLD - 10 * MINUTE), (2, HOLD), (3, 9 * HOLD)] {
+        let token = question_of(token, "a").hashed;
+        world.state.admission.remember_incident(token, at(ends), at(MINUTE));
+        let began = (ends - HOLD).min(MINUTE);
+        assert_eq!(world.state.admission.incident().since(), Some(at(began)), "{ends}");
+    }
+    let question = Question { accepted_before: true, ..question_of(1, "a") };
+    world.state.ask(question, at(MINUTE));
+    answers(&mut world, MINUTE, accepts(1));
+    assert_eq!(world.state.admission.incident().since(), None, "a token that was held is accepted");
 }
 
 #[test]
