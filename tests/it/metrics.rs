@@ -369,8 +369,9 @@ fn documented() -> Vec<(String, Type, Vec<String>)> {
 #[tokio::test]
 async fn the_page_of_metrics_has_every_metric_of_a_run_and_no_other() {
     let world = busy_world().await;
-    let standby = world.github.token(NewToken::classic("standby", "acme-ci").scopes(&["repo"]));
-    world.secret("standby", &standby).await;
+    let ends = jiff::Timestamp::from_second(1_900_000_000).unwrap();
+    let standby = NewToken::classic("standby", "acme-ci").scopes(&["repo"]).expires(ends);
+    world.secret("standby", &world.github.token(standby)).await;
     world.secret("first", "").await;
     let require = json!({ "expiry": { "expiresAt": "2030-01-01T00:00:00Z" } });
     world.connection("first", json!({ "standby": [{ "name": "standby" }], "require": require })).await;
@@ -387,6 +388,8 @@ async fn the_page_of_metrics_has_every_metric_of_a_run_and_no_other() {
     operator.scrape_until("a consumer", shows("github_pat_connection_consumers")).await;
     operator.scrape_until("a candidate", shows("github_pat_connection_candidates")).await;
     world.github.outage(Some(github_simulator::Outage::Cut));
+    world.secret("good", &world.github.token(NewToken::classic("unproven", "acme-ci"))).await;
+    operator.scrape_until("an output that is outdated", shows("github_pat_connection_outputs")).await;
     let scrape = operator.scrape_until("a deferral", shows("github_pat_deferrals_total")).await;
     let mut documented = documented();
     documented.sort();

@@ -21,6 +21,8 @@ use crate::{
 
 /// What the schema allows.
 const LONGEST: usize = 256;
+/// What is to be done with the old token.
+const REVOKE: &str = "revoke it";
 /// What is said where consumers are not listed.
 const NOBODY_LOOKS: &str = "; the operator does not look who does (setting consumers)";
 
@@ -120,7 +122,7 @@ pub(in crate::status) fn publishing(secret: &str) -> String {
 }
 
 pub(super) fn safe(rotation: &RotationStatus, ended: Option<&str>, pass: &Pass<'_>) -> String {
-    // One of them by name: what is to be done with the token must not be cut off.
+    // One of them by name.
     let told = |workloads: fn(&Following) -> Vec<String>| {
         let workloads = pass.after.following.map(workloads).unwrap_or_default();
         (!workloads.is_empty()).then(|| consumers::few(workloads, 1))
@@ -147,8 +149,16 @@ pub(super) fn safe(rotation: &RotationStatus, ended: Option<&str>, pass: &Pass<'
         None => "; furtherOldTokens names others to revoke once nothing else uses them".to_owned(),
     };
     let holding = holding(rotation, ended, is_last, pass);
-    // What is to be done before comes first, since a long message is cut.
-    format!("{unseen}{unlisted}{kept}{missing}{holding}{others}")
+    // What is to be done before comes first, since a long message is cut; but not before it says what to do with the token.
+    let mut before = format!("{unseen}{unlisted}{kept}{missing}");
+    let needed = holding.find(REVOKE).map_or(holding.len(), |at| at.saturating_add(REVOKE.len()));
+    // The mark of what is cut behind it takes three.
+    let room = LONGEST.saturating_sub(needed).saturating_sub(3);
+    if before.len() > room {
+        excerpt::cut(&mut before, room.saturating_sub(2));
+        before.push_str("; ");
+    }
+    format!("{before}{holding}{others}")
 }
 
 /// That resources which may name an output were not listed, though the operator is to list who does.
@@ -160,9 +170,13 @@ fn unlisted(pass: &Pass<'_>) -> String {
     let rows = rows.into_iter().filter(|(_, resources)| !resources.is_empty());
     let said = rows.map(|(who, resources)| {
         let few = consumers::few(resources.iter().copied(), consumers::FEW);
-        format!("the {who} list {few}, so look there for yourself first; ")
+        format!("the {who} list {few}, so look there")
     });
-    said.collect()
+    match said.collect::<Vec<_>>().as_slice() {
+        [] => String::new(),
+        [one] => format!("{one} for yourself first; "),
+        several => format!("{} first; ", several.join("; ")),
+    }
 }
 
 fn holding(rotation: &RotationStatus, ended: Option<&str>, is_last: bool, pass: &Pass<'_>) -> String {

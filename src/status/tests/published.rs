@@ -284,6 +284,13 @@ fn who_would_poll_with_a_dead_token_is_told_unless_it_is_withdrawn() {
             expected.is_some(),
             "{formats:?}: retained"
         );
+        let earlier = Holds::Other { same_token: false, fixed: false };
+        let found: Vec<_> = names.iter().map(|name| ours(name, earlier)).collect();
+        let withheld = seen.clone().finds(&found).refused(T + 1).refused(T + 61);
+        if !formats.is_empty() {
+            assert_eq!(said(&status(None, &withheld), "Published"), ("False", "Withheld"), "{formats:?}");
+        }
+        assert_eq!(says(&withheld), expected.is_some(), "{formats:?}: the outputs hold an earlier token");
         assert!(!says(&seen.clone().withdraws()), "{formats:?}");
         let replaced = seen.withdraws().with(|seen| seen.demand.may_be_replaced = true);
         assert!(!says(&replaced), "{formats:?}: the spec has it, though another token may take over first");

@@ -1,7 +1,10 @@
 //! What the message of a rotation says.
 
 use super::*;
-use crate::domain::decide::foreign;
+use crate::domain::{
+    decide::foreign,
+    workload::{Restart, WorkloadKind},
+};
 
 /// What is said of a second token with this under the name of the output, beside these others.
 fn said(stand: Option<Stand>, others: &[(String, Stand)]) -> RotationStatus {
@@ -256,6 +259,34 @@ fn a_token_that_somebody_else_has_is_not_safe_to_revoke() {
         assert_eq!((rotation.phase, rotation.other_connections), (phase, others), "{name}");
         assert!(rotation.message.contains(words), "{name}: {}", rotation.message);
         assert_eq!(rotation.revoke_at.is_some(), phase == Phase::SafeToRevoke, "{name}");
+    }
+}
+
+#[test]
+fn however_much_is_to_be_looked_at_before_it_is_said_that_the_old_token_is_to_be_revoked() {
+    let workload = |name: &str| Workload { kind: WorkloadKind::StatefulSet, name: name.to_owned() };
+    let rows = [
+        (vec![workload("builder")], "there is no StatefulSet builder to restart; every output"),
+        (
+            ["a", "b", "c"].map(workload).to_vec(),
+            "there is no StatefulSet a and 2 more to restart; every output",
+        ),
+        (vec![workload(&"long-".repeat(50))], "…; every output"),
+    ];
+    for (forbidden, (missing, words)) in [vec![], vec!["pods", "jobs", "cronjobs", "deployments"]]
+        .into_iter()
+        .flat_map(|forbidden| rows.clone().map(|row| (forbidden.clone(), row)))
+    {
+        let is_short = forbidden.is_empty();
+        let restarts = missing.into_iter().map(|workload| (workload, Restart::Missing)).collect();
+        let consumers = Consumers { forbidden, ..Consumers::default() };
+        let (published, consumers) = (Some(at(T + 60)), Some(consumers));
+        let following = Following { restarts, published, consumers, ..Following::default() };
+        let first = status(None, &holding("a", T));
+        let after = After { following: Some(&following), lists_consumers: true, ..After::default() };
+        let message = told(&first, &holding("b", T + 120), &[], after).message;
+        assert!(message.contains("revoke it") && message.len() <= 256, "{message}");
+        assert!(!is_short || message.contains(words), "{message}");
     }
 }
 
