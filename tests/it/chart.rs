@@ -3,9 +3,9 @@
 mod authorities;
 mod bounds;
 mod confined;
-mod contexts;
 mod contradictions;
 mod durations;
+mod fields;
 mod forged;
 mod golden;
 mod hub;

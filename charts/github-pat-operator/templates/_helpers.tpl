@@ -64,6 +64,24 @@ annotations: {{- toYaml . | nindent 2 }}
 {{- $name }}
 {{- end }}
 
+{{/* Refuses root where the kubelet would not start it. Each field of the container outweighs that of the Pod. */}}
+{{- define "github-pat-operator.refuseRoot" -}}
+{{- $user := dict }}
+{{- $nonRoot := false }}
+{{- range $name := list "podSecurityContext" "securityContext" }}
+{{- $given := default dict (index $.Values $name) }}
+{{- if not (kindIs "invalid" $given.runAsUser) }}
+{{- $user = dict "at" $name "is" (int64 $given.runAsUser) }}
+{{- end }}
+{{- if not (kindIs "invalid" $given.runAsNonRoot) }}
+{{- $nonRoot = $given.runAsNonRoot }}
+{{- end }}
+{{- end }}
+{{- if and $nonRoot $user.at (eq $user.is 0) }}
+{{- printf "%s.runAsUser is 0, which is root, and runAsNonRoot is true, so the container would not start: name another user" $user.at | fail }}
+{{- end }}
+{{- end }}
+
 {{- define "github-pat-operator.image" -}}
 {{- with .Values.image }}
 {{- .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ default $.Chart.AppVersion .tag }}{{ end }}

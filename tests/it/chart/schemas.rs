@@ -48,7 +48,7 @@ fn strict(schema: &mut Value) {
 }
 
 /// The names of the definitions that a schema rests on.
-fn rests_on(schema: &Value, definitions: &Value, found: &mut BTreeSet<String>) {
+pub(super) fn rests_on(schema: &Value, definitions: &Value, found: &mut BTreeSet<String>) {
     match schema {
         Value::Object(fields) => {
             let named = fields.get("$ref").and_then(Value::as_str);
@@ -179,20 +179,20 @@ async fn kubeconform_takes_all_that_the_chart_renders_and_the_examples_and_no_fi
     ];
     assert!(expected.iter().all(|kind| kinds.contains(kind)), "{kinds:?}");
 
-    // Values that Helm passes on as they are, and an unknown field in each kind that is rendered.
-    let rows = [
-        ("extraEnv[0].name=a,extraEnv[0].valu=b", "valu"),
-        ("affinity.podAntiAffinity.preferred=1", "preferred"),
-        ("extraVolumes[0].name=a,extraVolumes[0].secret.defaultMode=a", "defaultMode"),
-        ("extraVolumes[0].name=a,extraVolumes[0].configMap.nam=b", "nam"),
-    ];
+    // What Helm passes on as it is, and an unknown field in each kind that is rendered.
+    let object = |fields: &str| {
+        format!(
+            "extraObjects=[{{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{{\"name\":\"a\"}},{fields}}}]"
+        )
+    };
+    let rows = [(object("\"dta\":{}"), "dta"), (object("\"immutable\":\"a\""), "immutable")];
     for (value, word) in rows {
-        let output = template(&["--set", value]);
+        let output = template(&["--set-json", &value]);
         assert!(output.status.success(), "{value}: {}", said(&output));
         let found = checked(schemas.path(), &[written(folder.path(), "wrong.yaml", output.stdout)]);
         let wrong: Vec<_> = found.iter().filter(|(_, _, wrong)| !wrong.is_empty()).collect();
         assert!(
-            matches!(wrong[..], [(kind, _, wrong)] if kind == "Deployment" && wrong.contains(word)),
+            matches!(wrong[..], [(kind, _, wrong)] if kind == "ConfigMap" && wrong.contains(word)),
             "{value}: {wrong:?}"
         );
     }
