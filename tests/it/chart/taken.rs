@@ -58,6 +58,12 @@ async fn each_right_on_the_lease_or_by_a_value_that_is_taken_away_is_missed() {
 
 #[tokio::test]
 #[ignore = "starts an operator for each of twenty rights; .ci/long runs it"]
+async fn each_right_on_the_lease_or_by_a_value_that_is_taken_where_all_is_granted_is_missed() {
+    each_by_a_value_is_missed(MODES[1]).await;
+}
+
+#[tokio::test]
+#[ignore = "starts an operator for each of twenty rights; .ci/long runs it"]
 async fn each_right_on_the_lease_or_by_a_value_that_is_taken_from_roles_alone_is_missed() {
     each_by_a_value_is_missed(MODES[2]).await;
 }
@@ -127,6 +133,12 @@ async fn each_by_a_value_is_missed((mode, of_mode): (&str, &[&str])) {
 #[ignore = "starts an operator for each of eight rights; .ci/long runs it"]
 async fn each_right_for_sinks_waiting_pods_and_readers_that_is_taken_away_is_missed() {
     each_for_others_is_missed(MODES[0]).await;
+}
+
+#[tokio::test]
+#[ignore = "starts an operator for each of eight rights; .ci/long runs it"]
+async fn each_right_for_sinks_waiting_pods_and_readers_that_is_taken_where_all_is_granted_is_missed() {
+    each_for_others_is_missed(MODES[1]).await;
 }
 
 #[tokio::test]
