@@ -71,6 +71,12 @@ fn who_builds_the_program_without_docker_builds_it_as_the_dockerfile_does() {
     ] {
         assert!(dockerfile.contains(part) && script.contains(part), "{part}");
     }
+    // Where cargo installs it need not be on the path.
+    assert!(script.contains("PATH=\"$cargo_home/bin:$PATH\" \\\n"));
+    assert!(
+        of_image.contains("\nbuilder=$(sed -n 's/^ARG BUILDER="),
+        "its name stands in the Dockerfile alone"
+    );
     // Where the Dockerfile has the sources and the crates of others.
     for folder in ["WORKDIR /src", "target=/usr/local/cargo/registry"] {
         assert!(dockerfile.contains(folder), "{folder}");
