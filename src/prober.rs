@@ -266,8 +266,16 @@ impl Prober {
 
     /// The process before held the refusals of this good token back until then at the latest, since the host refused many.
     pub fn remember_incident(&self, host: &str, token: HashedToken, ends: Timestamp, now: Timestamp) {
-        if let Some(host) = self.host(host) {
-            host.remember_incident(token, ends, now);
+        // What was said by the host that the name stood for before says nothing of this one.
+        if let Some(asked) = self.host(host).filter(|_| self.moved(host).is_none()) {
+            asked.remember_incident(token, ends, now);
+        }
+    }
+
+    /// The connection that remembers that token uses another one.
+    pub fn leave_incident(&self, subject: &Subject) {
+        if let Some(host) = self.host(&subject.host) {
+            host.leave_incident(&subject.token);
         }
     }
 

@@ -122,9 +122,15 @@ impl Host {
     pub(super) fn remember_incident(&self, token: HashedToken, ends: Timestamp, now: Timestamp) {
         let mut state = self.lock();
         let before = state.logged();
-        state.admission.remember_incident(token, ends, now);
+        state.remember_incident(token, ends, now);
         self.log(before, state.logged());
         drop(state);
+        self.wake.notify_one();
+    }
+
+    /// The connection that remembers a token which was held back uses another one.
+    pub(super) fn leave_incident(&self, token: &HashedToken) {
+        self.lock().leave_incident(token);
         self.wake.notify_one();
     }
 

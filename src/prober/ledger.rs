@@ -190,6 +190,11 @@ impl Entry {
         Some(grant.account.as_ref()?.id)
     }
 
+    /// True if this process has heard it accepted.
+    pub(super) const fn is_granted(&self) -> bool {
+        self.grant.is_some()
+    }
+
     /// The end that the last acceptance named.
     pub(super) fn expiry(&self) -> Option<Expiry> {
         self.grant.as_ref().map(|(grant, _)| grant.expiry)

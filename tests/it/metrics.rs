@@ -390,6 +390,7 @@ async fn the_page_of_metrics_has_every_metric_of_a_run_and_no_other() {
     world.github.outage(Some(github_simulator::Outage::Cut));
     world.secret("good", &world.github.token(NewToken::classic("unproven", "acme-ci"))).await;
     operator.scrape_until("an output that is outdated", shows("github_pat_connection_outputs")).await;
+    operator.scrape_until("a message that is not told", shows("github_pat_notifications_total")).await;
     let scrape = operator.scrape_until("a deferral", shows("github_pat_deferrals_total")).await;
     let mut documented = documented();
     documented.sort();

@@ -47,9 +47,8 @@
 {{- $count := printf "count by (host, reason) (%s)" $of }}
 {{- $manyOfOne := printf "count by (host, organization) (%s) >= %s" $ofOne $least }}
 {{- /* A reason is told for the host, unless all that fail for it, or did a moment ago, are of one organization that is told for all reasons. */}}
-{{- $range := regexMatch "[1-9]" (toString $ofMany.for) | ternary $ofMany.for "" }}
-{{- $lately := include "github-pat-operator.notReady" (dict "range" $range) }}
-{{- $latelyOfOne := include "github-pat-operator.notReady" (dict "range" $range "info" "{organization!=\"\"}") }}
+{{- $lately := include "github-pat-operator.notReady" (dict "range" $held.GithubPatManyNotReady) }}
+{{- $latelyOfOne := include "github-pat-operator.notReady" (dict "range" $held.GithubPatManyNotReady "info" "{organization!=\"\"}") }}
 {{- $inOne := printf "max by (host, reason) (count by (host, reason, organization) (%s and on (host, organization) (%s)))" $latelyOfOne $manyOfOne }}
 {{- $many := printf "(%s >= %s unless on (host, reason) (count by (host, reason) (%s) == %s))" $count $least $lately $inOne }}
 {{- /* An organization of which the alert for a reason tells of many has none of its own. */}}

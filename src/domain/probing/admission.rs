@@ -185,6 +185,11 @@ impl Admission {
         self.incident.remember(token, ends, &self.limits, now);
     }
 
+    /// No connection uses that token any more.
+    pub fn leave_incident(&mut self, token: &HashedToken) {
+        self.incident.leave(token);
+    }
+
     /// Keeps what the process before heard last about a token that this one has not asked about.
     pub fn remember_deferral(&mut self, token: HashedToken, deferral: Deferral) {
         if deferral.is_unexplained() {
@@ -459,6 +464,7 @@ impl Admission {
         self.logins.settle(token);
         let first = self.incident.first();
         if self.incident.accepted(token).is_some() {
+            self.incident.recover(now);
             effect.ends_trouble = true;
             // The host refused good tokens, so those were no failed logins.
             self.logins.forgive(first.unwrap_or(now));

@@ -28,8 +28,10 @@ pub struct Incident {
     /// Tokens that were accepted before, in the order of their last refusals.
     refused: VecDeque<Refused>,
     open: Option<Open>,
-    /// When that of the process before has ended, which this one did not see.
+    /// When that of the process before has ended, since it had lasted as long as it may.
     ended: Option<Timestamp>,
+    /// When the host accepted a token again that was held. What a status tells of an incident that began before is over.
+    recovered: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -71,6 +73,7 @@ impl Incident {
     /// The clock was set back.
     pub fn set_back(&mut self, now: Timestamp) {
         self.refused.iter_mut().for_each(|refused| refused.at = refused.at.min(now));
+        [&mut self.ended, &mut self.recovered].into_iter().flatten().for_each(|at| *at = (*at).min(now));
         if let Some(open) = &mut self.open {
             open.started = open.started.min(now);
             open.first = open.first.min(now);
@@ -104,14 +107,16 @@ impl Incident {
         self.open.as_ref().is_some_and(|open| open.held.contains(token))
     }
 
-    /// The process before held this good token back, until then at the latest: the incident goes on, and ends when it would have. It is to be
-    /// told of all such tokens before anything is asked.
+    /// The process before held this good token back, until then at the latest: the incident goes on, and ends when it would have.
     pub fn remember(&mut self, token: HashedToken, ends: Timestamp, limits: &Limits, now: Timestamp) {
         if ends <= now {
             self.ended = self.ended.max(Some(ends));
             return;
         }
         let started = earlier(ends, limits.incident_hold).min(now);
+        if self.recovered.is_some_and(|recovered| started <= recovered) {
+            return;
+        }
         let scouting = Scouting::new(now, PAUSES.0, PAUSES.1);
         let open = self.open.get_or_insert_with(|| Open {
             started,
@@ -174,6 +179,11 @@ impl Incident {
         self.open.take_if(|open| open.held.contains(token)).map(|open| open.held)
     }
 
+    /// An incident ended now by an acceptance.
+    pub fn recover(&mut self, now: Timestamp) {
+        self.recovered = Some(now);
+    }
+
     /// A question brought neither.
     pub fn deferred(&mut self, key: &Key, until: Option<Timestamp>, now: Timestamp) {
         if let Some(open) = &mut self.open {
@@ -189,7 +199,18 @@ impl Incident {
         let over = |open: &mut Open| {
             open.held.is_empty() || now >= later(open.started, hold) || now < earlier(open.started, hold)
         };
-        self.open.take_if(over).map(|open| open.held)
+        let over = self.open.take_if(over)?;
+        if over.goes_on && now >= later(over.started, hold) {
+            self.ended = self.ended.max(Some(later(over.started, hold)));
+        }
+        Some(over.held)
+    }
+
+    /// The token that the process before held back is used no more.
+    pub fn leave(&mut self, token: &HashedToken) {
+        if let Some(open) = self.open.as_mut().filter(|open| open.goes_on) {
+            open.held.remove(token);
+        }
     }
 
     /// True if a question about this token may go: any without an incident; within one a scout at a time about those that are

@@ -6,7 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::{
-    super::{Asked, Snapshot, ledger::Ledger},
+    super::{
+        Asked, Snapshot,
+        ledger::{Entry, Ledger},
+    },
     until,
 };
 use crate::{
@@ -102,6 +105,20 @@ impl State {
         (Asked::NotNow(why.deferral), if news { vec![token] } else { Vec::new() })
     }
 
+    /// The process before held this good token back, until then at the latest. What this one has heard accepted is good.
+    pub(super) fn remember_incident(&mut self, token: HashedToken, ends: Timestamp, now: Timestamp) {
+        if !self.ledger.get(&token).is_some_and(Entry::is_granted) {
+            self.admission.remember_incident(token, ends, now);
+        }
+    }
+
+    /// The connection that remembers the token uses it no more. Another one may.
+    pub(super) fn leave_incident(&mut self, token: &HashedToken) {
+        if !self.ledger.is_used(token) {
+            self.admission.leave_incident(token);
+        }
+    }
+
     /// Keeps what the process before heard last about a token that this one has not asked about. `accepted` tells that it knew the token to be
     /// good.
     pub(super) fn remember_deferral(
@@ -116,6 +133,9 @@ impl State {
         self.admission.remember_deferral(*token, deferral);
         if !accepted || deferral.reason != Reason::HostRefusesMany && deferral.incident_ends.is_none() {
             return;
+        }
+        if let Some(ends) = deferral.incident_ends {
+            self.admission.remember_incident(*token, ends, now);
         }
         let has_just_ended = self.admission.incident().has_just_ended(self.admission.limits(), now);
         let entry = self.ledger.open(*token);

@@ -39,6 +39,12 @@ impl Observer<'_> {
             return;
         };
         let before = watched.subject.as_ref();
+        let held =
+            self.connection.status.as_ref().filter(|_| before.is_none()).and_then(StatusDigest::incident);
+        let held = held.map(|(host, token, _)| ctx.subject(host, token)).filter(|held| *held != subject);
+        if let Some(held) = held {
+            ctx.prober.leave_incident(&held);
+        }
         ctx.records.share(key, watched.id, before, &subject, ctx.tells_usage());
         ctx.prober.keep(&subject);
         let watched = self.record.watched_mut(self.place);

@@ -21,6 +21,8 @@ use crate::{
 
 /// What the schema allows.
 const LONGEST: usize = 256;
+/// Less room than this says nothing.
+const FEW_WORDS: usize = 40;
 /// What is to be done with the old token.
 const REVOKE: &str = "revoke it";
 /// What is said where consumers are not listed.
@@ -154,7 +156,9 @@ pub(super) fn safe(rotation: &RotationStatus, ended: Option<&str>, pass: &Pass<'
     let needed = holding.find(REVOKE).map_or(holding.len(), |at| at.saturating_add(REVOKE.len()));
     // The mark of what is cut behind it takes three.
     let room = LONGEST.saturating_sub(needed).saturating_sub(3);
-    if before.len() > room {
+    if before.len() > room && room < FEW_WORDS {
+        before.clear();
+    } else if before.len() > room {
         excerpt::cut(&mut before, room.saturating_sub(2));
         before.push_str("; ");
     }

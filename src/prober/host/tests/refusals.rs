@@ -44,16 +44,20 @@ fn restart(world: &mut World, second: i64) {
         let known = &connection.remembered;
         let ends = known.deferred.and_then(|deferred| deferred.deferral.incident_ends);
         if let Some(ends) = ends.filter(|_| known.is_good()) {
-            world.state.admission.remember_incident(connection.question.hashed, ends, at(second));
+            world.state.remember_incident(connection.question.hashed, ends, at(second));
         }
     }
-    for connection in &mut world.connections {
-        (connection.since, connection.not_before) = (second, second);
-        let known = &connection.remembered;
-        if let Some(deferred) = known.deferred {
-            let said = (deferred.deferral, known.is_good());
-            world.state.remember_deferral(&connection.question.hashed, said, at(second));
-        }
+    (0..world.connections.len()).for_each(|index| see(world, index, second));
+}
+
+/// The Secret of the connection is read, and what its status remembers is taken in.
+fn see(world: &mut World, index: usize, second: i64) {
+    let connection = &mut world.connections[index];
+    (connection.since, connection.not_before) = (second, second);
+    let known = &connection.remembered;
+    if let Some(deferred) = known.deferred {
+        let said = (deferred.deferral, known.is_good());
+        world.state.remember_deferral(&connection.question.hashed, said, at(second));
     }
 }
 
@@ -225,7 +229,7 @@ fn the_latest_incident_that_statuses_remember_goes_on() {
     // One is of an incident before, which is over: its status was not written again.
     for (token, ends) in [(1, HOLD - 10 * MINUTE), (2, HOLD), (3, 9 * HOLD)] {
         let token = question_of(token, "a").hashed;
-        world.state.admission.remember_incident(token, at(ends), at(MINUTE));
+        world.state.remember_incident(token, at(ends), at(MINUTE));
         let began = (ends - HOLD).min(MINUTE);
         assert_eq!(world.state.admission.incident().since(), Some(at(began)), "{ends}");
     }
@@ -233,6 +237,51 @@ fn the_latest_incident_that_statuses_remember_goes_on() {
     world.state.ask(question, at(MINUTE));
     answers(&mut world, MINUTE, accepts(1));
     assert_eq!(world.state.admission.incident().since(), None, "a token that was held is accepted");
+    // Statuses that are read later tell of the same one, which is over; and one of a token that is known to be good tells nothing.
+    for (token, second, ends, goes_on) in
+        [(4, 2, HOLD, false), (1, 2, 9 * HOLD, false), (4, 2, HOLD + 2 * MINUTE, true)]
+    {
+        world.state.remember_incident(question_of(token, "a").hashed, at(ends), at(second * MINUTE));
+        assert_eq!(world.state.admission.incident().since().is_some(), goes_on, "{token}: {ends}");
+    }
+}
+
+#[test]
+fn whose_secret_is_read_only_after_the_end_is_not_held_anew() {
+    let revoked = |token, second| if second >= BEGINS { refuses() } else { accepts(token as i64) };
+    let mut world = incident(revoked);
+    let starts = BEGINS + HOLD - 3;
+    world.run(BEGINS..starts);
+    restart(&mut world, starts);
+    // The Secrets of all but two come later.
+    for connection in world.connections.iter_mut().skip(2) {
+        connection.not_before = i64::MAX;
+    }
+    world.run(starts..starts + 5);
+    (2..20).for_each(|index| see(&mut world, index, starts + 5));
+    world.run(starts + 5..starts + 10 * MINUTE);
+    assert_eq!(world.state.admission.incident().since(), None, "the hold is over");
+    assert_eq!(world.condemned().len(), 20);
+}
+
+#[test]
+fn a_token_that_was_replaced_while_no_process_ran_makes_no_incident_go_on() {
+    let mut world = World::new(LIMITS_OF_TESTS, |_, _| refuses());
+    let [gone, kept] = [1, 2].map(|token| question_of(token, "a"));
+    for question in [&gone, &kept] {
+        world.state.remember_incident(question.hashed, at(HOLD), at(0));
+    }
+    world.state.ask(Question { accepted_before: true, ..kept.clone() }, at(0));
+    world.state.leave_incident(&kept.hashed);
+    world.state.step(at(1));
+    assert!(world.state.admission.incident().holds(&kept.hashed), "another connection uses it");
+    world.state.leave_incident(&gone.hashed);
+    assert!(!world.state.admission.incident().holds(&gone.hashed));
+    let mut world = World::new(LIMITS_OF_TESTS, |_, _| refuses());
+    world.state.remember_incident(gone.hashed, at(HOLD), at(0));
+    world.state.leave_incident(&gone.hashed);
+    world.state.step(at(1));
+    assert_eq!(world.state.admission.incident().since(), None, "nobody is held");
 }
 
 #[test]
