@@ -2,6 +2,13 @@
 
 use super::*;
 
+/// Questions about these tokens, which were good, wait from this second on.
+fn ask_all(world: &mut World, tokens: std::ops::Range<usize>, second: i64) {
+    for token in tokens {
+        world.state.ask(Question { accepted_before: true, ..question_of(token, "a") }, at(second));
+    }
+}
+
 #[test]
 fn an_incident_of_half_a_minute_condemns_nobody() {
     let refusing = |token, second| {
@@ -13,10 +20,7 @@ fn an_incident_of_half_a_minute_condemns_nobody() {
     world.run(0..SETTLED);
     // The worst case: all are asked about within it.
     world.connections.iter_mut().for_each(|connection| connection.since = SETTLED);
-    for token in 0..20 {
-        let question = Question { accepted_before: true, ..question_of(token, "a") };
-        world.state.ask(question, at(SETTLED));
-    }
+    ask_all(&mut world, 0..20, SETTLED);
     world.run(SETTLED..SETTLED + 25);
     world.connect([999], "c", SETTLED + 20);
     for minute in 0..60 {
@@ -69,10 +73,7 @@ fn incident(host: fn(usize, i64) -> Reply) -> World {
     world.connect(0..20, "a", 0);
     world.run(0..BEGINS);
     world.connections.iter_mut().for_each(|connection| connection.not_before = BEGINS);
-    for token in 0..20 {
-        let question = Question { accepted_before: true, ..question_of(token, "a") };
-        world.state.ask(question, at(BEGINS));
-    }
+    ask_all(&mut world, 0..20, BEGINS);
     world
 }
 
@@ -130,9 +131,7 @@ fn what_was_not_asked_about_before_a_restart_is_held_too() {
     // Three make the incident, and the others are not due before the restart.
     let due = |token: &usize| if *token < 3 { BEGINS } else { i64::MAX };
     world.connections.iter_mut().for_each(|connection| connection.not_before = due(&connection.token));
-    for token in 0..3 {
-        world.state.ask(Question { accepted_before: true, ..question_of(token, "a") }, at(BEGINS));
-    }
+    ask_all(&mut world, 0..3, BEGINS);
     world.run(BEGINS..BEGINS + 10);
     assert!(world.state.admission.incident().since().is_some());
     for connection in &mut world.connections {
