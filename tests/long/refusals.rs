@@ -288,6 +288,46 @@ async fn many_tokens_that_are_really_revoked_are_condemned_after_the_incident() 
 }
 
 #[tokio::test]
+async fn an_incident_that_an_operator_takes_over_ends_when_it_would_have() {
+    let world = World::start().await;
+    let ours = Tenant::of(&world, NAMESPACE);
+    let settings = world.settings() + "incidentHold: 1m\n";
+    let operator = world.operator_with_settings(&settings).await;
+    let names = ["a", "b", "c", "d"];
+    for name in names {
+        ours.secret(name, &world.github.token(NewToken::classic(name, name))).await;
+        ours.connection(name, json!({})).await;
+        ours.ready(name, "True", "Ready").await;
+    }
+    names.iter().for_each(|name| world.github.revoke(name));
+    operator.until_logged("the host refuses tokens that it accepted before").await;
+    let ends = |seen: &GithubPatConnection| {
+        Some(seen.status.as_ref()?.deferral.as_ref()?.incident_ends_at.as_ref()?.0)
+    };
+    let mut all = Vec::new();
+    for name in names {
+        all.extend(ends(
+            &ours.until(name, |seen| is_so(seen, "Authenticated", "True", "HostRefusesMany")).await,
+        ));
+    }
+    let end = *all.first().unwrap();
+    assert!(all.len() >= 3 && all.iter().all(|other| *other == end), "{all:?}");
+    // Where it begins anew, it lasts until 45 s after that.
+    let before = end.duration_since(Timestamp::now()) - SignedDuration::from_secs(15);
+    tokio::time::sleep(before.unsigned_abs()).await;
+    drop(operator);
+    let operator = world.operator_with_settings(&settings).await;
+    operator.until_logged("the host refuses tokens that it accepted before").await;
+    for name in names {
+        let condemned = |seen: &GithubPatConnection| is_so(seen, "Ready", "False", "BadCredentials");
+        let status = ours.until_within(Duration::from_secs(120), name, condemned).await.status.unwrap();
+        let after = status.condition("Ready").unwrap().last_transition_time.0.duration_since(end);
+        eprintln!("{name}: condemned {after:#} after the end");
+        assert!((-1..40).contains(&after.as_secs()), "{name}: {after:#} after the end");
+    }
+}
+
+#[tokio::test]
 async fn a_request_does_not_confirm_a_refusal_before_its_pause() {
     let world = World::start().await;
     let ours = Tenant::of(&world, NAMESPACE);
