@@ -257,6 +257,11 @@ impl Prober {
         self.host(&subject.host)?.busy(&(subject.token, probe), namespace, urgency, now)
     }
 
+    /// This process begins to ask. It is told what the process before knew after this.
+    pub fn take_over(&self, now: Timestamp) {
+        self.hosts().values().for_each(|host| host.take_over(now));
+    }
+
     /// Counts a failed login that the process before had with this host, and whether a second one was to confirm it.
     pub fn remember(&self, host: &str, login: FailedLogin, is_unconfirmed: bool, now: Timestamp) {
         if let Some(host) = self.host(host) {
@@ -266,10 +271,22 @@ impl Prober {
 
     /// The process before held the refusals of this good token back until then at the latest, since the host refused many.
     pub fn remember_incident(&self, host: &str, token: HashedToken, ends: Timestamp, now: Timestamp) {
-        // What was said by the host that the name stood for before says nothing of this one.
-        if let Some(asked) = self.host(host).filter(|_| self.moved(host).is_none()) {
-            asked.remember_incident(token, ends, now);
+        if let Some(host) = self.host(host) {
+            host.remember_incident(token, ends, now);
         }
+    }
+
+    /// The process before knew this token to be good.
+    pub fn remember_good(&self, subject: &Subject) {
+        if let Some(host) = self.host(&subject.host) {
+            host.remember_good(subject.token);
+        }
+    }
+
+    /// True if an incident holds the refusals of this token back.
+    #[cfg(test)]
+    pub fn holds_back(&self, subject: &Subject) -> bool {
+        self.host(&subject.host).is_some_and(|host| host.holds_back(&subject.token))
     }
 
     /// The connection that remembers that token uses another one.
@@ -293,7 +310,7 @@ impl Prober {
         self.host(&subject.host).map(|host| host.awaited(&subject.token)).unwrap_or_default()
     }
 
-    /// What this process has heard about the token; `None` if it was never asked about.
+    /// What this process has heard about the token; `None` if it knows nothing of it.
     pub fn snapshot(&self, subject: &Subject) -> Option<Snapshot> {
         self.host(&subject.host)?.snapshot(&subject.token)
     }

@@ -151,6 +151,10 @@ impl Context {
             settings::SecretScope::Cluster => SecretScope::Cluster,
         };
         let index = Index::new(Scope::of(&settings.watch.namespaces, settings.shard), secrets);
+        // Where nobody elects a leader, it leads from the start.
+        if settings.lease.is_none() {
+            prober.take_over(Timestamp::now());
+        }
         let shows = |detail| settings.metrics_details.contains(&detail);
         let index = index.selecting(settings.selector.clone()).keeping(Kept {
             labels: kept_labels(&settings).cloned().collect(),
@@ -206,7 +210,7 @@ impl Context {
         if !self.leads() {
             return;
         }
-        self.remember_refusals(&woken);
+        self.remember_first(&woken);
         match woken {
             Woken::New(key) => self.queue.wake(&key, Priority::New),
             Woken::Changed(key) => self.queue.wake(&key, self.priority(&key)),
@@ -242,9 +246,9 @@ impl Context {
         others.for_each(|woken| self.wake(woken));
     }
 
-    /// While the first list is read, the statuses tell which tokens were refused, and what the process before has spent of the failed
-    /// logins.
-    fn remember_refusals(&self, woken: &Woken) {
+    /// While the first list is read, the statuses tell which tokens were refused, what the process before has spent of the failed logins,
+    /// and which incident of a host it saw.
+    fn remember_first(&self, woken: &Woken) {
         let (Woken::New(key) | Woken::Known(key)) = woken else { return };
         if self.index.has_listed().borrow().connections {
             return;

@@ -90,12 +90,8 @@ impl Deferred {
             reason => (before, Some(reason)),
         };
         let answer = if reason == before { self.deferral.answer } else { None };
-        let deferral = Deferral {
-            reason,
-            answer: deferral.answer.filter(|_| reason == deferral.reason),
-            incident_ends: deferral.incident_ends.or(self.deferral.incident_ends),
-            ..deferral
-        };
+        let deferral =
+            Deferral { reason, answer: deferral.answer.filter(|_| reason == deferral.reason), ..deferral };
         Deferred { deferral, other, ..self }.after(answer)
     }
 
@@ -202,8 +198,7 @@ impl Knowledge {
             (before, None) => before,
             (Some(before), Some(now)) if heard.refused.is_none() => {
                 let first = before.deferral.answer.filter(|_| before.deferral.reason == now.deferral.reason);
-                let mut now = Deferred { since: before.since.min(now.since), ..now };
-                now.deferral.incident_ends = now.deferral.incident_ends.or(before.deferral.incident_ends);
+                let now = Deferred { since: before.since.min(now.since), ..now };
                 Some(now.after(first))
             }
             (_, now) => now,

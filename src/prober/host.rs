@@ -26,6 +26,7 @@ use crate::{
             Key, Limits, Question, Urgency,
             admission::{HostState, Step},
             logins::FailedLogin,
+            schedule::earlier,
         },
         token::{HashedToken, Token},
     },
@@ -118,14 +119,30 @@ impl Host {
         self.lock().admission.remember(login, is_unconfirmed, now);
     }
 
+    /// This process begins to ask.
+    pub(super) fn take_over(&self, now: Timestamp) {
+        self.lock().take_over(now);
+    }
+
     /// The process before held this good token back, until then at the latest.
     pub(super) fn remember_incident(&self, token: HashedToken, ends: Timestamp, now: Timestamp) {
         let mut state = self.lock();
+        // What was said by the host that the name stood for before says nothing of this one.
+        let began = earlier(ends, state.admission.limits().incident_hold);
+        if self.moved.is_some_and(|moved| began < moved) {
+            return;
+        }
         let before = state.logged();
         state.remember_incident(token, ends, now);
         self.log(before, state.logged());
         drop(state);
         self.wake.notify_one();
+    }
+
+    /// True if an incident holds the refusals of this token back.
+    #[cfg(test)]
+    pub(super) fn holds_back(&self, token: &HashedToken) -> bool {
+        self.lock().admission.incident().holds(token)
     }
 
     /// The connection that remembers a token which was held back uses another one.
@@ -134,9 +151,19 @@ impl Host {
         self.wake.notify_one();
     }
 
+    /// The process before knew this token to be good.
+    pub(super) fn remember_good(&self, token: HashedToken) {
+        self.lock().remember_good(token);
+    }
+
     /// Keeps what the process before heard last about a token, unless this one has heard of it.
     pub(super) fn remember_deferral(&self, token: &HashedToken, said: (Deferral, bool), now: Timestamp) {
-        self.lock().remember_deferral(token, said, now);
+        let mut state = self.lock();
+        let before = state.logged();
+        state.remember_deferral(token, said, now);
+        self.log(before, state.logged());
+        drop(state);
+        self.wake.notify_one();
     }
 
     /// When the next question about the token was brought forward last, and how many tokens wait, if the host has answered nobody

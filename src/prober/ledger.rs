@@ -152,19 +152,20 @@ impl Ledger {
         size_of::<(HashedToken, Box<Entry>, Entry)>()
     }
 
-    /// A token that shows whether the host still accepts tokens at all: one that somebody has asked about, that nothing speaks against,
-    /// that was not asked about since then, and that belongs to another account if possible; of those the one that was asked about
-    /// longest ago.
+    /// A token that shows whether the host still accepts tokens at all: one that was accepted, that nothing speaks against, that is asked
+    /// about and was not since then, and that belongs to another account if possible; of those the one that was asked about longest ago.
     pub(super) fn witness(&self, beside: &HashedToken, since: Timestamp) -> Option<HashedToken> {
         let account = self.get(beside).and_then(Entry::account);
         let is_good = |entry: &Entry| {
             let in_doubt = entry.awaits_confirmation() || entry.is_deferred() || entry.suspected;
-            entry.grant.is_some() && !in_doubt && entry.unused.is_none() && !entry.unasked
+            // Before the first question of this process, a status may know that it was accepted.
+            let was_accepted = entry.grant.is_some() || entry.asked.is_none() && entry.accepted_before;
+            was_accepted && !in_doubt && entry.unused.is_none() && !entry.unasked
         };
         let witnesses = self.of.iter().filter(|(token, entry)| *token != beside && is_good(entry));
         let asked = witnesses.filter_map(|(token, entry)| {
-            let asked = entry.asked.filter(|asked| *asked <= since)?;
-            Some((account.is_some() && entry.account() == account, asked, *token))
+            let asked = entry.asked.unwrap_or(Timestamp::MIN);
+            (asked <= since).then(|| (account.is_some() && entry.account() == account, asked, *token))
         });
         asked.min_by_key(|(same_account, asked, _)| (*same_account, *asked)).map(|(.., token)| token)
     }

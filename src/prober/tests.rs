@@ -348,3 +348,18 @@ async fn of_a_host_at_another_address_nothing_is_known_and_no_answer_of_the_one_
         assert!(knowledge.grant.is_some() && knowledge.refused.is_none(), "{number}");
     }
 }
+
+#[test]
+fn of_a_host_at_another_address_only_the_incident_that_began_since_goes_on() {
+    let hold = LIMITS_OF_TESTS.incident_hold;
+    for (since, goes_on) in [(-60, false), (60, true)] {
+        let asking: Ask = Arc::new(|_, _, _, _| Box::pin(async { accepted() }));
+        let (prober, _workers) = Prober::with(asking, [("one", LIMITS_OF_TESTS)], Timestamp::now);
+        prober.reconfigure([("one", LIMITS_OF_TESTS)], &BTreeMap::from([("one", HostChange::Address)]));
+        let began = prober.moved("one").unwrap() + SignedDuration::from_secs(since);
+        let now = began + SignedDuration::from_secs(120);
+        prober.take_over(now);
+        prober.remember_incident("one", subject("one", 1).token, began + hold, now);
+        assert_eq!(prober.states(now)[0].1.incident, goes_on, "{since}");
+    }
+}

@@ -36,6 +36,7 @@ impl Context {
     pub fn lead(&self) {
         // Before that nobody was queued; what is woken meanwhile is queued twice, which is once.
         self.leads.store(true, Ordering::Release);
+        self.prober.take_over(Timestamp::now());
         let connections = self.index.connections();
         // All of it, before the first question.
         connections.iter().for_each(|connection| self.remember(&connection.key, connection));

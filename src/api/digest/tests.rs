@@ -94,3 +94,26 @@ fn the_last_end_of_usable_candidates_is_told_of_connections_with_standbys() {
 fn a_digest_stays_small_since_there_is_one_for_each_connection() {
     assert!(size_of::<StatusDigest>() <= 112, "{}", size_of::<StatusDigest>());
 }
+
+#[test]
+fn a_status_tells_of_the_incident_that_holds_a_good_token_and_of_no_other() {
+    let hashed = Token::try_from(["ghp_", &"a".repeat(36)].concat().as_bytes()).unwrap().hashed();
+    for (name, proven, count, ends, told) in [
+        ("held", true, 0, true, true),
+        ("held, once refused before", true, 1, true, true),
+        ("condemned", true, 2, true, false),
+        ("never accepted", false, 0, true, false),
+        ("not held", true, 0, false, false),
+    ] {
+        let second = |second| time(at(T + second));
+        let refused = serde_json::json!({ "reason": "BadCredentials", "count": count, "needed": 2, "first": second(1), "last": second(2) });
+        let status = serde_json::json!({
+            "token": { "secretName": "pat", "host": "github.com", "kind": "Classic", "hashedToken": hashed,
+                "firstProvenAt": proven.then(|| second(0)), "refused": (count > 0).then_some(refused) },
+            "deferral": { "since": second(3), "reason": "HostRefusesMany", "incidentEndsAt": ends.then(|| second(1800)) },
+        });
+        let digest = StatusDigest::from(serde_json::from_value::<Status>(status).unwrap());
+        let expected = told.then(|| ("github.com", hashed, second(1800).0));
+        assert_eq!(digest.incident(), expected, "{name}");
+    }
+}

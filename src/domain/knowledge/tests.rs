@@ -223,21 +223,23 @@ fn refusals_that_are_taken_back_leave_a_doubt_since_the_first() {
 }
 
 #[test]
-fn other_trouble_within_an_incident_takes_its_end_from_no_status() {
-    let incident = Deferral { incident_ends: Some(at(1_800)), ..Deferral::new(Reason::HostRefusesMany) };
+fn other_trouble_tells_of_the_incident_that_it_fell_into_and_of_none_before() {
+    let ends = Some(at(1_800));
+    let incident = Deferral { incident_ends: ends, ..Deferral::new(Reason::HostRefusesMany) };
     let mut knowledge = known(10, &[&granted()]);
     knowledge.take_back(incident, at(20));
     let told = knowledge.clone();
-    for second in [30, 40, 50] {
-        knowledge.learn(Reply::Deferral(Deferral::new(Reason::ServerError)), at(second));
-        let ends = knowledge.deferred.and_then(|deferred| deferred.deferral.incident_ends);
-        assert_eq!(ends, incident.incident_ends, "{second}");
-        let deferred = known(second, &[&Reply::Deferral(Deferral::new(Reason::ServerError))]);
-        let after = told.overlaid(&deferred).deferred.unwrap().deferral;
-        assert_eq!(after.incident_ends, incident.incident_ends, "{second}, after a restart");
+    for (second, ends) in [(30, ends), (40, ends), (50, None), (60, None)] {
+        let trouble = Deferral { incident_ends: ends, ..Deferral::new(Reason::ServerError) };
+        knowledge.learn(Reply::Deferral(trouble), at(second));
+        let told_now = knowledge.deferred.and_then(|deferred| deferred.deferral.incident_ends);
+        assert_eq!(told_now, ends, "{second}");
+        let after = told.overlaid(&known(second, &[&Reply::Deferral(trouble)])).deferred.unwrap().deferral;
+        assert_eq!(after.incident_ends, ends, "{second}, after a restart");
     }
     let mut alternates = told.clone();
-    alternates.learn(Reply::Deferral(Deferral::new(Reason::ServerError)), at(30));
+    let trouble = Deferral { incident_ends: ends, ..Deferral::new(Reason::ServerError) };
+    alternates.learn(Reply::Deferral(trouble), at(30));
     alternates.take_back(incident, at(40));
     assert_eq!(alternates.deferred, told.deferred, "nothing that a status would be written for");
 }

@@ -180,6 +180,11 @@ impl Admission {
         self.logins.remember(login, is_unconfirmed, &self.limits, now);
     }
 
+    /// This process begins to ask.
+    pub fn take_over(&mut self, now: Timestamp) {
+        self.incident.take_over(now);
+    }
+
     /// The process before held this good token back, until then at the latest.
     pub fn remember_incident(&mut self, token: HashedToken, ends: Timestamp, now: Timestamp) {
         self.incident.remember(token, ends, &self.limits, now);
@@ -320,8 +325,13 @@ impl Admission {
 
     /// What is said of a token while there is an incident; its end, if the refusals of this one are held back.
     pub fn held_back(&self, token: &HashedToken) -> Deferral {
+        self.within_incident(token, Deferral::new(Reason::HostRefusesMany))
+    }
+
+    /// The same deferral, with the end of the incident if one holds the refusals of this token back.
+    pub fn within_incident(&self, token: &HashedToken, deferral: Deferral) -> Deferral {
         let incident_ends = self.incident.ends(&self.limits).filter(|_| self.incident.holds(token));
-        Deferral { incident_ends, ..Deferral::new(Reason::HostRefusesMany) }
+        Deferral { incident_ends, ..deferral }
     }
 
     /// Nobody wants to know about the token any more.
@@ -464,7 +474,6 @@ impl Admission {
         self.logins.settle(token);
         let first = self.incident.first();
         if self.incident.accepted(token).is_some() {
-            self.incident.recover(now);
             effect.ends_trouble = true;
             // The host refused good tokens, so those were no failed logins.
             self.logins.forgive(first.unwrap_or(now));

@@ -30,8 +30,11 @@ pub struct Incident {
     open: Option<Open>,
     /// When that of the process before has ended, since it had lasted as long as it may.
     ended: Option<Timestamp>,
-    /// When the host accepted a token again that was held. What a status tells of an incident that began before is over.
-    recovered: Option<Timestamp>,
+    /// When this process began to ask, or was told first of an incident of the process before, which began no later. So no status makes one
+    /// last longer than that.
+    taken_over: Option<Timestamp>,
+    /// True if the host has accepted a token again that was held: what a status tells of an incident of before is over.
+    has_recovered: bool,
 }
 
 #[derive(Debug)]
@@ -73,7 +76,7 @@ impl Incident {
     /// The clock was set back.
     pub fn set_back(&mut self, now: Timestamp) {
         self.refused.iter_mut().for_each(|refused| refused.at = refused.at.min(now));
-        [&mut self.ended, &mut self.recovered].into_iter().flatten().for_each(|at| *at = (*at).min(now));
+        [&mut self.ended, &mut self.taken_over].into_iter().flatten().for_each(|at| *at = (*at).min(now));
         if let Some(open) = &mut self.open {
             open.started = open.started.min(now);
             open.first = open.first.min(now);
@@ -107,29 +110,40 @@ impl Incident {
         self.open.as_ref().is_some_and(|open| open.held.contains(token))
     }
 
+    /// This process begins to ask: of before, it knows only what it is told from now on.
+    pub fn take_over(&mut self, now: Timestamp) {
+        *self = Incident { taken_over: Some(now), ..Incident::default() };
+    }
+
     /// The process before held this good token back, until then at the latest: the incident goes on, and ends when it would have.
     pub fn remember(&mut self, token: HashedToken, ends: Timestamp, limits: &Limits, now: Timestamp) {
+        let taken_over = *self.taken_over.get_or_insert(now);
+        let started = earlier(ends, limits.incident_hold).min(taken_over);
+        let ends = later(started, limits.incident_hold);
         if ends <= now {
             self.ended = self.ended.max(Some(ends));
             return;
         }
-        let started = earlier(ends, limits.incident_hold).min(now);
-        if self.recovered.is_some_and(|recovered| started <= recovered) {
+        if self.has_recovered {
             return;
         }
         let scouting = Scouting::new(now, PAUSES.0, PAUSES.1);
         let open = self.open.get_or_insert_with(|| Open {
             started,
-            first: started,
+            // Which logins failed within it, no status tells.
+            first: now,
             accepts_others: false,
             held: HashSet::new(),
             goes_on: true,
             witness: scouting.clone(),
             scouting,
         });
-        if open.goes_on {
-            // An end that is earlier is that of another one, which is over.
-            (open.started, open.first) = (open.started.max(started), open.first.max(started));
+        if open.goes_on && started >= open.started {
+            if started > open.started {
+                // The others are of one before, which is over.
+                open.held.clear();
+                open.started = started;
+            }
             open.held.insert(token);
         }
     }
@@ -176,12 +190,9 @@ impl Incident {
         self.refused.retain(|refused| refused.token != *token);
         self.refused.iter_mut().for_each(|refused| refused.accepts_others = true);
         self.open.iter_mut().for_each(|open| open.accepts_others = true);
-        self.open.take_if(|open| open.held.contains(token)).map(|open| open.held)
-    }
-
-    /// An incident ended now by an acceptance.
-    pub fn recover(&mut self, now: Timestamp) {
-        self.recovered = Some(now);
+        let over = self.open.take_if(|open| open.held.contains(token))?;
+        self.has_recovered = true;
+        Some(over.held)
     }
 
     /// A question brought neither.

@@ -101,8 +101,14 @@ impl State {
             let news = self.ledger.open(token).turn_away(&probe, why.keep.unwrap_or(why.deferral), now);
             return (Asked::NotNow(why.deferral), if news { vec![token] } else { Vec::new() });
         }
-        let news = why.keep.is_some_and(|keep| self.ledger.open(token).defer(keep, now));
+        let keep = why.keep.map(|keep| self.admission.within_incident(&token, keep));
+        let news = keep.is_some_and(|keep| self.ledger.open(token).defer(keep, now));
         (Asked::NotNow(why.deferral), if news { vec![token] } else { Vec::new() })
+    }
+
+    /// This process begins to ask.
+    pub(super) fn take_over(&mut self, now: Timestamp) {
+        self.admission.take_over(now);
     }
 
     /// The process before held this good token back, until then at the latest. What this one has heard accepted is good.
@@ -117,6 +123,11 @@ impl State {
         if !self.ledger.is_used(token) {
             self.admission.leave_incident(token);
         }
+    }
+
+    /// The process before knew this token to be good: it may show whether the host still accepts any.
+    pub(super) fn remember_good(&mut self, token: HashedToken) {
+        self.ledger.open(token).accepted_before = true;
     }
 
     /// Keeps what the process before heard last about a token that this one has not asked about. `accepted` tells that it knew the token to be
@@ -135,7 +146,7 @@ impl State {
             return;
         }
         if let Some(ends) = deferral.incident_ends {
-            self.admission.remember_incident(*token, ends, now);
+            self.remember_incident(*token, ends, now);
         }
         let has_just_ended = self.admission.incident().has_just_ended(self.admission.limits(), now);
         let entry = self.ledger.open(*token);
@@ -221,7 +232,7 @@ impl State {
                     entry.turn_away(&question.probe, why.keep.unwrap_or(why.deferral), now);
                 }
                 (Some(keep), Some(entry)) => {
-                    entry.defer(keep, now);
+                    entry.defer(self.admission.within_incident(&question.hashed, keep), now);
                 }
                 _ => {}
             }
@@ -270,6 +281,9 @@ impl State {
         }
         let effect =
             self.admission.answered(question, &exchange.reply, metadata(&exchange, github_now), counts);
+        if let Reply::Deferral(deferral) = &mut exchange.reply {
+            *deferral = self.admission.within_incident(&token, *deferral);
+        }
         let minimum = self.admission.limits().minimum_interval;
         let mut changed = Vec::new();
         if let (Reply::Answer(_), Some(entry)) = (&exchange.reply, self.ledger.get_mut(&token)) {

@@ -34,17 +34,16 @@ impl Observer<'_> {
         let (ctx, key, watched) = (self.ctx, &self.connection.key, self.record.watched_mut(self.place));
         let moved = subject.as_ref().and_then(|subject| ctx.prober.moved(&subject.host));
         moved.into_iter().for_each(|at| watched.host_moved(at));
-        // What is known of the last token is kept until another one is there: its Secret may come back as it was.
-        let Some(subject) = subject.filter(|subject| Some(subject) != watched.subject.as_ref()) else {
-            return;
-        };
         let before = watched.subject.as_ref();
-        let held =
-            self.connection.status.as_ref().filter(|_| before.is_none()).and_then(StatusDigest::incident);
-        let held = held.map(|(host, token, _)| ctx.subject(host, token)).filter(|held| *held != subject);
-        if let Some(held) = held {
+        // Of a token that the status names, and that is not there any more, nobody is held back.
+        let is_known = subject.is_some() || is_gone(token);
+        let held = self.connection.status.as_ref().filter(|_| before.is_none() && is_known);
+        let held = held.and_then(StatusDigest::incident).map(|(host, token, _)| ctx.subject(host, token));
+        if let Some(held) = held.filter(|held| Some(held) != subject.as_ref()) {
             ctx.prober.leave_incident(&held);
         }
+        // What is known of the last token is kept until another one is there: its Secret may come back as it was.
+        let Some(subject) = subject.filter(|subject| Some(subject) != before) else { return };
         ctx.records.share(key, watched.id, before, &subject, ctx.tells_usage());
         ctx.prober.keep(&subject);
         let watched = self.record.watched_mut(self.place);
@@ -62,6 +61,11 @@ impl Observer<'_> {
         watched.is_contested = accepted.is_some_and(|(_, at)| ctx.records.is_refused_since(&subject, *at));
         // A suspended connection waits for nothing.
         let waiting = watched.remembered.as_ref().filter(|_| !self.spec.suspend);
+        let is_good =
+            |known: &Knowledge| known.grant.is_some() && known.refused.is_none() && known.deferred.is_none();
+        if waiting.is_some_and(|known| is_good(known)) {
+            ctx.prober.remember_good(&subject);
+        }
         let deferred = waiting.and_then(|known| Some((known.deferred?.deferral, known.is_good())));
         if let Some(said) = deferred {
             ctx.prober.remember_deferral(&subject, said, now);

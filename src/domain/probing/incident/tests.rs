@@ -148,3 +148,44 @@ fn an_acceptance_of_before_lets_no_other_go_also_where_the_clock_was_set_back() 
         }
     }
 }
+
+#[test]
+fn no_status_makes_an_incident_last_longer_than_the_hold_after_this_process_began() {
+    let hold = LIMITS.incident_hold.as_secs();
+    for takes_over in [true, false] {
+        let mut incident = Incident::default();
+        if takes_over {
+            incident.take_over(at(0));
+        }
+        for (number, second) in [(1, 0), (2, 600), (3, 1200)] {
+            incident.remember(token(number), at(9 * hold), &LIMITS, at(second));
+            assert_eq!(incident.ends(&LIMITS), Some(at(hold)), "{second}");
+        }
+        assert!(incident.lapse(&LIMITS, at(hold)).is_some());
+        incident.remember(token(4), at(9 * hold), &LIMITS, at(hold + 60));
+        assert_eq!(incident.since(), None);
+    }
+}
+
+#[test]
+fn failed_logins_of_before_are_not_forgiven_for_what_a_status_tells() {
+    let mut incident = Incident::default();
+    incident.remember(token(1), at(LIMITS.incident_hold.as_secs() - 600), &LIMITS, at(0));
+    assert_eq!((incident.since(), incident.first()), (Some(at(-600)), Some(at(0))));
+}
+
+#[test]
+fn the_end_of_one_that_went_on_is_kept_and_lies_no_later_than_a_clock_that_was_set_back() {
+    let (mut incident, hold) = (Incident::default(), LIMITS.incident_hold.as_secs());
+    incident.remember(token(1), at(hold), &LIMITS, at(0));
+    assert!(incident.lapse(&LIMITS, at(hold)).is_some());
+    assert!(incident.has_just_ended(&LIMITS, at(hold + 1)));
+    incident.set_back(at(0));
+    assert!(!incident.has_just_ended(&LIMITS, at(hold)), "long ago by this clock");
+    // Also by this clock it began no later than this process.
+    let mut incident = Incident::default();
+    incident.take_over(at(3600));
+    incident.set_back(at(0));
+    incident.remember(token(1), at(9 * hold), &LIMITS, at(60));
+    assert_eq!(incident.ends(&LIMITS), Some(at(hold)));
+}

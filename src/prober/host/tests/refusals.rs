@@ -44,6 +44,7 @@ fn restart(world: &mut World, second: i64) {
         world.connections[index].remembered = world.knowledge(index);
     }
     world.state = State::new(LIMITS_OF_TESTS);
+    world.state.take_over(at(second));
     for connection in &world.connections {
         let known = &connection.remembered;
         let ends = known.deferred.and_then(|deferred| deferred.deferral.incident_ends);
@@ -58,10 +59,13 @@ fn restart(world: &mut World, second: i64) {
 fn see(world: &mut World, index: usize, second: i64) {
     let connection = &mut world.connections[index];
     (connection.since, connection.not_before) = (second, second);
-    let known = &connection.remembered;
-    if let Some(deferred) = known.deferred {
-        let said = (deferred.deferral, known.is_good());
-        world.state.remember_deferral(&connection.question.hashed, said, at(second));
+    let (known, token) = (&connection.remembered, connection.question.hashed);
+    match known.deferred {
+        Some(deferred) => {
+            world.state.remember_deferral(&token, (deferred.deferral, known.is_good()), at(second))
+        }
+        None if known.grant.is_some() && known.refused.is_none() => world.state.remember_good(token),
+        None => {}
     }
 }
 
@@ -225,23 +229,94 @@ fn an_outage_before_an_incident_makes_its_hold_no_shorter_over_a_restart() {
 #[test]
 fn the_latest_incident_that_statuses_remember_goes_on() {
     let mut world = World::new(LIMITS_OF_TESTS, |token, _| accepts(token as i64));
+    world.state.take_over(at(MINUTE));
     // One is of an incident before, which is over: its status was not written again.
-    for (token, ends) in [(1, HOLD - 10 * MINUTE), (2, HOLD), (3, 9 * HOLD)] {
+    for (token, ends) in [(1, HOLD - 10 * MINUTE), (2, HOLD), (3, 9 * HOLD), (4, HOLD)] {
         let token = question_of(token, "a").hashed;
-        world.state.remember_incident(token, at(ends), at(MINUTE));
-        let began = (ends - HOLD).min(MINUTE);
+        world.state.remember_incident(token, at(ends), at(2 * MINUTE));
+        let began = if ends > HOLD { MINUTE } else { ends - HOLD };
+        let began =
+            began.max(world.state.admission.incident().since().map_or(i64::MIN, |at| at.as_second() - T));
         assert_eq!(world.state.admission.incident().since(), Some(at(began)), "{ends}");
     }
-    let question = Question { accepted_before: true, ..question_of(1, "a") };
-    world.state.ask(question, at(MINUTE));
-    answers(&mut world, MINUTE, accepts(1));
-    assert_eq!(world.state.admission.incident().since(), None, "a token that was held is accepted");
-    // Statuses that are read later tell of the same one, which is over; and one of a token that is known to be good tells nothing.
-    for (token, second, ends, goes_on) in
-        [(4, 2, HOLD, false), (1, 2, 9 * HOLD, false), (4, 2, HOLD + 2 * MINUTE, true)]
-    {
+    // What an incident of before held back says nothing of the latest.
+    for (token, goes_on) in [(1, true), (2, true), (4, true), (3, false)] {
+        world.state.ask(Question { accepted_before: true, ..question_of(token, "a") }, at(3 * MINUTE));
+        answers(&mut world, 3 * MINUTE, accepts(1));
+        assert_eq!(world.state.admission.incident().since().is_some(), goes_on, "{token} is accepted");
+    }
+    // Statuses that are read later tell of nothing newer.
+    for (token, second, ends) in [(5, 4, HOLD), (1, 4, 9 * HOLD), (5, 4, HOLD + 2 * MINUTE)] {
         world.state.remember_incident(question_of(token, "a").hashed, at(ends), at(second * MINUTE));
-        assert_eq!(world.state.admission.incident().since().is_some(), goes_on, "{token}: {ends}");
+        assert_eq!(world.state.admission.incident().since(), None, "{token}: {ends}");
+    }
+}
+
+#[test]
+fn what_was_left_is_held_again_by_whoever_uses_it_and_is_read_later() {
+    let mut world = World::new(LIMITS_OF_TESTS, |_, _| refuses());
+    let token = question_of(1, "a").hashed;
+    world.state.remember_incident(token, at(HOLD), at(0));
+    world.state.leave_incident(&token);
+    let said = Deferral { incident_ends: Some(at(HOLD)), ..Deferral::new(Reason::HostRefusesMany) };
+    world.state.remember_deferral(&token, (said, true), at(1));
+    assert!(world.state.admission.incident().holds(&token));
+}
+
+#[test]
+fn what_an_acceptance_ended_does_not_go_on_after_a_restart_though_other_trouble_follows() {
+    const BACK: i64 = BEGINS + 5 * MINUTE;
+    let host = |token: usize, second| match second {
+        BEGINS..BACK => refuses(),
+        BACK.. if token % 2 == 1 => defers(Reason::ServerError),
+        _ => accepts(token as i64),
+    };
+    let mut world = incident(host);
+    world.run(BEGINS..BACK + 10 * MINUTE);
+    assert_eq!(world.state.admission.incident().since(), None, "an even one was accepted");
+    restart(&mut world, BACK + 10 * MINUTE);
+    assert_eq!(world.state.admission.incident().since(), None, "it is over");
+}
+
+#[test]
+fn other_trouble_within_an_incident_does_not_end_it_at_a_restart() {
+    const TROUBLE: i64 = BEGINS + 5 * MINUTE;
+    let host = |token: usize, second| match second {
+        BEGINS..TROUBLE => refuses(),
+        TROUBLE.. => defers(Reason::ServerError),
+        _ => accepts(token as i64),
+    };
+    let mut world = incident(host);
+    world.run(BEGINS..TROUBLE + 10 * MINUTE);
+    let held = |world: &World| {
+        let holds = |token: &usize| world.state.admission.incident().holds(&question_of(*token, "a").hashed);
+        (0..20).filter(holds).collect::<Vec<_>>()
+    };
+    let before = held(&world);
+    assert!(before.len() >= 3, "{before:?}");
+    restart(&mut world, TROUBLE + 10 * MINUTE);
+    assert_eq!(world.state.admission.incident().since(), Some(at(BEGINS)));
+    assert_eq!(held(&world), before);
+}
+
+#[test]
+fn an_incident_just_after_a_restart_condemns_nobody_where_three_tokens_are_known() {
+    const ENDS: i64 = SETTLED + 25 * MINUTE;
+    let refusing = |token: usize, second| {
+        if (SETTLED..ENDS).contains(&second) { refuses() } else { accepts(token as i64) }
+    };
+    for (tokens, condemned) in [(10, false), (5, false), (3, false), (2, true)] {
+        let mut world = World::new(LIMITS_OF_TESTS, refusing);
+        world.connect((0..tokens).map(|token| token * 2), "a", 0);
+        world.run(0..SETTLED);
+        restart(&mut world, SETTLED);
+        let mut most = 0;
+        for minute in 0..60 {
+            world.run(SETTLED + minute * MINUTE..SETTLED + (minute + 1) * MINUTE);
+            most = most.max(world.condemned().len());
+        }
+        assert_eq!(most > 0, condemned, "{tokens} tokens: {most} condemned at once");
+        assert_eq!(world.condemned(), [0; 0], "{tokens} tokens: all is well after it");
     }
 }
 

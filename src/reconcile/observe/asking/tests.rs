@@ -20,7 +20,7 @@ use super::{
     *,
 };
 use crate::{
-    api::GithubPatConnectionSpec as Spec,
+    api::{GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status},
     cluster::{connections::Connection, object::ObjectKey, scope::Scope},
     domain::{
         Reason,
@@ -114,6 +114,18 @@ impl World {
         World { ctx, token, reads }
     }
 
+    /// The same whose Secrets are all gone.
+    fn without_secret() -> World {
+        let status = json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "message": "", "code": 404 });
+        let ctx = context(move |_, _| {
+            let status = status.clone();
+            async move { (404, status) }
+        });
+        ctx.index.connections_listed(&Scope::All);
+        ctx.index.secrets_listed(&Scope::All);
+        World { ctx, token: numbered(CAPACITY), reads: Arc::default() }
+    }
+
     /// The connection of this namespace, and what is remembered of it.
     fn connect(&self, namespace: &str) -> (Connection, Box<Record>) {
         self.connected(namespace, Timestamp::now())
@@ -132,6 +144,19 @@ impl World {
         self.ctx.index.saw_connection(connection.clone());
         let (record, _) = self.ctx.records.take(&key, &connection.uid, Timestamp::now(), |_, _| {});
         (connection, record)
+    }
+
+    /// The status says that this token, which was good, is held back by an incident of the host.
+    fn held(&self, connection: &mut Connection, token: &Token) -> Subject {
+        let (now, hashed) = (Timestamp::now(), token.hashed());
+        let (ends, before) = (now + SignedDuration::from_mins(10), now - SignedDuration::from_hours(1));
+        let mut status = ready("True", "Ready");
+        status["token"] = json!({ "secretName": "pat", "host": "github.com", "kind": "Classic", "hashedToken": hashed,
+            "firstProvenAt": before.to_string(), "checkedAt": before.to_string() });
+        status["deferral"] = json!({ "since": now.to_string(), "reason": "HostRefusesMany", "incidentEndsAt": ends.to_string() });
+        connection.status = Some(serde_json::from_value::<Status>(status).unwrap().into());
+        self.ctx.remember(&connection.key, connection);
+        self.ctx.subject("github.com", hashed)
     }
 
     /// What is observed with these demands.
@@ -292,4 +317,56 @@ async fn bytes_that_nobody_vouches_for_are_read_anew() {
         observer.bytes(&mut observed).await;
         assert_eq!((world.reads(), observed.seen.bytes), (expected, Some(world.token.clone())), "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_token_that_was_replaced_or_taken_away_while_no_process_ran_is_held_back_no_longer() {
+    for (name, is_there, number, is_held) in [
+        ("the same", true, CAPACITY, true),
+        ("replaced", true, 1, false),
+        ("taken away", false, CAPACITY, false),
+    ] {
+        let world = if is_there { World::new() } else { World::without_secret() };
+        let (mut connection, record) = world.connect("team-a");
+        let before = world.held(&mut connection, &numbered(number));
+        assert!(world.ctx.prober.holds_back(&before), "{name}");
+        world.observe(&mut (connection, record), json!({})).await;
+        assert_eq!(world.ctx.prober.holds_back(&before), is_held, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_status_of_a_suspended_connection_has_no_incident_go_on() {
+    for suspend in [false, true] {
+        let world = World::new();
+        let (mut connection, _) = world.connect("team-a");
+        connection.spec = json!({ "secretRef": { "name": "pat" }, "suspend": suspend }).into();
+        let before = world.held(&mut connection, &world.token);
+        assert_eq!(world.ctx.prober.holds_back(&before), !suspend);
+    }
+}
+
+#[tokio::test]
+async fn a_good_token_that_a_status_knows_shows_whether_a_host_that_refuses_another_still_accepts_any() {
+    for (name, known, is_asked) in [("good", json!(null), true), ("refused once", refused_once(), false)] {
+        let world = World::new();
+        let (mut connection, record) = world.connect("team-a");
+        let mut status: Value = ready("True", "Ready");
+        let before = Timestamp::now() - SignedDuration::from_hours(1);
+        status["token"] = json!({ "secretName": "pat", "host": "github.com", "kind": "Classic",
+            "hashedToken": world.token.hashed(), "firstProvenAt": before.to_string(), "checkedAt": before.to_string(),
+            "refused": known });
+        connection.status = Some(serde_json::from_value::<Status>(status).unwrap().into());
+        world.observe(&mut (connection, record), json!({})).await;
+        let subject = world.ctx.subject("github.com", world.token.hashed());
+        let is_witness =
+            world.ctx.prober.snapshot(&subject).is_some_and(|known| known.asked.is_none() && !known.pending);
+        assert_eq!(is_witness, is_asked, "{name}");
+    }
+}
+
+/// What a status remembers of one refusal.
+fn refused_once() -> Value {
+    let at = (Timestamp::now() - SignedDuration::from_mins(1)).to_string();
+    json!({ "reason": "BadCredentials", "count": 1, "first": at, "last": at })
 }
