@@ -282,7 +282,7 @@ reasons! {
     ForeignSecret = Mend,
     /// Somebody else keeps changing an output.
     Contended = Mend,
-    /// An output leads back to the source of its own connection.
+    /// An output leads back to a Secret that its own connection reads.
     PublishCycle = Mend,
     /// The format works with classic tokens only.
     FormatNeedsClassic = Mend,

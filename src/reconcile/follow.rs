@@ -1,4 +1,4 @@
-//! Once every output holds the token: restarts the workloads that shall take it, and looks who still has the one before.
+//! Once every output holds the token: restarts the workloads that shall take it, and checks who still has the one before.
 
 use std::time::Duration;
 

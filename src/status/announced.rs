@@ -61,13 +61,15 @@ pub fn announced(
         let rotation = match unwritten {
             // They hold this one already.
             Some(open) if open.old_token.hashed_token == new.hashed => return status,
-            Some(open) => instead(open, Some(old), new_token, seen.now, seen.finds_another_token()),
+            Some(open) => instead(open, new_token, seen.now, seen.finds_another_token()),
             None => after(before.rotation.as_ref(), old, new_token, seen),
         };
         let (phase, message) = (Phase::Publishing, short(publishing(secret)));
         let host = seen.host.yes().map_or(&*old.host, |host| &*host.name);
         let old_host = old_host(&rotation, before.rotation.as_ref(), old.accepted_by(), host);
-        status.rotation = Some(RotationStatus { phase, message, old_host, interrupted: None, ..rotation });
+        let written_at = Some(time(rounded_up(seen.now)));
+        let rotation = RotationStatus { phase, message, old_host, written_at, interrupted: None, ..rotation };
+        status.rotation = Some(rotation);
     }
     status
 }

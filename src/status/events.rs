@@ -1,7 +1,7 @@
 //! What a status says that the one before it did not, as events. Each is told when the status is written, so once, whoever
 //! restarts.
 
-use super::account;
+use super::{account, standby::STANDS_BY};
 use crate::{
     api::{Condition, ConditionStatus, GithubPatConnectionStatus as Status, Phase, TokenStatus},
     domain::{
@@ -43,11 +43,17 @@ fn expires_soon(before: Option<&Status>, after: &Status) -> Option<Event> {
 /// The reasons of `NotExpiring` that are told.
 const WARNINGS: [Reason; 3] = [Reason::ExpiresSoon, Reason::StandbyUnusable, Reason::StandbyExpiresSoon];
 
-/// What is said of the expiry while it is near, or of a token that cannot take over, without what is added to it.
+/// What is said of the expiry while it is near, or of a token that cannot take over, without what is added to it. What is said of one
+/// that stands by may come after the end of the token in use.
 fn stage(status: &Status) -> Option<(Reason, &str)> {
     let said = &status.condition("NotExpiring")?.reason;
     let reason = WARNINGS.into_iter().find(|reason| reason.as_str() == said)?;
-    Some((reason, status.message("NotExpiring")?.split("; ").next()?))
+    let message = status.message("NotExpiring")?;
+    let told = match message.find(STANDS_BY).filter(|_| reason == Reason::StandbyExpiresSoon) {
+        Some(at) => message.get(at..)?.find("; ").map_or(message.len(), |end| at.saturating_add(end)),
+        None => message.find("; ").unwrap_or(message.len()),
+    };
+    Some((reason, message.get(..told)?))
 }
 
 /// The Secret whose token is in use, if the status says which.
@@ -57,7 +63,10 @@ fn in_use(status: &Status) -> Option<&str> {
 
 fn token_in_use_changed(before: Option<&Status>, after: &Status) -> Option<Event> {
     let (before, now) = (before.and_then(in_use)?, in_use(after)?);
-    let message = format!("the token in Secret {now} is in use in place of the one in Secret {before}");
+    let why = after.candidates.iter().find(|candidate| candidate.secret_name == before);
+    let why = why.filter(|candidate| candidate.reason != Reason::Accepted.as_str());
+    let why = why.map_or_else(String::new, |candidate| format!(" ({})", candidate.reason));
+    let message = format!("the token in Secret {now} is in use in place of the one in Secret {before}{why}");
     (before != now).then(|| Event::new(EventType::Normal, TOKEN_IN_USE_CHANGED, message))
 }
 

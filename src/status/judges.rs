@@ -237,7 +237,7 @@ fn withdrawn_at(pass: &Pass<'_>, wanted: usize, at: Timestamp) -> Draft {
                 )
             } else {
                 format!(
-                    "{standing} of {wanted} outputs stand and are deleted at {at} by spec.withdrawAfter, since {cause}"
+                    "{standing} of {wanted} outputs will be deleted at {at} by spec.withdrawAfter, since {cause}"
                 )
             };
             says(ConditionStatus::False, Reason::WithdrawalPending, message)

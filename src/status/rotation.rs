@@ -109,7 +109,7 @@ fn left(rotation: &RotationStatus, pass: &Pass<'_>) -> Option<Left> {
     if holders.others() == 0 {
         return Some(unlooked(
             rotation,
-            format!("{holds}; the operator looks whether connections of another operator have the old one"),
+            format!("{holds}; the operator checks whether connections of another operator have the old one"),
         ));
     }
     let elsewhere = match holders.elsewhere {
@@ -172,14 +172,15 @@ pub(super) fn next(
         // The old token is back before anybody had the new one: what outputs held in between is to be replaced.
         Some(open)
             if open.old_token.hashed_token == token.hashed_token
-                && (!may_be_held(open, last) || open.is_proving() && !finds_others(pass)) =>
+                && open.is_proving()
+                && (!finds_others(pass) || !may_be_held(open) && !was_accepted(open, last)) =>
         {
-            match taken_up(open, last, &token.into(), pass.seen.now, finds_others(pass)) {
+            match taken_up(open, &token.into(), pass.seen.now, finds_others(pass)) {
                 Some(same) => same,
                 // It was held and put back, and an output had another one in between.
                 None if open.interrupted.as_ref().is_some_and(|it| it.hashed_token == token.hashed_token) => {
                     let rotation = begun(open.new_token.clone(), token.into(), pass.seen.now);
-                    RotationStatus { further_old_tokens: unrevoked(open, last, &rotation), ..rotation }
+                    RotationStatus { further_old_tokens: unrevoked(open, &rotation), ..rotation }
                 }
                 // One that is not proven takes the place of another in the same Secret only.
                 None => resumed(open, &open.new_token.secret_name, token.into(), pass.seen.now)?,
@@ -192,14 +193,14 @@ pub(super) fn next(
         {
             let rotation = begun(open.new_token.clone(), token.into(), pass.seen.now);
             match finds_others(pass) {
-                true => RotationStatus { further_old_tokens: unrevoked(open, last, &rotation), ..rotation },
+                true => RotationStatus { further_old_tokens: unrevoked(open, &rotation), ..rotation },
                 false => resumed(open, &token.secret_name, token.into(), pass.seen.now)?,
             }
         }
         Some(open)
             if open.phase != Phase::SafeToRevoke && open.old_token.hashed_token != token.hashed_token =>
         {
-            instead(open, last, token.into(), pass.seen.now, finds_others(pass))
+            instead(open, token.into(), pass.seen.now, finds_others(pass))
         }
         _ => {
             let last = last.filter(|last| last.hashed_token != token.hashed_token);
@@ -235,21 +236,20 @@ pub(super) fn old_host(
 }
 
 /// The rotation from the same old token to another new one, or the one to that token which was interrupted, unless an output has another
-/// token by now (`finds_others`). `last` is what was known of the token before.
+/// token by now (`finds_others`).
 pub(super) fn instead(
     open: &RotationStatus,
-    last: Option<&TokenStatus>,
     new_token: RotatedToken,
     now: Timestamp,
     finds_others: bool,
 ) -> RotationStatus {
-    if let Some(same) = taken_up(open, last, &new_token, now, finds_others) {
+    if let Some(same) = taken_up(open, &new_token, now, finds_others) {
         return same;
     }
     let rotation = begun(open.old_token.clone(), new_token, now);
     RotationStatus {
         old_token_ended: open.old_token_ended.clone(),
-        further_old_tokens: unrevoked(open, last, &rotation),
+        further_old_tokens: unrevoked(open, &rotation),
         interrupted: interrupted(open),
         ..rotation
     }
@@ -258,7 +258,6 @@ pub(super) fn instead(
 /// The rotation to this token that was interrupted, if every output has held the token all the time.
 fn taken_up(
     open: &RotationStatus,
-    last: Option<&TokenStatus>,
     new_token: &RotatedToken,
     now: Timestamp,
     finds_others: bool,
@@ -273,7 +272,7 @@ fn taken_up(
     let rotation = begun(old_token.clone(), new_token.clone(), now);
     Some(RotationStatus {
         old_token_ended: open.old_token_ended.clone().filter(|_| !is_turned),
-        further_old_tokens: unrevoked(open, last, &rotation),
+        further_old_tokens: unrevoked(open, &rotation),
         started_at: before.started_at.clone(),
         published_at: Some(before.published_at.clone()),
         written_anew_at: before.written_anew_at.clone(),
@@ -306,6 +305,7 @@ fn begun(old_token: RotatedToken, new_token: RotatedToken, now: Timestamp) -> Ro
         started_at,
         message,
         old_token_ended: None,
+        written_at: None,
         published_at: None,
         written_anew_at: None,
         interrupted: None,
@@ -331,23 +331,23 @@ fn resumed(
 }
 
 /// True unless no output can have the new token. One that was proven and does not do any more may be in some of them.
-fn may_be_held(open: &RotationStatus, last: Option<&TokenStatus>) -> bool {
-    let new = open.new_token.hashed_token;
-    !open.is_proving() || last.is_some_and(|last| last.hashed_token == new && last.accepted_by().is_some())
+fn may_be_held(open: &RotationStatus) -> bool {
+    !open.is_proving() || open.written_at.is_some() || open.written_anew_at.is_some()
+}
+
+/// True if GitHub has accepted the new token, by what was known last: an operator that was stopped before it said so may have written it.
+fn was_accepted(open: &RotationStatus, last: Option<&TokenStatus>) -> bool {
+    last.is_some_and(|last| last.hashed_token == open.new_token.hashed_token && last.accepted_by().is_some())
 }
 
 /// The tokens that outputs may have held since an open rotation began, and of which nobody was told yet that they can be revoked, but
-/// for the two of this rotation. `last` is what was known of the token in use.
-fn unrevoked(
-    open: &RotationStatus,
-    last: Option<&TokenStatus>,
-    rotation: &RotationStatus,
-) -> Vec<FurtherOldToken> {
+/// for the two of this rotation.
+fn unrevoked(open: &RotationStatus, rotation: &RotationStatus) -> Vec<FurtherOldToken> {
     if open.phase == Phase::SafeToRevoke {
         return Vec::new();
     }
     let old = Some(&open.old_token).filter(|_| open.old_token_ended.is_none());
-    let new = Some(&open.new_token).filter(|_| may_be_held(open, last));
+    let new = Some(&open.new_token).filter(|_| may_be_held(open));
     let (old, new) = (old.map(FurtherOldToken::from), new.map(FurtherOldToken::from));
     let own = [&rotation.old_token, &rotation.new_token].map(|token| token.hashed_token);
     let all = old.into_iter().chain(open.further_old_tokens.iter().cloned()).chain(new);
@@ -372,7 +372,7 @@ pub(super) fn after(
     let ended = is_gone.then_some(Reason::BadCredentials).or(has_ended.then_some(Reason::Expired));
     let old_token_ended = ended.map(|reason| reason.as_str().to_owned());
     let rotation = begun(old.into(), new_token, seen.now);
-    let further_old_tokens = before.map(|open| unrevoked(open, Some(old), &rotation)).unwrap_or_default();
+    let further_old_tokens = before.map(|open| unrevoked(open, &rotation)).unwrap_or_default();
     // The old token of one that is open was put back.
     let is_turned = |open: &&RotationStatus| {
         open.phase != Phase::SafeToRevoke
@@ -412,7 +412,7 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
         Phase::Publishing => unpublished(&new_token.secret_name, pass),
         Phase::Restarting => restarting(pass),
         Phase::WaitingForConsumers if is_called_safe => {
-            "GitHub accepts the old token again; the operator looks who still has it".to_owned()
+            "GitHub accepts the old token again; the operator checks who still has it".to_owned()
         }
         Phase::WaitingForConsumers => left.map_or_else(|| waiting(pass), |left| left.message),
         Phase::SafeToRevoke => safe(&rotation, ended.as_deref(), pass),
@@ -428,6 +428,10 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
     let published_at =
         rotation.published_at.clone().filter(|at| !is_undone && at.0 <= rounded_up(written_at));
     let published_at = published_at.or_else(|| is_published.then(|| time(rounded_up(written_at))));
+    // Who was stopped before it said so may have written it.
+    let is_held = phase > Phase::Proving || pass.stands.iter().any(|(_, stand)| *stand == Stand::Wanted);
+    let began = || is_held.then(|| time(rounded_up(written_at)));
+    let began = rotation.written_at.clone().or_else(began).filter(|_| published_at.is_none());
     let written_anew_at = is_undone.then(|| time(rounded_up(written_at)));
     let again = published_at.as_ref().filter(|_| rotation.published_at.is_none());
     let again = again.filter(|_| rotation.written_anew_at.is_some()).cloned();
@@ -438,6 +442,7 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
         new_token,
         message,
         old_token_ended: ended,
+        written_at: began,
         published_at,
         written_anew_at,
         interrupted,
@@ -478,11 +483,16 @@ fn lives_again(rotation: &RotationStatus, pass: &Pass<'_>) -> bool {
     rotation.old_token_ended.is_some() && stands_by(rotation.old_token.hashed_token, pass).is_some()
 }
 
-/// The Secret in which the token stands by, if it could take over again.
+/// The Secret in which the token stands by, unless GitHub refuses it or it has expired: it could take over again, at the latest once what keeps it
+/// from that is mended.
 fn stands_by<'a>(token: HashedToken, pass: &Pass<'a>) -> Option<&'a str> {
     let standbys = pass.standbys?;
     let mut others = standbys.all.iter().enumerate().filter(|(place, _)| *place != standbys.place);
-    let is_it =
-        |candidate: &Candidate| candidate.token == Some(token) && candidate.standing == Standing::Usable;
+    let serves = |standing: &Standing| match standing {
+        Standing::Usable => true,
+        Standing::Unusable(finding) => !matches!(finding.reason, Reason::BadCredentials | Reason::Expired),
+        Standing::Unknown(_) | Standing::Absent(_) => false,
+    };
+    let is_it = |candidate: &Candidate| candidate.token == Some(token) && serves(&candidate.standing);
     others.find_map(|(_, (candidate, _))| is_it(candidate).then_some(&*candidate.secret))
 }

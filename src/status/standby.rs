@@ -15,9 +15,11 @@ use crate::{
 
 /// What the schema allows.
 const LONGEST: usize = 256;
+/// Behind the name of a Secret that stands by and ends soon.
+pub(super) const STANDS_BY: &str = ", which stands by, ";
 /// What is said of a usable token that stands by. GitHub's refusal of the one in use is seen at its next check, which is too late for consumers.
-const TAKES_OVER_LATER: &str = "takes over when the token in use expires or GitHub refuses it for good; to revoke that one without a gap, make this Secret \
-     spec.secretRef first";
+const TAKES_OVER_LATER: &str = "takes over when the token in use expires, when GitHub refuses it twice, or when it does not meet spec.require; to revoke that one \
+     without a gap, make this Secret spec.secretRef first";
 
 /// The Secrets that the token may come from, in order of preference.
 #[derive(Clone, Copy, Debug)]
@@ -177,8 +179,8 @@ pub(super) fn with_standbys(draft: Draft, pass: &Pass<'_>) -> Draft {
 
 /// That the token ends soon, and no other is there.
 fn alone(draft: Draft, pass: &Pass<'_>) -> Draft {
-    let page = pass.links.map_or_else(String::new, |links| format!(" on {}", links.create_token));
-    let message = format!("{}; nothing can take over: make one{page}", draft.finding.message);
+    let page = pass.links.map_or_else(String::new, |links| format!(": the form is {}", links.create_token));
+    let message = format!("{}; nothing can take over{page}", draft.finding.message);
     says(draft.status, draft.finding.reason, message)
 }
 
@@ -198,7 +200,7 @@ fn concern<'a>(standbys: Standbys<'a>) -> impl Fn((&'a Candidate, &'a Observatio
                     Some(Finding::new(Reason::StandbyUnusable, message))
                 }
                 (None, Verdict::No(findings)) => findings.first().map(|finding| {
-                    let message = format!("in Secret {secret}, which stands by, {}", cause(finding));
+                    let message = format!("in Secret {secret}{STANDS_BY}{}", cause(finding));
                     Finding::new(Reason::StandbyExpiresSoon, message)
                 }),
                 (None, Verdict::Yes(_) | Verdict::Unknown(_)) => None,

@@ -159,7 +159,10 @@ async fn a_rotation_takes_two_commands_and_says_when_the_old_token_can_be_revoke
     assert_eq!(first.token.as_ref().unwrap().hashed_token, done.old_token.hashed_token);
     world.until_told("ci", "SafeToRevoke", 1).await;
     let told = world.until_told("ci", "TokenInUseChanged", 1).await;
-    assert_eq!(told, ["the token in Secret ci-next is in use in place of the one in Secret ci"]);
+    assert_eq!(
+        told,
+        ["the token in Secret ci-next is in use in place of the one in Secret ci (BadCredentials)"]
+    );
     let seen = world.until("other", |_| true).await;
     assert_eq!((in_use(&seen).as_deref(), rotation(&seen)), (Some("other"), None), "the other one goes on");
     assert_eq!(world.held("other").await, [Some(other[0].clone()), Some(other[0].clone())]);
@@ -389,7 +392,8 @@ async fn a_warning_of_the_expiry_names_what_takes_over() {
     world.ready("calm", "True", "StandbyTakesOver").await;
     for name in ["urgent", "alone"] {
         let urgent = world.condition(name, "NotExpiring", "False", "ExpiresSoon").await;
-        assert!(urgent.message.contains("; nothing can take over: make one on http"), "{}", urgent.message);
+        let (remedy, nothing) = (": make a new one in time; ", "; nothing can take over: the form is http");
+        assert!(urgent.message.contains(remedy) && urgent.message.contains(nothing), "{}", urgent.message);
     }
     // What the alerts of an expiry ask for.
     let within = |scrape: &Scrape, of| scrape.value("github_pat_tokens_expiring", &[("within", of)]);

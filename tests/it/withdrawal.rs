@@ -59,7 +59,7 @@ async fn a_source_that_vanished_costs_the_outputs_after_the_grace_and_no_sooner_
         "{now} is long after {told:?}"
     );
     let said = world.condition("gone", "Published", "False", "Withdrawn").await.message;
-    assert!(said.contains("its source Secret is missing"), "{said}");
+    assert!(said.contains("the source Secret is missing"), "{said}");
     let status = world.until("back", |_| true).await.status.unwrap();
     assert_eq!(status.withdrawal, None);
     assert_eq!([uid("back-out").await, uid("kept-out").await], before);

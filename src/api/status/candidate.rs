@@ -72,6 +72,10 @@ pub struct RotationStatus {
     pub further_old_tokens: Vec<FurtherOldToken>,
     /// When the operator saw that another token is to be in use.
     pub started_at: Time,
+    /// When the operator began to write the new token to outputs, rounded up to a whole second, until every output holds it. Absent as long
+    /// as none can have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_at: Option<Time>,
     /// When every output held the new token, rounded up to a whole second: what started before may have the old one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_at: Option<Time>,
@@ -99,7 +103,7 @@ pub struct RotationStatus {
 }
 
 impl RotationStatus {
-    /// True as long as no output can hold the new token.
+    /// True while the new token is not proven, unless every output held it before.
     pub(crate) fn is_proving(&self) -> bool {
         self.phase == Phase::Proving && self.published_at.is_none()
     }

@@ -87,7 +87,7 @@ impl Circle {
         Finding::new(
             Reason::PublishCycle,
             format!(
-                "output {output} leads back to the source of this connection ({}), so nothing is written to it: take one of \
+                "output {output} leads back to a Secret that this connection reads ({}), so nothing is written to it: take one of \
                  these connections' outputs out of spec.publish, or let one of them read another Secret (secretRef, standby or \
                  extraEntriesFrom)",
                 way.join(" → ")

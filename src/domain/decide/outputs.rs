@@ -293,7 +293,7 @@ pub fn foreign(name: &str, of: Option<&str>) -> Finding {
              or take it out of spec.publish of {other}"
         ),
         None => format!(
-            "Secret {name} exists and was not made by this connection, so it is left alone: \
+            "Secret {name} exists and is not marked as an output of this connection, so it is left alone: \
              give the output another name, delete the Secret, or, if nothing else owns it, let this connection take it over \
              with the annotation githubpat.dev/adopt and the connection's name as its value"
         ),

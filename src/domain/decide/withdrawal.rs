@@ -33,8 +33,8 @@ impl Observation {
     /// Why outputs are withdrawn, if they are.
     pub fn cause_of_withdrawal(&self) -> &'static str {
         match (is_vanished(self), &self.condemned_before) {
-            (true, Some(_)) => "its source Secret is missing and GitHub had refused the token for good",
-            (true, None) => "its source Secret is missing",
+            (true, Some(_)) => "the source Secret is missing and GitHub had refused the token for good",
+            (true, None) => "the source Secret is missing",
             (false, _) => "the token is of no use",
         }
     }

@@ -55,7 +55,7 @@ impl Field {
     pub(super) const fn wanted(self) -> &'static str {
         match self {
             Field::Url => {
-                "url, that of a repository, or the beginning of several such as https://github.com/acme/"
+                "url, that of a repository; in the RepoCreds formats the beginning of several, such as https://github.com/acme/"
             }
             Field::Owner => "owner, the account or organization such as acme",
             other => other.name(),

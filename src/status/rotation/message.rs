@@ -26,7 +26,7 @@ const FEW_WORDS: usize = 40;
 /// What is to be done with the old token.
 const REVOKE: &str = "revoke it";
 /// What is said where consumers are not listed.
-const NOBODY_LOOKS: &str = "; the operator does not look who does (setting consumers)";
+const NOBODY_LOOKS: &str = "; the operator does not check who does (setting consumers)";
 
 pub(super) fn proving(token: &TokenStatus, pass: &Pass<'_>) -> String {
     let secret = &token.secret_name;
@@ -98,7 +98,7 @@ pub(super) fn waiting(pass: &Pass<'_>) -> String {
             Some(cause) => format!(
                 "{holds}, and who still runs with the old one cannot be listed: {cause}; the operator tries again"
             ),
-            None => format!("{holds}; the operator looks who still runs with the old one"),
+            None => format!("{holds}; the operator checks who still runs with the old one"),
         },
     }
 }

@@ -90,7 +90,7 @@ fn the_outputs_are_those_that_stand_once_the_changes_are_made() {
         ),
         ("foreign", good().finds(&[others("out")]), None, ("False", "ForeignSecret")),
         (
-            "leads back to the source",
+            "leads back to a Secret that this connection reads",
             good().with(|seen| {
                 seen.circles =
                     vec![Circle::new("out".to_owned(), ["a", "b"].map(str::to_owned).into_iter(), 2)];
@@ -239,7 +239,7 @@ fn a_grace_stands_in_the_status_until_there_is_a_good_token_again() {
     let withdrawal = first.withdrawal.clone().unwrap();
     assert_eq!((withdrawal.since.0, withdrawal.at.0), (at(T), at(T + HOUR)));
     assert!(first.message("Published").unwrap().contains(&at(T + HOUR).to_string()));
-    assert!(first.message("Published").unwrap().contains("its source Secret is missing"));
+    assert!(first.message("Published").unwrap().contains("the source Secret is missing"));
     let digest = crate::api::StatusDigest::from(first.clone());
     let later = gone.at(T + 60).with(|seen| {
         seen.withdrawing_since = digest.withdrawing_since();
@@ -334,7 +334,7 @@ fn nothing_is_called_deleted_that_may_never_have_stood() {
         (seen.withdrawing_since, seen.withdrawing_missing) = (Some(at(T - HOUR)), true);
     });
     for (seen, cause) in [
-        (missing, "its source Secret is missing"),
+        (missing, "the source Secret is missing"),
         (seen().condemned(T + HOUR).withdraws(), "the token is of no use"),
     ] {
         let status = status(None, &seen);

@@ -182,6 +182,7 @@ fn long_rotation() -> RotationStatus {
         old_host: None,
         new_token: token,
         started_at: crate::api::time(at(T)),
+        written_at: None,
         published_at: Some(crate::api::time(at(T))),
         written_anew_at: Some(crate::api::time(at(T))),
         interrupted: None,

@@ -251,7 +251,8 @@ fn no_token_that_an_output_may_have_held_is_forgotten_when_rotations_overlap() {
     // Some outputs may have held it though it does not do any more.
     let mut again = second.clone();
     let open = again.rotation.as_mut().unwrap();
-    (open.phase, open.published_at) = (Phase::Proving, None);
+    assert_eq!(open.written_at, None, "publishedAt says it");
+    (open.phase, open.written_at, open.published_at) = (Phase::Proving, open.published_at.take(), None);
     let later = after(&again, "c", T + 120, waits()).rotation.unwrap();
     assert_eq!((later.old_token.hashed_token, further(&later)), (hash("a"), vec![hash("b")]));
     let proving = status(Some(&first), &storing("b", T + 60));
@@ -263,6 +264,17 @@ fn no_token_that_an_output_may_have_held_is_forgotten_when_rotations_overlap() {
         (hash("c"), Vec::new()),
         "of the first all was told"
     );
+    // GitHub accepts it, and it lacks what the spec requires: it is written nowhere.
+    let unfit = status(Some(&first), &holding("b", T + 60).finds(&[ours("out", OTHER)]).lacks_a_scope());
+    let open = unfit.rotation.as_ref().unwrap();
+    assert_eq!((open.phase, &open.written_at), (Phase::Proving, &None));
+    let fit = after(&unfit, "c", T + 120, After::default());
+    assert_eq!(fit.rotation.as_ref().map(further), Some(Vec::new()), "no output held the unfit one");
+    // Who wrote it was stopped before it said so.
+    let unsaid = status(Some(&first), &holding("b", T + 60).lacks_a_scope());
+    assert_eq!(unsaid.rotation.as_ref().unwrap().phase, Phase::Proving);
+    let fit = after(&unsaid, "c", T + 120, waits());
+    assert_eq!(fit.rotation.as_ref().map(further), Some(vec![hash("b")]), "an output holds the unfit one");
     // A standby takes over before the outputs' consumers have left the first one.
     let standing = announced(&second, &["pat", "next"], "next", at(T + 120), &holding("c", T + 120), true);
     let standing = standing.rotation.unwrap();
@@ -362,7 +374,11 @@ fn a_look_at_others_that_was_cut_short_calls_no_token_safe_to_revoke_and_forgets
     assert_eq!((unknown.phase, unknown.other_connections), (Phase::WaitingForConsumers, Some(0)));
     let of_others = StatusDigest::from(Status { rotation: Some(unknown.clone()), ..Status::default() });
     assert!(!of_others.leaves().unwrap().waits_for_itself, "it keeps nobody else waiting");
-    assert!(unknown.message.contains("looks whether connections of another operator"), "{}", unknown.message);
+    assert!(
+        unknown.message.contains("checks whether connections of another operator"),
+        "{}",
+        unknown.message
+    );
     assert_eq!(unknown.revoke_at, None);
 
     let known = Holders { beside: vec!["x".to_owned()], ..cut() };
@@ -474,7 +490,7 @@ fn that_nobody_looks_who_has_the_old_token_is_said_where_it_is_called_safe_to_re
             message.contains("revoke it") && message.ends_with("oldToken.hashedToken"),
             "{name}: {message}"
         );
-        let words = "; the operator does not look who does (setting consumers)";
+        let words = "; the operator does not check who does (setting consumers)";
         assert_eq!(message.contains(words), is_told, "{name}: {message}");
     }
 }

@@ -108,6 +108,19 @@ fn what_takes_over_and_ends_soon_too_is_warned_about() {
         let message = status.message("NotExpiring").unwrap();
         assert!(message.contains("; Secret next takes over") && message.ends_with(end), "{name}: {message}");
     }
+    // The Event says which one it speaks of, wherever that stands.
+    let soon = beside(&ends(86_400), &ends(2 * 86_400));
+    let calm = beside(&ends(300 * 86_400), &ends(2 * 86_400));
+    for (name, status, begins) in
+        [("both", soon, "the token expires at "), ("the standby", calm, "in Secret next, which ")]
+    {
+        let told: Vec<_> =
+            events(Some(&both(&good(), &good())), &status).into_iter().map(|event| event.message).collect();
+        let [message] = &told[..] else { panic!("{name}: {told:?}") };
+        let standby = "in Secret next, which stands by, the token expires at ";
+        assert!(message.starts_with(begins) && message.contains(standby), "{name}: {message}");
+        assert!(message.ends_with("in less than 7 days"), "{name}: {message}");
+    }
 }
 
 #[test]

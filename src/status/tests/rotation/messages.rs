@@ -191,7 +191,7 @@ fn nobody_is_told_to_revoke_a_token_that_stands_by() {
     let rotation = told_beside(&first, &used, &[], After::default(), Some(standbys));
     let words = "stands by in Secret next: revoke it only if it shall not take over again";
     assert!(rotation.message.contains(words), "{}", rotation.message);
-    assert!(rotation.message.contains("the operator does not look who does (setting consumers)"));
+    assert!(rotation.message.contains("the operator does not check who does (setting consumers)"));
     // Nor one between two rotations.
     let restart =
         [serde_json::from_value(serde_json::json!({ "kind": "Deployment", "name": "web" })).unwrap()];
