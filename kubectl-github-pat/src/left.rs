@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use github_pat_operator::{
     api::{GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status, Usability},
-    domain::{Reason, token::HashedToken},
+    domain::{Reason, reason::Dead, token::HashedToken},
     settings::Host,
 };
 use k8s_openapi::api::core::v1::Secret;
@@ -123,7 +123,7 @@ pub(crate) fn is_dead(status: &Status) -> bool {
 
 /// True if this is the reason of a token that is of no use to anybody.
 pub(crate) fn is_end(reason: &str) -> bool {
-    [Reason::BadCredentials, Reason::Expired].map(Reason::as_str).contains(&reason)
+    reason.parse().ok().and_then(Reason::dead).is_some_and(Dead::is_final)
 }
 
 /// The hash of the token that was stored under this key, and the host for which.

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::Reason;
+use super::{Reason, reason::Severity};
 
 /// How grave it is, in the words of the alerts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
@@ -18,23 +18,23 @@ pub enum Level {
     Critical,
 }
 
+/// The level of a token that ends within this many days. The alerts and the metrics use the same days.
+pub const DAYS: [(Level, i64); 3] = [(Level::Critical, 3), (Level::Warning, 14), (Level::Info, 30)];
+
 impl Level {
     /// That of a connection that is not Ready for this reason. Those are critical that are so as alerts.
     pub const fn of(reason: Reason) -> Level {
-        match reason {
-            Reason::BadCredentials | Reason::Expired | Reason::AccountSuspended => Level::Critical,
-            reason if matches!(reason.severity(), super::reason::Severity::Mend) => Level::Warning,
-            _ => Level::Info,
+        match (reason.dead(), reason.severity()) {
+            (Some(_), _) => Level::Critical,
+            (None, Severity::Mend) => Level::Warning,
+            (None, Severity::Fine | Severity::Note | Severity::Wait) => Level::Info,
         }
     }
 
-    /// That of a token that ends within this time, by the thresholds of the alerts: 3 and 14 days.
+    /// That of a token that ends within this time, by [`DAYS`].
     pub fn within(left: SignedDuration) -> Level {
-        match left.as_secs() {
-            ..=259_200 => Level::Critical,
-            259_201..=1_209_600 => Level::Warning,
-            _ => Level::Info,
-        }
+        let days = DAYS.into_iter().find(|(_, days)| left.as_secs() <= days.saturating_mul(86_400));
+        days.map_or(Level::Info, |(level, _)| level)
     }
 }
 

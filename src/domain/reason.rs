@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use super::event::EventType;
+
 /// How much a reason matters to a person. `Ready` follows from the gravest that a condition has: False for `Mend`, Unknown for
 /// `Wait`, True for the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,8 +18,32 @@ pub enum Severity {
     Mend,
 }
 
+/// Why a token is dead: it does not work, whatever a connection demands of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dead {
+    /// GitHub refuses it for good.
+    Refused,
+    /// GitHub refuses it for as long as its account is suspended.
+    Held,
+    /// Its time is over, by GitHub or by the spec.
+    Ended,
+}
+
+impl Dead {
+    /// True if GitHub refuses the token.
+    pub const fn is_refused(self) -> bool {
+        matches!(self, Dead::Refused | Dead::Held)
+    }
+
+    /// True if the token is of no use to anybody any more.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Dead::Refused | Dead::Ended)
+    }
+}
+
+// Each row is a reason and its severity. In braces it may have an `event` and a `dead`: see the methods of these names.
 macro_rules! reasons {
-    ($($(#[doc = $doc:literal])+ $name:ident = $severity:ident,)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident = $severity:ident $({ $(event: $event:ident)? $(dead: $dead:ident)? })?,)+) => {
         /// Why a condition has its status, for machines.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Reason { $($(#[doc = $doc])+ $name,)+ }
@@ -34,6 +60,23 @@ macro_rules! reasons {
             /// How much it matters to a person.
             pub const fn severity(self) -> Severity {
                 match self { $(Reason::$name => Severity::$severity,)+ }
+            }
+
+            /// The type of the Event when a condition takes this reason; `None` if only a change of `Ready` makes one, whose type follows from its
+            /// status.
+            pub const fn event(self) -> Option<EventType> {
+                match self {
+                    $($($(Reason::$name => Some(EventType::$event),)?)?)+
+                    _ => None,
+                }
+            }
+
+            /// Why the token is dead, if that is what it says.
+            pub const fn dead(self) -> Option<Dead> {
+                match self {
+                    $($($(Reason::$name => Some(Dead::$dead),)?)?)+
+                    _ => None,
+                }
             }
         }
     };
@@ -85,11 +128,11 @@ reasons! {
     /// GitHub refused the token once, which is not believed yet.
     RefusedOnce = Wait,
     /// GitHub refused the token twice.
-    BadCredentials = Mend,
+    BadCredentials = Mend { dead: Refused },
     /// The token's expiry has passed.
-    Expired = Mend,
+    Expired = Mend { dead: Ended },
     /// The account that the token belongs to is suspended.
-    AccountSuspended = Mend,
+    AccountSuspended = Mend { dead: Held },
     /// `spec.host` is not among the hosts of the settings.
     HostUnknown = Mend,
 
@@ -252,13 +295,13 @@ reasons! {
     /// GitHub named no expiry.
     NeverExpires = Fine,
     /// The expiry is within `warnBefore`.
-    ExpiresSoon = Note,
+    ExpiresSoon = Note { event: Warning },
     /// The expiry is within `warnBefore`, and another token takes over.
     StandbyTakesOver = Note,
     /// A token that stands by is of no use, or there is none.
-    StandbyUnusable = Note,
+    StandbyUnusable = Note { event: Warning },
     /// The expiry of a token that stands by is within `warnBefore`.
-    StandbyExpiresSoon = Note,
+    StandbyExpiresSoon = Note { event: Warning },
     /// GitHub's expiry could not be read.
     ExpiryUnreadable = Wait,
     /// GitHub's expiry had passed when GitHub accepted the token.

@@ -35,25 +35,21 @@ fn ready(before: Option<&Status>, after: &Status) -> Option<Event> {
 
 /// One for each of the durations of `warnBefore`: the sentence changes with each.
 fn expires_soon(before: Option<&Status>, after: &Status) -> Option<Event> {
-    let (reason, now) = stage(after)?;
-    let is_news = before.and_then(stage) != Some((reason, now));
-    is_news.then(|| Event::new(EventType::Warning, reason.as_str(), now))
+    let (type_, reason, now) = stage(after)?;
+    let is_news = before.and_then(stage) != Some((type_, reason, now));
+    is_news.then(|| Event::new(type_, reason.as_str(), now))
 }
-
-/// The reasons of `NotExpiring` that are told.
-const WARNINGS: [Reason; 3] = [Reason::ExpiresSoon, Reason::StandbyUnusable, Reason::StandbyExpiresSoon];
 
 /// What is said of the expiry while it is near, or of a token that cannot take over, without what is added to it. What is said of one
 /// that stands by may come after the end of the token in use.
-fn stage(status: &Status) -> Option<(Reason, &str)> {
-    let said = &status.condition("NotExpiring")?.reason;
-    let reason = WARNINGS.into_iter().find(|reason| reason.as_str() == said)?;
+fn stage(status: &Status) -> Option<(EventType, Reason, &str)> {
+    let reason: Reason = status.condition("NotExpiring")?.reason.parse().ok()?;
     let message = status.message("NotExpiring")?;
     let told = match message.find(STANDS_BY).filter(|_| reason == Reason::StandbyExpiresSoon) {
         Some(at) => message.get(at..)?.find("; ").map_or(message.len(), |end| at.saturating_add(end)),
         None => message.find("; ").unwrap_or(message.len()),
     };
-    Some((reason, message.get(..told)?))
+    Some((reason.event()?, reason, message.get(..told)?))
 }
 
 /// The Secret whose token is in use, if the status says which.

@@ -3,6 +3,7 @@
 mod files;
 mod flaps;
 mod monitors;
+mod reasons;
 mod server;
 
 use std::{

@@ -18,7 +18,13 @@
 {{- $_ := set $held .alert (include "github-pat-operator.held" $of) }}
 {{- end }}
 {{- $_ := set $thresholds "$ends" (include "github-pat-operator.ends" (dict)) }}
-{{- $refused := include "github-pat-operator.stayed" (list "reason=~\"BadCredentials|AccountSuspended\"" "reason!~\"BadCredentials|AccountSuspended\"" $held.GithubPatTokenRefused) }}
+{{- $reasons := "" }}
+{{- range $file.alerts }}
+{{- if eq .alert "GithubPatTokenRefused" }}
+{{- $reasons = .notReady }}
+{{- end }}
+{{- end }}
+{{- $refused := include "github-pat-operator.stayed" (list $reasons (replace "=~" "!~" $reasons) $held.GithubPatTokenRefused) }}
 {{- $_ := set $thresholds "$unlessRefused" (printf "unless on (namespace, name) (%s)" $refused) }}
 {{- $notReady := list }}
 {{- range $file.alerts }}

@@ -15,12 +15,14 @@ use crate::{
         connections::Connection,
         index::{Index, OutputCounts},
     },
-    domain::{Reason, reason::Severity},
+    domain::{
+        Reason,
+        notice::DAYS,
+        reason::{Dead, Severity},
+    },
     prober::Prober,
 };
 
-/// Within how many days a token ends, to be counted.
-const WITHIN: [(&str, i64); 3] = [("3d", 3), ("14d", 14), ("30d", 30)];
 /// Stands for a host that the settings do not name, and for a token of which nothing is known.
 const UNKNOWN: &str = "unknown";
 
@@ -85,8 +87,7 @@ impl Connections {
     fn counts(&self, all: &[Arc<Connection>], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let now = Timestamp::now();
         let (mut said, mut kinds) = (BTreeMap::new(), BTreeMap::new());
-        let (mut outputs, mut expiring, mut expired) =
-            (OutputCounts::default(), [0_u64; WITHIN.len()], 0_u64);
+        let (mut outputs, mut expiring, mut expired) = (OutputCounts::default(), [0_u64; DAYS.len()], 0_u64);
         for connection in all {
             for (type_, status, reason) in conditions(connection) {
                 count(&mut said, (type_, status.as_str(), reason.as_str()));
@@ -98,7 +99,7 @@ impl Connections {
             if left.is_negative() || left.is_zero() {
                 expired = expired.saturating_add(1);
             }
-            for (count, (_, days)) in expiring.iter_mut().zip(WITHIN) {
+            for (count, (_, days)) in expiring.iter_mut().zip(DAYS) {
                 let is_within =
                     left.is_positive() && left <= SignedDuration::from_hours(days.saturating_mul(24));
                 *count = count.saturating_add(is_within.into());
@@ -117,8 +118,8 @@ impl Connections {
         }
         let help = "Tokens that work and will end within this time, by GitHub or by the spec";
         let mut family = gauge(encoder, "github_pat_tokens_expiring", help)?;
-        for ((within, _), number) in WITHIN.into_iter().zip(expiring) {
-            family.encode_family(&[("within", within)])?.encode_gauge(&number)?;
+        for ((_, days), number) in DAYS.into_iter().zip(expiring) {
+            family.encode_family(&[("within", &*format!("{days}d"))])?.encode_gauge(&number)?;
         }
         let help = "Tokens of connections whose end has passed, by GitHub or by the spec";
         gauge(encoder, "github_pat_tokens_expired", help)?.encode_gauge(&expired)?;
@@ -255,11 +256,11 @@ fn declared(connection: &Connection) -> Option<Timestamp> {
     connection.spec.declared_end()
 }
 
-/// True if the token is dead already.
+/// True if GitHub refuses the token.
 fn is_refused(connection: &Connection) -> bool {
-    let refused = [Reason::BadCredentials, Reason::AccountSuspended];
     conditions(connection).any(|(type_, status, reason)| {
-        type_ == "Ready" && status == ConditionStatus::False && refused.contains(&reason)
+        let is_refused = reason.dead().is_some_and(Dead::is_refused);
+        type_ == "Ready" && status == ConditionStatus::False && is_refused
     })
 }
 
