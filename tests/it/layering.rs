@@ -42,7 +42,7 @@ const ARROWS_OF_CLUSTER: &[(&str, &[&str])] = &[
     ("pods", &["object"]),
     ("gates", &["object", "pods", "scope"]),
     ("index", &["connections", "object", "scope", "secrets", "shown", "spec"]),
-    ("outputs", &["connections", "marks", "object", "secrets"]),
+    ("outputs", &["marks", "object", "secrets"]),
     ("receipts", &["object"]),
     ("requests", &["transport"]),
     ("reviews", &[]),
@@ -351,7 +351,7 @@ fn is_name(token: &str) -> bool {
     token.starts_with(is_letter) && token != "use"
 }
 
-/// What breaks the table, which must have every module.
+/// What breaks the table, which must have every module and no arrow that nothing needs.
 fn against(
     table: &[(&str, &[&str])],
     modules: &BTreeSet<&str>,
@@ -366,7 +366,11 @@ fn against(
         known.get(one.as_str()).is_some_and(|allowed| !allowed.contains(&other.as_str()))
     });
     let wrong = wrong.map(|(one, other)| format!("{one} names {other}"));
-    unknown.chain(gone).chain(wrong).collect()
+    let is_used = |one: &str, other: &str| arrows.contains(&(one.to_owned(), other.to_owned()));
+    let all = known.iter().flat_map(|(one, allowed)| allowed.iter().map(move |other| (*one, *other)));
+    let unused = all.filter(|(one, other)| !is_used(one, other));
+    let unused = unused.map(|(one, other)| format!("{one} may name {other} and does not"));
+    unknown.chain(gone).chain(wrong).chain(unused).collect()
 }
 
 /// A way along these arrows that comes back to where it began.
@@ -499,12 +503,13 @@ fn what_would_be_wrong_is_seen() {
     assert!(circle(&arrows).is_some_and(|circle| circle.contains("a names b; ")));
     let straight = arrows.iter().filter(|(one, _)| one == "a").cloned().collect();
     assert_eq!(circle(&straight), None);
-    let table: &[(&str, &[&str])] = &[("a", &["b", "c"]), ("c", &["a"]), ("d", &["a"]), ("e", &[])];
+    let table: &[(&str, &[&str])] = &[("a", &["b", "c"]), ("c", &["a", "d"]), ("d", &["a"]), ("e", &[])];
     let wrong = [
         "b is not in the table",
         "f is not in the table",
         "e is in the table and does not exist",
         "a names d",
+        "c may name d and does not",
     ];
     assert_eq!(against(table, &sources.below(&Module::new()), &arrows), wrong);
 }
