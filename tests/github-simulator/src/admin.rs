@@ -5,8 +5,8 @@
 use crate::{
     journal::Call,
     refusal::Refused,
+    shared::Shared,
     statistics::Statistics,
-    wire::Shared,
     wish::{AccountWish, ChangeWish, OrganizationWish, PackageWish, RepositoryWish, TokenWish},
 };
 use axum::{

@@ -3,7 +3,7 @@
 //! Sources: <https://docs.github.com/rest/using-the-rest-api/getting-started-with-the-rest-api>, and recorded answers of 2024
 //! to 2026 where the documentation is silent.
 
-use crate::{budget::Rate, token::TokenKind, world::Token};
+use crate::{account::Token, budget::Rate, token::TokenKind};
 use jiff::Timestamp;
 
 /// The versions of the REST API, oldest first; the oldest is the default.

@@ -1,10 +1,10 @@
 //! The documents GitHub sends: the user, the rates, and errors of the API and of its edge.
 
 use crate::{
+    account::{Account, Token},
     answer::{Answer, Manner, VERSIONS, reason},
     budget::{ANONYMOUS, Rate, USER},
     reply::Reply,
-    world::{Account, Token},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;

@@ -4,6 +4,7 @@
 //! behind `remote: `. It costs nothing of the budget of the REST API.
 
 use crate::{
+    account::Token,
     answer::{Answer, Manner},
     inventory::Inventory,
     policy::Touch,
@@ -11,7 +12,6 @@ use crate::{
     repository::{Access, Block, Feature, Repository},
     scope,
     token::TokenKind,
-    world::Token,
 };
 
 /// What a client wants to do.

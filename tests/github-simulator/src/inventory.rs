@@ -1,13 +1,13 @@
 //! What GitHub hosts: organizations, repositories and packages, and who may do what in them.
 
 use crate::{
+    account::Token,
     grant::{Grant, Selection},
     organization::{NewOrganization, Organization, Role},
     refusal::Refused,
     repository::{self, Access, NewRepository, Repository, Visibility},
     scope,
     token::TokenKind,
-    world::Token,
 };
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -22,6 +22,7 @@
 //! What the answers are like comes from <https://docs.github.com/rest> and, where that is silent, from recorded answers of
 //! GitHub that other projects publish with their tests; each item names its source.
 
+mod account;
 mod admin;
 mod answer;
 mod authority;
@@ -47,12 +48,14 @@ mod rest;
 mod scope;
 mod service;
 mod settings;
+mod shared;
 mod simulator;
 mod statistics;
 mod token;
 mod whom;
 mod wire;
 mod wish;
+mod wording;
 mod world;
 
 pub use budget::{AddressLimit, WhenSpent};

@@ -5,13 +5,13 @@
 //! fine-grained tokens.
 
 use crate::{
+    account::Token,
     answer::{Answer, Manner},
     inventory::Inventory,
     policy::Touch,
     question::Question,
     repository::Visibility,
     scope,
-    world::Token,
 };
 use serde_json::{Value, json};
 

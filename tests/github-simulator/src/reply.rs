@@ -1,9 +1,9 @@
 //! Answers that a test puts in place of the usual ones, and the documented refusals among them.
 
 use crate::{
-    policy::{SSO_PAGE, sso_url, text},
     refusal::Refused,
     token::TokenKind,
+    wording::{self, SSO_PAGE, sso_url},
 };
 use axum::http::{HeaderName, HeaderValue};
 use jiff::SignedDuration;
@@ -154,30 +154,30 @@ impl Reply {
     ///
     /// Source: <https://docs.github.com/rest/authentication/authenticating-to-the-rest-api>; text from third-party reports.
     pub fn saml_required(organization: &str) -> Reply {
-        let text = text::saml_required(TokenKind::Classic, false);
+        let text = wording::saml_required(TokenKind::Classic, false);
         let url = sso_url(organization);
         Reply::error(403, &text, SSO_PAGE).with_header("x-github-sso", &format!("required; url={url}"))
     }
 
     /// 403 from an address that an organisation does not allow; text from third-party reports.
     pub fn ip_not_allowed(organization: &str) -> Reply {
-        Reply::error(403, &text::ip_not_allowed(organization), "https://docs.github.com/rest")
+        Reply::error(403, &wording::ip_not_allowed(organization), "https://docs.github.com/rest")
     }
 
     /// 403 for an organisation without personal access tokens (classic); text from third-party reports.
     pub fn classic_forbidden(organization: &str) -> Reply {
-        Reply::error(403, &text::classic_forbidden(organization), "https://docs.github.com/rest")
+        Reply::error(403, &wording::classic_forbidden(organization), "https://docs.github.com/rest")
     }
 
     /// 403 for an organisation without fine-grained personal access tokens; text from third-party reports.
     pub fn fine_grained_forbidden(organization: &str) -> Reply {
-        Reply::error(403, &text::fine_grained_forbidden(organization), "https://docs.github.com/rest")
+        Reply::error(403, &wording::fine_grained_forbidden(organization), "https://docs.github.com/rest")
     }
 
     /// 403 for a fine-grained token that lives longer than an organisation wants; text from third-party reports.
     pub fn lifetime_too_long(organization: &str, days: u32) -> Reply {
         let owner = format!("'{organization}' organization");
-        let text = text::lifetime_too_long(TokenKind::FineGrained, &owner, days, 1);
+        let text = wording::lifetime_too_long(TokenKind::FineGrained, &owner, days, 1);
         Reply::error(403, &text, "https://docs.github.com/rest")
     }
 

@@ -4,6 +4,7 @@
 //! rank of the user, validation (422), state of the resource. The order was seen by probes of others; GitHub documents none.
 
 use crate::{
+    account::Token,
     answer::{Accepted, Answer, Manner},
     document::{self, hosted},
     endpoint::{Endpoint, Place, Rank, Success},
@@ -15,7 +16,6 @@ use crate::{
     repository::{Access, Block, Feature, Repository},
     scope,
     token::TokenKind,
-    world::Token,
 };
 use serde_json::{Value, json};
 

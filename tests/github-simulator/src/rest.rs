@@ -5,13 +5,14 @@
 //! order of what comes at a path.
 
 use crate::{
+    account::Token,
     answer::{Answer, Manner, Scene, VERSIONS, http_date},
     budget::{Rate, WhenSpent},
     document,
     question::{Question, Service},
     reply::{Outage, Reply},
     token::TokenKind,
-    world::{Token, World},
+    world::World,
 };
 use jiff::Timestamp;
 use std::net::IpAddr;

@@ -1,12 +1,13 @@
 //! What stands beside the REST API on the same host: git and the registry. Both take basic credentials, and neither counts.
 
 use crate::{
+    account::Token,
     answer::{Answer, http_date},
     document, git,
     question::{Question, Service},
     registry::Login,
     rest::{Outcome, written},
-    world::{Token, World},
+    world::World,
 };
 use jiff::Timestamp;
 

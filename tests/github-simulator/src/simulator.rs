@@ -8,9 +8,10 @@ use crate::{
     new_token::NewToken,
     refusal::accepted,
     reply::{Outage, Reply},
+    shared::Shared,
     statistics::Statistics,
     whom::Whom,
-    wire::{Shared, serve},
+    wire::serve,
     world::World,
 };
 use jiff::{SignedDuration, Timestamp};

@@ -4,10 +4,11 @@ use crate::{
     admin,
     answer::{Answer, Manner},
     body::{Drip, Huge},
-    journal::{Call, Journal},
+    journal::Call,
     question::Question,
     reply::Outage,
     rest::Outcome,
+    shared::Shared,
     statistics::Glimpse,
     world::World,
 };
@@ -21,11 +22,7 @@ use axum::{
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use jiff::Timestamp;
-use std::{
-    future::pending,
-    net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{future::pending, net::IpAddr, sync::Arc};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -33,12 +30,6 @@ use tokio::{
     task::JoinSet,
 };
 use tokio_rustls::TlsAcceptor;
-
-/// What requests and the handle of a test share.
-pub(crate) struct Shared {
-    world: Mutex<World>,
-    pub(crate) journal: Journal,
-}
 
 /// A TCP connection, as its requests see it.
 struct Connection {
@@ -60,17 +51,6 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.journal.connection_closed();
-    }
-}
-
-impl Shared {
-    /// `scheme` is how it is reached: `http` or `https`.
-    pub(crate) fn new(scheme: &'static str) -> Shared {
-        Shared { world: Mutex::new(World::new(scheme)), journal: Journal::new() }
-    }
-
-    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
