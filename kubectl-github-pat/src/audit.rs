@@ -17,10 +17,9 @@ use self::{
     secrets::Stored,
 };
 use crate::{
-    cli,
     cluster::Way,
     error::Error,
-    list, screen,
+    format, list, screen,
     sheet::{Cell, Colour, Sheet},
     trial::{CONFIG, Trial},
 };
@@ -86,7 +85,7 @@ pub(crate) async fn run(auditing: Auditing) -> Result<ExitCode, Error> {
             let plan = cluster.command(&format!("audit{everywhere} -o plan{}", trial.flag()));
             screen::show(&sheet(&audit, &plan))?;
         }
-        Output::Json => screen::print(&cli::json(&audit)?)?,
+        Output::Json => screen::print(&format::json(&audit)?)?,
         Output::Plan => screen::print(&plan::plan(&audit, &all)?)?,
     }
     Ok(ExitCode::from(audit.usability().exit_code()))

@@ -5,12 +5,8 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand};
-use github_pat_operator::cli::{
-    self as operator, Check,
-    plain::{is_harmless, plain_json},
-};
-use serde::Serialize;
+use clap::{CommandFactory, Parser, Subcommand};
+use github_pat_operator::cli::{self as operator, Check};
 
 use crate::{
     audit::{self, Auditing},
@@ -81,9 +77,9 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Ui(page) => ui::run(*page).await,
         Command::Audit(auditing) => audit::run(*auditing).await,
         Command::Completion(completion) => completion::run(&completion),
-        Command::Manual(manual) => manual::run(&manual),
+        Command::Manual(manual) => manual::run(&manual, Cli::command()),
         Command::Link(link) => link::run(link),
-        Command::Complete(complete) => completion::complete(complete).await,
+        Command::Complete(complete) => completion::complete(complete, &Cli::command()).await,
         Command::Check(check) => checked(*check).await,
     }
 }
@@ -108,34 +104,9 @@ async fn checked(check: Check) -> Result<ExitCode, Error> {
     }
 }
 
-/// As JSON, without anything that a terminal acts upon.
-///
-/// # Errors
-///
-/// If it cannot be written so.
-pub(crate) fn json(value: &impl Serialize) -> Result<String, Error> {
-    let json = serde_json::to_string_pretty(value)
-        .map_err(|error| Error::Usage(format!("cannot print: {error}")))?;
-    Ok(plain_json(&json))
-}
-
-/// As YAML, without anything that a terminal acts upon: where there is such a thing, in the form of JSON, which is YAML too.
-///
-/// # Errors
-///
-/// If it cannot be written so.
-pub(crate) fn yaml(value: &impl Serialize) -> Result<String, Error> {
-    let yaml =
-        serde_saphyr::to_string(value).map_err(|error| Error::Usage(format!("cannot print: {error}")))?;
-    let is_plain = yaml.chars().all(|letter| letter == '\n' || is_harmless(letter));
-    if is_plain { Ok(yaml) } else { json(value) }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fmt::Write;
-
-    use clap::CommandFactory;
 
     use super::*;
 

@@ -5,12 +5,11 @@ mod engine;
 
 use std::process::ExitCode;
 
-use clap::CommandFactory;
+use clap::Command;
 use github_pat_operator::cli::plain::plain;
 
 use self::engine::{Wanted, wanted};
 use crate::{
-    cli::Cli,
     cluster::{Cluster, Way},
     error::Error,
     list, screen,
@@ -63,10 +62,10 @@ pub(crate) fn run(completion: &Completion) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Answers a shell. Whoever completes a word wants no faults told, so there are none.
-pub(crate) async fn complete(complete: Complete) -> Result<ExitCode, Error> {
+/// Answers a shell about this command line. Whoever completes a word wants no faults told, so there are none.
+pub(crate) async fn complete(complete: Complete, command: &Command) -> Result<ExitCode, Error> {
     let way = Way::among(&complete.words);
-    let (rows, directive) = match wanted(&Cli::command(), &complete.words) {
+    let (rows, directive) = match wanted(command, &complete.words) {
         Wanted::Words(words) => (words, NO_FILES),
         Wanted::Files => (Vec::new(), FILES),
         Wanted::Connections(begin) => (named(way, &begin, list::names).await, NO_FILES),

@@ -22,10 +22,10 @@ use self::{
 };
 use crate::{
     apply::{Basis, Effect, Present, are_ours, is_ours},
-    cli,
     cluster::{Cluster, Way, object_name, quoted},
     error::Error,
     form::Form,
+    format,
     left::Left,
     list::{is_named, reader},
     offer::{self, Offer},
@@ -340,7 +340,7 @@ impl Plan {
     ) -> Result<(), Error> {
         let Some(left) = left else { return Ok(()) };
         let (again, blind) = (self.again(cluster), "hand over that one, or name another Secret for yours");
-        left.gives_way(trial, &self.spec, &self.called(cluster), token.hashed(), [&again, blind]).await
+        trial.gives_way(left, &self.spec, &self.called(cluster), token.hashed(), [&again, blind]).await
     }
 
     /// The command by which a person makes it once more.
@@ -377,8 +377,8 @@ impl Plan {
         let connection = cluster.connection(&self.name).await?;
         match output {
             Output::Text => screen::show(&status::sheet(cluster, &connection, Timestamp::now()))?,
-            Output::Json => screen::print(&cli::json(&connection)?)?,
-            Output::Yaml => screen::print(&cli::yaml(&connection)?)?,
+            Output::Json => screen::print(&format::json(&connection)?)?,
+            Output::Yaml => screen::print(&format::yaml(&connection)?)?,
         }
         Ok(ExitCode::from(match ended {
             Ended::Reached => Usability::Usable.exit_code(),

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use github_pat_operator::{
-    api::{GithubPatConnectionSpec as Spec, GithubPatConnectionStatus as Status, Usability},
+    api::{GithubPatConnectionStatus as Status, Usability},
     domain::{Reason, reason::Dead, token::HashedToken},
     settings::Host,
 };
@@ -14,7 +14,7 @@ use kube::ResourceExt;
 use ring::digest::{SHA256, digest};
 use zeroize::Zeroizing;
 
-use crate::{error::Error, offer::Offer, trial::Trial};
+use crate::{error::Error, offer::Offer};
 
 /// The beginning of the annotations of a Secret that say which token the plugin has stored under a key, by its hash, and for which host: who
 /// may write a Secret and not read it sees its annotations. Each key has its own, so that one of another key takes none away.
@@ -53,31 +53,12 @@ impl Left {
         Left { name, hashed, offer: None }
     }
 
-    /// Finds out whether the token of this hash may take its place: it is the same, or GitHub says that the one there is of no use.
-    /// `again` is the command by which a person goes on with the one there, `blind` what helps who may not read it.
-    ///
-    /// # Errors
-    ///
-    /// If another one would be lost, or nobody can tell.
-    pub(crate) async fn gives_way(
-        &self,
-        trial: &Trial,
-        spec: &Spec,
-        connection: &str,
-        next: HashedToken,
-        [again, blind]: [&str; 2],
-    ) -> Result<(), Error> {
-        if self.hashed == next {
-            return Ok(());
-        }
+    /// The error where the user may not read the Secret, so that nobody can judge its token. `blind` says what helps.
+    pub(crate) fn unread(&self, blind: &str) -> Error {
         let Left { name, .. } = self;
-        let Some(offer) = &self.offer else {
-            return Err(Error::Usage(format!(
-                "Secret {name} holds another token, which was put there before and is not in use yet: nothing was written; {blind}"
-            )));
-        };
-        let (judged, _) = trial.verdict(spec, connection, offer).await?;
-        if is_dead(&judged.status) { Ok(()) } else { Err(self.stays(judged.status.usability(), again)) }
+        Error::Usage(format!(
+            "Secret {name} holds another token, which was put there before and is not in use yet: nothing was written; {blind}"
+        ))
     }
 
     /// What is said before a person makes a token that could not take its place.

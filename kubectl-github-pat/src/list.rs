@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     cluster::{Cluster, Way},
     error::Error,
-    screen,
+    format, screen,
     sheet::{Cell, Colour, Sheet},
     summary::Summary,
     when::{Span, date},
@@ -84,8 +84,8 @@ pub(crate) async fn run(list: List) -> Result<ExitCode, Error> {
         .collect();
     found.sort_by_cached_key(Summary::order);
     match list.output {
-        Output::Json => screen::print(&crate::cli::json(&found)?)?,
-        Output::Yaml => screen::print(&crate::cli::yaml(&found)?)?,
+        Output::Json => screen::print(&format::json(&found)?)?,
+        Output::Yaml => screen::print(&format::yaml(&found)?)?,
         Output::Text | Output::Wide if found.is_empty() => {
             let place = if list.all_namespaces {
                 "any namespace".to_owned()

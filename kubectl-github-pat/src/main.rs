@@ -10,6 +10,7 @@ mod screen;
 mod terminal;
 
 mod error;
+mod format;
 
 mod apply;
 mod cluster;
@@ -19,6 +20,7 @@ mod form;
 mod offer;
 mod trial;
 
+mod course;
 mod summary;
 
 mod audit;

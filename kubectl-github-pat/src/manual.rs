@@ -2,10 +2,10 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::CommandFactory;
+use clap::Command;
 use github_pat_operator::settings::unread;
 
-use crate::{cli::Cli, error::Error};
+use crate::error::Error;
 
 /// Writes the manual pages to a folder, one for each subcommand.
 #[derive(Debug, clap::Args)]
@@ -15,10 +15,9 @@ pub(crate) struct Manual {
     folder: PathBuf,
 }
 
-pub(crate) fn run(manual: &Manual) -> Result<ExitCode, Error> {
+pub(crate) fn run(manual: &Manual, command: Command) -> Result<ExitCode, Error> {
     let folder = &manual.folder;
-    let written =
-        std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Cli::command(), folder));
+    let written = std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(command, folder));
     match written {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => Err(Error::Usage(format!("cannot write to {}: {}", folder.display(), unread(&error)))),

@@ -2,7 +2,6 @@
 
 mod begun;
 mod change;
-mod course;
 mod progress;
 
 use std::{process::ExitCode, time::Duration};
@@ -14,17 +13,14 @@ use github_pat_operator::{
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-pub(crate) use self::{
-    begun::{Asked, next},
-    course::{Course, Wanted, awaited, is_old, marked, token_in_use},
-};
+pub(crate) use self::begun::{Asked, next};
 use self::{
     change::forget,
-    course::{overtaken, put_back},
     progress::{outcome, seen, told},
 };
 use crate::{
     cluster::{Cluster, Way, object_name},
+    course::{Course, Wanted, marked, overtaken, put_back},
     error::Error,
     form::Form,
     offer::{self, Offer},

@@ -11,10 +11,9 @@ use serde::Serialize;
 
 pub(crate) use self::demand::Demand;
 use crate::{
-    cli,
     cluster::{Cluster, Way, object_name},
     error::Error,
-    screen,
+    format, screen,
     sheet::Sheet,
     summary::Summary,
 };
@@ -58,8 +57,8 @@ pub(crate) async fn run(status: Status) -> Result<ExitCode, Error> {
     let now = Timestamp::now();
     match status.output {
         Output::Text => screen::show(&sheet(&cluster, &connection, now))?,
-        Output::Json => screen::print(&cli::json(&report(&connection, now))?)?,
-        Output::Yaml => screen::print(&cli::yaml(&report(&connection, now))?)?,
+        Output::Json => screen::print(&format::json(&report(&connection, now))?)?,
+        Output::Yaml => screen::print(&format::yaml(&report(&connection, now))?)?,
     }
     Ok(ExitCode::from(connection.usability().exit_code()))
 }

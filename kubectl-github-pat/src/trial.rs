@@ -189,6 +189,28 @@ impl Trial {
         self.usable(spec, connection).await
     }
 
+    /// Finds out whether the token of this hash may take the place of the one that was left: it is the same, or GitHub says that the one there
+    /// is of no use. `again` is the command by which a person goes on with the one there, `blind` what helps who may not read it.
+    ///
+    /// # Errors
+    ///
+    /// If another one would be lost, or nobody can tell.
+    pub(crate) async fn gives_way(
+        &self,
+        left: &Left,
+        spec: &Spec,
+        connection: &str,
+        next: HashedToken,
+        [again, blind]: [&str; 2],
+    ) -> Result<(), Error> {
+        if left.hashed == next {
+            return Ok(());
+        }
+        let Some(offer) = &left.offer else { return Err(left.unread(blind)) };
+        let (judged, _) = self.verdict(spec, connection, offer).await?;
+        if is_dead(&judged.status) { Ok(()) } else { Err(left.stays(judged.status.usability(), again)) }
+    }
+
     /// The token that a person or a program hands over, once it is usable; shows what is said of it. Whoever pastes may try again.
     ///
     /// # Errors

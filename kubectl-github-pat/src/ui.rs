@@ -3,6 +3,7 @@
 //! It keeps nothing and writes nothing by itself. A token goes from the form to the check and to the Secret, and nowhere else.
 
 mod address;
+mod answer;
 mod api;
 mod blocks;
 mod detail;
@@ -17,6 +18,7 @@ mod overview;
 mod posted;
 mod remedies;
 mod rights;
+mod routes;
 mod signals;
 mod site;
 mod text;
@@ -37,7 +39,8 @@ use self::{
     door::Door,
     mirror::{Mirror, Scope},
     opening::Opening,
-    site::{Site, router},
+    routes::router,
+    site::Site,
 };
 use crate::{
     cluster::Way,

@@ -14,8 +14,8 @@ use kube::runtime::{WatchStreamExt, watcher::watch_object};
 use crate::{
     apply::is_written_since,
     cluster::{Cluster, Way, object_name, readable},
+    course::{awaited, is_old, token_in_use},
     error::Error,
-    rotate::{awaited, is_old, token_in_use},
     screen,
     sheet::{Cell, Colour, Sheet},
     summary::{Summary, of_reason},

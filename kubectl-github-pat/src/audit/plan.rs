@@ -6,7 +6,7 @@ use github_pat_operator::cli::plain::plain;
 use serde_json::{Map, Value, json};
 
 use super::finding::{Audit, Named, Possible, Uncovered};
-use crate::{cli, error::Error};
+use crate::{error::Error, format};
 
 /// The longest name of an object that is also a label.
 const LONGEST: usize = 63;
@@ -58,7 +58,7 @@ pub(super) fn plan(audit: &Audit, taken: &[Named]) -> Result<String, Error> {
                 ]),
             ),
         ]);
-        text += &format!("---\n# {place}: a {what} ({hashed_token})\n{}", cli::yaml(&object)?);
+        text += &format!("---\n# {place}: a {what} ({hashed_token})\n{}", format::yaml(&object)?);
     }
     Ok(text)
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::Value;
 
 use super::{Output, Plan};
-use crate::{cli, cluster::Way, error::Error, screen, trial::Trial};
+use crate::{cluster::Way, error::Error, format, screen, trial::Trial};
 
 /// What of the metadata the API server alone writes, and takes from nobody.
 const OF_THE_SERVER: [&str; 6] =
@@ -61,7 +61,11 @@ pub(super) fn dry(plan: &Plan, object: Value, output: Output, how: &str) -> Resu
         Output::Text => screen::print(&format!("would write {what} ({how})"))?,
         Output::Json | Output::Yaml => {
             screen::say(&format!("would write {what} ({how}); the Secret is not printed"));
-            screen::print(&if output == Output::Json { cli::json(&object)? } else { cli::yaml(&object)? })?;
+            screen::print(&if output == Output::Json {
+                format::json(&object)?
+            } else {
+                format::yaml(&object)?
+            })?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -6,11 +6,14 @@ use github_pat_operator::{
 };
 use kube::ResourceExt;
 
-use super::{
+use super::progress::seen;
+use crate::{
+    apply::Present,
+    cluster::Cluster,
     course::{Course, Wanted, course, in_use, marked, missing},
-    progress::seen,
+    error::Error,
+    wait::Seen,
 };
-use crate::{apply::Present, cluster::Cluster, error::Error, wait::Seen};
 
 /// Who wants to know what comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

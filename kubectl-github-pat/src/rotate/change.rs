@@ -9,17 +9,14 @@ use github_pat_operator::{
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
-use super::{
-    Rotation,
+use super::{Rotation, progress::seen};
+use crate::{
+    apply::{Basis, Change, Effect, Glimpse, Present, are_ours, is_ours, tool_among, tool_behind},
+    cluster::Cluster,
     course::{
         Course, GIVEN_UP, ROTATING_TO, given_up, in_use, is_kept, is_old, is_past, is_told, marked, standby,
         token_in_use,
     },
-    progress::seen,
-};
-use crate::{
-    apply::{Basis, Change, Effect, Glimpse, Present, are_ours, is_ours, tool_among, tool_behind},
-    cluster::Cluster,
     error::Error,
     left::Left,
     list::{is_named, reader},
@@ -94,7 +91,7 @@ impl Rotation<'_> {
         if let Some(left) = &left {
             let called = format!("{}/{}", self.cluster.namespace, connection.name_any());
             let blind = self.for_the_blind(connection, reference);
-            left.gives_way(self.trial, &connection.spec, &called, hashed, [&again, &blind]).await?;
+            self.trial.gives_way(left, &connection.spec, &called, hashed, [&again, &blind]).await?;
         }
         // Where the Secret alone makes the token the next one, a mark that came second could come too late: once it is in use, a run that
         // goes on would take it for the old one. A mark whose token was never stored is dropped.

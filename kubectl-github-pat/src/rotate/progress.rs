@@ -7,8 +7,8 @@ use github_pat_operator::{
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::course::{in_use, is_old, missing, overtaken, token_in_use};
 use crate::{
+    course::{in_use, is_old, missing, overtaken, token_in_use},
     sheet::{Cell, Colour, Sheet},
     summary::Summary,
     wait::{Seen, held_back, held_down},

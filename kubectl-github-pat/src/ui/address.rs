@@ -7,10 +7,7 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{
-    api,
-    site::{Failure, Html, Notice},
-};
+use super::answer::{Failure, Html, Notice, failed};
 
 /// Where the answers are JSON.
 const OF_THE_API: &str = "/api/";
@@ -28,7 +25,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Address<T> {
                 rejection.body_text()
             );
             let failure = Failure::new(rejection.status(), message);
-            if is_of_the_api(&parts.uri) { api::failed(&failure) } else { failure.into_response() }
+            if is_of_the_api(&parts.uri) { failed(&failure) } else { failure.into_response() }
         })
     }
 }
@@ -36,7 +33,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Address<T> {
 /// There is nothing at this address.
 pub(super) async fn nowhere(address: Uri) -> Response {
     match is_of_the_api(&address) {
-        true => api::failed(&Failure::new(
+        true => failed(&Failure::new(
             StatusCode::NOT_FOUND,
             "there is no such address: /api/v1/openapi.json describes those that there are",
         )),
@@ -50,7 +47,7 @@ pub(super) fn token_in(address: &Uri) -> Response {
     let message = "What looks like a token stands in the address, where it does not belong. The page keeps it nowhere; the browser may have \
                    kept the address in its history: delete it there, or revoke the token.";
     match is_of_the_api(address) {
-        true => api::failed(&Failure::new(StatusCode::BAD_REQUEST, format!("{title}. {message}"))),
+        true => failed(&Failure::new(StatusCode::BAD_REQUEST, format!("{title}. {message}"))),
         false => Html(StatusCode::BAD_REQUEST, Notice::new(title, message)).into_response(),
     }
 }

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::{
     Router,
     extract::{Path, State, rejection::PathRejection},
-    http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    http::StatusCode,
+    response::Response,
     routing::get,
 };
 use github_pat_operator::api::definition;
@@ -16,14 +16,14 @@ use serde_json::{Value, json};
 
 use super::{
     address::Address,
-    filter::Filter,
+    answer::{Failure, answer, failed},
+    filter::{Filter, day},
     health::{Counts, Health},
     mirror::{Scope, Snapshot},
     overview::{counts, groups},
-    site::{Failure, Site},
-    timeline::day,
+    site::Site,
 };
-use crate::{cli, status::report, summary::Summary, when::days};
+use crate::{status::report, summary::Summary, when::days};
 
 /// The description, without the schema of the status, which is that of the resource.
 const DESCRIPTION: &str = include_str!("openapi.json");
@@ -165,22 +165,6 @@ fn described() -> Result<Value, serde_json::Error> {
         }
     }
     Ok(described)
-}
-
-/// Why there is no answer.
-pub(super) fn failed(Failure { status, message }: &Failure) -> Response {
-    answer(*status, &json!({ "error": message }))
-}
-
-/// As JSON without anything that a terminal acts upon.
-fn answer(status: StatusCode, value: &impl Serialize) -> Response {
-    match cli::json(value) {
-        Ok(text) => {
-            let kind = HeaderValue::from_static("application/json");
-            (status, [(header::CONTENT_TYPE, kind)], text).into_response()
-        }
-        Err(error) => Failure::from(error).into_response(),
-    }
 }
 
 impl From<Snapshot> for Seen {

@@ -17,9 +17,8 @@ use super::{
     remedies::{Page, pages, pages_for},
 };
 use crate::{
-    cli,
     error::Error,
-    explain,
+    explain, format,
     status::{Demand, Report, facts, report},
     summary::of_condition,
     when::{date, distance},
@@ -227,7 +226,7 @@ fn unmarked(text: &str) -> String {
 fn yaml(connection: &GithubPatConnection) -> Result<Vec<String>, Error> {
     let mut connection = connection.clone();
     connection.metadata.managed_fields = None;
-    Ok(cli::yaml(&connection)?.lines().map(str::to_owned).collect())
+    Ok(format::yaml(&connection)?.lines().map(str::to_owned).collect())
 }
 
 fn instant(at: Timestamp, now: Timestamp) -> String {

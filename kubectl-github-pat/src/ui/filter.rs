@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 
-use jiff::civil::Date;
+use jiff::{civil::Date, tz::TimeZone};
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use super::health::Health;
@@ -61,7 +61,7 @@ impl Filter {
             && is(&self.host, summary.host.as_ref())
             && is(&self.login, summary.login.as_ref())
             && summary.name.contains(self.name.as_str())
-            && self.expires.is_none_or(|day| super::timeline::day(summary) == Some(day))
+            && self.expires.is_none_or(|wanted| day(summary) == Some(wanted))
     }
 
     /// The page of all that are asked for.
@@ -96,6 +96,11 @@ impl Filter {
     pub(super) fn of_health(health: Health) -> Self {
         Filter { health: Some(health), ..Filter::default() }
     }
+}
+
+/// The day on which the token in use ends, as UTC counts.
+pub(super) fn day(summary: &Summary) -> Option<Date> {
+    summary.expires_at.as_ref().map(|at| at.0.to_zoned(TimeZone::UTC).date())
 }
 
 /// What stands in a field of a form; nothing in one that was cleared.

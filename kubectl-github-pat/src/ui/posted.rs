@@ -10,7 +10,7 @@ use axum::{
 };
 use zeroize::{Zeroize, Zeroizing};
 
-use super::site::{Failure, Site};
+use super::{answer::Failure, site::Site};
 use crate::{error::Error, offer::Offer, trial::Trial};
 
 /// The field that shows that the form is of this page.

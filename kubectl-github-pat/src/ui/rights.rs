@@ -4,8 +4,8 @@ use github_pat_operator::api::GithubPatConnection;
 
 use crate::{
     cluster::Cluster,
+    course::Course,
     rights::{CONNECTIONS, Need, SECRETS, may},
-    rotate::Course,
 };
 
 /// What somebody wants to do by a form: the verbs without which it is in vain.

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 
-use super::{filter::Filter, health::Health};
+use super::{
+    filter::{Filter, day},
+    health::Health,
+};
 use crate::{summary::Summary, when::distance};
 
 /// The most names in the title of a mark.
@@ -46,11 +49,6 @@ pub(super) struct Mark {
     pub(super) health: Health,
     pub(super) title: String,
     pub(super) address: String,
-}
-
-/// The day on which the token in use ends, as UTC counts.
-pub(super) fn day(summary: &Summary) -> Option<Date> {
-    summary.expires_at.as_ref().map(|at| at.0.to_zoned(TimeZone::UTC).date())
 }
 
 /// The drawing of these connections, which the filter asks for.

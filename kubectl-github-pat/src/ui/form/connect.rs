@@ -14,11 +14,12 @@ use serde::Deserialize;
 
 use super::super::{
     address::Address,
+    answer::{Failure, Html},
     detail::EVENTS,
     note::Note,
     posted::Posted,
     rights::{Intent, lacking},
-    site::{Failure, Html, Site},
+    site::Site,
     verdict::Verdict,
 };
 use crate::{

@@ -18,18 +18,20 @@ use serde::Deserialize;
 
 use super::super::{
     address::Address,
+    answer::{Failure, Html},
     detail::EVENTS,
     note::Note,
     posted::Posted,
     rights::lacking_to_rotate,
-    site::{Failure, Html, Site},
+    site::Site,
     verdict::Verdict,
 };
 use crate::{
     cluster::{Cluster, object_name},
+    course::{self, Course, marked},
     error::Error,
     form,
-    rotate::{self, Asked, Course, Rotation, marked, next, see_through},
+    rotate::{Asked, Rotation, next, see_through},
     screen,
 };
 
@@ -195,7 +197,7 @@ impl Wanted {
     /// # Errors
     ///
     /// If the rotation that is to be given up is not the one that was begun, or a name cannot be one.
-    fn read(&self, connection: &GithubPatConnection) -> Result<rotate::Wanted<'_>, Error> {
+    fn read(&self, connection: &GithubPatConnection) -> Result<course::Wanted<'_>, Error> {
         let [in_place, anew] = [&self.in_place, &self.anew].map(|field| !field.is_empty());
         if anew && !self.gives_up_what_was_begun(connection) {
             return Err(Error::Usage(
@@ -204,7 +206,7 @@ impl Wanted {
                     .to_owned(),
             ));
         }
-        Ok(rotate::Wanted { secret: self.secret()?, in_place, anew })
+        Ok(course::Wanted { secret: self.secret()?, in_place, anew })
     }
 
     fn gives_up_what_was_begun(&self, connection: &GithubPatConnection) -> bool {

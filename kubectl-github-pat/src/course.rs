@@ -10,9 +10,9 @@ use kube::ResourceExt;
 use crate::{apply::writers_of, cluster::fitting, left::is_end};
 
 /// The annotation that names the token to which a connection is rotated, by its hash, until the old one is safe to revoke.
-pub(super) const ROTATING_TO: &str = "githubpat.dev/rotating-to";
+pub(crate) const ROTATING_TO: &str = "githubpat.dev/rotating-to";
 /// The annotation that names the tokens that were given up for the one to which a connection is rotated, by their hashes, until then.
-pub(super) const GIVEN_UP: &str = "githubpat.dev/given-up";
+pub(crate) const GIVEN_UP: &str = "githubpat.dev/given-up";
 
 /// What is to be done next.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +37,7 @@ pub(crate) struct Wanted<'a> {
 }
 
 /// Where the rotation of the connection stands.
-pub(super) fn course(connection: &GithubPatConnection, Wanted { secret, anew, .. }: Wanted<'_>) -> Course {
+pub(crate) fn course(connection: &GithubPatConnection, Wanted { secret, anew, .. }: Wanted<'_>) -> Course {
     let begun = marked(connection);
     let is_left = |hashed| is_replaced(connection, hashed) || given_up(connection).contains(&hashed);
     if let Some(hashed) = begun.filter(|hashed| !anew && is_known(connection, *hashed) && !is_left(*hashed)) {
@@ -67,7 +67,7 @@ pub(super) fn course(connection: &GithubPatConnection, Wanted { secret, anew, ..
 }
 
 /// The Secret with the proven token to which a rotation was begun, if the one in use stands before it: somebody has put the spec back.
-pub(super) fn put_back(connection: &GithubPatConnection, begun: HashedToken) -> Option<SecretKeyRef> {
+pub(crate) fn put_back(connection: &GithubPatConnection, begun: HashedToken) -> Option<SecretKeyRef> {
     let behind = connection.spec.candidates().skip_while(|candidate| candidate.name != in_use(connection));
     let mut behind = behind.skip(1).filter(|_| token_in_use(connection) != Some(begun));
     let is_proven = |it: &CandidateStatus| {
@@ -78,7 +78,7 @@ pub(super) fn put_back(connection: &GithubPatConnection, begun: HashedToken) -> 
 }
 
 /// The Secret whose token is in use.
-pub(super) fn in_use(connection: &GithubPatConnection) -> &str {
+pub(crate) fn in_use(connection: &GithubPatConnection) -> &str {
     let status = connection.status.as_ref();
     let mut candidates = status.into_iter().flat_map(|status| &status.candidates);
     let chosen = candidates.find(|candidate| candidate.in_use).map(|candidate| &candidate.secret_name);
@@ -108,7 +108,7 @@ fn is_replaced(connection: &GithubPatConnection, begun: HashedToken) -> bool {
 
 /// True if the last rotation goes to another token than this one, to which one was begun, and began later. A run that was not followed to the
 /// end leaves its mark. Where the API server does not tell when the mark was written, it may be of a rotation to the old token.
-pub(super) fn is_past(connection: &GithubPatConnection, begun: HashedToken) -> bool {
+pub(crate) fn is_past(connection: &GithubPatConnection, begun: HashedToken) -> bool {
     let rotation = connection.status.as_ref().and_then(|status| status.rotation.as_ref());
     let Some(rotation) = rotation.filter(|rotation| rotation.new_token.hashed_token != begun) else {
         return false;
@@ -122,7 +122,7 @@ pub(super) fn is_past(connection: &GithubPatConnection, begun: HashedToken) -> b
 
 /// Why the rotation to this token, which was begun, does not come to its end any more: the last one began later, and outputs hold another
 /// token. `None` too if the token is of no use, which says it better.
-pub(super) fn overtaken(connection: &GithubPatConnection, begun: HashedToken) -> Option<&'static str> {
+pub(crate) fn overtaken(connection: &GithubPatConnection, begun: HashedToken) -> Option<&'static str> {
     let status = connection.status.as_ref().filter(|_| connection.is_judged())?;
     let is_written = status.rotation.as_ref().is_some_and(|rotation| rotation.phase > Phase::Publishing);
     let is_useless = status.candidates.iter().any(|candidate| {
@@ -152,7 +152,7 @@ fn candidate<'a>(connection: &'a GithubPatConnection, secret: &str) -> Option<&'
 }
 
 /// What the status says of the candidate with this Secret, if it was deleted: a reason, and a sentence.
-pub(super) fn missing(connection: &GithubPatConnection, secret: &str) -> Option<(String, String)> {
+pub(crate) fn missing(connection: &GithubPatConnection, secret: &str) -> Option<(String, String)> {
     let status = connection.status.as_ref().filter(|_| connection.is_judged())?;
     let of_candidate = candidate(connection, secret);
     let of_candidate = of_candidate.map(|it| (it.reason.clone(), it.message.clone().unwrap_or_default()));
@@ -175,14 +175,14 @@ fn next_token(connection: &GithubPatConnection, secret: &str) -> Option<HashedTo
 }
 
 /// The token that stands by in this Secret, as the status says.
-pub(super) fn standby(connection: &GithubPatConnection, secret: &str) -> Option<HashedToken> {
+pub(crate) fn standby(connection: &GithubPatConnection, secret: &str) -> Option<HashedToken> {
     let hashed = candidate(connection, secret)?.token.as_ref()?.hashed_token;
     (Some(hashed) != token_in_use(connection)).then_some(hashed)
 }
 
 /// True if this token in the Secret of a candidate may be good for whoever has stored it: the operator has not looked at it, or does not say
 /// that it is in use or of no use to anybody. One that lacks something gives way if it is the one to which a rotation was begun.
-pub(super) fn is_kept(connection: &GithubPatConnection, secret: &str, hashed: HashedToken) -> bool {
+pub(crate) fn is_kept(connection: &GithubPatConnection, secret: &str, hashed: HashedToken) -> bool {
     if !is_told(connection, hashed) {
         return true;
     }
@@ -206,18 +206,18 @@ pub(crate) fn awaited(connection: &GithubPatConnection) -> Option<HashedToken> {
 }
 
 /// The tokens that were given up for the one to which a rotation was begun, and that one itself until another one is stored.
-pub(super) fn given_up(connection: &GithubPatConnection) -> Vec<HashedToken> {
+pub(crate) fn given_up(connection: &GithubPatConnection) -> Vec<HashedToken> {
     let hashes = connection.annotations().get(GIVEN_UP).map(String::as_str).unwrap_or_default();
     hashes.split_whitespace().filter_map(|hash| hash.to_owned().try_into().ok()).collect()
 }
 
 /// True unless the status knows all tokens of the present spec, and this is none of them: somebody has replaced it.
-pub(super) fn is_known(connection: &GithubPatConnection, hashed: HashedToken) -> bool {
+pub(crate) fn is_known(connection: &GithubPatConnection, hashed: HashedToken) -> bool {
     !connection.is_judged() || is_told(connection, hashed)
 }
 
 /// True if the status names this token, whichever spec it speaks of.
-pub(super) fn is_told(connection: &GithubPatConnection, hashed: HashedToken) -> bool {
+pub(crate) fn is_told(connection: &GithubPatConnection, hashed: HashedToken) -> bool {
     let Some(status) = &connection.status else { return false };
     let standbys = status.candidates.iter().filter_map(|candidate| candidate.token.as_deref());
     status.token.iter().chain(standbys).any(|token| token.hashed_token == hashed)
