@@ -34,7 +34,7 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 
-use crate::domain::token::Token;
+use crate::domain::{cause::innermost, token::Token};
 use object::ObjectKey;
 
 /// How long one call may take. Longer is no use: the next reconcile comes anyway.
@@ -180,15 +180,6 @@ impl Fault {
             _ => None,
         }
     }
-}
-
-/// The cause at the bottom, which says most: "connection refused" rather than "error trying to connect".
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 /// Who refused. The API server tells policies, webhooks and quotas apart in its sentence only:

@@ -53,6 +53,7 @@
 pub mod answer;
 pub mod backoff;
 pub mod candidate;
+pub mod cause;
 pub mod consumer;
 pub mod decide;
 pub mod duration;

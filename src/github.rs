@@ -20,9 +20,8 @@ use std::{
 
 use jiff::Timestamp;
 use reqwest::{
-    Certificate, Client, ClientBuilder, StatusCode, Url,
+    Client, ClientBuilder, StatusCode, Url,
     header::{ACCEPT, AUTHORIZATION, HeaderValue, LOCATION},
-    redirect,
 };
 use tracing::Span;
 
@@ -35,6 +34,7 @@ use crate::{
         token::{LegacyTokens, Token},
         unexplained::{RequestId, Unexplained},
     },
+    http::{self, Trust},
     settings::{self, Host, Settings},
 };
 pub use headers::NotBefore;
@@ -448,30 +448,19 @@ const fn is_told_by_its_beginning(probe: &Probe) -> bool {
 }
 
 fn client(host: &Host) -> reqwest::Result<ClientBuilder> {
-    let builder = Client::builder()
-        .user_agent(concat!("github-pat-operator/", env!("CARGO_PKG_VERSION")))
-        .http1_only()
-        .redirect(redirect::Policy::none())
-        .referer(false)
-        .retry(reqwest::retry::never())
-        .no_proxy()
-        .connect_timeout(host.connect_timeout.unsigned_abs())
-        .timeout(host.timeout.unsigned_abs())
+    let trust = match (host.is_plain(), host.only_ca_bundle) {
+        (true, _) => Trust::Plain,
+        (false, true) => Trust::Only(&host.ca_bundle),
+        (false, false) => Trust::With(&host.ca_bundle),
+    };
+    let builder = http::client(trust, host.connect_timeout.unsigned_abs(), host.timeout.unsigned_abs())?
         // As many as there are questions at a time, or a busy host closes and opens them in turn.
         .pool_max_idle_per_host(usize::from(host.concurrency))
         .pool_idle_timeout(IDLE)
         .tcp_keepalive(KEEPALIVE);
     if host.is_plain() {
-        // No certificate is needed, so a machine without any is no obstacle.
-        return Ok(builder.tls_certs_only([]));
+        return Ok(builder);
     }
-    let authorities: Vec<_> =
-        host.ca_bundle.iter().map(|der| Certificate::from_der(der)).collect::<Result<_, _>>()?;
-    let builder = builder.https_only(true);
-    let builder = match host.only_ca_bundle {
-        true => builder.tls_certs_only(authorities),
-        false => builder.tls_certs_merge(authorities),
-    };
     let builder = match &host.client_certificate {
         Some(certificate) => builder.identity(certificate.for_client()?),
         None => builder,

@@ -13,6 +13,8 @@ pub mod settings;
 
 pub mod traces;
 
+mod http;
+
 pub mod github;
 pub mod prober;
 

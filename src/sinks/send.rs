@@ -3,19 +3,19 @@
 use std::{fmt::Write, fs, path::Path, time::Duration};
 
 use reqwest::{
-    Certificate, Client, StatusCode,
+    Client, StatusCode,
     header::{CONTENT_TYPE, HeaderName},
-    redirect,
 };
 use ring::hmac;
 
 use super::message::Message;
-use crate::settings::{self, unread};
+use crate::{
+    http::{self, CONNECT_TIMEOUT, Trust, cause},
+    settings::{self, unread},
+};
 
 /// By which GitHub signs its own: <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>.
 const SIGNATURE: HeaderName = HeaderName::from_static("x-hub-signature-256");
-/// How long a connection may take to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// For how long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -50,26 +50,13 @@ pub(super) struct Sender {
 impl Sender {
     pub(super) fn new(settings: &settings::Sink) -> Result<Self, Error> {
         let failed = |source| Error { sink: settings.name.clone(), source };
-        let builder = Client::builder()
-            .user_agent(concat!("github-pat-operator/", env!("CARGO_PKG_VERSION")))
-            .http1_only()
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(settings.timeout.unsigned_abs())
-            .pool_idle_timeout(IDLE);
-        let builder = if settings.url.scheme() == "http" {
-            // No certificate is needed, so a machine without any is no obstacle.
-            builder.tls_certs_only([])
-        } else {
-            let authorities = settings.ca_bundle.iter().map(|der| Certificate::from_der(der));
-            builder
-                .https_only(true)
-                .tls_certs_merge(authorities.collect::<Result<Vec<_>, _>>().map_err(failed)?)
+        let trust = match settings.url.scheme() {
+            "http" => Trust::Plain,
+            _ => Trust::With(&settings.ca_bundle),
         };
-        let client = builder.build().map_err(failed)?;
+        let builder =
+            http::client(trust, CONNECT_TIMEOUT, settings.timeout.unsigned_abs()).map_err(failed)?;
+        let client = builder.pool_idle_timeout(IDLE).build().map_err(failed)?;
         Ok(Sender { settings: settings.clone(), client })
     }
 
@@ -86,7 +73,7 @@ impl Sender {
         }
         match request.body(body).send().await {
             Ok(response) => judged(response.status()),
-            Err(error) => Outcome::Failed(cause(&error.without_url())),
+            Err(error) => Outcome::Failed(cause(&error.without_url(), "it")),
         }
     }
 }
@@ -122,18 +109,6 @@ fn signature(file: &Path, body: &[u8]) -> Result<String, String> {
         let _ = write!(signature, "{byte:02x}");
     }
     Ok(signature)
-}
-
-/// The cause at the bottom, which says most.
-fn cause(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "it did not answer in time".to_owned();
-    }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

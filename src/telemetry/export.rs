@@ -17,10 +17,13 @@ use opentelemetry_sdk::{
     Resource,
     trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracer, SdkTracerProvider},
 };
-use reqwest::{Certificate, Client, redirect};
+use reqwest::Client;
 use tokio::runtime::Handle;
 
-use crate::settings::Traces;
+use crate::{
+    http::{self, CONNECT_TIMEOUT, Trust, cause},
+    settings::Traces,
+};
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 /// The most spans that wait to be sent. Each takes half a KiB.
@@ -29,8 +32,6 @@ const LONGEST_QUEUE: usize = 8192;
 const EVERY: Duration = Duration::from_secs(2);
 /// How long the collector may take for some of them.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection may take to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the last of them may take when the operator ends.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// An answer says how many spans were refused, if any.
@@ -102,22 +103,11 @@ struct Sender {
 
 impl Sender {
     fn new(to: &Traces) -> reqwest::Result<Self> {
-        let builder = Client::builder()
-            .user_agent(concat!("github-pat-operator/", env!("CARGO_PKG_VERSION")))
-            .http1_only()
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT);
-        let builder = if to.url.scheme() == "http" {
-            // No certificate is needed, so a machine without any is no obstacle.
-            builder.tls_certs_only([])
-        } else {
-            let authorities = to.ca_bundle.iter().map(|der| Certificate::from_der(der));
-            builder.https_only(true).tls_certs_merge(authorities.collect::<reqwest::Result<Vec<_>>>()?)
+        let trust = match to.url.scheme() {
+            "http" => Trust::Plain,
+            _ => Trust::With(&to.ca_bundle),
         };
+        let builder = http::client(trust, CONNECT_TIMEOUT, TIMEOUT)?;
         Ok(Sender { client: builder.build()?, runtime: Handle::current(), is_failing: Arc::default() })
     }
 
@@ -145,7 +135,7 @@ impl HttpClient for Sender {
         match &sent {
             Ok(answer) if answer.status().is_success() => self.tell(None),
             Ok(answer) => self.tell(Some(format!("the collector answered {}", answer.status().as_u16()))),
-            Err(error) => self.tell(Some(cause(error))),
+            Err(error) => self.tell(Some(cause(error, "the collector"))),
         }
         Ok(sent?)
     }
@@ -160,16 +150,4 @@ async fn post(client: &Client, request: Request<Bytes>) -> reqwest::Result<Respo
     let mut told = Response::new(Bytes::from(body));
     *told.status_mut() = answer.status();
     Ok(told)
-}
-
-/// The cause at the bottom, which says most.
-fn cause(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "the collector did not answer in time".to_owned();
-    }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
