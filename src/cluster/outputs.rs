@@ -1,6 +1,10 @@
 //! Changes the outputs of a connection, one at a time, each only if the Secret is still in the state that was seen.
 
-use std::{collections::BTreeMap, mem::take};
+use std::{
+    collections::BTreeMap,
+    mem::take,
+    ops::{Deref, DerefMut},
+};
 
 use jiff::Timestamp;
 use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::OwnerReference};
@@ -9,6 +13,7 @@ use kube::{
     api::{DeleteParams, ObjectMeta, PostParams, Preconditions},
     core::Request,
 };
+use zeroize::Zeroize;
 
 use super::{
     Fault,
@@ -68,6 +73,43 @@ pub enum Outcome {
     Conflict,
 }
 
+/// A Secret whose values are wiped when it is dropped or filled anew.
+///
+/// The bytes of requests and answers are not wiped. `ByteString` encodes each value in a string of its own, `kube::Client::request` takes the
+/// body as a plain `Vec`, and hyper and rustls copy it.
+struct Wiped(Secret);
+
+impl Wiped {
+    fn wipe(&mut self) {
+        self.0.data.iter_mut().flat_map(BTreeMap::values_mut).for_each(|value| value.0.zeroize());
+    }
+
+    fn fill(&mut self, payload: &Payload) {
+        self.wipe();
+        self.0.data = Some(data(payload));
+    }
+}
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        self.wipe();
+    }
+}
+
+impl Deref for Wiped {
+    type Target = Secret;
+
+    fn deref(&self) -> &Secret {
+        &self.0
+    }
+}
+
+impl DerefMut for Wiped {
+    fn deref_mut(&mut self) -> &mut Secret {
+        &mut self.0
+    }
+}
+
 /// Makes the change, if the Secret is still in the state that the change was decided on.
 ///
 /// What is created gets the labels and annotations in `foreign_marks`, and what is deleted leaves its own there; without `foreign_marks` it is
@@ -118,7 +160,7 @@ async fn recreate(
     secrets: &Api<Secret>,
     owner: Owner<'_>,
     seen: &Version,
-    mut secret: Secret,
+    mut secret: Wiped,
     foreign_marks: Option<&mut ForeignMarks>,
 ) -> Result<Outcome, Fault> {
     let name = secret.name_any();
@@ -162,7 +204,7 @@ async fn rehearse(client: &Client, owner: Owner<'_>, secret: &Secret) -> Result<
 }
 
 /// The Secret of an output.
-fn made(owner: Owner<'_>, output: &Output, payload: &Payload, provenance: Option<Provenance>) -> Secret {
+fn made(owner: Owner<'_>, output: &Output, payload: &Payload, provenance: Option<Provenance>) -> Wiped {
     let mut marks = Marks::default();
     output.marks().put_on(&mut marks);
     let labels =
@@ -176,13 +218,14 @@ fn made(owner: Owner<'_>, output: &Output, payload: &Payload, provenance: Option
         owner_references: Some(vec![reference(owner)]),
         ..ObjectMeta::default()
     };
-    Secret {
+    let mut secret = Wiped(Secret {
         metadata,
         type_: Some(payload.type_.clone()),
-        data: Some(data(payload)),
         immutable: output.versioned.then_some(true),
         ..Secret::default()
-    }
+    });
+    secret.fill(payload);
+    secret
 }
 
 /// Reads the Secret once more, to keep labels and annotations that others put there.
@@ -197,7 +240,7 @@ async fn replace(
 ) -> Result<Outcome, Fault> {
     let name = &output.secret_name;
     let Some(mut secret) = unchanged(secrets, name, seen).await? else { return Ok(Outcome::Conflict) };
-    secret.data = Some(data(payload));
+    secret.fill(payload);
     if output.versioned {
         secret.immutable = Some(true);
     }
@@ -261,8 +304,9 @@ async fn release(
 }
 
 /// The Secret, if it is in the state that was seen.
-async fn unchanged(secrets: &Api<Secret>, name: &str, seen: &Version) -> Result<Option<Secret>, Fault> {
-    Ok(within(secrets.get_opt(name)).await?.filter(|secret| entry(secret).version == *seen))
+async fn unchanged(secrets: &Api<Secret>, name: &str, seen: &Version) -> Result<Option<Wiped>, Fault> {
+    let found = within(secrets.get_opt(name)).await?.map(Wiped);
+    Ok(found.filter(|secret| entry(secret).version == *seen))
 }
 
 /// Creates the Secret, or replaces the one of this name. Of the answer only the metadata is read.
@@ -350,7 +394,7 @@ pub fn describe(
     is_labelled && said.into_iter().all(says) && says_further && output.marks().are_on(found)
 }
 
-/// The bytes leave their wiped buffers here, for the request.
+/// The bytes leave the wiped buffers of the payload here, for those of a [`Wiped`].
 fn data(payload: &Payload) -> BTreeMap<String, ByteString> {
     payload.data.iter().map(|(key, value)| (key.clone(), ByteString(value.to_vec()))).collect()
 }

@@ -209,7 +209,7 @@ fn a_pull_secret_tells_whose_tokens_it_took_from_another_one() {
     assert!(!describe(&found), "all are missing");
 }
 
-fn made_of(output: &Output, provenance: Option<Provenance>) -> Secret {
+fn made_of(output: &Output, provenance: Option<Provenance>) -> Wiped {
     let key = ObjectKey::new("ns", "ci");
     super::made(Owner { key: &key, uid: "owner" }, output, &payload(), provenance)
 }
@@ -277,4 +277,13 @@ async fn an_output_that_a_rehearsal_keeps_is_not_told_as_gone() {
         let outcome = apply(&client, owner, &change, None, Some(&mut others)).await;
         assert_eq!((outcome.is_err(), others.told().len()), (is_refused, kept));
     }
+}
+
+#[test]
+fn the_values_of_a_secret_are_wiped_and_its_keys_stay() {
+    let data = BTreeMap::from([("token".to_owned(), ByteString(b"not a token".to_vec()))]);
+    let mut secret = Wiped(Secret { data: Some(data), ..Secret::default() });
+    secret.wipe();
+    let wiped = BTreeMap::from([("token".to_owned(), ByteString::default())]);
+    assert_eq!(secret.data, Some(wiped));
 }

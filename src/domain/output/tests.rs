@@ -24,6 +24,15 @@ fn a_payload_does_not_show_its_bytes() {
 }
 
 #[test]
+fn the_bytes_of_a_payload_are_wiped_when_it_is_dropped() {
+    fn is_wiped_on_drop<T: zeroize::ZeroizeOnDrop>(_: &T) -> bool {
+        true
+    }
+    let payload = made("a");
+    assert!(!payload.data.is_empty() && payload.data.values().all(is_wiped_on_drop));
+}
+
+#[test]
 fn a_payload_of_another_token_does_not_hold_this_one() {
     assert!(made("a").holds(token("ghp_", "a").hashed()));
     assert!(!made("a").holds(token("ghp_", "b").hashed()));
