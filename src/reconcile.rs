@@ -73,12 +73,13 @@ use turns::Turns;
 
 /// How long one reconcile may take: several calls to the API server, each with a deadline of its own.
 pub const DEADLINE: Duration = Duration::from_secs(25);
-/// How much time a reconcile loses to reads, to writes or to restarts that fail before it begins no more of them: what did not fail before
-/// went first, and the status is to be written within the rest.
+/// A reconcile stops starting reads, writes or restarts once failed ones of that kind have taken this long.
+///
+/// Calls that failed in the last reconcile come last, so they delay no others. The rest of [`DEADLINE`] is for the status.
 const LOST: Duration = Duration::from_secs(6);
 /// The first pause after a failure, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
-/// A status says nothing of this many failures in a row that pass by themselves; the API server mostly answers the next call.
+/// Failed reads and writes are retried silently this many times; the API server mostly answers the next one.
 const SILENT_RETRIES: u32 = 3;
 /// The longest wait for an answer of GitHub, which wakes the connection; after it the connection is requeued.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
