@@ -820,6 +820,11 @@ export interface RotationStatus {
    * the new one: workloads of spec.restart are restarted once more.
    */
   writtenAnewAt?: string;
+  /**
+   * When the operator began to write the new token to outputs, rounded up to a whole second, until every output
+   * holds it. Absent as long as none can have it.
+   */
+  writtenAt?: string;
 }
 
 /** A token that is to be revoked too. */

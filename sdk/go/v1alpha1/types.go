@@ -709,6 +709,9 @@ type RotationStatus struct {
 	// When outputs had to be written anew the last time, since one of them had another token after every output held
 	// the new one: workloads of spec.restart are restarted once more.
 	WrittenAnewAt *metav1.Time `json:"writtenAnewAt,omitempty"`
+	// When the operator began to write the new token to outputs, rounded up to a whole second, until every output
+	// holds it. Absent as long as none can have it.
+	WrittenAt *metav1.Time `json:"writtenAt,omitempty"`
 }
 
 // FurtherOldToken: A token that is to be revoked too.
