@@ -30,7 +30,7 @@ use crate::{
         workload::{Following, Workload},
     },
 };
-pub use announced::{announced, undone};
+pub use announced::{announced, explain, undone};
 pub use events::events;
 use judges::{authenticated, not_expiring, published, requirements_met, secret_resolved};
 pub use notices::{Warned, end_in_doubt, notices, notices_open, notices_since};

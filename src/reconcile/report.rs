@@ -149,7 +149,8 @@ pub(super) async fn announce(
     let is_listed = ctx.index.access(&connection.key) == Access::Granted;
     let in_outputs = |token: &TokenStatus| !ctx.index.holders(connection, token.hashed_token).own.is_empty();
     let is_held = !is_listed || status.token.as_ref().is_some_and(in_outputs);
-    let announced = status::announced(&status, &named, &secret.name, since, &observed.seen, is_held);
+    let mut announced = status::announced(&status, &named, &secret.name, since, &observed.seen, is_held);
+    status::explain(&mut announced, &standbys.all);
     match write(&now, Some(&status), &announced, record, ctx).await {
         Next::Wait => {
             tracing::info!(connection = %connection.key, secret = secret.name, "another token is in use");

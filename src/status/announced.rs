@@ -2,13 +2,22 @@
 
 use jiff::Timestamp;
 
-use super::rotation::{after, instead, old_host, publishing, rounded_up, short};
+use super::{
+    rotation::{after, instead, may_be_written, old_host, publishing, rounded_up, short},
+    standby::LONGEST,
+};
 use crate::{
     api::{
         CandidateStatus, ConditionStatus, GithubPatConnectionStatus as Status, Phase, RotatedToken,
         RotationStatus, time,
     },
-    domain::{Reason, decide::Observation, token::HashedToken},
+    domain::{
+        Reason,
+        candidate::{Considered, Standing},
+        decide::Observation,
+        excerpt,
+        token::HashedToken,
+    },
 };
 
 /// The status that stands with another token in use, before that is written anywhere: who starts anew goes on with it.
@@ -58,20 +67,40 @@ pub fn announced(
             .rotation
             .as_ref()
             .filter(|open| !is_held && open.is_proving() && open.new_token.hashed_token == old.hashed_token);
+        let met = before.condition("RequirementsMet").map(|met| met.status);
         let rotation = match unwritten {
             // They hold this one already.
             Some(open) if open.old_token.hashed_token == new.hashed => return status,
-            Some(open) => instead(open, new_token, seen.now, seen.finds_another_token()),
-            None => after(before.rotation.as_ref(), old, new_token, seen),
+            Some(open) => {
+                let is_written = may_be_written(open, Some(old), met);
+                instead(open, is_written, new_token, seen.now, seen.finds_another_token())
+            }
+            None => after(before.rotation.as_ref(), old, new_token, met, seen),
         };
         let (phase, message) = (Phase::Publishing, short(publishing(secret)));
         let host = seen.host.yes().map_or(&*old.host, |host| &*host.name);
         let old_host = old_host(&rotation, before.rotation.as_ref(), old.accepted_by(), host);
-        let written_at = Some(time(rounded_up(seen.now)));
+        let written_at = rotation.published_at.is_none().then(|| time(rounded_up(seen.now)));
         let rotation = RotationStatus { phase, message, old_host, written_at, interrupted: None, ..rotation };
         status.rotation = Some(rotation);
     }
     status
+}
+
+/// Says of each other candidate that is of no use why it is: of the one that was in use before, why it is not any more.
+pub fn explain(status: &mut Status, all: &[Considered]) {
+    for candidate in status.candidates.iter_mut().filter(|candidate| !candidate.in_use) {
+        let known = all.iter().find(|(known, _)| known.secret == candidate.secret_name);
+        if let Some((Standing::Unusable(finding) | Standing::Absent(finding), candidate)) =
+            known.map(|(known, _)| (&known.standing, candidate))
+        {
+            let mut message = finding.message.clone();
+            excerpt::cut(&mut message, LONGEST);
+            candidate.usable = ConditionStatus::False;
+            candidate.reason = finding.reason.as_str().to_owned();
+            candidate.message = Some(message);
+        }
+    }
 }
 
 /// The status that stands before outputs are written anew that held this token in an open rotation, and of which one has another token now:
@@ -82,6 +111,7 @@ pub fn undone(before: &Status, token: HashedToken, now: Timestamp) -> Option<Sta
         RotationStatus {
             phase: Phase::Publishing,
             message: short(publishing(&open.new_token.secret_name)),
+            written_at: open.written_at.clone().or_else(|| open.published_at.clone()),
             published_at: None,
             written_anew_at: Some(time(rounded_up(now))),
             other_connections: None,

@@ -9,14 +9,15 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Pass, consumers};
 use crate::{
     api::{
-        FurtherOldToken, InterruptedRotation, Phase, RotatedToken, RotationStatus, StatusSummary,
-        TokenStatus, time,
+        ConditionStatus, FurtherOldToken, InterruptedRotation, Phase, RotatedToken, RotationStatus,
+        StatusSummary, TokenStatus, time,
     },
     domain::{
         Reason,
         candidate::{Candidate, Standing},
-        decide::{Observation, Stand},
+        decide::{Found, Holds, Observation, Stand},
         probing::schedule::later,
+        reason::Dead,
         token::HashedToken,
         workload::Following,
     },
@@ -159,6 +160,8 @@ pub(super) fn next(
     };
     let last = summary.and_then(|summary| summary.token.as_deref());
     let is_elsewhere = last.is_some_and(|last| last.host != token.host);
+    let met = summary.and_then(|summary| summary.condition("RequirementsMet")).map(|met| met.status);
+    let may_be_written = before.is_some_and(|open| may_be_written(open, last, met));
     let rotation = match before {
         // Of a token that another host is to know from now on nothing is left to tell.
         Some(same)
@@ -173,14 +176,17 @@ pub(super) fn next(
         Some(open)
             if open.old_token.hashed_token == token.hashed_token
                 && open.is_proving()
-                && (!finds_others(pass) || !may_be_held(open) && !was_accepted(open, last)) =>
+                && (!finds_others(pass) || !may_be_held(open, was_accepted(open, last))) =>
         {
-            match taken_up(open, &token.into(), pass.seen.now, finds_others(pass)) {
+            match taken_up(open, may_be_written, &token.into(), pass.seen.now, finds_others(pass)) {
                 Some(same) => same,
                 // It was held and put back, and an output had another one in between.
                 None if open.interrupted.as_ref().is_some_and(|it| it.hashed_token == token.hashed_token) => {
                     let rotation = begun(open.new_token.clone(), token.into(), pass.seen.now);
-                    RotationStatus { further_old_tokens: unrevoked(open, &rotation), ..rotation }
+                    RotationStatus {
+                        further_old_tokens: unrevoked(open, may_be_written, &rotation),
+                        ..rotation
+                    }
                 }
                 // One that is not proven takes the place of another in the same Secret only.
                 None => resumed(open, &open.new_token.secret_name, token.into(), pass.seen.now)?,
@@ -193,19 +199,22 @@ pub(super) fn next(
         {
             let rotation = begun(open.new_token.clone(), token.into(), pass.seen.now);
             match finds_others(pass) {
-                true => RotationStatus { further_old_tokens: unrevoked(open, &rotation), ..rotation },
+                true => RotationStatus {
+                    further_old_tokens: unrevoked(open, may_be_written, &rotation),
+                    ..rotation
+                },
                 false => resumed(open, &token.secret_name, token.into(), pass.seen.now)?,
             }
         }
         Some(open)
             if open.phase != Phase::SafeToRevoke && open.old_token.hashed_token != token.hashed_token =>
         {
-            instead(open, token.into(), pass.seen.now, finds_others(pass))
+            instead(open, may_be_written, token.into(), pass.seen.now, finds_others(pass))
         }
         _ => {
             let last = last.filter(|last| last.hashed_token != token.hashed_token);
             match last.filter(|last| last.accepted_by().is_some()) {
-                Some(last) => after(before, last, token.into(), pass.seen),
+                Some(last) => after(before, last, token.into(), met, pass.seen),
                 None if is_elsewhere => return None,
                 None => return before.cloned(),
             }
@@ -239,17 +248,18 @@ pub(super) fn old_host(
 /// token by now (`finds_others`).
 pub(super) fn instead(
     open: &RotationStatus,
+    may_be_written: bool,
     new_token: RotatedToken,
     now: Timestamp,
     finds_others: bool,
 ) -> RotationStatus {
-    if let Some(same) = taken_up(open, &new_token, now, finds_others) {
+    if let Some(same) = taken_up(open, may_be_written, &new_token, now, finds_others) {
         return same;
     }
     let rotation = begun(open.old_token.clone(), new_token, now);
     RotationStatus {
         old_token_ended: open.old_token_ended.clone(),
-        further_old_tokens: unrevoked(open, &rotation),
+        further_old_tokens: unrevoked(open, may_be_written, &rotation),
         interrupted: interrupted(open),
         ..rotation
     }
@@ -258,6 +268,7 @@ pub(super) fn instead(
 /// The rotation to this token that was interrupted, if every output has held the token all the time.
 fn taken_up(
     open: &RotationStatus,
+    may_be_written: bool,
     new_token: &RotatedToken,
     now: Timestamp,
     finds_others: bool,
@@ -272,7 +283,7 @@ fn taken_up(
     let rotation = begun(old_token.clone(), new_token.clone(), now);
     Some(RotationStatus {
         old_token_ended: open.old_token_ended.clone().filter(|_| !is_turned),
-        further_old_tokens: unrevoked(open, &rotation),
+        further_old_tokens: unrevoked(open, may_be_written, &rotation),
         started_at: before.started_at.clone(),
         published_at: Some(before.published_at.clone()),
         written_anew_at: before.written_anew_at.clone(),
@@ -331,23 +342,33 @@ fn resumed(
 }
 
 /// True unless no output can have the new token. One that was proven and does not do any more may be in some of them.
-fn may_be_held(open: &RotationStatus) -> bool {
-    !open.is_proving() || open.written_at.is_some() || open.written_anew_at.is_some()
+fn may_be_held(open: &RotationStatus, may_be_written: bool) -> bool {
+    let is_told = open.written_at.is_some() || open.written_anew_at.is_some();
+    !open.is_proving() || is_told || may_be_written
 }
 
-/// True if GitHub has accepted the new token, by what was known last: an operator that was stopped before it said so may have written it.
+/// True if an operator that was stopped before it said so may have written the new token: GitHub has accepted it, and it lacked nothing that is
+/// required (`met`), by what was known last.
+pub(super) fn may_be_written(
+    open: &RotationStatus,
+    last: Option<&TokenStatus>,
+    met: Option<ConditionStatus>,
+) -> bool {
+    was_accepted(open, last) && met != Some(ConditionStatus::False)
+}
+
 fn was_accepted(open: &RotationStatus, last: Option<&TokenStatus>) -> bool {
     last.is_some_and(|last| last.hashed_token == open.new_token.hashed_token && last.accepted_by().is_some())
 }
 
 /// The tokens that outputs may have held since an open rotation began, and of which nobody was told yet that they can be revoked, but
 /// for the two of this rotation.
-fn unrevoked(open: &RotationStatus, rotation: &RotationStatus) -> Vec<FurtherOldToken> {
+fn unrevoked(open: &RotationStatus, may_be_written: bool, rotation: &RotationStatus) -> Vec<FurtherOldToken> {
     if open.phase == Phase::SafeToRevoke {
         return Vec::new();
     }
     let old = Some(&open.old_token).filter(|_| open.old_token_ended.is_none());
-    let new = Some(&open.new_token).filter(|_| may_be_held(open));
+    let new = Some(&open.new_token).filter(|_| may_be_held(open, may_be_written));
     let (old, new) = (old.map(FurtherOldToken::from), new.map(FurtherOldToken::from));
     let own = [&rotation.old_token, &rotation.new_token].map(|token| token.hashed_token);
     let all = old.into_iter().chain(open.further_old_tokens.iter().cloned()).chain(new);
@@ -360,6 +381,7 @@ pub(super) fn after(
     before: Option<&RotationStatus>,
     old: &TokenStatus,
     new_token: RotatedToken,
+    met: Option<ConditionStatus>,
     seen: &Observation,
 ) -> RotationStatus {
     // A host that never accepted it does not speak for the one that did.
@@ -372,7 +394,11 @@ pub(super) fn after(
     let ended = is_gone.then_some(Reason::BadCredentials).or(has_ended.then_some(Reason::Expired));
     let old_token_ended = ended.map(|reason| reason.as_str().to_owned());
     let rotation = begun(old.into(), new_token, seen.now);
-    let further_old_tokens = before.map(|open| unrevoked(open, &rotation)).unwrap_or_default();
+    let further = |open: &RotationStatus| {
+        let may_be_written = may_be_written(open, Some(old), met);
+        unrevoked(open, may_be_written, &rotation)
+    };
+    let further_old_tokens = before.map(further).unwrap_or_default();
     // The old token of one that is open was put back.
     let is_turned = |open: &&RotationStatus| {
         open.phase != Phase::SafeToRevoke
@@ -429,9 +455,14 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
         rotation.published_at.clone().filter(|at| !is_undone && at.0 <= rounded_up(written_at));
     let published_at = published_at.or_else(|| is_published.then(|| time(rounded_up(written_at))));
     // Who was stopped before it said so may have written it.
-    let is_held = phase > Phase::Proving || pass.stands.iter().any(|(_, stand)| *stand == Stand::Wanted);
-    let began = || is_held.then(|| time(rounded_up(written_at)));
-    let began = rotation.written_at.clone().or_else(began).filter(|_| published_at.is_none());
+    let has_it = |found: &Found| {
+        let same = |holds: &Holds| matches!(holds, Holds::Wanted | Holds::Other { same_token: true, .. });
+        matches!(found, Found::Ours { holds, .. } if same(holds))
+    };
+    let is_held = phase > Phase::Proving || pass.seen.found.iter().any(has_it);
+    let before = rotation.written_at.clone().or_else(|| rotation.published_at.clone());
+    let began = before.or_else(|| is_held.then(|| time(rounded_up(written_at))));
+    let began = began.filter(|_| published_at.is_none());
     let written_anew_at = is_undone.then(|| time(rounded_up(written_at)));
     let again = published_at.as_ref().filter(|_| rotation.published_at.is_none());
     let again = again.filter(|_| rotation.written_anew_at.is_some()).cloned();
@@ -478,21 +509,35 @@ fn found_ended(old: &RotatedToken, pass: &Pass<'_>) -> Option<String> {
     is_over.then(|| finding.reason.as_str().to_owned())
 }
 
-/// True if the old token was called of no use, and stands by as one that could take over again.
+/// True if the old token was called of no use, and stands by as one that GitHub accepts.
 fn lives_again(rotation: &RotationStatus, pass: &Pass<'_>) -> bool {
-    rotation.old_token_ended.is_some() && stands_by(rotation.old_token.hashed_token, pass).is_some()
-}
-
-/// The Secret in which the token stands by, unless GitHub refuses it or it has expired: it could take over again, at the latest once what keeps it
-/// from that is mended.
-fn stands_by<'a>(token: HashedToken, pass: &Pass<'a>) -> Option<&'a str> {
-    let standbys = pass.standbys?;
-    let mut others = standbys.all.iter().enumerate().filter(|(place, _)| *place != standbys.place);
-    let serves = |standing: &Standing| match standing {
+    let is_accepted = |standing: &Standing| match standing {
         Standing::Usable => true,
-        Standing::Unusable(finding) => !matches!(finding.reason, Reason::BadCredentials | Reason::Expired),
+        Standing::Unusable(finding) => finding.reason.dead().is_none(),
         Standing::Unknown(_) | Standing::Absent(_) => false,
     };
+    rotation.old_token_ended.is_some()
+        && stands_by_as(rotation.old_token.hashed_token, pass, is_accepted).is_some()
+}
+
+/// The Secret in which the token stands by, unless it is of no use to anybody any more: it could take over again, at the latest once what keeps
+/// it from that is mended.
+fn stands_by<'a>(token: HashedToken, pass: &Pass<'a>) -> Option<&'a str> {
+    let serves = |standing: &Standing| match standing {
+        Standing::Usable => true,
+        Standing::Unusable(finding) => !finding.reason.dead().is_some_and(Dead::is_final),
+        Standing::Unknown(_) | Standing::Absent(_) => false,
+    };
+    stands_by_as(token, pass, serves)
+}
+
+fn stands_by_as<'a>(
+    token: HashedToken,
+    pass: &Pass<'a>,
+    serves: impl Fn(&Standing) -> bool,
+) -> Option<&'a str> {
+    let standbys = pass.standbys?;
+    let mut others = standbys.all.iter().enumerate().filter(|(place, _)| *place != standbys.place);
     let is_it = |candidate: &Candidate| candidate.token == Some(token) && serves(&candidate.standing);
     others.find_map(|(_, (candidate, _))| is_it(candidate).then_some(&*candidate.secret))
 }

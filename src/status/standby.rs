@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What the schema allows.
-const LONGEST: usize = 256;
+pub(super) const LONGEST: usize = 256;
 /// Behind the name of a Secret that stands by and ends soon.
 pub(super) const STANDS_BY: &str = ", which stands by, ";
 /// What is said of a usable token that stands by. GitHub's refusal of the one in use is seen at its next check, which is too late for consumers.
@@ -179,7 +179,7 @@ pub(super) fn with_standbys(draft: Draft, pass: &Pass<'_>) -> Draft {
 
 /// That the token ends soon, and no other is there.
 fn alone(draft: Draft, pass: &Pass<'_>) -> Draft {
-    let page = pass.links.map_or_else(String::new, |links| format!(": the form is {}", links.create_token));
+    let page = pass.links.map_or_else(String::new, |links| format!("; it is made on {}", links.create_token));
     let message = format!("{}; nothing can take over{page}", draft.finding.message);
     says(draft.status, draft.finding.reason, message)
 }

@@ -334,7 +334,7 @@ async fn a_namespace_that_cannot_be_listed_at_the_end_of_a_rotation_keeps_no_sta
     let seen = world.until("a", waits).await;
     assert_eq!(said(&seen, "/token/hashedToken"), said(&seen, "/rotation/newToken/hashedToken"));
     let message = said(&seen, "/rotation/message").to_string();
-    assert!(message.contains("looks whether connections of another operator have the old one"), "{message}");
+    assert!(message.contains("checks whether connections of another operator have the old one"), "{message}");
     can.store(true, Ordering::SeqCst);
     world.until("a", |seen| said(seen, "/rotation/phase") == "SafeToRevoke").await;
     operator.stop().await;

@@ -392,7 +392,7 @@ async fn a_warning_of_the_expiry_names_what_takes_over() {
     world.ready("calm", "True", "StandbyTakesOver").await;
     for name in ["urgent", "alone"] {
         let urgent = world.condition(name, "NotExpiring", "False", "ExpiresSoon").await;
-        let (remedy, nothing) = (": make a new one in time; ", "; nothing can take over: the form is http");
+        let (remedy, nothing) = (": make a new one in time; ", "; nothing can take over; it is made on http");
         assert!(urgent.message.contains(remedy) && urgent.message.contains(nothing), "{}", urgent.message);
     }
     // What the alerts of an expiry ask for.

@@ -7,7 +7,7 @@ use crate::{
     api::StatusDigest,
     domain::{
         Verdict,
-        answer::Deferral,
+        answer::{Deferral, Expiry, Grant},
         decide::{Acceptances, Heard, Host, Observation, OnInvalid, is_gone},
         knowledge::{Deferred, Knowledge, Proven},
         probe::Probe,
@@ -50,7 +50,8 @@ impl Observer<'_> {
         watched.since = now.into();
         (watched.not_now, watched.proofs_not_now) = (None, None);
         // What this process wrote into the status, it has heard itself.
-        let is_ours = is_written && token.yes().is_some() && ctx.prober.snapshot(&subject).is_some();
+        let has_asked = || ctx.prober.snapshot(&subject).is_some_and(|heard| heard.asked.is_some());
+        let is_ours = is_written && token.yes().is_some() && has_asked();
         let status = self.connection.status.as_ref().filter(|_| !is_ours);
         let remembered = remembered(status, &subject, &self.spec.require);
         watched.remembered = remembered.filter(|known| moved.is_none_or(|moved| known.is_since(moved)));
@@ -61,9 +62,12 @@ impl Observer<'_> {
         watched.is_contested = accepted.is_some_and(|(_, at)| ctx.records.is_refused_since(&subject, *at));
         // A suspended connection waits for nothing.
         let waiting = watched.remembered.as_ref().filter(|_| !self.spec.suspend);
-        let is_good =
-            |known: &Knowledge| known.grant.is_some() && known.refused.is_none() && known.deferred.is_none();
-        if waiting.is_some_and(|known| is_good(known)) {
+        let is_over = |grant: &Grant| matches!(grant.expiry, Expiry::At(end) if end <= now);
+        let is_good = |known: &Knowledge| {
+            let is_accepted = known.grant.as_ref().is_some_and(|(grant, _)| !is_over(grant));
+            is_accepted && known.refused.is_none() && known.deferred.is_none()
+        };
+        if !watched.is_contested && waiting.is_some_and(|known| is_good(known)) {
             ctx.prober.remember_good(&subject);
         }
         let deferred = waiting.and_then(|known| Some((known.deferred?.deferral, known.is_good())));

@@ -1,7 +1,10 @@
 //! What is told once.
 
 use super::*;
-use crate::domain::event::Event;
+use crate::{
+    api::CandidateStatus,
+    domain::{candidate::Candidate, event::Event},
+};
 
 fn shown(events: &[Event]) -> Vec<(&'static str, &'static str)> {
     events.iter().map(|event| (event.type_.as_str(), event.reason)).collect()
@@ -60,6 +63,40 @@ fn each_stage_of_warn_before_is_one_event() {
     let expected =
         [(168, "Warning", "ExpiresSoon"), (24, "Warning", "ExpiresSoon"), (0, "Warning", "Expired")];
     assert_eq!(told, expected);
+}
+
+#[test]
+fn the_event_of_a_change_of_the_token_in_use_says_why() {
+    let before = Status {
+        candidates: vec![candidate("pat", true), candidate("next", false)],
+        ..status(None, &seen().accepted(T, Expiry::Never))
+    };
+    let seen = seen().accepted(T, Expiry::Never).at(T + 60);
+    let of = |secret: &str, seen: &Observation| (Candidate::new(secret, seen, None), None);
+    for (used, why) in
+        [(seen.clone().refused(T + 30).refused(T + 50), " (BadCredentials)"), (seen.clone(), "")]
+    {
+        let mut after = announced(&before, &["pat", "next"], "next", at(T + 60), &seen, true);
+        explain(&mut after, &[of("pat", &used), of("next", &seen)]);
+        let told: Vec<_> = events(Some(&before), &after).into_iter().map(|event| event.message).collect();
+        assert_eq!(
+            told,
+            [format!("the token in Secret next is in use in place of the one in Secret pat{why}")]
+        );
+    }
+}
+
+/// The Secret, whose token was usable.
+fn candidate(secret: &str, in_use: bool) -> CandidateStatus {
+    CandidateStatus {
+        secret_name: secret.to_owned(),
+        in_use,
+        since: in_use.then(|| time(at(T))),
+        usable: ConditionStatus::True,
+        reason: "Accepted".to_owned(),
+        message: None,
+        token: None,
+    }
 }
 
 #[test]

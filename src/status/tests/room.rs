@@ -200,6 +200,7 @@ fn moved_rotation() -> RotationStatus {
     RotationStatus {
         phase: Phase::Proving,
         old_host: Some("h".repeat(253)),
+        written_at: Some(instant()),
         published_at: None,
         other_connections: None,
         revoke_at: None,
