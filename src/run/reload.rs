@@ -156,18 +156,23 @@ fn tell(taken: &Taken, was_refused: bool) -> Option<Event> {
     let (changed, waiting) = (taken.changed.join(", "), taken.waiting.join(", "));
     let told = match (changed.as_str(), waiting.as_str()) {
         ("", "") if was_refused => {
+            tracing::info!("settings reloaded; the file can be used again, and has those of before");
             "the settings file can be used again; it has the settings of before".to_owned()
         }
         ("", "") => return None,
-        (changed, "") => format!("in effect now: {changed}"),
-        ("", waiting) => format!("in effect after a restart: {waiting}"),
-        (changed, waiting) => format!("in effect now: {changed}; after a restart: {waiting}"),
+        (changed, "") => {
+            tracing::info!(changed, "settings reloaded");
+            format!("in effect now: {changed}")
+        }
+        ("", waiting) => {
+            tracing::warn!(waiting, "settings reloaded; all that differ need a restart of the operator");
+            format!("in effect after a restart: {waiting}")
+        }
+        (changed, waiting) => {
+            tracing::warn!(changed, waiting, "settings reloaded; some need a restart of the operator");
+            format!("in effect now: {changed}; after a restart: {waiting}")
+        }
     };
-    if waiting.is_empty() {
-        tracing::info!(changed, "settings reloaded");
-    } else {
-        tracing::warn!(changed, waiting, "settings reloaded; some need a restart of the operator");
-    }
     let type_ = if waiting.is_empty() { EventType::Normal } else { EventType::Warning };
     Some(Event::new(type_, SETTINGS_RELOADED, told))
 }
@@ -181,6 +186,8 @@ fn pod() -> Option<Pod> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
     use crate::settings::{SettingsInput, from_yaml};
 
@@ -212,6 +219,32 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn no_line_has_an_empty_list() {
+        let settings = |text: &str| {
+            Settings::new(from_yaml::<SettingsInput>(text).unwrap(), SettingsInput::default()).unwrap()
+        };
+        let rows = [
+            ("{}", true, "INFO", "can be used again", [false, false]),
+            ("{}", false, "", "", [false, false]),
+            ("trustFor: 48h", false, "INFO", "settings reloaded", [true, false]),
+            ("listen: '127.0.0.1:1'", false, "WARN", "all that differ need a restart", [false, true]),
+            ("{ trustFor: 48h, concurrency: 8 }", false, "WARN", "some need a restart", [true, true]),
+        ];
+        for (text, was_refused, level, words, lists) in rows {
+            let taken = settings("{}").take(settings(text)).unwrap();
+            let log = tempfile::NamedTempFile::new().unwrap();
+            let writer = Mutex::new(log.reopen().unwrap());
+            let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(writer).finish();
+            tracing::subscriber::with_default(subscriber, || tell(&taken, was_refused));
+            let line = std::fs::read_to_string(log.path()).unwrap();
+            let has = ["changed=", "waiting="].map(|list| line.contains(list));
+            assert_eq!(line.is_empty(), level.is_empty(), "{line}");
+            assert!(line.contains(level) && line.contains(words) && !line.contains("=\"\""), "{line}");
+            assert_eq!(has, lists, "{line}");
         }
     }
 
