@@ -197,6 +197,44 @@ impl Sinks {
         }
     }
 
+    /// True if a sink that chooses the connection by the labels that it has now has heard nothing of what is wrong with it.
+    pub fn has_unheard(&self, named: &Named) -> bool {
+        let wrong = lock(&self.wrong);
+        let of = wrong.open.get(&(named.namespace.clone(), named.name.clone()));
+        of.into_iter().flat_map(BTreeMap::iter).any(|(about, open)| {
+            // Of an end in doubt there is nothing to be told.
+            let is_told = *about == About::Ready || open.stage != UNKNOWN;
+            is_told && !self.unheard(named, open).is_empty()
+        })
+    }
+
+    /// Has those sinks told what is wrong that choose the connection by the labels that it has now, and have heard nothing of it.
+    pub fn tell_unheard(&self, named: &Arc<Named>, notices: Vec<Notice>) {
+        for mut notice in notices {
+            let mut wrong = lock(&self.wrong);
+            let of = wrong.open.get_mut(&(named.namespace.clone(), named.name.clone()));
+            let Some(open) = of.and_then(|of| of.get_mut(&notice.about)) else { continue };
+            let unheard = self.unheard(named, open);
+            open.heard.extend(&unheard);
+            notice.gravest = notice.gravest.max(open.gravest);
+            drop(wrong);
+            let message = Arc::new(Message::new(named.clone(), notice));
+            let sinks = unheard.into_iter().filter_map(|place| self.each.get(place));
+            sinks
+                .filter_map(|sink| Some((sink, sink.wanted(&message, None)?)))
+                .for_each(|(sink, message)| sink.push(message));
+        }
+    }
+
+    /// The places of the sinks that choose the connection, and have not heard of this incident of it.
+    fn unheard(&self, named: &Named, open: &Open) -> Vec<usize> {
+        if open.is_over || open.named.uid != named.uid {
+            return Vec::new();
+        }
+        let each = self.each.iter().enumerate().filter(|(place, _)| !open.heard.contains(place));
+        each.filter(|(_, sink)| sink.fits(named)).map(|(place, _)| place).collect()
+    }
+
     /// Adds for the sink at this place what was derived from the statuses, which were read from `begun` on: what happened after `since`, or
     /// what is wrong, if it is new. Of what happened shortly before, some may stand in no status yet.
     pub fn fill(

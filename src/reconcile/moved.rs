@@ -1,4 +1,4 @@
-//! Connections that come to this operator by their labels, or leave it: what is wrong with them is not over for that.
+//! Connections that come to this operator or to a sink by their labels, or leave the operator: what is wrong with them is not over for that.
 //!
 //! The API server sends what loses its labels as deleted, with its last labels that were right, so only a read tells the two apart:
 //! <https://github.com/kubernetes/kubernetes/blob/v1.33.0/staging/src/k8s.io/apiserver/pkg/storage/cacher/cache_watcher.go>.
@@ -25,7 +25,7 @@ pub(super) struct Moves {
 struct Move {
     /// It is gone, or has other labels now.
     left: bool,
-    /// It was judged before, and has come.
+    /// It was judged before, and has come to the operator, or to a sink.
     came: bool,
     /// How often the API server did not tell.
     failures: u32,
@@ -63,12 +63,15 @@ impl Moves {
 }
 
 /// Has the sinks told that what was wrong is over if the connection is gone, nothing if it has other labels, and what is wrong if it has
-/// come. As a part of its reconcile, so that all is told in order.
+/// come, also to a sink alone. As a part of its reconcile, so that all is told in order.
 ///
 /// # Errors
 ///
 /// The pause after which to come again, if the API server does not tell.
 pub(super) async fn tell(key: &ObjectKey, ctx: &Context) -> Result<(), Duration> {
+    if ctx.index.connection(key).is_some_and(|connection| super::tell::is_unheard(&connection, ctx)) {
+        ctx.moves.came(key);
+    }
     let Some(moved) = ctx.moves.take(key) else { return Ok(()) };
     let live = match connections::live(&ctx.client, key).await {
         Ok(live) => live,
@@ -86,10 +89,11 @@ pub(super) async fn tell(key: &ObjectKey, ctx: &Context) -> Result<(), Duration>
     }
     match (ctx.index.connection(key), live) {
         (None, _) => ctx.sinks.leave(namespace, name),
-        (Some(known), Some((connection, status)))
-            if moved.came && known.uid == connection.uid && ctx.sinks.open(namespace, name).is_none() =>
-        {
-            super::tell::tell_open(&connection, &status, ctx);
+        (Some(known), Some((connection, status))) if moved.came && known.uid == connection.uid => {
+            match ctx.sinks.open(namespace, name) {
+                None => super::tell::tell_open(&connection, &status, ctx),
+                Some(_) => super::tell::tell_unheard(&connection, &status, ctx),
+            }
         }
         _ => {}
     }

@@ -106,6 +106,19 @@ pub(super) fn tell_open(connection: &Connection, status: &Status, ctx: &Context)
     ctx.sinks.tell(&named(connection, ctx), notices);
 }
 
+/// True if the labels of the connection have come to choose it for a sink that has heard nothing of what is wrong with it.
+pub(super) fn is_unheard(connection: &Connection, ctx: &Context) -> bool {
+    let key = &connection.key;
+    ctx.sinks.open(key.namespace(), key.name()).is_some() && ctx.sinks.has_unheard(&named(connection, ctx))
+}
+
+/// Leaves what is wrong with the connection to the sinks that have come to choose it by its labels.
+pub(super) fn tell_unheard(connection: &Connection, status: &Status, ctx: &Context) {
+    let spec = connection.spec.read().ok();
+    let notices = with_warned(spec.as_ref(), |warned| status::notices_open(status, warned));
+    ctx.sinks.tell_unheard(&named(connection, ctx), notices);
+}
+
 /// Tells the sinks what the process before has not told, and what happens, for ever.
 pub async fn tell_sinks(ctx: &Context) {
     let receipts = receipts(ctx);

@@ -6,14 +6,14 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{Context, DEADLINE, put_back, reconcile};
+use super::{Context, DEADLINE, put_back, reconcile, tell};
 use crate::{
     api::{GithubPatConnectionStatus as Status, StatusDigest},
-    cluster::{connections::Connection, object::ObjectKey, scope::Scope},
+    cluster::{connections::Connection, object::ObjectKey, scope::Scope, shown::Shown},
     domain::{probing::Subject, token::Token},
     github::Github,
     prober::Prober,
-    settings::{SecretScope, Settings, SettingsInput, Sink, from_yaml},
+    settings::{SecretScope, Settings, SettingsInput, from_yaml},
     sinks::Sinks,
 };
 use jiff::Timestamp;
@@ -26,7 +26,7 @@ pub(crate) fn context<F>(answer: impl Fn(String, String) -> F + Send + Sync + 's
 where
     F: Future<Output = Answer> + Send + 'static,
 {
-    context_of(move |method, path, _| answer(method, path), &[])
+    context_of(move |method, path, _| answer(method, path), "")
 }
 
 /// The same, by what it is sent too.
@@ -34,7 +34,7 @@ pub(super) fn hearing<F>(answer: impl Fn(String, String, Value) -> F + Send + Sy
 where
     F: Future<Output = Answer> + Send + 'static,
 {
-    context_of(answer, &[])
+    context_of(answer, "")
 }
 
 /// The same with a sink, which nobody serves.
@@ -42,12 +42,7 @@ pub(super) fn telling<F>(answer: impl Fn(String, String) -> F + Send + Sync + 's
 where
     F: Future<Output = Answer> + Send + 'static,
 {
-    let sinks = "sinks: [{ name: all, url: 'http://127.0.0.1:9' }]";
-    let input = from_yaml::<SettingsInput>(sinks).unwrap();
-    context_of(
-        move |method, path, _| answer(method, path),
-        &Settings::new(input, SettingsInput::default()).unwrap().sinks.all,
-    )
+    context_of(move |method, path, _| answer(method, path), "{ name: all, url: 'http://127.0.0.1:9' }")
 }
 
 /// A connection with this status, as the index keeps it.
@@ -74,10 +69,7 @@ pub(super) fn ready(status: &str, reason: &str) -> Value {
     }] })
 }
 
-fn context_of<F>(
-    answer: impl Fn(String, String, Value) -> F + Send + Sync + 'static,
-    sinks: &[Sink],
-) -> Context
+fn context_of<F>(answer: impl Fn(String, String, Value) -> F + Send + Sync + 'static, sinks: &str) -> Context
 where
     F: Future<Output = Answer> + Send + 'static,
 {
@@ -95,12 +87,14 @@ where
         }
     });
     let (selector, secret_scope) = (Some("team=infra".to_owned()), Some(SecretScope::Cluster));
-    let input = SettingsInput { selector, secret_scope, ..SettingsInput::default() };
+    let sinks = from_yaml::<SettingsInput>(&format!("sinks: [{sinks}]")).unwrap();
+    let input = SettingsInput { selector, secret_scope, ..sinks };
     let settings = Settings::new(input, SettingsInput::default()).unwrap();
     let (_, github) = tokio::sync::watch::channel(Arc::new(Github::new(&settings).unwrap()));
     let (prober, _) = Prober::new(github, settings.limited_hosts());
     let client = kube::Client::new(service, "default");
-    Context::new(client, prober, Sinks::new(sinks).unwrap(), settings)
+    let sinks = Sinks::new(&settings.sinks.all).unwrap();
+    Context::new(client, prober, sinks, settings)
 }
 
 #[tokio::test]
@@ -162,5 +156,41 @@ async fn no_reconcile_takes_longer_than_its_deadline_also_where_it_first_tells_o
             took >= DEADLINE && took < DEADLINE.saturating_add(Duration::from_millis(10)),
             "{is_moved}: {took:?}"
         );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_is_told_of_what_is_open_once_the_labels_of_a_connection_choose_it() {
+    let key = ObjectKey::new("team-a", "ci");
+    let sinks = "{ name: all, url: 'http://127.0.0.1:9' },
+        { name: ops, url: 'http://127.0.0.1:9', labels: { owner: ops } }";
+    let labels = json!({ "owner": "ops" });
+    let metadata =
+        json!({ "namespace": "team-a", "name": "ci", "uid": "u", "resourceVersion": "2", "labels": labels });
+    let live = json!({ "metadata": metadata, "status": ready("False", "BadCredentials") });
+    let failures = std::sync::atomic::AtomicU32::new(1);
+    let ctx = context_of(
+        move |_, _, _| {
+            let fails = failures.swap(0, std::sync::atomic::Ordering::Relaxed) > 0;
+            let body = if fails { json!({ "kind": "Status", "code": 500 }) } else { live.clone() };
+            async move { (if fails { 500 } else { 200 }, body) }
+        },
+        sinks,
+    );
+    let waiting = || ctx.sinks.each().map(|sink| sink.waiting().0).collect::<Vec<_>>();
+    let (known, before) = connection(&key, &ready("True", "Ready"));
+    let (_, refused) = connection(&key, &ready("False", "BadCredentials"));
+    ctx.index.saw_connection(known.clone());
+    tell::tell(&known, Some(&before), &refused, &ctx);
+    assert_eq!(waiting(), [1, 0]);
+    assert_eq!(reconcile(&key, &ctx).await, None);
+    assert_eq!(waiting(), [1, 0], "no label chooses it");
+    let shown = Shown { labels: serde_json::from_value(labels).unwrap(), ..Shown::default() };
+    let chosen = Connection { resource_version: "2".into(), shown: Some(Box::new(shown)), ..known };
+    ctx.index.saw_connection(chosen);
+    assert!(reconcile(&key, &ctx).await.is_some(), "the API server does not tell, and is asked again");
+    for _ in 0..2 {
+        reconcile(&key, &ctx).await;
+        assert_eq!(waiting(), [1, 1], "it is told once");
     }
 }

@@ -280,6 +280,40 @@ fn who_was_told_by_labels_that_are_gone_is_told_that_it_is_over() {
 }
 
 #[test]
+fn who_comes_to_choose_a_connection_by_its_labels_is_told_once_of_what_is_open() {
+    let sinks = sinks(
+        "{ name: all, url: 'http://a' }, { name: infra, url: 'http://a', labels: { team: infra } },
+         { name: grave, url: 'http://a', labels: { team: infra }, severity: critical }",
+    );
+    let (web, infra) = (named("a", &[("team", "web")]), named("a", &[("team", "infra")]));
+    let opened = || vec![notice(State::Opened, Level::Warning, 1)];
+    sinks.tell_unheard(&infra, opened());
+    assert!(!sinks.has_unheard(&infra), "nothing is wrong");
+    sinks.tell(&web, opened());
+    assert!(!sinks.has_unheard(&web), "it is chosen by nobody else");
+    assert_eq!(waiting(&sinks), [vec!["Opened"], vec![], vec![]]);
+    for expected in [vec!["Opened"], vec![]] {
+        assert_eq!(sinks.has_unheard(&infra), !expected.is_empty());
+        sinks.tell_unheard(&infra, opened());
+        assert_eq!(waiting(&sinks), [vec![], expected, vec![]]);
+    }
+    // Another one of its name is not it, and what nobody can tell of an end is told to nobody.
+    let other = Arc::new(Named { uid: "v".to_owned(), ..(*infra).clone() });
+    assert!(!sinks.has_unheard(&other));
+    sinks.recall_doubted(&named("b", &[]), &of_end(State::Opened, 1), |_| true);
+    assert!(!sinks.has_unheard(&named("b", &[("team", "infra")])));
+    let later = |state, level, second| {
+        let before = (state == State::Changed).then_some(Level::Warning);
+        vec![Notice { before, ..notice(state, level, second) }]
+    };
+    sinks.tell(&infra, later(State::Changed, Level::Critical, 2));
+    assert_eq!(waiting(&sinks), [["Changed"], ["Changed"], ["Opened"]]);
+    sinks.tell(&web, later(State::Resolved, Level::Critical, 3));
+    assert_eq!(waiting(&sinks), [["Resolved"]; 3]);
+    assert!(!sinks.has_unheard(&infra), "it is over");
+}
+
+#[test]
 fn a_sink_hears_of_an_incident_once_that_it_opens_and_only_then_that_it_is_over() {
     let of = "url: 'http://a', labels: { team:";
     let both = sinks(&format!("{{ name: infra, {of} infra }} }}, {{ name: web, {of} web }} }}"));
