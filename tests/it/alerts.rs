@@ -97,9 +97,9 @@ fn a_test_of_an_alert_fails_where_what_it_leaves_out_is_another() {
         ("a token that ends", "GithubPatTokenExpiresWarning", "min by", "max by"),
         ("a token that ends", "GithubPatTokenExpiresCritical", "AccountSuspended", "None"),
         ("what is not proven", "GithubPatProofTooOld", "breaker_open == 1", "breaker_open == 2"),
-        ("what is not proven", "GithubPatProofTooOld", "[720s]) == 0", "[720s]) > 0"),
+        ("what is not proven", "GithubPatProofTooOld", "[780s]) == 0", "[780s]) > 0"),
         ("what is not proven", "GithubPatOutputsUnproven", "breaker_open == 1", "breaker_open == 2"),
-        ("what is not proven", "GithubPatOutputsUnproven", "[720s]) == 0", "[720s]) > 0"),
+        ("what is not proven", "GithubPatOutputsUnproven", "[780s]) == 0", "[780s]) > 0"),
         ("what is not proven", "GithubPatOutputsUnproven", "ApiServerUnavailable", "NotDetermined"),
     ];
     for (test, name, from, to) in rows {

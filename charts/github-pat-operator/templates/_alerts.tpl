@@ -122,12 +122,12 @@
 {{- toYaml $rules }}
 {{- end }}
 
-{{/* How long what an alert tells of has lasted once the alert fires for certain: its for, and the time between two scrapes and two
-evaluations, of a minute at most each. */}}
+{{/* How long what an alert tells of has lasted once the alert fires for certain: its for, and the time between two scrapes, of two minutes
+at most as in metrics.interval, and between two evaluations, of a minute at most. */}}
 {{- define "github-pat-operator.held" -}}
 {{- $for := default "0s" .for }}
 {{- $unit := get (dict "s" 1 "m" 60 "h" 3600 "d" 86400) (trimAll "0123456789" $for) }}
-{{- printf "%ds" (add 120 (mul $unit (trimSuffix (trimAll "0123456789" $for) $for | int))) }}
+{{- printf "%ds" (add 180 (mul $unit (trimSuffix (trimAll "0123456789" $for) $for | int))) }}
 {{- end }}
 
 {{/* Connections that are not Ready with the first matchers, and had no condition Ready with the second ones within this time. */}}

@@ -280,6 +280,41 @@ fn what_fails_now_for_one_reason_and_now_for_another_is_one_alert() {
     holds(&["--set", off], &[test("switched off", expired, &[], &[])]);
 }
 
+/// With evaluations each 45 s, those of an alert are 5 m 15 s apart where `for` is 5 m.
+#[test]
+fn nothing_is_silent_between_two_alerts_with_the_slowest_scrapes_that_the_values_let() {
+    let named = "namespace=\"ci\", name=\"bot\"";
+    let ready =
+        |said: &str| format!("github_pat_connection_condition{{{named}, condition=\"Ready\", {said}}}");
+    // Until the scrape at 92 minutes, and from that at 94 on.
+    let input = json!([
+        { "series": format!("github_pat_token_expiration_timestamp_seconds{{{named}}}"), "values": "864000x60" },
+        { "series": ready("status=\"True\", reason=\"Ready\""), "values": "1x46 stale" },
+        { "series": ready("status=\"False\", reason=\"BadCredentials\""), "values": "_x47 1x20" },
+        { "series": format!("github_pat_connection_info{{{named}, host=\"github.com\", kind=\"Classic\"}}"), "values": "1x70" },
+        { "series": "github_pat_operator_build_info", "values": "1x70" },
+    ]);
+    let fires = |second: u32, alerts: &[&str]| {
+        let samples =
+            alerts.iter().map(|alert| json!({ "labels": format!("{{alertname=\"{alert}\"}}"), "value": 1 }));
+        let expr = "count by (alertname) (ALERTS{alertstate=\"firing\"})";
+        json!({ "expr": expr, "eval_time": format!("{second}s"), "exp_samples": samples.collect::<Vec<_>>() })
+    };
+    let (ends, refused) = ("GithubPatTokenExpiresWarning", "GithubPatTokenRefused");
+    let asked =
+        [fires(5895, &[ends]), fires(5940, &[ends]), fires(5985, &[ends, refused]), fires(6030, &[refused])];
+    let tests = json!({
+        "rule_files": ["rules.yaml"], "evaluation_interval": "45s",
+        "tests": [{ "name": "refused", "interval": "2m", "input_series": input, "promql_expr_test": asked }],
+    });
+    let (succeeded, said) = promtool_with(
+        &rules(&["--set", "metrics.interval=2m"]),
+        &tests.to_string(),
+        &["test", "rules", "tests.yaml"],
+    );
+    assert!(succeeded, "{said}");
+}
+
 /// A replica that has refused three notifications, first scraped in this minute, of a process that started in that one.
 fn refusals(scraped: impl Fn(u32) -> bool + Copy, started: i64) -> Series {
     let of_sink = "github_pat_notifications_total{instance=\"one\", sink=\"strict\", result=\"Refused\"}";
