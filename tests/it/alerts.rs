@@ -405,6 +405,50 @@ fn a_field_of_an_alert_that_is_null_is_refused_unless_nothing_needs_it() {
 }
 
 #[test]
+fn stages_of_expiry_of_which_one_would_never_fire_are_refused_and_both_are_named() {
+    let of = |stage: &str, field: &str| format!("metrics.alerts.GithubPatTokenExpires{stage}.{field}");
+    let rows = [
+        (vec![of("Notice", "threshold=15")], None),
+        (
+            vec![of("Notice", "threshold=14")],
+            Some("Notice.threshold is wrong: 14 is not above that of GithubPatTokenExpiresWarning, 14,"),
+        ),
+        (
+            vec![of("Notice", "threshold=7")],
+            Some("Notice.threshold is wrong: 7 is not above that of GithubPatTokenExpiresWarning, 14,"),
+        ),
+        (
+            vec![of("Critical", "threshold=14")],
+            Some("Warning.threshold is wrong: 14 is not above that of GithubPatTokenExpiresCritical, 14,"),
+        ),
+        // What is switched off is no stage.
+        (vec![of("Notice", "threshold=7"), of("Warning", "enabled=false")], None),
+        (
+            vec![of("Notice", "threshold=3"), of("Warning", "enabled=false")],
+            Some("Notice.threshold is wrong: 3 is not above that of GithubPatTokenExpiresCritical, 3,"),
+        ),
+        (vec![of("Notice", "threshold=7"), of("Notice", "enabled=false")], None),
+        (
+            vec![
+                of("Critical", "threshold=60"),
+                "metrics.alerts.GithubPatTokenExpiresCritical=null".to_owned(),
+            ],
+            None,
+        ),
+    ];
+    for (values, refused) in rows {
+        let output = template(&["--set", "metrics.prometheusRule=true", "--set", &values.join(",")]);
+        let is_named = refused.is_none_or(|words| said(&output).contains(words));
+        assert_eq!(
+            (output.status.success(), is_named),
+            (refused.is_none(), true),
+            "{values:?}: {}",
+            said(&output)
+        );
+    }
+}
+
+#[test]
 fn labels_for_which_prometheus_would_refuse_the_rules_or_that_the_rules_set_are_refused() {
     let names = [
         // By these the rules find what belongs together.

@@ -17,6 +17,7 @@
 {{- $_ := set $thresholds (printf "$%s" .alert) (empty $of.enabled | ternary "0" (toString $of.threshold)) }}
 {{- $_ := set $held .alert (include "github-pat-operator.held" $of) }}
 {{- end }}
+{{- include "github-pat-operator.checkStages" $alerts }}
 {{- $_ := set $thresholds "$ends" (include "github-pat-operator.ends" (dict)) }}
 {{- $reasons := "" }}
 {{- range $file.alerts }}
@@ -120,6 +121,21 @@
 {{- end }}
 {{- end }}
 {{- toYaml $rules }}
+{{- end }}
+
+{{/* Refuses a stage of expiry that would never fire, since a later one has at least as many days. What is switched off is no stage. */}}
+{{- define "github-pat-operator.checkStages" -}}
+{{- $before := dict }}
+{{- range $name := list "GithubPatTokenExpiresNotice" "GithubPatTokenExpiresWarning" "GithubPatTokenExpiresCritical" }}
+{{- $of := default dict (get $ $name) }}
+{{- if $of.enabled }}
+{{- $now := dict "name" $name "days" (int64 $of.threshold) }}
+{{- if and $before.name (le (default 0 $before.days) $now.days) }}
+{{- printf "metrics.alerts.%s.threshold is wrong: %d is not above that of %s, %d, so the alert would never fire: raise it, or lower the other one" $before.name $before.days $name $now.days | fail }}
+{{- end }}
+{{- $before = $now }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/* How long what an alert tells of has lasted once the alert fires for certain: its for, and the time between two scrapes, of two minutes

@@ -216,6 +216,10 @@ fn a_value_that_would_do_nothing_or_harm_is_refused_by_name() {
         ("metrics.interval=\"1h\"".to_owned(), "/metrics/interval"),
         ("metrics.interval=\"121s\"".to_owned(), "/metrics/interval"),
         (
+            "metrics.alerts.GithubPatHostBudgetLow.threshold=101".to_owned(),
+            "/metrics/alerts/GithubPatHostBudgetLow/threshold",
+        ),
+        (
             "commonLabels={\"rbac.authorization.k8s.io/aggregate-to-edit\": \"true\"}".to_owned(),
             "/commonLabels/rbac.authorization.k8s.io~1aggregate-to-edit",
         ),
