@@ -2,13 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     path::Path,
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use control_plane::{ControlPlane, Options};
+use control_plane::{ControlPlane, Options, Port};
 use futures::{StreamExt, pin_mut};
 use github_pat_operator::{
     api::{self, GithubPatConnection},
@@ -52,6 +53,8 @@ pub(crate) struct Stage {
     changed: watch::Receiver<()>,
     screen: Screen,
     results: Vec<(String, bool)>,
+    /// Where the operator serves its metrics.
+    operator: SocketAddr,
 }
 
 #[derive(Default)]
@@ -153,13 +156,14 @@ impl Stage {
         let client = plane.admin_client()?;
         plane.define(&api::definition()).await?;
         let github = Simulator::start().await?;
-        operate(&plane, &client, &github)?;
+        let operator = Port::reserve()?.keep();
+        operate(&plane, &client, &github, operator)?;
         let (sender, changed) = watch::channel(());
         let seen = Arc::new(Mutex::new(Seen::default()));
         let _follower = JoinSet::from_iter([follow(client.clone(), seen.clone(), sender)]);
         let screen = Screen::new(client.clone());
         let mut stage =
-            Stage { _follower, github, plane, client, seen, changed, screen, results: Vec::new() };
+            Stage { _follower, github, plane, client, seen, changed, screen, results: Vec::new(), operator };
         stage.apply(&["namespace.yaml"]).await?;
         Ok(stage)
     }
@@ -282,8 +286,16 @@ impl Stage {
         show::line("  kubectl get ghpat -A -o wide")?;
         show::line("  (no controller manager runs here, so outputs outlive a connection that you delete)")?;
         show::line(&format!(
-            "  the operator's log: {}\n",
+            "  the operator's log: {}",
             self.plane.directory().join("operator.log").display()
+        ))?;
+        show::line(&format!("  the operator's metrics: http://{}/metrics", self.operator))?;
+        show::line(
+            "  the simulated GitHub makes and revokes tokens on demand, as tests/github-simulator/example.yaml tells:",
+        )?;
+        show::line(&format!(
+            "    curl -d '{{\"name\": \"mine\", \"login\": \"acme-ci\", \"kind\": \"classic\", \"scopes\": [\"repo\"]}}' {}/_simulator/tokens\n",
+            self.github.url()
         ))?;
         plugin::commands(&self.github, self.plane.directory())
     }
@@ -392,7 +404,12 @@ async fn follow(client: Client, seen: Arc<Mutex<Seen>>, changed: watch::Sender<(
 }
 
 /// Runs the operator in this process, its log in a file beside those of the control plane.
-fn operate(plane: &ControlPlane, client: &Client, github: &Simulator) -> Result<(), Failed> {
+fn operate(
+    plane: &ControlPlane,
+    client: &Client,
+    github: &Simulator,
+    listen: SocketAddr,
+) -> Result<(), Failed> {
     let path = plane.directory().join("settings.yaml");
     // It is its own registry.
     let (url, registry) = (github.url(), github.address());
@@ -401,7 +418,7 @@ fn operate(plane: &ControlPlane, client: &Client, github: &Simulator) -> Result<
         &path,
         // The demo revokes more tokens in two minutes than a namespace may spend failed logins on in an hour by default.
         format!(
-            "hosts: [{host}]\nminimumInterval: 10s\nconfirmAfter: 2s\nfailedLoginsPerNamespace: 20\nlisten: 127.0.0.1:0\n"
+            "hosts: [{host}]\nminimumInterval: 10s\nconfirmAfter: 2s\nfailedLoginsPerNamespace: 20\nlisten: {listen}\n"
         ),
     )?;
     let settings = Settings::new(SettingsInput::default(), SettingsInput::read(&path)?)?;
