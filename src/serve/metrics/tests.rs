@@ -107,6 +107,11 @@ async fn ten_thousand_connections_make_less_than_4_mib_and_a_half_in_small_piece
     ten_thousand("platform-team", "renovate", 9 << 19).await;
 }
 
+#[tokio::test]
+async fn ten_thousand_connections_with_names_of_40_and_30_letters_make_less_than_6_mib() {
+    ten_thousand(&"n".repeat(36), &"c".repeat(24), 6 << 20).await;
+}
+
 async fn ten_thousand(namespace: &str, name: &str, most: usize) {
     let connections: Vec<_> = (0..10_000)
         .map(|number| well(&format!("{namespace}-{:03}", number % 500), &format!("{name}-{number:05}")))
