@@ -469,7 +469,14 @@ fn labels_for_which_prometheus_would_refuse_the_rules_or_that_the_rules_set_are_
         "1st",
         "",
     ];
-    let of_names = names.map(|name| (json!({ name: "a" }), format!("invalid propertyName '{name}'")));
+    let of_names = names.map(|name| {
+        let words = if name.starts_with(|first: char| first.is_ascii_lowercase()) && !name.contains('-') {
+            format!("at '/metrics/alertLabels/{name}': false schema")
+        } else {
+            format!("at '/metrics/alertLabels': additional properties '{name}' not allowed")
+        };
+        (json!({ name: "a" }), words)
+    });
     let values =
         ["{{ nosuch }}", "a {{"].map(|value| (json!({ "team": value }), "/alertLabels/team".to_owned()));
     for (labels, words) in of_names.into_iter().chain(values) {
