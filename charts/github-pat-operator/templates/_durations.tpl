@@ -1,5 +1,6 @@
-{{/* Refuses durations that contradict each other, with which the operator would not start, in its words. Each line has a duration, how often
-     it must fit into the other one and what must be left of that, in seconds. A test asks the operator about the same pairs. */}}
+{{/* Refuses durations that contradict each other, in the words of the operator. A template computes this, since a JSON schema cannot compare two
+     values, and with such durations the operator would not start. Each line has a duration, how often it must fit into the other one and
+     what must be left of that, in seconds. A test asks the operator about the same pairs. */}}
 {{- define "github-pat-operator.checkDurations" -}}
 {{- $given := .Values.settings }}
 {{- $defaults := (.Files.Get "files/bounds.yaml" | fromYaml).defaults }}
