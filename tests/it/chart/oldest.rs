@@ -8,6 +8,19 @@ fn version() -> &'static str {
     Program::OldestKubeApiserver.version().unwrap()
 }
 
+#[test]
+fn the_page_for_beginners_has_the_versions_of_kubernetes_and_helm_that_the_tests_have() {
+    let page = crate::docs::read("docs/getting-started.md");
+    let told = |program: Program| program.version().unwrap().trim_start_matches('v').to_owned();
+    let minor = |program: Program| told(program).rsplit_once('.').unwrap().0.to_owned();
+    let kubernetes = (minor(Program::OldestKubeApiserver), minor(Program::KubeApiserver));
+    let words = [
+        format!("(the tests have {} and {})", kubernetes.0, kubernetes.1),
+        format!("Helm (the tests have {})", told(Program::Helm)),
+    ];
+    assert!(words.iter().all(|words| page.contains(words)), "{words:?}");
+}
+
 #[tokio::test]
 #[ignore = "builds another kube-apiserver; .ci/kubernetes-1.33 runs it"]
 async fn kubernetes_1_33_takes_the_chart_and_a_token_is_published_there() {
