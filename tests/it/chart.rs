@@ -1,6 +1,7 @@
 //! The Helm chart: what it renders, whether a real API server takes it, and whether its rights are those that are used.
 
 mod authorities;
+mod beside;
 mod bounds;
 mod confined;
 mod contradictions;

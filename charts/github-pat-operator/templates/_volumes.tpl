@@ -112,7 +112,8 @@
 {{- end }}
 {{- end }}
 
-{{/* Refuses further volumes with the name of one of these, and mounts in whose way one of these is. */}}
+{{/* Refuses further volumes with the name of one of these, mounts of no volume, and mounts in whose way is one of these, the program or the
+     token of the ServiceAccount. */}}
 {{- define "github-pat-operator.refuseTaken" -}}
 {{- $names := list }}
 {{- range include "github-pat-operator.volumes" . | fromYamlArray }}
@@ -123,14 +124,24 @@
 {{- printf "extraVolumes: %s is a volume of the chart: give yours another name" .name | fail }}
 {{- end }}
 {{- end }}
-{{- $mounts := include "github-pat-operator.volumeMounts" . | fromYamlArray }}
-{{- range .Values.extraVolumeMounts }}
-{{- $given := default "." .mountPath | toString | clean | trimSuffix "/" | printf "%s/" }}
-{{- range $mounts }}
-{{- $own := printf "%s/" .mountPath }}
-{{- if or (hasPrefix $own $given) (hasPrefix $given $own) }}
-{{- printf "extraVolumeMounts: %s overlaps with %s, where the chart mounts what the operator reads: mount yours elsewhere" (trimSuffix "/" $given | default "/") .mountPath | fail }}
+{{- range .Values.extraVolumes }}
+{{- $names = append $names .name }}
 {{- end }}
+{{- $places := dict "/github-pat-operator" "where the image has the program" }}
+{{- $_ := set $places "/var/run/secrets/kubernetes.io/serviceaccount" "where Kubernetes mounts the token of the operator" }}
+{{- range include "github-pat-operator.volumeMounts" . | fromYamlArray }}
+{{- $_ := set $places .mountPath "where the chart mounts what the operator reads" }}
+{{- end }}
+{{- range $mount := .Values.extraVolumeMounts }}
+{{- /* Without a slash in front, a path begins at the root too. */}}
+{{- $given := default "" .mountPath | toString | printf "/%s" | clean | trimSuffix "/" | printf "%s/" }}
+{{- range $own, $what := $places }}
+{{- if or (hasPrefix (printf "%s/" $own) $given) (hasPrefix $given (printf "%s/" $own)) }}
+{{- printf "extraVolumeMounts: %s overlaps with %s, %s: mount yours elsewhere" (trimSuffix "/" $given | default "/") $own $what | fail }}
+{{- end }}
+{{- end }}
+{{- if not (has .name $names) }}
+{{- printf "extraVolumeMounts: %s is no volume of the Pod: add it to extraVolumes" .name | fail }}
 {{- end }}
 {{- end }}
 {{- end }}

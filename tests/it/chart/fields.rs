@@ -65,6 +65,10 @@ fn value_of(schema: &Value, definitions: &Value, is_field: bool) -> Value {
     let kind = &schema["type"];
     assert!(kind.is_string(), "{schema}");
     let mut made = if is_field { json!({ "type": [kind, "null"] }) } else { json!({ "type": kind }) };
+    if let Some(values) = schema.get("enum") {
+        made["enum"] = values.clone();
+        made["enum"].as_array_mut().unwrap().extend(is_field.then_some(Value::Null));
+    }
     for (below, is_field) in [("items", false), ("additionalProperties", true)] {
         if let Some(schema) = schema.get(below) {
             made[below] = value_of(schema, definitions, is_field);
@@ -127,6 +131,11 @@ fn a_field_that_kubernetes_does_not_have_is_refused_by_name() {
         ("affinity.podAntiAffinity.preferred=1", "preferred"),
         ("affinity.nodeAffinity.requierd=1", "requierd"),
         ("topologySpreadConstraints[0].minDomain=1", "minDomain"),
+        (
+            "topologySpreadConstraints[0].maxSkew=1,topologySpreadConstraints[0].topologyKey=a,topologySpreadConstraints[0].whenUnsatisfiable=Never",
+            "/topologySpreadConstraints/0/whenUnsatisfiable",
+        ),
+        ("podSecurityContext.seccompProfile.type=Default", "/podSecurityContext/seccompProfile/type"),
         ("networkPolicy.from[0].podSelector.matchLabel.a=b", "matchLabel"),
         ("networkPolicy.dns[0].ipBlock.cdr=10.0.0.0/8", "cdr"),
         (&bundle("matchLabel.a=b"), "matchLabel"),
@@ -142,7 +151,7 @@ fn a_field_that_kubernetes_does_not_have_is_refused_by_name() {
         "extraVolumes[0].name=a,extraVolumes[0].emptyDir.sizeLimit=1Gi,extraVolumes[1].name=b,extraVolumes[1].secret.secretName=c",
         "extraVolumes[0].name=a,extraVolumes[0].projected.sources[0].podCertificate.signerName=a/b,extraVolumes[0].projected.sources[0].podCertificate.keyType=ED25519",
         "extraVolumes[0].name=a,extraVolumes[0].ephemeral.volumeClaimTemplate.spec.resources.requests.storage=1e9",
-        "extraVolumeMounts[0].name=a,extraVolumeMounts[0].mountPath=/a,extraVolumeMounts[0].readOnly=true",
+        "extraVolumes[0].name=a,extraVolumeMounts[0].name=a,extraVolumeMounts[0].mountPath=/a,extraVolumeMounts[0].readOnly=true",
         "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].key=a,affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].operator=Exists",
         "topologySpreadConstraints[0].maxSkew=1,topologySpreadConstraints[0].topologyKey=a,topologySpreadConstraints[0].whenUnsatisfiable=DoNotSchedule,topologySpreadConstraints[0].minDomains=2",
         "networkPolicy.enabled=true,networkPolicy.from[0].ipBlock.cidr=10.0.0.0/8,networkPolicy.from[0].ipBlock.except={10.1.0.0/16}",
@@ -171,10 +180,24 @@ fn a_pod_that_kubernetes_would_not_take_or_start_is_refused_by_name() {
         ),
         ("podLabels.a b=c", "at '/podLabels': additional properties 'a b' not allowed"),
         ("podLabels.a=b c", "/podLabels/a"),
+        ("podLabels.githubpat\\.dev/shard=a", "at '/podLabels/githubpat.dev~1shard': false schema"),
         ("commonLabels.a b=c", "at '/commonLabels': additional properties 'a b' not allowed"),
+        ("commonLabels.githubpat\\.dev/shard=a", "at '/commonLabels/githubpat.dev~1shard': false schema"),
         ("nodeSelector.a b=c", "at '/nodeSelector': additional properties 'a b' not allowed"),
         ("podAnnotations.a b=c", "at '/podAnnotations': additional properties 'a b' not allowed"),
         ("commonAnnotations.a b=c", "at '/commonAnnotations': additional properties 'a b' not allowed"),
+        ("tolerations[0].effect=NoSchedule", "at '/tolerations/0': missing property 'key'"),
+        ("tolerations[0].operator=Equal", "at '/tolerations/0': missing property 'key'"),
+        ("tolerations[0].operator=Equal,tolerations[0].key=", "/tolerations/0/key"),
+        ("tolerations[0].operator=Exists,tolerations[0].value=a", "/tolerations/0/value"),
+        (
+            "tolerations[0].operator=Exists,tolerations[0].tolerationSeconds=3",
+            "at '/tolerations/0': missing property 'effect'",
+        ),
+        (
+            "tolerations[0].key=a,tolerations[0].effect=NoSchedule,tolerations[0].tolerationSeconds=3",
+            "/tolerations/0/effect",
+        ),
         ("securityContext.runAsUser=0", "securityContext.runAsUser is 0"),
         ("podSecurityContext.runAsUser=0", "podSecurityContext.runAsUser is 0"),
         (
@@ -187,8 +210,10 @@ fn a_pod_that_kubernetes_would_not_take_or_start_is_refused_by_name() {
         assert!(!output.status.success() && said(&output).contains(words), "{value}: {}", said(&output));
     }
     let taken = [
-        "resources.limits.memory=134217728,resources.limits.cpu=0.5,resources.requests.memory=.5Gi,resources.requests.cpu=1e-1",
+        "resources.limits.memory=134217728,resources.limits.cpu=0.5,resources.requests.memory=.1Gi,resources.requests.cpu=1e-1",
         "resources.limits.nvidia\\.com/gpu=1,resources.limits.ephemeral-storage=1k,resources.limits.hugepages-2Mi=2M",
+        "tolerations[0].operator=Exists,tolerations[1].key=a,tolerations[1].value=b,tolerations[2].key=a,tolerations[2].operator=Equal",
+        "tolerations[0].key=a,tolerations[0].operator=Exists,tolerations[0].value=,tolerations[0].effect=NoExecute,tolerations[0].tolerationSeconds=3",
         "podLabels.a\\.b/c_d=,nodeSelector.node-role\\.kubernetes\\.io/infra=,podAnnotations.Example\\.com/A=b c",
         "podSecurityContext.runAsNonRoot=false,podSecurityContext.runAsUser=0",
         "securityContext.runAsNonRoot=false,securityContext.runAsUser=0",
@@ -206,4 +231,95 @@ fn the_schema_of_values_judges_keys_where_helm_names_their_place() {
     // Of what "propertyNames" refuses, Helm names the place that it was at before.
     let schema = fs::read_to_string(chart().join("values.schema.json")).unwrap();
     assert!(!schema.contains("\"propertyNames\""));
+}
+
+/// A Deployment whose container has this request and this limit.
+fn with_amounts(name: &str, request: &str, limit: &str) -> DynamicObject {
+    let resources = json!({ "requests": { name: request }, "limits": { name: limit } });
+    let containers = json!([{ "name": "a", "image": "a", "resources": resources }]);
+    from(json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "a" },
+        "spec": {
+            "selector": { "matchLabels": { "app": "a" } },
+            "template": { "metadata": { "labels": { "app": "a" } }, "spec": { "containers": containers } },
+        },
+    }))
+}
+
+#[tokio::test]
+async fn helm_refuses_a_request_above_its_limit_as_the_api_server_does_and_names_both() {
+    let world = World::start().await;
+    let (dry, deployments) =
+        (PostParams { dry_run: true, ..PostParams::default() }, rights::workloads(&world, "Deployment"));
+    let rows = [
+        ("memory", "256Mi", "128Mi", false),
+        ("memory", "128Mi", "128Mi", true),
+        ("memory", "134217728", "128Mi", true),
+        ("memory", "134217729", "128Mi", false),
+        ("memory", "134217728001m", "128Mi", false),
+        ("memory", "0.125Gi", "128Mi", true),
+        ("memory", "0.126Gi", "128Mi", false),
+        ("memory", "1.34217728e+08", "128Mi", true),
+        ("memory", "1.34217729E8", "128Mi", false),
+        ("memory", "135M", "128Mi", false),
+        ("memory", "131072Ki", "134217728", true),
+        ("memory", "1Gi", "1G", false),
+        ("memory", "1Ti", "1T", false),
+        ("memory", "1Pi", "1P", false),
+        ("memory", "1Ei", "1E", false),
+        ("memory", "1E", "1Ei", true),
+        ("memory", "1024Pi", "1Ei", true),
+        ("memory", "1025Pi", "1Ei", false),
+        ("memory", "+.5k", "500.", true),
+        ("memory", "+.501k", "500.", false),
+        ("cpu", "2", "1", false),
+        ("cpu", "0.1", "100m", true),
+        ("cpu", "101m", "0.1", false),
+        ("cpu", "1e-1", "100000u", true),
+        ("cpu", "1e-1", "0", false),
+        ("ephemeral-storage", "2k", "1k", false),
+        // Rounded up to thousandths.
+        ("cpu", "1m", "500u", true),
+        ("cpu", "1000001n", "500u", false),
+        ("cpu", "10.1m", "10.2m", true),
+        ("cpu", "10.2m", "10.1m", true),
+        // More than what is counted.
+        ("memory", "20Ei", "16Ei", true),
+        ("memory", "16Ei", "9E", false),
+    ];
+    for (name, request, limit, good) in rows {
+        let made = deployments.create(&dry, &with_amounts(name, request, limit)).await;
+        assert_eq!(made.is_ok(), good, "the API server, {name}: {request} {limit}: {made:?}");
+        let flag =
+            format!("resources={{\"requests\":{{{name:?}:{request:?}}},\"limits\":{{{name:?}:{limit:?}}}}}");
+        let output = template(&["--set-json", &flag]);
+        let words = format!(
+            "resources.requests.{name} is {request}, which is above resources.limits.{name}, {limit}, which"
+        );
+        let (is_taken, told) = (output.status.success(), said(&output));
+        assert_eq!((is_taken, told.contains(&words)), (good, !good), "Helm, {flag}: {told}");
+    }
+    // Numbers, a default of the chart, and a request without a limit.
+    for (value, good) in [
+        ("resources.requests.memory=134217728", true),
+        ("resources.requests.memory=134217729", false),
+        ("resources.requests.memory=256Mi", false),
+        ("resources.limits.memory=null,resources.requests.memory=256Mi", true),
+        ("resources.limits.cpu=9m", false),
+        ("resources.limits=null", true),
+        ("resources.requests=null", true),
+        ("resources=null", true),
+    ] {
+        let output = template(&["--set", value]);
+        assert_eq!(output.status.success(), good, "{value}: {}", said(&output));
+    }
+    // What a template cannot hold exactly is left to the API server.
+    for (request, limit) in [("1000000000000001", "1000000000000000"), ("0.1251Gi", "128Mi"), ("1e100", "1")]
+    {
+        let made = deployments.create(&dry, &with_amounts("memory", request, limit)).await;
+        assert!(made.is_err(), "{request} {limit}");
+        let flag = format!("resources.requests.memory={request:?}");
+        let output = template(&["--set-json", &flag, "--set", &format!("resources.limits.memory={limit}")]);
+        assert!(output.status.success(), "{flag}: {}", said(&output));
+    }
 }
