@@ -1,3 +1,5 @@
+#![expect(clippy::arithmetic_side_effects, reason = "instants of a test are small")]
+
 use std::{
     sync::{
         Arc,
