@@ -197,13 +197,14 @@ impl Sinks {
         }
     }
 
-    /// True if a sink that chooses the connection by the labels that it has now has heard nothing of what is wrong with it.
-    pub fn has_unheard(&self, named: &Named) -> bool {
+    /// True if a sink that chooses the connection by the labels that it has now has heard nothing of what is wrong with it. `tells_end` is whether
+    /// its status tells of the end of the token now.
+    pub fn has_unheard(&self, named: &Named, tells_end: bool) -> bool {
         let wrong = lock(&self.wrong);
         let of = wrong.open.get(&(named.namespace.clone(), named.name.clone()));
         of.into_iter().flat_map(BTreeMap::iter).any(|(about, open)| {
             // Of an end in doubt there is nothing to be told.
-            let is_told = *about == About::Ready || open.stage != UNKNOWN;
+            let is_told = *about == About::Ready || tells_end && open.stage != UNKNOWN;
             is_told && !self.unheard(named, open).is_empty()
         })
     }

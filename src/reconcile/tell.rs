@@ -20,6 +20,7 @@ use crate::{
         scope::Scope,
     },
     domain::{
+        Reason,
         backoff::{backoff, spread},
         notice::{Notice, State},
     },
@@ -109,7 +110,13 @@ pub(super) fn tell_open(connection: &Connection, status: &Status, ctx: &Context)
 /// True if the labels of the connection have come to choose it for a sink that has heard nothing of what is wrong with it.
 pub(super) fn is_unheard(connection: &Connection, ctx: &Context) -> bool {
     let key = &connection.key;
-    ctx.sinks.open(key.namespace(), key.name()).is_some() && ctx.sinks.has_unheard(&named(connection, ctx))
+    if ctx.sinks.open(key.namespace(), key.name()).is_none() {
+        return false;
+    }
+    let mut said = connection.status.iter().flat_map(|status| status.conditions());
+    let is_near = |reason| matches!(reason, Reason::ExpiresSoon | Reason::Expired);
+    let tells_end = said.any(|(type_, _, reason)| type_ == "NotExpiring" && is_near(reason));
+    ctx.sinks.has_unheard(&named(connection, ctx), tells_end)
 }
 
 /// Leaves what is wrong with the connection to the sinks that have come to choose it by its labels.

@@ -288,20 +288,28 @@ fn who_comes_to_choose_a_connection_by_its_labels_is_told_once_of_what_is_open()
     let (web, infra) = (named("a", &[("team", "web")]), named("a", &[("team", "infra")]));
     let opened = || vec![notice(State::Opened, Level::Warning, 1)];
     sinks.tell_unheard(&infra, opened());
-    assert!(!sinks.has_unheard(&infra), "nothing is wrong");
+    assert!(!sinks.has_unheard(&infra, true), "nothing is wrong");
     sinks.tell(&web, opened());
-    assert!(!sinks.has_unheard(&web), "it is chosen by nobody else");
+    assert!(!sinks.has_unheard(&web, true), "it is chosen by nobody else");
     assert_eq!(waiting(&sinks), [vec!["Opened"], vec![], vec![]]);
     for expected in [vec!["Opened"], vec![]] {
-        assert_eq!(sinks.has_unheard(&infra), !expected.is_empty());
+        assert_eq!(sinks.has_unheard(&infra, true), !expected.is_empty());
         sinks.tell_unheard(&infra, opened());
         assert_eq!(waiting(&sinks), [vec![], expected, vec![]]);
     }
     // Another one of its name is not it, and what nobody can tell of an end is told to nobody.
     let other = Arc::new(Named { uid: "v".to_owned(), ..(*infra).clone() });
-    assert!(!sinks.has_unheard(&other));
+    assert!(!sinks.has_unheard(&other, true));
     sinks.recall_doubted(&named("b", &[]), &of_end(State::Opened, 1), |_| true);
-    assert!(!sinks.has_unheard(&named("b", &[("team", "infra")])));
+    assert!(!sinks.has_unheard(&named("b", &[("team", "infra")]), true));
+    let near = Notice { within: Some(SignedDuration::from_hours(24)), ..of_end(State::Opened, 1) };
+    sinks.tell(&named("c", &[]), vec![near]);
+    assert_eq!(waiting(&sinks), [vec!["Opened"], vec![], vec![]]);
+    let chosen = named("c", &[("team", "infra")]);
+    assert!(
+        sinks.has_unheard(&chosen, true) && !sinks.has_unheard(&chosen, false),
+        "it came into doubt since"
+    );
     let later = |state, level, second| {
         let before = (state == State::Changed).then_some(Level::Warning);
         vec![Notice { before, ..notice(state, level, second) }]
@@ -310,7 +318,7 @@ fn who_comes_to_choose_a_connection_by_its_labels_is_told_once_of_what_is_open()
     assert_eq!(waiting(&sinks), [["Changed"], ["Changed"], ["Opened"]]);
     sinks.tell(&web, later(State::Resolved, Level::Critical, 3));
     assert_eq!(waiting(&sinks), [["Resolved"]; 3]);
-    assert!(!sinks.has_unheard(&infra), "it is over");
+    assert!(!sinks.has_unheard(&infra, true), "it is over");
 }
 
 #[test]

@@ -460,7 +460,8 @@ fn advanced(rotation: RotationStatus, token: &TokenStatus, pass: &Pass<'_>) -> R
         matches!(found, Found::Ours { holds, .. } if same(holds))
     };
     let is_held = phase > Phase::Proving || pass.seen.found.iter().any(has_it);
-    let before = rotation.written_at.clone().or_else(|| rotation.published_at.clone());
+    let before = rotation.written_at.as_ref().or(rotation.published_at.as_ref());
+    let before = before.map(|at| time(at.0.min(rounded_up(written_at))));
     let began = before.or_else(|| is_held.then(|| time(rounded_up(written_at))));
     let began = began.filter(|_| published_at.is_none());
     let written_anew_at = is_undone.then(|| time(rounded_up(written_at)));

@@ -123,18 +123,13 @@
 {{- toYaml $rules }}
 {{- end }}
 
-{{/* Refuses a stage of expiry that would never fire, since a later one has at least as many days. What is switched off is no stage. */}}
+{{/* Refuses a notice that would never fire, since the warning comes no later. A warning fires where a standby takes over, also below the critical
+days. */}}
 {{- define "github-pat-operator.checkStages" -}}
-{{- $before := dict }}
-{{- range $name := list "GithubPatTokenExpiresNotice" "GithubPatTokenExpiresWarning" "GithubPatTokenExpiresCritical" }}
-{{- $of := default dict (get $ $name) }}
-{{- if $of.enabled }}
-{{- $now := dict "name" $name "days" (int64 $of.threshold) }}
-{{- if and $before.name (le (default 0 $before.days) $now.days) }}
-{{- printf "metrics.alerts.%s.threshold is wrong: %d is not above that of %s, %d, so the alert would never fire: raise it, or lower the other one" $before.name $before.days $name $now.days | fail }}
-{{- end }}
-{{- $before = $now }}
-{{- end }}
+{{- $notice := default dict .GithubPatTokenExpiresNotice }}
+{{- $warning := default dict .GithubPatTokenExpiresWarning }}
+{{- if and $notice.enabled $warning.enabled (le (int64 $notice.threshold) (int64 $warning.threshold)) }}
+{{- printf "metrics.alerts.GithubPatTokenExpiresNotice.threshold is wrong: %d is not above that of GithubPatTokenExpiresWarning, %d, so the alert would never fire: raise it, or lower the other one" (int64 $notice.threshold) (int64 $warning.threshold) | fail }}
 {{- end }}
 {{- end }}
 

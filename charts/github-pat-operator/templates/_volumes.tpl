@@ -124,19 +124,27 @@
 {{- printf "extraVolumes: %s is a volume of the chart: give yours another name" .name | fail }}
 {{- end }}
 {{- end }}
+{{- $projected := list }}
 {{- range .Values.extraVolumes }}
 {{- $names = append $names .name }}
+{{- if .projected }}
+{{- $projected = append $projected .name }}
+{{- end }}
 {{- end }}
 {{- $places := dict "/github-pat-operator" "where the image has the program" }}
-{{- $_ := set $places "/var/run/secrets/kubernetes.io/serviceaccount" "where Kubernetes mounts the token of the operator" }}
+{{- $token := "/var/run/secrets/kubernetes.io/serviceaccount" }}
+{{- $_ := set $places $token "where Kubernetes mounts the token of the operator" }}
 {{- range include "github-pat-operator.volumeMounts" . | fromYamlArray }}
 {{- $_ := set $places .mountPath "where the chart mounts what the operator reads" }}
 {{- end }}
 {{- range $mount := .Values.extraVolumeMounts }}
 {{- /* Without a slash in front, a path begins at the root too. */}}
 {{- $given := default "" .mountPath | toString | printf "/%s" | clean | trimSuffix "/" | printf "%s/" }}
+{{- /* A token with another audience or lifetime takes the place of the one that Kubernetes would mount. */}}
+{{- $replaces := and (eq $given (printf "%s/" $token)) (has .name $projected) }}
 {{- range $own, $what := $places }}
-{{- if or (hasPrefix (printf "%s/" $own) $given) (hasPrefix $given (printf "%s/" $own)) }}
+{{- if and $replaces (eq $own $token) }}
+{{- else if or (hasPrefix (printf "%s/" $own) $given) (hasPrefix $given (printf "%s/" $own)) }}
 {{- printf "extraVolumeMounts: %s overlaps with %s, %s: mount yours elsewhere" (trimSuffix "/" $given | default "/") $own $what | fail }}
 {{- end }}
 {{- end }}

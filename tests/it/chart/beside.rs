@@ -42,9 +42,6 @@ async fn what_is_given_beside_the_charts_own_can_take_no_name_and_no_place_of_it
         let words = format!("extraVolumes: {name} is a volume of the chart");
         rows.push((format!("extraVolumes=[{{\"name\": {name:?}}}]"), words));
     }
-    let kubeconfig = "extraEnv=[{\"name\": \"KUBECONFIG\", \"value\": \"a\"}]";
-    let words = "extraEnv: KUBECONFIG would lead the operator to another API server";
-    rows.push((kubeconfig.to_owned(), words.to_owned()));
     let dockerfile = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Dockerfile")).unwrap();
     let program = "/github-pat-operator";
     assert!(dockerfile.contains(&format!("ENTRYPOINT [{program:?}]")), "{dockerfile}");
@@ -86,5 +83,12 @@ async fn what_is_given_beside_the_charts_own_can_take_no_name_and_no_place_of_it
         let flag = format!("extraVolumeMounts=[{{\"name\": {name:?}, \"mountPath\": {path:?}}}]");
         let output = template(&[&files[..], &["--set-json", &flag]].concat());
         assert!(output.status.success(), "{flag}: {}", said(&output));
+    }
+    // A token with another audience takes the place of that of Kubernetes, and nothing else does.
+    let mount = format!("extraVolumeMounts=[{{\"name\": \"own\", \"mountPath\": {token:?}}}]");
+    for (source, is_taken) in [("\"projected\": {\"sources\": []}", true), ("\"emptyDir\": {}", false)] {
+        let volume = format!("extraVolumes=[{{\"name\": \"own\", {source}}}]");
+        let output = template(&["--set-json", &volume, "--set-json", &mount]);
+        assert_eq!(output.status.success(), is_taken, "{volume}: {}", said(&output));
     }
 }
