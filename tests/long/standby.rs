@@ -318,7 +318,7 @@ async fn what_is_gone_from_its_secret_gives_way_once_its_end_or_its_grace_is_ove
     );
     assert_eq!(in_use(&seen), Some("grace"), "not before the grace is over");
     let seen = ours.until("lost", |seen| is_so(seen, "Published", "False", "WithdrawalPending")).await;
-    assert!(seen.status.unwrap().message("Published").unwrap().contains("are deleted at"));
+    assert!(seen.status.unwrap().message("Published").unwrap().contains("will be deleted at"));
     ours.until("grace", |seen| is_rotated_to(seen, "grace-next")).await;
     ours.until("lost", |seen| is_so(seen, "Published", "False", "Withdrawn")).await;
     // The ends come after a restart.

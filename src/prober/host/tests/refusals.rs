@@ -300,27 +300,6 @@ fn other_trouble_within_an_incident_does_not_end_it_at_a_restart() {
 }
 
 #[test]
-fn an_incident_just_after_a_restart_condemns_nobody_where_three_tokens_are_known() {
-    const ENDS: i64 = SETTLED + 25 * MINUTE;
-    let refusing = |token: usize, second| {
-        if (SETTLED..ENDS).contains(&second) { refuses() } else { accepts(token as i64) }
-    };
-    for (tokens, condemned) in [(10, false), (5, false), (3, false), (2, true)] {
-        let mut world = World::new(LIMITS_OF_TESTS, refusing);
-        world.connect((0..tokens).map(|token| token * 2), "a", 0);
-        world.run(0..SETTLED);
-        restart(&mut world, SETTLED);
-        let mut most = 0;
-        for minute in 0..60 {
-            world.run(SETTLED + minute * MINUTE..SETTLED + (minute + 1) * MINUTE);
-            most = most.max(world.condemned().len());
-        }
-        assert_eq!(most > 0, condemned, "{tokens} tokens: {most} condemned at once");
-        assert_eq!(world.condemned(), [0; 0], "{tokens} tokens: all is well after it");
-    }
-}
-
-#[test]
 fn whose_secret_is_read_only_after_the_end_is_not_held_anew() {
     let revoked = |token, second| if second >= BEGINS { refuses() } else { accepts(token as i64) };
     let mut world = incident(revoked);
@@ -372,25 +351,32 @@ fn an_incident_that_meets_one_token_after_the_other_condemns_nobody() {
 }
 
 #[test]
-fn an_incident_slower_than_its_window_condemns_nobody_where_three_tokens_are_known() {
+fn an_incident_slower_than_its_window_condemns_nobody_where_three_tokens_are_known_also_just_after_a_restart()
+{
     const ENDS: i64 = SETTLED + 25 * MINUTE;
     let refusing = |token: usize, second| {
         if (SETTLED..ENDS).contains(&second) { refuses() } else { accepts(token as i64) }
     };
     // Each token is due every 30 minutes: one refusal in 90 seconds, in three minutes and in six.
     for (tokens, condemned) in [(20, false), (10, false), (5, false), (3, false), (2, true)] {
-        let mut world = World::new(LIMITS_OF_TESTS, refusing);
-        world.connect((0..tokens).map(|token| token * 2), "a", 0);
-        world.run(0..SETTLED);
-        let mut most = 0;
-        for minute in 0..60 {
-            world.run(SETTLED + minute * MINUTE..SETTLED + (minute + 1) * MINUTE);
-            most = most.max(world.condemned().len());
+        for restarts in [false, true] {
+            let mut world = World::new(LIMITS_OF_TESTS, refusing);
+            world.connect((0..tokens).map(|token| token * 2), "a", 0);
+            world.run(0..SETTLED);
+            if restarts {
+                restart(&mut world, SETTLED);
+            }
+            let mut most = 0;
+            for minute in 0..60 {
+                world.run(SETTLED + minute * MINUTE..SETTLED + (minute + 1) * MINUTE);
+                most = most.max(world.condemned().len());
+            }
+            let row = format!("{tokens} tokens, {restarts}");
+            assert_eq!(most > 0, condemned, "{row}: {most} condemned at once");
+            assert_eq!(world.condemned(), [0; 0], "{row}: all is well after it");
+            let refused = world.count(|_| true, SETTLED..ENDS);
+            assert!(refused < 60, "{row}: few questions meanwhile: {refused}");
         }
-        assert_eq!(most > 0, condemned, "{tokens} tokens: {most} condemned at once");
-        assert_eq!(world.condemned(), [0; 0], "{tokens} tokens: all is well after it");
-        let refused = world.count(|_| true, SETTLED..ENDS);
-        assert!(refused < 60, "{tokens} tokens: few questions meanwhile: {refused}");
     }
 }
 
